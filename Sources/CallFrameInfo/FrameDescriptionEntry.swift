@@ -1,0 +1,49 @@
+/// An FDE: a range of code and the instructions that build its rows (DWARF 5 §6.4.1).
+public struct FrameDescriptionEntry: Sendable {
+    /// Offset in the section.
+    public var offset: Int
+    /// Offset behind the entry.
+    public var end: Int
+    /// SVMA of the first byte described.
+    public var start: UInt64
+    /// Number of bytes described.
+    public var length: UInt64
+    /// Augmentation data ('z').
+    public var augmentationData: Range<Int>
+    public var instructions: Range<Int>
+
+    /// SVMA behind the last byte described; saturates at the end of the address space.
+    @inlinable public var limit: UInt64 {
+        let (sum, overflow) = start.addingReportingOverflow(length)
+        return overflow ? .max : sum
+    }
+}
+
+extension FrameSection {
+    /// Reads the FDE whose header was read, by the rules of its CIE.
+    @inlinable
+    public func frameDescriptionEntry(
+        _ header: EntryHeader, cie: borrowing CommonInformationEntry
+    ) throws(CFIError) -> FrameDescriptionEntry {
+        var cursor = cursor(header.body..<header.end)
+        let start: UInt64
+        let length: UInt64
+        if cie.pointerEncoding.rawValue == PointerEncoding.pcRelative4, cursor.remaining >= 8 {
+            let here = address &+ UInt64(cursor.position)
+            start = wrap(here &+ UInt64(bitPattern: Int64(Int32(bitPattern: try cursor.read(UInt32.self)))))
+            length = wrap(UInt64(bitPattern: Int64(Int32(bitPattern: try cursor.read(UInt32.self)))))
+        } else {
+            start = try readPointer(&cursor, encoding: cie.pointerEncoding, addressSize: cie.addressSize)
+            // Of the range only the format counts: it is a length, not an address.
+            length = wrap(
+                try readValue(&cursor, format: cie.pointerEncoding.format, addressSize: cie.addressSize))
+        }
+        var augmentationData = cursor.position..<cursor.position
+        if cie.hasAugmentationData {
+            augmentationData = try cursor.readBlock(try cursor.readULEB())
+        }
+        return FrameDescriptionEntry(
+            offset: header.offset, end: header.end, start: start, length: length,
+            augmentationData: augmentationData, instructions: cursor.position..<header.end)
+    }
+}

@@ -1,0 +1,223 @@
+/// Memory that sorting spans takes, kept from one image to the next.
+struct FrameSortScratch: ~Copyable {
+    var keys = GrowableBuffer<UInt64>()
+    var otherKeys = GrowableBuffer<UInt64>()
+    var sorted = GrowableBuffer<FrameSpan>()
+
+    /// Gives the memory back.
+    mutating func discard() {
+        keys.discard()
+        otherKeys.discard()
+        sorted.discard()
+    }
+}
+
+extension FrameIndex {
+    /// Gives back the memory that only `read` needs.
+    public mutating func discardScratch() { scratch.discard() }
+
+    /// Sorts by start, keeping file order among equals.
+    mutating func sortSpans() {
+        let count = spans.count
+        let elements = spans.elements
+        var lowest = UInt64.max
+        var highest: UInt64 = 0
+        for span in elements {
+            lowest = min(lowest, span.start)
+            highest = max(highest, span.start)
+        }
+        scratch.sorted.reserveCapacity(count)
+        scratch.sorted.setCount(count)
+        let sorted = scratch.sorted.elements
+        if highest &- lowest >> 32 == 0, count <= Int(UInt32.max) {
+            radixSort(lowest: lowest, highest: highest)
+            let keys = scratch.keys.elements
+            for position in 0..<count { sorted[position] = elements[Int(keys[position] & 0xffff_ffff)] }
+        } else {
+            // Segments more than 4 GiB apart: rare enough for a comparison sort.
+            let order = (0..<count).sorted {
+                (elements[$0].start, $0) < (elements[$1].start, $1)
+            }
+            for position in 0..<count { sorted[position] = elements[order[position]] }
+        }
+        swap(&spans, &scratch.sorted)
+    }
+
+    /// Least significant digit first on (start - lowest) << 32 | file order; leaves the order in `scratch.keys`.
+    private mutating func radixSort(lowest: UInt64, highest: UInt64) {
+        let digitBits: UInt64 = 11
+        let count = spans.count
+        for buffer in 0..<2 {
+            if buffer == 0 { scratch.keys.reserveCapacity(count) } else { scratch.otherKeys.reserveCapacity(count) }
+        }
+        scratch.keys.setCount(count)
+        scratch.otherKeys.setCount(count)
+        let elements = spans.elements
+        let keys = scratch.keys.elements
+        for position in 0..<count {
+            keys[position] = (elements[position].start &- lowest) &<< 32 | UInt64(position)
+        }
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: 1 << Int(digitBits)) { places in
+            var shift: UInt64 = 32
+            while (highest &- lowest) &<< 32 &>> shift != 0, shift < 64 {
+                let source = scratch.keys.elements
+                let target = scratch.otherKeys.elements
+                places.initialize(repeating: 0)
+                for key in source { places[Int(key &>> shift & 0x7ff)] &+= 1 }
+                var next = 0
+                for digit in places.indices {
+                    let number = places[digit]
+                    places[digit] = next
+                    next &+= number
+                }
+                for key in source {
+                    let digit = Int(key &>> shift & 0x7ff)
+                    target[places[digit]] = key
+                    places[digit] &+= 1
+                }
+                swap(&scratch.keys, &scratch.otherKeys)
+                shift &+= digitBits
+            }
+        }
+    }
+
+    func hasOverlaps() -> Bool {
+        var limit: UInt64 = 0
+        for span in spans.elements {
+            if span.start < limit { return true }
+            limit = span.limit
+        }
+        return false
+    }
+
+    /// Gives each address to the first FDE, in file order, that covers it.
+    ///
+    /// A sweep over rising addresses with a heap of the FDEs that cover the current one.
+    mutating func resolveOverlaps() {
+        let all = spans.elements
+        scratch.sorted.removeAll()
+        var covering = PriorityHeap()
+        var owned = [UInt64](repeating: 0, count: all.count)
+        var position: UInt64 = 0
+        var next = 0
+        while true {
+            if covering.isEmpty {
+                guard next < all.count else { break }
+                position = all[next].start
+            }
+            while next < all.count, all[next].start <= position {
+                covering.insert(PriorityHeap.Entry(priority: priority(of: all[next]), index: next))
+                next += 1
+            }
+            guard let first = covering.first else { break }
+            let owner = all[first.index]
+            if owner.limit <= position {
+                covering.removeFirst()
+                continue
+            }
+            let limit = next < all.count ? min(owner.limit, all[next].start) : owner.limit
+            owned[first.index] += limit - position
+            emit(owner, position..<limit)
+            position = limit
+        }
+        for index in all.indices where owned[index] < all[index].limit - all[index].start { overlappingCount += 1 }
+        swap(&spans, &scratch.sorted)
+    }
+
+    /// File order: section first, then offset.
+    private func priority(of span: FrameSpan) -> UInt64 {
+        UInt64(cies[span.cie].section) << 32 | UInt64(span.offset)
+    }
+
+    private mutating func emit(_ owner: FrameSpan, _ range: Range<UInt64>) {
+        let sorted = scratch.sorted.elements
+        if let last = sorted.last, last.limit == range.lowerBound, last.offset == owner.offset,
+            last.cieAndFlags & 0x7fff_ffff == owner.cieAndFlags & 0x7fff_ffff {
+            sorted[sorted.count - 1].limit = range.upperBound
+            if range.upperBound == owner.limit, last.start == owner.start { sorted[sorted.count - 1].isPart = false }
+            return
+        }
+        var part = owner
+        part.start = range.lowerBound
+        part.limit = range.upperBound
+        part.isPart = part.start != owner.start || part.limit != owner.limit
+        scratch.sorted.append(part)
+    }
+
+    /// Cuts off what lies outside `ranges`, which are sorted and disjoint.
+    mutating func clip(to ranges: [Range<UInt64>]) {
+        // Almost every file: all FDEs lie in the segments. Then nothing is moved.
+        if !ranges.isEmpty, allInside(ranges) { return }
+        let all = spans.elements
+        scratch.sorted.removeAll()
+        var first = 0
+        for span in all {
+            while first < ranges.count, ranges[first].upperBound <= span.start { first += 1 }
+            var range = first
+            var isKept = false
+            while range < ranges.count, ranges[range].lowerBound < span.limit {
+                var part = span
+                part.start = max(span.start, ranges[range].lowerBound)
+                part.limit = min(span.limit, ranges[range].upperBound)
+                if part.start != span.start || part.limit != span.limit { part.isPart = true }
+                scratch.sorted.append(part)
+                isKept = true
+                range += 1
+            }
+            if !isKept, !span.isPart { droppedCount += 1 }
+        }
+        swap(&spans, &scratch.sorted)
+    }
+
+    private func allInside(_ ranges: [Range<UInt64>]) -> Bool {
+        var current = 0
+        for span in spans.elements {
+            while ranges[current].upperBound <= span.start {
+                current += 1
+                if current == ranges.count { return false }
+            }
+            if span.start < ranges[current].lowerBound || span.limit > ranges[current].upperBound { return false }
+        }
+        return true
+    }
+}
+
+/// A binary min-heap by priority.
+struct PriorityHeap {
+    struct Entry {
+        var priority: UInt64
+        var index: Int
+    }
+
+    private var entries: [Entry] = []
+
+    var isEmpty: Bool { entries.isEmpty }
+    var first: Entry? { entries.first }
+
+    mutating func insert(_ entry: Entry) {
+        entries.append(entry)
+        var child = entries.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard entries[child].priority < entries[parent].priority else { return }
+            entries.swapAt(child, parent)
+            child = parent
+        }
+    }
+
+    mutating func removeFirst() {
+        guard let last = entries.popLast(), !entries.isEmpty else { return }
+        entries[0] = last
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2]
+            where child < entries.count && entries[child].priority < entries[least].priority {
+                least = child
+            }
+            if least == parent { return }
+            entries.swapAt(parent, least)
+            parent = least
+        }
+    }
+}

@@ -1,0 +1,32 @@
+/// The register columns of a row that somebody wants to keep.
+///
+/// The interpreter is generic over this, so that each use is specialised at compile time: a table keeps a
+/// few registers in plain fields, a listing keeps them all.
+public protocol RegisterColumns {
+    func rule(for register: UInt64) -> RegisterRule
+    mutating func setRule(_ rule: RegisterRule, for register: UInt64)
+    /// `DW_CFA_AARCH64_negate_ra_state` and `_with_pc`: toggles whether the return address is signed, and
+    /// whether the pc of the signing instruction was mixed in (AArch64 DWARF ABI).
+    mutating func negateReturnAddressState(withPC: Bool)
+    /// `DW_CFA_AARCH64_set_ra_state`.
+    mutating func setReturnAddressState(_ state: UInt64)
+}
+
+/// A row's rules without its location: what `DW_CFA_remember_state` keeps.
+public struct FrameState<Columns: RegisterColumns> {
+    public var cfa: CFARule
+    public var columns: Columns
+
+    @inlinable
+    public init(columns: Columns) {
+        cfa = .undefined
+        self.columns = columns
+    }
+}
+
+/// Takes the rows of one FDE, in order of rising address.
+public protocol RowSink {
+    associatedtype Columns: RegisterColumns
+    /// A row's rules hold from `location` to the next row's.
+    mutating func row(at location: UInt64, _ state: borrowing FrameState<Columns>)
+}

@@ -1,0 +1,64 @@
+import Glibc
+
+/// A growing array of plain values in memory of its own: no reference counting and no uniqueness check on
+/// `append`, and its memory stays for the next use after `removeAll`.
+///
+/// Memory comes from `malloc`, so that untouched capacity costs nothing.
+public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
+    @usableFromInline var storage: UnsafeMutablePointer<Element>?
+    @usableFromInline var capacity = 0
+    public internal(set) var count = 0
+
+    @inlinable public init() {}
+    deinit { free(storage) }
+
+    @inlinable public var isEmpty: Bool { count == 0 }
+
+    @inlinable @inline(__always)
+    public mutating func append(_ element: Element) {
+        if count == capacity { grow(to: count &+ 1) }
+        // `grow` leaves room for at least one more.
+        (storage.unsafelyUnwrapped + count).initialize(to: element)
+        count &+= 1
+    }
+
+    /// Makes room for `minimum` elements in all.
+    public mutating func reserveCapacity(_ minimum: Int) {
+        if minimum > capacity { grow(to: minimum) }
+    }
+
+    @inlinable public mutating func removeAll() { count = 0 }
+
+    /// Gives the memory back.
+    public mutating func discard() {
+        free(storage)
+        storage = nil
+        capacity = 0
+        count = 0
+    }
+
+    /// Sets the number of elements; those beyond the old count are uninitialised.
+    ///
+    /// - Precondition: room for `newCount` was reserved.
+    public mutating func setCount(_ newCount: Int) {
+        precondition(newCount <= capacity)
+        count = newCount
+    }
+
+    /// The elements; valid until the buffer changes.
+    @inlinable public var elements: UnsafeMutableBufferPointer<Element> {
+        UnsafeMutableBufferPointer(start: storage, count: count)
+    }
+
+    @usableFromInline @inline(never)
+    mutating func grow(to minimum: Int) {
+        let newCapacity = max(minimum, capacity &* 2, 256)
+        let (size, overflow) = newCapacity.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+        guard !overflow, let moved = realloc(storage, size) else {
+            // As Swift's own collections do: there is no way to go on without memory.
+            fatalError("out of memory for \(newCapacity) elements")
+        }
+        storage = moved.bindMemory(to: Element.self, capacity: newCapacity)
+        capacity = newCapacity
+    }
+}

@@ -1,0 +1,155 @@
+/// Runs call frame instructions and hands out rows (DWARF 5 §6.4.2, §6.4.3).
+///
+/// One interpreter serves every use; `Columns` says which registers it keeps. It holds the memory of
+/// `DW_CFA_remember_state`, so that running an FDE allocates nothing.
+public struct Interpreter<Columns: RegisterColumns> {
+    /// How running a sequence of instructions ended.
+    public enum Outcome: Equatable, Sendable {
+        /// All rows were handed out.
+        case complete
+        /// Rows before `location` are good; what holds from there on is unknown. The instruction at
+        /// `offset` of the section is to blame.
+        case poisoned(CFIError, location: UInt64, offset: Int)
+    }
+
+    @usableFromInline let section: FrameSection
+    @usableFromInline let codeAlignment: UInt64
+    @usableFromInline let dataAlignment: Int64
+    @usableFromInline let pointerEncoding: PointerEncoding
+    @usableFromInline let addressSize: Int
+    /// The state that the CIE's instructions leave: where each FDE starts, and what `restore` restores.
+    @usableFromInline var initial: FrameState<Columns>
+    @usableFromInline var remembered: [FrameState<Columns>] = []
+
+    /// Prepares running FDEs of a CIE by running the CIE's own instructions.
+    ///
+    /// - Throws: what is wrong with the CIE's instructions.
+    @inlinable
+    public init(_ section: FrameSection, cie: CommonInformationEntry, columns: Columns) throws(CFIError) {
+        self.section = section
+        codeAlignment = cie.codeAlignment
+        dataAlignment = cie.dataAlignment
+        pointerEncoding = cie.pointerEncoding
+        addressSize = cie.addressSize
+        initial = FrameState(columns: columns)
+        var sink = DiscardedRows<Columns>()
+        var state = initial
+        let outcome = execute(cie.initialInstructions, from: 0, to: .max, state: &state, sink: &sink)
+        if case .poisoned(let error, _, _) = outcome { throw error }
+        initial = state
+    }
+
+    /// Runs an FDE's instructions; rows outside [`start`, `limit`) are not handed out.
+    @inlinable @inline(__always)
+    public mutating func run<Sink: RowSink>(
+        _ fde: borrowing FrameDescriptionEntry, sink: inout Sink
+    ) -> Outcome where Sink.Columns == Columns {
+        run(instructions: fde.instructions, start: fde.start, limit: fde.limit, sink: &sink)
+    }
+
+    @inlinable @inline(__always)
+    public mutating func run<Sink: RowSink>(
+        instructions: Range<Int>, start: UInt64, limit: UInt64, sink: inout Sink
+    ) -> Outcome where Sink.Columns == Columns {
+        var state = initial
+        return execute(instructions, from: start, to: limit, state: &state, sink: &sink)
+    }
+
+    @inlinable @inline(__always)
+    mutating func execute<Sink: RowSink>(
+        _ instructions: Range<Int>, from start: UInt64, to limit: UInt64, state: inout FrameState<Columns>,
+        sink: inout Sink
+    ) -> Outcome where Sink.Columns == Columns {
+        var cursor = section.cursor(instructions)
+        var location = start
+        var instruction = cursor.position
+        if !remembered.isEmpty { remembered.removeAll(keepingCapacity: true) }
+        do throws(CFIError) {
+            while cursor.position < cursor.end {
+                instruction = cursor.position
+                let opcode = try cursor.readU8()
+                let target: UInt64
+                switch opcode & 0xc0 {
+                case Opcode.advanceLoc:
+                    target = advance(location, by: UInt64(opcode & 0x3f))
+                case Opcode.offset:
+                    let factored = try cursor.readULEB()
+                    state.columns.setRule(savedAt(factored: factored), for: UInt64(opcode & 0x3f))
+                    continue
+                case Opcode.restore:
+                    let register = UInt64(opcode & 0x3f)
+                    state.columns.setRule(initial.columns.rule(for: register), for: register)
+                    continue
+                default:
+                    switch opcode {
+                    case Opcode.advanceLoc1: target = advance(location, by: UInt64(try cursor.readU8()))
+                    case Opcode.advanceLoc2: target = advance(location, by: UInt64(try cursor.read(UInt16.self)))
+                    case Opcode.advanceLoc4: target = advance(location, by: UInt64(try cursor.read(UInt32.self)))
+                    case Opcode.mipsAdvanceLoc8: target = advance(location, by: try cursor.read(UInt64.self))
+                    case Opcode.setLoc:
+                        target = try section.readPointer(
+                            &cursor, encoding: pointerEncoding, addressSize: addressSize, function: start)
+                        guard target >= location else { throw .backwardSetLocation }
+                    case Opcode.defCFAOffset:
+                        guard state.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
+                        state.cfa.operand = Int64(clamping: try cursor.readULEB())
+                        continue
+                    case Opcode.nop:
+                        continue
+                    case Opcode.rememberState:
+                        try remember(state)
+                        continue
+                    case Opcode.restoreState:
+                        guard let top = remembered.popLast() else { throw .restoreStateUnderflow }
+                        state = top
+                        continue
+                    default:
+                        try apply(opcode, &cursor, &state)
+                        continue
+                    }
+                }
+                // Advancing by nothing makes no row: of several with one location the last wins.
+                guard target != location else { continue }
+                sink.row(at: location, state)
+                location = target
+                if location >= limit { return .complete }
+            }
+        } catch {
+            return .poisoned(error, location: location, offset: instruction)
+        }
+        sink.row(at: location, state)
+        return .complete
+    }
+
+    /// Adds a factored advance. An address that wraps around has left every FDE.
+    @inlinable @inline(__always)
+    func advance(_ location: UInt64, by delta: UInt64) -> UInt64 {
+        let (factored, tooFar) = delta.multipliedReportingOverflow(by: codeAlignment)
+        let (sum, wrapped) = location.addingReportingOverflow(factored)
+        return tooFar || wrapped ? .max : sum
+    }
+
+    /// `offset(N)` with N factored by the data alignment.
+    @inlinable @inline(__always)
+    func savedAt(factored: UInt64) -> RegisterRule {
+        let (offset, overflow) = Int64(clamping: factored).multipliedReportingOverflow(by: dataAlignment)
+        return overflow ? RegisterRule(.tooWide) : RegisterRule(.offset, signed: offset)
+    }
+
+    @inlinable @inline(__always)
+    mutating func remember(_ state: FrameState<Columns>) throws(CFIError) {
+        // Depth is unbounded by the specification. Real code nests to 3; 64 MiB of states keep a hostile FDE
+        // (one byte a state) from taking memory out of proportion.
+        guard remembered.count < (64 << 20) / MemoryLayout<FrameState<Columns>>.stride else {
+            throw .rememberStateTooDeep
+        }
+        remembered.append(state)
+    }
+}
+
+/// The sink for a CIE's instructions, which make no rows.
+@usableFromInline
+struct DiscardedRows<Columns: RegisterColumns>: RowSink {
+    @inlinable init() {}
+    @inlinable mutating func row(at location: UInt64, _ state: borrowing FrameState<Columns>) {}
+}

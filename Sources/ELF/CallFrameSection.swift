@@ -1,0 +1,76 @@
+/// The two places where call frame information is kept.
+public enum CallFrameSectionKind: Hashable, Sendable {
+    /// `.eh_frame`: loaded with the program (LSB, "Exception Frames").
+    case ehFrame
+    /// `.debug_frame`: for debuggers, never loaded (DWARF 5, 6.4.1).
+    case debugFrame
+
+    /// The names that such a section has; by name only, as the type may be `SHT_PROGBITS`, `SHT_X86_64_UNWIND`,
+    /// `SHT_MIPS_DWARF` …
+    var sectionNames: [String] {
+        switch self {
+        case .ehFrame: [".eh_frame"]
+        case .debugFrame: [".debug_frame", ".zdebug_frame"]
+        }
+    }
+}
+
+/// Call frame information as the decoder wants it: bytes, and the addresses that pointers in it are relative to.
+public struct CallFrameSection {
+    public let kind: CallFrameSectionKind
+    /// `.eh_frame`, `.debug_frame` or `.zdebug_frame`.
+    public let name: String
+    /// Unpacked, and relocated in relocatable files. Valid as long as the image lives.
+    public let bytes: UnsafeRawBufferPointer
+    /// The SVMA of the first byte: the base of `DW_EH_PE_pcrel`. 0 in relocatable files and for `.debug_frame`.
+    public let address: UInt64
+    /// The SVMA of `.text`: the base of `DW_EH_PE_textrel`. 0 if there is none.
+    public let textAddress: UInt64
+    /// The SVMA of `.got.plt`, else of `.got`: the base of `DW_EH_PE_datarel`. 0 if there is none.
+    public let dataAddress: UInt64
+    /// Where the section starts in the file; its bytes there may be packed or not relocated.
+    public let fileOffset: UInt64
+    /// True if it was found without section headers: then only a zero length tells where it ends, and `bytes` goes on
+    /// to the end of the segment.
+    public let endsAtTerminator: Bool
+}
+
+extension ELFImage {
+    /// The first of ``callFrameSections(_:)``, which in all but relocatable files is the only one.
+    public func callFrameSection(_ kind: CallFrameSectionKind) throws(ELFError) -> CallFrameSection? {
+        try callFrameSections(kind).first
+    }
+
+    /// The sections of call frame information, in the order of the section headers. Those without bytes
+    /// (`SHT_NOBITS`, in debug files) are left out.
+    ///
+    /// If the section headers know nothing of `.eh_frame`, because they are missing or broken, it is found through
+    /// `PT_GNU_EH_FRAME`; there is no such way to `.debug_frame`, so that the image then has none.
+    ///
+    /// Throws ``ELFError`` if a section lies outside the image, can't be unpacked or relocated; or if the section
+    /// headers are broken and the program headers don't help.
+    public func callFrameSections(_ kind: CallFrameSectionKind) throws(ELFError) -> [CallFrameSection] {
+        let sections: [Section]
+        do throws(ELFError) {
+            sections = try self.sections()
+        } catch {
+            guard let found = try ehFrameFoundBySegments() else { throw error }
+            return kind == .ehFrame ? [found] : []
+        }
+        let named = sections.filter { kind.sectionNames.contains($0.name) }
+        if named.isEmpty, kind == .ehFrame, let found = try ehFrameFoundBySegments() { return [found] }
+
+        let text = sections.first { $0.name == ".text" }?.address ?? 0
+        let data = (sections.first { $0.name == ".got.plt" } ?? sections.first { $0.name == ".got" })?.address ?? 0
+        let relocations = fileType == .relocatable ? relocationSections(sections) : [:]
+        var result: [CallFrameSection] = []
+        for section in named where !section.hasNoBits {
+            let bytes = try relocatedBytes(of: section, by: relocations[section.index] ?? [], sections: sections)
+            result.append(
+                CallFrameSection(
+                    kind: kind, name: section.name, bytes: bytes, address: section.address, textAddress: text,
+                    dataAddress: data, fileOffset: section.offset, endsAtTerminator: false))
+        }
+        return result
+    }
+}

@@ -1,0 +1,78 @@
+import Glibc
+
+/// Finds the separate debug file of an image, in the places where GDB looks (GDB manual, "Debugging Information in
+/// Separate Files").
+public struct DebugFileSearch: Sendable {
+    /// What came of a search.
+    public struct Result {
+        /// The debug file; nil if there is none. Its ``ELFImage/name`` is its path.
+        public var image: ELFImage?
+        /// Files that were in the right place, and why they are not it.
+        public var rejected: [ELFError]
+    }
+
+    /// Where debug files are, most wanted first.
+    public var directories: [String]
+
+    public init(directories: [String] = ["/usr/lib/debug"]) {
+        self.directories = directories
+    }
+
+    /// Searches by build id, `DIR/.build-id/ab/cdef….debug`; then by `.gnu_debuglink`: beside the image, in `.debug`
+    /// beside it, and in `DIR` followed by its absolute directory. `path` is where the image is, after which
+    /// `.gnu_debuglink` is looked for.
+    ///
+    /// A file is accepted if both have the same build id; or, when at least one of them has none, if its CRC-32 is the
+    /// one in `.gnu_debuglink`. The image itself never is. Throws ``ELFError`` only for faults of `image`.
+    public func find(for image: ELFImage, path: String) throws(ELFError) -> Result {
+        let buildID = try image.buildID()
+        let link = try image.debugLink()
+        var result = Result(image: nil, rejected: [])
+        for candidate in buildIDPaths(buildID) + debugLinkPaths(link?.name, of: path) {
+            guard access(candidate, F_OK) == 0 else { continue }
+            do throws(ELFError) {
+                let debugFile = try ELFImage(path: candidate)
+                // Searching /usr/lib/debug for a debug file's own debug file ends here.
+                if let identity = debugFile.identity, identity == image.identity { continue }
+                try check(debugFile, buildID: buildID, checksum: link?.crc)
+                result.image = debugFile
+                return result
+            } catch {
+                result.rejected.append(error)
+            }
+        }
+        return result
+    }
+
+    /// Throws unless `candidate` belongs to the image with this build id and this checksum in `.gnu_debuglink`.
+    private func check(_ candidate: ELFImage, buildID: [UInt8]?, checksum: UInt32?) throws(ELFError) {
+        if let buildID, let other = try candidate.buildID() {
+            guard buildID == other else { throw candidate.malformed("has another build id") }
+            return
+        }
+        guard let checksum else { throw candidate.malformed("has no build id") }
+        guard try candidate.source.checksum(name: candidate.name) == checksum else {
+            throw candidate.malformed("has another checksum than .gnu_debuglink says")
+        }
+    }
+
+    private func buildIDPaths(_ buildID: [UInt8]?) -> [String] {
+        // One byte names the directory, the others the file; a name has 255 bytes at most.
+        guard let buildID, (2...100).contains(buildID.count) else { return [] }
+        let digits = buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        return directories.map { "\($0)/.build-id/\(digits[0])/\(digits.dropFirst().joined()).debug" }
+    }
+
+    private func debugLinkPaths(_ name: String?, of path: String) -> [String] {
+        guard let name, let directory = absoluteDirectory(of: path) else { return [] }
+        return ["\(directory)/\(name)", "\(directory)/.debug/\(name)"] + directories.map { "\($0)\(directory)/\(name)" }
+    }
+
+    /// The directory of a file without symbolic links, and without a slash at its end; nil if there is no such file.
+    private func absoluteDirectory(of path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        let absolute = String(cString: resolved)
+        return absolute.lastIndex(of: "/").map { String(absolute[..<$0]) }
+    }
+}

@@ -1,0 +1,72 @@
+extension ELFImage {
+    /// The SVMAs of the bytes in `PT_LOAD` segments with `PF_X` that the file really holds: sorted, disjoint, merged
+    /// where they touch. Empty for relocatable files. The byte at 2^64 − 1 is never included.
+    public var executableSegments: [Range<UInt64>] {
+        let ranges = segments.compactMap { segment -> Range<UInt64>? in
+            guard segment.isLoad && segment.isExecutable else { return nil }
+            return range(segment.virtualAddress, segment.fileBackedSize(imageSize: size))
+        }
+        return merged(ranges)
+    }
+
+    /// Where there is code: the `SHF_EXECINSTR` sections that have bytes, as far as ``executableSegments`` load them;
+    /// ``executableSegments`` itself if there are no section headers, or broken ones. Sorted, disjoint, merged where
+    /// they touch. The sections of a relocatable file aren't clipped, and overlap at address 0.
+    public func executableRanges() throws(ELFError) -> [Range<UInt64>] {
+        let segments = executableSegments
+        let sections: [Section]
+        do throws(ELFError) {
+            sections = try self.sections()
+        } catch {
+            guard segments.isEmpty else { return segments }
+            throw error
+        }
+        guard !sections.isEmpty else { return segments }
+        let code = merged(
+            sections.filter { $0.isExecutable && !$0.hasNoBits }.compactMap { range($0.address, $0.size) })
+        return fileType == .relocatable ? code : intersection(code, segments)
+    }
+
+    /// Whether this is the debug information of another file (`objcopy --only-keep-debug`, `eu-strip -f`, dwz): its code
+    /// is `SHT_NOBITS`; or it has no code, but debug sections or `SHT_NOBITS` ones, and nothing else to load.
+    public func isSeparateDebugFile() throws(ELFError) -> Bool {
+        let sections = try sections()
+        let code = sections.filter(\.isExecutable)
+        guard code.isEmpty else { return code.allSatisfy(\.hasNoBits) }
+        let loadsSomething = sections.contains { $0.isAllocated && !$0.hasNoBits && !$0.isNote && $0.size > 0 }
+        return !loadsSomething && sections.contains { $0.isDebugSection || ($0.isAllocated && $0.hasNoBits) }
+    }
+
+    /// `size` bytes from `start`, as far as there are addresses; nil if empty.
+    private func range(_ start: UInt64, _ size: UInt64) -> Range<UInt64>? {
+        let end = is64Bit ? UInt64.max : 1 << 32
+        guard start < end, size > 0 else { return nil }
+        return start..<start + min(size, end - start)
+    }
+}
+
+/// Sorted, disjoint, not touching.
+private func merged(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+    var result: [Range<UInt64>] = []
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+        if let last = result.last, range.lowerBound <= last.upperBound {
+            result[result.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+        } else {
+            result.append(range)
+        }
+    }
+    return result
+}
+
+/// What two lists of sorted, disjoint ranges have in common: sorted, disjoint.
+private func intersection(_ first: [Range<UInt64>], _ second: [Range<UInt64>]) -> [Range<UInt64>] {
+    var result: [Range<UInt64>] = []
+    var i = 0
+    var j = 0
+    while i < first.count && j < second.count {
+        let common = first[i].clamped(to: second[j])
+        if !common.isEmpty { result.append(common) }
+        if first[i].upperBound < second[j].upperBound { i += 1 } else { j += 1 }
+    }
+    return result
+}

@@ -1,0 +1,155 @@
+import CLibelf
+
+/// An ELF file, or an ELF image in memory, as far as unwind tables need it.
+///
+/// Opening reads the ELF header and the program headers, a few hundred bytes. Section headers, notes and the bytes of
+/// sections are read when first asked for, and kept. Files are read with `pread`, never mapped, so that one that
+/// shrinks meanwhile gives an ``ELFError`` and no signal.
+///
+/// What can be read or unpacked is bounded by the size of the image (``Budget``). Not thread-safe: one task at a time.
+public final class ELFImage {
+    /// The path, or the name given to an image in memory; what errors call it.
+    public let name: String
+    /// Which file this is, as of opening; nil for an image in memory.
+    public let identity: FileIdentity?
+    /// In bytes, as of opening.
+    public let size: UInt64
+    /// `ELFCLASS64`
+    public let is64Bit: Bool
+    /// `ELFDATA2MSB`
+    public let isBigEndian: Bool
+    public let fileType: FileType
+    public let machine: Machine
+    /// `e_entry`: an SVMA, or 0.
+    public let entryAddress: UInt64
+    /// The ELF header, byte for byte: 64 bytes, or 52 in 32-bit images.
+    public let headerBytes: [UInt8]
+    /// The program headers, byte for byte.
+    public let programHeaderBytes: [UInt8]
+    /// The program headers, in the order of the file.
+    public let segments: [Segment]
+
+    let source: ImageBytes
+    let libelf: LibelfHandle
+    let sectionTable: SectionTableLocation
+    /// What ``sections()`` found, or why it could not.
+    var sectionCache: Result<[Section], ELFError>?
+    /// Bytes of sections already read, by section index.
+    var loaded: [Int: UnsafeRawBufferPointer] = [:]
+    /// Copies of CFI sections with relocations applied, by section index.
+    var relocated: [Int: OwnedMemory] = [:]
+    var budget: Budget
+
+    /// Opens a regular file: anything else is refused before it is opened, so that a FIFO doesn't block.
+    ///
+    /// Throws ``ELFError`` if it can't be opened or read, isn't an ELF file, or its ELF header or program headers are
+    /// malformed. Broken section headers don't matter here.
+    public convenience init(path: String) throws(ELFError) {
+        try self.init(source: .file(OpenFile(path: path)), name: path)
+    }
+
+    /// Takes over an open descriptor, whose file position doesn't matter; it is closed even if this throws.
+    public convenience init(descriptor: Int32, path: String) throws(ELFError) {
+        try self.init(source: .file(OpenFile(descriptor: descriptor, path: path)), name: path)
+    }
+
+    /// An image in memory, such as the vDSO. The bytes are copied.
+    public convenience init(bytes: [UInt8], name: String) throws(ELFError) {
+        let memory = bytes.withUnsafeBytes { OwnedMemory(copying: $0) }
+        try self.init(source: .memory(memory), name: name)
+    }
+
+    init(source: ImageBytes, name: String) throws(ELFError) {
+        let bytes = try Self.readHeader(source, name: name)
+        guard let libelf = LibelfHandle(source), let header = libelf.header else {
+            throw ELFError(file: name, kind: .malformed("ELF header: \(LibelfHandle.lastError())"))
+        }
+        let programHeaders = try Self.programHeaderRange(
+            header, libelf: libelf, is64Bit: bytes[4] == ELFCLASS64, imageSize: source.size, name: name)
+        var segments: [Segment] = []
+        segments.reserveCapacity(programHeaders.count)
+        for index in 0..<programHeaders.count {
+            guard let header = libelf.programHeader(index) else {
+                throw ELFError(
+                    file: name, offset: programHeaders.offset,
+                    kind: .malformed("program header \(index): \(LibelfHandle.lastError())"))
+            }
+            segments.append(Segment(header))
+        }
+
+        self.name = name
+        self.source = source
+        self.libelf = libelf
+        self.segments = segments
+        if case .file(let file) = source { identity = file.identity } else { identity = nil }
+        size = source.size
+        budget = Budget(imageSize: source.size)
+        headerBytes = bytes
+        programHeaderBytes = try source.read(
+            offset: programHeaders.offset, count: programHeaders.byteCount, name: name)
+        is64Bit = bytes[4] == ELFCLASS64
+        isBigEndian = bytes[5] == ELFDATA2MSB
+        fileType = FileType(header.e_type)
+        machine = Machine(rawValue: header.e_machine)
+        entryAddress = header.e_entry
+        sectionTable = SectionTableLocation(
+            offset: header.e_shoff, count: header.e_shnum, entrySize: header.e_shentsize)
+    }
+
+    /// Reads the ELF header and checks what libelf would take for granted or answer with a mere "invalid".
+    private static func readHeader(_ source: ImageBytes, name: String) throws(ELFError) -> [UInt8] {
+        guard source.size > 0 else { throw ELFError(file: name, kind: .empty) }
+        var bytes = try source.read(offset: 0, count: Int(min(source.size, 64)), name: name)
+        guard bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { throw ELFError(file: name, kind: .notELF) }
+        func malformed(_ what: String, at offset: Int) -> ELFError {
+            ELFError(file: name, offset: UInt64(offset), kind: .malformed(what))
+        }
+        guard bytes.count >= 16 else { throw malformed("the ELF header is cut off", at: bytes.count) }
+        guard [ELFCLASS32, ELFCLASS64].contains(Int32(bytes[4])) else {
+            throw malformed("unknown ELF class \(bytes[4])", at: 4)
+        }
+        guard [ELFDATA2LSB, ELFDATA2MSB].contains(Int32(bytes[5])) else {
+            throw malformed("unknown byte order \(bytes[5])", at: 5)
+        }
+        let headerSize = Int32(bytes[4]) == ELFCLASS64 ? 64 : 52
+        guard bytes.count >= headerSize else { throw malformed("the ELF header is cut off", at: bytes.count) }
+        bytes.removeSubrange(headerSize...)
+        return bytes
+    }
+
+    /// Where the program headers are, checked to lie in the image.
+    private static func programHeaderRange(
+        _ header: GElf_Ehdr, libelf: LibelfHandle, is64Bit: Bool, imageSize: UInt64, name: String
+    ) throws(ELFError) -> (offset: UInt64, count: Int, byteCount: Int) {
+        guard header.e_phoff != 0, header.e_phnum != 0 else { return (0, 0, 0) }
+        func malformed(_ what: String) -> ELFError {
+            ELFError(file: name, offset: header.e_phoff, kind: .malformed(what))
+        }
+        let entrySize = is64Bit ? 56 : 32
+        guard header.e_phentsize == entrySize else {
+            throw malformed("program headers of \(header.e_phentsize) bytes, not \(entrySize)")
+        }
+        var count = Int(header.e_phnum)
+        if header.e_phnum == PN_XNUM {
+            // The number is in section header 0 (gABI, "ELF Header", e_phnum).
+            guard let first = libelf.sectionHeader(0) else {
+                throw malformed("the number of program headers is in section header 0, which can't be read")
+            }
+            count = Int(first.sh_info)
+        }
+        // count < 2^32, so that the product doesn't overflow.
+        let byteCount = count * entrySize
+        guard header.e_phoff <= imageSize, UInt64(byteCount) <= imageSize - header.e_phoff else {
+            throw malformed("\(count) program headers run past the end of the file")
+        }
+        guard libelf.programHeaderCount == count else {
+            throw malformed("program headers: \(LibelfHandle.lastError())")
+        }
+        return (header.e_phoff, count, byteCount)
+    }
+
+    /// An error of this image.
+    func malformed(_ what: String, section: String? = nil, offset: UInt64? = nil) -> ELFError {
+        ELFError(file: name, section: section, offset: offset, kind: .malformed(what))
+    }
+}

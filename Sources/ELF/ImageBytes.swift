@@ -1,0 +1,162 @@
+import CLiblzma
+import Glibc
+
+/// What tells one state of one file from another: two equal identities are the same bytes, short of deliberate forgery.
+public struct FileIdentity: Hashable, Sendable {
+    public var device: UInt64
+    public var inode: UInt64
+    /// In bytes.
+    public var size: UInt64
+    /// Since 1970, in nanoseconds.
+    public var modificationNanoseconds: Int64
+
+    public init(device: UInt64, inode: UInt64, size: UInt64, modificationNanoseconds: Int64) {
+        self.device = device
+        self.inode = inode
+        self.size = size
+        self.modificationNanoseconds = modificationNanoseconds
+    }
+
+    init(_ status: stat) {
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        size = UInt64(clamping: status.st_size)
+        let seconds = Int64(status.st_mtim.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+        modificationNanoseconds = seconds.partialValue &+ Int64(status.st_mtim.tv_nsec)
+    }
+}
+
+/// An open file descriptor, closed with its last reference.
+final class OpenFile {
+    let descriptor: Int32
+    let identity: FileIdentity
+
+    /// Opens a regular file for reading. `stat` comes first because opening a device can act on it
+    /// (a tape rewinds, a watchdog starts); `O_NONBLOCK` because the path may become a FIFO in between.
+    convenience init(path: String) throws(ELFError) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
+        guard status.isRegularFile else { throw ELFError(file: path, kind: .notRegularFile) }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
+        try self.init(descriptor: descriptor, path: path)
+    }
+
+    /// Takes over `descriptor`: it is closed even if this throws.
+    init(descriptor: Int32, path: String) throws(ELFError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw ELFError(file: path, kind: .cannotOpen(errno: code))
+        }
+        guard status.isRegularFile else {
+            close(descriptor)
+            throw ELFError(file: path, kind: .notRegularFile)
+        }
+        self.descriptor = descriptor
+        identity = FileIdentity(status)
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Reads at `offset` until `buffer` is full or the file ends; the number of bytes read, or nil with `errno` set.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int? {
+        var done = 0
+        while done < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = pread(descriptor, rest.baseAddress, rest.count, off_t(clamping: offset) + off_t(done))
+            if count < 0 && errno == EINTR { continue }
+            if count < 0 { return nil }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+}
+
+extension stat {
+    fileprivate var isRegularFile: Bool { st_mode & S_IFMT == S_IFREG }
+}
+
+/// Heap memory with one owner, freed with its last reference.
+final class OwnedMemory {
+    let bytes: UnsafeMutableRawBufferPointer
+
+    /// Takes over `bytes`, which `malloc` or `allocate` gave.
+    init(adopting bytes: UnsafeMutableRawBufferPointer) {
+        self.bytes = bytes
+    }
+
+    init(copying source: UnsafeRawBufferPointer) {
+        // 16: what malloc guarantees; libelf reads headers in place.
+        bytes = .allocate(byteCount: source.count, alignment: 16)
+        bytes.copyMemory(from: source)
+    }
+
+    deinit {
+        bytes.deallocate()
+    }
+}
+
+/// Where an image's bytes are: in a file, read piece by piece with `pread` and never mapped (a file may shrink,
+/// and a mapped one then raises SIGBUS), or in memory.
+enum ImageBytes {
+    case file(OpenFile)
+    case memory(OwnedMemory)
+
+    var size: UInt64 {
+        switch self {
+        case .file(let file): file.identity.size
+        case .memory(let memory): UInt64(memory.bytes.count)
+        }
+    }
+
+    /// `count` bytes at `offset`; the caller has checked that both lie within `size`.
+    func read(offset: UInt64, count: Int, name: String) throws(ELFError) -> [UInt8] {
+        switch self {
+        case .memory(let memory):
+            return [UInt8](memory.bytes[Int(offset)..<Int(offset) + count])
+        case .file(let file):
+            var failure: Int32 = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+                initialized = file.read(into: UnsafeMutableRawBufferPointer(buffer), at: offset) ?? 0
+                if initialized < count { failure = errno }
+            }
+            guard bytes.count == count else {
+                throw bytes.isEmpty && failure != 0
+                    ? ELFError(file: name, offset: offset, kind: .cannotRead(errno: failure))
+                    : .shrank(file: name, offset: offset + UInt64(bytes.count))
+            }
+            return bytes
+        }
+    }
+
+    /// CRC-32 (IEEE 802.3, as in zlib and `.gnu_debuglink`) of all the bytes, in chunks of 64 KiB.
+    func checksum(name: String) throws(ELFError) -> UInt32 {
+        var checksum: UInt32 = 0
+        var offset: UInt64 = 0
+        while offset < size {
+            let chunk = try read(offset: offset, count: Int(min(size - offset, 65536)), name: name)
+            checksum = chunk.withUnsafeBufferPointer { lzma_crc32($0.baseAddress, $0.count, checksum) }
+            offset += UInt64(chunk.count)
+        }
+        return checksum
+    }
+}
+
+extension ELFError {
+    static func shrank(file: String, offset: UInt64) -> ELFError {
+        ELFError(file: file, offset: offset, kind: .malformed("the file ends here: it shrank while it was read"))
+    }
+}
+
+/// The C library's words for an `errno`.
+func systemMessage(_ code: Int32) -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+        guard let start = buffer.baseAddress, strerror_r(code, start, buffer.count) == 0 else { return "error \(code)" }
+        return String(cString: start)
+    }
+}

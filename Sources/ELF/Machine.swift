@@ -1,0 +1,60 @@
+/// The instruction set of an image: `e_machine` of the ELF header (gABI, "ELF Header").
+public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    public var rawValue: UInt16
+
+    public init(rawValue: UInt16) {
+        self.rawValue = rawValue
+    }
+
+    public static let i386 = Machine(rawValue: 3)
+    public static let mips = Machine(rawValue: 8)
+    public static let powerPC64 = Machine(rawValue: 21)
+    public static let s390 = Machine(rawValue: 22)
+    public static let arm = Machine(rawValue: 40)
+    public static let x86_64 = Machine(rawValue: 62)
+    public static let aarch64 = Machine(rawValue: 183)
+    public static let riscv = Machine(rawValue: 243)
+    public static let loongArch = Machine(rawValue: 258)
+
+    /// `x86-64`, `aarch64`, …; `machine 0x1234` for one without a name here.
+    public var name: String {
+        switch self {
+        case .i386: "i386"
+        case .mips: "mips"
+        case .powerPC64: "ppc64"
+        case .s390: "s390"
+        case .arm: "arm"
+        case .x86_64: "x86-64"
+        case .aarch64: "aarch64"
+        case .riscv: "riscv"
+        case .loongArch: "loongarch"
+        default: "machine \(rawValue.hex)"
+        }
+    }
+
+    public var description: String { name }
+}
+
+/// What kind of file an image is: `e_type` of the ELF header.
+public enum FileType: Hashable, Sendable {
+    /// `ET_REL`: a `.o`, a kernel module, a `.dwo`. Its sections all start at address 0.
+    case relocatable
+    /// `ET_EXEC`
+    case executable
+    /// `ET_DYN`: a shared library or a position-independent executable.
+    case sharedObject
+    /// `ET_CORE`
+    case core
+    /// Anything else, as in the file.
+    case other(UInt16)
+
+    init(_ type: UInt16) {
+        switch type {
+        case 1: self = .relocatable
+        case 2: self = .executable
+        case 3: self = .sharedObject
+        case 4: self = .core
+        default: self = .other(type)
+        }
+    }
+}

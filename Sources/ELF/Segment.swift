@@ -1,0 +1,44 @@
+import CLibelf
+
+/// A program header (gABI, "Program Header").
+public struct Segment: Hashable, Sendable {
+    /// `p_type`
+    public let type: UInt32
+    /// `p_flags`: `PF_R`, `PF_W`, `PF_X`.
+    public let flags: UInt32
+    /// Where its bytes start in the file.
+    public let offset: UInt64
+    /// Where its first byte is in memory: an SVMA.
+    public let virtualAddress: UInt64
+    /// Bytes in the file, as stated: the file may hold fewer.
+    public let fileSize: UInt64
+    /// Bytes in memory.
+    public let memorySize: UInt64
+    /// `p_align`, in bytes.
+    public let alignment: UInt64
+
+    init(_ header: GElf_Phdr) {
+        type = header.p_type
+        flags = header.p_flags
+        offset = header.p_offset
+        virtualAddress = header.p_vaddr
+        fileSize = header.p_filesz
+        memorySize = header.p_memsz
+        alignment = header.p_align
+    }
+
+    /// `PT_LOAD`
+    public var isLoad: Bool { type == 1 }
+    /// `PF_X`
+    public var isExecutable: Bool { flags & 1 != 0 }
+    /// `PT_NOTE`
+    var isNote: Bool { type == 4 }
+    /// `PT_GNU_EH_FRAME` (LSB, "Program Header")
+    var isEHFrameHeader: Bool { type == 0x6474_e550 }
+
+    /// How many of its bytes are backed by a file of `imageSize` bytes: a truncated file ends in a segment, and
+    /// what `p_memsz` leaves out is not loaded.
+    func fileBackedSize(imageSize: UInt64) -> UInt64 {
+        offset < imageSize ? min(fileSize, memorySize, imageSize - offset) : 0
+    }
+}
