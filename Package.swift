@@ -17,6 +17,7 @@ let package = Package(
         .systemLibrary(name: "CLibelf", providers: [.apt(["libelf-dev"])]),
         .systemLibrary(name: "CLiblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
+        .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
 
         // The layout that the kernel, other languages and Swift share.
         .target(name: "CUnwindTable", path: "bpf", sources: ["native"], publicHeadersPath: "include"),
@@ -24,7 +25,7 @@ let package = Package(
         // One direction, one step a module.
         .target(name: "ELF", dependencies: ["CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
-        .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "CUnwindTable"]),
+        .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "CUnwindTable", "CXXHash"]),
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
         .target(name: "TableStore", dependencies: ["UnwindTable", "TableCompiler"]),
         .executableTarget(

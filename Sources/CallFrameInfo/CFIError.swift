@@ -23,6 +23,7 @@ public enum CFIError: UInt8, Error, Sendable, CaseIterable {
     case cfaNotRegisterOffset
     case backwardSetLocation
     case unsupportedAddressSpace
+    case misalignedAddress
 }
 
 extension CFIError: CustomStringConvertible {
@@ -46,6 +47,7 @@ extension CFIError: CustomStringConvertible {
         case .cfaNotRegisterOffset: "CFA offset or register changed while the CFA is not register+offset"
         case .backwardSetLocation: "DW_CFA_set_loc goes backward"
         case .unsupportedAddressSpace: "CFA lies in another address space"
+        case .misalignedAddress: "a row's address is not a multiple of the instruction size"
         }
     }
 }

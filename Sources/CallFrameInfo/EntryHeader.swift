@@ -12,6 +12,16 @@ public struct EntryHeader: Sendable {
     public var is64BitDWARF: Bool
     /// A length of zero: a terminator in .eh_frame, padding in .debug_frame.
     public var isTerminator: Bool
+
+    @inlinable
+    init(offset: Int, end: Int, body: Int, cieOffset: Int?, is64BitDWARF: Bool, isTerminator: Bool) {
+        self.offset = offset
+        self.end = end
+        self.body = body
+        self.cieOffset = cieOffset
+        self.is64BitDWARF = is64BitDWARF
+        self.isTerminator = isTerminator
+    }
 }
 
 extension FrameSection {
@@ -39,7 +49,6 @@ extension FrameSection {
         guard length <= UInt64(cursor.remaining) else { throw .lengthOutOfBounds }
         let idPosition = cursor.position
         let end = idPosition &+ Int(length)
-        // .eh_frame keeps 4-byte CIE pointers even in 64-bit entries' ids only when the length is 32-bit.
         guard length >= (is64Bit ? 8 : 4) else { throw .truncated }
         let id = is64Bit ? try cursor.read(UInt64.self) : UInt64(try cursor.read(UInt32.self))
         var cieOffset: Int?

@@ -12,6 +12,18 @@ public struct FrameDescriptionEntry: Sendable {
     public var augmentationData: Range<Int>
     public var instructions: Range<Int>
 
+    @inlinable
+    init(
+        offset: Int, end: Int, start: UInt64, length: UInt64, augmentationData: Range<Int>, instructions: Range<Int>
+    ) {
+        self.offset = offset
+        self.end = end
+        self.start = start
+        self.length = length
+        self.augmentationData = augmentationData
+        self.instructions = instructions
+    }
+
     /// SVMA behind the last byte described; saturates at the end of the address space.
     @inlinable public var limit: UInt64 {
         let (sum, overflow) = start.addingReportingOverflow(length)

@@ -16,13 +16,18 @@ public struct FrameSpan: BitwiseCopyable, Sendable {
         cieAndFlags = UInt32(truncatingIfNeeded: cie)
     }
 
-    /// Index into `FrameIndex.cies`.
-    @inlinable public var cie: Int { Int(cieAndFlags & 0x7fff_ffff) }
+    /// Index into `FrameIndex.cies`. A section below 4 GiB has fewer than 2^30 CIEs.
+    @inlinable public var cie: Int { Int(cieAndFlags & 0x3fff_ffff) }
     /// Whether this is less than the FDE's whole range, because an earlier FDE or the end of a segment
     /// took the rest.
     @inlinable public var isPart: Bool {
-        get { cieAndFlags >> 31 != 0 }
-        set { cieAndFlags = cieAndFlags & 0x7fff_ffff | (newValue ? 1 << 31 : 0) }
+        get { cieAndFlags & 1 << 31 != 0 }
+        set { cieAndFlags = cieAndFlags & ~(1 << 31) | (newValue ? 1 << 31 : 0) }
+    }
+    /// Whether an earlier span already stands for another part of the same FDE.
+    @inlinable public var isContinuation: Bool {
+        get { cieAndFlags & 1 << 30 != 0 }
+        set { cieAndFlags = cieAndFlags & ~(1 << 30) | (newValue ? 1 << 30 : 0) }
     }
 }
 

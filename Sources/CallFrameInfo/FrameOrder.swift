@@ -55,15 +55,16 @@ extension FrameIndex {
         let elements = spans.elements
         let keys = scratch.keys.elements
         for position in 0..<count {
-            keys[position] = (elements[position].start &- lowest) &<< 32 | UInt64(position)
+            keys[position] = ((elements[position].start &- lowest) &<< 32) | UInt64(position)
         }
         withUnsafeTemporaryAllocation(of: Int.self, capacity: 1 << Int(digitBits)) { places in
             var shift: UInt64 = 32
-            while (highest &- lowest) &<< 32 &>> shift != 0, shift < 64 {
+            // Bits 32 to 63 hold the distance, so that the shift stays below 64 while digits are left.
+            while shift < 64, (highest &- lowest) &>> (shift &- 32) != 0 {
                 let source = scratch.keys.elements
                 let target = scratch.otherKeys.elements
                 places.initialize(repeating: 0)
-                for key in source { places[Int(key &>> shift & 0x7ff)] &+= 1 }
+                for key in source { places[Int((key &>> shift) & 0x7ff)] &+= 1 }
                 var next = 0
                 for digit in places.indices {
                     let number = places[digit]
@@ -71,7 +72,7 @@ extension FrameIndex {
                     next &+= number
                 }
                 for key in source {
-                    let digit = Int(key &>> shift & 0x7ff)
+                    let digit = Int((key &>> shift) & 0x7ff)
                     target[places[digit]] = key
                     places[digit] &+= 1
                 }
@@ -116,8 +117,8 @@ extension FrameIndex {
                 continue
             }
             let limit = next < all.count ? min(owner.limit, all[next].start) : owner.limit
+            emit(owner, position..<limit, isContinuation: owned[first.index] != 0)
             owned[first.index] += limit - position
-            emit(owner, position..<limit)
             position = limit
         }
         for index in all.indices where owned[index] < all[index].limit - all[index].start { overlappingCount += 1 }
@@ -129,10 +130,10 @@ extension FrameIndex {
         UInt64(cies[span.cie].section) << 32 | UInt64(span.offset)
     }
 
-    private mutating func emit(_ owner: FrameSpan, _ range: Range<UInt64>) {
+    private mutating func emit(_ owner: FrameSpan, _ range: Range<UInt64>, isContinuation: Bool) {
         let sorted = scratch.sorted.elements
         if let last = sorted.last, last.limit == range.lowerBound, last.offset == owner.offset,
-            last.cieAndFlags & 0x7fff_ffff == owner.cieAndFlags & 0x7fff_ffff {
+            last.cie == owner.cie {
             sorted[sorted.count - 1].limit = range.upperBound
             if range.upperBound == owner.limit, last.start == owner.start { sorted[sorted.count - 1].isPart = false }
             return
@@ -141,6 +142,7 @@ extension FrameIndex {
         part.start = range.lowerBound
         part.limit = range.upperBound
         part.isPart = part.start != owner.start || part.limit != owner.limit
+        part.isContinuation = isContinuation
         scratch.sorted.append(part)
     }
 
@@ -160,6 +162,7 @@ extension FrameIndex {
                 part.start = max(span.start, ranges[range].lowerBound)
                 part.limit = min(span.limit, ranges[range].upperBound)
                 if part.start != span.start || part.limit != span.limit { part.isPart = true }
+                if isKept { part.isContinuation = true }
                 scratch.sorted.append(part)
                 isKept = true
                 range += 1

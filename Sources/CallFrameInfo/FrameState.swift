@@ -25,7 +25,7 @@ public struct FrameState<Columns: RegisterColumns> {
 }
 
 /// Takes the rows of one FDE, in order of rising address.
-public protocol RowSink {
+public protocol RowSink: ~Copyable {
     associatedtype Columns: RegisterColumns
     /// A row's rules hold from `location` to the next row's.
     mutating func row(at location: UInt64, _ state: borrowing FrameState<Columns>)

@@ -7,7 +7,10 @@ import Glibc
 public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     @usableFromInline var storage: UnsafeMutablePointer<Element>?
     @usableFromInline var capacity = 0
-    public internal(set) var count = 0
+    @usableFromInline var used = 0
+
+    /// How many elements there are.
+    @inlinable public var count: Int { used }
 
     @inlinable public init() {}
     deinit { free(storage) }
@@ -19,7 +22,7 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         if count == capacity { grow(to: count &+ 1) }
         // `grow` leaves room for at least one more.
         (storage.unsafelyUnwrapped + count).initialize(to: element)
-        count &+= 1
+        used &+= 1
     }
 
     /// Makes room for `minimum` elements in all.
@@ -27,14 +30,14 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         if minimum > capacity { grow(to: minimum) }
     }
 
-    @inlinable public mutating func removeAll() { count = 0 }
+    @inlinable public mutating func removeAll() { used = 0 }
 
     /// Gives the memory back.
     public mutating func discard() {
         free(storage)
         storage = nil
         capacity = 0
-        count = 0
+        used = 0
     }
 
     /// Sets the number of elements; those beyond the old count are uninitialised.
@@ -42,7 +45,7 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     /// - Precondition: room for `newCount` was reserved.
     public mutating func setCount(_ newCount: Int) {
         precondition(newCount <= capacity)
-        count = newCount
+        used = newCount
     }
 
     /// The elements; valid until the buffer changes.

@@ -41,14 +41,14 @@ public struct Interpreter<Columns: RegisterColumns> {
 
     /// Runs an FDE's instructions; rows outside [`start`, `limit`) are not handed out.
     @inlinable @inline(__always)
-    public mutating func run<Sink: RowSink>(
+    public mutating func run<Sink: RowSink & ~Copyable>(
         _ fde: borrowing FrameDescriptionEntry, sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
         run(instructions: fde.instructions, start: fde.start, limit: fde.limit, sink: &sink)
     }
 
     @inlinable @inline(__always)
-    public mutating func run<Sink: RowSink>(
+    public mutating func run<Sink: RowSink & ~Copyable>(
         instructions: Range<Int>, start: UInt64, limit: UInt64, sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
         var state = initial
@@ -56,7 +56,7 @@ public struct Interpreter<Columns: RegisterColumns> {
     }
 
     @inlinable @inline(__always)
-    mutating func execute<Sink: RowSink>(
+    mutating func execute<Sink: RowSink & ~Copyable>(
         _ instructions: Range<Int>, from start: UInt64, to limit: UInt64, state: inout FrameState<Columns>,
         sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {

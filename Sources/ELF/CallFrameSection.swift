@@ -20,7 +20,7 @@ public struct CallFrameSection {
     public let kind: CallFrameSectionKind
     /// `.eh_frame`, `.debug_frame` or `.zdebug_frame`.
     public let name: String
-    /// Unpacked, and relocated in relocatable files. Valid as long as the image lives.
+    /// Unpacked, and relocated in relocatable files. Valid as long as this section or its image lives.
     public let bytes: UnsafeRawBufferPointer
     /// The SVMA of the first byte: the base of `DW_EH_PE_pcrel`. 0 in relocatable files and for `.debug_frame`.
     public let address: UInt64
@@ -33,6 +33,8 @@ public struct CallFrameSection {
     /// True if it was found without section headers: then only a zero length tells where it ends, and `bytes` goes on
     /// to the end of the segment.
     public let endsAtTerminator: Bool
+    /// Owns `bytes`.
+    let image: ELFImage
 }
 
 extension ELFImage {
@@ -69,7 +71,7 @@ extension ELFImage {
             result.append(
                 CallFrameSection(
                     kind: kind, name: section.name, bytes: bytes, address: section.address, textAddress: text,
-                    dataAddress: data, fileOffset: section.offset, endsAtTerminator: false))
+                    dataAddress: data, fileOffset: section.offset, endsAtTerminator: false, image: self))
         }
         return result
     }

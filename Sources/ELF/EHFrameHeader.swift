@@ -33,7 +33,7 @@ extension ELFImage {
             offset: home.offset + skipped, count: home.fileBackedSize(imageSize: size) - skipped, section: ".eh_frame")
         return CallFrameSection(
             kind: .ehFrame, name: ".eh_frame", bytes: bytes, address: address, textAddress: 0, dataAddress: 0,
-            fileOffset: home.offset + skipped, endsAtTerminator: true)
+            fileOffset: home.offset + skipped, endsAtTerminator: true, image: self)
     }
 }
 

@@ -152,7 +152,7 @@ struct cfic_quarter {
 
 _Static_assert(sizeof(struct cfic_section) == 24, "layout");
 _Static_assert(sizeof(struct cfic_counts) == 64, "layout");
-_Static_assert(sizeof(struct cfic_table_header) == 312, "layout");
+_Static_assert(sizeof(struct cfic_table_header) == 304, "layout");
 _Static_assert(sizeof(struct cfic_range) == 16, "layout");
 _Static_assert(sizeof(struct cfic_sparse) == 4, "layout");
 _Static_assert(sizeof(struct cfic_dense) == 328, "layout");

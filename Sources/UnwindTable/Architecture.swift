@@ -1,0 +1,35 @@
+import CallFrameInfo
+
+/// What lowering has to know of a machine. One type a machine, in a file of its own; generic code is
+/// specialised for it at compile time.
+public protocol Architecture: SendableMetatype {
+    /// ELF `e_machine`.
+    static var machine: UInt16 { get }
+    /// log2 of the pc unit: instruction addresses are multiples of it.
+    static var pcShift: UInt8 { get }
+    /// DWARF numbers of the registers that an unwinder follows (psABI).
+    static var stackPointer: UInt64 { get }
+    static var framePointer: UInt64 { get }
+    /// Highest DWARF number that a rule can name.
+    static var lastRegister: UInt64 { get }
+    /// Whether an expression's register is the program counter.
+    static func isProgramCounter(_ register: UInt64) -> Bool
+    /// Whether a register is the vector length that scalable vectors are scaled by.
+    static func isVectorLength(_ register: UInt64) -> Bool
+    /// The column that says whether the return address is signed; nil where nothing signs.
+    static var signingStateColumn: UInt64? { get }
+}
+
+/// The architectures that tables are made for.
+public enum TableMachine: UInt16, CaseIterable, Sendable {
+    case x86_64 = 62
+    case aarch64 = 183
+
+    /// log2 of the pc unit in bytes.
+    public var pcShift: UInt8 {
+        switch self {
+        case .x86_64: X86_64.pcShift
+        case .aarch64: AArch64.pcShift
+        }
+    }
+}

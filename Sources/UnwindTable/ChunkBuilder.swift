@@ -1,0 +1,203 @@
+import CUnwindTable
+import CallFrameInfo
+
+/// An FDE that was malformed, wholly or in part.
+public struct BadFrame: Sendable {
+    /// Index of the section.
+    public var section: Int
+    /// Offset of the FDE in its section.
+    public var offset: Int
+    /// SVMA of the FDE's first byte.
+    public var start: UInt64
+    /// Offset of the instruction, or of the CIE, that is to blame.
+    public var blamed: Int
+    public var error: CFIError
+}
+
+/// Builds the pages of one run of addresses. Several work beside each other; what they make does not depend
+/// on where the runs are cut.
+struct ChunkBuilder<A: Architecture>: ~Copyable {
+    /// The part of the work that one builder does.
+    struct Chunk {
+        /// Spans that start below `ceiling`, from the first that reaches beyond `floor`.
+        var spans: Range<Int>
+        /// Addresses: the beginning of a page, or 0; and of the page where the next chunk begins, or the end.
+        var floor: UInt64
+        var ceiling: UInt64
+        var firstPage: UInt64
+        var lastPage: UInt64
+    }
+
+    var sink = LoweringSink<A>()
+    var absorbedBytes: UInt64 = 0
+    var rawRowCount = 0
+    var badFrames: [BadFrame] = []
+    private var contexts: [CIEContext<A>?] = Array(repeating: nil, count: Self.contextCount)
+    private var partial: [UInt64: [LoweredRow]] = [:]
+
+    /// Real files have fewer than 100 CIEs; more share the places.
+    private static var contextCount: Int { 128 }
+
+    mutating func build(
+        _ chunk: Chunk, index: borrowing FrameIndex, sections: [FrameSection], keepsGaps: Bool
+    ) {
+        reset()
+        sink.drafts.begin(page: chunk.firstPage)
+        let spans = index.spans.elements
+        for position in chunk.spans {
+            let span = spans[position]
+            let isClipped = span.isPart || span.start < chunk.floor || span.limit > chunk.ceiling
+            run(span, index.cies[span.cie], sections, chunk, isClipped: isClipped)
+            let next = position + 1 < spans.count ? spans[position + 1].start : nil
+            closeGap(from: span.limit, to: next, chunk, keepsGaps: keepsGaps)
+        }
+        sink.drafts.finish(last: chunk.lastPage)
+        partial.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func reset() {
+        sink.ruleSet.removeAll()
+        sink.cache.removeAll()
+        absorbedBytes = 0
+        rawRowCount = 0
+        badFrames.removeAll(keepingCapacity: true)
+        for place in contexts.indices { contexts[place] = nil }
+    }
+
+    // MARK: One FDE
+
+    private mutating func run(
+        _ span: FrameSpan, _ cie: FrameIndex.IndexedCIE, _ sections: [FrameSection], _ chunk: Chunk, isClipped: Bool
+    ) {
+        guard isClipped else {
+            sink.isCollecting = false
+            interpret(span, cie, sections[cie.section])
+            rawRowCount += sink.rowCount
+            return
+        }
+        let key = UInt64(cie.section) << 32 | UInt64(span.offset)
+        if partial[key] == nil {
+            sink.isCollecting = true
+            sink.collected.removeAll()
+            interpret(span, cie, sections[cie.section])
+            partial[key] = Array(sink.collected.elements)
+        }
+        if !span.isContinuation, span.start >= chunk.floor { rawRowCount += sink.rowCount }
+        replay(partial[key] ?? [], from: max(span.start, chunk.floor), to: min(span.limit, chunk.ceiling))
+        if !span.isPart { partial[key] = nil }
+    }
+
+    private mutating func replay(_ rows: [LoweredRow], from start: UInt64, to limit: UInt64) {
+        guard start < limit else { return }
+        // The last row at or before `start` is the one in force there.
+        var first = 0
+        var end = rows.count
+        while first < end {
+            let middle = (first + end) / 2
+            if rows[middle].address <= start { first = middle + 1 } else { end = middle }
+        }
+        if first > 0 { sink.drafts.append(start, rule: rows[first - 1].rule) }
+        for row in rows[first...] {
+            if row.address >= limit { break }
+            sink.drafts.append(row.address, rule: row.rule)
+        }
+    }
+
+    @inline(__always)
+    private mutating func interpret(_ span: FrameSpan, _ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
+        let place = span.cie % Self.contextCount
+        if contexts[place]?.cie != span.cie { contexts[place] = CIEContext(span.cie, cie, section) }
+        sink.rowCount = 0
+        sink.isMisaligned = false
+        do throws(CFIError) {
+            let header = try section.entryHeader(at: Int(span.offset))
+            let fde = try section.frameDescriptionEntry(header, cie: cie.entry)
+            // Just filled.
+            let outcome = contexts[place]!.run(fde, &sink)
+            if case .poisoned(let error, let location, let offset) = outcome {
+                note(error, fde, cie, blamed: offset)
+                sink.append(location, rule: sink.number(of: error.reason))
+            } else if A.pcShift != 0, sink.isMisaligned {
+                note(nil, fde, cie, blamed: header.offset)
+            }
+        } catch {
+            // The index read this entry before; its bytes can't have changed.
+            sink.append(span.start, rule: sink.number(of: CFIC_REASON_BAD_FDE))
+        }
+    }
+
+    private mutating func note(
+        _ error: CFIError?, _ fde: FrameDescriptionEntry, _ cie: FrameIndex.IndexedCIE, blamed: Int
+    ) {
+        badFrames.append(BadFrame(
+            section: cie.section, offset: fde.offset, start: fde.start, blamed: blamed,
+            error: error ?? .misalignedAddress))
+    }
+
+    // MARK: Between FDEs
+
+    /// Behind an FDE nothing is known, unless only padding separates it from the next one.
+    @inline(__always)
+    private mutating func closeGap(from limit: UInt64, to next: UInt64?, _ chunk: Chunk, keepsGaps: Bool) {
+        if next == limit { return }
+        let isHere = limit >= chunk.floor && limit < chunk.ceiling
+        if let next, !keepsGaps, isPadding(limit, next), !isUnknown(sink.drafts.currentRule) {
+            if isHere { absorbedBytes += next - limit }
+            return
+        }
+        if isHere { sink.drafts.append(limit.roundedUp(toMultipleOf: 1 << UInt64(A.pcShift)), rule: 0) }
+    }
+
+    /// Compilers align functions to 16 bytes. A gap that ends elsewhere, or is longer, may be code on purpose,
+    /// as the hole in glibc's `clone` is.
+    @inline(__always)
+    private func isPadding(_ limit: UInt64, _ next: UInt64) -> Bool { next &- limit < 16 && next & 15 == 0 }
+
+    private func isUnknown(_ number: UInt32) -> Bool { sink.ruleSet.rules[Int(number)].reason != nil }
+
+    /// Gives back what only one large image needs.
+    mutating func discard() {
+        sink.drafts.discard()
+        sink.collected.discard()
+    }
+}
+
+/// What running the FDEs of one CIE needs.
+struct CIEContext<A: Architecture> {
+    let cie: Int
+    private var interpreter: Interpreter<TrackedRegisters<A>>?
+    private let lowering: Lowering<A>
+    private let tag: UInt16
+    private var failure = CFIError.truncated
+
+    init(_ number: Int, _ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
+        self.cie = number
+        lowering = Lowering(section: section, isSignalFrame: cie.entry.isSignalFrame)
+        // Equal rows lower to equal rules if they are of one section and alike in being signal frames.
+        tag = UInt16(truncatingIfNeeded: cie.section << 1) | (cie.entry.isSignalFrame ? 1 : 0) + 1 << 4
+        do throws(CFIError) {
+            interpreter = try Interpreter(
+                section, cie: cie.entry,
+                columns: TrackedRegisters(returnAddressColumn: cie.entry.returnAddressRegister))
+        } catch {
+            failure = error
+        }
+    }
+
+    @inline(__always)
+    mutating func run(
+        _ fde: borrowing FrameDescriptionEntry, _ sink: inout LoweringSink<A>
+    ) -> Interpreter<TrackedRegisters<A>>.Outcome {
+        sink.use(lowering, tag: tag)
+        guard interpreter != nil else { return .poisoned(failure, location: fde.start, offset: fde.offset) }
+        return interpreter!.run(fde, sink: &sink)
+    }
+}
+
+extension UInt64 {
+    @inline(__always)
+    func roundedUp(toMultipleOf unit: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(unit - 1)
+        return overflow ? self : sum & ~(unit - 1)
+    }
+}

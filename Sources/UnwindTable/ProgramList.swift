@@ -1,0 +1,46 @@
+import CUnwindTable
+
+/// The distinct programs of a table, one behind the other, each closed by `CFIC_OP_END`.
+struct ProgramList {
+    private(set) var operations: [Operation] = []
+    private var known: [[SIMD2<UInt32>]: Int32] = [:]
+
+    /// The index of the program's first operation; adds the program if it is new.
+    mutating func index(of program: Program) throws(Program.Failure) -> Int32 {
+        let key = program.operations.map(\.words)
+        if let index = known[key] { return index }
+        // A hostile file could make programs without end; those of 65,536 rules stay far below this.
+        guard operations.count < 1 << 22 else { throw .reason(CFIC_REASON_TOO_MANY_RULES) }
+        let index = Int32(operations.count)
+        operations += program.operations
+        operations.append(Operation(CFIC_OP_END))
+        known[key] = index
+        return index
+    }
+
+    /// Adds a program of another list and returns its index here.
+    ///
+    /// At most three programs a rule and 65,536 rules: the index stays below 2^22.
+    mutating func adopt(_ index: Int32, from other: ProgramList) -> Int32 {
+        let start = Int(index)
+        var end = start
+        while other.operations[end].operation != CFIC_OP_END { end += 1 }
+        let key = other.operations[start..<end].map(\.words)
+        if let index = known[key] { return index }
+        let index = Int32(truncatingIfNeeded: operations.count)
+        operations += other.operations[start...end]
+        known[key] = index
+        return index
+    }
+
+    mutating func removeAll() {
+        operations.removeAll(keepingCapacity: true)
+        known.removeAll(keepingCapacity: true)
+    }
+}
+
+extension Operation {
+    var words: SIMD2<UInt32> { unsafeBitCast(self, to: SIMD2<UInt32>.self) }
+    /// Replaces an address on the stack by the 8 bytes there.
+    var isWordLoad: Bool { operation == CFIC_OP_LOAD && reg == 8 && imm == 0 }
+}

@@ -1,0 +1,105 @@
+import CUnwindTable
+
+/// A rule of a table, as `cfic/rule.h` lays it out.
+public typealias Rule = cfic_rule
+
+/// Why a row could not be lowered; the list is `cfic/reasons.h`.
+public struct Reason: RawRepresentable, Hashable, Sendable {
+    public var rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    init(_ code: cfic_reason) { rawValue = code.rawValue }
+
+    public static var noInformation: Reason { Reason(CFIC_REASON_NO_INFORMATION) }
+
+    /// Every reason there is.
+    public static var all: [Reason] { (0..<CFIC_REASON_COUNT.rawValue).map(Reason.init(rawValue:)) }
+
+    /// What the reason means, in words.
+    public var text: String { cfic_reason_text(rawValue).map { String(cString: $0) } ?? "unknown reason \(rawValue)" }
+
+    /// A stable name for programs, such as `unknown-instruction`.
+    public var name: String {
+        guard let name = cfic_reason_name(rawValue) else { return "reason-\(rawValue)" }
+        return String(cString: name).lowercased().map { $0 == "_" ? "-" : String($0) }.joined()
+    }
+}
+
+extension Rule: @retroactive Equatable {
+    @inlinable
+    public static func == (left: Rule, right: Rule) -> Bool {
+        unsafeBitCast(left, to: SIMD2<UInt64>.self) == unsafeBitCast(right, to: SIMD2<UInt64>.self)
+    }
+}
+
+extension Rule: @retroactive Hashable {
+    public func hash(into hasher: inout Hasher) {
+        let words = unsafeBitCast(self, to: SIMD2<UInt64>.self)
+        hasher.combine(words.x)
+        hasher.combine(words.y)
+    }
+}
+
+extension Rule {
+    /// A register and how its value is found.
+    public struct Value: Equatable, Sendable {
+        public var kind: cfic_value_kind
+        public var register: UInt8 = 0
+        public var offset: Int32 = 0
+
+        public static func == (left: Value, right: Value) -> Bool {
+            left.kind.rawValue == right.kind.rawValue && left.register == right.register && left.offset == right.offset
+        }
+
+        var packed: UInt8 { UInt8(truncatingIfNeeded: kind.rawValue) << UInt8(CFIC_VALUE_SHIFT) | register }
+    }
+
+    /// Nothing is known, for a reason.
+    public static func unknown(_ reason: Reason) -> Rule {
+        Rule(
+            kind: UInt8(CFIC_CFA_NONE.rawValue), cfa: 0, fp: 0, ra: 0,
+            cfa_offset: Int32(bitPattern: reason.rawValue), fp_offset: 0, ra_offset: 0)
+    }
+
+    /// The outermost frame: the return address is undefined.
+    public static var endOfStack: Rule {
+        Rule(kind: UInt8(CFIC_CFA_END.rawValue), cfa: 0, fp: 0, ra: 0, cfa_offset: 0, fp_offset: 0, ra_offset: 0)
+    }
+
+    public var cfaKind: cfic_cfa_kind { cfic_cfa_kind(UInt32(kind) & UInt32(CFIC_CFA_KIND_MASK)) }
+    public var flags: UInt8 { kind & ~UInt8(CFIC_CFA_KIND_MASK) }
+    public var cfaRegister: UInt8 { cfa & UInt8(CFIC_REGISTER_MASK) }
+    /// What is added to the word that a `CFIC_CFA_DEREF` rule reads.
+    public var cfaAddend: Int { Int(cfa >> UInt8(CFIC_VALUE_SHIFT)) * 8 }
+    public var framePointer: Value { value(fp, fp_offset) }
+    public var returnAddress: Value { value(ra, ra_offset) }
+
+    private func value(_ packed: UInt8, _ offset: Int32) -> Value {
+        Value(
+            kind: cfic_value_kind(UInt32(packed >> UInt8(CFIC_VALUE_SHIFT))),
+            register: packed & UInt8(CFIC_REGISTER_MASK), offset: offset)
+    }
+
+    /// Why nothing is known; nil if something is.
+    public var reason: Reason? {
+        cfaKind == CFIC_CFA_NONE ? Reason(rawValue: UInt32(bitPattern: cfa_offset)) : nil
+    }
+
+    public var isEndOfStack: Bool { cfaKind == CFIC_CFA_END }
+    public var isSignalFrame: Bool { kind & UInt8(CFIC_RULE_SIGNAL) != 0 }
+    public var isReturnAddressSigned: Bool { kind & UInt8(CFIC_RULE_RA_SIGNED) != 0 }
+    public var needsLiveRegisters: Bool { kind & UInt8(CFIC_RULE_LIVE_REGISTERS) != 0 }
+
+    /// The rule with the programs it names renumbered.
+    func renumberingExpressions(_ map: (Int32) -> Int32) -> Rule {
+        var rule = self
+        if cfaKind == CFIC_CFA_EXPRESSION { rule.cfa_offset = map(cfa_offset) }
+        if framePointer.isExpression { rule.fp_offset = map(fp_offset) }
+        if returnAddress.isExpression { rule.ra_offset = map(ra_offset) }
+        return rule
+    }
+}
+
+extension Rule.Value {
+    /// Whether `offset` is an expression index.
+    public var isExpression: Bool { kind == CFIC_VALUE_EXPRESSION || kind == CFIC_VALUE_AT_EXPRESSION }
+}

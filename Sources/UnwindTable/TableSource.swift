@@ -1,0 +1,54 @@
+import CUnwindTable
+
+/// What a table's header says of where the table came from.
+public struct TableSource: Sendable, Equatable {
+    /// How the key was made.
+    public enum Key: Sendable, Hashable {
+        /// The GNU build id's bytes, at most 64.
+        case buildID([UInt8])
+        /// SHA-256 over ELF header, program headers and CFI sections, of a file without a build id.
+        case content([UInt8])
+
+        public var bytes: [UInt8] {
+            switch self {
+            case .buildID(let bytes), .content(let bytes): bytes
+            }
+        }
+    }
+
+    /// Where .debug_frame came from.
+    public enum DebugSource: UInt8, Sendable {
+        case none, sameFile, separateFile, embedded
+    }
+
+    public var machine: TableMachine
+    public var key: Key
+    /// Bytes of the ELF file.
+    public var size: UInt64
+    public var debugSource: DebugSource = .none
+    /// Bytes of the separate debug file; 0 without one.
+    public var debugSize: UInt64 = 0
+
+    public init(machine: TableMachine, key: Key, size: UInt64) {
+        self.machine = machine
+        self.key = key
+        self.size = size
+    }
+}
+
+/// What changes a table beside its input.
+public struct TableOptions: Sendable, Equatable {
+    /// Keeps padding between functions as gaps instead of giving it the rule before.
+    public var keepsGaps = false
+
+    public init(keepsGaps: Bool = false) { self.keepsGaps = keepsGaps }
+
+    var bits: UInt32 { keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0 }
+}
+
+/// The compiler's version as tables record it.
+public enum Producer {
+    public static let version = (major: 0, minor: 1, patch: 0)
+    public static var code: UInt32 { UInt32(version.major << 16 | version.minor << 8 | version.patch) }
+    public static var text: String { "\(version.major).\(version.minor).\(version.patch)" }
+}

@@ -1,0 +1,150 @@
+import CUnwindTable
+import CXXHash
+import CallFrameInfo
+
+extension TableBuilder {
+    /// Puts header, ranges, directory, rules, programs and pages together in `output`.
+    mutating func write(
+        _ numbering: RuleNumbering, executable: [Range<UInt64>], source: TableSource, options: TableOptions
+    ) throws(TableError) {
+        let layout = try PageLayout<A>(executable: executable, chunks: chunks)
+        let recordBytes = chunks.reduce(0) { $0 + $1.encoder.records.count }
+        // Places in directory entries are 30 bits of 4 bytes.
+        guard recordBytes < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
+
+        var sizes = [0, 0, 0, 0, 0]
+        sizes[Int(CFIC_SECTION_RANGES.rawValue)] = layout.ranges.count * MemoryLayout<cfic_range>.size
+        sizes[Int(CFIC_SECTION_DIRECTORY.rawValue)] = layout.directory.count * 4
+        sizes[Int(CFIC_SECTION_RULES.rawValue)] = numbering.rules.count * MemoryLayout<cfic_rule>.size
+        sizes[Int(CFIC_SECTION_EXPRESSIONS.rawValue)] = numbering.programs.operations.count * MemoryLayout<cfic_op>.size
+        sizes[Int(CFIC_SECTION_PAGES.rawValue)] = recordBytes
+        var offsets: [Int] = []
+        var end = MemoryLayout<cfic_table_header>.size
+        for size in sizes {
+            let start = (end + 15) & ~15
+            offsets.append(start)
+            end = start + size
+        }
+        output.removeAll()
+        output.reserveCapacity(end)
+        output.setCount(end)
+        let bytes = UnsafeMutableRawBufferPointer(output.elements)
+        zeroPadding(bytes, offsets, sizes)
+        layout.ranges.withUnsafeBytes { copy($0, to: bytes, offsets[0]) }
+        layout.directory.withUnsafeBytes { copy($0, to: bytes, offsets[1]) }
+        numbering.rules.withUnsafeBytes { copy($0, to: bytes, offsets[2]) }
+        numbering.programs.operations.withUnsafeBytes { copy($0, to: bytes, offsets[3]) }
+        var place = offsets[4]
+        for handle in chunks {
+            let records = UnsafeRawBufferPointer(handle.encoder.records.elements)
+            copy(records, to: bytes, place)
+            place += records.count
+        }
+        writeHeader(bytes, offsets, sizes, source, options)
+    }
+
+    private func zeroPadding(_ bytes: UnsafeMutableRawBufferPointer, _ offsets: [Int], _ sizes: [Int]) {
+        var end = MemoryLayout<cfic_table_header>.size
+        for number in offsets.indices {
+            for padding in end..<offsets[number] { bytes[padding] = 0 }
+            end = offsets[number] + sizes[number]
+        }
+    }
+
+    private func copy(_ source: UnsafeRawBufferPointer, to bytes: UnsafeMutableRawBufferPointer, _ offset: Int) {
+        if source.isEmpty { return }
+        UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + source.count]).copyMemory(from: source)
+    }
+
+    private func writeHeader(
+        _ bytes: UnsafeMutableRawBufferPointer, _ offsets: [Int], _ sizes: [Int], _ source: TableSource,
+        _ options: TableOptions
+    ) {
+        var header = cfic_table_header()
+        withUnsafeMutableBytes(of: &header.magic) { $0.copyBytes(from: TableView.magic) }
+        header.version = UInt16(CFIC_TABLE_VERSION)
+        header.header_size = UInt16(MemoryLayout<cfic_table_header>.size)
+        header.machine = A.machine
+        header.pc_shift = A.pcShift
+        header.rule_size = UInt8(MemoryLayout<cfic_rule>.size)
+        header.producer = Producer.code
+        header.options = options.bits
+        let key = source.key.bytes.prefix(Int(CFIC_KEY_MAX))
+        if case .content = source.key {
+            header.key_kind = UInt8(CFIC_KEY_CONTENT.rawValue)
+        } else {
+            header.key_kind = UInt8(CFIC_KEY_BUILD_ID.rawValue)
+        }
+        header.key_size = UInt8(key.count)
+        withUnsafeMutableBytes(of: &header.key) { $0.copyBytes(from: key) }
+        header.debug_source = source.debugSource.rawValue
+        header.source_size = source.size
+        header.debug_size = source.debugSize
+        header.counts = counts
+        withUnsafeMutableBytes(of: &header.sections) { raw in
+            let sections = raw.bindMemory(to: cfic_section.self)
+            for number in offsets.indices {
+                let content = UnsafeRawBufferPointer(rebasing: bytes[offsets[number]..<offsets[number] + sizes[number]])
+                sections[number] = cfic_section(
+                    offset: UInt64(offsets[number]), size: UInt64(sizes[number]), checksum: TableView.checksum(content))
+            }
+        }
+        withUnsafeBytes(of: &header) { raw in
+            let covered = raw.count - MemoryLayout<UInt64>.size
+            bytes.copyMemory(from: raw)
+            let checksum = TableView.checksum(UnsafeRawBufferPointer(rebasing: raw[..<covered]))
+            bytes.storeBytes(of: checksum, toByteOffset: covered, as: UInt64.self)
+        }
+    }
+}
+
+/// Page ranges and the directory.
+struct PageLayout<A: Architecture> {
+    private(set) var ranges: [cfic_range] = []
+    private(set) var directory: [UInt32] = []
+
+    init(executable: [Range<UInt64>], chunks: [ChunkHandle<A>]) throws(TableError) {
+        let pageShift = UInt64(A.pcShift) + UInt64(CFIC_PAGE_BITS)
+        var pages: [Range<UInt64>] = []
+        for range in executable where !range.isEmpty {
+            let first = range.lowerBound >> pageShift
+            let end = (range.upperBound - 1) >> pageShift + 1
+            if let last = pages.last, first <= last.upperBound {
+                pages[pages.count - 1] = last.lowerBound..<max(last.upperBound, end)
+            } else {
+                pages.append(first..<end)
+            }
+        }
+        var total: UInt64 = 0
+        for range in pages {
+            let count = range.upperBound - range.lowerBound
+            // File-backed bytes only, so that this bounds the directory by the file's size.
+            guard total + count <= UInt64(UInt32.max) else { throw .tooLarge }
+            ranges.append(cfic_range(
+                start_page: range.lowerBound, page_count: UInt32(count), directory_index: UInt32(total)))
+            total += count
+        }
+        directory = [UInt32](repeating: 0, count: Int(total))
+        fill(chunks)
+    }
+
+    private mutating func fill(_ chunks: [ChunkHandle<A>]) {
+        var range = 0
+        var recordBytes = 0
+        for handle in chunks {
+            let base = UInt32(truncatingIfNeeded: recordBytes / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS)
+            for (page, entry) in zip(handle.chunk.sink.drafts.pages.elements, handle.entries) {
+                while range < ranges.count, ranges[range].start_page + UInt64(ranges[range].page_count) <= page.number {
+                    range += 1
+                }
+                // A page outside all ranges holds only the end of a segment's last rule.
+                guard range < ranges.count, page.number >= ranges[range].start_page else { continue }
+                let isRecord = entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1) != CFIC_PAGE_UNIFORM.rawValue
+                let first = Int(ranges[range].directory_index) + Int(page.number - ranges[range].start_page)
+                let count = min(page.count, UInt64(directory.count - first))
+                for index in first..<first + Int(count) { directory[index] = isRecord ? entry &+ base : entry }
+            }
+            recordBytes += handle.encoder.records.count
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import ELF
+import Testing
+
+struct FunctionSymbolTests {
+    struct Symbol {
+        var name: String
+        var address: UInt64
+        var size: UInt64 = 0
+        var info: UInt8 = 0x12  // STB_GLOBAL, STT_FUNC
+        var section: UInt16 = 1
+    }
+
+    private func tables(
+        _ symbols: [Symbol], is64Bit: Bool = true, bigEndian: Bool = false, dynamic: Bool = false, link: UInt32 = 2
+    ) -> [ELFBuilder.Section] {
+        var table = Encoder(is64Bit: is64Bit, bigEndian: bigEndian)
+        table.bytes = Array(repeating: 0, count: is64Bit ? 24 : 16)
+        var names: [UInt8] = [0]
+        for symbol in symbols {
+            table.word(UInt32(names.count))
+            names += Array(symbol.name.utf8) + [0]
+            if !is64Bit { table.address(symbol.address); table.address(symbol.size) }
+            table.bytes += [symbol.info, 0]
+            table.half(symbol.section)
+            if is64Bit { table.address(symbol.address); table.address(symbol.size) }
+        }
+        return [
+            .init(name: dynamic ? ".dynsym" : ".symtab", type: dynamic ? 11 : 2, bytes: table.bytes, link: link),
+            .init(name: dynamic ? ".dynstr" : ".strtab", type: 3, bytes: names),
+        ]
+    }
+
+    private func symbols(_ symbols: [Symbol]) throws -> FunctionSymbols {
+        try image(ELFBuilder(sections: tables(symbols))).functionSymbols()
+    }
+
+    @Test(arguments: [true, false], [true, false])
+    func lookupGivesNameAndOffset(is64Bit: Bool, bigEndian: Bool) throws {
+        let sections = tables(
+            [.init(name: "g", address: 0x2000, size: 0x10), .init(name: "f", address: 0x1000, size: 0x20)],
+            is64Bit: is64Bit, bigEndian: bigEndian)
+        // The image may go before its symbols.
+        let symbols = try image(ELFBuilder(is64Bit: is64Bit, bigEndian: bigEndian, sections: sections)).functionSymbols()
+        #expect(symbols.count == 2)
+        #expect(symbols.lookup(0xfff) == nil)
+        #expect(try #require(symbols.lookup(0x1000)) == ("f", 0))
+        #expect(try #require(symbols.lookup(0x101f)) == ("f", 0x1f))
+        #expect(symbols.lookup(0x1020) == nil)
+        #expect(try #require(symbols.lookup(0x2008)) == ("g", 8))
+        #expect(symbols.lookup(UInt64.max) == nil)
+    }
+
+    @Test func functionOfUnknownSizeReachesToTheNext() throws {
+        let symbols = try symbols([.init(name: "f", address: 0x1000), .init(name: "g", address: 0x1100, size: 1)])
+        #expect(try #require(symbols.lookup(0x10ff)) == ("f", 0xff))
+        #expect(symbols.lookup(0x1101) == nil)
+    }
+
+    @Test func functionWithinAnotherDoesntHideTheRest() throws {
+        let symbols = try symbols([
+            .init(name: "outer", address: 0x1000, size: 0x100), .init(name: "inner", address: 0x1010, size: 0x10),
+        ])
+        #expect(try #require(symbols.lookup(0x1015)) == ("inner", 5))
+        #expect(try #require(symbols.lookup(0x1080)) == ("outer", 0x80))
+    }
+
+    @Test func globalNameWithASizeIsPreferred() throws {
+        let symbols = try symbols([
+            .init(name: "local", address: 0x1000, size: 8, info: 0x02),
+            .init(name: "global", address: 0x1000, size: 8),
+            .init(name: "weak", address: 0x1000, size: 8, info: 0x22),
+            .init(name: "unsized", address: 0x1000),
+        ])
+        #expect(symbols.count == 1 && symbols.lookup(0x1000)?.name == "global")
+    }
+
+    @Test func dataAndUndefinedSymbolsAreLeftOut() throws {
+        let symbols = try symbols([
+            .init(name: "data", address: 0x1000, size: 8, info: 0x11),
+            .init(name: "undefined", address: 0x1000, size: 8, section: 0),
+            .init(name: "ifunc", address: 0x2000, size: 8, info: 0x1a),
+        ])
+        #expect(symbols.count == 1 && symbols.lookup(0x2000)?.name == "ifunc")
+    }
+
+    @Test func dynamicSymbolsStandInForMissingOnes() throws {
+        let dynamic = tables([.init(name: "f", address: 0x1000, size: 8)], dynamic: true, link: 2)
+        #expect(try image(ELFBuilder(sections: dynamic)).functionSymbols().lookup(0x1000)?.name == "f")
+        #expect(try image(ELFBuilder()).functionSymbols().isEmpty)
+    }
+
+    @Test func stringTableThatIsMissingOrUnterminatedIsHandled() throws {
+        var sections = tables([.init(name: "f", address: 0x1000, size: 8)])
+        sections[0].link = 99
+        #expect(elfError { try image(ELFBuilder(sections: sections)).functionSymbols() }?.section == ".symtab")
+        sections[0].link = 2
+        sections[1].bytes.removeLast()
+        #expect(try image(ELFBuilder(sections: sections)).functionSymbols().lookup(0x1000) == nil)
+        sections[0].bytes.removeLast()
+        #expect(elfError { try image(ELFBuilder(sections: sections)).functionSymbols() }?.isMalformed == true)
+    }
+}

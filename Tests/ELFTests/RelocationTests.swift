@@ -1,0 +1,171 @@
+import ELF
+import Glibc
+import Testing
+
+struct RelocationTests {
+    struct Relocation {
+        var place: UInt64
+        var symbol: UInt32
+        var type: UInt32
+        var addend: Int64 = 0
+    }
+
+    /// A relocatable file: `.eh_frame` of `bytes`, a symbol 1 of value 0x100, and relocations.
+    private func object(
+        _ bytes: [UInt8], _ relocations: [Relocation], machine: UInt16 = 62, is64Bit: Bool = true,
+        bigEndian: Bool = false, hasAddend: Bool = true, name: String = ".eh_frame"
+    ) -> ELFBuilder {
+        var symbols = Encoder(is64Bit: is64Bit, bigEndian: bigEndian)
+        symbols.bytes = Array(repeating: 0, count: is64Bit ? 24 : 16)
+        symbols.word(0)
+        if is64Bit { symbols.half(0); symbols.half(1) }
+        symbols.address(0x100)
+        symbols.address(0)
+        if !is64Bit { symbols.half(0); symbols.half(1) }
+        var table = Encoder(is64Bit: is64Bit, bigEndian: bigEndian)
+        for relocation in relocations {
+            table.address(relocation.place)
+            if is64Bit {
+                table.giant(UInt64(relocation.symbol) << 32 | UInt64(relocation.type))
+            } else {
+                table.word(relocation.symbol << 8 | relocation.type)
+            }
+            if hasAddend { table.address(UInt64(bitPattern: relocation.addend)) }
+        }
+        return ELFBuilder(
+            is64Bit: is64Bit, bigEndian: bigEndian, type: 1, machine: machine,
+            sections: [
+                .init(name: name, bytes: bytes),
+                .init(name: ".symtab", type: 2, bytes: symbols.bytes),
+                .init(name: (hasAddend ? ".rela" : ".rel") + name, type: hasAddend ? 4 : 9, bytes: table.bytes,
+                      link: 2, info: 1),
+            ])
+    }
+
+    private func relocated(_ builder: ELFBuilder, _ kind: CallFrameSectionKind = .ehFrame) throws -> [UInt8] {
+        let image = try image(builder)
+        let bytes = Array(try #require(try image.callFrameSection(kind)).bytes)
+        #expect(try Array(#require(try image.callFrameSection(kind)).bytes) == bytes, "applied twice")
+        #expect(try image.contents(of: builder.sections[0].name) == builder.sections[0].bytes, "not a copy")
+        return bytes
+    }
+
+    @Test(arguments: [
+        (type: 1, width: 8, relative: false), (type: 2, width: 4, relative: true), (type: 4, width: 4, relative: true),
+        (type: 10, width: 4, relative: false), (type: 11, width: 4, relative: false),
+        (type: 24, width: 8, relative: true),
+    ] as [(type: UInt32, width: Int, relative: Bool)])
+    func x86_64(type: UInt32, width: Int, relative: Bool) throws {
+        let bytes = try relocated(
+            object(Array(repeating: 0xcc, count: 24), [.init(place: 8, symbol: 1, type: type, addend: -0x200)]))
+        let value: Int64 = 0x100 - 0x200 - (relative ? 8 : 0)
+        #expect(Array(bytes[8..<8 + width]) == Array(encoded(value)[..<width]))
+        #expect(bytes[..<8].allSatisfy { $0 == 0xcc } && bytes[(8 + width)...].allSatisfy { $0 == 0xcc })
+    }
+
+    @Test(arguments: [
+        (type: 257, width: 8, relative: false), (type: 258, width: 4, relative: false),
+        (type: 260, width: 8, relative: true), (type: 261, width: 4, relative: true),
+    ] as [(type: UInt32, width: Int, relative: Bool)], [true, false])
+    func aarch64(_ rule: (type: UInt32, width: Int, relative: Bool), bigEndian: Bool) throws {
+        let bytes = try relocated(
+            object(
+                Array(repeating: 0xcc, count: 24), [.init(place: 8, symbol: 1, type: rule.type, addend: 0x20)],
+                machine: 183, bigEndian: bigEndian))
+        let value: Int64 = 0x120 - (rule.relative ? 8 : 0)
+        let expected =
+            rule.width == 8 ? encoded(value, bigEndian: bigEndian) : encoded(Int32(value), bigEndian: bigEndian)
+        #expect(Array(bytes[8..<8 + rule.width]) == expected)
+    }
+
+    @Test func i386KeepsTheAddendAtThePlace() throws {
+        let bytes = try relocated(
+            object(
+                encoded(Int32(-4)) + encoded(UInt32(0x20)),
+                [.init(place: 0, symbol: 1, type: 2), .init(place: 4, symbol: 1, type: 1)],
+                machine: 3, is64Bit: false, hasAddend: false, name: ".debug_frame"), .debugFrame)
+        #expect(bytes == encoded(UInt32(0xfc)) + encoded(UInt32(0x120)))
+    }
+
+    @Test func noneDoesNothing() throws {
+        let bytes: [UInt8] = Array(repeating: 0xcc, count: 8)
+        #expect(try relocated(object(bytes, [.init(place: 8, symbol: 0, type: 0)])) == bytes)
+    }
+
+    private func relocationError(_ builder: ELFBuilder) -> ELFError? {
+        elfError { try image(builder).callFrameSection(.ehFrame) }
+    }
+
+    @Test func unknownTypeIsUnsupportedByNumber() throws {
+        let error = try #require(relocationError(object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 42)])))
+        #expect(error.isUnsupported && error.section == ".rela.eh_frame" && error.description.contains("42 of x86-64"))
+        let other = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 1)], machine: 243)
+        #expect(relocationError(other)?.isUnsupported == true)
+    }
+
+    @Test(arguments: [1, 8, 9, UInt64.max, UInt64.max - 7])
+    func placeOutsideTheSectionIsMalformed(place: UInt64) throws {
+        let builder = object(Array(repeating: 0, count: 8), [.init(place: place, symbol: 1, type: 1)])
+        #expect(relocationError(builder)?.isMalformed == true)
+    }
+
+    @Test(arguments: [2, UInt32.max])
+    func unknownSymbolIsMalformed(symbol: UInt32) throws {
+        let builder = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: symbol, type: 1)])
+        #expect(relocationError(builder)?.isMalformed == true)
+    }
+
+    @Test(arguments: [1 << 32, -1 << 31 - 0x101, Int64.max - 0x100] as [Int64])
+    func valueThatDoesntFitIsMalformed(addend: Int64) throws {
+        let builder = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 10, addend: addend)])
+        #expect(relocationError(builder)?.isMalformed == true)
+    }
+
+    @Test func cutOffTableAndMissingSymbolsAreMalformed() throws {
+        var builder = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 1)])
+        builder.sections[2].bytes.removeLast()
+        #expect(relocationError(builder)?.isMalformed == true)
+        builder = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 1)])
+        builder.sections[2].link = 1000
+        #expect(relocationError(builder)?.isMalformed == true)
+        builder.sections[2].link = 1
+        #expect(relocationError(builder)?.isMalformed == true)
+    }
+
+    @Test func executablesKeepTheirBytes() throws {
+        var builder = object(Array(repeating: 0xcc, count: 8), [.init(place: 0, symbol: 1, type: 1)])
+        builder.type = 2  // ld --emit-relocs
+        #expect(try relocated(builder) == Array(repeating: 0xcc, count: 8))
+    }
+
+    @Test(arguments: ["x86_64-linux-gnu", "aarch64-linux-gnu"])
+    func initialLocationsOfAnAssembledFileAreWhereItsFunctionsAre(target: String) throws {
+        let directory = try TemporaryDirectory()
+        let source = """
+            .text
+            .space 0x40
+            f: .cfi_startproc
+            .space 0x20
+            .cfi_endproc
+            g: .cfi_startproc
+            .space 0x10
+            .cfi_endproc
+
+            """
+        let path = try directory.write(Array(source.utf8), to: "a.s")
+        try #require(system("clang --target=\(target) -c -o '\(path).o' '\(path)'") == 0)
+        let found = try #require(try ELFImage(path: path + ".o").callFrameSection(.ehFrame))
+        // A CIE, then FDEs: length, CIE pointer, initial location (pcrel sdata4), range.
+        var locations: [Int] = []
+        var offset = 0
+        while offset + 16 <= found.bytes.count {
+            let length = Int(found.bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            if found.bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self) != 0 {
+                let relative = found.bytes.loadUnaligned(fromByteOffset: offset + 8, as: Int32.self)
+                locations.append(offset + 8 + Int(relative))
+            }
+            offset += 4 + length
+        }
+        #expect(locations == [0x40, 0x60])
+    }
+}
