@@ -36,7 +36,8 @@ extension ELFImage {
         throw malformed("zlib: \(LibelfHandle.lastError())", section: section.name, offset: 0)
     }
 
-    /// `.zdebug_*`, from before `SHF_COMPRESSED`: "ZLIB", the unpacked size as a big-endian 64-bit number, a zlib stream.
+    /// `.zdebug_*`, from before `SHF_COMPRESSED`: "ZLIB", the unpacked size as a big-endian 64-bit number, then a zlib
+    /// stream.
     private func unpackGNU(_ section: Section) throws(ELFError) -> UnsafeRawBufferPointer {
         let header = try source.read(offset: section.offset, count: Int(min(section.size, 12)), name: name)
         guard header.starts(with: Array("ZLIB".utf8)),

@@ -27,8 +27,8 @@ extension ELFImage {
         return fileType == .relocatable ? code : intersection(code, segments)
     }
 
-    /// Whether this is the debug information of another file (`objcopy --only-keep-debug`, `eu-strip -f`, dwz): its code
-    /// is `SHT_NOBITS`; or it has no code, but debug sections or `SHT_NOBITS` ones, and nothing else to load.
+    /// Whether this is the debug information of another file (`objcopy --only-keep-debug`, `eu-strip -f`, dwz): its
+    /// code is `SHT_NOBITS`; or it has no code, but debug sections or `SHT_NOBITS` ones, and nothing else to load.
     public func isSeparateDebugFile() throws(ELFError) -> Bool {
         let sections = try sections()
         let code = sections.filter(\.isExecutable)

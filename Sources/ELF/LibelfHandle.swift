@@ -3,7 +3,8 @@ import CLibelf
 /// libelf's view of an image. Every call of libelf is here, and no pointer of libelf leaves except to bytes,
 /// which live as long as this object.
 ///
-/// Callers check offsets, sizes and counts against the image's size *before* they ask: libelf allocates what it is told.
+/// Callers check offsets, sizes and counts against the image's size *before* they ask: libelf allocates what it is
+/// told to.
 final class LibelfHandle {
     private let elf: OpaquePointer
     /// What `elf` reads from; released after `elf_end`.

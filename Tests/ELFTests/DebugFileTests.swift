@@ -71,7 +71,8 @@ struct DebugFileTests {
     func isFoundByDebugLinkAndChecksum(place: String) throws {
         let directory = try TemporaryDirectory()
         // Over 64 KiB, so that the checksum takes more than one chunk.
-        let debug = ELFBuilder(sections: [.init(name: ".debug_frame", bytes: Array(repeating: 5, count: 100_000))]).bytes
+        let frame = ELFBuilder.Section(name: ".debug_frame", bytes: Array(repeating: 5, count: 100_000))
+        let debug = ELFBuilder(sections: [frame]).bytes
         let resolved = try #require(realpath(directory.path, nil))
         defer { free(resolved) }
         let root = String(cString: resolved)

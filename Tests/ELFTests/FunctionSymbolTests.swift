@@ -40,7 +40,8 @@ struct FunctionSymbolTests {
             [.init(name: "g", address: 0x2000, size: 0x10), .init(name: "f", address: 0x1000, size: 0x20)],
             is64Bit: is64Bit, bigEndian: bigEndian)
         // The image may go before its symbols.
-        let symbols = try image(ELFBuilder(is64Bit: is64Bit, bigEndian: bigEndian, sections: sections)).functionSymbols()
+        let builder = ELFBuilder(is64Bit: is64Bit, bigEndian: bigEndian, sections: sections)
+        let symbols = try image(builder).functionSymbols()
         #expect(symbols.count == 2)
         #expect(symbols.lookup(0xfff) == nil)
         #expect(try #require(symbols.lookup(0x1000)) == ("f", 0))

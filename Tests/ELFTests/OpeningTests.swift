@@ -126,7 +126,8 @@ struct OpeningTests {
         let error = ELFError(file: "a.so", section: ".eh_frame", offset: 0x12, kind: .malformed("is odd"))
         #expect("\(error)" == "a.so: .eh_frame+0x12: is odd")
         #expect("\(ELFError(file: "a.so", offset: 4, kind: .malformed("is odd")))" == "a.so: offset 0x4: is odd")
-        #expect("\(ELFError(file: "a.so", kind: .cannotOpen(errno: ENOENT)))" == "a.so: cannot open: No such file or directory")
+        let missing = ELFError(file: "a.so", kind: .cannotOpen(errno: ENOENT))
+        #expect("\(missing)" == "a.so: cannot open: No such file or directory")
     }
 
     @Test func fileThatShrinksIsAnErrorAndNoSignal() throws {

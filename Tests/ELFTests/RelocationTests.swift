@@ -97,7 +97,8 @@ struct RelocationTests {
     }
 
     @Test func unknownTypeIsUnsupportedByNumber() throws {
-        let error = try #require(relocationError(object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 42)])))
+        let builder = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 42)])
+        let error = try #require(relocationError(builder))
         #expect(error.isUnsupported && error.section == ".rela.eh_frame" && error.description.contains("42 of x86-64"))
         let other = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 1)], machine: 243)
         #expect(relocationError(other)?.isUnsupported == true)

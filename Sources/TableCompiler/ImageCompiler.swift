@@ -1,0 +1,114 @@
+import CUnwindTable
+import CallFrameInfo
+import ELF
+import UnwindTable
+
+/// Why an image could not be compiled.
+public enum CompileError: Error, CustomStringConvertible {
+    /// Nothing is wrong with it; it just gets no table.
+    case skipped(SkipReason)
+    case elf(ELFError)
+    case table(TableError, file: String)
+
+    public var description: String {
+        switch self {
+        case .skipped(let reason): reason.description
+        case .elf(let error): error.description
+        case .table(.section(let error), let file): "\(file): call frame section: \(error)"
+        case .table(.noFrames, let file): "\(file): no FDE covers executable bytes"
+        case .table(.tooLarge, let file): "\(file): larger than a table can describe"
+        }
+    }
+}
+
+/// Compiles ELF images into tables, one after the other, keeping its memory between them.
+public final class ImageCompiler {
+    private var x86_64 = TableBuilder<X86_64>()
+    private var aarch64 = TableBuilder<AArch64>()
+    public var options: TableOptions
+    /// Where separate debug files are looked for; nil looks nowhere.
+    public var debugFiles: DebugFileSearch?
+    /// How many threads one image may use.
+    public var threads: Int
+
+    public init(options: TableOptions = TableOptions(), debugFiles: DebugFileSearch? = DebugFileSearch(), threads: Int = 1) {
+        self.options = options
+        self.debugFiles = debugFiles
+        self.threads = threads
+    }
+
+    /// What compiling one image gave.
+    public struct Result {
+        /// The table; valid until the compiler's next use.
+        public var table: UnsafeRawBufferPointer
+        public var source: TableSource
+        public var counts: cfic_counts
+        public var badFrames: [BadFrame]
+        public var malformed: [FrameIndex.MalformedEntry]
+        /// Names of the sections that `badFrames` and `malformed` count.
+        public var sectionNames: [String]
+        public var rejectedDebugFiles: [ELFError]
+    }
+
+    /// Compiles an image.
+    ///
+    /// - Parameter key: the image's key, if the caller has asked for it already.
+    public func compile(_ image: ELFImage, key: TableSource.Key? = nil) throws(CompileError) -> Result {
+        let machine: TableMachine
+        do throws(SkipReason) { machine = try image.tableMachine() } catch { throw .skipped(error) }
+        if try reading({ () throws(ELFError) in try image.isSeparateDebugFile() }) { throw .skipped(.separateDebugFile) }
+        let frames = try reading { () throws(ELFError) in try FrameSources(of: image, search: debugFiles) }
+        guard !frames.sections.isEmpty else { throw .skipped(.noCallFrameInformation) }
+        let ranges = try reading { () throws(ELFError) in try image.executableRanges() }
+        let executableBytes = ranges.reduce(0) { $0 + UInt64($1.count) }
+        let tableKey: TableSource.Key
+        if let key { tableKey = key } else { tableKey = try reading { () throws(ELFError) in try image.tableKey() } }
+        var source = TableSource(machine: machine, key: tableKey, size: image.size)
+        source.debugSource = frames.debugSource
+        source.debugSize = frames.debugSize
+        return try withExtendedLifetime(frames) { () throws(CompileError) -> Result in
+            try build(image, frames, source, executableBytes)
+        }
+    }
+
+    private func reading<Value>(_ body: () throws(ELFError) -> Value) throws(CompileError) -> Value {
+        do throws(ELFError) { return try body() } catch { throw .elf(error) }
+    }
+
+    private func build(
+        _ image: ELFImage, _ frames: FrameSources, _ source: TableSource, _ executableBytes: UInt64
+    ) throws(CompileError) -> Result {
+        do throws(TableError) {
+            let executable = image.executableSegments
+            switch source.machine {
+            case .x86_64:
+                try x86_64.build(
+                    frames.sections, executable: executable, executableBytes: executableBytes, source: source,
+                    options: options, threads: threads)
+                return Result(x86_64, source, frames)
+            case .aarch64:
+                try aarch64.build(
+                    frames.sections, executable: executable, executableBytes: executableBytes, source: source,
+                    options: options, threads: threads)
+                return Result(aarch64, source, frames)
+            }
+        } catch {
+            if error == .noFrames { throw .skipped(.noCallFrameInformation) }
+            throw .table(error, file: image.name)
+        }
+    }
+}
+
+extension ImageCompiler.Result {
+    fileprivate init<A: Architecture>(
+        _ builder: borrowing TableBuilder<A>, _ source: TableSource, _ frames: FrameSources
+    ) {
+        table = UnsafeRawBufferPointer(builder.output.elements)
+        self.source = source
+        counts = builder.counts
+        badFrames = builder.badFrames
+        malformed = builder.malformed
+        sectionNames = frames.names
+        rejectedDebugFiles = frames.rejected
+    }
+}

@@ -1,0 +1,56 @@
+import CallFrameInfo
+import ELF
+import UnwindTable
+
+/// Why a file gets no table although nothing is wrong with it.
+public enum SkipReason: Error, Equatable, Sendable, CustomStringConvertible {
+    case unsupportedMachine(String)
+    case relocatable
+    case coreDump
+    case separateDebugFile
+    /// Not a program or library (`e_type`).
+    case notAnImage
+    case noCallFrameInformation
+
+    public var description: String {
+        switch self {
+        case .unsupportedMachine(let name): "machine \(name) is not supported (x86-64 and aarch64 are)"
+        case .relocatable: "relocatable file: link it first (dump and stats do show it)"
+        case .coreDump: "core dump"
+        case .separateDebugFile: "separate debug file: it is merged when its binary is compiled"
+        case .notAnImage: "neither a program nor a library"
+        case .noCallFrameInformation: "no call frame information"
+        }
+    }
+
+    /// A stable name for programs.
+    public var name: String {
+        switch self {
+        case .unsupportedMachine: "unsupported-machine"
+        case .relocatable: "relocatable"
+        case .coreDump: "core-dump"
+        case .separateDebugFile: "separate-debug-file"
+        case .notAnImage: "not-an-image"
+        case .noCallFrameInformation: "no-call-frame-information"
+        }
+    }
+}
+
+extension ELFImage {
+    /// The machine that a table of this image would be for.
+    ///
+    /// - Throws: ``SkipReason`` by what the ELF header says.
+    public func tableMachine() throws(SkipReason) -> TableMachine {
+        switch fileType {
+        case .executable, .sharedObject: break
+        case .relocatable: throw .relocatable
+        case .core: throw .coreDump
+        default: throw .notAnImage
+        }
+        guard let machine = TableMachine(rawValue: machine.rawValue), !isBigEndian else {
+            throw .unsupportedMachine(isBigEndian ? "\(self.machine.name) (big-endian)" : self.machine.name)
+        }
+        guard is64Bit else { throw .unsupportedMachine("\(self.machine.name) with 32-bit addresses") }
+        return machine
+    }
+}
