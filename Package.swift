@@ -35,6 +35,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+
+        .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
     ],
     swiftLanguageModes: [.v6]
 )

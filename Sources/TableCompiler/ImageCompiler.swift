@@ -23,8 +23,7 @@ public enum CompileError: Error, CustomStringConvertible {
 
 /// Compiles ELF images into tables, one after the other, keeping its memory between them.
 public final class ImageCompiler {
-    private var x86_64 = TableBuilder<X86_64>()
-    private var aarch64 = TableBuilder<AArch64>()
+    private var builder = TableBuilder()
     public var options: TableOptions
     /// Where separate debug files are looked for; nil looks nowhere.
     public var debugFiles: DebugFileSearch?
@@ -39,14 +38,12 @@ public final class ImageCompiler {
 
     /// What compiling one image gave.
     public struct Result {
-        /// The table; valid until the compiler's next use.
-        public var table: UnsafeRawBufferPointer
+        /// The table, valid until the compiler's next use, and what building it gave.
+        public var built: TableBuilder.Result
         public var source: TableSource
-        public var counts: cfic_counts
-        public var badFrames: [BadFrame]
-        public var malformed: [FrameIndex.MalformedEntry]
-        /// Names of the sections that `badFrames` and `malformed` count.
+        /// Names of the sections that `built.badFrames` and `built.malformed` count.
         public var sectionNames: [String]
+        /// Debug files that were found but don't fit, or can't be read.
         public var rejectedDebugFiles: [ELFError]
     }
 
@@ -79,36 +76,14 @@ public final class ImageCompiler {
         _ image: ELFImage, _ frames: FrameSources, _ source: TableSource, _ executableBytes: UInt64
     ) throws(CompileError) -> Result {
         do throws(TableError) {
-            let executable = image.executableSegments
-            switch source.machine {
-            case .x86_64:
-                try x86_64.build(
-                    frames.sections, executable: executable, executableBytes: executableBytes, source: source,
-                    options: options, threads: threads)
-                return Result(x86_64, source, frames)
-            case .aarch64:
-                try aarch64.build(
-                    frames.sections, executable: executable, executableBytes: executableBytes, source: source,
-                    options: options, threads: threads)
-                return Result(aarch64, source, frames)
-            }
+            let built = try builder.build(
+                frames.sections, executable: image.executableSegments, executableBytes: executableBytes,
+                source: source, options: options, threads: threads)
+            return Result(
+                built: built, source: source, sectionNames: frames.names, rejectedDebugFiles: frames.rejected)
         } catch {
             if error == .noFrames { throw .skipped(.noCallFrameInformation) }
             throw .table(error, file: image.name)
         }
-    }
-}
-
-extension ImageCompiler.Result {
-    fileprivate init<A: Architecture>(
-        _ builder: borrowing TableBuilder<A>, _ source: TableSource, _ frames: FrameSources
-    ) {
-        table = UnsafeRawBufferPointer(builder.output.elements)
-        self.source = source
-        counts = builder.counts
-        badFrames = builder.badFrames
-        malformed = builder.malformed
-        sectionNames = frames.names
-        rejectedDebugFiles = frames.rejected
     }
 }

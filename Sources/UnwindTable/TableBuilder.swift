@@ -1,7 +1,5 @@
 import CUnwindTable
-import CXXHash
 import CallFrameInfo
-import Dispatch
 
 /// Why no table could be made of an image.
 public enum TableError: Error, Equatable, Sendable {
@@ -14,18 +12,22 @@ public enum TableError: Error, Equatable, Sendable {
 }
 
 /// Compiles call frame sections into a table. Keeps its memory from one image to the next.
-public struct TableBuilder<A: Architecture>: ~Copyable {
-    /// The finished table's bytes; valid until the next build.
-    public internal(set) var output = GrowableBuffer<UInt8>()
-    /// What the compiler saw.
-    public private(set) var counts = cfic_counts()
-    /// Malformed FDEs, by section and offset.
-    public private(set) var badFrames: [BadFrame] = []
-    /// Entries whose range could not even be read.
-    public private(set) var malformed: [FrameIndex.MalformedEntry] = []
+public struct TableBuilder: ~Copyable {
+    // Named here, and not by the caller, so that each architecture's builder is specialised in this module.
+    private var x86_64 = ArchitectureBuilder<X86_64>()
+    private var aarch64 = ArchitectureBuilder<AArch64>()
 
-    var index = FrameIndex()
-    var chunks: [ChunkHandle<A>] = []
+    /// What building a table gave.
+    public struct Result {
+        /// The table; valid until the builder's next use.
+        public var table: UnsafeRawBufferPointer
+        /// What the compiler saw; the table's header holds the same.
+        public var counts: cfic_counts
+        /// Malformed FDEs, by section and offset.
+        public var badFrames: [BadFrame]
+        /// Entries whose range could not even be read: the first 64 of a section.
+        public var malformed: [FrameIndex.MalformedEntry]
+    }
 
     public init() {}
 
@@ -38,85 +40,33 @@ public struct TableBuilder<A: Architecture>: ~Copyable {
     public mutating func build(
         _ sections: [FrameSection], executable: [Range<UInt64>], executableBytes: UInt64, source: TableSource,
         options: TableOptions = TableOptions(), threads: Int = 1
-    ) throws(TableError) {
-        counts = cfic_counts()
-        do throws(CFIError) {
-            try index.read(sections, clippedTo: executable)
-        } catch {
-            throw .section(error)
+    ) throws(TableError) -> Result {
+        switch source.machine {
+        case .x86_64:
+            try x86_64.build(
+                sections, executable: executable, executableBytes: executableBytes, source: source, options: options,
+                threads: threads)
+            return Result(x86_64)
+        case .aarch64:
+            try aarch64.build(
+                sections, executable: executable, executableBytes: executableBytes, source: source, options: options,
+                threads: threads)
+            return Result(aarch64)
         }
-        malformed = index.malformed
-        guard !index.spans.isEmpty else { throw .noFrames }
-        let mayBeFull = makeChunks(sections, options, count: threads)
-        // Which rules a full table leaves out depends on where it is cut: cut it nowhere.
-        if mayBeFull, chunks.count > 1 { _ = makeChunks(sections, options, count: 1) }
-        let numbering = RuleNumbering(chunks)
-        encode(numbering)
-        gatherCounts(executableBytes, numbering)
-        try write(numbering, executable: executable, source: source, options: options)
     }
 
-    /// Gives back the memory that only a build needs; the output stays.
+    /// Gives back the memory that only a build needs; the last table stays.
     public mutating func discardScratch() {
-        chunks.removeAll()
-        index = FrameIndex()
+        x86_64.discardScratch()
+        aarch64.discardScratch()
     }
+}
 
-    // MARK: Rows and pages
-
-    /// Interprets and lowers everything; says whether rules may be left out for want of numbers.
-    private mutating func makeChunks(_ sections: [FrameSection], _ options: TableOptions, count: Int) -> Bool {
-        let plan = ChunkPlan<A>(index.spans.elements, count: count)
-        while chunks.count > plan.chunks.count { chunks.removeLast() }
-        while chunks.count < plan.chunks.count { chunks.append(ChunkHandle<A>()) }
-        let handles = chunks
-        withUnsafePointer(to: index) { index in
-            // Read by all, changed by none until all are done.
-            nonisolated(unsafe) let index = index
-            nonisolated(unsafe) let sections = sections
-            parallel(handles.count) { number in
-                handles[number].build(
-                    plan.chunks[number], index: index.pointee, sections: sections, keepsGaps: options.keepsGaps)
-            }
-        }
-        return handles.reduce(0) { $0 + $1.chunk.sink.ruleSet.rules.count } >= CFIC_RULES_MAX - 1
-    }
-
-    private func encode(_ numbering: RuleNumbering) {
-        let handles = chunks
-        parallel(handles.count) { number in handles[number].encode(numbering.final[number]) }
-    }
-
-    private func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
-        if count == 1 { body(0) } else { DispatchQueue.concurrentPerform(iterations: count, execute: body) }
-    }
-
-    // MARK: Statistics
-
-    private mutating func gatherCounts(_ executableBytes: UInt64, _ numbering: RuleNumbering) {
-        counts.executable_bytes = executableBytes
-        counts.fdes = UInt32(clamping: index.fdeCount)
-        counts.overlapping_fdes = UInt32(clamping: index.overlappingCount)
-        counts.dropped_fdes = UInt32(clamping: index.droppedCount)
-        var covered: UInt64 = 0
-        for span in index.spans.elements { covered &+= span.limit - span.start }
-        counts.covered_bytes = covered
-        // An FDE that two chunks share was seen by both.
-        badFrames = chunks.flatMap { $0.chunk.badFrames }.sorted { ($0.section, $0.offset) < ($1.section, $1.offset) }
-        var last: (Int, Int)?
-        badFrames.removeAll { frame in
-            defer { last = (frame.section, frame.offset) }
-            return last.map { $0 == (frame.section, frame.offset) } ?? false
-        }
-        counts.bad_fdes = UInt32(clamping: badFrames.count + index.malformedCount)
-        var unknown: UInt64 = 0
-        var inForce: UInt16 = 0
-        for (number, handle) in chunks.enumerated() {
-            counts.raw_rows += UInt64(handle.chunk.rawRowCount)
-            counts.absorbed_bytes += handle.chunk.absorbedBytes
-            counts.rows += handle.mergedRows(inForce: &inForce, numbering.final[number])
-            unknown += handle.unknownBytes()
-        }
-        counts.lowered_bytes = covered - min(unknown, covered)
+extension TableBuilder.Result {
+    fileprivate init<A: Architecture>(_ builder: borrowing ArchitectureBuilder<A>) {
+        table = UnsafeRawBufferPointer(builder.output.elements)
+        counts = builder.counts
+        badFrames = builder.badFrames
+        malformed = builder.malformed
     }
 }

@@ -2,7 +2,7 @@ import CUnwindTable
 import CXXHash
 import CallFrameInfo
 
-extension TableBuilder {
+extension ArchitectureBuilder {
     /// Puts header, ranges, directory, rules, programs and pages together in `output`.
     mutating func write(
         _ numbering: RuleNumbering, executable: [Range<UInt64>], source: TableSource, options: TableOptions

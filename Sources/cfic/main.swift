@@ -13,7 +13,7 @@ for p in args[2...] {
   var best = Double.infinity; var first = 0.0
   var r: ImageCompiler.Result! = nil
   for i in 0..<reps { let t = now(); r = try c.compile(image, key: .content([1])); let d = now()-t; if i == 0 {first = d}; best = min(best,d) }
-  let k = r.counts
-  print(p, "raw", k.raw_rows, "rows", k.rows, "B/row", Double(r.table.count)/Double(k.rows), "ns/raw", best/Double(k.raw_rows), "first", first/Double(k.raw_rows), "bad", k.bad_fdes, k.overlapping_fdes, k.dropped_fdes, "cov", k.covered_bytes, k.lowered_bytes, k.executable_bytes)
+  let k = r.built.counts
+  print(p, "raw", k.raw_rows, "rows", k.rows, "B/row", Double(r.built.table.count)/Double(k.rows), "ns/raw", best/Double(k.raw_rows), "first", first/Double(k.raw_rows), "bad", k.bad_fdes, k.overlapping_fdes, k.dropped_fdes, "cov", k.covered_bytes, k.lowered_bytes, k.executable_bytes)
  } catch { print(p, error) }
 }
