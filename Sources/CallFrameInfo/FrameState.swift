@@ -27,6 +27,9 @@ public struct FrameState<Columns: RegisterColumns> {
 /// Takes the rows of one FDE, in order of rising address.
 public protocol RowSink: ~Copyable {
     associatedtype Columns: RegisterColumns
-    /// A row's rules hold from `location` to the next row's.
-    mutating func row(at location: UInt64, _ state: borrowing FrameState<Columns>)
+    /// A row's rules hold from `location` to the next row's. `state` is valid during the call.
+    ///
+    /// A pointer, because the interpreter changes its state field by field: copying it in one piece right
+    /// behind such a store stalls, and did so for a third of the whole time.
+    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<Columns>>)
 }

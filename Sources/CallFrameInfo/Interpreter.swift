@@ -26,17 +26,35 @@ public struct Interpreter<Columns: RegisterColumns> {
     /// - Throws: what is wrong with the CIE's instructions.
     @inlinable
     public init(_ section: FrameSection, cie: CommonInformationEntry, columns: Columns) throws(CFIError) {
+        let (interpreter, failure) = Self.prepared(section, cie: cie, columns: columns)
+        if let failure { throw failure }
+        self = interpreter
+    }
+
+    /// As the throwing initialiser; an interpreter that comes with an error must not run FDEs.
+    @inlinable
+    public static func prepared(
+        _ section: FrameSection, cie: CommonInformationEntry, columns: Columns
+    ) -> (Interpreter, CFIError?) {
+        var interpreter = Interpreter(unprepared: section, cie, columns)
+        var state = interpreter.initial
+        var sink = DiscardedRows<Columns>()
+        let outcome = withUnsafeMutablePointer(to: &state) {
+            interpreter.execute(cie.initialInstructions, from: 0, to: .max, $0, sink: &sink)
+        }
+        interpreter.initial = state
+        if case .poisoned(let error, _, _) = outcome { return (interpreter, error) }
+        return (interpreter, nil)
+    }
+
+    @inlinable
+    init(unprepared section: FrameSection, _ cie: CommonInformationEntry, _ columns: Columns) {
         self.section = section
         codeAlignment = cie.codeAlignment
         dataAlignment = cie.dataAlignment
         pointerEncoding = cie.pointerEncoding
         addressSize = cie.addressSize
         initial = FrameState(columns: columns)
-        var sink = DiscardedRows<Columns>()
-        var state = initial
-        let outcome = execute(cie.initialInstructions, from: 0, to: .max, state: &state, sink: &sink)
-        if case .poisoned(let error, _, _) = outcome { throw error }
-        initial = state
     }
 
     /// Runs an FDE's instructions; rows outside [`start`, `limit`) are not handed out.
@@ -52,12 +70,14 @@ public struct Interpreter<Columns: RegisterColumns> {
         instructions: Range<Int>, start: UInt64, limit: UInt64, sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
         var state = initial
-        return execute(instructions, from: start, to: limit, state: &state, sink: &sink)
+        return withUnsafeMutablePointer(to: &state) {
+            execute(instructions, from: start, to: limit, $0, sink: &sink)
+        }
     }
 
     @inlinable @inline(__always)
     mutating func execute<Sink: RowSink & ~Copyable>(
-        _ instructions: Range<Int>, from start: UInt64, to limit: UInt64, state: inout FrameState<Columns>,
+        _ instructions: Range<Int>, from start: UInt64, to limit: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>,
         sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
         var cursor = section.cursor(instructions)
@@ -74,11 +94,11 @@ public struct Interpreter<Columns: RegisterColumns> {
                     target = advance(location, by: UInt64(opcode & 0x3f))
                 case Opcode.offset:
                     let factored = try cursor.readULEB()
-                    state.columns.setRule(savedAt(factored: factored), for: UInt64(opcode & 0x3f))
+                    state.pointee.columns.setRule(savedAt(factored: factored), for: UInt64(opcode & 0x3f))
                     continue
                 case Opcode.restore:
                     let register = UInt64(opcode & 0x3f)
-                    state.columns.setRule(initial.columns.rule(for: register), for: register)
+                    state.pointee.columns.setRule(initial.columns.rule(for: register), for: register)
                     continue
                 default:
                     switch opcode {
@@ -91,20 +111,20 @@ public struct Interpreter<Columns: RegisterColumns> {
                             &cursor, encoding: pointerEncoding, addressSize: addressSize, function: start)
                         guard target >= location else { throw .backwardSetLocation }
                     case Opcode.defCFAOffset:
-                        guard state.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
-                        state.cfa.operand = Int64(clamping: try cursor.readULEB())
+                        guard state.pointee.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
+                        state.pointee.cfa.operand = Int64(clamping: try cursor.readULEB())
                         continue
                     case Opcode.nop:
                         continue
                     case Opcode.rememberState:
-                        try remember(state)
+                        try remember(state.pointee)
                         continue
                     case Opcode.restoreState:
                         guard let top = remembered.popLast() else { throw .restoreStateUnderflow }
-                        state = top
+                        state.pointee = top
                         continue
                     default:
-                        try apply(opcode, &cursor, &state)
+                        try apply(opcode, &cursor, &state.pointee)
                         continue
                     }
                 }
@@ -151,5 +171,5 @@ public struct Interpreter<Columns: RegisterColumns> {
 @usableFromInline
 struct DiscardedRows<Columns: RegisterColumns>: RowSink {
     @inlinable init() {}
-    @inlinable mutating func row(at location: UInt64, _ state: borrowing FrameState<Columns>) {}
+    @inlinable mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<Columns>>) {}
 }

@@ -32,11 +32,8 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     var absorbedBytes: UInt64 = 0
     var rawRowCount = 0
     var badFrames: [BadFrame] = []
-    private var contexts: [CIEContext<A>?] = Array(repeating: nil, count: Self.contextCount)
+    private var contexts = CIEContexts<A>()
     private var partial: [UInt64: [LoweredRow]] = [:]
-
-    /// Real files have fewer than 100 CIEs; more share the places.
-    private static var contextCount: Int { 128 }
 
     mutating func build(
         _ chunk: Chunk, index: borrowing FrameIndex, sections: [FrameSection], keepsGaps: Bool
@@ -61,7 +58,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         absorbedBytes = 0
         rawRowCount = 0
         badFrames.removeAll(keepingCapacity: true)
-        for place in contexts.indices { contexts[place] = nil }
+        contexts.removeAll()
     }
 
     // MARK: One FDE
@@ -105,15 +102,13 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
 
     @inline(__always)
     private mutating func interpret(_ span: FrameSpan, _ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
-        let place = span.cie % Self.contextCount
-        if contexts[place]?.cie != span.cie { contexts[place] = CIEContext(span.cie, cie, section) }
+        let context = contexts.context(of: span.cie, cie, section)
         sink.rowCount = 0
         sink.isMisaligned = false
         do throws(CFIError) {
             let header = try section.entryHeader(at: Int(span.offset))
             let fde = try section.frameDescriptionEntry(header, cie: cie.entry)
-            // Just filled.
-            let outcome = contexts[place]!.run(fde, &sink)
+            let outcome = context.pointee.run(fde, &sink)
             if case .poisoned(let error, let location, let offset) = outcome {
                 note(error, fde, cie, blamed: offset)
                 sink.append(location, rule: sink.number(of: error.reason))
@@ -159,38 +154,6 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     mutating func discard() {
         sink.drafts.discard()
         sink.collected.discard()
-    }
-}
-
-/// What running the FDEs of one CIE needs.
-struct CIEContext<A: Architecture> {
-    let cie: Int
-    private var interpreter: Interpreter<TrackedRegisters<A>>?
-    private let lowering: Lowering<A>
-    private let tag: UInt16
-    private var failure = CFIError.truncated
-
-    init(_ number: Int, _ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
-        self.cie = number
-        lowering = Lowering(section: section, isSignalFrame: cie.entry.isSignalFrame)
-        // Equal rows lower to equal rules if they are of one section and alike in being signal frames.
-        tag = UInt16(truncatingIfNeeded: cie.section << 1) | (cie.entry.isSignalFrame ? 1 : 0) + 1 << 4
-        do throws(CFIError) {
-            interpreter = try Interpreter(
-                section, cie: cie.entry,
-                columns: TrackedRegisters(returnAddressColumn: cie.entry.returnAddressRegister))
-        } catch {
-            failure = error
-        }
-    }
-
-    @inline(__always)
-    mutating func run(
-        _ fde: borrowing FrameDescriptionEntry, _ sink: inout LoweringSink<A>
-    ) -> Interpreter<TrackedRegisters<A>>.Outcome {
-        sink.use(lowering, tag: tag)
-        guard interpreter != nil else { return .poisoned(failure, location: fde.start, offset: fde.offset) }
-        return interpreter!.run(fde, sink: &sink)
     }
 }
 

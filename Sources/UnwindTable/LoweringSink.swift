@@ -30,7 +30,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     }
 
     @inline(__always)
-    mutating func row(at location: UInt64, _ state: borrowing FrameState<TrackedRegisters<A>>) {
+    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<TrackedRegisters<A>>>) {
         rowCount &+= 1
         let place = cache.place(of: state)
         var number: UInt16
@@ -61,10 +61,10 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
 
     @inline(never)
     private mutating func lower(
-        _ state: borrowing FrameState<TrackedRegisters<A>>, _ place: UnsafeMutablePointer<RuleCache<A>.Entry>
+        _ state: UnsafePointer<FrameState<TrackedRegisters<A>>>, _ place: UnsafeMutablePointer<RuleCache<A>.Entry>
     ) -> UInt16 {
         guard let lowering else { return 0 }
-        let rule = lowering.rule(for: copy state, programs: &ruleSet.programs)
+        let rule = lowering.rule(for: state.pointee, programs: &ruleSet.programs)
         let number = ruleSet.number(of: rule)
         place.pointee = RuleCache<A>.Entry(state, number: number, tag: tag)
         return number

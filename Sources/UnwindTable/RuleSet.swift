@@ -67,10 +67,10 @@ struct RuleCache<A: Architecture>: ~Copyable {
 
     /// The place for a state; the index is below `size` because the hash keeps only its top ten bits.
     @inline(__always)
-    func place(of state: borrowing FrameState<TrackedRegisters<A>>) -> UnsafeMutablePointer<Entry> {
-        var hash = UInt64(bitPattern: state.cfa.operand) &+ state.cfa.base &<< 24
-        hash ^= state.columns.framePointer.bits &<< 13 ^ state.columns.returnAddress.bits &<< 37
-        if A.signingStateColumn != nil { hash ^= state.columns.signingState.bits &<< 47 }
+    func place(of state: UnsafePointer<FrameState<TrackedRegisters<A>>>) -> UnsafeMutablePointer<Entry> {
+        var hash = UInt64(bitPattern: state.pointee.cfa.operand) &+ state.pointee.cfa.base &<< 24
+        hash ^= state.pointee.columns.framePointer.bits &<< 13 ^ state.pointee.columns.returnAddress.bits &<< 37
+        if A.signingStateColumn != nil { hash ^= state.pointee.columns.signingState.bits &<< 47 }
         hash &*= 0x9e37_79b9_7f4a_7c15
         return entries + Int(hash &>> 54)
     }
@@ -78,20 +78,20 @@ struct RuleCache<A: Architecture>: ~Copyable {
 
 extension RuleCache.Entry {
     @inline(__always)
-    func holds(_ state: borrowing FrameState<TrackedRegisters<A>>) -> Bool {
-        let differences = cfaBase ^ state.cfa.base | UInt64(bitPattern: cfaOperand ^ state.cfa.operand)
-            | framePointer ^ state.columns.framePointer.bits | returnAddress ^ state.columns.returnAddress.bits
-            | stackPointer ^ state.columns.stackPointer.bits | signingState ^ state.columns.signingState.bits
+    func holds(_ state: UnsafePointer<FrameState<TrackedRegisters<A>>>) -> Bool {
+        let differences = cfaBase ^ state.pointee.cfa.base | UInt64(bitPattern: cfaOperand ^ state.pointee.cfa.operand)
+            | framePointer ^ state.pointee.columns.framePointer.bits | returnAddress ^ state.pointee.columns.returnAddress.bits
+            | stackPointer ^ state.pointee.columns.stackPointer.bits | signingState ^ state.pointee.columns.signingState.bits
         return differences == 0
     }
 
-    init(_ state: borrowing FrameState<TrackedRegisters<A>>, number: UInt16, tag: UInt16) {
-        cfaBase = state.cfa.base
-        cfaOperand = state.cfa.operand
-        framePointer = state.columns.framePointer.bits
-        returnAddress = state.columns.returnAddress.bits
-        stackPointer = state.columns.stackPointer.bits
-        signingState = state.columns.signingState.bits
+    init(_ state: UnsafePointer<FrameState<TrackedRegisters<A>>>, number: UInt16, tag: UInt16) {
+        cfaBase = state.pointee.cfa.base
+        cfaOperand = state.pointee.cfa.operand
+        framePointer = state.pointee.columns.framePointer.bits
+        returnAddress = state.pointee.columns.returnAddress.bits
+        stackPointer = state.pointee.columns.stackPointer.bits
+        signingState = state.pointee.columns.signingState.bits
         self.number = number
         self.tag = tag
     }
