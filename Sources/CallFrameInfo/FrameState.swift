@@ -3,6 +3,8 @@
 /// The interpreter is generic over this, so that each use is specialised at compile time: a table keeps a
 /// few registers in plain fields, a listing keeps them all.
 public protocol RegisterColumns {
+    /// Whether rules for the register are kept at all.
+    func keeps(_ register: UInt64) -> Bool
     func rule(for register: UInt64) -> RegisterRule
     mutating func setRule(_ rule: RegisterRule, for register: UInt64)
     /// `DW_CFA_AARCH64_negate_ra_state` and `_with_pc`: toggles whether the return address is signed, and

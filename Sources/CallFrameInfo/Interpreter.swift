@@ -99,7 +99,10 @@ public struct Interpreter<Columns: RegisterColumns> {
                     continue
                 } else if opcode & 0xc0 == Opcode.offset {
                     let factored = try cursor.readULEB()
-                    state.pointee.columns.setRule(savedAt(factored: factored), for: UInt64(opcode & 0x3f))
+                    let register = UInt64(opcode & 0x3f)
+                    if state.pointee.columns.keeps(register) {
+                        state.pointee.columns.setRule(savedAt(factored: factored), for: register)
+                    }
                     continue
                 } else if let moved = try advanceFar(opcode, &cursor, from: location, start: start) {
                     target = moved
