@@ -53,8 +53,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     }
 
     private mutating func reset() {
-        sink.ruleSet.removeAll()
-        sink.cache.removeAll()
+        sink.reset()
         absorbedBytes = 0
         rawRowCount = 0
         badFrames.removeAll(keepingCapacity: true)

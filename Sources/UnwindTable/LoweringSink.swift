@@ -24,6 +24,15 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     private(set) var lowering: Lowering<A>?
     private(set) var tag: UInt16 = 0
 
+    /// Forgets the image before.
+    mutating func reset() {
+        ruleSet.removeAll()
+        cache.removeAll()
+        lowering = nil
+        tag = 0
+        isCollecting = false
+    }
+
     mutating func use(_ lowering: Lowering<A>, tag: UInt16) {
         self.lowering = lowering
         self.tag = tag

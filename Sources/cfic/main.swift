@@ -17,3 +17,4 @@ for p in args[2...] {
   print(p, "raw", k.raw_rows, "rows", k.rows, "B/row", Double(r.built.table.count)/Double(k.rows), "ns/raw", best/Double(k.raw_rows), "first", first/Double(k.raw_rows), "bad", k.bad_fdes, k.overlapping_fdes, k.dropped_fdes, "cov", k.covered_bytes, k.lowered_bytes, k.executable_bytes)
  } catch { print(p, error) }
 }
+do { let image = try ELFImage(path: args[2]); let r = try c.compile(image, key: .content([1])); let fd = open("/tmp/table.out", O_CREAT|O_TRUNC|O_WRONLY, 0o644); _ = write(fd, r.built.table.baseAddress!, r.built.table.count) } catch {}
