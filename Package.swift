@@ -37,6 +37,7 @@ let package = Package(
         ),
 
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
+        .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
     ],
     swiftLanguageModes: [.v6]
 )
