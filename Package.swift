@@ -27,7 +27,7 @@ let package = Package(
         .target(name: "CallFrameInfo"),
         .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "CUnwindTable", "CXXHash"]),
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
-        .target(name: "TableStore", dependencies: ["UnwindTable", "TableCompiler"]),
+        .target(name: "TableStore", dependencies: ["ELF", "UnwindTable", "CUnwindTable", "CXXHash"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
