@@ -12,7 +12,7 @@ public struct TableFacts: Sendable {
     public var counts: cfic_counts
     public var debugSource: TableSource.DebugSource
 
-    init(_ header: cfic_table_header, key: TableSource.Key, size: Int) {
+    public init(_ header: cfic_table_header, key: TableSource.Key, size: Int) {
         self.key = key
         self.size = size
         machine = TableMachine(rawValue: header.machine)
@@ -20,7 +20,7 @@ public struct TableFacts: Sendable {
         debugSource = TableSource.DebugSource(rawValue: header.debug_source) ?? .none
     }
 
-    init(_ result: ImageCompiler.Result) {
+    public init(_ result: ImageCompiler.Result) {
         key = result.source.key
         machine = result.source.machine
         size = result.built.table.count
@@ -74,5 +74,11 @@ public struct FileReport: Sendable {
     public var path: String
     public var outcome: FileOutcome
     /// Malformed entries with section and offset, debug files that don't fit, damaged tables that were replaced.
-    public var notes: [String] = []
+    public var notes: [String]
+
+    public init(path: String, outcome: FileOutcome, notes: [String] = []) {
+        self.path = path
+        self.outcome = outcome
+        self.notes = notes
+    }
 }
