@@ -57,6 +57,12 @@ public struct FrameIndex: ~Copyable {
         /// Offset in the section.
         public var offset: Int
         public var error: CFIError
+
+        public init(section: Int, offset: Int, error: CFIError) {
+            self.section = section
+            self.offset = offset
+            self.error = error
+        }
     }
 
     public internal(set) var cies: [IndexedCIE] = []

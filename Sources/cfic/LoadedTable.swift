@@ -2,6 +2,7 @@ import ELF
 import Glibc
 import TableCompiler
 import TableStore
+import TreeCompiler
 import UnwindTable
 
 /// A verified table that a command works on, wherever it came from, and what owns its bytes.
@@ -17,8 +18,7 @@ struct LoadedTable {
     init(_ name: String, store: () throws -> TableStore, debugFiles: DebugFileSearch?) throws {
         if access(name, F_OK) == 0 {
             if try Self.isTable(name) {
-                let bytes = try TableBytes(reading: name)
-                self = LoadedTable(view: try bytes.verified(name), owner: bytes)
+                try self.init(try TableBytes(reading: name), name)
             } else {
                 try self.init(compiling: name, debugFiles: debugFiles)
             }
@@ -33,6 +33,11 @@ struct LoadedTable {
         } catch {
             throw Failure("\(stored.path): \(error): compile the file again with --force")
         }
+    }
+
+    /// A table file's bytes, which `name` stands for in messages.
+    init(_ bytes: TableBytes, _ name: String) throws {
+        self.init(view: try bytes.verified(name), owner: bytes)
     }
 
     private init(view: TableView, owner: AnyObject) {
@@ -50,7 +55,7 @@ struct LoadedTable {
             self.image = image
             notes = result.notes
         } catch let error as CompileError {
-            if case .skipped(let reason) = error { throw Failure("\(path): \(reason)") }
+            if case .skipped(let reason) = error { throw SkippedFile(path: path, reason: reason) }
             throw error
         } catch {
             throw Failure("\(path): the table made of it does not verify (\(error)); please report this")
@@ -64,6 +69,24 @@ struct LoadedTable {
         defer { close(descriptor) }
         var magic = [UInt8](repeating: 0, count: TableView.magic.count)
         return pread(descriptor, &magic, magic.count, 0) == magic.count && magic == TableView.magic
+    }
+}
+
+/// A file that gets no table although nothing is wrong with it.
+struct SkippedFile: Error, CustomStringConvertible {
+    var path: String
+    var reason: SkipReason
+    var description: String { "\(path): \(reason)" }
+}
+
+extension FoundFile {
+    /// Whether the file begins as ELF files do.
+    func isELF() throws -> Bool {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
+        return pread(descriptor, &magic, 4, 0) == 4 && magic == (0x7f, 0x45, 0x4c, 0x46)
     }
 }
 

@@ -1,2 +1,98 @@
 import ArgumentParser
-struct StatsCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "stats") }
+import ELF
+import TableCompiler
+import TreeCompiler
+import UnwindTable
+
+struct StatsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stats",
+        abstract: "Show how much code can be unwound, and why the rest can't.",
+        discussion: """
+            For ELF files (also relocatable ones), tables, and directories of them. Coverage is the share of \
+            executable bytes that have a rule or are known to be the end of the stack.
+
+            Examples:
+              cfic stats /bin/bash
+              cfic stats build/ --min-coverage 98     exit code 1 if a file falls short
+              cfic stats --json /usr/bin | jq '.files[] | select(.coverage < 0.9) | .path'
+            """)
+
+    @Argument(help: ArgumentHelp("ELF files, tables, or directories to search.", valueName: "path"), completion: .file())
+    var paths: [String]
+
+    @Option(
+        name: .customLong("min-coverage"),
+        help: ArgumentHelp("Exit with 1 if a file's coverage is below.", valueName: "percent"))
+    var minimumCoverage: Double?
+
+    @Flag(help: "Report as JSON.")
+    var json = false
+
+    @OptionGroup var debugFiles: DebugFileOptions
+
+    struct Report: Encodable {
+        var files: [FileStatistics] = []
+        var skipped: [String] = []
+        var failures: [String] = []
+    }
+
+    func validate() throws {
+        if let minimumCoverage, !(0...100).contains(minimumCoverage) {
+            throw ValidationError("--min-coverage takes a percentage between 0 and 100.")
+        }
+    }
+
+    func run() throws {
+        try reporting {
+            let walk = FileWalk(paths)
+            let bar = ProgressBar(isWorthwhile: walk.files.count > 20)
+            let total = walk.files.reduce(0) { $0 + $1.size }
+            var done: UInt64 = 0
+            var report = Report()
+            report.failures = walk.problems.map { "\($0.path): \($0.problem)" }
+            for file in walk.files {
+                add(file, to: &report)
+                done += file.size
+                bar.update(done, of: total)
+            }
+            bar.finish()
+            if json { try JSONOutput.print(report) } else { StatsText(report).write() }
+            try judge(report)
+        }
+    }
+
+    private func add(_ file: FoundFile, to report: inout Report) {
+        do {
+            if try LoadedTable.isTable(file.path) {
+                let bytes = try TableBytes(reading: file.path)
+                report.files.append(FileStatistics(try LoadedTable(bytes, file.path), path: file.path))
+                return
+            }
+            guard try file.isNamed || file.isELF() else { return }
+            let image = try ELFImage(path: file.path)
+            if image.fileType == .relocatable, let machine = TableMachine(rawValue: image.machine.rawValue), image.is64Bit {
+                report.files.append(try FileStatistics(relocatable: image, machine: machine))
+                return
+            }
+            let table = try LoadedTable(compiling: file.path, debugFiles: debugFiles.search)
+            report.files.append(FileStatistics(table, path: file.path))
+        } catch let skip as SkippedFile {
+            if file.isNamed { report.failures.append(skip.description) } else { report.skipped.append(skip.description) }
+        } catch {
+            report.failures.append("\(error)")
+        }
+    }
+
+    private func judge(_ report: Report) throws {
+        var hasFailed = !report.failures.isEmpty
+        if let minimumCoverage {
+            for file in report.files {
+                guard let coverage = file.coverage, coverage * 100 < minimumCoverage else { continue }
+                Talk.error("\(file.path): coverage \(Quantity.percent(coverage)) is below \(minimumCoverage) %")
+                hasFailed = true
+            }
+        }
+        if hasFailed { throw ExitCode(1) }
+    }
+}

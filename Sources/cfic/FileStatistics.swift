@@ -1,0 +1,136 @@
+import ELF
+import TableCompiler
+import TreeCompiler
+import UnwindTable
+
+/// How much of one file can be unwound, and by what.
+struct FileStatistics: Encodable {
+    struct Share: Encodable {
+        var kind: String
+        var text: String
+        var bytes: UInt64
+        var rows: UInt64
+    }
+
+    /// Code that has rows but no rule.
+    struct Unsupported: Encodable {
+        var start: UInt64
+        var limit: UInt64
+        var reason: String
+        var text: String
+        var function: String?
+    }
+
+    var path: String
+    var machine: String
+    var fdes: UInt64 = 0
+    var badFDEs: UInt64 = 0
+    var overlappingFDEs: UInt64 = 0
+    var rows: UInt64 = 0
+    var rawRows: UInt64 = 0
+    var executableBytes: UInt64 = 0
+    var coveredBytes: UInt64 = 0
+    var loweredBytes: UInt64 = 0
+    var absorbedBytes: UInt64 = 0
+    var tableBytes: Int?
+    /// Share of the executable bytes with a rule or an end of stack: 0...1.
+    var coverage: Double?
+    var shares: [Share] = []
+    var unsupported: [Unsupported] = []
+    var notes: [String] = []
+
+    /// Executable bytes that no FDE covers; padding that was absorbed isn't among them.
+    var uncoveredBytes: UInt64 {
+        executableBytes - min(executableBytes, coveredBytes + absorbedBytes)
+    }
+
+    /// Of a table, compiled just now or read.
+    init(_ table: LoadedTable, path: String) {
+        let header = table.view.header
+        let machine = table.view.machine ?? .x86_64
+        self.path = path
+        self.machine = machine == .x86_64 ? "x86-64" : "aarch64"
+        fdes = UInt64(header.counts.fdes)
+        badFDEs = UInt64(header.counts.bad_fdes)
+        overlappingFDEs = UInt64(header.counts.overlapping_fdes)
+        rows = header.counts.rows
+        rawRows = header.counts.raw_rows
+        executableBytes = header.counts.executable_bytes
+        coveredBytes = header.counts.covered_bytes
+        loweredBytes = header.counts.lowered_bytes
+        absorbedBytes = header.counts.absorbed_bytes
+        tableBytes = table.view.bytes.count
+        notes = table.notes
+        if executableBytes > 0 { coverage = min(1, Double(loweredBytes) / Double(executableBytes)) }
+        let symbols = table.image.flatMap { try? $0.functionSymbols() }
+        var counter = ShareCounter()
+        table.view.forEachRow { range, number in
+            let rule = table.view.rules[number]
+            let kind = RuleClass(rule, machine: machine)
+            if kind == .noInformation { return }
+            counter.add(kind, UInt64(range.count))
+            if case .unsupported(let reason) = kind { add(reason, range, symbols) }
+        }
+        shares = counter.shares
+    }
+
+    /// Of a relocatable file, whose functions all begin at address 0: FDE by FDE.
+    init(relocatable image: ELFImage, machine: TableMachine) throws {
+        path = image.name
+        self.machine = machine == .x86_64 ? "x86-64" : "aarch64"
+        let sources = try FrameSources(of: image, search: nil)
+        let lowered = LoweredFrames(sources.sections, machine: machine)
+        executableBytes = try image.sections().filter(\.isExecutable).reduce(0) { $0 &+ $1.size }
+        fdes = UInt64(lowered.frames.count)
+        badFDEs = UInt64(lowered.malformed.count)
+        var counter = ShareCounter()
+        for frame in lowered.frames {
+            if frame.error != nil { badFDEs += 1 }
+            coveredBytes &+= frame.limit - frame.start
+            rawRows += UInt64(frame.rows.count)
+            for (position, row) in frame.rows.enumerated() {
+                let limit = position + 1 < frame.rows.count ? frame.rows[position + 1].address : frame.limit
+                guard row.address < limit else { continue }
+                let kind = RuleClass(lowered.rules[row.rule], machine: machine)
+                counter.add(kind, limit - row.address)
+                if case .unsupported(let reason) = kind { add(reason, row.address..<limit, nil) } else {
+                    loweredBytes &+= limit - row.address
+                }
+            }
+        }
+        rows = rawRows
+        if executableBytes > 0 { coverage = min(1, Double(loweredBytes) / Double(executableBytes)) }
+        shares = counter.shares
+        withExtendedLifetime(sources) {}
+    }
+
+    /// A run of rows of one reason in one function is one entry.
+    private mutating func add(_ reason: Reason, _ range: Range<UInt64>, _ symbols: FunctionSymbols?) {
+        let function = symbols?.lookup(range.lowerBound)?.name
+        if let last = unsupported.last, last.limit == range.lowerBound, last.reason == reason.name,
+            last.function == function {
+            unsupported[unsupported.count - 1].limit = range.upperBound
+            return
+        }
+        unsupported.append(Unsupported(
+            start: range.lowerBound, limit: range.upperBound, reason: reason.name, text: reason.text,
+            function: function))
+    }
+}
+
+/// Adds up bytes and rows by kind of rule.
+struct ShareCounter {
+    private var bytes: [RuleClass: UInt64] = [:]
+    private var rows: [RuleClass: UInt64] = [:]
+
+    mutating func add(_ kind: RuleClass, _ count: UInt64) {
+        bytes[kind, default: 0] &+= count
+        rows[kind, default: 0] += 1
+    }
+
+    var shares: [FileStatistics.Share] {
+        bytes.keys.sorted().map {
+            FileStatistics.Share(kind: $0.name, text: $0.text, bytes: bytes[$0] ?? 0, rows: rows[$0] ?? 0)
+        }
+    }
+}
