@@ -26,6 +26,7 @@ final class ListedCIE {
 /// Goes through the entries of a section in file order, and over bad ones as far as possible.
 struct FrameWalk: ~Copyable {
     enum Step {
+        /// A length of zero, and those that directly follow: padding may be long.
         case terminator(EntryHeader)
         case cie(EntryHeader, ListedCIE)
         case fde(EntryHeader, ListedCIE, FrameDescriptionEntry)
@@ -56,7 +57,7 @@ struct FrameWalk: ~Copyable {
     mutating func next() -> Step? {
         guard position < section.bytes.count else { return nil }
         let offset = position
-        let header: EntryHeader
+        var header: EntryHeader
         do throws(CFIError) {
             header = try section.entryHeader(at: offset)
         } catch {
@@ -65,7 +66,14 @@ struct FrameWalk: ~Copyable {
         }
         position = header.end
         if header.isTerminator {
-            if section.endsAtTerminator { position = section.bytes.count }
+            if section.endsAtTerminator {
+                position = section.bytes.count
+                return .terminator(header)
+            }
+            while let following = try? section.entryHeader(at: header.end), following.isTerminator {
+                header.end = following.end
+            }
+            position = header.end
             return .terminator(header)
         }
         do throws(CFIError) {

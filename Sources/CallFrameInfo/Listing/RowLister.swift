@@ -9,7 +9,9 @@ struct RowLister: ~Copyable {
         self.pc = pc
     }
 
+    /// Lists a section's entries; an empty section isn't mentioned.
     mutating func list(_ section: FrameSection, name: String) {
+        if section.bytes.isEmpty { return }
         var walk = FrameWalk(section, name: name)
         guard let pc else {
             printer.text.append(headingOf: name)
