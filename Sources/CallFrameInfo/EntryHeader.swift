@@ -54,8 +54,12 @@ extension FrameSection {
         var cieOffset: Int?
         switch kind {
         case .ehFrame:
-            // Distance back from the pointer itself; beyond the section's start it becomes negative.
-            if id != 0 { cieOffset = id <= UInt64(idPosition) ? idPosition &- Int(id) : -1 }
+            // Distance back from the pointer itself, a signed number: the CIE may come later. Where there is
+            // none, outside the section, the offset is refused when the CIE is asked for.
+            if id != 0 {
+                let distance = is64Bit ? Int64(bitPattern: id) : Int64(Int32(truncatingIfNeeded: id))
+                cieOffset = idPosition &- Int(distance)
+            }
         case .debugFrame:
             let isCIE = is64Bit ? id == .max : id == 0xffff_ffff
             if !isCIE { cieOffset = id < UInt64(bytes.count) ? Int(id) : -1 }

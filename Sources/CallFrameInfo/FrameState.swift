@@ -12,6 +12,14 @@ public protocol RegisterColumns {
     mutating func negateReturnAddressState(withPC: Bool)
     /// `DW_CFA_AARCH64_set_ra_state`.
     mutating func setReturnAddressState(_ state: UInt64)
+    /// The most bytes that a value may take up, memory of its own included: bounds the depth of
+    /// `DW_CFA_remember_state`.
+    static var largestSize: Int { get }
+}
+
+extension RegisterColumns {
+    /// That of columns without memory of their own.
+    @inlinable public static var largestSize: Int { MemoryLayout<Self>.stride }
 }
 
 /// A row's rules without its location: what `DW_CFA_remember_state` keeps.

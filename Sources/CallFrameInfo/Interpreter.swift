@@ -161,7 +161,7 @@ public struct Interpreter<Columns: RegisterColumns> {
     mutating func remember(_ state: FrameState<Columns>) throws(CFIError) {
         // Depth is unbounded by the specification. Real code nests to 3; 64 MiB of states keep a hostile FDE
         // (one byte a state) from taking memory out of proportion.
-        guard remembered.count < (64 << 20) / MemoryLayout<FrameState<Columns>>.stride else {
+        guard remembered.count < (64 << 20) / (MemoryLayout<CFARule>.stride + Columns.largestSize) else {
             throw .rememberStateTooDeep
         }
         remembered.append(state)

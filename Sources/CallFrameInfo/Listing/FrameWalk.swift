@@ -1,0 +1,156 @@
+/// A CIE as a listing needs it: read once, however many FDEs refer to it.
+final class ListedCIE {
+    let entry: CommonInformationEntry
+    /// The registers that its instructions speak of, by rising number.
+    let touched: [UInt64]
+    /// Ready to run its FDEs; nil if its own instructions are in error.
+    var interpreter: Interpreter<AllRegisters>?
+    /// What is wrong with its instructions.
+    let error: CFIError?
+
+    init(_ section: FrameSection, _ entry: CommonInformationEntry) {
+        self.entry = entry
+        var touched: [UInt64] = []
+        touched.addRegisters(of: entry.initialInstructions, section, cie: entry)
+        self.touched = touched
+        do throws(CFIError) {
+            interpreter = try Interpreter(section, cie: entry, columns: AllRegisters())
+            error = nil
+        } catch {
+            interpreter = nil
+            self.error = error
+        }
+    }
+}
+
+/// Goes through the entries of a section in file order, and over bad ones as far as possible.
+struct FrameWalk: ~Copyable {
+    enum Step {
+        /// A length of zero, and those that directly follow: padding may be long.
+        case terminator(EntryHeader)
+        case cie(EntryHeader, ListedCIE)
+        case fde(EntryHeader, ListedCIE, FrameDescriptionEntry)
+        /// An entry whose length is good and the rest is not.
+        case malformed(EntryHeader, ListingProblem)
+        /// Nothing behind this offset can be found.
+        case end(offset: Int, ListingProblem)
+    }
+
+    let section: FrameSection
+    /// What messages call the section.
+    let name: String
+    private var position = 0
+    private var cies: [Int: Result<ListedCIE, CFIError>] = [:]
+    private var lastOffset = -1
+    private var lastCIE: ListedCIE?
+    /// Bytes of CIEs that may still be read. They lie side by side in files that a linker made; where FDEs point
+    /// into the middle of things, CIEs overlap, and reading them could take the square of the section's size.
+    private var budget: Int
+
+    init(_ section: FrameSection, name: String) {
+        self.section = section
+        self.name = name
+        budget = section.bytes.count * 16
+    }
+
+    /// The next entry; nil at the end.
+    mutating func next() -> Step? {
+        guard position < section.bytes.count else { return nil }
+        let offset = position
+        var header: EntryHeader
+        do throws(CFIError) {
+            header = try section.entryHeader(at: offset)
+        } catch {
+            position = section.bytes.count
+            return .end(offset: offset, problem(error.description, at: offset))
+        }
+        position = header.end
+        if header.isTerminator {
+            if section.endsAtTerminator {
+                position = section.bytes.count
+                return .terminator(header)
+            }
+            while let following = try? section.entryHeader(at: header.end), following.isTerminator {
+                header.end = following.end
+            }
+            position = header.end
+            return .terminator(header)
+        }
+        do throws(CFIError) {
+            guard let cieOffset = header.cieOffset else { return .cie(header, try cie(at: offset)) }
+            let cie: ListedCIE
+            do throws(CFIError) {
+                cie = try self.cie(at: cieOffset)
+            } catch {
+                // The CIE is to blame, if there is one; the message says so.
+                let isOutside = error == .ciePointerOutOfBounds || error == .notACIE
+                return .malformed(
+                    header,
+                    problem(isOutside ? error.description : "its CIE: \(error.description)", at: offset))
+            }
+            return .fde(header, cie, try section.frameDescriptionEntry(header, cie: cie.entry))
+        } catch {
+            return .malformed(header, problem(error.description, at: offset))
+        }
+    }
+
+    func problem(_ message: String, at offset: Int) -> ListingProblem {
+        ListingProblem(section: name, offset: offset, message: message)
+    }
+
+    private mutating func cie(at offset: Int) throws(CFIError) -> ListedCIE {
+        if offset == lastOffset, let lastCIE { return lastCIE }
+        let result: Result<ListedCIE, CFIError>
+        if let known = cies[offset] {
+            result = known
+        } else {
+            result = readCIE(at: offset)
+            cies[offset] = result
+        }
+        let cie = try result.get()
+        lastOffset = offset
+        lastCIE = cie
+        return cie
+    }
+
+    private mutating func readCIE(at offset: Int) -> Result<ListedCIE, CFIError> {
+        do throws(CFIError) {
+            guard offset >= 0, offset < section.bytes.count else { throw .ciePointerOutOfBounds }
+            let size = try section.entryHeader(at: offset).end - offset
+            guard size <= budget else { throw .notACIE }
+            budget -= size
+            return .success(ListedCIE(section, try section.commonInformationEntry(at: offset)))
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+extension [UInt64] {
+    /// Adds the registers that instructions give rules, keeping the order; one more at most than `AllRegisters` keeps, to tell that there are more.
+    mutating func addRegisters(
+        of instructions: Range<Int>, _ section: FrameSection, cie: borrowing CommonInformationEntry
+    ) {
+        var reader = InstructionReader(section, instructions: instructions, cie: cie)
+        // Where the instructions turn bad, the rows end too.
+        while let instruction = try? reader.next() {
+            switch instruction.opcode {
+            case Opcode.offset, Opcode.restore, Opcode.offsetExtended...Opcode.register, Opcode.expression,
+                Opcode.offsetExtendedSF, Opcode.valOffset...Opcode.valExpression, Opcode.gnuNegativeOffsetExtended:
+                insertSorted(instruction.register)
+            case Opcode.gnuWindowSave, Opcode.aarch64NegateRAStateWithPC, Opcode.aarch64SetRAState:
+                insertSorted(AllRegisters.signingStateRegister)
+            default: break
+            }
+        }
+    }
+
+    private mutating func insertSorted(_ register: UInt64) {
+        var place = count
+        while place > 0, self[place - 1] >= register {
+            place -= 1
+            if self[place] == register { return }
+        }
+        if count <= AllRegisters.limit { insert(register, at: place) }
+    }
+}

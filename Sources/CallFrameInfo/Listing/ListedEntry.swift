@@ -1,0 +1,106 @@
+/// An entry for programs: what the listings show, as a tree of values that encodes to JSON.
+///
+/// Addresses and offsets are numbers; DWARF expressions and instructions' operands are the listing's text.
+public struct ListedEntry: Encodable, Sendable {
+    public enum Kind: String, Encodable, Sendable {
+        case cie, fde, terminator
+        /// An entry that can't be read; `problems` says why.
+        case malformed
+    }
+
+    public var kind: Kind
+    public var section: String
+    /// Offset in the section.
+    public var offset: Int
+    /// Bytes that the entry takes up, its length field included; 0 if that is unknown.
+    public var size: Int
+    /// The fields of a CIE.
+    public var cie: ListedCIEFields?
+    /// The fields of an FDE.
+    public var fde: ListedFDEFields?
+    /// Nil if not asked for.
+    public var instructions: [ListedInstruction]?
+    /// Of an FDE, or the one that a CIE's instructions leave; nil if not asked for.
+    public var rows: [ListedRow]?
+    public var problems: [ListingProblem] = []
+}
+
+/// The fields of a CIE (DWARF 5 §6.4.1).
+public struct ListedCIEFields: Encodable, Sendable {
+    public var version: UInt8
+    public var augmentation: String
+    public var addressSize: Int
+    public var codeAlignment: UInt64
+    public var dataAlignment: Int64
+    public var returnAddressRegister: UInt64
+    public var isSignalFrame: Bool
+    /// Return addresses are signed with key B (AArch64).
+    public var usesBKey: Bool
+    /// The stack is tagged (AArch64 MTE).
+    public var isTagged: Bool
+}
+
+/// The fields of an FDE (DWARF 5 §6.4.1).
+public struct ListedFDEFields: Encodable, Sendable {
+    /// Offset of its CIE in the section.
+    public var cie: Int
+    /// SVMA of the first byte described.
+    public var start: UInt64
+    /// SVMA behind the last byte described.
+    public var limit: UInt64
+}
+
+public struct ListedInstruction: Encodable, Sendable {
+    /// Offset in the section.
+    public var offset: Int
+    /// `DW_CFA_def_cfa_offset`
+    public var name: String
+    /// `16`; nil if it has none.
+    public var operands: String?
+}
+
+/// One row of the CFI table.
+public struct ListedRow: Encodable, Sendable {
+    /// SVMA from which the row holds; 0 for a CIE's.
+    public var start: UInt64
+    /// SVMA of the next row, of the FDE's end, or from which nothing is known because of an error.
+    public var limit: UInt64
+    public var cfa: ListedRule
+    /// By rising number; registers that nothing was said of are left out.
+    public var registers: [ListedRule]
+    /// Whether the return address is signed; nil unless something was said of that (AArch64).
+    public var returnAddressState: ReturnAddressState?
+
+    public enum ReturnAddressState: String, Encodable, Sendable {
+        case notSigned = "not_signed"
+        case signed
+        case signedWithPC = "signed_with_pc"
+    }
+}
+
+/// How to compute a CFA, or to restore a register.
+public struct ListedRule: Encodable, Sendable {
+    public enum Kind: String, Encodable, Sendable {
+        case unspecified, undefined, register, expression
+        case sameValue = "same_value"
+        /// In memory at CFA + offset.
+        case offset
+        /// CFA + offset. Of a CFA: register + offset.
+        case valueOffset = "val_offset"
+        case valueExpression = "val_expression"
+        /// The operand is wider than 56 bits.
+        case tooWide = "too_wide"
+    }
+
+    public var kind: Kind
+    /// The register that the rule is for; nil for a CFA.
+    public var column: UInt64?
+    /// The column's name, if it has one.
+    public var name: String?
+    /// The register that it is in, or that the CFA is computed from.
+    public var register: UInt64?
+    /// In bytes.
+    public var offset: Int64?
+    /// As DWARF operations.
+    public var expression: String?
+}
