@@ -8,11 +8,9 @@ import UnwindTable
 /// @unchecked: nothing changes after `init`.
 public final class StoredTable: @unchecked Sendable {
     public let path: String
-    /// The file's bytes; valid as long as this object.
-    public let bytes: UnsafeRawBufferPointer
+    private let bytes: UnsafeRawBufferPointer
     /// Checked by its checksum; what it says of sections is checked by ``checkSections()``.
     public let header: cfic_table_header
-
     /// The key that the table says it has.
     public let key: TableSource.Key
 
@@ -36,11 +34,20 @@ public final class StoredTable: @unchecked Sendable {
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 
+    /// Calls `body` with the file's bytes, which are valid until it returns: a pointer that left it would not keep this
+    /// object alive.
+    public func withUnsafeBytes<Value, Failure>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
+    }
+
     /// Compares the checksums of all sections.
     ///
     /// - Throws: ``NotCurrent/damaged(_:)``
     func checkSections() throws(NotCurrent) {
-        try WholeTable.checkSections(of: bytes, header)
+        try withUnsafeBytes { bytes throws(NotCurrent) in try WholeTable.checkSections(of: bytes, header) }
     }
 
     private static func map(_ path: String) throws(NotCurrent) -> UnsafeRawBufferPointer {
