@@ -52,22 +52,17 @@ public final class StoredTable: @unchecked Sendable {
 
     private static func map(_ path: String) throws(NotCurrent) -> UnsafeRawBufferPointer {
         // O_NONBLOCK: a FIFO in the file's place must not make us wait for a writer.
-        let number = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
-        guard number >= 0 else {
+        guard let file = Descriptor(opening: path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) else {
             switch errno {
             case ENOENT: throw .absent
             case ELOOP, ENXIO: throw .notRegularFile
-            default: throw .cannotRead(errno: errno)
+            case let code: throw .cannotRead(errno: code)
             }
         }
-        let file = Descriptor(owning: number)
-        var status = stat()
-        guard fstat(file.number, &status) == 0 else { throw .cannotRead(errno: errno) }
+        guard let status = file.status() else { throw .cannotRead(errno: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegularFile }
         guard status.st_size > 0 else { throw .damaged("empty file") }
-        let count = Int(status.st_size)
-        let mapping = mmap(nil, count, PROT_READ, MAP_PRIVATE, file.number, 0)
-        guard let mapping, mapping != MAP_FAILED else { throw .cannotRead(errno: errno) }
-        return UnsafeRawBufferPointer(start: mapping, count: count)
+        guard let bytes = file.map(count: Int(status.st_size)) else { throw .cannotRead(errno: errno) }
+        return bytes
     }
 }

@@ -54,11 +54,13 @@ struct ConcurrencyTests {
         #expect(directory.files().count == 4)
     }
 
-    @Test func killedWritersLeaveWholeTablesAndNoLastingTemporaries() throws {
-        var generator = SystemRandomNumberGenerator()
+    @Test(arguments: Mount.isPossible ? [false, true] : [false])
+    func killedWritersLeaveWholeTablesAndNoLastingTemporaries(named: Bool) throws {
+        let words = ["insert", directory.path, "0"] + paths
+        let output = sources.path + "/output"
         for _ in 0..<60 {
-            let writer = try Writer(["insert", directory.path, "0"] + paths, output: sources.path + "/output")
-            usleep(UInt32.random(in: 2_000...25_000, using: &generator))
+            let writer = try named ? Writer.withNamedTemporaries(words, output: output) : Writer(words, output: output)
+            usleep(UInt32.random(in: 2_000...25_000))
             kill(writer.process, SIGKILL)
             #expect(writer.wait() == -SIGKILL, "\(writer.printed())")
             try expectAllWhole(atLeast: 0)

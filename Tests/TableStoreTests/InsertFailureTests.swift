@@ -110,16 +110,13 @@ struct InsertFailureTests {
         #expect(error == .cannot(.makeDirectory, path: directory.path + "/.build-id/01", errno: ENOTDIR, in: .store))
     }
 
-    /// Without /proc/self/fd a file without a name can't be given one: the way of file systems without O_TMPFILE.
     @Test(.enabled(if: Mount.isPossible, "needs to hide /proc/self/fd in a namespace of its own"))
     func namedTemporariesAreTheOtherWay() throws {
         let source = try TemporaryDirectory()
         let table = try compiledTable(key: key)
         try table.write(to: source.path + "/table")
-        let command = "mount -t tmpfs none /proc/$$/fd && exec \"$0\" \"$@\""
-        let words = [try Writer.program(), "insert", directory.path, "2", source.path + "/table"]
-        let writer = try Writer(
-            ["-m", "sh", "-c", command] + words, program: "/usr/bin/unshare", output: source.path + "/output")
+        let writer = try Writer.withNamedTemporaries(
+            ["insert", directory.path, "2", source.path + "/table"], output: source.path + "/output")
         #expect(writer.wait() == 0, "\(writer.printed())")
         #expect(try store.current(key: key, options: TableOptions()).holds(table))
         #expect(directory.files().count == 1)

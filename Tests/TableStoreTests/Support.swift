@@ -120,6 +120,14 @@ struct Writer {
         self.process = process
     }
 
+    /// The same, with /proc/self/fd hidden: without it a file without a name can't be given one, so that the store takes
+    /// the way of file systems without O_TMPFILE.
+    static func withNamedTemporaries(_ arguments: [String], output: String) throws -> Writer {
+        let command = "mount -t tmpfs none /proc/$$/fd && exec \"$0\" \"$@\""
+        return try Writer(
+            ["-m", "sh", "-c", command, program()] + arguments, program: "/usr/bin/unshare", output: output)
+    }
+
     /// Beside the test bundle, which is the running program.
     static func program() throws -> String {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") as NSString
