@@ -28,10 +28,11 @@ let package = Package(
         .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "CUnwindTable", "CXXHash"]),
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
         .target(name: "TableStore", dependencies: ["ELF", "UnwindTable", "CUnwindTable", "CXXHash"]),
+        .target(name: "TreeCompiler", dependencies: ["ELF", "UnwindTable", "TableCompiler", "TableStore"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
-                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore",
+                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -44,6 +45,7 @@ let package = Package(
             name: "TableStoreTests",
             dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
+        .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
     ],
     swiftLanguageModes: [.v6]
 )
