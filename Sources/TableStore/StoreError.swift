@@ -62,7 +62,7 @@ extension StoreError: CustomStringConvertible {
 
     /// What to do about `code`.
     private static func advice(_ code: Int32, _ area: Area) -> String {
-        let elsewhere = area == .store ? "set CFIC_CACHE to another directory" : "write to another directory"
+        let elsewhere = area == .store ? "choose another directory (--cache, CFIC_CACHE)" : "write to another directory"
         switch code {
         case ENOSPC: return "free some space there, or \(elsewhere)"
         case EDQUOT: return "the quota is used up: remove files, or \(elsewhere)"

@@ -8,8 +8,10 @@ import UnwindTable
 /// @unchecked: nothing changes after `init`.
 public final class StoredTable: @unchecked Sendable {
     public let path: String
-    private let bytes: UnsafeRawBufferPointer
-    /// Checked by its checksum; what it says of sections is checked by ``checkSections()``.
+    /// The file's bytes, page-aligned, valid as long as this object: whoever keeps them, or a `TableView` on them, keeps
+    /// it alive with `withExtendedLifetime`, because a reference may end at its last use. ``withUnsafeBytes(_:)`` does.
+    public let bytes: UnsafeRawBufferPointer
+    /// Proved by `TableVerifier.readHeader`.
     public let header: cfic_table_header
     /// The key that the table says it has.
     public let key: TableSource.Key
@@ -34,8 +36,7 @@ public final class StoredTable: @unchecked Sendable {
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 
-    /// Calls `body` with the file's bytes, which are valid until it returns: a pointer that left it would not keep this
-    /// object alive.
+    /// Calls `body` with the file's bytes, which are valid until it returns.
     public func withUnsafeBytes<Value, Failure>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
     ) throws(Failure) -> Value {

@@ -48,7 +48,7 @@ struct BuildIDPrefixTests {
     @Test func damagedTableIsNotGiven() throws {
         let path = try store.path(of: .buildID([0x77, 1, 2, 3]))
         try [1, 2, 3].write(to: path)
-        #expect(throws: StoreError.unusable(path: path, .damaged("header+0x0: not an unwind table"))) {
+        #expect(throws: StoreError.unusable(path: path, .damaged("header+0x3: file is smaller than a header"))) {
             try store.lookup(buildIDPrefixHex: "7701")
         }
     }

@@ -75,9 +75,9 @@ struct CurrentTests {
         #expect(store.reason(key) == nil)
     }
 
-    @Test func everyTruncationIsNoticed() throws {
-        for count in [0, 1, 8, 303, 304, table.count / 2, table.count - 1] {
-            try Array(table[..<count]).write(to: path)
+    @Test func otherLengthIsNoticed() throws {
+        for count in [0, 1, 8, 303, 304, table.count / 2, table.count - 1, table.count + 1] {
+            try Array((table + [0])[..<count]).write(to: path)
             guard case .damaged = store.reason(key) else {
                 Issue.record("\(count) bytes: \(String(describing: store.reason(key)))")
                 continue
@@ -112,10 +112,11 @@ struct CurrentTests {
     @Test func tableOfAnotherKeyInItsPlaceIsNoticed() throws {
         try compiledTable(key: .buildID([0xab, 0xcd, 0xef, 0x02])).write(to: path)
         #expect(store.reason(key) == .otherKey)
-        try compiledTable(key: .content(key.bytes)).write(to: path)
-        #expect(store.reason(key) == .otherKey)
         try store.insert(table, key: key)
         #expect(store.reason(key) == nil)
+        let bytes = [UInt8](repeating: 7, count: 32)
+        try compiledTable(key: .content(bytes)).write(to: store.path(of: .buildID(bytes)))
+        #expect(store.reason(.buildID(bytes)) == .otherKey)
     }
 
     @Test func symbolicLinkFIFOAndDirectoryAreRefused() throws {
