@@ -37,6 +37,13 @@ let package = Package(
             ]
         ),
 
+        // Inserts tables as a process that tests limit and kill.
+        .executableTarget(
+            name: "table-store-writer", dependencies: ["TableStore", "UnwindTable", "CUnwindTable"],
+            path: "Tests/Fixtures/table-store-writer"),
+        .testTarget(
+            name: "TableStoreTests",
+            dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
         .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
     ],

@@ -14,9 +14,8 @@ struct AtomicFile {
     func replace(with bytes: UnsafeRawBufferPointer) throws(StoreError) {
         if try !replaceWithUnnamed(bytes) { try replaceWithNamed(bytes) }
         guard isDurable else { return }
-        // Best effort: without it a power failure may bring back the file that was there before, or none.
-        let parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if parent >= 0 { fsync(Descriptor(owning: parent).number) }
+        // Without it a power failure may bring back the file that was there before, or none.
+        if let parent = Descriptor(opening: directory, O_RDONLY | O_DIRECTORY) { parent.synchronizeNames() }
     }
 
     /// Through a file without a name, of which nothing stays when the process is killed.
@@ -25,25 +24,20 @@ struct AtomicFile {
     ///   `O_TMPFILE` or no hard links, or /proc isn't mounted. What else is wrong the named way will meet again.
     private func replaceWithUnnamed(_ bytes: UnsafeRawBufferPointer) throws(StoreError) -> Bool {
         // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE.
-        let number = open(directory, 0o20000000 | O_DIRECTORY | O_WRONLY | O_CLOEXEC, 0o666)
-        guard number >= 0 else { return false }
-        let file = Descriptor(owning: number)
+        guard let file = Descriptor(opening: directory, 0o20000000 | O_DIRECTORY | O_WRONLY) else { return false }
         try fill(file, bytes)
-        // open(2), O_TMPFILE: the way that needs no privilege.
-        let source = "/proc/self/fd/\(file.number)"
-        if linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 { return true }
-        guard errno == EEXIST else { return false }
+        guard let code = file.link(as: path) else { return true }
         let temporary = StaleTemporaries.newPath(in: directory)
-        guard linkat(AT_FDCWD, source, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == 0 else { return false }
+        guard code == EEXIST, file.link(as: temporary) == nil else { return false }
         try publish(temporary)
         return true
     }
 
     private func replaceWithNamed(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         let temporary = StaleTemporaries.newPath(in: directory)
-        let number = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o666)
-        guard number >= 0 else { throw .cannot(.write, path: path, errno: errno, in: area) }
-        let file = Descriptor(owning: number)
+        guard let file = Descriptor(opening: temporary, O_CREAT | O_EXCL | O_WRONLY) else {
+            throw .cannot(.write, path: path, errno: errno, in: area)
+        }
         do throws(StoreError) {
             try fill(file, bytes)
         } catch {

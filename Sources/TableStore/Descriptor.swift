@@ -2,14 +2,45 @@ import Glibc
 
 /// An open file descriptor, closed at the end of its life.
 struct Descriptor: ~Copyable {
-    let number: Int32
+    // Private: a number that left this type might be closed, or somebody else's, before it is used.
+    private let number: Int32
 
-    init(owning number: Int32) {
+    /// `open(2)`, close-on-exec; nil with `errno` set.
+    init?(opening path: String, _ flags: Int32, mode: mode_t = 0o666) {
+        let number = open(path, flags | O_CLOEXEC, mode)
+        guard number >= 0 else { return nil }
         self.number = number
     }
 
     deinit {
         close(number)
+    }
+
+    /// `fstat(2)`; nil with `errno` set.
+    func status() -> stat? {
+        var status = stat()
+        return fstat(number, &status) == 0 ? status : nil
+    }
+
+    /// Up to `limit` bytes from the start; none if they can't be read.
+    func read(limit: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            count = max(pread(number, buffer.baseAddress, limit, 0), 0)
+        }
+    }
+
+    /// `mmap(2)` of the first `count` bytes, read-only; nil with `errno` set.
+    func map(count: Int) -> UnsafeRawBufferPointer? {
+        let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, number, 0)
+        return start == MAP_FAILED ? nil : UnsafeRawBufferPointer(start: start, count: count)
+    }
+
+    /// Gives a file that has no name one that doesn't exist yet, in the way of open(2), O_TMPFILE, that needs no
+    /// privilege.
+    ///
+    /// - Returns: the `errno` of `linkat(2)`, or nil.
+    func link(as path: String) -> Int32? {
+        linkat(AT_FDCWD, "/proc/self/fd/\(number)", AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 ? nil : errno
     }
 
     /// Writes all of `bytes` at the file position.
@@ -38,6 +69,13 @@ struct Descriptor: ~Copyable {
             }
             return nil
         }
+    }
+
+    /// `fsync(2)` of a directory: the names in it. `fdatasync` may take a new name for mere metadata.
+    ///
+    /// Best effort: not every file system can.
+    func synchronizeNames() {
+        fsync(number)
     }
 
     /// `fdatasync(2)`, where the file system can.
@@ -69,50 +107,5 @@ struct Descriptor: ~Copyable {
         }
         pthread_sigmask(SIG_SETMASK, &before, nil)
         return result
-    }
-}
-
-/// The names in a directory.
-enum DirectoryEntries {
-    /// Calls `body` with up to `limit` names, in no order.
-    ///
-    /// - Returns: the `errno` of `opendir(3)`, or nil.
-    @discardableResult
-    static func forEach(in path: String, limit: Int = .max, _ body: (String) -> Void) -> Int32? {
-        guard let directory = opendir(path) else { return errno }
-        defer { closedir(directory) }
-        var count = 0
-        while count < limit, let entry = readdir(directory) {
-            guard let name = entry.pointer(to: \.d_name) else { continue }
-            count += 1
-            body(String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self)))
-        }
-        return nil
-    }
-}
-
-/// Lowercase hexadecimal.
-enum Hex {
-    private static let digits = Array("0123456789abcdef".utf8)
-
-    static func text(_ bytes: some Collection<UInt8>) -> String {
-        String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-
-    /// 16 digits.
-    static func text(_ number: UInt64) -> String {
-        withUnsafeBytes(of: number.bigEndian) { text($0) }
-    }
-
-    static func isText(_ text: some StringProtocol) -> Bool {
-        text.utf8.allSatisfy { digits.contains($0) }
-    }
-}
-
-/// The C library's words for an `errno`.
-func systemMessage(_ code: Int32) -> String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-        guard let start = buffer.baseAddress, strerror_r(code, start, buffer.count) == 0 else { return "error \(code)" }
-        return String(cString: start)
     }
 }

@@ -62,7 +62,7 @@ extension StoreError: CustomStringConvertible {
 
     /// What to do about `code`.
     private static func advice(_ code: Int32, _ area: Area) -> String {
-        let elsewhere = area == .store ? "set CFIC_CACHE to another directory" : "write to another directory"
+        let elsewhere = area == .store ? "choose another directory (--cache, CFIC_CACHE)" : "write to another directory"
         switch code {
         case ENOSPC: return "free some space there, or \(elsewhere)"
         case EDQUOT: return "the quota is used up: remove files, or \(elsewhere)"
@@ -76,5 +76,13 @@ extension StoreError: CustomStringConvertible {
         case ENOENT where area == .output: return "make the directory first"
         default: return area == .store ? "if that doesn't pass, \(elsewhere)" : ""
         }
+    }
+}
+
+/// The C library's words for an `errno`.
+func systemMessage(_ code: Int32) -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+        guard let start = buffer.baseAddress, strerror_r(code, start, buffer.count) == 0 else { return "error \(code)" }
+        return String(cString: start)
     }
 }

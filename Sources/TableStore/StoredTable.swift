@@ -8,11 +8,11 @@ import UnwindTable
 /// @unchecked: nothing changes after `init`.
 public final class StoredTable: @unchecked Sendable {
     public let path: String
-    /// The file's bytes; valid as long as this object.
+    /// The file's bytes, page-aligned, valid as long as this object: whoever keeps them, or a `TableView` on them, keeps
+    /// it alive with `withExtendedLifetime`, because a reference may end at its last use. ``withUnsafeBytes(_:)`` does.
     public let bytes: UnsafeRawBufferPointer
-    /// Checked by its checksum; what it says of sections is checked by ``checkSections()``.
+    /// Proved by `TableVerifier.readHeader`.
     public let header: cfic_table_header
-
     /// The key that the table says it has.
     public let key: TableSource.Key
 
@@ -36,31 +36,34 @@ public final class StoredTable: @unchecked Sendable {
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 
+    /// Calls `body` with the file's bytes, which are valid until it returns.
+    public func withUnsafeBytes<Value, Failure>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
+    }
+
     /// Compares the checksums of all sections.
     ///
     /// - Throws: ``NotCurrent/damaged(_:)``
     func checkSections() throws(NotCurrent) {
-        try WholeTable.checkSections(of: bytes, header)
+        try withUnsafeBytes { bytes throws(NotCurrent) in try WholeTable.checkSections(of: bytes, header) }
     }
 
     private static func map(_ path: String) throws(NotCurrent) -> UnsafeRawBufferPointer {
         // O_NONBLOCK: a FIFO in the file's place must not make us wait for a writer.
-        let number = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
-        guard number >= 0 else {
+        guard let file = Descriptor(opening: path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) else {
             switch errno {
             case ENOENT: throw .absent
             case ELOOP, ENXIO: throw .notRegularFile
-            default: throw .cannotRead(errno: errno)
+            case let code: throw .cannotRead(errno: code)
             }
         }
-        let file = Descriptor(owning: number)
-        var status = stat()
-        guard fstat(file.number, &status) == 0 else { throw .cannotRead(errno: errno) }
+        guard let status = file.status() else { throw .cannotRead(errno: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegularFile }
         guard status.st_size > 0 else { throw .damaged("empty file") }
-        let count = Int(status.st_size)
-        let mapping = mmap(nil, count, PROT_READ, MAP_PRIVATE, file.number, 0)
-        guard let mapping, mapping != MAP_FAILED else { throw .cannotRead(errno: errno) }
-        return UnsafeRawBufferPointer(start: mapping, count: count)
+        guard let bytes = file.map(count: Int(status.st_size)) else { throw .cannotRead(errno: errno) }
+        return bytes
     }
 }

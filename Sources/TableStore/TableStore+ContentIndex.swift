@@ -11,13 +11,9 @@ extension TableStore {
     /// - Returns: 32 bytes, or nil if it isn't known; an entry that is torn or another state's is as none.
     public func contentKey(for identity: FileIdentity) -> [UInt8]? {
         let place = indexPlace(of: identity)
-        let number = open(place.directory + "/" + place.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
-        guard number >= 0 else { return nil }
-        let file = Descriptor(owning: number)
-        let bytes = withUnsafeTemporaryAllocation(byteCount: IndexEntry.size + 1, alignment: 8) { buffer in
-            let count = pread(file.number, buffer.baseAddress, buffer.count, 0)
-            return Array(buffer.prefix(max(count, 0)))
-        }
+        let path = place.directory + "/" + place.name
+        guard let file = Descriptor(opening: path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) else { return nil }
+        let bytes = file.read(limit: IndexEntry.size + 1)
         return IndexEntry.key(in: bytes, for: identity)
     }
 

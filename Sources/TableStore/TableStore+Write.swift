@@ -30,9 +30,10 @@ extension TableStore {
     }
 
     private static func writeInto(_ path: String, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
-        let number = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
-        guard number >= 0 else { throw .cannot(.write, path: path, errno: errno, in: .output) }
-        guard let code = Descriptor(owning: number).write(bytes) else { return }
+        guard let file = Descriptor(opening: path, O_WRONLY | O_NOCTTY) else {
+            throw .cannot(.write, path: path, errno: errno, in: .output)
+        }
+        guard let code = file.write(bytes) else { return }
         throw .cannot(.write, path: path, errno: code, in: .output)
     }
 

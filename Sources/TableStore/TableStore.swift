@@ -28,7 +28,7 @@ public struct TableStore: Sendable {
     }
 
     /// An empty variable counts as unset; the XDG Base Directory Specification has relative paths ignored.
-    static func defaultDirectory(environment: (String) -> String?, home: () -> String?) -> String? {
+    package static func defaultDirectory(environment: (String) -> String?, home: () -> String?) -> String? {
         if let own = environment("CFIC_CACHE"), !own.isEmpty { return own }
         if let caches = environment("XDG_CACHE_HOME"), caches.hasPrefix("/") { return caches + "/cfic" }
         if let home = environment("HOME"), home.hasPrefix("/") { return home + "/.cache/cfic" }

@@ -1,0 +1,55 @@
+// What tests of TableStore run as a process of its own, to limit and to kill.
+//
+//     table-store-writer insert DIRECTORY ROUNDS TABLE...     inserts every table, ROUNDS times (0: until killed)
+//     table-store-writer write PATH TABLE                     writes a table to PATH
+//     table-store-writer limited BYTES insert|write ...       the same under RLIMIT_FSIZE
+//
+// Prints the error and exits with 1 if the store throws one; 64 is wrong usage.
+import CUnwindTable
+import Glibc
+import TableStore
+import UnwindTable
+
+func fail(_ message: String, code: Int32) -> Never {
+    _ = Array((message + "\n").utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    exit(code)
+}
+
+func contents(of path: String) -> [UInt8] {
+    guard let file = fopen(path, "r") else { fail("cannot read \(path)", code: 64) }
+    defer { fclose(file) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65536)
+    while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
+    return bytes
+}
+
+func key(of table: [UInt8]) -> TableSource.Key {
+    let header = table.withUnsafeBytes { $0.loadUnaligned(as: cfic_table_header.self) }
+    let bytes = withUnsafeBytes(of: header.key) { Array($0.prefix(Int(header.key_size))) }
+    return UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue ? .content(bytes) : .buildID(bytes)
+}
+
+var arguments = Array(CommandLine.arguments.dropFirst())
+if arguments.first == "limited", arguments.count > 1, let bytes = UInt(arguments[1]) {
+    var limit = rlimit(rlim_cur: bytes, rlim_max: bytes)
+    guard setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { fail("setrlimit", code: 64) }
+    arguments.removeFirst(2)
+}
+do {
+    if arguments.first == "insert", arguments.count > 3, let rounds = Int(arguments[2]) {
+        let store = TableStore(directory: arguments[1])
+        let tables = arguments[3...].map(contents)
+        var round = 0
+        while rounds == 0 || round < rounds {
+            for table in tables { try table.withUnsafeBytes { try store.insert($0, key: key(of: table)) } }
+            round += 1
+        }
+    } else if arguments.first == "write", arguments.count == 3 {
+        try contents(of: arguments[2]).withUnsafeBytes { try TableStore.write($0, to: arguments[1]) }
+    } else {
+        fail("usage: see the source", code: 64)
+    }
+} catch {
+    fail("\(error)", code: 1)
+}

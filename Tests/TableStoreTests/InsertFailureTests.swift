@@ -1,0 +1,123 @@
+import Foundation
+import TableStore
+import Testing
+import UnwindTable
+
+/// A failed insertion says what to do and leaves no file behind.
+struct InsertFailureTests {
+    let directory: TemporaryDirectory
+    let store: TableStore
+    let key = TableSource.Key.buildID([1, 2, 3])
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        store = TableStore(directory: directory.path)
+    }
+
+    private func failure(_ table: [UInt8], key: TableSource.Key) -> StoreError? {
+        do throws(StoreError) {
+            try table.withUnsafeBytes { bytes in
+                Result { () throws(StoreError) in try store.insert(bytes, key: key) }
+            }.get()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func bytesThatAreNoTableAreRefused() throws {
+        #expect(failure([1, 2, 3], key: key) == .notTheTable(.damaged("header+0x3: file is smaller than a header")))
+        #expect(failure(try compiledTable(key: .buildID([9])), key: key) == .notTheTable(.otherKey))
+        #expect(directory.files().isEmpty)
+    }
+
+    /// As root only a mount stops writing; anybody else is stopped by the mode.
+    @Test(.enabled(if: geteuid() != 0 || Mount.isPossible, "needs a user other than root, or to mount"))
+    func readOnlyStore() throws {
+        let table = try compiledTable(key: key)
+        try store.insert(table, key: key)
+        let other = TableSource.Key.buildID([1, 9])
+        var mount: Mount?
+        if geteuid() == 0 {
+            mount = try Mount(at: directory.path, ["--bind", directory.path])
+            _ = try Writer(["-o", "remount,bind,ro", directory.path], program: "/bin/mount").wait()
+        } else {
+            chmod(directory.path + "/.build-id/01", 0o555)
+        }
+        defer { chmod(directory.path + "/.build-id/01", 0o755) }
+        let error = failure(try compiledTable(key: other), key: other)
+        guard case .cannot(.write, let path, let code, .store)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(path == directory.path + "/.build-id/01/09.unwind")
+        #expect(code == (mount == nil ? EACCES : EROFS))
+        #expect(error?.description.contains("choose another directory (--cache, CFIC_CACHE)") == true)
+        // What was there is still of use.
+        #expect(store.reason(key) == nil)
+        #expect(directory.files().count == 1)
+        // A directory that would have to be made.
+        let third = TableSource.Key.content(Array(repeating: 7, count: 32))
+        if mount != nil {
+            #expect(failure(try compiledTable(key: third), key: third) == .cannot(
+                .makeDirectory, path: directory.path + "/.content", errno: EROFS, in: .store))
+        }
+        mount = nil
+    }
+
+    @Test(.enabled(if: Mount.isPossible, "needs to mount a small tmpfs"))
+    func fullDisk() throws {
+        let mount = try Mount(at: directory.path, ["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        defer { withExtendedLifetime(mount) {} }
+        let small = try compiledTable(key: key)
+        try store.insert(small, key: key)
+        let big = try compiledTable(of: "/proc/self/exe", key: key)
+        try #require(big.count > 65536)
+        let error = failure(big, key: key)
+        #expect(error == .cannot(
+            .write, path: directory.path + "/.build-id/01/0203.unwind", errno: ENOSPC, in: .store))
+        #expect(error?.description.contains("free some space") == true)
+        #expect(directory.files().count == 1)
+        #expect(try store.current(key: key, options: TableOptions()).holds(small))
+        // Nothing unseen holds the space either.
+        try store.insert(small, key: key)
+    }
+
+    /// The limit's signal would kill the process before it could clean up.
+    @Test(arguments: ["insert", "write"]) func fileSizeLimit(mode: String) throws {
+        let source = try TemporaryDirectory()
+        try compiledTable(key: key).write(to: source.path + "/table")
+        let target = mode == "insert" ? [directory.path, "1"] : [directory.path + "/out.unwind"]
+        let writer = try Writer(
+            ["limited", "1000", mode] + target + [source.path + "/table"], output: source.path + "/output")
+        #expect(writer.wait() == 1)
+        #expect(writer.printed().contains("ulimit -f"))
+        #expect(directory.files().isEmpty)
+    }
+
+    @Test func directoryInTheTablesPlace() throws {
+        let path = try store.path(of: key)
+        try [UInt8]().write(to: path + "/in-the-way")
+        let error = failure(try compiledTable(key: key), key: key)
+        #expect(error == .cannot(.replace, path: path, errno: EISDIR, in: .store))
+        #expect(directory.temporaries().isEmpty)
+    }
+
+    @Test func fileInADirectorysPlace() throws {
+        try [UInt8]([1]).write(to: directory.path + "/.build-id")
+        let error = failure(try compiledTable(key: key), key: key)
+        #expect(error == .cannot(.makeDirectory, path: directory.path + "/.build-id/01", errno: ENOTDIR, in: .store))
+    }
+
+    @Test(.enabled(if: Mount.isPossible, "needs to hide /proc/self/fd in a namespace of its own"))
+    func namedTemporariesAreTheOtherWay() throws {
+        let source = try TemporaryDirectory()
+        let table = try compiledTable(key: key)
+        try table.write(to: source.path + "/table")
+        let writer = try Writer.withNamedTemporaries(
+            ["insert", directory.path, "2", source.path + "/table"], output: source.path + "/output")
+        #expect(writer.wait() == 0, "\(writer.printed())")
+        #expect(try store.current(key: key, options: TableOptions()).holds(table))
+        #expect(directory.files().count == 1)
+    }
+}
