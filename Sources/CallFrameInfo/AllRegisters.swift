@@ -25,6 +25,8 @@ public struct AllRegisters: RegisterColumns, Equatable, Sendable {
 
     public init() {}
 
+    public func keeps(_ register: UInt64) -> Bool { true }
+
     public func rule(for register: UInt64) -> RegisterRule {
         let index = place(of: register)
         guard index < columns.count, columns[index].register == register else { return .unspecified }

@@ -1,2 +1,144 @@
 import ArgumentParser
-struct DumpCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "dump") }
+import CUnwindTable
+import CallFrameInfo
+import ELF
+import TableCompiler
+import TableStore
+import UnwindTable
+
+struct DumpCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dump",
+        abstract: "Show a file's call frame information, or its table, at each stage.",
+        discussion: """
+            entries  CIEs and FDEs with their instructions    (as readelf -wf shows them)
+            rows     the rows that they build, all registers  (as readelf -wF shows them)
+            rules    what the rows lower to, in words
+            pages    the table's pages and what they take
+
+            A table knows only rules and pages. Relocatable files are shown relocated, each section at address 0.
+
+            Examples:
+              cfic dump --stage rows /bin/bash --pc 2f1b0
+              diff <(readelf -wF /bin/true) <(cfic dump --stage rows /bin/true)
+              cfic dump --stage pages ~/.cache/cfic/.build-id/13/5afc8c6d1b9e02.unwind
+            """)
+
+    enum Stage: String, ExpressibleByArgument, CaseIterable {
+        case entries, rows, rules, pages
+    }
+
+    @Argument(help: ArgumentHelp("An ELF file or a table.", valueName: "file"), completion: .file())
+    var file: String
+
+    @Option(help: ArgumentHelp("What to show. (default: rows; of a table: rules)", valueName: "stage"))
+    var stage: Stage?
+
+    @Option(help: ArgumentHelp("Show only what concerns this address.", valueName: "address"))
+    var pc: Address?
+
+    @OptionGroup var debugFiles: DebugFileOptions
+
+    @Flag(help: "Report as JSON.")
+    var json = false
+
+    func run() throws {
+        try reporting {
+            if try LoadedTable.isTable(file) {
+                if stage == .entries || stage == .rows {
+                    throw Failure("\(file): a table has no entries and rows: name its ELF file, or --stage rules")
+                }
+                try dump(LoadedTable(TableBytes(reading: file), file), stage ?? .rules)
+            } else {
+                try dumpImage(ELFImage(path: file))
+            }
+        }
+    }
+
+    private func dumpImage(_ image: ELFImage) throws {
+        let stage = stage ?? .rows
+        let isRelocatable = image.fileType == .relocatable
+        switch stage {
+        case .entries, .rows: try list(image, stage)
+        case .rules where isRelocatable: try dumpFrames(image)
+        case .rules, .pages: try dump(LoadedTable(compiling: file, debugFiles: debugFiles.search), stage)
+        }
+    }
+
+    // MARK: Entries and rows
+
+    private func list(_ image: ELFImage, _ stage: Stage) throws {
+        let sources = try FrameSources(of: image, search: debugFiles.search)
+        defer { withExtendedLifetime(sources) {} }
+        guard !sources.sections.isEmpty else { throw Failure("\(file): no call frame information") }
+        let listing = FrameListing(sections: sources.sections)
+        if json {
+            var entries: [ListedEntry] = []
+            listing.forEachEntry(stage == .rows ? .rows : .instructions, pc: pc?.value) { entries.append($0) }
+            return try JSONOutput.print(entries)
+        }
+        var output = StandardOutput()
+        let summary = stage == .rows
+            ? listing.writeRows(to: &output, pc: pc?.value) : listing.writeEntries(to: &output, pc: pc?.value)
+        output.flush()
+        if let pc, summary.entries == 0 { throw Failure("\(file): no FDE covers \(Quantity.hex(pc.value))") }
+    }
+
+    // MARK: Rules
+
+    struct RuleRow: Encodable {
+        var start: UInt64
+        var limit: UInt64
+        var rule: String
+    }
+
+    private func dump(_ table: LoadedTable, _ stage: Stage) throws {
+        try table.withView { view in
+            if stage == .pages { return try PageDump(view, pc: pc?.value).write(json: json) }
+            try write { row in
+                view.forEachRow { range, number in
+                    if number == 0 { return }
+                    row(RuleRow(start: range.lowerBound, limit: range.upperBound, rule: view.describe(number)))
+                }
+            }
+        }
+    }
+
+    /// FDE by FDE, since those of a relocatable file overlap.
+    private func dumpFrames(_ image: ELFImage) throws {
+        guard let machine = TableMachine(rawValue: image.machine.rawValue), image.is64Bit else {
+            throw Failure("\(file): rules are made for x86-64 and aarch64, not for \(image.machine.name)")
+        }
+        let sources = try FrameSources(of: image, search: nil)
+        defer { withExtendedLifetime(sources) {} }
+        let lowered = LoweredFrames(sources.sections, machine: machine)
+        try write { row in
+            lowered.operations.withUnsafeBufferPointer { operations in
+                let text = RuleText(machine: machine, operations: operations)
+                for frame in lowered.frames {
+                    for (position, this) in frame.rows.enumerated() {
+                        let limit = position + 1 < frame.rows.count ? frame.rows[position + 1].address : frame.limit
+                        row(RuleRow(start: this.address, limit: limit, rule: text.text(of: lowered.rules[this.rule])))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes the rows that `body` hands out, less those that don't hold `--pc`.
+    private func write(_ body: ((RuleRow) -> Void) -> Void) throws {
+        var rows: [RuleRow] = []
+        var output = StandardOutput()
+        body { row in
+            if let pc, !(row.start..<max(row.start, row.limit)).contains(pc.value) { return }
+            if json { return rows.append(row) }
+            output.line("\(padded(row.start))..\(padded(row.limit))  \(row.rule)")
+        }
+        if json { try JSONOutput.print(rows) } else { output.flush() }
+    }
+
+    private func padded(_ address: UInt64) -> String {
+        let digits = String(address, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

@@ -46,27 +46,30 @@ struct FileStatistics: Encodable {
 
     /// Of a table, compiled just now or read.
     init(_ table: LoadedTable, path: String) {
-        let header = table.view.header
-        let machine = table.view.machine ?? .x86_64
+        let symbols = table.image.flatMap { try? $0.functionSymbols() }
+        self = table.withView { FileStatistics($0, path: path, symbols) }
+        notes = table.notes
+    }
+
+    private init(_ table: TableView, path: String, _ symbols: FunctionSymbols?) {
+        let machine = table.machine ?? .x86_64
+        let counts = table.header.counts
         self.path = path
         self.machine = machine == .x86_64 ? "x86-64" : "aarch64"
-        fdes = UInt64(header.counts.fdes)
-        badFDEs = UInt64(header.counts.bad_fdes)
-        overlappingFDEs = UInt64(header.counts.overlapping_fdes)
-        rows = header.counts.rows
-        rawRows = header.counts.raw_rows
-        executableBytes = header.counts.executable_bytes
-        coveredBytes = header.counts.covered_bytes
-        loweredBytes = header.counts.lowered_bytes
-        absorbedBytes = header.counts.absorbed_bytes
-        tableBytes = table.view.bytes.count
-        notes = table.notes
+        fdes = UInt64(counts.fdes)
+        badFDEs = UInt64(counts.bad_fdes)
+        overlappingFDEs = UInt64(counts.overlapping_fdes)
+        rows = counts.rows
+        rawRows = counts.raw_rows
+        executableBytes = counts.executable_bytes
+        coveredBytes = counts.covered_bytes
+        loweredBytes = counts.lowered_bytes
+        absorbedBytes = counts.absorbed_bytes
+        tableBytes = table.bytes.count
         if executableBytes > 0 { coverage = min(1, Double(loweredBytes) / Double(executableBytes)) }
-        let symbols = table.image.flatMap { try? $0.functionSymbols() }
         var counter = ShareCounter()
-        table.view.forEachRow { range, number in
-            let rule = table.view.rules[number]
-            let kind = RuleClass(rule, machine: machine)
+        table.forEachRow { range, number in
+            let kind = RuleClass(table.rules[number], machine: machine)
             if kind == .noInformation { return }
             counter.add(kind, UInt64(range.count))
             if case .unsupported(let reason) = kind { add(reason, range, symbols) }

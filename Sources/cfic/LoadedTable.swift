@@ -7,12 +7,12 @@ import UnwindTable
 
 /// A verified table that a command works on, wherever it came from, and what owns its bytes.
 struct LoadedTable {
-    var view: TableView
+    private let view: TableView
     /// The ELF file that it was compiled from just now; nil for a table that was read.
     var image: ELFImage?
     /// Malformed FDEs and the like, where it was compiled just now.
     var notes: [String] = []
-    private var owner: AnyObject
+    private let owner: AnyObject
 
     /// A table file, an ELF file (compiled in memory), or a build id in the cache.
     init(_ name: String, store: () throws -> TableStore, debugFiles: DebugFileSearch?) throws {
@@ -60,6 +60,11 @@ struct LoadedTable {
         } catch {
             throw Failure("\(path): the table made of it does not verify (\(error)); please report this")
         }
+    }
+
+    /// Gives `body` the table, whose bytes are there as long as it runs.
+    func withView<Value>(_ body: (TableView) throws -> Value) rethrows -> Value {
+        try withExtendedLifetime(owner) { try body(view) }
     }
 
     /// Whether the file begins as tables do.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ELF
 import UnwindTable
 
 struct LookupCommand: ParsableCommand {
@@ -44,7 +45,8 @@ struct LookupCommand: ParsableCommand {
     func run() throws {
         try reporting {
             let table = try LoadedTable(input, store: cache.store, debugFiles: debugFiles.search)
-            let answers = answers(table)
+            let symbols = table.image.flatMap { try? $0.functionSymbols() }
+            let answers = table.withView { answers($0, symbols) }
             if json { return try JSONOutput.print(answers) }
             var output = StandardOutput()
             for answer in answers { output.line(text(answer)) }
@@ -52,19 +54,18 @@ struct LookupCommand: ParsableCommand {
         }
     }
 
-    private func answers(_ table: LoadedTable) -> [Answer] {
-        let symbols = table.image.flatMap { try? $0.functionSymbols() }
+    private func answers(_ table: TableView, _ symbols: FunctionSymbols?) -> [Answer] {
         var rows: [UInt64: Range<UInt64>] = [:]
         let wanted = Set(addresses.map(\.value))
-        table.view.forEachRow { range, _ in
+        table.forEachRow { range, _ in
             for address in wanted where range.contains(address) { rows[address] = range }
         }
         return addresses.map { address in
-            let number = table.view.ruleNumber(at: address.value)
+            let number = table.ruleNumber(at: address.value)
             return Answer(
                 pc: address.value, start: rows[address.value]?.lowerBound, limit: rows[address.value]?.upperBound,
-                ruleNumber: number, rule: table.view.describe(number),
-                reason: table.view.rules[number].reason?.name,
+                ruleNumber: number, rule: table.describe(number),
+                reason: table.rules[number].reason?.name,
                 function: symbols?.lookup(address.value).map { "\($0.name)+\(Quantity.hex($0.offset))" })
         }
     }

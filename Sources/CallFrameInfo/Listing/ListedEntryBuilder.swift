@@ -61,7 +61,7 @@ private struct ListedEntryBuilder {
             }
             if parts.contains(.rows) {
                 var rows = RowCollector(section, names, pc: nil)
-                if let initial = cie.interpreter?.initial { rows.row(at: 0, initial) }
+                if let initial = cie.interpreter?.initial { withUnsafePointer(to: initial) { rows.row(at: 0, $0) } }
                 entry.rows = rows.rows
                 if let error = cie.error { entry.problems.append(walk.problem(error.description, at: header.offset)) }
             }

@@ -16,8 +16,8 @@ struct RowCollector: RowSink {
         self.pc = pc
     }
 
-    mutating func row(at location: UInt64, _ state: borrowing FrameState<AllRegisters>) {
-        isIncomplete = isIncomplete || state.columns.isIncomplete
+    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<AllRegisters>>) {
+        isIncomplete = isIncomplete || state.pointee.columns.isIncomplete
         if !rows.isEmpty {
             if rows[rows.count - 1].limit > location { rows[rows.count - 1].limit = location }
             if let pc {
@@ -27,8 +27,8 @@ struct RowCollector: RowSink {
         } else if let pc, location > pc {
             return
         }
-        var row = ListedRow(start: location, limit: .max, cfa: rule(for: state.cfa), registers: [])
-        for column in state.columns.columns {
+        var row = ListedRow(start: location, limit: .max, cfa: rule(for: state.pointee.cfa), registers: [])
+        for column in state.pointee.columns.columns {
             if section.isAArch64, column.register == AllRegisters.signingStateRegister,
                 let signing = column.rule.signingState {
                 row.returnAddressState = signing & 1 == 0 ? .notSigned : signing & 2 == 0 ? .signed : .signedWithPC

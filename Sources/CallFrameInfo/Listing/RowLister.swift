@@ -69,7 +69,7 @@ struct RowLister: ~Copyable {
             return report(walk.problem((cie.error ?? .notACIE).description, at: entry.offset))
         }
         printer.begin(walk.section, cie: cie)
-        printer.row(at: 0, initial)
+        withUnsafePointer(to: initial) { printer.row(at: 0, $0) }
         reportIncomplete(walk, at: entry.offset)
     }
 

@@ -48,10 +48,10 @@ struct RowPrinter: RowSink, ~Copyable {
         text.endLine()
     }
 
-    mutating func row(at location: UInt64, _ state: borrowing FrameState<AllRegisters>) {
-        if state.columns.isIncomplete { isIncomplete = true }
-        guard let pc else { return append(location, state) }
-        if location <= pc { found = (location, copy state) }
+    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<AllRegisters>>) {
+        if state.pointee.columns.isIncomplete { isIncomplete = true }
+        guard let pc else { return append(location, state.pointee) }
+        if location <= pc { found = (location, state.pointee) }
     }
 
     /// Ends the table. Rows are known below `limit`.

@@ -1,0 +1,60 @@
+import CUnwindTable
+import UnwindTable
+
+/// A table's header and pages, and what each takes.
+struct PageDump: Encodable {
+    struct Page: Encodable {
+        var address: UInt64
+        var kind: String
+        var rows: Int
+        var palette: Int
+        var bytes: Int
+    }
+
+    var key: String
+    var tableBytes: Int
+    var rules: Int
+    var operations: Int
+    var rows: UInt64
+    var pages: [Page] = []
+
+    init(_ table: TableView, pc: UInt64?) {
+        key = Quantity.hex(table.key.bytes)
+        tableBytes = table.bytes.count
+        rules = table.rules.count
+        operations = table.operations.count
+        rows = table.header.counts.rows
+        let size = UInt64(1) << table.pageShift
+        table.forEachPage { page in
+            if let pc, pc < page.address || pc - page.address >= size { return }
+            pages.append(Page(
+                address: page.address, kind: Self.name(page.kind), rows: page.rowCount, palette: page.paletteCount,
+                bytes: page.recordBytes))
+        }
+    }
+
+    private static func name(_ kind: cfic_page_kind) -> String {
+        switch kind {
+        case CFIC_PAGE_SPARSE: "sparse"
+        case CFIC_PAGE_DENSE: "dense"
+        case CFIC_PAGE_QUARTERS: "quarters"
+        default: "uniform"
+        }
+    }
+
+    func write(json: Bool) throws {
+        if json { return try JSONOutput.print(self) }
+        var output = StandardOutput()
+        output.line("key \(key), \(Quantity.bytes(UInt64(tableBytes))), \(Quantity.count(rows)) rows, "
+            + "\(Quantity.count(rules)) rules, \(Quantity.count(operations)) program operations")
+        var table = TextTable(["PAGE", "KIND", "ROWS", "PALETTE", "BYTES"], left: [1])
+        for page in pages {
+            table.add([
+                Quantity.hex(page.address), page.kind, Quantity.count(page.rows), Quantity.count(page.palette),
+                Quantity.count(page.bytes),
+            ])
+        }
+        table.write(to: &output)
+        output.flush()
+    }
+}
