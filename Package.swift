@@ -36,6 +36,15 @@ let package = Package(
             ]
         ),
 
+        .executableTarget(
+            name: "cfic-bench",
+            dependencies: [
+                "ELF", "UnwindTable", "TableCompiler", "CUnwindTable",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/cfic-bench"
+        ),
+
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
     ],
     swiftLanguageModes: [.v6]
