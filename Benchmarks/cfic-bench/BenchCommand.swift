@@ -31,7 +31,8 @@ struct BenchCommand: ParsableCommand {
         if let coldBuild { return try printColdBuild(coldBuild) }
         let inputs = Inputs()
         var report = Report(rounds: quick ? 3 : 7, skipped: inputs.skipped.map { "not found: \($0)" })
-        let tools = try ToolMeasurement(cfic: cfic ?? neighbour("cfic"), libdwWalk: libdwWalk ?? neighbour("libdw-walk"))
+        let tools = try ToolMeasurement(
+            cfic: cfic ?? neighbour("cfic"), libdwWalk: libdwWalk ?? neighbour("libdw-walk"))
         let speed = SpeedMeasurement(inputs.found, rounds: report.rounds, tools: tools, progress: talk)
         report.speed = speed
         report.failures = speed.failures

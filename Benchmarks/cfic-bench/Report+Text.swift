@@ -58,12 +58,13 @@ extension Report {
                 "  \(name)", "\(bytes)", decimal(times(Double(bytes), Double(size.rows)), 3),
                 decimal(times(Double(bytes) * 100, Double(size.bytes))) + " %")
         }
+        let median = decimal(size.bytesPerRowByFile.median, 3)
         let skips = size.skipped.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
         return """
             \(table)
               \(size.tables) tables, \(size.rows) rows of \(size.rawRows) raw ones
-              a file: mean \(decimal(size.meanBytesPerRow, 3)), median \(decimal(size.bytesPerRowByFile.median, 3)) bytes/row
-              without a table: \(([ "\(size.duplicates) duplicates" ] + skips).joined(separator: ", "))
+              bytes/row of a file: mean \(decimal(size.meanBytesPerRow, 3)), median \(median)
+              without a table: \((["\(size.duplicates) duplicates"] + skips).joined(separator: ", "))
             """
     }
 
