@@ -73,8 +73,8 @@ extension SizeMeasurement {
     var bars: [Bar] {
         [
             Bar(
-                name: "table size, all of \(roots.joined(separator: " and "))", unit: "bytes a row", limit: 2.5, aim: 2.2,
-                value: bytesPerRow)
+                name: "table size, all of \(roots.joined(separator: " and "))", unit: "bytes a row", limit: 2.5,
+                aim: 2.2, value: bytesPerRow)
         ]
     }
 }
