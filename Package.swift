@@ -27,11 +27,12 @@ let package = Package(
         .target(name: "CallFrameInfo"),
         .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "CUnwindTable", "CXXHash"]),
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
-        .target(name: "TableStore", dependencies: ["UnwindTable", "TableCompiler"]),
+        .target(name: "TableStore", dependencies: ["ELF", "UnwindTable", "CUnwindTable", "CXXHash"]),
+        .target(name: "TreeCompiler", dependencies: ["ELF", "UnwindTable", "TableCompiler", "TableStore"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
-                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore",
+                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -46,6 +47,7 @@ let package = Package(
         ),
 
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
+        .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -59,3 +59,26 @@ extension FrameSection {
             augmentationData: augmentationData, instructions: cursor.position..<header.end)
     }
 }
+
+extension FrameSection {
+    /// The instructions of an FDE that was read before.
+    @inlinable @inline(__always)
+    public func instructions(
+        ofEntryAt offset: Int, encoding: PointerEncoding, hasAugmentationData: Bool,
+        cie: () -> CommonInformationEntry
+    ) throws(CFIError) -> Range<Int> {
+        if kind == .ehFrame, encoding.rawValue == PointerEncoding.pcRelative4, !isBigEndian, bytes.count &- offset >= 17,
+            let base = bytes.baseAddress {
+            let length = Int(base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            let end = offset &+ 4 &+ length
+            var first = offset &+ 16
+            if hasAugmentationData {
+                let count = Int(base.loadUnaligned(fromByteOffset: first, as: UInt8.self))
+                // A longer number, or a longer block than the entry, makes this fail and the general way decide.
+                first = count < 0x80 ? first &+ 1 &+ count : .max
+            }
+            if length < 0xffff_fff0, first <= end, end <= bytes.count { return first..<end }
+        }
+        return try frameDescriptionEntry(try entryHeader(at: offset), cie: cie()).instructions
+    }
+}

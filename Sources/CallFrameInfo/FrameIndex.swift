@@ -41,6 +41,14 @@ public struct FrameIndex: ~Copyable {
         /// Index into the sections.
         public var section: Int
         public var entry: CommonInformationEntry
+        /// Whether its FDEs can be of the form that `scanPlain` reads.
+        var isPlain: Bool
+
+        init(section: Int, entry: CommonInformationEntry, isPlain: Bool) {
+            self.section = section
+            self.entry = entry
+            self.isPlain = isPlain
+        }
     }
 
     /// An entry that could not be read at all.
@@ -115,6 +123,11 @@ public struct FrameIndex: ~Copyable {
         var currentOffset = Int.min
         let end = section.bytes.count
         while position < end {
+            if currentCIE >= 0, cies[currentCIE].isPlain,
+                let next = scanPlain(section, position, cie: currentCIE, at: currentOffset, &last, &isSorted) {
+                position = next
+                continue
+            }
             let header: EntryHeader
             do throws(CFIError) {
                 header = try section.entryHeader(at: position)
@@ -150,6 +163,35 @@ public struct FrameIndex: ~Copyable {
         return isSorted
     }
 
+    /// Reads an FDE in the form that nearly all have: 32-bit length, the CIE of the FDE before, 4-byte relative
+    /// addresses. Returns the offset behind it; nil leaves any other entry, and anything odd, to the general way.
+    @inline(__always)
+    private mutating func scanPlain(
+        _ section: FrameSection, _ position: Int, cie: Int, at cieOffset: Int, _ last: inout UInt64,
+        _ isSorted: inout Bool
+    ) -> Int? {
+        // Length, CIE pointer, start and range are 16 bytes, the length of augmentation data one more.
+        guard section.bytes.count &- position >= 17, let base = section.bytes.baseAddress else { return nil }
+        let length = Int(base.loadUnaligned(fromByteOffset: position, as: UInt32.self))
+        let next = position &+ 4 &+ length
+        guard length >= 13, length < 0xffff_fff0, next <= section.bytes.count else { return nil }
+        let distance = Int(base.loadUnaligned(fromByteOffset: position &+ 4, as: UInt32.self))
+        guard position &+ 4 &- distance == cieOffset, distance != 0 else { return nil }
+        if cies[cie].entry.hasAugmentationData {
+            let count = Int(base.loadUnaligned(fromByteOffset: position &+ 16, as: UInt8.self))
+            guard count < 0x80, 13 &+ count <= length else { return nil }
+        }
+        let relative = Int64(base.loadUnaligned(fromByteOffset: position &+ 8, as: Int32.self))
+        let range = Int64(base.loadUnaligned(fromByteOffset: position &+ 12, as: Int32.self))
+        let start = section.address &+ UInt64(bitPattern: Int64(position &+ 8) &+ relative)
+        let (limit, overflow) = start.addingReportingOverflow(UInt64(bitPattern: range))
+        guard range > 0, start != 0, !overflow else { return nil }
+        if start < last { isSorted = false }
+        last = start
+        spans.append(FrameSpan(start: start, limit: limit, offset: UInt32(truncatingIfNeeded: position), cie: cie))
+        return next
+    }
+
     private mutating func noteMalformed(section: Int, offset: Int, _ error: CFIError) {
         malformedCount += 1
         if malformed.count < Self.malformedKept {
@@ -165,7 +207,9 @@ public struct FrameIndex: ~Copyable {
         }
         do throws(CFIError) {
             let entry = try section.commonInformationEntry(at: offset)
-            cies.append(IndexedCIE(section: number, entry: entry))
+            let isPlain = section.kind == .ehFrame && !section.isBigEndian && section.addressSize == 8
+                && entry.pointerEncoding.rawValue == PointerEncoding.pcRelative4
+            cies.append(IndexedCIE(section: number, entry: entry, isPlain: isPlain))
             cieNumbers[key] = Int32(cies.count - 1)
             return cies.count - 1
         } catch {

@@ -29,7 +29,7 @@ extension FrameIndex {
         scratch.sorted.reserveCapacity(count)
         scratch.sorted.setCount(count)
         let sorted = scratch.sorted.elements
-        if highest &- lowest >> 32 == 0, count <= Int(UInt32.max) {
+        if (highest &- lowest) >> 32 == 0, count <= Int(UInt32.max) {
             radixSort(lowest: lowest, highest: highest)
             let keys = scratch.keys.elements
             for position in 0..<count { sorted[position] = elements[Int(keys[position] & 0xffff_ffff)] }

@@ -3,6 +3,8 @@
 /// The interpreter is generic over this, so that each use is specialised at compile time: a table keeps a
 /// few registers in plain fields, a listing keeps them all.
 public protocol RegisterColumns {
+    /// Whether rules for the register are kept at all.
+    func keeps(_ register: UInt64) -> Bool
     func rule(for register: UInt64) -> RegisterRule
     mutating func setRule(_ rule: RegisterRule, for register: UInt64)
     /// `DW_CFA_AARCH64_negate_ra_state` and `_with_pc`: toggles whether the return address is signed, and
@@ -27,6 +29,9 @@ public struct FrameState<Columns: RegisterColumns> {
 /// Takes the rows of one FDE, in order of rising address.
 public protocol RowSink: ~Copyable {
     associatedtype Columns: RegisterColumns
-    /// A row's rules hold from `location` to the next row's.
-    mutating func row(at location: UInt64, _ state: borrowing FrameState<Columns>)
+    /// A row's rules hold from `location` to the next row's. `state` is valid during the call.
+    ///
+    /// A pointer, because the interpreter changes its state field by field: copying it in one piece right
+    /// behind such a store stalls, and did so for a third of the whole time.
+    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<Columns>>)
 }

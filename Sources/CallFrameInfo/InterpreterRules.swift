@@ -1,12 +1,22 @@
-// The instructions that only change rules, less the three that the row loop holds itself.
+// The instructions that only change rules, less the two that the row loop holds itself.
 
 extension Interpreter {
     /// Applies an instruction of the extended set that does not move the location.
-    @inlinable @inline(never)
+    @inlinable @inline(__always)
     mutating func apply(
         _ opcode: UInt8, _ cursor: inout ByteCursor, _ state: inout FrameState<Columns>
     ) throws(CFIError) {
+        if opcode & 0xc0 == Opcode.restore {
+            let register = UInt64(opcode & 0x3f)
+            state.columns.setRule(initial.columns.rule(for: register), for: register)
+            return
+        }
         switch opcode {
+        case Opcode.nop: break
+        case Opcode.rememberState: try remember(state)
+        case Opcode.restoreState:
+            guard let top = remembered.popLast() else { throw .restoreStateUnderflow }
+            state = top
         case Opcode.defCFA:
             let register = try cursor.readULEB()
             state.cfa = .register(register, offset: Int64(clamping: try cursor.readULEB()))

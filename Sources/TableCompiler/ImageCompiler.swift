@@ -51,9 +51,7 @@ public final class ImageCompiler {
     ///
     /// - Parameter key: the image's key, if the caller has asked for it already.
     public func compile(_ image: ELFImage, key: TableSource.Key? = nil) throws(CompileError) -> Result {
-        let machine: TableMachine
-        do throws(SkipReason) { machine = try image.tableMachine() } catch { throw .skipped(error) }
-        if try reading({ () throws(ELFError) in try image.isSeparateDebugFile() }) { throw .skipped(.separateDebugFile) }
+        let machine = try checkEligible(image)
         let frames = try reading { () throws(ELFError) in try FrameSources(of: image, search: debugFiles) }
         guard !frames.sections.isEmpty else { throw .skipped(.noCallFrameInformation) }
         let ranges = try reading { () throws(ELFError) in try image.executableRanges() }
@@ -66,6 +64,22 @@ public final class ImageCompiler {
         return try withExtendedLifetime(frames) { () throws(CompileError) -> Result in
             try build(image, frames, source, executableBytes)
         }
+    }
+
+    /// The machine that a table of this image would be for; reads no call frame section.
+    ///
+    /// - Throws: `.skipped` for what gets no table by its nature, `.elf` where that can't be told.
+    @discardableResult
+    public func checkEligible(_ image: ELFImage) throws(CompileError) -> TableMachine {
+        let machine: TableMachine
+        do throws(SkipReason) { machine = try image.tableMachine() } catch { throw .skipped(error) }
+        if isSeparateDebugFile(image) { throw .skipped(.separateDebugFile) }
+        return machine
+    }
+
+    /// With broken section headers nothing says that it is one, and .eh_frame may still be found.
+    private func isSeparateDebugFile(_ image: ELFImage) -> Bool {
+        do throws(ELFError) { return try image.isSeparateDebugFile() } catch { return false }
     }
 
     private func reading<Value>(_ body: () throws(ELFError) -> Value) throws(CompileError) -> Value {
@@ -85,5 +99,21 @@ public final class ImageCompiler {
             if error == .noFrames { throw .skipped(.noCallFrameInformation) }
             throw .table(error, file: image.name)
         }
+    }
+}
+
+extension ImageCompiler.Result {
+    /// What was wrong, a line each, with section and offset; at most 64 of a kind.
+    public var notes: [String] {
+        var notes = rejectedDebugFiles.map { "debug file not used: \($0)" }
+        for entry in built.malformed.prefix(64) {
+            notes.append("\(sectionNames[entry.section])+0x\(String(entry.offset, radix: 16)): \(entry.error)")
+        }
+        for frame in built.badFrames.prefix(64) {
+            notes.append(
+                "\(sectionNames[frame.section])+0x\(String(frame.blamed, radix: 16)): FDE of "
+                    + "0x\(String(frame.start, radix: 16)): \(frame.error)")
+        }
+        return notes
     }
 }

@@ -32,4 +32,38 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
         case .aarch64: AArch64.pcShift
         }
     }
+
+    /// DWARF numbers of the registers that an unwinder follows from frame to frame.
+    var stackPointer: UInt64 {
+        switch self {
+        case .x86_64: X86_64.stackPointer
+        case .aarch64: AArch64.stackPointer
+        }
+    }
+
+    var framePointer: UInt64 {
+        switch self {
+        case .x86_64: X86_64.framePointer
+        case .aarch64: AArch64.framePointer
+        }
+    }
+
+    /// Highest DWARF number that a rule can name.
+    var lastRegister: UInt64 {
+        switch self {
+        case .x86_64: X86_64.lastRegister
+        case .aarch64: AArch64.lastRegister
+        }
+    }
+
+    /// The name of a register in the machine's assembly language.
+    ///
+    /// - Parameter number: its DWARF number; one that no rule can have gives `r` and the number.
+    public func registerName(_ number: UInt8) -> String {
+        let names = switch self {
+        case .x86_64: X86_64.registerNames
+        case .aarch64: AArch64.registerNames
+        }
+        return Int(number) < names.count ? names[Int(number)] : "r\(number)"
+    }
 }

@@ -7,7 +7,7 @@ public struct BadFrame: Sendable {
     public var section: Int
     /// Offset of the FDE in its section.
     public var offset: Int
-    /// SVMA of the FDE's first byte.
+    /// SVMA of the first byte that the FDE answers for.
     public var start: UInt64
     /// Offset of the instruction, or of the CIE, that is to blame.
     public var blamed: Int
@@ -32,11 +32,8 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     var absorbedBytes: UInt64 = 0
     var rawRowCount = 0
     var badFrames: [BadFrame] = []
-    private var contexts: [CIEContext<A>?] = Array(repeating: nil, count: Self.contextCount)
+    private var contexts = CIEContexts<A>()
     private var partial: [UInt64: [LoweredRow]] = [:]
-
-    /// Real files have fewer than 100 CIEs; more share the places.
-    private static var contextCount: Int { 128 }
 
     mutating func build(
         _ chunk: Chunk, index: borrowing FrameIndex, sections: [FrameSection], keepsGaps: Bool
@@ -47,7 +44,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         for position in chunk.spans {
             let span = spans[position]
             let isClipped = span.isPart || span.start < chunk.floor || span.limit > chunk.ceiling
-            run(span, index.cies[span.cie], sections, chunk, isClipped: isClipped)
+            run(span, index, sections, chunk, isClipped: isClipped)
             let next = position + 1 < spans.count ? spans[position + 1].start : nil
             closeGap(from: span.limit, to: next, chunk, keepsGaps: keepsGaps)
         }
@@ -56,33 +53,37 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     }
 
     private mutating func reset() {
-        sink.ruleSet.removeAll()
-        sink.cache.removeAll()
+        sink.reset()
         absorbedBytes = 0
         rawRowCount = 0
         badFrames.removeAll(keepingCapacity: true)
-        for place in contexts.indices { contexts[place] = nil }
+        contexts.removeAll()
     }
 
     // MARK: One FDE
 
+    @inline(__always)
     private mutating func run(
-        _ span: FrameSpan, _ cie: FrameIndex.IndexedCIE, _ sections: [FrameSection], _ chunk: Chunk, isClipped: Bool
+        _ span: FrameSpan, _ index: borrowing FrameIndex, _ sections: [FrameSection], _ chunk: Chunk, isClipped: Bool
     ) {
-        guard isClipped else {
-            sink.isCollecting = false
-            interpret(span, cie, sections[cie.section])
-            rawRowCount += sink.rowCount
-            return
-        }
-        let key = UInt64(cie.section) << 32 | UInt64(span.offset)
+        if isClipped { return runPart(span, index, sections, chunk) }
+        interpret(span, index, sections)
+        rawRowCount &+= sink.rowCount
+    }
+
+    @inline(never)
+    private mutating func runPart(
+        _ span: FrameSpan, _ index: borrowing FrameIndex, _ sections: [FrameSection], _ chunk: Chunk
+    ) {
+        let key = UInt64(index.cies[span.cie].section) << 32 | UInt64(span.offset)
         if partial[key] == nil {
             sink.isCollecting = true
             sink.collected.removeAll()
-            interpret(span, cie, sections[cie.section])
+            interpret(span, index, sections)
+            sink.isCollecting = false
             partial[key] = Array(sink.collected.elements)
+            if !span.isContinuation, span.start >= chunk.floor { rawRowCount += sink.rowCount }
         }
-        if !span.isContinuation, span.start >= chunk.floor { rawRowCount += sink.rowCount }
         replay(partial[key] ?? [], from: max(span.start, chunk.floor), to: min(span.limit, chunk.ceiling))
         if !span.isPart { partial[key] = nil }
     }
@@ -103,22 +104,19 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         }
     }
 
-    @inline(__always)
-    private mutating func interpret(_ span: FrameSpan, _ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
-        let place = span.cie % Self.contextCount
-        if contexts[place]?.cie != span.cie { contexts[place] = CIEContext(span.cie, cie, section) }
+    private mutating func interpret(
+        _ span: FrameSpan, _ index: borrowing FrameIndex, _ sections: [FrameSection]
+    ) {
+        let context = contexts.context(of: span.cie, index, sections)
         sink.rowCount = 0
         sink.isMisaligned = false
         do throws(CFIError) {
-            let header = try section.entryHeader(at: Int(span.offset))
-            let fde = try section.frameDescriptionEntry(header, cie: cie.entry)
-            // Just filled.
-            let outcome = contexts[place]!.run(fde, &sink)
+            let outcome = try context.pointee.run(span, index, &sink)
             if case .poisoned(let error, let location, let offset) = outcome {
-                note(error, fde, cie, blamed: offset)
+                note(error, span, index, blamed: offset)
                 sink.append(location, rule: sink.number(of: error.reason))
             } else if A.pcShift != 0, sink.isMisaligned {
-                note(nil, fde, cie, blamed: header.offset)
+                note(.misalignedAddress, span, index, blamed: Int(span.offset))
             }
         } catch {
             // The index read this entry before; its bytes can't have changed.
@@ -126,12 +124,10 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         }
     }
 
-    private mutating func note(
-        _ error: CFIError?, _ fde: FrameDescriptionEntry, _ cie: FrameIndex.IndexedCIE, blamed: Int
-    ) {
+    private mutating func note(_ error: CFIError, _ span: FrameSpan, _ index: borrowing FrameIndex, blamed: Int) {
         badFrames.append(BadFrame(
-            section: cie.section, offset: fde.offset, start: fde.start, blamed: blamed,
-            error: error ?? .misalignedAddress))
+            section: index.cies[span.cie].section, offset: Int(span.offset), start: span.start, blamed: blamed,
+            error: error))
     }
 
     // MARK: Between FDEs
@@ -159,38 +155,6 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     mutating func discard() {
         sink.drafts.discard()
         sink.collected.discard()
-    }
-}
-
-/// What running the FDEs of one CIE needs.
-struct CIEContext<A: Architecture> {
-    let cie: Int
-    private var interpreter: Interpreter<TrackedRegisters<A>>?
-    private let lowering: Lowering<A>
-    private let tag: UInt16
-    private var failure = CFIError.truncated
-
-    init(_ number: Int, _ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
-        self.cie = number
-        lowering = Lowering(section: section, isSignalFrame: cie.entry.isSignalFrame)
-        // Equal rows lower to equal rules if they are of one section and alike in being signal frames.
-        tag = UInt16(truncatingIfNeeded: cie.section << 1) | (cie.entry.isSignalFrame ? 1 : 0) + 1 << 4
-        do throws(CFIError) {
-            interpreter = try Interpreter(
-                section, cie: cie.entry,
-                columns: TrackedRegisters(returnAddressColumn: cie.entry.returnAddressRegister))
-        } catch {
-            failure = error
-        }
-    }
-
-    @inline(__always)
-    mutating func run(
-        _ fde: borrowing FrameDescriptionEntry, _ sink: inout LoweringSink<A>
-    ) -> Interpreter<TrackedRegisters<A>>.Outcome {
-        sink.use(lowering, tag: tag)
-        guard interpreter != nil else { return .poisoned(failure, location: fde.start, offset: fde.offset) }
-        return interpreter!.run(fde, sink: &sink)
     }
 }
 

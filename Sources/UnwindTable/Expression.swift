@@ -105,8 +105,10 @@ struct Program {
         try append(Operation(CFIC_OP_LOAD, register: 8), pops: 1, pushes: 1)
     }
 
-    /// This program's result below that of `other`.
+    /// This program's result right below that of `other`.
     func followed(by other: Program) throws(Failure) -> Program {
+        // What `other` leaves below its result would come between the two.
+        guard other.depth == 1 else { throw .reason(CFIC_REASON_STACK_POINTER) }
         var both = self
         guard both.operations.count + other.operations.count <= CFIC_PROGRAM_MAX,
             both.deepest + other.deepest <= CFIC_STACK_MAX

@@ -22,7 +22,16 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
 
     /// Lowers rows of FDEs of this kind, and what tells cached rules of different kinds apart.
     private(set) var lowering: Lowering<A>?
-    private var tag: UInt16 = 0
+    private(set) var tag: UInt16 = 0
+
+    /// Forgets the image before.
+    mutating func reset() {
+        ruleSet.removeAll()
+        cache.removeAll()
+        lowering = nil
+        tag = 0
+        isCollecting = false
+    }
 
     mutating func use(_ lowering: Lowering<A>, tag: UInt16) {
         self.lowering = lowering
@@ -30,15 +39,12 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     }
 
     @inline(__always)
-    mutating func row(at location: UInt64, _ state: borrowing FrameState<TrackedRegisters<A>>) {
+    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<TrackedRegisters<A>>>) {
         rowCount &+= 1
-        let place = cache.place(of: state)
-        var number: UInt16
-        if place.pointee.tag == tag, place.pointee.holds(state) {
-            number = place.pointee.number
-        } else {
-            number = lower(state, place)
-        }
+        let cfa = RuleCache<A>.packed(state.pointee.cfa)
+        let place = cache.place(of: state, cfa: cfa)
+        var number = place.pointee.number
+        if !cache.holds(place, state, cfa: cfa, tag: tag) { number = lower(state, place, cfa) }
         if A.pcShift != 0, isMisaligned || location & (1 &<< UInt64(A.pcShift) &- 1) != 0 {
             isMisaligned = true
             number = self.number(of: CFIC_REASON_MISALIGNED_ADDRESS)
@@ -61,12 +67,12 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
 
     @inline(never)
     private mutating func lower(
-        _ state: borrowing FrameState<TrackedRegisters<A>>, _ place: UnsafeMutablePointer<RuleCache<A>.Entry>
+        _ state: UnsafePointer<FrameState<TrackedRegisters<A>>>, _ place: UnsafeMutablePointer<RuleCache<A>.Entry>, _ cfa: UInt64
     ) -> UInt16 {
         guard let lowering else { return 0 }
-        let rule = lowering.rule(for: copy state, programs: &ruleSet.programs)
+        let rule = lowering.rule(for: state.pointee, programs: &ruleSet.programs)
         let number = ruleSet.number(of: rule)
-        place.pointee = RuleCache<A>.Entry(state, number: number, tag: tag)
+        cache.keep(number, at: place, state, cfa: cfa, tag: tag)
         return number
     }
 }

@@ -14,6 +14,8 @@ public struct Reason: RawRepresentable, Hashable, Sendable {
     /// Every reason there is.
     public static var all: [Reason] { (0..<CFIC_REASON_COUNT.rawValue).map(Reason.init(rawValue:)) }
 
+    var isKnown: Bool { rawValue < CFIC_REASON_COUNT.rawValue }
+
     /// What the reason means, in words.
     public var text: String { cfic_reason_text(rawValue).map { String(cString: $0) } ?? "unknown reason \(rawValue)" }
 
@@ -88,6 +90,8 @@ extension Rule {
     public var isSignalFrame: Bool { kind & UInt8(CFIC_RULE_SIGNAL) != 0 }
     public var isReturnAddressSigned: Bool { kind & UInt8(CFIC_RULE_RA_SIGNED) != 0 }
     public var needsLiveRegisters: Bool { kind & UInt8(CFIC_RULE_LIVE_REGISTERS) != 0 }
+    /// Whether the CFA's program leaves the caller's stack pointer below the CFA.
+    public var isStackPointerOnStack: Bool { kind & UInt8(CFIC_RULE_SP_ON_STACK) != 0 }
 
     /// The rule with the programs it names renumbered.
     func renumberingExpressions(_ map: (Int32) -> Int32) -> Rule {

@@ -43,7 +43,8 @@ public struct TableOptions: Sendable, Equatable {
 
     public init(keepsGaps: Bool = false) { self.keepsGaps = keepsGaps }
 
-    var bits: UInt32 { keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0 }
+    /// `CFIC_OPTION_*`, as in the header.
+    public var bits: UInt32 { keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0 }
 }
 
 /// The compiler's version as tables record it.

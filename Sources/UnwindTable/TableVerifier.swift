@@ -12,9 +12,106 @@ public struct TableDefect: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// Proves every index, offset and bound of a table, so that lookups need no checks of their own.
+///
+/// docs/table-format.md, "Verification", lists what is proved. Takes time linear in the table's size: records
+/// stand in the order of their pages without overlapping, so that none is looked at twice.
 public enum TableVerifier {
-    /// - Returns: a view on `bytes`, valid as long as they are.
+    /// Proves a whole table.
+    ///
+    /// - Parameter bytes: all of a table's file, its first byte at a multiple of 16.
+    /// - Returns: a view on `bytes`, valid as long as they are and nobody changes them.
+    /// - Throws: the first defect found.
     public static func verify(_ bytes: UnsafeRawBufferPointer) throws(TableDefect) -> TableView {
-        throw TableDefect(section: "header", offset: 0, problem: "")
+        guard UInt(bitPattern: bytes.baseAddress) % 16 == 0 else {
+            throw TableDefect(section: "header", offset: 0, problem: "bytes do not start at a multiple of 16 in memory")
+        }
+        let header = try readHeader(bytes)
+        try checkSums(bytes, header)
+        // Proved: a machine that there is.
+        guard let machine = TableMachine(rawValue: header.machine) else { throw defect("unknown machine", at: 18) }
+        let view = TableView(bytes: bytes, header: header)
+        try checkRanges(view)
+        let rules = RuleProof(view: view, machine: machine)
+        try rules.check()
+        var pages = PageProof(view)
+        try pages.check()
+        return view
+    }
+
+    /// Proves the sections' checksums and that the bytes between sections are zero.
+    ///
+    /// - Parameter header: what `readHeader` returned for `bytes`.
+    public static func checkSums(
+        _ bytes: UnsafeRawBufferPointer, _ header: cfic_table_header
+    ) throws(TableDefect) {
+        var end = MemoryLayout<cfic_table_header>.size
+        for index in 0..<Int(CFIC_SECTION_COUNT.rawValue) {
+            let section = header.section(index)
+            let content = UnsafeRawBufferPointer(rebasing: bytes[section.range])
+            for padding in end..<section.range.lowerBound where bytes[padding] != 0 {
+                throw TableDefect(section: names[index], offset: padding, problem: "padding is not zero")
+            }
+            guard TableView.checksum(content) == section.checksum else {
+                throw TableDefect(
+                    section: names[index], offset: section.range.lowerBound, problem: "checksum does not match")
+            }
+            end = section.range.upperBound
+        }
+    }
+
+    /// Sections by `cfic_section_index`.
+    static var names: [String] { ["ranges", "directory", "rules", "expressions", "pages"] }
+
+    // MARK: Ranges
+
+    private static func checkRanges(_ view: TableView) throws(TableDefect) {
+        func defect(_ range: Int, _ problem: String) -> TableDefect {
+            TableDefect(
+                section: "ranges",
+                offset: view.offset(of: CFIC_SECTION_RANGES, range * MemoryLayout<cfic_range>.size), problem: problem)
+        }
+        let pageLimit = UInt64.max >> view.pageShift + 1
+        var entries = 0
+        var end: UInt64 = 0
+        for (number, range) in view.ranges.enumerated() {
+            guard range.page_count > 0 else { throw defect(number, "range has no pages") }
+            guard number == 0 || range.start_page > end else {
+                throw defect(number, "range is not behind the one before, or touches it")
+            }
+            guard range.start_page < pageLimit, UInt64(range.page_count) <= pageLimit - range.start_page else {
+                throw defect(number, "range reaches beyond the address space")
+            }
+            guard Int(range.directory_index) == entries else { throw defect(number, "directory index is not the sum of the counts before") }
+            // At most 2^28 ranges of less than 2^32 pages fit a file: no overflow.
+            entries += Int(range.page_count)
+            guard entries <= view.directory.count else { throw defect(number, "range has pages without directory entries") }
+            end = range.start_page + UInt64(range.page_count)
+        }
+        guard entries == view.directory.count else {
+            throw TableDefect(
+                section: "directory", offset: view.offset(of: CFIC_SECTION_DIRECTORY, 4 * entries),
+                problem: "directory entries that no range has")
+        }
+    }
+}
+
+extension TableView {
+    /// - Precondition: `header` is `bytes`' own and its sections lie inside.
+    init(bytes: UnsafeRawBufferPointer, header: cfic_table_header) {
+        func content(_ index: cfic_section_index) -> UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(rebasing: bytes[header.section(Int(index.rawValue)).range])
+        }
+        self.bytes = bytes
+        self.header = header
+        ranges = content(CFIC_SECTION_RANGES).assumingMemoryBound(to: cfic_range.self)
+        directory = content(CFIC_SECTION_DIRECTORY).assumingMemoryBound(to: UInt32.self)
+        rules = content(CFIC_SECTION_RULES).assumingMemoryBound(to: Rule.self)
+        operations = content(CFIC_SECTION_EXPRESSIONS).assumingMemoryBound(to: Operation.self)
+        pages = content(CFIC_SECTION_PAGES)
+    }
+
+    /// Offset in the file of a position in a section.
+    func offset(of section: cfic_section_index, _ position: Int) -> Int {
+        header.section(Int(section.rawValue)).range.lowerBound + position
     }
 }

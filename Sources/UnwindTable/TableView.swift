@@ -14,7 +14,8 @@ public struct TableView {
     public let operations: UnsafeBufferPointer<Operation>
     public let pages: UnsafeRawBufferPointer
 
-    static var magic: [UInt8] { [0x89] + Array("UNWTAB\n".utf8) }
+    /// The first bytes of every table.
+    public static var magic: [UInt8] { [0x89] + Array("UNWTAB\n".utf8) }
 
     static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXH64(bytes.baseAddress, bytes.count, 0) }
 

@@ -38,9 +38,26 @@ extension ArchitectureBuilder {
         for handle in chunks {
             let records = UnsafeRawBufferPointer(handle.encoder.records.elements)
             copy(records, to: bytes, place)
+            moveQuarters(bytes, pages: offsets[4], chunk: place, entries: handle.entries)
             place += records.count
         }
         writeHeader(bytes, offsets, sizes, source, options)
+    }
+
+    /// Places of quarters count from their chunk's first record; makes them count from the section's.
+    private func moveQuarters(
+        _ bytes: UnsafeMutableRawBufferPointer, pages: Int, chunk: Int, entries: [UInt32]
+    ) {
+        let distance = UInt32(truncatingIfNeeded: (chunk - pages) / Int(CFIC_RECORD_ALIGN))
+        if distance == 0 { return }
+        for entry in entries {
+            let (kind, place) = TableView.split(entry)
+            guard kind == CFIC_PAGE_QUARTERS else { continue }
+            for quarter in 0..<4 {
+                let offset = chunk + Int(place) * Int(CFIC_RECORD_ALIGN) + 4 * quarter
+                bytes.storeBytes(of: bytes.load(fromByteOffset: offset, as: UInt32.self) &+ distance, toByteOffset: offset, as: UInt32.self)
+            }
+        }
     }
 
     private func zeroPadding(_ bytes: UnsafeMutableRawBufferPointer, _ offsets: [Int], _ sizes: [Int]) {

@@ -15,6 +15,13 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
     public init(returnAddressColumn: UInt64) { self.returnAddressColumn = returnAddressColumn }
 
     @inlinable @inline(__always)
+    public func keeps(_ register: UInt64) -> Bool {
+        if register == A.framePointer || register == returnAddressColumn || register == A.stackPointer { return true }
+        if let column = A.signingStateColumn { return register == column }
+        return false
+    }
+
+    @inlinable @inline(__always)
     public func rule(for register: UInt64) -> RegisterRule {
         if register == returnAddressColumn { return returnAddress }
         if register == A.framePointer { return framePointer }

@@ -1,0 +1,80 @@
+import Glibc
+
+/// Why something could not be put into the store, or found in it.
+public enum StoreError: Error, Equatable, Sendable {
+    /// What was being done.
+    public enum Action: String, Sendable {
+        case makeDirectory = "make directory"
+        case list
+        case write
+        case replace
+    }
+
+    /// Where: it changes what to do about it.
+    public enum Area: Sendable {
+        /// The directory of the store.
+        case store
+        /// A file that the user named.
+        case output
+    }
+
+    /// No `CFIC_CACHE`, `XDG_CACHE_HOME` or `HOME`, and no home directory in the user database.
+    case noDirectory
+    /// A system call failed.
+    case cannot(Action, path: String, errno: Int32, in: Area)
+    /// A key that isn't 1 to 64 bytes long.
+    case invalidKey(byteCount: Int)
+    /// Bytes to be inserted that are no table, or that of another key.
+    case notTheTable(NotCurrent)
+    /// Not hexadecimal, or too short.
+    case invalidPrefix(String)
+    case noSuchBuildID(String, directory: String)
+    /// Build ids that begin so, in lowercase hex, sorted: at most 16 of `count`.
+    case ambiguous(prefix: String, candidates: [String], count: Int)
+    /// A table that was found but can't be used.
+    case unusable(path: String, NotCurrent)
+}
+
+extension StoreError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .noDirectory:
+            return "no directory for tables is known: set CFIC_CACHE to one"
+        case .cannot(let action, let path, let code, let area):
+            let advice = Self.advice(code, area)
+            return "\(path): cannot \(action.rawValue): \(systemMessage(code))" + (advice.isEmpty ? "" : ": " + advice)
+        case .invalidKey(let byteCount):
+            return "a key of \(byteCount) bytes: tables are kept by keys of 1 to 64"
+        case .notTheTable(let reason):
+            return "not kept: \(reason)"
+        case .invalidPrefix(let text):
+            return "'\(text)' is not a build id: give it in full, or at least 4 hexadecimal digits of it"
+        case .noSuchBuildID(let text, let directory):
+            return "\(directory): no table of a build id that begins with \(text): compile its file first"
+        case .ambiguous(let prefix, let candidates, let count):
+            let more = count > candidates.count ? ", … (\(count) in all)" : ""
+            return "\(prefix) begins more than one build id: \(candidates.joined(separator: ", "))\(more): "
+                + "give more digits"
+        case .unusable(let path, let reason):
+            return "\(path): \(reason): compile its file again"
+        }
+    }
+
+    /// What to do about `code`.
+    private static func advice(_ code: Int32, _ area: Area) -> String {
+        let elsewhere = area == .store ? "set CFIC_CACHE to another directory" : "write to another directory"
+        switch code {
+        case ENOSPC: return "free some space there, or \(elsewhere)"
+        case EDQUOT: return "the quota is used up: remove files, or \(elsewhere)"
+        case EROFS: return elsewhere
+        case EACCES, EPERM: return "make it writable for user \(geteuid()), or \(elsewhere)"
+        case EFBIG: return "raise the limit on file sizes (ulimit -f), or \(elsewhere)"
+        case EIO: return "the device fails (the kernel's log says more): \(elsewhere)"
+        case ENOTDIR: return "a file stands where a directory should: remove it, or \(elsewhere)"
+        case EISDIR, ENOTEMPTY: return "a directory stands where the file should: remove it, or \(elsewhere)"
+        case EMFILE, ENFILE: return "raise the limit on open files (ulimit -n), or use fewer threads"
+        case ENOENT where area == .output: return "make the directory first"
+        default: return area == .store ? "if that doesn't pass, \(elsewhere)" : ""
+        }
+    }
+}

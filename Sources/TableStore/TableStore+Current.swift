@@ -1,0 +1,51 @@
+import UnwindTable
+
+extension TableStore {
+    /// The table with `key`, if it is current: whole, made by this version of the compiler, with these options.
+    ///
+    /// Checks the header and the checksums of all sections. Whoever looks addresses up in it still lets
+    /// `TableVerifier.verify` prove its indices.
+    ///
+    /// - Throws: why there is none; the caller compiles the image again and inserts the table.
+    public func current(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
+        let path: String
+        do throws(StoreError) { path = try self.path(of: key) } catch { throw .absent }
+        let table = try StoredTable(mapping: path)
+        guard table.key == key else { throw .otherKey }
+        guard table.header.producer == Producer.code else { throw .otherProducer(table.header.producer) }
+        guard table.header.options == options.bits else { throw .otherOptions(table.header.options) }
+        try table.checkSections()
+        return table
+    }
+}
+
+/// Why a table in the store is of no use.
+public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
+    case absent
+    case cannotRead(errno: Int32)
+    /// A directory, symbolic link, FIFO, socket or device is in its place.
+    case notRegularFile
+    /// Cut off, overwritten or never a table; says where.
+    case damaged(String)
+    /// The version of the file format.
+    case otherFormat(UInt16)
+    /// The version of the compiler: major << 16 | minor << 8 | patch.
+    case otherProducer(UInt32)
+    /// `CFIC_OPTION_*`
+    case otherOptions(UInt32)
+    /// The table of another image.
+    case otherKey
+
+    public var description: String {
+        switch self {
+        case .absent: "no such table"
+        case .cannotRead(let code): "cannot read: \(systemMessage(code))"
+        case .notRegularFile: "not a regular file"
+        case .damaged(let problem): "damaged: \(problem)"
+        case .otherFormat(let version): "format version \(version)"
+        case .otherProducer(let code): "made by cfic \(code >> 16).\(code >> 8 & 0xff).\(code & 0xff)"
+        case .otherOptions(let bits): "made with other options (0x\(String(bits, radix: 16)))"
+        case .otherKey: "the table of another image"
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import CUnwindTable
+import Glibc
+import UnwindTable
+
+extension TableStore {
+    /// Puts a table into the store, in place of what is there.
+    ///
+    /// Its bytes are on the disk before its name is seen. Of two writers at once each one's table is seen whole; the
+    /// later one's stays.
+    ///
+    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, with nothing left behind but, perhaps, empty directories;
+    ///   ``StoreError/invalidKey(byteCount:)``; ``StoreError/notTheTable(_:)`` if the header of `table` is damaged or
+    ///   has another key.
+    public func insert(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) {
+        do throws(NotCurrent) {
+            let header = try WholeTable.header(of: table)
+            guard WholeTable.key(of: header) == key else { throw .otherKey }
+        } catch {
+            throw .notTheTable(error)
+        }
+        let place = try self.place(of: key)
+        try makeDirectories(place.directory)
+        // First: they may be what fills the disk.
+        StaleTemporaries.remove(from: place.directory)
+        try AtomicFile(directory: place.directory, name: place.name, area: .store, isDurable: true).replace(with: table)
+    }
+
+    /// Makes a directory and those above it; none of them need be missing.
+    func makeDirectories(_ path: String) throws(StoreError) {
+        guard mkdir(path, 0o777) != 0 else { return }
+        var code = errno
+        if code == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try makeDirectories(String(path[..<slash]))
+            guard mkdir(path, 0o777) != 0 else { return }
+            code = errno
+        }
+        // Some file systems answer EROFS or EACCES before they look whether it exists.
+        var status = stat()
+        if stat(path, &status) == 0 {
+            if status.st_mode & S_IFMT == S_IFDIR { return }
+            code = ENOTDIR
+        }
+        throw .cannot(.makeDirectory, path: path, errno: code, in: .store)
+    }
+}

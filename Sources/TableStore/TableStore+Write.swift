@@ -1,0 +1,61 @@
+import Glibc
+
+extension TableStore {
+    /// Writes a table to a file that the user named, which a reader sees whole or not at all.
+    ///
+    /// A symbolic link is followed and its target replaced. Into what isn't a regular file (a pipe, /dev/null,
+    /// /dev/stdout wherever that goes) the bytes are written as they come.
+    ///
+    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``
+    public static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(StoreError) {
+        if let number = descriptor(namedBy: path) {
+            guard let code = Descriptor.write(bytes, to: number) else { return }
+            throw .cannot(.write, path: path, errno: code, in: .output)
+        }
+        var status = stat()
+        let exists = stat(path, &status) == 0
+        if exists, status.st_mode & S_IFMT != S_IFREG { return try writeInto(path, bytes) }
+        let target = exists ? resolved(path) : path
+        guard let slash = target.lastIndex(of: "/") else { return try replace(".", target, bytes) }
+        let directory = slash == target.startIndex ? "/" : String(target[..<slash])
+        try replace(directory, String(target[target.index(after: slash)...]), bytes)
+    }
+
+    private static func replace(
+        _ directory: String, _ name: String, _ bytes: UnsafeRawBufferPointer
+    ) throws(StoreError) {
+        let path = directory + "/" + name
+        guard !name.isEmpty else { throw .cannot(.write, path: path, errno: EISDIR, in: .output) }
+        try AtomicFile(directory: directory, name: name, area: .output, isDurable: true).replace(with: bytes)
+    }
+
+    private static func writeInto(_ path: String, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        let number = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+        guard number >= 0 else { throw .cannot(.write, path: path, errno: errno, in: .output) }
+        guard let code = Descriptor(owning: number).write(bytes) else { return }
+        throw .cannot(.write, path: path, errno: code, in: .output)
+    }
+
+    /// The descriptor behind /dev/stdout and its like. They are written to and never opened: opening one that goes to
+    /// a regular file would start at its beginning again, and its name may be gone.
+    private static func descriptor(namedBy path: String) -> Int32? {
+        switch path {
+        case "/dev/stdout": return STDOUT_FILENO
+        case "/dev/stderr": return STDERR_FILENO
+        default: break
+        }
+        for prefix in ["/dev/fd/", "/proc/self/fd/"] where path.hasPrefix(prefix) {
+            return Int32(path.dropFirst(prefix.utf8.count))
+        }
+        return nil
+    }
+
+    /// `path` without symbolic links, if it is one itself; its directory stays as it is.
+    private static func resolved(_ path: String) -> String {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
+        guard let target = realpath(path, nil) else { return path }
+        defer { free(target) }
+        return String(cString: target)
+    }
+}

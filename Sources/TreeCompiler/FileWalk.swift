@@ -1,0 +1,103 @@
+import Glibc
+
+/// A file that a walk found.
+public struct FoundFile: Sendable {
+    public var path: String
+    /// Bytes.
+    public var size: UInt64
+    /// Whether the user named it, rather than a directory that it is in.
+    public var isNamed: Bool
+}
+
+/// Finds the regular files that paths stand for: files themselves, directories with all that is below them.
+///
+/// Symbolic links are followed where the user names them and nowhere else, so that no loop of links can be
+/// entered; a directory that is its own ancestor (by a bind mount) is not entered either. Of hard links the
+/// first counts. The order is that of the paths, then by name.
+public struct FileWalk {
+    public private(set) var files: [FoundFile] = []
+    /// Paths that could not be read, with errno's text.
+    public private(set) var problems: [(path: String, problem: String)] = []
+    public private(set) var directoryCount = 0
+    /// Further names of files found before.
+    public private(set) var hardLinkCount = 0
+    /// Symbolic links, devices and the like in directories.
+    public private(set) var passedOverCount = 0
+
+    private var seen: Set<Identity> = []
+    private var ancestors: [Identity] = []
+
+    private struct Identity: Hashable {
+        var device: UInt64
+        var inode: UInt64
+
+        init(_ status: stat) {
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+        }
+    }
+
+    public init(_ paths: [String]) {
+        for path in paths {
+            var status = stat()
+            guard stat(path, &status) == 0 else {
+                note(path, errno)
+                continue
+            }
+            visit(path, status, isNamed: true)
+        }
+    }
+
+    private mutating func note(_ path: String, _ code: Int32) {
+        problems.append((path, String(cString: strerror(code))))
+    }
+
+    private mutating func visit(_ path: String, _ status: stat, isNamed: Bool) {
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR: enter(path, Identity(status))
+        case S_IFREG:
+            guard seen.insert(Identity(status)).inserted else {
+                hardLinkCount += 1
+                return
+            }
+            files.append(FoundFile(path: path, size: UInt64(clamping: status.st_size), isNamed: isNamed))
+        default:
+            if isNamed {
+                problems.append((path, "neither a file nor a directory"))
+            } else {
+                passedOverCount += 1
+            }
+        }
+    }
+
+    private mutating func enter(_ path: String, _ identity: Identity) {
+        // PATH_MAX bounds the depth; a bind mount of an ancestor would otherwise use it up.
+        guard !ancestors.contains(identity) else { return }
+        guard let directory = opendir(path) else { return note(path, errno) }
+        directoryCount += 1
+        var names: [String] = []
+        errno = 0
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+            errno = 0
+        }
+        if errno != 0 { note(path, errno) }
+        closedir(directory)
+
+        ancestors.append(identity)
+        let prefix = path.hasSuffix("/") ? path : path + "/"
+        for name in names.sorted() {
+            var status = stat()
+            guard lstat(prefix + name, &status) == 0 else {
+                // A name that isn't UTF-8, or a file removed meanwhile.
+                note(prefix + name, errno)
+                continue
+            }
+            visit(prefix + name, status, isNamed: false)
+        }
+        ancestors.removeLast()
+    }
+}

@@ -1,0 +1,103 @@
+import ELF
+import Glibc
+import TableCompiler
+import TableStore
+import UnwindTable
+
+/// Brings one file after the other into the store.
+struct FileWorker {
+    let tree: TreeCompiler
+    let compiler: ImageCompiler
+    let shared: SharedRun
+
+    func process(_ file: FoundFile) -> FileResult {
+        let image: ELFImage
+        do throws(ELFError) {
+            guard let opened = try open(file) else { return FileResult(state: .outcome(.notELF)) }
+            image = opened
+        } catch {
+            return FileResult(state: .outcome(.failed(error.description)))
+        }
+        var result = FileResult(state: .outcome(.notELF), elfBytes: file.size)
+        do throws(CompileError) {
+            result.state = try process(image, &result.notes)
+        } catch {
+            if case .skipped(let reason) = error {
+                result.state = .outcome(.skipped(reason))
+            } else {
+                result.state = .outcome(.failed(error.description))
+            }
+        }
+        return result
+    }
+
+    /// The file as an ELF image; nil if it isn't one and nobody named it.
+    private func open(_ file: FoundFile) throws(ELFError) -> ELFImage? {
+        let descriptor = Glibc.open(file.path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        guard descriptor >= 0 else { throw ELFError(file: file.path, kind: .cannotOpen(errno: errno)) }
+        var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
+        let isELF = pread(descriptor, &magic, 4, 0) == 4 && magic == (0x7f, 0x45, 0x4c, 0x46)
+        if !isELF, !file.isNamed {
+            close(descriptor)
+            return nil
+        }
+        return try ELFImage(descriptor: descriptor, path: file.path)
+    }
+
+    private func process(_ image: ELFImage, _ notes: inout [String]) throws(CompileError) -> FileResult.State {
+        try compiler.checkEligible(image)
+        let key = try key(of: image)
+        guard shared.claim(key) else { return .keyed(key) }
+        do throws(CompileError) {
+            shared.finish(key, try table(of: image, key, &notes))
+        } catch {
+            if case .skipped(let reason) = error {
+                shared.finish(key, .skipped(reason))
+            } else {
+                shared.finish(key, .failed(error.description))
+            }
+        }
+        return .keyed(key)
+    }
+
+    /// The build id; else the content key, out of the store's index if the file is unchanged.
+    private func key(of image: ELFImage) throws(CompileError) -> TableSource.Key {
+        do throws(ELFError) {
+            if let buildID = try image.tableBuildID() { return .buildID(buildID) }
+            if let identity = image.identity, let known = tree.store.contentKey(for: identity) { return .content(known) }
+            let key = try image.tableKey()
+            if let identity = image.identity, case .content(let bytes) = key {
+                _ = tree.store.remember(bytes, for: identity)
+            }
+            return key
+        } catch {
+            throw .elf(error)
+        }
+    }
+
+    private func table(
+        of image: ELFImage, _ key: TableSource.Key, _ notes: inout [String]
+    ) throws(CompileError) -> FileOutcome {
+        if !tree.isForced {
+            do throws(NotCurrent) {
+                let stored = try tree.store.current(key: key, options: tree.options)
+                return finished(TableFacts(stored.header, key: key, size: stored.bytes.count), isNew: false)
+            } catch {
+                if case .damaged(let problem) = error { notes.append("replaced a damaged table: \(problem)") }
+            }
+        }
+        let result = try compiler.compile(image, key: key)
+        notes += result.notes
+        do throws(StoreError) {
+            try tree.store.insert(result.built.table, key: key)
+        } catch {
+            return .failed("\(image.name): \(error)")
+        }
+        return finished(TableFacts(result), isNew: true)
+    }
+
+    private func finished(_ facts: TableFacts, isNew: Bool) -> FileOutcome {
+        if tree.isStrict, !facts.isFlawless { return .flawed(facts) }
+        return isNew ? .compiled(facts) : .current(facts)
+    }
+}

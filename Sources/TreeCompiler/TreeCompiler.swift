@@ -1,0 +1,128 @@
+import Dispatch
+import ELF
+import Synchronization
+import TableCompiler
+import TableStore
+import UnwindTable
+
+/// Compiles files and directory trees into a store.
+///
+/// Files are worked on by several threads, the largest first; reports come in the order of the walk and don't
+/// depend on the number of threads.
+public struct TreeCompiler: Sendable {
+    public var store: TableStore
+    public var options = TableOptions()
+    public var debugFiles: DebugFileSearch? = DebugFileSearch()
+    /// At least 1.
+    public var threads = 1
+    /// Compiles even what is current.
+    public var isForced = false
+    /// Makes a table that isn't flawless a failure.
+    public var isStrict = false
+
+    public init(store: TableStore) { self.store = store }
+
+    /// What a run did.
+    public struct Summary: Sendable {
+        public var reports: [FileReport]
+        public var walkProblems: [String]
+        public var hardLinkCount: Int
+        /// Bytes of all files that were opened as ELF files.
+        public var elfBytes: UInt64
+    }
+
+    /// - Parameter progress: called now and then from any thread with the bytes done and all bytes.
+    public func run(_ walk: FileWalk, progress: @escaping @Sendable (UInt64, UInt64) -> Void = { _, _ in }) -> Summary {
+        let files = walk.files
+        let total = files.reduce(0) { $0 + $1.size }
+        // Largest first, so that no thread is left alone with it at the end; equal ones in the walk's order.
+        let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
+        let shared = SharedRun(count: files.count)
+        let workers = max(1, min(threads, files.count))
+        let threadsEach = max(1, threads / max(1, files.count))
+        let next = Atomic<Int>(0)
+        let done = Atomic<UInt64>(0)
+        let work: @Sendable (Int) -> Void = { _ in
+            let compiler = ImageCompiler(options: options, debugFiles: debugFiles, threads: threadsEach)
+            let worker = FileWorker(tree: self, compiler: compiler, shared: shared)
+            while true {
+                let turn = next.add(1, ordering: .relaxed).oldValue
+                guard turn < order.count else { break }
+                let file = files[order[turn]]
+                shared.keep(worker.process(file), at: order[turn])
+                progress(done.add(file.size, ordering: .relaxed).newValue, total)
+            }
+        }
+        if workers == 1 { work(0) } else { DispatchQueue.concurrentPerform(iterations: workers, execute: work) }
+        return shared.summary(of: walk)
+    }
+}
+
+/// A file's own part of its report; what depends on the other files is added at the end.
+struct FileResult: Sendable {
+    enum State: Sendable {
+        case outcome(FileOutcome)
+        /// The table of this key, whichever file it was made from.
+        case keyed(TableSource.Key)
+    }
+
+    var state: State
+    var notes: [String] = []
+    var elfBytes: UInt64 = 0
+}
+
+/// What the threads of a run share.
+final class SharedRun: Sendable {
+    private struct State {
+        var results: [FileResult?]
+        var started: Set<TableSource.Key> = []
+        var finished: [TableSource.Key: FileOutcome] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    init(count: Int) { state = Mutex(State(results: Array(repeating: nil, count: count))) }
+
+    /// Whether the caller is the first with this key and has to care for its table.
+    func claim(_ key: TableSource.Key) -> Bool { state.withLock { $0.started.insert(key).inserted } }
+
+    func finish(_ key: TableSource.Key, _ outcome: FileOutcome) { state.withLock { $0.finished[key] = outcome } }
+
+    func keep(_ result: FileResult, at index: Int) { state.withLock { $0.results[index] = result } }
+
+    func summary(of walk: FileWalk) -> TreeCompiler.Summary {
+        state.withLock { state in
+            var firstPaths: [TableSource.Key: String] = [:]
+            var reports: [FileReport] = []
+            var elfBytes: UInt64 = 0
+            for (file, result) in zip(walk.files, state.results) {
+                guard let result else { continue }
+                elfBytes += result.elfBytes
+                reports.append(FileReport(
+                    path: file.path, outcome: Self.outcome(result, file, state.finished, &firstPaths),
+                    notes: result.notes))
+            }
+            return TreeCompiler.Summary(
+                reports: reports, walkProblems: walk.problems.map { "\($0.path): \($0.problem)" },
+                hardLinkCount: walk.hardLinkCount, elfBytes: elfBytes)
+        }
+    }
+
+    /// Of files with one key the first has the table's outcome, the others are its duplicates.
+    private static func outcome(
+        _ result: FileResult, _ file: FoundFile, _ finished: [TableSource.Key: FileOutcome],
+        _ firstPaths: inout [TableSource.Key: String]
+    ) -> FileOutcome {
+        switch result.state {
+        case .outcome(let outcome): return outcome
+        case .keyed(let key):
+            guard let outcome = finished[key] else { return .failed("\(file.path): not finished") }
+            guard let facts = outcome.facts else { return outcome }
+            guard let first = firstPaths[key] else {
+                firstPaths[key] = file.path
+                return outcome
+            }
+            return .duplicate(of: first, facts)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import CUnwindTable
+import CallFrameInfo
+
+/// What running the FDEs of one CIE needs.
+struct CIEContext<A: Architecture> {
+    private var interpreter: Interpreter<TrackedRegisters<A>>
+    private let lowering: Lowering<A>
+    private let tag: UInt16
+    /// What is wrong with the CIE's instructions.
+    private let failure: CFIError?
+    private let encoding: PointerEncoding
+    private let hasAugmentationData: Bool
+
+    init(_ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
+        lowering = Lowering(section: section, isSignalFrame: cie.entry.isSignalFrame)
+        // Equal rows lower to equal rules if they are of one section and alike in being signal frames. Never 0,
+        // the tag of an empty place in the cache.
+        tag = UInt16(truncatingIfNeeded: cie.section << 1 | (cie.entry.isSignalFrame ? 1 : 0)) &+ 1
+        encoding = cie.entry.pointerEncoding
+        hasAugmentationData = cie.entry.hasAugmentationData
+        let columns = TrackedRegisters<A>(returnAddressColumn: cie.entry.returnAddressRegister)
+        (interpreter, failure) = Interpreter.prepared(section, cie: cie.entry, columns: columns)
+    }
+
+    /// Runs the FDE that `span` is of; a part's rows are those of the whole FDE.
+    @inline(__always)
+    mutating func run(
+        _ span: FrameSpan, _ index: borrowing FrameIndex, _ sink: inout LoweringSink<A>
+    ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
+        if sink.tag != tag { sink.use(lowering, tag: tag) }
+        if let failure { return .poisoned(failure, location: span.start, offset: Int(span.offset)) }
+        if span.isPart { return try runWhole(span, index, &sink) }
+        let instructions = try lowering.section.instructions(
+            ofEntryAt: Int(span.offset), encoding: encoding, hasAugmentationData: hasAugmentationData,
+            cie: { index.cies[span.cie].entry })
+        return interpreter.run(instructions: instructions, start: span.start, limit: span.limit, sink: &sink)
+    }
+
+    @inline(never)
+    private mutating func runWhole(
+        _ span: FrameSpan, _ index: borrowing FrameIndex, _ sink: inout LoweringSink<A>
+    ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
+        let header = try lowering.section.entryHeader(at: Int(span.offset))
+        let fde = try lowering.section.frameDescriptionEntry(header, cie: index.cies[span.cie].entry)
+        return interpreter.run(fde, sink: &sink)
+    }
+}
+
+/// The contexts of the CIEs used last, each made when first needed.
+///
+/// In memory of its own, so that reaching one costs no reference counting and no copy.
+struct CIEContexts<A: Architecture>: ~Copyable {
+    /// Real files have fewer than 100 CIEs; more share the places.
+    private static var count: Int { 128 }
+
+    private let places: UnsafeMutablePointer<CIEContext<A>>
+    /// The CIE whose context is at each place; -1 where none is.
+    private let numbers: UnsafeMutablePointer<Int>
+
+    init() {
+        places = .allocate(capacity: Self.count)
+        numbers = .allocate(capacity: Self.count)
+        numbers.initialize(repeating: -1, count: Self.count)
+    }
+
+    deinit {
+        removeAll()
+        places.deallocate()
+        numbers.deallocate()
+    }
+
+    func removeAll() {
+        for place in 0..<Self.count where numbers[place] >= 0 {
+            (places + place).deinitialize(count: 1)
+            numbers[place] = -1
+        }
+    }
+
+    /// Valid until the next call.
+    @inline(__always)
+    func context(
+        of number: Int, _ index: borrowing FrameIndex, _ sections: [FrameSection]
+    ) -> UnsafeMutablePointer<CIEContext<A>> {
+        // CIE numbers are not negative, so that the remainder is a place.
+        let place = number % Self.count
+        if numbers[place] != number { fill(place, number, index, sections) }
+        return places + place
+    }
+
+    @inline(never)
+    private func fill(_ place: Int, _ number: Int, _ index: borrowing FrameIndex, _ sections: [FrameSection]) {
+        if numbers[place] >= 0 { (places + place).deinitialize(count: 1) }
+        (places + place).initialize(to: CIEContext(index.cies[number], sections[index.cies[number].section]))
+        numbers[place] = number
+    }
+}

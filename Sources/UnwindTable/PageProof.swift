@@ -1,0 +1,180 @@
+import CUnwindTable
+
+/// Proves the directory and every record that it names.
+struct PageProof {
+    private let view: TableView
+    private let pages: UnsafeRawBufferPointer
+    private let ruleCount: Int
+    /// Behind the last record that was proved: none before it is looked at again.
+    private var end = 0
+
+    init(_ view: TableView) {
+        self.view = view
+        pages = view.pages
+        ruleCount = view.rules.count
+    }
+
+    mutating func check() throws(TableDefect) {
+        for index in view.directory.indices {
+            let entry = view.directory[index]
+            let place = entry >> UInt32(CFIC_PAGE_KIND_BITS)
+            switch cfic_page_kind(entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1)) {
+            case CFIC_PAGE_UNIFORM:
+                guard place < ruleCount else { throw defect(entry: index, "rule number is not below the number of rules") }
+            case CFIC_PAGE_SPARSE: try checkSparse(try open(place, index, head: MemoryLayout<cfic_sparse>.size))
+            case CFIC_PAGE_DENSE: try checkDense(try open(place, index, head: MemoryLayout<cfic_dense>.size))
+            default: try checkQuarters(place, index)
+            }
+        }
+    }
+
+    private func defect(entry: Int, _ problem: String) -> TableDefect {
+        TableDefect(
+            section: "directory", offset: view.offset(of: CFIC_SECTION_DIRECTORY, 4 * entry), problem: problem)
+    }
+
+    private func defect(_ record: Int, _ problem: String) -> TableDefect {
+        TableDefect(section: "pages", offset: view.offset(of: CFIC_SECTION_PAGES, record), problem: problem)
+    }
+
+    // MARK: Places
+
+    /// Where a record starts in `pages`. Its first `head` bytes lie inside.
+    private func open(_ place: UInt32, _ entry: Int, head: Int) throws(TableDefect) -> Int {
+        let start = Int(place) * Int(CFIC_RECORD_ALIGN)
+        guard start >= end else { throw defect(entry: entry, "record is not behind those of earlier pages") }
+        guard start <= pages.count - head else { throw defect(entry: entry, "record lies outside the pages") }
+        return start
+    }
+
+    /// Ends a record of `size` bytes, which all lie inside.
+    private mutating func close(_ start: Int, size: Int) throws(TableDefect) {
+        guard size <= CFIC_RECORD_MAX else { throw defect(start, "record is larger than 65,536 bytes") }
+        guard size <= pages.count - start else { throw defect(start, "record ends outside the pages") }
+        end = start + size
+    }
+
+    // MARK: Records
+
+    private mutating func checkSparse(_ start: Int) throws(TableDefect) {
+        let record = pages.load(fromByteOffset: start, as: cfic_sparse.self)
+        let rowCount = Int(record.row_count)
+        let paletteCount = Int(record.palette_count)
+        guard (1...Int(CFIC_SPARSE_MAX)).contains(rowCount) else { throw defect(start, "sparse record has no rows or more than 256") }
+        let paletteStart = start + MemoryLayout<cfic_sparse>.size
+        let unitStart = paletteStart + 2 * paletteCount
+        try close(start, size: unitStart + 3 * rowCount - start)
+        try checkRules(at: unitStart + 2 * rowCount, rowCount, paletteStart, paletteCount, record: start)
+        let units = elements(unitStart, rowCount, of: UInt16.self)
+        guard units[0] == 0 else { throw defect(start, "record has no row at unit 0") }
+        guard Self.fallsOrStays(units) == 0 else { throw defect(start, "units do not rise") }
+    }
+
+    private mutating func checkDense(_ start: Int) throws(TableDefect) {
+        let index = elements(start, 2 + Int(CFIC_GROUPS) + 1, of: UInt16.self)
+        let rowCount = Int(index[0])
+        let paletteCount = Int(index[1])
+        let paletteStart = start + MemoryLayout<cfic_dense>.size
+        let unitStart = paletteStart + 2 * paletteCount
+        try close(start, size: unitStart + 2 * rowCount - start)
+        guard pages[paletteStart - 1] == 0 else { throw defect(start, "reserved byte is not zero") }
+        try checkRules(at: unitStart + rowCount, rowCount, paletteStart, paletteCount, record: start)
+        let starts = elements(start + 2 * index.count, Int(CFIC_PAGE_BLOCKS) + 1, of: UInt8.self)
+        let problem = Self.blockProblem(elements(unitStart, rowCount, of: UInt8.self), blocks: Int(CFIC_PAGE_BLOCKS)) {
+            Int(index[2 + $0 &>> Int(CFIC_GROUP_BITS)]) &+ Int(starts[$0])
+        }
+        if let problem { throw defect(start, problem) }
+    }
+
+    private mutating func checkQuarters(_ place: UInt32, _ entry: Int) throws(TableDefect) {
+        let size = MemoryLayout<cfic_quarters>.size
+        let start = try open(place, entry, head: size)
+        try close(start, size: size)
+        for quarter in 0..<4 {
+            let place = pages.load(fromByteOffset: start + 4 * quarter, as: UInt32.self)
+            try checkQuarter(try open(place, entry, head: MemoryLayout<cfic_quarter>.size))
+        }
+    }
+
+    private mutating func checkQuarter(_ start: Int) throws(TableDefect) {
+        let index = elements(start, 1 + Int(CFIC_QUARTER_BLOCKS) + 1, of: UInt16.self)
+        let rowCount = Int(index[0])
+        guard rowCount <= CFIC_QUARTER_UNITS else { throw defect(start, "quarter has more than 16,384 rows") }
+        let ruleStart = start + MemoryLayout<cfic_quarter>.size
+        let unitStart = ruleStart + 2 * rowCount
+        try close(start, size: unitStart + rowCount - start)
+        guard highest(ruleStart, rowCount, of: UInt16.self) < ruleCount else {
+            throw defect(start, "rule number is not below the number of rules")
+        }
+        let problem = Self.blockProblem(elements(unitStart, rowCount, of: UInt8.self), blocks: Int(CFIC_QUARTER_BLOCKS)) {
+            Int(index[1 + $0])
+        }
+        if let problem { throw defect(start, problem) }
+    }
+
+    // MARK: Rows
+
+    /// Proves a palette and the palette indices, or rule numbers, of a record's rows.
+    private func checkRules(
+        at ruleStart: Int, _ rowCount: Int, _ paletteStart: Int, _ paletteCount: Int, record: Int
+    ) throws(TableDefect) {
+        guard paletteCount <= CFIC_PALETTE_MAX else { throw defect(record, "palette has more than 256 entries") }
+        guard paletteCount == 0 || highest(paletteStart, paletteCount, of: UInt16.self) < ruleCount else {
+            throw defect(record, "palette entry is not below the number of rules")
+        }
+        let highest = highest(ruleStart, rowCount, of: UInt8.self)
+        guard highest < (paletteCount == 0 ? ruleCount : paletteCount) else {
+            throw defect(record, paletteCount == 0
+                ? "rule number is not below the number of rules" : "palette index is outside the palette")
+        }
+    }
+
+    /// What is wrong with a record's block index or with its units' low bytes; nil if nothing is.
+    ///
+    /// Low bytes must rise strictly inside each block. Comparing all neighbours at once and then those at
+    /// blocks' beginnings, which may fall, takes a fraction of the time of going from block to block: as many
+    /// must fall in all as do at beginnings. No block has more than 256 rows then.
+    @inline(__always)
+    private static func blockProblem(
+        _ units: UnsafeBufferPointer<UInt8>, blocks: Int, start: (Int) -> Int
+    ) -> String? {
+        guard start(0) == 0, start(blocks) == units.count else { return "block index does not hold all rows" }
+        guard start(1) > 0, !units.isEmpty, units[0] == 0 else { return "record has no row at unit 0" }
+        var fallsAtBeginnings = 0
+        var first = start(1)
+        for block in 1..<blocks {
+            let end = start(block &+ 1)
+            guard first <= end, end <= units.count else { return "block index falls or points outside the rows" }
+            // A block without rows begins nowhere; one with rows has one before it, that of unit 0 at least.
+            if first < end { fallsAtBeginnings &+= units[first] <= units[first &- 1] ? 1 : 0 }
+            first = end
+        }
+        return Int(fallsOrStays(units)) == fallsAtBeginnings ? nil : "units do not rise in their block"
+    }
+
+    /// How many elements are not above the one before.
+    @inline(__always)
+    private static func fallsOrStays<Unit: FixedWidthInteger>(_ units: UnsafeBufferPointer<Unit>) -> UInt16 {
+        // At most 65,535 rows a record: the sum fits.
+        var count: UInt16 = 0
+        guard units.count > 1 else { return 0 }
+        for position in 1..<units.count { count &+= units[position] <= units[position &- 1] ? 1 : 0 }
+        return count
+    }
+
+    /// The highest of some numbers; 0 of none.
+    @inline(__always)
+    private func highest<Number: FixedWidthInteger>(_ start: Int, _ count: Int, of type: Number.Type) -> Int {
+        var highest: Number = 0
+        for number in elements(start, count, of: type) { highest = max(highest, number) }
+        return Int(highest)
+    }
+
+    /// Numbers inside a record whose bounds were proved. Records are aligned to 4 and number their fields so
+    /// that those of two bytes stand at even places.
+    @inline(__always)
+    private func elements<Number>(_ start: Int, _ count: Int, of type: Number.Type) -> UnsafeBufferPointer<Number> {
+        UnsafeRawBufferPointer(rebasing: pages[start..<start + count * MemoryLayout<Number>.size])
+            .assumingMemoryBound(to: type)
+    }
+}

@@ -1,0 +1,145 @@
+import CUnwindTable
+
+extension TableView {
+    /// A page of a table.
+    public struct Page {
+        /// SVMA of its first byte.
+        public var address: UInt64
+        public var kind: cfic_page_kind
+        /// Rows, that at the page's start included; 1 in a uniform page.
+        public var rowCount: Int
+        /// Entries of the palette; 0 where rows have rule numbers themselves.
+        public var paletteCount: Int
+        /// Bytes of its record, without the padding behind; of the quarters together.
+        public var recordBytes: Int
+    }
+
+    /// Goes through all pages by rising address.
+    public func forEachPage<Failure>(_ body: (Page) throws(Failure) -> Void) throws(Failure) {
+        for range in ranges {
+            for page in 0..<Int(range.page_count) {
+                let address = (range.start_page + UInt64(page)) << pageShift
+                try body(self.page(directory[Int(range.directory_index) + page], at: address))
+            }
+        }
+    }
+
+    private func page(_ entry: UInt32, at address: UInt64) -> Page {
+        let (kind, place) = Self.split(entry)
+        var page = Page(address: address, kind: kind, rowCount: 1, paletteCount: 0, recordBytes: 0)
+        switch kind {
+        case CFIC_PAGE_SPARSE:
+            let record = record(place, as: cfic_sparse.self).pointee
+            page.rowCount = Int(record.row_count)
+            page.paletteCount = Int(record.palette_count)
+            page.recordBytes = MemoryLayout<cfic_sparse>.size + 2 * page.paletteCount + 3 * page.rowCount
+        case CFIC_PAGE_DENSE:
+            let record = record(place, as: cfic_dense.self)
+            page.rowCount = Int(record.pointee.row_count)
+            page.paletteCount = Int(record.pointee.palette_count)
+            page.recordBytes = MemoryLayout<cfic_dense>.size + 2 * (page.paletteCount + page.rowCount)
+        case CFIC_PAGE_QUARTERS:
+            page.rowCount = quarters(place).reduce(0) { $0 + Int($1.pointee.row_count) }
+            page.recordBytes =
+                MemoryLayout<cfic_quarters>.size + 4 * MemoryLayout<cfic_quarter>.size + 3 * page.rowCount
+        default: break
+        }
+        return page
+    }
+
+    // MARK: Rows
+
+    /// Goes through all rows by rising address. Neighbours have different rules unless a part of the address
+    /// space that no page describes lies between them; rule 0 is handed out as any other.
+    ///
+    /// - Parameter body: takes the SVMAs for which a rule holds, and the rule's number. A row at the very end
+    ///   of the address space is one byte short: 2⁶⁴ is no SVMA.
+    public func forEachRow<Failure>(_ body: (Range<UInt64>, Int) throws(Failure) -> Void) throws(Failure) {
+        for range in ranges {
+            let beginning = range.start_page << pageShift
+            let pastEnd = (range.start_page + UInt64(range.page_count)) << pageShift
+            var start = beginning
+            var rule: Int?
+            for page in 0..<Int(range.page_count) {
+                let address = beginning + UInt64(page) << pageShift
+                let entry = directory[Int(range.directory_index) + page]
+                try forEachRow(of: entry) { (unit: Int, number: Int) throws(Failure) in
+                    guard number != rule else { return }
+                    let end = address + UInt64(unit) << UInt64(header.pc_shift)
+                    if let rule { try body(start..<end, rule) }
+                    start = end
+                    rule = number
+                }
+            }
+            // A range has a page, a page a row.
+            if let rule { try body(start..<(pastEnd == 0 ? .max : pastEnd), rule) }
+        }
+    }
+
+    /// The rows of a page as it holds them: units of the page and rule numbers.
+    private func forEachRow<Failure>(
+        of entry: UInt32, _ body: (Int, Int) throws(Failure) -> Void
+    ) throws(Failure) {
+        let (kind, place) = Self.split(entry)
+        switch kind {
+        case CFIC_PAGE_SPARSE:
+            let record = record(place, as: cfic_sparse.self)
+            let palette = UnsafeRawPointer(record + 1).assumingMemoryBound(to: UInt16.self)
+            let units = palette + Int(record.pointee.palette_count)
+            let rules = UnsafeRawPointer(units + Int(record.pointee.row_count)).assumingMemoryBound(to: UInt8.self)
+            for row in 0..<Int(record.pointee.row_count) {
+                let rule = Int(rules[row])
+                try body(Int(units[row]), record.pointee.palette_count == 0 ? rule : Int(palette[rule]))
+            }
+        case CFIC_PAGE_DENSE: try forEachRow(of: record(place, as: cfic_dense.self), body)
+        case CFIC_PAGE_QUARTERS:
+            for (number, quarter) in quarters(place).enumerated() {
+                try forEachRow(of: quarter, from: number * Int(CFIC_QUARTER_UNITS), body)
+            }
+        default: try body(0, Int(place))
+        }
+    }
+
+    private func forEachRow<Failure>(
+        of record: UnsafePointer<cfic_dense>, _ body: (Int, Int) throws(Failure) -> Void
+    ) throws(Failure) {
+        let index = UnsafeRawPointer(record).assumingMemoryBound(to: UInt16.self) + 2
+        let starts = UnsafeRawPointer(index + Int(CFIC_GROUPS) + 1).assumingMemoryBound(to: UInt8.self)
+        let paletteCount = Int(index[-1])
+        let palette = UnsafeRawPointer(record + 1).assumingMemoryBound(to: UInt16.self)
+        let units = UnsafeRawPointer(palette + paletteCount).assumingMemoryBound(to: UInt8.self)
+        let rules = units + Int(index[-2])
+        func start(_ block: Int) -> Int { Int(index[block >> Int(CFIC_GROUP_BITS)]) + Int(starts[block]) }
+        for block in 0..<Int(CFIC_PAGE_BLOCKS) {
+            for row in start(block)..<start(block + 1) {
+                let rule = Int(rules[row])
+                let unit = block << Int(CFIC_BLOCK_BITS) + Int(units[row])
+                try body(unit, paletteCount == 0 ? rule : Int(palette[rule]))
+            }
+        }
+    }
+
+    private func forEachRow<Failure>(
+        of quarter: UnsafePointer<cfic_quarter>, from beginning: Int, _ body: (Int, Int) throws(Failure) -> Void
+    ) throws(Failure) {
+        let starts = UnsafeRawPointer(quarter).assumingMemoryBound(to: UInt16.self) + 1
+        let rules = UnsafeRawPointer(quarter + 1).assumingMemoryBound(to: UInt16.self)
+        let units = UnsafeRawPointer(rules + Int(starts[-1])).assumingMemoryBound(to: UInt8.self)
+        for block in 0..<Int(CFIC_QUARTER_BLOCKS) {
+            for row in Int(starts[block])..<Int(starts[block + 1]) {
+                try body(beginning + block << Int(CFIC_BLOCK_BITS) + Int(units[row]), Int(rules[row]))
+            }
+        }
+    }
+
+    // MARK: Entries
+
+    static func split(_ entry: UInt32) -> (kind: cfic_page_kind, value: UInt32) {
+        (cfic_page_kind(entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1)), entry >> UInt32(CFIC_PAGE_KIND_BITS))
+    }
+
+    private func quarters(_ place: UInt32) -> [UnsafePointer<cfic_quarter>] {
+        let places = record(place, as: cfic_quarters.self).pointee.quarter
+        return [places.0, places.1, places.2, places.3].map { record($0, as: cfic_quarter.self) }
+    }
+}

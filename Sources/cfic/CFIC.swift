@@ -1,0 +1,24 @@
+import ArgumentParser
+import UnwindTable
+
+@main
+struct CFIC: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cfic",
+        abstract: "Compile DWARF call frame information into bounded unwind tables for eBPF profilers.",
+        discussion: """
+            .eh_frame and .debug_frame of ELF files become flat tables, kept by build id, that a kernel program \
+            can search within proven bounds. x86-64 and aarch64, on any host.
+
+            First steps:
+              cfic compile /bin/bash          make and keep a table
+              cfic stats /bin/bash            how much of its code can be unwound?
+              cfic lookup /bin/bash 0x2f1b0   the rule at an address, in words
+
+            Exit codes: 0 done; 1 an input or a check failed; 64 wrong usage.
+            """,
+        version: Producer.text,
+        subcommands: [
+            CompileCommand.self, DumpCommand.self, LookupCommand.self, StatsCommand.self, VerifyCommand.self,
+        ])
+}

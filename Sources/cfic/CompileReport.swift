@@ -1,0 +1,174 @@
+import TableCompiler
+import TreeCompiler
+import UnwindTable
+
+/// What `cfic compile` says of a run: as text, or encoded as JSON.
+struct CompileReport: Encodable {
+    var cache: String
+    var files: [FileEntry]
+    var summary: Totals
+    var problems: [String]
+
+    struct Totals: Encodable {
+        var compiled = 0
+        var current = 0
+        var duplicates = 0
+        var skipped = 0
+        var failed = 0
+        var notELF = 0
+        var hardLinks = 0
+        var fdes: UInt64 = 0
+        var rawRows: UInt64 = 0
+        var rows: UInt64 = 0
+        var tableBytes: UInt64 = 0
+        var elfBytes: UInt64 = 0
+        var seconds: Double = 0
+    }
+
+    var hasFailed: Bool { summary.failed > 0 || !problems.isEmpty }
+
+    init(_ run: TreeCompiler.Summary, store: String, duration: Duration) {
+        cache = store
+        files = run.reports.filter { if case .notELF = $0.outcome { false } else { true } }.map(FileEntry.init)
+        problems = run.walkProblems
+        summary = Totals()
+        summary.hardLinks = run.hardLinkCount
+        summary.elfBytes = run.elfBytes
+        summary.seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
+        for report in run.reports { count(report.outcome) }
+    }
+
+    private mutating func count(_ outcome: FileOutcome) {
+        switch outcome {
+        case .compiled: summary.compiled += 1
+        case .current: summary.current += 1
+        case .duplicate: summary.duplicates += 1
+        case .skipped: summary.skipped += 1
+        case .notELF: summary.notELF += 1
+        case .failed, .flawed: summary.failed += 1
+        }
+        if case .duplicate = outcome { return }
+        guard let facts = outcome.facts else { return }
+        summary.fdes += UInt64(facts.counts.fdes)
+        summary.rawRows += facts.counts.raw_rows
+        summary.rows += facts.counts.rows
+        summary.tableBytes += UInt64(facts.size)
+    }
+
+    // MARK: Text
+
+    func write() {
+        var table = TextTable(
+            ["BUILD ID", "", "FDES", "ROWS", "TABLE", "COVERAGE", "FILE"], left: [0, 1, 6])
+        var hasTables = false
+        for file in files where file.fdes != nil && file.status != "failed" {
+            table.add(file.cells)
+            hasTables = true
+        }
+        var output = StandardOutput()
+        if hasTables { table.write(to: &output) }
+        output.flush()
+        for file in files {
+            for note in file.notes { Talk.say(Talk.style("\(file.path): \(note)", .dim)) }
+            if let reason = file.reason, file.status == "skipped" {
+                Talk.say(Talk.style("\(file.path): skipped: \(reason)", .dim))
+            }
+        }
+        for problem in problems { Talk.error(problem) }
+        for file in files where file.status == "failed" { Talk.error(file.reason ?? file.path) }
+        Talk.say(summaryText)
+    }
+
+    private var summaryText: String {
+        var parts = ["\(Quantity.count(summary.compiled)) compiled", "\(Quantity.count(summary.current)) current"]
+        if summary.duplicates > 0 { parts.append("\(Quantity.count(summary.duplicates)) duplicates") }
+        if summary.hardLinks > 0 { parts.append("\(Quantity.count(summary.hardLinks)) hard links") }
+        if summary.skipped > 0 { parts.append("\(Quantity.count(summary.skipped)) skipped") }
+        if summary.notELF > 0 { parts.append("\(Quantity.count(summary.notELF)) not ELF") }
+        parts.append("\(Quantity.count(summary.failed + problems.count)) failed")
+        var text = parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s\n"
+        let perRow = summary.rows == 0 ? 0 : Double(summary.tableBytes) / Double(summary.rows)
+        text += "\(Quantity.count(summary.rows)) rows in \(Quantity.bytes(summary.tableBytes)) of tables "
+        text += "(\(Quantity.fixed(perRow, 2)) bytes a row), in \(cache)"
+        return text
+    }
+
+    /// What keeps a table from being flawless.
+    static func flaws(_ facts: TableFacts) -> String {
+        "\(Quantity.count(facts.counts.bad_fdes)) malformed FDEs, "
+            + "\(Quantity.count(facts.unsupportedBytes)) bytes whose rules could not be lowered (see cfic stats)"
+    }
+}
+
+/// One file of a report.
+struct FileEntry: Encodable {
+    var path: String
+    /// compiled, current, duplicate, skipped or failed.
+    var status: String
+    var reason: String?
+    var duplicateOf: String?
+    var key: String?
+    /// build-id or content.
+    var keyKind: String?
+    var fdes: UInt32?
+    var badFDEs: UInt32?
+    var rawRows: UInt64?
+    var rows: UInt64?
+    var tableBytes: Int?
+    var executableBytes: UInt64?
+    var coveredBytes: UInt64?
+    var loweredBytes: UInt64?
+    var absorbedBytes: UInt64?
+    var coverage: Double?
+    var notes: [String]
+
+    init(_ report: FileReport) {
+        path = report.path
+        notes = report.notes
+        switch report.outcome {
+        case .compiled: status = "compiled"
+        case .current: status = "current"
+        case .duplicate(let first, _):
+            status = "duplicate"
+            duplicateOf = first
+        case .skipped(let why):
+            status = "skipped"
+            reason = why.description
+        case .notELF:
+            status = "skipped"
+            reason = "not an ELF file"
+        case .flawed(let facts):
+            status = "failed"
+            reason = "\(report.path): \(CompileReport.flaws(facts))"
+        case .failed(let why):
+            status = "failed"
+            reason = why
+        }
+        if let facts = report.outcome.facts { take(facts) }
+    }
+
+    private mutating func take(_ facts: TableFacts) {
+        key = Quantity.hex(facts.key.bytes)
+        if case .content = facts.key { keyKind = "content" } else { keyKind = "build-id" }
+        fdes = facts.counts.fdes
+        badFDEs = facts.counts.bad_fdes
+        rawRows = facts.counts.raw_rows
+        rows = facts.counts.rows
+        tableBytes = facts.size
+        executableBytes = facts.counts.executable_bytes
+        coveredBytes = facts.counts.covered_bytes
+        loweredBytes = facts.counts.lowered_bytes
+        absorbedBytes = facts.counts.absorbed_bytes
+        coverage = facts.coverage
+    }
+
+    /// The line of the text report. A key is shown by its first 16 digits, which `cfic lookup` accepts.
+    var cells: [String] {
+        let shownKey = String((key ?? "").prefix(16)) + (keyKind == "content" ? " (content)" : "")
+        return [
+            shownKey, status, Quantity.count(fdes ?? 0), Quantity.count(rows ?? 0),
+            Quantity.bytes(UInt64(tableBytes ?? 0)), coverage.map(Quantity.percent) ?? "-",
+            duplicateOf.map { "\(path) (same build id as \($0))" } ?? path,
+        ]
+    }
+}

@@ -1,0 +1,2 @@
+import ArgumentParser
+struct DumpCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "dump") }

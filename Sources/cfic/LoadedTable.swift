@@ -1,0 +1,109 @@
+import ELF
+import Glibc
+import TableCompiler
+import TableStore
+import UnwindTable
+
+/// A verified table that a command works on, wherever it came from, and what owns its bytes.
+struct LoadedTable {
+    var view: TableView
+    /// The ELF file that it was compiled from just now; nil for a table that was read.
+    var image: ELFImage?
+    /// Malformed FDEs and the like, where it was compiled just now.
+    var notes: [String] = []
+    private var owner: AnyObject
+
+    /// A table file, an ELF file (compiled in memory), or a build id in the cache.
+    init(_ name: String, store: () throws -> TableStore, debugFiles: DebugFileSearch?) throws {
+        if access(name, F_OK) == 0 {
+            if try Self.isTable(name) {
+                let bytes = try TableBytes(reading: name)
+                self = LoadedTable(view: try bytes.verified(name), owner: bytes)
+            } else {
+                try self.init(compiling: name, debugFiles: debugFiles)
+            }
+            return
+        }
+        guard name.count >= 4, name.allSatisfy(\.isHexDigit) else {
+            throw Failure("\(name): no such file, and not a build id")
+        }
+        let stored = try store().lookup(buildIDPrefixHex: name)
+        do {
+            self = LoadedTable(view: try TableVerifier.verify(stored.bytes), owner: stored)
+        } catch {
+            throw Failure("\(stored.path): \(error): compile the file again with --force")
+        }
+    }
+
+    private init(view: TableView, owner: AnyObject) {
+        self.view = view
+        self.owner = owner
+    }
+
+    init(compiling path: String, debugFiles: DebugFileSearch?) throws {
+        let image = try ELFImage(path: path)
+        let compiler = ImageCompiler(debugFiles: debugFiles)
+        do {
+            let result = try compiler.compile(image)
+            // The compiler owns the bytes and isn't used again.
+            self.init(view: try TableVerifier.verify(result.built.table), owner: compiler)
+            self.image = image
+            notes = result.notes
+        } catch let error as CompileError {
+            if case .skipped(let reason) = error { throw Failure("\(path): \(reason)") }
+            throw error
+        } catch {
+            throw Failure("\(path): the table made of it does not verify (\(error)); please report this")
+        }
+    }
+
+    /// Whether the file begins as tables do.
+    static func isTable(_ path: String) throws -> Bool {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var magic = [UInt8](repeating: 0, count: TableView.magic.count)
+        return pread(descriptor, &magic, magic.count, 0) == magic.count && magic == TableView.magic
+    }
+}
+
+/// A table file's bytes, read into memory that is aligned as a table needs it.
+final class TableBytes {
+    let bytes: UnsafeRawBufferPointer
+    private let memory: UnsafeMutableRawBufferPointer
+
+    init(reading path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure("\(path): not a regular file")
+        }
+        // Read before it is believed: memory grows with what is really there, not with a sparse file's size.
+        let size = Int(status.st_size)
+        guard size <= 1 << 34 else { throw Failure("\(path): larger than a table can be (16 GiB)") }
+        memory = .allocate(byteCount: max(size, 16), alignment: 16)
+        var done = 0
+        while done < size {
+            let count = pread(descriptor, memory.baseAddress.map { $0 + done }, size - done, off_t(done))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else {
+                memory.deallocate()
+                throw Failure("\(path): " + (count == 0 ? "became shorter while it was read" : String(cString: strerror(errno))))
+            }
+            done += count
+        }
+        bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<size])
+    }
+
+    deinit { memory.deallocate() }
+
+    func verified(_ name: String) throws -> TableView {
+        do {
+            return try TableVerifier.verify(bytes)
+        } catch {
+            throw Failure("\(name): \(error)")
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import ELF
+import TableStore
+import UnwindTable
+
+struct CacheOption: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The table cache. (default: $CFIC_CACHE, else $XDG_CACHE_HOME/cfic, else ~/.cache/cfic)",
+            valueName: "dir"))
+    var cache: String?
+
+    func store() throws -> TableStore {
+        do {
+            return try cache.map(TableStore.init(directory:)) ?? TableStore()
+        } catch {
+            throw Failure("\(error)")
+        }
+    }
+}
+
+struct DebugFileOptions: ParsableArguments {
+    @Option(
+        name: .customLong("debug-dir"),
+        help: ArgumentHelp(
+            "Where separate debug files are, instead of /usr/lib/debug; may be repeated.", valueName: "dir"))
+    var directories: [String] = []
+
+    @Flag(name: .customLong("no-debug-files"), help: "Don't look for separate debug files.")
+    var isOff = false
+
+    var search: DebugFileSearch? {
+        isOff ? nil : directories.isEmpty ? DebugFileSearch() : DebugFileSearch(directories: directories)
+    }
+}
+
+/// A failure that was said; the program ends with exit code 1.
+struct Failure: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+}
+
+extension ParsableCommand {
+    /// Runs a command's body: failures are said on standard error and make exit code 1.
+    func reporting(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as ExitCode {
+            throw error
+        } catch let error as ValidationError {
+            throw error
+        } catch {
+            Talk.error("\(error)")
+            throw ExitCode(1)
+        }
+    }
+}
+
+/// An address as people write it: hexadecimal, with or without 0x.
+struct Address: ExpressibleByArgument {
+    var value: UInt64
+
+    init?(argument: String) {
+        let digits = argument.hasPrefix("0x") || argument.hasPrefix("0X") ? argument.dropFirst(2) : argument[...]
+        guard let value = UInt64(digits, radix: 16) else { return nil }
+        self.value = value
+    }
+}

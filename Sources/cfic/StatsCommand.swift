@@ -1,0 +1,2 @@
+import ArgumentParser
+struct StatsCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "stats") }

@@ -1,0 +1,1 @@
+// Filled by the merge of the format tests.
