@@ -31,6 +31,10 @@ func run(
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+    // What it says is only of interest if it fails.
+    guard let messages = tmpfile() else { throw ProcessFailure(description: String(cString: strerror(errno))) }
+    defer { fclose(messages) }
+    posix_spawn_file_actions_adddup2(&actions, fileno(messages), STDERR_FILENO)
 
     var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
     argv.append(nil)
@@ -52,12 +56,13 @@ func run(
     while wait4(child, &status, 0, &usage) < 0 && errno == EINTR {}
 
     // WIFEXITED and WEXITSTATUS
-    guard status & 0x7f == 0 else {
-        throw ProcessFailure(description: "\(arguments.joined(separator: " ")): ended by signal \(status & 0x7f)")
-    }
-    let exitCode = status >> 8 & 0xff
-    guard accepting.contains(exitCode) else {
-        throw ProcessFailure(description: "\(arguments.joined(separator: " ")): exit code \(exitCode)")
+    let exitCode = status & 0x7f == 0 ? status >> 8 & 0xff : nil
+    guard let exitCode, accepting.contains(exitCode) else {
+        let end = exitCode.map { "exit code \($0)" } ?? "signal \(status & 0x7f)"
+        rewind(messages)
+        var line = [CChar](repeating: 0, count: 200)
+        let said = fgets(&line, Int32(line.count), messages).map { String(cString: $0) } ?? ""
+        throw ProcessFailure(description: "\(arguments.joined(separator: " ")): \(end) \(said)")
     }
     return ProcessCost(
         cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime), wall: wall, peakMemory: usage.ru_maxrss * 1024,

@@ -10,12 +10,12 @@ struct ToolMeasurement: ~Copyable {
         scratch = try TemporaryDirectory()
     }
 
-    /// `cfic compile` of one file, written to disk, whatever the cache holds.
+    /// `cfic compile` of one file into a file; no cache takes part.
     ///
     /// - Parameter threads: nil leaves it to cfic.
     func compile(_ path: String, threads: Int? = nil) throws(ProcessFailure) -> ProcessCost {
         try run(
-            [cfic, "compile", path, "--force", "--cache", "\(scratch.path)/cache", "-o", "\(scratch.path)/table"]
+            [cfic, "compile", path, "--force", "-o", "\(scratch.path)/table"]
                 + (threads.map { ["-j", String($0)] } ?? []))
     }
 
