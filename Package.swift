@@ -44,6 +44,15 @@ let package = Package(
         .testTarget(
             name: "TableStoreTests",
             dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
+        .executableTarget(
+            name: "cfic-bench",
+            dependencies: [
+                "ELF", "UnwindTable", "TableCompiler", "CUnwindTable",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/cfic-bench"
+        ),
+
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
         .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
     ],

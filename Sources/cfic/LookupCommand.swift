@@ -46,7 +46,7 @@ struct LookupCommand: ParsableCommand {
         try reporting {
             let table = try LoadedTable(input, store: cache.store, debugFiles: debugFiles.search)
             let symbols = table.image.flatMap { try? $0.functionSymbols() }
-            let answers = table.withView { answers($0, symbols) }
+            let answers = table.withView { self.answers($0, symbols) }
             if json { return try JSONOutput.print(answers) }
             var output = StandardOutput()
             for answer in answers { output.line(text(answer)) }

@@ -1,0 +1,80 @@
+/// Something that was promised, and what was measured.
+struct Bar {
+    enum Verdict: String {
+        case held, missed
+        case notMeasured = "not measured"
+    }
+
+    var name: String
+    var unit: String
+    /// What is promised: at most, or at least, this much.
+    var limit: Double
+    var isAtLeast = false
+    /// What is hoped for beyond the promise.
+    var aim: Double?
+    /// nil if it could not be measured.
+    var value: Double?
+
+    var verdict: Verdict {
+        guard let value else { return .notMeasured }
+        return (isAtLeast ? value >= limit : value <= limit) ? .held : .missed
+    }
+}
+
+extension SpeedMeasurement {
+    private var largeFiles: [FileSpeed] { files.filter(\.isLarge) }
+
+    var bars: [Bar] {
+        [
+            Bar(
+                name: "build, warm buffers, large files", unit: "ns a raw row", limit: 15,
+                value: nanosecondsPerRow(\.warm)),
+            Bar(
+                name: "build, fresh memory, large files", unit: "ns a raw row", limit: 30,
+                value: nanosecondsPerRow(\.cold)),
+            Bar(
+                name: "cfic compile swift-frontend", unit: "ms of CPU", limit: 100, aim: 60,
+                value: files.first { $0.input.name == "swift-frontend" }?.compile.median.map { $0 * 1e3 }),
+            Bar(
+                name: "libdw walk / build, in process", unit: "times", limit: 10, isAtLeast: true,
+                value: ratio(\.warmWalk, \.warm)),
+            Bar(
+                name: "libdw walk / cfic compile, whole process", unit: "times", limit: 10, isAtLeast: true,
+                value: ratio(\.walk, \.compile)),
+            Bar(name: "peak memory / (2.5 x .eh_frame + 20 MiB)", unit: "at worst", limit: 1, value: worstMemory),
+        ]
+    }
+
+    /// CPU time over raw rows, both summed over the large files.
+    private func nanosecondsPerRow(_ samples: KeyPath<FileSpeed, [Double]>) -> Double? {
+        guard let seconds = sum(samples, largeFiles) else { return nil }
+        return seconds * 1e9 / Double(largeFiles.reduce(0) { $0 + $1.rawRows })
+    }
+
+    /// How the sums over all files compare.
+    private func ratio(_ one: KeyPath<FileSpeed, [Double]>, _ other: KeyPath<FileSpeed, [Double]>) -> Double? {
+        guard let one = sum(one, files), let other = sum(other, files) else { return nil }
+        return one / other
+    }
+
+    /// The sum of medians; nil if one is missing or there is none.
+    private func sum(_ samples: KeyPath<FileSpeed, [Double]>, _ files: [FileSpeed]) -> Double? {
+        let medians = files.compactMap { $0[keyPath: samples].median }
+        return medians.isEmpty || medians.count < files.count ? nil : medians.reduce(0, +)
+    }
+
+    private var worstMemory: Double? {
+        let shares = files.compactMap { file in file.peakMemory.map { Double($0) / file.memoryLimit } }
+        return shares.count < files.count ? nil : shares.max()
+    }
+}
+
+extension SizeMeasurement {
+    var bars: [Bar] {
+        [
+            Bar(
+                name: "table size, all of \(roots.joined(separator: " and "))", unit: "bytes a row", limit: 2.5,
+                aim: 2.2, value: bytesPerRow)
+        ]
+    }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+@preconcurrency import Glibc
+
+@main
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cfic-bench",
+        abstract: "Measures the compiler, compares it with libdw and readelf, and tells which bars hold.",
+        discussion: """
+            Measures a run over /usr and the Swift toolchain, then libLLVM, clang, swift-frontend, node, libc and \
+            bash, as far as this machine has them, then the size of all tables of /usr/lib and /usr/bin. Exits with \
+            1 if a bar is missed or could not be measured.
+            """)
+
+    @Flag(help: "Three rounds and neither sizes nor the run over /usr: minutes become seconds.")
+    var quick = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Option(help: ArgumentHelp("The cfic to measure (default: the one beside this program).", valueName: "file"))
+    var cfic: String?
+
+    @Option(help: ArgumentHelp("The libdw walk (default: the one beside this program).", valueName: "file"))
+    var libdwWalk: String?
+
+    @Option(help: ArgumentHelp("Build this file's table once and print the CPU time.", visibility: .hidden))
+    var coldBuild: String?
+
+    func run() throws {
+        if let coldBuild { return try printColdBuild(coldBuild) }
+        let inputs = Inputs()
+        var report = Report(rounds: quick ? 3 : 7, skipped: inputs.skipped.map { "not found: \($0)" })
+        let tools = try ToolMeasurement(
+            cfic: cfic ?? neighbour("cfic"), libdwWalk: libdwWalk ?? neighbour("libdw-walk"))
+        if quick {
+            report.skipped.append("sizes and the run over /usr: --quick")
+        } else {
+            // First, while this process is small (see ProcessCost.peakMemory) and has read none of the files.
+            measureTree(inputs, &report, tools.cfic)
+        }
+        let speed = SpeedMeasurement(inputs.found, rounds: report.rounds, tools: tools, progress: talk)
+        report.speed = speed
+        report.failures += speed.failures
+        if !quick { measureSize(&report) }
+        print(json ? "\(report.json)" : report.text)
+        if !report.isGood { throw ExitCode.failure }
+    }
+
+    private func measureTree(_ inputs: Inputs, _ report: inout Report, _ cfic: String) {
+        // A toolchain below /usr is not named twice.
+        let toolchain = inputs.toolchain.flatMap { $0 == "/usr" || $0.hasPrefix("/usr/") ? nil : $0 }
+        let roots = ["/usr"] + (toolchain.map { [$0] } ?? [])
+        talk("cfic compile \(roots.joined(separator: " "))")
+        do { report.tree = try TreeMeasurement(of: roots, cfic: cfic) } catch { report.failures.append("\(error)") }
+    }
+
+    private func measureSize(_ report: inout Report) {
+        let roots = ["/usr/lib", "/usr/bin"]
+        talk("sizes of the tables of \(roots.joined(separator: " and "))")
+        let size = SizeMeasurement(of: roots)
+        report.size = size
+        report.failures += size.failures
+    }
+
+    private func talk(_ message: String) { fputs("cfic-bench: \(message)\n", stderr) }
+
+    /// A program in the directory of this one.
+    private func neighbour(_ name: String) -> String {
+        "\(directory(resolved("/proc/self/exe") ?? "."))/\(name)"
+    }
+}

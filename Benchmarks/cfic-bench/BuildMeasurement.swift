@@ -1,0 +1,66 @@
+import ELF
+import TableCompiler
+import UnwindTable
+
+/// An image with everything read that a table is built from.
+struct LoadedImage {
+    private let image: ELFImage
+    private let frames: FrameSources
+    private let executableBytes: UInt64
+    private let source: TableSource
+
+    init(path: String) throws {
+        image = try ELFImage(path: path)
+        frames = try FrameSources(of: image, search: nil)
+        executableBytes = try image.executableRanges().reduce(0) { $0 + UInt64($1.count) }
+        source = TableSource(machine: try image.tableMachine(), key: try image.tableKey(), size: image.size)
+    }
+
+    /// Bytes of .eh_frame and .debug_frame.
+    var frameBytes: Int { frames.sections.reduce(0) { $0 + $1.bytes.count } }
+
+    /// Section bytes to table bytes, and nothing else.
+    func build(_ builder: inout TableBuilder, threads: Int = 1) throws(TableError) -> TableBuilder.Result {
+        try builder.build(
+            frames.sections, executable: image.executableSegments, executableBytes: executableBytes, source: source,
+            threads: threads)
+    }
+}
+
+/// Prints the CPU time of the first build of a process, in nanoseconds: all its memory comes fresh from the kernel.
+/// Giving it back is not counted here, but in the whole process.
+func printColdBuild(_ path: String) throws {
+    let image = try LoadedImage(path: path)
+    var builder = TableBuilder()
+    let start = Clock.cpu
+    _ = try image.build(&builder)
+    print("cpu_ns", Int((Clock.cpu - start) * 1e9))
+}
+
+/// Times building tables in this process.
+struct BuildMeasurement: ~Copyable {
+    /// Raw rows that one timed interval should hold at least, so that small files are more than the clock's grain.
+    private static let leastRows = 500_000
+    private var warmBuilder = TableBuilder()
+    private var threadedBuilder = TableBuilder()
+
+    /// CPU seconds of a build in memory that has been used for the same image before.
+    mutating func warm(_ image: LoadedImage) throws(TableError) -> Double {
+        let repetitions = Self.repetitions(try image.build(&warmBuilder))
+        let start = Clock.cpu
+        for _ in 0..<repetitions { _ = try image.build(&warmBuilder) }
+        return (Clock.cpu - start) / Double(repetitions)
+    }
+
+    /// Wall seconds of a build with `threads` threads, in used memory.
+    mutating func wall(_ image: LoadedImage, threads: Int) throws(TableError) -> Double {
+        let repetitions = Self.repetitions(try image.build(&threadedBuilder, threads: threads))
+        let start = Clock.wall
+        for _ in 0..<repetitions { _ = try image.build(&threadedBuilder, threads: threads) }
+        return (Clock.wall - start) / Double(repetitions)
+    }
+
+    private static func repetitions(_ result: TableBuilder.Result) -> Int {
+        max(1, leastRows / max(1, Int(result.counts.raw_rows)))
+    }
+}

@@ -1,0 +1,102 @@
+import UnwindTable
+
+/// What one file cost, by every way of reading its CFI. Times are in seconds, a sample a round.
+struct FileSpeed {
+    let input: Input
+    let image: LoadedImage
+    let rawRows: Int
+    let rows: Int
+    let tableBytes: Int
+    /// Worst of the rounds before anything else; bytes.
+    var peakMemory: Int?
+
+    var warm: [Double] = []
+    var cold: [Double] = []
+    var wallOneThread: [Double] = []
+    var wallTwoThreads: [Double] = []
+    var compile: [Double] = []
+    var warmWalk: [Double] = []
+    var walk: [Double] = []
+    var readelf: [Double] = []
+    /// Rows that the libdw walk met.
+    var walkedRows: UInt64?
+
+    /// Large enough that the costs of starting don't show.
+    var isLarge: Bool { image.frameBytes >= 1 << 20 }
+    /// 2.5 × .eh_frame + 20 MiB, in bytes.
+    var memoryLimit: Double { 2.5 * Double(image.frameBytes) + Double(20 << 20) }
+}
+
+/// Measures every input by every way, in turns, so that what disturbs the machine disturbs all alike.
+struct SpeedMeasurement {
+    private(set) var files: [FileSpeed] = []
+    /// What could not be measured, each once.
+    private(set) var failures: [String] = []
+
+    init(_ inputs: [Input], rounds: Int, tools: borrowing ToolMeasurement, progress: (String) -> Void) {
+        // First, while this process is small: see ProcessCost.peakMemory.
+        progress("peak memory")
+        let peaks = inputs.map { peakMemory($0, tools) }
+        var builder = TableBuilder()
+        var files: [FileSpeed] = []
+        for (input, peak) in zip(inputs, peaks) {
+            guard let image = attempt({ try LoadedImage(path: input.path) }),
+                let built = attempt({ try image.build(&builder) })
+            else { continue }
+            files.append(
+                FileSpeed(
+                    input: input, image: image, rawRows: Int(built.counts.raw_rows), rows: Int(built.counts.rows),
+                    tableBytes: built.table.count, peakMemory: peak))
+        }
+        var builds = BuildMeasurement()
+        for round in 1...rounds {
+            progress("round \(round) of \(rounds)")
+            for index in files.indices {
+                measureBuilds(&files[index], &builds)
+                measureTools(&files[index], tools)
+            }
+        }
+        self.files = files
+    }
+
+    private mutating func peakMemory(_ input: Input, _ tools: borrowing ToolMeasurement) -> Int? {
+        var peaks: [Int] = []
+        do {
+            for threads in [1, nil, 1, nil] { peaks.append(try tools.compile(input.path, threads: threads).peakMemory) }
+        } catch { fail(error) }
+        return peaks.max()
+    }
+
+    private mutating func measureBuilds(_ file: inout FileSpeed, _ builds: inout BuildMeasurement) {
+        do {
+            file.warm.append(try builds.warm(file.image))
+            file.wallOneThread.append(try builds.wall(file.image, threads: 1))
+            file.wallTwoThreads.append(try builds.wall(file.image, threads: 2))
+        } catch { fail(error) }
+    }
+
+    private mutating func measureTools(_ file: inout FileSpeed, _ tools: borrowing ToolMeasurement) {
+        let path = file.input.path
+        do { file.cold.append(try tools.coldBuild(path)) } catch { fail(error) }
+        do { file.compile.append(try tools.compile(path, threads: 1).cpu) } catch { fail(error) }
+        do {
+            let walk = try tools.warmWalk(path)
+            file.warmWalk.append(walk.cpu)
+            file.walkedRows = walk.rows
+            file.walk.append(try tools.walk(path).cpu)
+        } catch { fail(error) }
+        do { file.readelf.append(try tools.readelf(path).cpu) } catch { fail(error) }
+    }
+
+    private mutating func attempt<Value>(_ body: () throws -> Value) -> Value? {
+        do { return try body() } catch {
+            fail(error)
+            return nil
+        }
+    }
+
+    private mutating func fail(_ error: any Error) {
+        let message = "\(error)"
+        if !failures.contains(message) { failures.append(message) }
+    }
+}

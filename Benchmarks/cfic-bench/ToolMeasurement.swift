@@ -1,0 +1,81 @@
+/// Runs the tools that are compared, each as a process of its own.
+struct ToolMeasurement: ~Copyable {
+    let cfic: String
+    let libdwWalk: String
+    private let scratch: TemporaryDirectory
+
+    init(cfic: String, libdwWalk: String) throws(ProcessFailure) {
+        self.cfic = cfic
+        self.libdwWalk = libdwWalk
+        scratch = try TemporaryDirectory()
+    }
+
+    /// `cfic compile` of one file into a file; no cache takes part.
+    ///
+    /// - Parameter threads: nil leaves it to cfic.
+    func compile(_ path: String, threads: Int? = nil) throws(ProcessFailure) -> ProcessCost {
+        try run(
+            [cfic, "compile", path, "--force", "-o", "\(scratch.path)/table"]
+                + (threads.map { ["-j", String($0)] } ?? []))
+    }
+
+    func readelf(_ path: String) throws(ProcessFailure) -> ProcessCost {
+        // It exits with 1 after a mere warning.
+        try run(["readelf", "-wF", path], accepting: [0, 1])
+    }
+
+    /// The libdw walk as a process of its own.
+    func walk(_ path: String) throws(ProcessFailure) -> ProcessCost {
+        try run([libdwWalk, path])
+    }
+
+    /// What the libdw walk costs in a process that has done it before.
+    func warmWalk(_ path: String) throws(ProcessFailure) -> (cpu: Double, rows: UInt64) {
+        let command = [libdwWalk, "-r", "2", path]
+        let words = try words(of: command)
+        let nanoseconds = try number(words, afterLast: "cpu_ns", command)
+        return (Double(nanoseconds) / 1e9, try number(words, afterLast: "rows", command))
+    }
+
+    /// CPU seconds of the first build in a process, as ``printColdBuild(_:)`` measures it.
+    func coldBuild(_ path: String) throws(ProcessFailure) -> Double {
+        let command = ["/proc/self/exe", "--cold-build", path]
+        return Double(try number(words(of: command), afterLast: "cpu_ns", command)) / 1e9
+    }
+
+    private func words(of command: [String]) throws(ProcessFailure) -> [Substring] {
+        let output = "\(scratch.path)/output"
+        _ = try run(command, output: output)
+        return smallFile(output)?.split { $0 == " " || $0 == "\n" } ?? []
+    }
+
+    private func number(
+        _ words: [Substring], afterLast label: Substring, _ command: [String]
+    ) throws(ProcessFailure) -> UInt64 {
+        guard let index = words.lastIndex(of: label), index + 1 < words.count, let number = UInt64(words[index + 1])
+        else { throw ProcessFailure(description: "\(command.joined(separator: " ")): no \(label) in its output") }
+        return number
+    }
+}
+
+/// `cfic compile` of everything, first with an empty cache and then with the cache that this left.
+struct TreeMeasurement {
+    let roots: [String]
+    let files: Int
+    /// Bytes of the ELF files.
+    let bytes: UInt64
+    let empty: ProcessCost
+    let warm: ProcessCost
+
+    init(of roots: [String], cfic: String) throws(ProcessFailure) {
+        self.roots = roots
+        let walk = FileWalk(roots)
+        files = walk.paths.count
+        bytes = walk.bytes
+        let scratch = try TemporaryDirectory()
+        let command = [cfic, "compile"] + roots + ["--cache", "\(scratch.path)/cache", "--json"]
+        // Files that can't be compiled make it exit with 1; the others still are.
+        empty = try run(command, accepting: [0, 1])
+        warm = try run(command, accepting: [0, 1])
+    }
+}

@@ -1,0 +1,123 @@
+# Builds, runs, tests, measures and installs cfic. `make help` lists the targets.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# C compiler of the libdw walk: the Swift toolchain brings clang.
+ifeq ($(origin CC),default)
+CC := clang
+endif
+CFLAGS ?= -O2
+SWIFT ?= swift
+
+# Debian's names. Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
+BUILD_PACKAGES := libc6-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
+# Tests: readelf to compare with, and aarch64 system files to compile.
+TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross
+# Benchmarks: libdw and readelf to compare with.
+BENCH_PACKAGES := $(BUILD_PACKAGES) binutils libdw-dev
+
+# One configuration for everything but the tests, so that what is measured is what is installed. The tests have a
+# directory of their own: theirs is built with testable modules, and neither would leave the other's alone.
+SCRATCH := .build
+TEST_SCRATCH := .build/tests
+SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib --scratch-path $(SCRATCH)
+SWIFT_TEST := $(SWIFT) test -c release --disable-xctest --scratch-path $(TEST_SCRATCH)
+BINARIES := $(SCRATCH)/release
+LIBDW_WALK := $(SCRATCH)/libdw-walk
+
+# Installs those of the packages $(1) that are missing; asks nothing and touches no network if none is.
+define install_packages
+@set -e; \
+if ! command -v dpkg-query >/dev/null; then \
+	echo "not Debian: please have these packages, or what they are called here: $(1)"; exit 0; \
+fi; \
+missing=; \
+for package in $(1); do \
+	dpkg-query -W -f='$${Status}\n' "$$package" 2>/dev/null | grep -q '^install ok installed$$' \
+		|| missing="$$missing $$package"; \
+done; \
+[ -n "$$missing" ] || exit 0; \
+echo "installing$$missing"; \
+sudo=; \
+if [ "$$(id -u)" != 0 ]; then \
+	command -v sudo >/dev/null || { echo "to install them: root or sudo is needed" >&2; exit 1; }; \
+	sudo=sudo; \
+fi; \
+$$sudo apt-get update -qq; \
+$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
+endef
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.DEFAULT_GOAL := help
+
+.PHONY: toolchain
+toolchain:
+	@command -v $(SWIFT) >/dev/null || { \
+		echo "$(SWIFT) is not on PATH: a Swift 6.3 toolchain is needed (https://www.swift.org/install)." >&2; \
+		echo "Under sudo, which resets PATH: sudo env PATH=\"\$$PATH\" make ..." >&2; \
+		exit 1; }
+
+.PHONY: deps deps-test deps-bench
+deps: ## install what building needs (apt, root or sudo; nothing if all is there)
+	$(call install_packages,$(BUILD_PACKAGES))
+
+deps-test: ## the same for the tests
+	$(call install_packages,$(TEST_PACKAGES))
+
+deps-bench: ## the same for the benchmarks
+	$(call install_packages,$(BENCH_PACKAGES))
+
+.PHONY: build
+build: toolchain deps ## build cfic
+	$(SWIFT_BUILD) --product cfic
+
+.PHONY: run
+run: build ## compile /bin/bash, its libraries and the dynamic loader into a cache, and print what was done
+	$(BINARIES)/cfic compile --cache $(SCRATCH)/cache /bin/bash \
+		$$(ldd /bin/bash | awk '{ for (i = 1; i <= NF; i++) if ($$i ~ /^\//) print $$i }')
+
+.PHONY: test
+test: toolchain deps-test ## build and run all tests
+	$(SWIFT_TEST)
+
+$(LIBDW_WALK): Benchmarks/libdw-walk.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $< -ldw -lelf
+
+.PHONY: bench
+bench: toolchain deps-bench ## measure, compare with libdw and readelf, and tell which bars hold (BENCH_FLAGS=--quick)
+	$(SWIFT_BUILD) --product cfic
+	$(SWIFT_BUILD) --product cfic-bench
+	@$(MAKE) --no-print-directory $(LIBDW_WALK)
+	$(BINARIES)/cfic-bench --libdw-walk $(LIBDW_WALK) $(BENCH_FLAGS)
+
+# What `install` puts where, below DESTDIR and PREFIX.
+BIN := $(DESTDIR)$(PREFIX)/bin
+INCLUDE := $(DESTDIR)$(PREFIX)/include/cfic
+DOCUMENTS := $(wildcard README.md LICENSE CHANGELOG.md docs/*.md)
+DOC := $(DESTDIR)$(PREFIX)/share/doc/cfic
+BASH := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cfic
+ZSH := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cfic
+FISH := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cfic.fish
+
+.PHONY: install
+install: build ## install cfic, its completions, C headers and documentation below PREFIX (/usr/local)
+	install -d $(BIN) $(INCLUDE) $(DOC) $(dir $(BASH) $(ZSH) $(FISH))
+	install -m 755 $(BINARIES)/cfic $(BIN)/cfic
+	install -m 644 bpf/include/cfic/*.h $(INCLUDE)
+	$(if $(DOCUMENTS),install -m 644 $(DOCUMENTS) $(DOC))
+	$(BINARIES)/cfic --generate-completion-script bash > $(BASH)
+	$(BINARIES)/cfic --generate-completion-script zsh > $(ZSH)
+	$(BINARIES)/cfic --generate-completion-script fish > $(FISH)
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(BIN)/cfic $(BASH) $(ZSH) $(FISH)
+	rm -rf $(INCLUDE) $(DOC)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf .build
