@@ -37,9 +37,10 @@ public struct FrameState<Columns: RegisterColumns> {
 /// Takes the rows of one FDE, in order of rising address.
 public protocol RowSink: ~Copyable {
     associatedtype Columns: RegisterColumns
-    /// A row's rules hold from `location` to the next row's. `state` is valid during the call.
+    /// A row's rules hold from `location` to the next row's. `state` is valid during the call; a sink may
+    /// note something of its own in the columns, which the rows behind then carry.
     ///
     /// A pointer, because the interpreter changes its state field by field: copying it in one piece right
     /// behind such a store stalls, and did so for a third of the whole time.
-    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<Columns>>)
+    mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>)
 }

@@ -18,7 +18,7 @@ public struct Interpreter<Columns: RegisterColumns> {
     @usableFromInline let pointerEncoding: PointerEncoding
     @usableFromInline let addressSize: Int
     /// The state that the CIE's instructions leave: where each FDE starts, and what `restore` restores.
-    @usableFromInline var initial: FrameState<Columns>
+    public var initial: FrameState<Columns>
     @usableFromInline var remembered: [FrameState<Columns>] = []
 
     /// Prepares running FDEs of a CIE by running the CIE's own instructions.
@@ -172,5 +172,5 @@ public struct Interpreter<Columns: RegisterColumns> {
 @usableFromInline
 struct DiscardedRows<Columns: RegisterColumns>: RowSink {
     @inlinable init() {}
-    @inlinable mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<Columns>>) {}
+    @inlinable mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>) {}
 }

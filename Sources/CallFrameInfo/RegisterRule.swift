@@ -82,6 +82,11 @@ public struct CFARule: Equatable, Sendable, BitwiseCopyable {
 
     @inlinable public static var undefined: CFARule { CFARule(base: 0, operand: 0) }
 
+    /// `base` of a CFA that is a register + offset; the register is below 2^56.
+    @inlinable public static func base(of register: UInt64) -> UInt64 {
+        register &<< 8 | UInt64(Kind.registerOffset.code)
+    }
+
     /// Register + offset. A register number beyond 56 bits saturates: no machine has it.
     @inlinable
     public static func register(_ register: UInt64, offset: Int64) -> CFARule {

@@ -8,6 +8,7 @@ struct CIEContext<A: Architecture> {
     private let tag: UInt16
     /// What is wrong with the CIE's instructions.
     private let failure: CFIError?
+    private var isInterned = false
     private let encoding: PointerEncoding
     private let hasAugmentationData: Bool
 
@@ -28,6 +29,10 @@ struct CIEContext<A: Architecture> {
         _ span: FrameSpan, _ index: borrowing FrameIndex, _ sink: inout LoweringSink<A>
     ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
         if sink.tag != tag { sink.use(lowering, tag: tag) }
+        if !isInterned {
+            sink.intern(&interpreter.initial.columns)
+            isInterned = true
+        }
         if let failure { return .poisoned(failure, location: span.start, offset: Int(span.offset)) }
         if span.isPart { return try runWhole(span, index, &sink) }
         let instructions = try lowering.section.instructions(

@@ -111,7 +111,7 @@ private struct LoweredRowSink<A: Architecture>: RowSink {
         self.ruleSet = ruleSet
     }
 
-    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<TrackedRegisters<A>>>) {
+    mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
         if location % (1 << UInt64(A.pcShift)) != 0 { isMisaligned = true }
         append(
             location,

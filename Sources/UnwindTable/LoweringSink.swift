@@ -11,7 +11,7 @@ struct LoweredRow: BitwiseCopyable {
 /// an FDE counts.
 struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     var ruleSet = RuleSet()
-    let cache = RuleCache<A>()
+    private var cache = RuleCache<A>()
     var drafts = PageDrafts(pcShift: A.pcShift)
     /// Rows of the current FDE as the CFI has them.
     var rowCount = 0
@@ -39,12 +39,14 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     }
 
     @inline(__always)
-    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<TrackedRegisters<A>>>) {
+    mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
         rowCount &+= 1
-        let cfa = RuleCache<A>.packed(state.pointee.cfa)
-        let place = cache.place(of: state, cfa: cfa)
-        var number = place.pointee.number
-        if !cache.holds(place, state, cfa: cfa, tag: tag) { number = lower(state, place, cfa) }
+        var context = state.pointee.columns.context
+        if context == 0 {
+            context = cache.context(of: state.pointee.columns, tag: tag)
+            state.pointee.columns.context = context
+        }
+        var number = cache.number(state.pointee.cfa, context: context) ?? lower(state, context)
         if A.pcShift != 0, isMisaligned || location & (1 &<< UInt64(A.pcShift) &- 1) != 0 {
             isMisaligned = true
             number = self.number(of: CFIC_REASON_MISALIGNED_ADDRESS)
@@ -61,18 +63,23 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         }
     }
 
+    /// Interns the columns that a CIE's FDEs start with, so that not every FDE asks again.
+    mutating func intern(_ columns: inout TrackedRegisters<A>) {
+        columns.context = cache.context(of: columns, tag: tag)
+    }
+
     mutating func number(of reason: cfic_reason) -> UInt16 {
         ruleSet.number(of: .unknown(Reason(reason)))
     }
 
     @inline(never)
     private mutating func lower(
-        _ state: UnsafePointer<FrameState<TrackedRegisters<A>>>, _ place: UnsafeMutablePointer<RuleCache<A>.Entry>, _ cfa: UInt64
+        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ context: UInt32
     ) -> UInt16 {
         guard let lowering else { return 0 }
         let rule = lowering.rule(for: state.pointee, programs: &ruleSet.programs)
         let number = ruleSet.number(of: rule)
-        cache.keep(number, at: place, state, cfa: cfa, tag: tag)
+        cache.keep(number, for: state.pointee.cfa, context: context)
         return number
     }
 }

@@ -61,7 +61,7 @@ private struct ListedEntryBuilder {
             }
             if parts.contains(.rows) {
                 var rows = RowCollector(section, names, pc: nil)
-                if let initial = cie.interpreter?.initial { withUnsafePointer(to: initial) { rows.row(at: 0, $0) } }
+                if var initial = cie.interpreter?.initial { withUnsafeMutablePointer(to: &initial) { rows.row(at: 0, $0) } }
                 entry.rows = rows.rows
                 if let error = cie.error { entry.problems.append(walk.problem(error.description, at: header.offset)) }
             }

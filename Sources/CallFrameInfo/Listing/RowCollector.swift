@@ -16,7 +16,7 @@ struct RowCollector: RowSink {
         self.pc = pc
     }
 
-    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<AllRegisters>>) {
+    mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<AllRegisters>>) {
         isIncomplete = isIncomplete || state.pointee.columns.isIncomplete
         if !rows.isEmpty {
             if rows[rows.count - 1].limit > location { rows[rows.count - 1].limit = location }

@@ -65,11 +65,11 @@ struct RowLister: ~Copyable {
         printer.text.append(" ra=" as StaticString)
         printer.text.append(decimal: entry.returnAddressRegister)
         printer.text.endLine()
-        guard let initial = cie.interpreter?.initial else {
+        guard var initial = cie.interpreter?.initial else {
             return report(walk.problem((cie.error ?? .notACIE).description, at: entry.offset))
         }
         printer.begin(walk.section, cie: cie)
-        withUnsafePointer(to: initial) { printer.row(at: 0, $0) }
+        withUnsafeMutablePointer(to: &initial) { printer.row(at: 0, $0) }
         reportIncomplete(walk, at: entry.offset)
     }
 

@@ -48,7 +48,7 @@ struct RowPrinter: RowSink, ~Copyable {
         text.endLine()
     }
 
-    mutating func row(at location: UInt64, _ state: UnsafePointer<FrameState<AllRegisters>>) {
+    mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<AllRegisters>>) {
         if state.pointee.columns.isIncomplete { isIncomplete = true }
         guard let pc else { return append(location, state.pointee) }
         if location <= pc { found = (location, state.pointee) }
