@@ -61,7 +61,7 @@ func run(
         let end = exitCode.map { "exit code \($0)" } ?? "signal \(status & 0x7f)"
         rewind(messages)
         var line = [CChar](repeating: 0, count: 200)
-        let said = fgets(&line, Int32(line.count), messages).map { String(cString: $0) } ?? ""
+        let said = fgets(&line, Int32(line.count), messages).map { String(cString: $0).filter { $0 != "\n" } } ?? ""
         throw ProcessFailure(description: "\(arguments.joined(separator: " ")): \(end) \(said)")
     }
     return ProcessCost(
