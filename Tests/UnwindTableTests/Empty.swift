@@ -1,1 +1,0 @@
-// Filled by the merge of the format tests.
