@@ -164,6 +164,8 @@ struct RuleProof {
             isValid = operation.reg == UInt8(CFIC_OPERAND_IMMEDIATE)
                 || operation.reg == UInt8(CFIC_OPERAND_STACK) && operation.imm == 0
         }
-        guard isValid, operation.reserved == 0 else { throw Problem(text: "invalid operand", operation: index) }
+        guard isValid, operation.reserved == 0 else {
+            throw Problem(text: "invalid operand", operation: index)
+        }
     }
 }

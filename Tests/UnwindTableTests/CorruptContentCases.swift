@@ -15,8 +15,12 @@ extension Corruption {
         Corruption("sparseFirstUnit", "pages", "record has no row at unit 0") {
             $0.store(UInt16(1), at: $0.sparseUnits(0))
         },
-        Corruption("sparseUnitsEqual", "pages", "units do not rise") { $0.store(UInt16(0x300), at: $0.sparseUnits(0) + 2) },
-        Corruption("sparseUnitsFall", "pages", "units do not rise") { $0.store(UInt16(0), at: $0.sparseUnits(0) + 6) },
+        Corruption("sparseUnitsEqual", "pages", "units do not rise") {
+            $0.store(UInt16(0x300), at: $0.sparseUnits(0) + 2)
+        },
+        Corruption("sparseUnitsFall", "pages", "units do not rise") {
+            $0.store(UInt16(0), at: $0.sparseUnits(0) + 6)
+        },
         Corruption("sparsePaletteEntry", "pages", "palette entry is not below the number of rules") {
             $0.store(UInt16.max, at: $0.record(4) + 4)
         },
@@ -29,7 +33,9 @@ extension Corruption {
         Corruption("denseTooLarge", "pages", "record is larger than 65,536 bytes") {
             $0.store(UInt16.max, at: $0.record(5))
         },
-        Corruption("denseReserved", "pages", "reserved byte is not zero") { $0.store(UInt8(1), at: $0.record(5) + 327) },
+        Corruption("denseReserved", "pages", "reserved byte is not zero") {
+            $0.store(UInt8(1), at: $0.record(5) + 327)
+        },
         Corruption("densePaletteEntry", "pages", "palette entry is not below the number of rules") {
             $0.store(UInt16.max, at: $0.record(1) + 328 + 2)
         },
@@ -149,13 +155,14 @@ extension Corruption {
         rule("liveReturnAddress", "reads a register that is not followed, without saying so", 2, 7, 0, 0x61),
         rule("cfaExpressionIndex", "expression index is outside the expressions", 4, 0, 0, 0x20, (1 << 20, 0, 0)),
         rule("negativeExpressionIndex", "expression index is outside the expressions", 4, 0, 0, 0x20, (-1, 0, 0)),
-        rule("framePointerExpressionIndex", "expression index is outside the expressions", 2, 7, 0xc0, 0x20, (8, 1 << 20, -8)),
-        rule("returnAddressExpressionIndex", "expression index is outside the expressions", 2, 7, 0, 0xa0, (8, 0, -1)),
+        rule("framePointerIndex", "expression index is outside the expressions", 2, 7, 0xc0, 0x20, (8, 1 << 20, -8)),
+        rule("returnAddressIndex", "expression index is outside the expressions", 2, 7, 0, 0xa0, (8, 0, -1)),
     ]
 
-    /// Replaces the operations by `operations` and has rule 5, that of the CFA unless `value`, name the first.
+    /// Appends `operations` and has rule 5 name the first: for its CFA, or with `isValue` for its frame pointer.
     private static func program(
-        _ name: String, _ problem: String, flags: UInt8 = 0, isValue: Bool = false, _ operations: [(UInt8, UInt8, Int32)]
+        _ name: String, _ problem: String, flags: UInt8 = 0, isValue: Bool = false,
+        _ operations: [(UInt8, UInt8, Int32)]
     ) -> Corruption {
         Corruption(name, "expressions", "rule 5: " + problem) { table in
             var bytes: [UInt8] = []
@@ -163,7 +170,8 @@ extension Corruption {
                 bytes += [operation, register, 0, 0] + little(immediate)
             }
             let first = table.size(CFIC_SECTION_EXPRESSIONS) / 8
-            let padding = [UInt8](repeating: 0, count: (16 - (table.size(CFIC_SECTION_EXPRESSIONS) + bytes.count) % 16) % 16)
+            let expressions = table.size(CFIC_SECTION_EXPRESSIONS) + bytes.count
+            let padding = [UInt8](repeating: 0, count: (16 - expressions % 16) % 16)
             let old = table.start(CFIC_SECTION_PAGES)
             let end = table.operation(first)
             let pages = Array(table.bytes[old...])
@@ -210,7 +218,7 @@ extension Corruption {
             valid.change(&$0)
             $0.store(UInt16(1), at: $0.operation(Int($0.load($0.rule(5) + 4, as: Int32.self))) + 2)
         },
-        Corruption("liveRegisterInProgram", "rules", "rule 5: reads a register that is not followed, without saying so") {
+        Corruption("liveRegister", "rules", "rule 5: reads a register that is not followed, without saying so") {
             program("", "", [(1, 3, 0), (0, 0, 0)]).change(&$0)
         },
     ]

@@ -71,27 +71,31 @@ extension Corruption {
         Corruption("bytesBehindKey", "header", "bytes behind the key are not zero") { $0.store(UInt8(1), at: 95) },
     ]
 
+    private static let misplaced = ": not at the first multiple of 16 behind the section before"
+
     static let ofSections: [Corruption] = [
-        Corruption("sectionsOverlap", "header", "directory do not start at the first multiple of 16 behind the section before") {
+        Corruption("sectionsOverlap", "header", "directory" + misplaced) {
             $0.store(UInt64(304), at: $0.entry(CFIC_SECTION_DIRECTORY))
         },
-        Corruption("sectionMisaligned", "header", "rules do not start at the first multiple of 16 behind the section before") {
+        Corruption("sectionMisaligned", "header", "rules" + misplaced) {
             $0.store(UInt64($0.start(CFIC_SECTION_RULES) + 4), at: $0.entry(CFIC_SECTION_RULES))
         },
-        Corruption("sectionFarAway", "header", "pages do not start at the first multiple of 16 behind the section before") {
+        Corruption("sectionFarAway", "header", "pages" + misplaced) {
             $0.store(UInt64.max & ~15, at: $0.entry(CFIC_SECTION_PAGES))
         },
-        Corruption("sectionBeyondFile", "header", "pages reach beyond the end of the file") {
+        Corruption("sectionBeyondFile", "header", "pages: reaches beyond the end of the file") {
             $0.store(UInt64($0.size(CFIC_SECTION_PAGES) + 4), at: $0.entry(CFIC_SECTION_PAGES) + 8)
         },
-        Corruption("sectionSizeOverflows", "header", "pages reach beyond the end of the file") {
+        Corruption("sectionSizeOverflows", "header", "pages: reaches beyond the end of the file") {
             $0.store(UInt64.max & ~3, at: $0.entry(CFIC_SECTION_PAGES) + 8)
         },
-        Corruption("partOfAnElement", "header", "size of rules is not a multiple of 16") {
+        Corruption("partOfAnElement", "header", "rules: size is not a multiple of 16") {
             $0.store(UInt64($0.size(CFIC_SECTION_RULES) - 8), at: $0.entry(CFIC_SECTION_RULES) + 8)
         },
         Corruption("bytesBehindTheEnd", "header", "file does not end with its last section") { $0.append([0]) },
-        Corruption("padding", "rules", "padding is not zero") { $0.store(UInt8(1), at: $0.start(CFIC_SECTION_RULES) - 1) },
+        Corruption("padding", "rules", "padding is not zero") {
+            $0.store(UInt8(1), at: $0.start(CFIC_SECTION_RULES) - 1)
+        },
         Corruption("sectionChecksum", "pages", "checksum does not match", fixesChecksums: false) {
             $0.store(UInt8(0xee), at: $0.start(CFIC_SECTION_PAGES) + 5)
         },

@@ -62,8 +62,10 @@ import Testing
 
     @Test func operationsInWords() throws {
         // breg7 0, dup, deref_size 4, swap, lit3, neg, rot, plus, mul, const1s -1, shra, abs, not
-        let text = try rule(CFI.value(
-            of: 6, expression: [0x77, 0, 0x12, 0x94, 4, 0x16, 0x33, 0x1f, 0x17, 0x22, 0x1e, 0x09, 0xff, 0x26, 0x19, 0x20]))
+        let expression: [UInt8] = [
+            0x77, 0, 0x12, 0x94, 4, 0x16, 0x33, 0x1f, 0x17, 0x22, 0x1e, 0x09, 0xff, 0x26, 0x19, 0x20,
+        ]
+        let text = try rule(CFI.value(of: 6, expression: expression))
         #expect(text == "CFA = rsp+8, rbp = ~(abs((-(3) * (*u32(rsp) + rsp)) >> -1)), ra = *(CFA-8)")
     }
 

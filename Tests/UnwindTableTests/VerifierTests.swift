@@ -29,7 +29,8 @@ import Testing
     @Test func misalignedBytesAreRefused() throws {
         let table = try Specimen.small()
         for misalignment in [1, 2, 4, 8] {
-            #expect(table.defect(misalignment: misalignment)?.problem == "bytes do not start at a multiple of 16 in memory")
+            let defect = table.defect(misalignment: misalignment)
+            #expect(defect?.problem == "bytes do not start at a multiple of 16 in memory")
         }
     }
 
