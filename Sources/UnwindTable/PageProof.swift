@@ -20,7 +20,9 @@ struct PageProof {
             let place = entry >> UInt32(CFIC_PAGE_KIND_BITS)
             switch cfic_page_kind(entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1)) {
             case CFIC_PAGE_UNIFORM:
-                guard place < ruleCount else { throw defect(entry: index, "rule number is not below the number of rules") }
+                guard place < ruleCount else {
+                    throw defect(entry: index, "rule number is not below the number of rules")
+                }
             case CFIC_PAGE_SPARSE: try checkSparse(try open(place, index, head: MemoryLayout<cfic_sparse>.size))
             case CFIC_PAGE_DENSE: try checkDense(try open(place, index, head: MemoryLayout<cfic_dense>.size))
             default: try checkQuarters(place, index)
@@ -60,7 +62,9 @@ struct PageProof {
         let record = pages.load(fromByteOffset: start, as: cfic_sparse.self)
         let rowCount = Int(record.row_count)
         let paletteCount = Int(record.palette_count)
-        guard (1...Int(CFIC_SPARSE_MAX)).contains(rowCount) else { throw defect(start, "sparse record has no rows or more than 256") }
+        guard (1...Int(CFIC_SPARSE_MAX)).contains(rowCount) else {
+            throw defect(start, "sparse record has no rows or more than 256")
+        }
         let paletteStart = start + MemoryLayout<cfic_sparse>.size
         let unitStart = paletteStart + 2 * paletteCount
         try close(start, size: unitStart + 3 * rowCount - start)
@@ -80,7 +84,8 @@ struct PageProof {
         guard pages[paletteStart - 1] == 0 else { throw defect(start, "reserved byte is not zero") }
         try checkRules(at: unitStart + rowCount, rowCount, paletteStart, paletteCount, record: start)
         let starts = elements(start + 2 * index.count, Int(CFIC_PAGE_BLOCKS) + 1, of: UInt8.self)
-        let problem = Self.blockProblem(elements(unitStart, rowCount, of: UInt8.self), blocks: Int(CFIC_PAGE_BLOCKS)) {
+        let units = elements(unitStart, rowCount, of: UInt8.self)
+        let problem = Self.blockProblem(units, blocks: Int(CFIC_PAGE_BLOCKS)) {
             Int(index[2 + $0 &>> Int(CFIC_GROUP_BITS)]) &+ Int(starts[$0])
         }
         if let problem { throw defect(start, problem) }
@@ -106,9 +111,8 @@ struct PageProof {
         guard highest(ruleStart, rowCount, of: UInt16.self) < ruleCount else {
             throw defect(start, "rule number is not below the number of rules")
         }
-        let problem = Self.blockProblem(elements(unitStart, rowCount, of: UInt8.self), blocks: Int(CFIC_QUARTER_BLOCKS)) {
-            Int(index[1 + $0])
-        }
+        let units = elements(unitStart, rowCount, of: UInt8.self)
+        let problem = Self.blockProblem(units, blocks: Int(CFIC_QUARTER_BLOCKS)) { Int(index[1 + $0]) }
         if let problem { throw defect(start, problem) }
     }
 
@@ -145,8 +149,10 @@ struct PageProof {
         for block in 1..<blocks {
             let end = start(block &+ 1)
             guard first <= end, end <= units.count else { return "block index falls or points outside the rows" }
-            // A block without rows begins nowhere; one with rows has one before it, that of unit 0 at least.
-            if first < end { fallsAtBeginnings &+= units[first] <= units[first &- 1] ? 1 : 0 }
+            // The row of unit 0 at least is before it. A block without rows may begin behind the last one; it
+            // doesn't count, without a branch that nothing could predict.
+            let falls = units[min(first, units.count &- 1)] <= units[first &- 1]
+            fallsAtBeginnings &+= (falls ? 1 : 0) & (first < end ? 1 : 0)
             first = end
         }
         return Int(fallsOrStays(units)) == fallsAtBeginnings ? nil : "units do not rise in their block"
@@ -170,8 +176,8 @@ struct PageProof {
         return Int(highest)
     }
 
-    /// Numbers inside a record whose bounds were proved. Records are aligned to 4 and number their fields so
-    /// that those of two bytes stand at even places.
+    /// Numbers inside a record whose bounds were proved. Records are aligned to 4, and their fields of two
+    /// bytes stand at even places.
     @inline(__always)
     private func elements<Number>(_ start: Int, _ count: Int, of type: Number.Type) -> UnsafeBufferPointer<Number> {
         UnsafeRawBufferPointer(rebasing: pages[start..<start + count * MemoryLayout<Number>.size])

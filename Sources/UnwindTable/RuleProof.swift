@@ -139,7 +139,9 @@ struct RuleProof {
             if operation.operation == CFIC_OP_REGISTER, isLive(operation.reg) { readsLive = true }
             // The operands were proved: a DUP's are small.
             let (pops, pushes) = operation.effect
-            guard depth >= pops else { throw Problem(text: "stack holds fewer values than are taken", operation: index) }
+            guard depth >= pops else {
+                throw Problem(text: "stack holds fewer values than are taken", operation: index)
+            }
             depth += pushes - pops
             guard depth <= CFIC_STACK_MAX else { throw Problem(text: "stack is deeper than 8", operation: index) }
         }
@@ -164,6 +166,8 @@ struct RuleProof {
             isValid = operation.reg == UInt8(CFIC_OPERAND_IMMEDIATE)
                 || operation.reg == UInt8(CFIC_OPERAND_STACK) && operation.imm == 0
         }
-        guard isValid, operation.reserved == 0 else { throw Problem(text: "invalid operand", operation: index) }
+        guard isValid, operation.reserved == 0 else {
+            throw Problem(text: "invalid operand", operation: index)
+        }
     }
 }

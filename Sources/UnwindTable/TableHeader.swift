@@ -14,7 +14,9 @@ extension TableVerifier {
         guard bytes.prefix(Int(CFIC_TABLE_MAGIC_SIZE)).elementsEqual(TableView.magic) else {
             throw defect("not a table: wrong magic", at: 0)
         }
-        guard header.version == CFIC_TABLE_VERSION else { throw defect("version \(header.version) is not known", at: 8) }
+        guard header.version == CFIC_TABLE_VERSION else {
+            throw defect("version \(header.version) is not known", at: 8)
+        }
         guard Int(header.header_size) == size else { throw defect("header size is not \(size)", at: 10) }
         let covered = UnsafeRawBufferPointer(rebasing: bytes[..<(size - MemoryLayout<UInt64>.size)])
         guard TableView.checksum(covered) == header.checksum else {
@@ -67,13 +69,13 @@ extension TableVerifier {
             let section = header.section(index)
             let place = 176 + index * MemoryLayout<cfic_section>.size
             guard section.offset == UInt64((end + 15) & ~15) else {
-                throw defect("\(names[index]) do not start at the first multiple of 16 behind the section before", at: place)
+                throw defect("\(names[index]): not at the first multiple of 16 behind the section before", at: place)
             }
             guard section.offset <= UInt64(fileSize), section.size <= UInt64(fileSize) - section.offset else {
-                throw defect("\(names[index]) reach beyond the end of the file", at: place + 8)
+                throw defect("\(names[index]): reaches beyond the end of the file", at: place + 8)
             }
             guard section.size % UInt64(elementSize) == 0 else {
-                throw defect("size of \(names[index]) is not a multiple of \(elementSize)", at: place + 8)
+                throw defect("\(names[index]): size is not a multiple of \(elementSize)", at: place + 8)
             }
             end = section.range.upperBound
         }
@@ -84,7 +86,9 @@ extension TableVerifier {
 extension cfic_table_header {
     /// - Parameter index: a `cfic_section_index`.
     func section(_ index: Int) -> cfic_section {
-        withUnsafeBytes(of: sections) { $0.load(fromByteOffset: index * MemoryLayout<cfic_section>.size, as: cfic_section.self) }
+        withUnsafeBytes(of: sections) {
+            $0.load(fromByteOffset: index * MemoryLayout<cfic_section>.size, as: cfic_section.self)
+        }
     }
 }
 

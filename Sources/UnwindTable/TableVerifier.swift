@@ -81,10 +81,14 @@ public enum TableVerifier {
             guard range.start_page < pageLimit, UInt64(range.page_count) <= pageLimit - range.start_page else {
                 throw defect(number, "range reaches beyond the address space")
             }
-            guard Int(range.directory_index) == entries else { throw defect(number, "directory index is not the sum of the counts before") }
+            guard Int(range.directory_index) == entries else {
+                throw defect(number, "directory index is not the sum of the counts before")
+            }
             // At most 2^28 ranges of less than 2^32 pages fit a file: no overflow.
             entries += Int(range.page_count)
-            guard entries <= view.directory.count else { throw defect(number, "range has pages without directory entries") }
+            guard entries <= view.directory.count else {
+                throw defect(number, "range has pages without directory entries")
+            }
             end = range.start_page + UInt64(range.page_count)
         }
         guard entries == view.directory.count else {

@@ -55,7 +55,8 @@ extension ArchitectureBuilder {
             guard kind == CFIC_PAGE_QUARTERS else { continue }
             for quarter in 0..<4 {
                 let offset = chunk + Int(place) * Int(CFIC_RECORD_ALIGN) + 4 * quarter
-                bytes.storeBytes(of: bytes.load(fromByteOffset: offset, as: UInt32.self) &+ distance, toByteOffset: offset, as: UInt32.self)
+                let moved = bytes.load(fromByteOffset: offset, as: UInt32.self) &+ distance
+                bytes.storeBytes(of: moved, toByteOffset: offset, as: UInt32.self)
             }
         }
     }
