@@ -37,6 +37,7 @@ let package = Package(
         ),
 
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
+        .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
     ],
     swiftLanguageModes: [.v6]
 )
