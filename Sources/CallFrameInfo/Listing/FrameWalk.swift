@@ -137,7 +137,8 @@ private enum CIEFailure: Error {
 }
 
 extension [UInt64] {
-    /// Adds the registers that instructions give rules, keeping the order; one more at most than `AllRegisters` keeps, to tell that there are more.
+    /// Adds the registers that instructions give rules, keeping the order; one more at most than `AllRegisters`
+    /// keeps, to tell that there are more.
     mutating func addRegisters(
         of instructions: Range<Int>, _ section: FrameSection, cie: borrowing CommonInformationEntry
     ) {
