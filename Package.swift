@@ -8,6 +8,7 @@ let package = Package(
         .library(name: "UnwindTable", targets: ["UnwindTable"]),
         .library(name: "TableCompiler", targets: ["TableCompiler"]),
         .library(name: "TableStore", targets: ["TableStore"]),
+        .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -37,13 +38,6 @@ let package = Package(
             ]
         ),
 
-        // Inserts tables as a process that tests limit and kill.
-        .executableTarget(
-            name: "table-store-writer", dependencies: ["TableStore", "UnwindTable", "CUnwindTable"],
-            path: "Tests/Fixtures/table-store-writer"),
-        .testTarget(
-            name: "TableStoreTests",
-            dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
         .executableTarget(
             name: "cfic-bench",
             dependencies: [
@@ -53,8 +47,21 @@ let package = Package(
             path: "Benchmarks/cfic-bench"
         ),
 
+        // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
+        .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
+        .testTarget(
+            name: "TableStoreTests",
+            dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
+        // Inserts tables as a process that tests limit and kill.
+        .executableTarget(
+            name: "table-store-writer", dependencies: ["TableStore", "UnwindTable", "CUnwindTable"],
+            path: "Tests/Fixtures/table-store-writer"),
+        .testTarget(
+            name: "TableCompilerTests",
+            dependencies: ["TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF"]),
+        .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -55,10 +55,10 @@ extension FrameSection {
         switch kind {
         case .ehFrame:
             // Distance back from the pointer itself, a signed number: the CIE may come later. Where there is
-            // none, outside the section, the offset is refused when the CIE is asked for.
+            // none, outside the section, the offset is refused when the CIE is asked for: -1 if it is before.
             if id != 0 {
                 let distance = is64Bit ? Int64(bitPattern: id) : Int64(Int32(truncatingIfNeeded: id))
-                cieOffset = idPosition &- Int(distance)
+                cieOffset = max(idPosition &- Int(distance), -1)
             }
         case .debugFrame:
             let isCIE = is64Bit ? id == .max : id == 0xffff_ffff

@@ -57,7 +57,8 @@ public struct FrameListing {
     public func writeRows(to output: inout some TextOutputStream, pc: UInt64? = nil) -> Summary {
         withoutActuallyEscaping({ output.write($0) }) { write in
             let registers = RegisterNames(machine: sections.first?.machine ?? 0)
-            var lister = RowLister(printer: RowPrinter(text: ListingText(write: write), names: registers, pc: pc), pc: pc)
+            let printer = RowPrinter(text: ListingText(write: write), names: registers, pc: pc)
+            var lister = RowLister(printer: printer, pc: pc)
             for index in sections.indices { lister.list(sections[index], name: self.names[index]) }
             lister.printer.text.flush()
             return lister.summary

@@ -40,7 +40,7 @@ struct FrameWalk: ~Copyable {
     /// What messages call the section.
     let name: String
     private var position = 0
-    private var cies: [Int: Result<ListedCIE, CFIError>] = [:]
+    private var cies: [Int: Result<ListedCIE, CIEFailure>] = [:]
     private var lastOffset = -1
     private var lastCIE: ListedCIE?
     /// Bytes of CIEs that may still be read. They lie side by side in files that a linker made; where FDEs point
@@ -76,21 +76,14 @@ struct FrameWalk: ~Copyable {
             position = header.end
             return .terminator(header)
         }
-        do throws(CFIError) {
+        do {
             guard let cieOffset = header.cieOffset else { return .cie(header, try cie(at: offset)) }
-            let cie: ListedCIE
-            do throws(CFIError) {
-                cie = try self.cie(at: cieOffset)
-            } catch {
-                // The CIE is to blame, if there is one; the message says so.
-                let isOutside = error == .ciePointerOutOfBounds || error == .notACIE
-                return .malformed(
-                    header,
-                    problem(isOutside ? error.description : "its CIE: \(error.description)", at: offset))
-            }
+            let cie = try self.cie(at: cieOffset)
             return .fde(header, cie, try section.frameDescriptionEntry(header, cie: cie.entry))
+        } catch let failure as CIEFailure {
+            return .malformed(header, problem(failure.message(of: header), at: offset))
         } catch {
-            return .malformed(header, problem(error.description, at: offset))
+            return .malformed(header, problem("\(error)", at: offset))
         }
     }
 
@@ -98,9 +91,9 @@ struct FrameWalk: ~Copyable {
         ListingProblem(section: name, offset: offset, message: message)
     }
 
-    private mutating func cie(at offset: Int) throws(CFIError) -> ListedCIE {
+    private mutating func cie(at offset: Int) throws(CIEFailure) -> ListedCIE {
         if offset == lastOffset, let lastCIE { return lastCIE }
-        let result: Result<ListedCIE, CFIError>
+        let result: Result<ListedCIE, CIEFailure>
         if let known = cies[offset] {
             result = known
         } else {
@@ -113,21 +106,39 @@ struct FrameWalk: ~Copyable {
         return cie
     }
 
-    private mutating func readCIE(at offset: Int) -> Result<ListedCIE, CFIError> {
+    private mutating func readCIE(at offset: Int) -> Result<ListedCIE, CIEFailure> {
         do throws(CFIError) {
             guard offset >= 0, offset < section.bytes.count else { throw .ciePointerOutOfBounds }
             let size = try section.entryHeader(at: offset).end - offset
-            guard size <= budget else { throw .notACIE }
+            guard size <= budget else { return .failure(.overlapsMany) }
             budget -= size
             return .success(ListedCIE(section, try section.commonInformationEntry(at: offset)))
         } catch {
-            return .failure(error)
+            return .failure(.malformed(error))
+        }
+    }
+}
+
+/// Why there is no CIE for an FDE, or in its own place.
+private enum CIEFailure: Error {
+    case malformed(CFIError)
+    /// The budget is used up.
+    case overlapsMany
+
+    /// What to say of the entry with this header: the CIE itself, or an FDE that refers to it.
+    func message(of header: EntryHeader) -> String {
+        switch self {
+        case .overlapsMany: "CIEs overlap each other too often for this one to be read"
+        case .malformed(.ciePointerOutOfBounds): CFIError.ciePointerOutOfBounds.description
+        case .malformed(.notACIE): CFIError.notACIE.description
+        case .malformed(let error): header.cieOffset == nil ? error.description : "its CIE: \(error.description)"
         }
     }
 }
 
 extension [UInt64] {
-    /// Adds the registers that instructions give rules, keeping the order; one more at most than `AllRegisters` keeps, to tell that there are more.
+    /// Adds the registers that instructions give rules, keeping the order; one more at most than `AllRegisters`
+    /// keeps, to tell that there are more.
     mutating func addRegisters(
         of instructions: Range<Int>, _ section: FrameSection, cie: borrowing CommonInformationEntry
     ) {

@@ -93,6 +93,7 @@ struct RowLister: ~Copyable {
 
     private mutating func reportIncomplete(_ walk: borrowing FrameWalk, at offset: Int) {
         guard printer.isIncomplete else { return }
-        report(walk.problem("has rules for more than \(AllRegisters.limit) registers; the rest is not shown", at: offset))
+        let message = "has rules for more than \(AllRegisters.limit) registers; the rest is not shown"
+        report(walk.problem(message, at: offset))
     }
 }
