@@ -62,9 +62,9 @@ let aarch64: UInt16 = 183
 struct TextSink: RowSink {
     var rows: [String] = []
 
-    mutating func row(at location: UInt64, _ state: borrowing FrameState<AllRegisters>) {
-        var text = String(location, radix: 16) + ": " + Self.describe(state.cfa)
-        for column in state.columns.columns {
+    mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<AllRegisters>>) {
+        var text = String(location, radix: 16) + ": " + Self.describe(state.pointee.cfa)
+        for column in state.pointee.columns.columns {
             let rule = Self.describe(column.rule)
             text += " \(column.register == 34 ? "sign" : "r\(column.register)")=\(rule)"
         }
