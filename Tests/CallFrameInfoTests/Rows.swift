@@ -62,7 +62,8 @@ let aarch64: UInt16 = 183
 struct TextSink: RowSink {
     var rows: [String] = []
 
-    mutating func row(at location: UInt64, _ state: borrowing FrameState<AllRegisters>) {
+    mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<AllRegisters>>) {
+        let state = state.pointee
         var text = String(location, radix: 16) + ": " + Self.describe(state.cfa)
         for column in state.columns.columns {
             let rule = Self.describe(column.rule)
