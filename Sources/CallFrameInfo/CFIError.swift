@@ -16,6 +16,7 @@ public enum CFIError: UInt8, Error, Sendable, CaseIterable {
     case indirectPointer
     case numberTooWide
     case sectionTooLarge
+    case tooManyCIEs
     // Instructions (DWARF 5 §6.4.2).
     case unknownInstruction
     case restoreStateUnderflow
@@ -41,6 +42,7 @@ extension CFIError: CustomStringConvertible {
         case .indirectPointer: "indirect pointer needs the running process"
         case .numberTooWide: "LEB128 number does not fit 64 bits"
         case .sectionTooLarge: "section is larger than 4 GiB"
+        case .tooManyCIEs: "more than 65,536 CIEs, or CIEs that overlap each other many times"
         case .unknownInstruction: "unknown CFA instruction"
         case .restoreStateUnderflow: "DW_CFA_restore_state without a remembered state"
         case .rememberStateTooDeep: "DW_CFA_remember_state is nested too deeply"

@@ -83,6 +83,8 @@ public struct FrameIndex: ~Copyable {
 
     var scratch = FrameSortScratch()
     var cieNumbers: [CIEKey: Int32] = [:]
+    /// Bytes of the section's CIEs read so far.
+    private var cieBytes = 0
 
     struct CIEKey: Hashable {
         var section: Int
@@ -123,6 +125,7 @@ public struct FrameIndex: ~Copyable {
     /// Appends the section's FDEs in file order; says whether they came by rising address.
     private mutating func scan(_ section: FrameSection, number: Int, keepsZero: Bool) -> Bool {
         var position = 0
+        cieBytes = 0
         var isSorted = true
         var last: UInt64 = spans.isEmpty ? 0 : .max
         var currentCIE = -1
@@ -212,6 +215,7 @@ public struct FrameIndex: ~Copyable {
             return Int(known)
         }
         do throws(CFIError) {
+            try charge(offset, section)
             let entry = try section.commonInformationEntry(at: offset)
             let isPlain = section.kind == .ehFrame && !section.isBigEndian && section.addressSize == 8
                 && entry.pointerEncoding.rawValue == PointerEncoding.pcRelative4
@@ -223,6 +227,14 @@ public struct FrameIndex: ~Copyable {
             cieNumbers[key] = -1 - Int32(error.rawValue)
             throw error
         }
+    }
+
+    /// Each CIE is read and run once, which is linear as long as they don't overlap. FDEs of a hostile file
+    /// can point to any byte as to a CIE. Real files have fewer than 100.
+    private mutating func charge(_ offset: Int, _ section: FrameSection) throws(CFIError) {
+        guard offset >= 0, offset < section.bytes.count else { throw .ciePointerOutOfBounds }
+        cieBytes += try section.entryHeader(at: offset).end - offset
+        guard cieBytes <= 16 * section.bytes.count, cies.count < 65_536 else { throw .tooManyCIEs }
     }
 
     private func cieError(code: Int32) -> CFIError {

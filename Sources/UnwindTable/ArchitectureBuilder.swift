@@ -58,7 +58,10 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
                     plan.chunks[number], index: index.pointee, sections: sections, keepsGaps: options.keepsGaps)
             }
         }
-        return handles.reduce(0) { $0 + $1.chunk.sink.ruleSet.rules.count } >= CFIC_RULES_MAX - 1
+        let rules = handles.reduce(0) { $0 + $1.chunk.sink.ruleSet.rules.count }
+        let operations = handles.reduce(0) { $0 + $1.chunk.sink.ruleSet.programs.operations.count }
+        return rules >= CFIC_RULES_MAX - 1
+            || operations > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1
     }
 
     private func encode(_ numbering: RuleNumbering) {

@@ -11,7 +11,7 @@ extension CFIError {
             CFIC_REASON_BAD_INSTRUCTION
         case .misalignedAddress: CFIC_REASON_MISALIGNED_ADDRESS
         case .notACIE, .unsupportedVersion, .unsupportedAugmentation, .unsupportedAddressSize,
-            .unsupportedSegmentSelector, .ciePointerOutOfBounds:
+            .unsupportedSegmentSelector, .ciePointerOutOfBounds, .tooManyCIEs:
             CFIC_REASON_BAD_CIE
         case .truncated, .lengthOutOfBounds, .unsupportedPointerEncoding, .indirectPointer, .numberTooWide,
             .sectionTooLarge:

@@ -51,51 +51,53 @@ struct CIEContext<A: Architecture> {
     }
 }
 
-/// The contexts of the CIEs used last, each made when first needed.
+/// The contexts of an image's CIEs, each made when first needed.
 ///
 /// In memory of its own, so that reaching one costs no reference counting and no copy.
 struct CIEContexts<A: Architecture>: ~Copyable {
-    /// Real files have fewer than 100 CIEs; more share the places.
-    private static var count: Int { 128 }
+    private var places: UnsafeMutablePointer<CIEContext<A>>?
+    /// Whether the context at each place was made.
+    private var isMade = GrowableBuffer<Bool>()
 
-    private let places: UnsafeMutablePointer<CIEContext<A>>
-    /// The CIE whose context is at each place; -1 where none is.
-    private let numbers: UnsafeMutablePointer<Int>
+    init() {}
 
-    init() {
-        places = .allocate(capacity: Self.count)
-        numbers = .allocate(capacity: Self.count)
-        numbers.initialize(repeating: -1, count: Self.count)
-    }
+    deinit { free() }
 
-    deinit {
-        removeAll()
-        places.deallocate()
-        numbers.deallocate()
-    }
-
-    func removeAll() {
-        for place in 0..<Self.count where numbers[place] >= 0 {
-            (places + place).deinitialize(count: 1)
-            numbers[place] = -1
+    private func free() {
+        for number in isMade.elements.indices where isMade.elements[number] {
+            places.map { ($0 + number).deinitialize(count: 1) }
         }
+        places?.deallocate()
     }
 
-    /// Valid until the next call.
+    /// Forgets all and makes places for `count`, which `FrameIndex` keeps in bounds.
+    mutating func reset(count: Int) {
+        free()
+        // Untouched memory costs nothing.
+        places = count == 0 ? nil : .allocate(capacity: count)
+        isMade.reserveCapacity(count)
+        isMade.setCount(count)
+        isMade.elements.update(repeating: false)
+    }
+
+    /// Valid until `reset`.
+    ///
+    /// - Precondition: `number` is below the count of the index that `reset` was given.
     @inline(__always)
     func context(
         of number: Int, _ index: borrowing FrameIndex, _ sections: [FrameSection]
     ) -> UnsafeMutablePointer<CIEContext<A>> {
-        // CIE numbers are not negative, so that the remainder is a place.
-        let place = number % Self.count
-        if numbers[place] != number { fill(place, number, index, sections) }
-        return places + place
+        let place = places.unsafelyUnwrapped + number
+        if !isMade.elements[number] { make(number, at: place, index, sections) }
+        return place
     }
 
     @inline(never)
-    private func fill(_ place: Int, _ number: Int, _ index: borrowing FrameIndex, _ sections: [FrameSection]) {
-        if numbers[place] >= 0 { (places + place).deinitialize(count: 1) }
-        (places + place).initialize(to: CIEContext(index.cies[number], sections[index.cies[number].section]))
-        numbers[place] = number
+    private func make(
+        _ number: Int, at place: UnsafeMutablePointer<CIEContext<A>>, _ index: borrowing FrameIndex,
+        _ sections: [FrameSection]
+    ) {
+        place.initialize(to: CIEContext(index.cies[number], sections[index.cies[number].section]))
+        isMade.elements[number] = true
     }
 }

@@ -38,7 +38,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     mutating func build(
         _ chunk: Chunk, index: borrowing FrameIndex, sections: [FrameSection], keepsGaps: Bool
     ) {
-        reset()
+        reset(index)
         sink.drafts.begin(page: chunk.firstPage)
         let spans = index.spans.elements
         for position in chunk.spans {
@@ -52,12 +52,12 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         partial.removeAll(keepingCapacity: true)
     }
 
-    private mutating func reset() {
+    private mutating func reset(_ index: borrowing FrameIndex) {
         sink.reset()
         absorbedBytes = 0
         rawRowCount = 0
         badFrames.removeAll(keepingCapacity: true)
-        contexts.removeAll()
+        contexts.reset(count: index.cies.count)
     }
 
     // MARK: One FDE

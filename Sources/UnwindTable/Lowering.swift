@@ -157,8 +157,8 @@ struct Lowering<A: Architecture> {
             guard let ifUnspecified else { throw .reason(CFIC_REASON_RETURN_ADDRESS_UNSPECIFIED) }
             return ifUnspecified
         case .undefined: return Rule.Value(kind: CFIC_VALUE_UNDEFINED)
-        case .offset: return Rule.Value(kind: CFIC_VALUE_AT_CFA, offset: try narrow(register.offset))
-        case .valueOffset: return Rule.Value(kind: CFIC_VALUE_CFA, offset: try narrow(register.offset))
+        case .offset: return try value(at: try cfaProgram(plus: register.offset), &programs)
+        case .valueOffset: return try value(of: try cfaProgram(plus: register.offset), &programs)
         case .register:
             let program = try registerProgram(register.register, offset: 0)
             noteLiveRegisters(program, &rule)
@@ -173,8 +173,7 @@ struct Lowering<A: Architecture> {
             if program.operations.last?.isWordLoad == true, let address = program.withoutLast {
                 return try value(at: address, &programs)
             }
-            if let value = direct(program, CFIC_VALUE_CFA, CFIC_VALUE_REGISTER) { return value }
-            return Rule.Value(kind: CFIC_VALUE_EXPRESSION, offset: try programs.index(of: program))
+            return try value(of: program, &programs)
         case .tooWide: throw .reason(CFIC_REASON_OFFSET_TOO_WIDE)
         }
     }
@@ -182,25 +181,38 @@ struct Lowering<A: Architecture> {
     /// The word at the address that `program` computes.
     private func value(at program: Program, _ programs: inout ProgramList) throws(Failure) -> Rule.Value {
         if let value = direct(program, CFIC_VALUE_AT_CFA, CFIC_VALUE_AT_REGISTER) { return value }
-        return Rule.Value(kind: CFIC_VALUE_AT_EXPRESSION, offset: try programs.index(of: program))
+        return Rule.Value(kind: CFIC_VALUE_AT_EXPRESSION, offset: try narrowIndex(of: program, &programs))
     }
 
-    /// A program whose result is CFA + offset or register + offset needs no program.
+    /// What `program` computes.
+    private func value(of program: Program, _ programs: inout ProgramList) throws(Failure) -> Rule.Value {
+        if let value = direct(program, CFIC_VALUE_CFA, CFIC_VALUE_REGISTER) { return value }
+        return Rule.Value(kind: CFIC_VALUE_EXPRESSION, offset: try narrowIndex(of: program, &programs))
+    }
+
+    private func narrowIndex(of program: Program, _ programs: inout ProgramList) throws(Failure) -> Int16 {
+        // The list stays below `CFIC_EXPRESSIONS_MAX`.
+        Int16(truncatingIfNeeded: try programs.index(of: program))
+    }
+
+    /// A program whose result is CFA + offset or register + offset needs none, if 16 bits hold the offset.
     private func direct(
         _ program: Program, _ ofCFA: cfic_value_kind, _ ofRegister: cfic_value_kind
     ) -> Rule.Value? {
-        guard let last = program.operations.last else { return nil }
+        guard let last = program.operations.last, let offset = Int16(exactly: last.imm) else { return nil }
         // What lies below the result, such as the CFA that the evaluation started with, doesn't matter.
         switch last.operation {
-        case CFIC_OP_CFA: return Rule.Value(kind: ofCFA, offset: last.imm)
-        case CFIC_OP_REGISTER: return Rule.Value(kind: ofRegister, register: last.reg, offset: last.imm)
+        case CFIC_OP_CFA: return Rule.Value(kind: ofCFA, offset: offset)
+        case CFIC_OP_REGISTER: return Rule.Value(kind: ofRegister, register: last.reg, offset: offset)
         default: return nil
         }
     }
 
-    private func narrow(_ offset: Int64) throws(Failure) -> Int32 {
+    private func cfaProgram(plus offset: Int64) throws(Failure) -> Program {
         guard let offset = Int32(exactly: offset) else { throw .reason(CFIC_REASON_OFFSET_TOO_WIDE) }
-        return offset
+        var program = Program()
+        try program.append(Operation(CFIC_OP_CFA, offset), pops: 0, pushes: 1)
+        return program
     }
 
     // MARK: Expressions and signing

@@ -36,7 +36,7 @@ struct PageEncoder: ~Copyable {
     }
 
     private func entry(_ kind: cfic_page_kind, at offset: Int) -> UInt32 {
-        // A pages section stays below 16 GiB: `ArchitectureBuilder` refuses larger ones.
+        // A pages section stays below 4 GiB: `ArchitectureBuilder` refuses larger ones.
         UInt32(truncatingIfNeeded: offset / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
     }
 

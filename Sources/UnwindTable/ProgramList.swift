@@ -9,8 +9,7 @@ struct ProgramList {
     mutating func index(of program: Program) throws(Program.Failure) -> Int32 {
         let key = program.operations.map(\.words)
         if let index = known[key] { return index }
-        // A hostile file could make programs without end; those of 65,536 rules stay far below this.
-        guard operations.count < 1 << 22 else { throw .reason(CFIC_REASON_TOO_MANY_RULES) }
+        guard !isFull else { throw .reason(CFIC_REASON_TOO_MANY_RULES) }
         let index = Int32(operations.count)
         operations += program.operations
         operations.append(Operation(CFIC_OP_END))
@@ -20,7 +19,7 @@ struct ProgramList {
 
     /// Adds a program of another list and returns its index here.
     ///
-    /// At most three programs a rule and 65,536 rules: the index stays below 2^22.
+    /// - Precondition: the programs of both lists together fit, so that the index fits 16 bits.
     mutating func adopt(_ index: Int32, from other: ProgramList) -> Int32 {
         let start = Int(index)
         var end = start
@@ -32,6 +31,9 @@ struct ProgramList {
         known[key] = index
         return index
     }
+
+    /// Whether a further program may be left out: its END must still stand below the limit.
+    var isFull: Bool { operations.count > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1 }
 
     mutating func removeAll() {
         operations.removeAll(keepingCapacity: true)

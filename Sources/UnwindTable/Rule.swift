@@ -29,15 +29,22 @@ public struct Reason: RawRepresentable, Hashable, Sendable {
 extension Rule: @retroactive Equatable {
     @inlinable
     public static func == (left: Rule, right: Rule) -> Bool {
-        unsafeBitCast(left, to: SIMD2<UInt64>.self) == unsafeBitCast(right, to: SIMD2<UInt64>.self)
+        left.words == right.words
+    }
+}
+
+extension Rule {
+    /// All of the rule's bits; the upper half of the second word is zero.
+    @inlinable var words: (UInt64, UInt64) {
+        let parts = unsafeBitCast(self, to: (UInt32, UInt32, UInt32).self)
+        return (UInt64(parts.0) | UInt64(parts.1) << 32, UInt64(parts.2))
     }
 }
 
 extension Rule: @retroactive Hashable {
     public func hash(into hasher: inout Hasher) {
-        let words = unsafeBitCast(self, to: SIMD2<UInt64>.self)
-        hasher.combine(words.x)
-        hasher.combine(words.y)
+        hasher.combine(words.0)
+        hasher.combine(words.1)
     }
 }
 
@@ -46,7 +53,8 @@ extension Rule {
     public struct Value: Equatable, Sendable {
         public var kind: cfic_value_kind
         public var register: UInt8 = 0
-        public var offset: Int32 = 0
+        /// Of an expression kind, the expression index.
+        public var offset: Int16 = 0
 
         public static func == (left: Value, right: Value) -> Bool {
             left.kind.rawValue == right.kind.rawValue && left.register == right.register && left.offset == right.offset
@@ -75,7 +83,7 @@ extension Rule {
     public var framePointer: Value { value(fp, fp_offset) }
     public var returnAddress: Value { value(ra, ra_offset) }
 
-    private func value(_ packed: UInt8, _ offset: Int32) -> Value {
+    private func value(_ packed: UInt8, _ offset: Int16) -> Value {
         Value(
             kind: cfic_value_kind(UInt32(packed >> UInt8(CFIC_VALUE_SHIFT))),
             register: packed & UInt8(CFIC_REGISTER_MASK), offset: offset)
@@ -97,8 +105,9 @@ extension Rule {
     func renumberingExpressions(_ map: (Int32) -> Int32) -> Rule {
         var rule = self
         if cfaKind == CFIC_CFA_EXPRESSION { rule.cfa_offset = map(cfa_offset) }
-        if framePointer.isExpression { rule.fp_offset = map(fp_offset) }
-        if returnAddress.isExpression { rule.ra_offset = map(ra_offset) }
+        // Indices stay below `CFIC_EXPRESSIONS_MAX`.
+        if framePointer.isExpression { rule.fp_offset = Int16(truncatingIfNeeded: map(Int32(fp_offset))) }
+        if returnAddress.isExpression { rule.ra_offset = Int16(truncatingIfNeeded: map(Int32(ra_offset))) }
         return rule
     }
 }

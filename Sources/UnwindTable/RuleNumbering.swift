@@ -66,7 +66,6 @@ struct RuleNumbering {
             }
             return 0
         }
-        let words = unsafeBitCast(bare, to: SIMD2<UInt64>.self)
-        return [words.x, words.y] + content
+        return [bare.words.0, bare.words.1] + content
     }
 }

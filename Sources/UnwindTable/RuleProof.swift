@@ -96,7 +96,7 @@ struct RuleProof {
             return isLive(value.register)
         default:  // three bits: the two kinds of expression are left
             guard value.register == 0 else { throw Problem(text: "register without use") }
-            return try checkProgram(value.offset, leaves: 1, isCFA: false)
+            return try checkProgram(Int32(value.offset), leaves: 1, isCFA: false)
         }
         return false
     }

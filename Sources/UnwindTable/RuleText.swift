@@ -57,14 +57,15 @@ public struct RuleText {
     }
 
     private func text(of value: Rule.Value, ifSame same: String) -> String {
-        switch value.kind {
+        let offset = Int32(value.offset)
+        return switch value.kind {
         case CFIC_VALUE_SAME: same
-        case CFIC_VALUE_AT_CFA: "*(\(sum("CFA", value.offset)))"
-        case CFIC_VALUE_AT_REGISTER: "*(\(sum(machine.registerName(value.register), value.offset)))"
-        case CFIC_VALUE_REGISTER: sum(machine.registerName(value.register), value.offset)
-        case CFIC_VALUE_CFA: sum("CFA", value.offset)
-        case CFIC_VALUE_EXPRESSION: stack(of: value.offset).last ?? "?"
-        case CFIC_VALUE_AT_EXPRESSION: "*(\(stack(of: value.offset).last ?? "?"))"
+        case CFIC_VALUE_AT_CFA: "*(\(sum("CFA", offset)))"
+        case CFIC_VALUE_AT_REGISTER: "*(\(sum(machine.registerName(value.register), offset)))"
+        case CFIC_VALUE_REGISTER: sum(machine.registerName(value.register), offset)
+        case CFIC_VALUE_CFA: sum("CFA", offset)
+        case CFIC_VALUE_EXPRESSION: stack(of: offset).last ?? "?"
+        case CFIC_VALUE_AT_EXPRESSION: "*(\(stack(of: offset).last ?? "?"))"
         default: "undefined"
         }
     }

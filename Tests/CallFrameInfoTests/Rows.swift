@@ -63,9 +63,8 @@ struct TextSink: RowSink {
     var rows: [String] = []
 
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<AllRegisters>>) {
-        let state = state.pointee
-        var text = String(location, radix: 16) + ": " + Self.describe(state.cfa)
-        for column in state.columns.columns {
+        var text = String(location, radix: 16) + ": " + Self.describe(state.pointee.cfa)
+        for column in state.pointee.columns.columns {
             let rule = Self.describe(column.rule)
             text += " \(column.register == 34 ? "sign" : "r\(column.register)")=\(rule)"
         }

@@ -58,7 +58,7 @@ class Table:
             raise ValueError("not a table")
         (self.version, header_size, self.machine, self.pc_shift, rule_size, self.producer, self.options,
          self.key_kind, key_size, self.debug_source) = struct.unpack_from("<HHHBBIIBBB", data, 8)
-        if (self.version, header_size, rule_size) != (1, 304, 16):
+        if (self.version, header_size, rule_size) != (1, 304, 12):
             raise ValueError(f"version {self.version} is not known")
         if xxh64(data[:296]) != struct.unpack_from("<Q", data, 296)[0]:
             raise ValueError("header: checksum does not match")
@@ -75,7 +75,7 @@ class Table:
         self.ranges = list(struct.iter_unpack("<QII", ranges))
         self.starts = [start for start, _, _ in self.ranges]
         self.directory = struct.unpack(f"<{len(directory) // 4}I", directory)
-        self.rules = list(struct.iter_unpack("<BBBBiii", rules))
+        self.rules = list(struct.iter_unpack("<BBBBihh", rules))
         self.operations = list(struct.iter_unpack("<BBHi", operations))
 
     def lookup(self, svma):

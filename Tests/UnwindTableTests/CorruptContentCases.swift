@@ -98,13 +98,13 @@ extension Corruption {
 
     private static func rule(
         _ name: String, _ problem: String, _ kind: UInt8, _ cfa: UInt8, _ fp: UInt8, _ ra: UInt8,
-        _ offsets: (Int32, Int32, Int32) = (0, 0, 0)
+        _ offsets: (Int32, Int16, Int16) = (0, 0, 0)
     ) -> Corruption {
         Corruption(name, "rules", "rule 5: " + problem) { table in
             for (position, byte) in [kind, cfa, fp, ra].enumerated() { table.store(byte, at: table.rule(5) + position) }
             table.store(offsets.0, at: table.rule(5) + 4)
             table.store(offsets.1, at: table.rule(5) + 8)
-            table.store(offsets.2, at: table.rule(5) + 12)
+            table.store(offsets.2, at: table.rule(5) + 10)
         }
     }
 
@@ -120,9 +120,11 @@ extension Corruption {
             }
         },
         Corruption("65537Rules", "rules", "there are no rules, or more than 65,536") { table in
-            let more = (65_537 - table.size(CFIC_SECTION_RULES) / 16) * 16
+            // As many zeros as keep the sections behind at multiples of 16.
+            let old = (table.size(CFIC_SECTION_RULES) + 15) & ~15
+            let more = ((65_537 * 12 + 15) & ~15) - old
             table.insert([UInt8](repeating: 0, count: more), at: table.rule(0))
-            table.store(UInt64(65_537 * 16), at: table.entry(CFIC_SECTION_RULES) + 8)
+            table.store(UInt64(65_537 * 12), at: table.entry(CFIC_SECTION_RULES) + 8)
             for section in [CFIC_SECTION_EXPRESSIONS, CFIC_SECTION_PAGES] {
                 table.store(UInt64(table.start(section) + more), at: table.entry(section))
             }
@@ -155,7 +157,7 @@ extension Corruption {
         rule("liveReturnAddress", "reads a register that is not followed, without saying so", 2, 7, 0, 0x61),
         rule("cfaExpressionIndex", "expression index is outside the expressions", 4, 0, 0, 0x20, (1 << 20, 0, 0)),
         rule("negativeExpressionIndex", "expression index is outside the expressions", 4, 0, 0, 0x20, (-1, 0, 0)),
-        rule("framePointerIndex", "expression index is outside the expressions", 2, 7, 0xc0, 0x20, (8, 1 << 20, -8)),
+        rule("framePointerIndex", "expression index is outside the expressions", 2, 7, 0xc0, 0x20, (8, .max, -8)),
         rule("returnAddressIndex", "expression index is outside the expressions", 2, 7, 0, 0xa0, (8, 0, -1)),
     ]
 
@@ -182,7 +184,8 @@ extension Corruption {
             let rule: [UInt8] = isValue ? [2 | flags, 7, 0xa0, 0x20] : [4 | flags, 0, 0, 0x20]
             for (position, byte) in rule.enumerated() { table.store(byte, at: table.rule(5) + position) }
             table.store(Int32(isValue ? 8 : first), at: table.rule(5) + 4)
-            table.store(Int32(isValue ? first : 0), at: table.rule(5) + 8)
+            table.store(Int16(isValue ? first : 0), at: table.rule(5) + 8)
+            table.store(Int16(0), at: table.rule(5) + 10)
         }
     }
 

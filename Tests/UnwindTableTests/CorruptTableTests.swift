@@ -60,7 +60,7 @@ extension Corruption {
         },
         Corruption("machine", "header", "machine 3 is not known") { $0.store(UInt16(3), at: 12) },
         Corruption("pcShift", "header", "pc shift is not the machine's") { $0.store(UInt8(2), at: 14) },
-        Corruption("ruleSize", "header", "rule size is not 16") { $0.store(UInt8(24), at: 15) },
+        Corruption("ruleSize", "header", "rule size is not 12") { $0.store(UInt8(24), at: 15) },
         Corruption("options", "header", "unknown option") { $0.store(UInt32(2), at: 20) },
         Corruption("keyKind", "header", "unknown kind of key") { $0.store(UInt8(3), at: 24) },
         Corruption("keyEmpty", "header", "key has the wrong size") { $0.store(UInt8(0), at: 25) },
@@ -89,7 +89,7 @@ extension Corruption {
         Corruption("sectionSizeOverflows", "header", "pages: reaches beyond the end of the file") {
             $0.store(UInt64.max & ~3, at: $0.entry(CFIC_SECTION_PAGES) + 8)
         },
-        Corruption("partOfAnElement", "header", "rules: size is not a multiple of 16") {
+        Corruption("partOfAnElement", "header", "rules: size is not a multiple of 12") {
             $0.store(UInt64($0.size(CFIC_SECTION_RULES) - 8), at: $0.entry(CFIC_SECTION_RULES) + 8)
         },
         Corruption("bytesBehindTheEnd", "header", "file does not end with its last section") { $0.append([0]) },
@@ -132,7 +132,7 @@ extension Corruption {
 
     static let ofDirectory: [Corruption] = [
         Corruption("uniformRuleNumber", "directory", "rule number is not below the number of rules") {
-            $0.store(UInt32($0.size(CFIC_SECTION_RULES) / 16) << 2, at: $0.directory(3))
+            $0.store(UInt32($0.size(CFIC_SECTION_RULES) / 12) << 2, at: $0.directory(3))
         },
         Corruption("recordTwice", "directory", "record is not behind those of earlier pages") {
             $0.store($0.load($0.directory(0), as: UInt32.self), at: $0.directory(4))

@@ -27,7 +27,7 @@ struct CorruptibleTable {
     func size(_ section: cfic_section_index) -> Int { Int(load(entry(section) + 8, as: UInt64.self)) }
 
     func directory(_ page: Int) -> Int { start(CFIC_SECTION_DIRECTORY) + 4 * page }
-    func rule(_ number: Int) -> Int { start(CFIC_SECTION_RULES) + 16 * number }
+    func rule(_ number: Int) -> Int { start(CFIC_SECTION_RULES) + 12 * number }
     func operation(_ index: Int) -> Int { start(CFIC_SECTION_EXPRESSIONS) + 8 * index }
     /// Offset of a page's record.
     func record(_ page: Int) -> Int {

@@ -66,8 +66,8 @@ import Testing
         var table = try Specimen.small()
         let rules = Array(table.bytes[table.rule(0)..<table.rule(1)])
         table.truncate(to: 304)
-        table.append(rules)
-        for (section, size) in [0, 0, 16, 0, 0].enumerated() {
+        table.append(rules + [0, 0, 0, 0])
+        for (section, size) in [0, 0, 12, 0, 0].enumerated() {
             table.store(UInt64(section < 3 ? 304 : 320), at: 176 + 24 * section)
             table.store(UInt64(size), at: 176 + 24 * section + 8)
         }

@@ -49,8 +49,8 @@ struct cfic_rule {
 	__u8 fp;          /* bits 0-4: register; bits 5-7: enum cfic_value_kind                 */
 	__u8 ra;          /* bits 0-4: register; bits 5-7: enum cfic_value_kind                 */
 	__s32 cfa_offset;
-	__s32 fp_offset;
-	__s32 ra_offset;
+	__s16 fp_offset; /* what 16 bits don't hold, of an offset, a program adds               */
+	__s16 ra_offset;
 };
 
 #define CFIC_REGISTER_MASK 0x1f
@@ -99,6 +99,7 @@ enum cfic_operation {
 #define CFIC_OPERAND_STACK 0
 #define CFIC_OPERAND_IMMEDIATE 1
 #define CFIC_PROGRAM_MAX 16
+#define CFIC_EXPRESSIONS_MAX 32768 /* operations of a table: an index fits 16 bits, signed      */
 #define CFIC_STACK_MAX 8
 
 struct cfic_op {
@@ -108,7 +109,7 @@ struct cfic_op {
 	__s32 imm;
 };
 
-_Static_assert(sizeof(struct cfic_rule) == 16, "a rule is 16 bytes");
+_Static_assert(sizeof(struct cfic_rule) == 12, "a rule is 12 bytes");
 _Static_assert(sizeof(struct cfic_op) == 8, "an operation is 8 bytes");
 _Static_assert(CFIC_CFA_KIND_COUNT - 1 <= CFIC_CFA_KIND_MASK, "CFA kinds fit three bits");
 _Static_assert(CFIC_VALUE_KIND_COUNT <= 8, "value kinds fit three bits");
