@@ -14,9 +14,11 @@ struct CIEContext<A: Architecture> {
 
     init(_ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
         lowering = Lowering(section: section, isSignalFrame: cie.entry.isSignalFrame)
-        // Equal rows lower to equal rules if they are of one section and alike in being signal frames. Never 0,
-        // the tag of an empty place in the cache.
-        tag = UInt16(truncatingIfNeeded: cie.section << 1 | (cie.entry.isSignalFrame ? 1 : 0)) &+ 1
+        // Equal rows lower to equal rules if they are of one section, have the return address in one column
+        // (all that no rule can name are alike), and are alike in being signal frames. Never 0, the tag of an
+        // empty place in the cache.
+        let column = Int(min(cie.entry.returnAddressRegister, A.lastRegister + 1))
+        tag = UInt16(truncatingIfNeeded: (cie.section << 6 | column) << 1 | (cie.entry.isSignalFrame ? 1 : 0)) &+ 1
         encoding = cie.entry.pointerEncoding
         hasAugmentationData = cie.entry.hasAugmentationData
         let columns = TrackedRegisters<A>(returnAddressColumn: cie.entry.returnAddressRegister)

@@ -1,0 +1,133 @@
+import ELF
+import Foundation
+import TableCompiler
+import Testing
+import UnwindTable
+
+struct TestFailure: Error {
+    var message: String
+    init(_ message: String) { self.message = message }
+}
+
+/// Runs a program and waits for it; what it printed on both streams.
+@discardableResult
+func run(_ words: String..., in directory: String? = nil) throws -> String {
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = words
+    process.standardOutput = pipe
+    process.standardError = pipe
+    if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+    try process.run()
+    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw TestFailure("\(words.joined(separator: " ")): \(output)") }
+    return output
+}
+
+/// A directory with ELF files made from assembly, which goes away with its last reference.
+final class Fixture {
+    enum Target: String {
+        case x86_64 = "x86_64-linux-gnu"
+        case aarch64 = "aarch64-linux-gnu"
+    }
+
+    let directory: String
+
+    init() throws {
+        var template = Array("/tmp/cfic-compiler-test.XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: errno \(errno)") }
+        directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    /// Assembles and links a shared library; its path.
+    @discardableResult
+    func library(
+        _ source: String, _ target: Target = .x86_64, named name: String = "lib.so", flags: [String] = []
+    ) throws -> String {
+        try link(source, target, name, ["-shared", "-fuse-ld=lld", "-nostdlib"] + flags)
+    }
+
+    /// Assembles a relocatable file; its path.
+    @discardableResult
+    func object(_ source: String, named name: String = "object.o") throws -> String {
+        try link(source, .x86_64, name, ["-c"])
+    }
+
+    private func link(_ source: String, _ target: Target, _ name: String, _ flags: [String]) throws -> String {
+        let path = "\(directory)/\(name)"
+        try write(Array((source + "\n").utf8), to: name + ".s")
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["clang", "--target=\(target.rawValue)"] + flags + ["-o", path, path + ".s"]
+        process.standardError = pipe
+        try process.run()
+        let errors = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw TestFailure("clang: \(errors)\n\(source)") }
+        unlink(path + ".s")
+        return path
+    }
+
+    @discardableResult
+    func write(_ bytes: [UInt8], to name: String) throws -> String {
+        let path = "\(directory)/\(name)"
+        try FileManager.default.createDirectory(
+            atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else {
+            throw TestFailure("cannot write \(path)")
+        }
+        return path
+    }
+}
+
+func contents(_ path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+}
+
+/// A table with what compiling it gave; the bytes live as long as this.
+final class CompiledImage {
+    let compiler: ImageCompiler
+    let result: ImageCompiler.Result
+    let view: TableView
+
+    init(_ image: ELFImage, search: DebugFileSearch? = nil, options: TableOptions = TableOptions()) throws {
+        compiler = ImageCompiler(options: options, debugFiles: search)
+        result = try compiler.compile(image)
+        view = try TableVerifier.verify(result.built.table)
+    }
+
+    convenience init(_ path: String, search: DebugFileSearch? = nil) throws {
+        try self.init(ELFImage(path: path), search: search)
+    }
+
+    /// The rows as `+OFFSET RULE`, offsets in hex from the first row with a rule; rows without are left out, and
+    /// what is unknown for a reason counts as having one.
+    var rows: [String] {
+        var first: UInt64?
+        var rows: [String] = []
+        view.forEachRow { range, number in
+            if number == 0 { return }
+            first = first ?? range.lowerBound
+            rows.append("+\(String(range.lowerBound - (first ?? 0), radix: 16)) \(view.describe(number))")
+        }
+        return rows
+    }
+
+    /// The rules by rising address, without those that say nothing.
+    var rules: [String] { rows.map { String($0[$0.index(after: $0.firstIndex(of: " ")!)...]) } }
+}
+
+/// Why an image is not compiled.
+func skipReason(_ path: String) throws -> SkipReason? {
+    do {
+        _ = try ImageCompiler(debugFiles: nil).compile(ELFImage(path: path))
+        return nil
+    } catch CompileError.skipped(let reason) {
+        return reason
+    }
+}

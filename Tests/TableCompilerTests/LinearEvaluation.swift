@@ -1,0 +1,126 @@
+import ELF
+import TableCompiler
+import UnwindTable
+
+/// What an image's rows say at every address, worked out in the plainest way: interpreter and lowering give each
+/// FDE's rows, everything behind them (overlaps, clipping, padding, merging) is done anew here.
+struct LinearEvaluation {
+    struct Row {
+        /// SVMA from which the rule holds, up to the next row.
+        var start: UInt64
+        /// Index into `texts`.
+        var rule: Int
+    }
+
+    /// By rising address from 0 on; neighbours differ. Addresses are multiples of the pc unit.
+    private(set) var rows: [Row] = []
+    /// What each rule means; number 0 is "no information".
+    private(set) var texts: [String] = []
+    private(set) var coveredBytes: UInt64 = 0
+    private(set) var absorbedBytes: UInt64 = 0
+    private(set) var loweredBytes: UInt64 = 0
+
+    private struct Piece {
+        var start: UInt64
+        var limit: UInt64
+        var frame: Int
+    }
+
+    init(_ image: ELFImage, machine: TableMachine, search: DebugFileSearch?) throws {
+        let sources = try FrameSources(of: image, search: search)
+        let lowered = LoweredFrames(sources.sections, machine: machine)
+        withExtendedLifetime(sources) {}
+        texts = lowered.operations.withUnsafeBufferPointer { operations in
+            let text = RuleText(machine: machine, operations: operations)
+            return lowered.rules.map(text.text(of:))
+        }
+        let isReason = lowered.rules.map { $0.reason != nil }
+        // An FDE at address 0 is one whose function the linker discarded.
+        let frames = lowered.frames.filter { $0.start != 0 }
+        let pieces = Self.firstInFileOrderWins(frames, image.executableSegments)
+        build(pieces, frames, isReason, unit: 1 << UInt64(machine.pcShift))
+    }
+
+    /// The frame that answers for each stretch of addresses: of several the first in file order.
+    private static func firstInFileOrderWins(
+        _ frames: [LoweredFrames.Frame], _ executable: [Range<UInt64>]
+    ) -> [Piece] {
+        var edges: [UInt64] = []
+        for frame in frames { edges += [frame.start, frame.limit] }
+        for range in executable { edges += [range.lowerBound, range.upperBound] }
+        edges.sort()
+        edges = edges.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+        guard edges.count > 1 else { return [] }
+        func place(_ address: UInt64) -> Int {
+            var first = 0
+            var end = edges.count
+            while first < end {
+                let middle = (first + end) / 2
+                if edges[middle] < address { first = middle + 1 } else { end = middle }
+            }
+            return first
+        }
+        // Stretch n reaches from edge n to edge n+1. `next` leads to the first one from n on without an owner.
+        var owners = [Int?](repeating: nil, count: edges.count)
+        var next = Array(0...edges.count)
+        func free(_ stretch: Int) -> Int {
+            var stretch = stretch
+            while next[stretch] != stretch {
+                next[stretch] = next[next[stretch]]
+                stretch = next[stretch]
+            }
+            return stretch
+        }
+        for (number, frame) in frames.enumerated() {
+            let end = place(frame.limit)
+            var stretch = free(place(frame.start))
+            while stretch < end {
+                owners[stretch] = number
+                next[stretch] = stretch + 1
+                stretch = free(stretch)
+            }
+        }
+        var pieces: [Piece] = []
+        for range in executable {
+            for stretch in place(range.lowerBound)..<place(range.upperBound) {
+                guard let frame = owners[stretch] else { continue }
+                pieces.append(Piece(start: edges[stretch], limit: edges[stretch + 1], frame: frame))
+            }
+        }
+        return pieces
+    }
+
+    private mutating func build(
+        _ pieces: [Piece], _ frames: [LoweredFrames.Frame], _ isReason: [Bool], unit: UInt64
+    ) {
+        append(0, 0, unit)
+        for (number, piece) in pieces.enumerated() {
+            coveredBytes += piece.limit - piece.start
+            let rows = frames[piece.frame].rows
+            // The row in force at the start is the last one there or before.
+            var row = max(0, (rows.firstIndex { $0.address > piece.start } ?? rows.count) - 1)
+            while row < rows.count, rows[row].address < piece.limit {
+                let start = max(rows[row].address, piece.start)
+                let limit = row + 1 < rows.count ? min(rows[row + 1].address, piece.limit) : piece.limit
+                append(start, rows[row].rule, unit)
+                if !isReason[rows[row].rule] { loweredBytes += limit - start }
+                row += 1
+            }
+            let following = number + 1 < pieces.count ? pieces[number + 1].start : nil
+            if following == piece.limit { continue }
+            if let following, following - piece.limit < 16, following % 16 == 0, !isReason[self.rows[self.rows.count - 1].rule] {
+                absorbedBytes += following - piece.limit
+            } else {
+                append((piece.limit + unit - 1) / unit * unit, 0, unit)
+            }
+        }
+    }
+
+    /// Of several rows in one unit the last wins.
+    private mutating func append(_ address: UInt64, _ rule: Int, _ unit: UInt64) {
+        let start = address / unit * unit
+        if let last = rows.last, last.start == start { rows.removeLast() }
+        if let last = rows.last, last.rule == rule { return }
+        rows.append(Row(start: start, rule: rule))
+    }
+}
