@@ -171,9 +171,10 @@ import UnwindTable
     }
 
     @Test func theVDSOFromMemory() throws {
-        let base = getauxval(UInt(AT_SYSINFO_EHDR))
-        try #require(base != 0)
-        let start = try #require(UnsafeRawPointer(bitPattern: base))
+        // Pairs of words; 33 is AT_SYSINFO_EHDR.
+        let auxiliary = try contents("/proc/self/auxv").withUnsafeBytes { Array($0.bindMemory(to: UInt.self)) }
+        let entry = try #require(stride(from: 0, to: auxiliary.count - 1, by: 2).first { auxiliary[$0] == 33 })
+        let start = try #require(UnsafeRawPointer(bitPattern: auxiliary[entry + 1]))
         // Its section headers, of 64 bytes each, stand at its end: e_shoff and e_shnum.
         let size = start.loadUnaligned(fromByteOffset: 0x28, as: Int.self)
             + 64 * Int(start.loadUnaligned(fromByteOffset: 0x3c, as: UInt16.self))
