@@ -22,16 +22,21 @@ struct Outcome {
 
 /// A directory with files to give to `cfic`, and a cache of its own; it goes away with its last reference.
 final class Workplace {
+    /// Where commands run.
     let directory: String
+    /// Holds `directory`, and beside it what commands print.
+    private let parent: String
     var cache: String { directory + "/cache" }
 
     init() throws {
         var template = Array("/tmp/cfic-command-test.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: errno \(errno)") }
-        directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        parent = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        directory = parent + "/work"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: directory) }
+    deinit { try? FileManager.default.removeItem(atPath: parent) }
 
     /// Runs the `cfic` that was built with the tests, in `directory`.
     func cfic(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
@@ -51,7 +56,7 @@ final class Workplace {
         process.environment = ProcessInfo.processInfo.environment
             .merging(["CFIC_CACHE": cache]) { $1 }.merging(environment) { $1 }
         let number = UInt32.random(in: 0 ... .max)
-        let paths = ["\(directory)/.output-\(number)", "\(directory)/.talk-\(number)"]
+        let paths = ["\(parent)/output-\(number)", "\(parent)/talk-\(number)"]
         for path in paths { FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle(forWritingAtPath: paths[0])

@@ -7,6 +7,10 @@ import UnwindTable
 
 /// Where an image's call frame information comes from, and what images get no table.
 @Suite struct ImageTests {
+    private let fixture: Fixture
+
+    init() throws { fixture = try Fixture() }
+
     /// f has .eh_frame; .debug_frame describes f and g together, with the CFA at rsp+64.
     private static let mixed = """
         .text
@@ -54,7 +58,7 @@ import UnwindTable
     // MARK: Sources of call frame information
 
     @Test func debugFrameAnswersWhereEHFrameDoesNot() throws {
-        let image = try CompiledImage(Fixture().library(Self.mixed))
+        let image = try CompiledImage(fixture.library(Self.mixed))
         #expect(image.rows == Self.merged)
         #expect(image.result.source.debugSource == .sameFile)
         #expect(image.result.built.counts.overlapping_fdes == 1)
@@ -62,7 +66,6 @@ import UnwindTable
 
     @Test(arguments: ["zlib", "zlib-gnu"])
     func compressedDebugFrame(kind: String) throws {
-        let fixture = try Fixture()
         // A section that packing makes no smaller stays as it is.
         let path = try fixture.library(Self.mixed + "\n.fill 4096, 1, 0")
         try run("objcopy", "--compress-debug-sections=\(kind)", path)
@@ -72,7 +75,6 @@ import UnwindTable
     }
 
     @Test func separateDebugFileByBuildID() throws {
-        let fixture = try Fixture()
         let path = try fixture.library(Self.mixed, flags: ["-Wl,--build-id=0xabcdef0123"])
         let debug = fixture.directory + "/debug/.build-id/ab/cdef0123.debug"
         try FileManager.default.createDirectory(
@@ -89,7 +91,6 @@ import UnwindTable
     }
 
     @Test func separateDebugFileByDebugLink() throws {
-        let fixture = try Fixture()
         let path = try fixture.library(Self.mixed, flags: ["-Wl,--build-id=none"])
         try FileManager.default.createDirectory(atPath: fixture.directory + "/.debug", withIntermediateDirectories: true)
         let debug = fixture.directory + "/.debug/lib.debug"
@@ -107,7 +108,6 @@ import UnwindTable
     }
 
     @Test func damagedDebugFileCostsOnlyItself() throws {
-        let fixture = try Fixture()
         let path = try fixture.library(Self.mixed, flags: ["-Wl,--build-id=0xabcdef0123"])
         try run("objcopy", "--strip-debug", path)
         try fixture.write([0x7f, 0x45, 0x4c, 0x46, 2, 1], to: "debug/.build-id/ab/cdef0123.debug")
@@ -117,7 +117,6 @@ import UnwindTable
     }
 
     @Test func miniDebugInfo() throws {
-        let fixture = try Fixture()
         let path = try fixture.library(Self.mixed)
         let mini = fixture.directory + "/mini"
         try run("objcopy", "--only-keep-debug", path, mini)
@@ -130,7 +129,6 @@ import UnwindTable
     }
 
     @Test func withoutSectionHeaders() throws {
-        let fixture = try Fixture()
         let path = try fixture.library(Self.function(), flags: ["-Wl,--eh-frame-hdr"])
         let expected = try CompiledImage(path)
         var bytes = try contents(path)
@@ -142,7 +140,6 @@ import UnwindTable
     }
 
     @Test func addressesOtherThanOffsets() throws {
-        let fixture = try Fixture()
         let path = try fixture.library(Self.function(), flags: ["-Wl,--image-base=0x3f12340000"])
         let image = try CompiledImage(path)
         #expect(image.rows == [Self.own])
@@ -152,7 +149,6 @@ import UnwindTable
     }
 
     @Test func segmentsFarApart() throws {
-        let fixture = try Fixture()
         let far = """
             .section .far, "ax", @progbits
             .p2align 4
@@ -190,7 +186,7 @@ import UnwindTable
     // MARK: One bad FDE
 
     @Test func oneBadFDECostsOnlyItself() throws {
-        let path = try Fixture().library(
+        let path = try fixture.library(
             """
             .text
             .p2align 4
@@ -220,7 +216,6 @@ import UnwindTable
     }
 
     @Test func damagedEntryLengthKeepsWhatComesBefore() throws {
-        let fixture = try Fixture()
         let path = try fixture.library(Self.function() + "\n" + Self.function(".cfi_def_cfa_offset 32").replacing("f:", with: "g:"))
         var bytes = try contents(path)
         let section = try #require(try ELFImage(path: path).sections().first { $0.name == ".eh_frame" })
@@ -235,7 +230,7 @@ import UnwindTable
 
     /// `_mcount` of glibc keeps its return address in x15; its rows look like those of other functions.
     @Test func returnAddressColumnsOfSeveralCIEs() throws {
-        let path = try Fixture().library(
+        let path = try fixture.library(
             """
             .text
             .p2align 4
@@ -257,7 +252,6 @@ import UnwindTable
     // MARK: What gets no table
 
     @Test func whatIsNoProgramOrLibraryIsSkippedWithItsReason() throws {
-        let fixture = try Fixture()
         #expect(try skipReason(fixture.object(Self.function())) == .relocatable)
         let path = try fixture.library(Self.function())
         let good = try contents(path)
@@ -282,7 +276,6 @@ import UnwindTable
     // MARK: Content key
 
     @Test func contentKeyIsThatOfTheCallFrameInformation() throws {
-        let fixture = try Fixture()
         let flags = ["-Wl,--build-id=none"]
         let first = try ELFImage(path: fixture.library(Self.function(), flags: flags)).tableKey()
         guard case .content(let bytes) = first else {
@@ -305,7 +298,7 @@ import UnwindTable
     }
 
     @Test func buildIDIsTheKey() throws {
-        let path = try Fixture().library(Self.function(), flags: ["-Wl,--build-id=0x0102030405"])
+        let path = try fixture.library(Self.function(), flags: ["-Wl,--build-id=0x0102030405"])
         #expect(try ELFImage(path: path).tableKey() == .buildID([1, 2, 3, 4, 5]))
     }
 
@@ -321,7 +314,7 @@ import UnwindTable
             .fill 16, 1, 0x90
             .cfi_endproc
             """
-        let image = try ELFImage(path: Fixture().library(source))
+        let image = try ELFImage(path: fixture.library(source))
         let absorbed = try CompiledImage(image)
         #expect(absorbed.rows == [Self.own])
         #expect(absorbed.result.built.counts.absorbed_bytes == 4)
