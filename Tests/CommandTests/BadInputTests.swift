@@ -1,0 +1,134 @@
+import Foundation
+import Testing
+
+/// Files that are none, or broken: a clear error, exit code 1, the others compiled, nothing partial in the cache.
+@Suite struct BadInputTests {
+    private let place: Workplace
+
+    init() throws { place = try Workplace() }
+
+    /// Compiles `path` between two good libraries.
+    private func expectFailure(_ path: String, _ expected: String = ": ", sourceLocation: SourceLocation = #_sourceLocation) throws {
+        try place.library("a.so", buildID: "0xaa01")
+        try place.library("z.so", buildID: "0xaa02")
+        let outcome = try place.cfic("compile", "a.so", path, "z.so")
+        #expect(outcome.code == 1, sourceLocation: sourceLocation)
+        #expect(outcome.isOrderly, sourceLocation: sourceLocation)
+        #expect(outcome.talk.contains("\(path): ") && outcome.talk.contains(expected), "\(outcome.talk)", sourceLocation: sourceLocation)
+        #expect(place.cached() == [".build-id/aa/01.unwind", ".build-id/aa/02.unwind"], sourceLocation: sourceLocation)
+    }
+
+    @Test func emptyFile() throws {
+        try place.write([], to: "empty")
+        try expectFailure("empty", "empty file")
+    }
+
+    @Test func notELF() throws {
+        try place.write(Array("#!/bin/sh\necho hello\n".utf8), to: "script")
+        try expectFailure("script", "not an ELF file")
+    }
+
+    @Test func missingFile() throws { try expectFailure("missing", "No such file or directory") }
+
+    @Test func device() throws { try expectFailure("/dev/null", "neither a file nor a directory") }
+
+    @Test func fifo() throws {
+        try #require(mkfifo(place.directory + "/fifo", 0o600) == 0)
+        try expectFailure("fifo", "neither a file nor a directory")
+    }
+
+    @Test func unreadableFile() throws {
+        // Root reads everything.
+        guard geteuid() != 0 else { return }
+        try #require(chmod(try place.library("secret.so"), 0) == 0)
+        try expectFailure("secret.so", "Permission denied")
+    }
+
+    @Test func linkToItself() throws {
+        try #require(symlink("self", place.directory + "/self") == 0)
+        try expectFailure("self", "symbolic links")
+    }
+
+    @Test func directoryLoop() throws {
+        let path = place.directory + "/tree/sub"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try #require(symlink("..", path + "/up") == 0)
+        try place.library("tree/a.so")
+        let outcome = try place.cfic("compile", "tree")
+        #expect(outcome.code == 0)
+        #expect(place.cached().count == 1)
+    }
+
+    @Test(arguments: [4, 16, 63, 64, 100, 500])
+    func truncated(size: Int) throws {
+        let path = try place.library("whole.so")
+        try place.write(Array(try place.bytes(path).prefix(size)), to: "cut.so")
+        try expectFailure("cut.so")
+    }
+
+    @Test func callFrameSectionNearTheEndOfTheAddressSpace() throws {
+        let good = try place.bytes(try place.library("whole.so"))
+        let header = try #require(good.ehFrameHeader)
+        // sh_offset and sh_size
+        for (offset, value) in [(0x18, UInt64.max - 7), (0x20, UInt64.max - 7), (0x20, 1 << 63), (0x18, 1 << 40)] {
+            var bytes = good
+            bytes.patch(value, at: header + offset)
+            try place.write(bytes, to: "far.so")
+            try expectFailure("far.so", ".eh_frame")
+        }
+    }
+
+    @Test func segmentsNearTheEndOfTheAddressSpace() throws {
+        let good = try place.bytes(try place.library("whole.so"))
+        let count = Int(good[0x38])
+        // p_offset, p_vaddr, p_filesz, p_memsz of every segment: no crash, whatever comes of it
+        for field in [0x08, 0x10, 0x20, 0x28] {
+            for value in [UInt64.max, UInt64.max - 0xfff, 1 << 63] {
+                var bytes = good
+                for segment in 0..<count { bytes.patch(value, at: 64 + 56 * segment + field) }
+                try place.write(bytes, to: "odd.so")
+                for command in [["compile"], ["stats"], ["dump", "--stage", "rules"], ["dump", "--stage", "entries"]] {
+                    #expect(try place.shell("cfic \(command.joined(separator: " ")) odd.so").isOrderly)
+                }
+            }
+        }
+    }
+
+    @Test func countsThatDoNotFit() throws {
+        let good = try place.bytes(try place.library("whole.so"))
+        // e_phoff, e_shoff near 2^64; e_phnum, e_shnum, e_shstrndx all ones
+        let patches: [(Int, UInt64, Int)] = [
+            (0x20, .max, 8), (0x28, .max, 8), (0x28, .max - 63, 8), (0x38, .max, 2), (0x3c, .max, 2), (0x3e, .max, 2),
+        ]
+        for (offset, value, width) in patches {
+            var bytes = good
+            if width == 8 { bytes.patch(value, at: offset) } else { bytes.patch(UInt16.max, at: offset) }
+            try place.write(bytes, to: "odd.so")
+            for command in ["compile", "stats", "dump"] { #expect(try place.cfic(command, "odd.so").isOrderly) }
+        }
+    }
+
+    /// 2 GiB without blocks on the disk; no more than 96 MiB of memory.
+    @Test(arguments: ["zeros", "library", "section"])
+    func sparseFile(kind: String) throws {
+        let path = place.directory + "/sparse"
+        if kind == "zeros" {
+            try place.write([], to: "sparse")
+        } else {
+            var bytes = try place.bytes(try place.library("whole.so"))
+            if kind == "section" {
+                // .eh_frame claims the whole file.
+                let header = try #require(bytes.ehFrameHeader)
+                bytes.patch(UInt64(2 << 30 - bytes.word(header + 0x18)), at: header + 0x20)
+            }
+            try place.write(bytes, to: "sparse")
+        }
+        try #require(truncate(path, 2 << 30) == 0)
+        let start = ContinuousClock.now
+        let outcome = try place.shell("ulimit -d 98304; cfic compile -j 1 sparse")
+        #expect(outcome.isOrderly)
+        #expect(outcome.code == (kind == "library" ? 0 : 1))
+        #expect(place.cached().count == (kind == "library" ? 1 : 0))
+        #expect(ContinuousClock.now - start < .seconds(10))
+    }
+}

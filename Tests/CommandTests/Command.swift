@@ -1,0 +1,149 @@
+import Foundation
+import Testing
+
+struct TestFailure: Error {
+    var message: String
+    init(_ message: String) { self.message = message }
+}
+
+/// What running a program gave.
+struct Outcome {
+    /// The exit code, or minus the signal that ended it.
+    var code: Int32
+    var output: String
+    var talk: String
+
+    /// Standard output as JSON.
+    func json() throws -> Any { try JSONSerialization.jsonObject(with: Data(output.utf8), options: .fragmentsAllowed) }
+
+    /// Whether it ended by itself, saying what was wrong rather than where it crashed.
+    var isOrderly: Bool { (code == 0 || code == 1 || code == 64) && !talk.contains("Fatal error") }
+}
+
+/// A directory with files to give to `cfic`, and a cache of its own; it goes away with its last reference.
+final class Workplace {
+    /// Where commands run.
+    let directory: String
+    /// Holds `directory`, and beside it what commands print.
+    private let parent: String
+    var cache: String { directory + "/cache" }
+
+    init() throws {
+        var template = Array("/tmp/cfic-command-test.XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: errno \(errno)") }
+        parent = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        directory = parent + "/work"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: parent) }
+
+    /// Runs the `cfic` that was built with the tests, in `directory`.
+    func cfic(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
+        try run([Self.program()] + arguments, environment)
+    }
+
+    /// Runs a command line of bash in which `cfic` is the program.
+    func shell(_ command: String, environment: [String: String] = [:]) throws -> Outcome {
+        try run(["/bin/bash", "-c", "cfic() { \(try Self.program()) \"$@\"; }\n\(command)"], environment)
+    }
+
+    private func run(_ words: [String], _ environment: [String: String]) throws -> Outcome {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
+        process.arguments = ["100"] + words
+        process.currentDirectoryURL = URL(fileURLWithPath: directory)
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["CFIC_CACHE": cache]) { $1 }.merging(environment) { $1 }
+        let number = UInt32.random(in: 0 ... .max)
+        let paths = ["\(parent)/output-\(number)", "\(parent)/talk-\(number)"]
+        for path in paths { FileManager.default.createFile(atPath: path, contents: nil) }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle(forWritingAtPath: paths[0])
+        process.standardError = FileHandle(forWritingAtPath: paths[1])
+        try process.run()
+        process.waitUntilExit()
+        let texts = try paths.map { String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self) }
+        for path in paths { unlink(path) }
+        let code = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        return Outcome(code: code, output: texts[0], talk: texts[1])
+    }
+
+    /// Beside the test bundle, which is the running program.
+    static func program() throws -> String {
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") as NSString
+        let path = own.deletingLastPathComponent + "/cfic"
+        guard access(path, X_OK) == 0 else { throw TestFailure("\(path) is missing: swift build builds it") }
+        return path
+    }
+
+    // MARK: Files
+
+    /// A library of one function, f, with `cfi`, at 0x1000 behind its start; its path.
+    @discardableResult
+    func library(_ name: String = "lib.so", buildID: String = "0xabcdef0123456789", cfi: String = "") throws -> String {
+        let path = "\(directory)/\(name)"
+        let source = """
+            .text
+            .p2align 4
+            .globl f
+            .type f, @function
+            f:
+            .cfi_startproc
+            .fill 1, 1, 0x90
+            \(cfi)
+            .fill 15, 1, 0x90
+            .cfi_endproc
+            .size f, .-f
+
+            """
+        try write(Array(source.utf8), to: name + ".s")
+        defer { unlink(path + ".s") }
+        let outcome = try run(
+            ["/usr/bin/env", "clang", "--target=x86_64-linux-gnu", "-shared", "-nostdlib", "-fuse-ld=lld",
+             "-Wl,--build-id=\(buildID)", "-o", path, path + ".s"], [:])
+        guard outcome.code == 0 else { throw TestFailure("clang: \(outcome.talk)") }
+        return path
+    }
+
+    @discardableResult
+    func write(_ bytes: [UInt8], to name: String) throws -> String {
+        let path = "\(directory)/\(name)"
+        guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else {
+            throw TestFailure("cannot write \(path)")
+        }
+        return path
+    }
+
+    func bytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
+
+    /// Names of all files in the cache, without directories.
+    func cached() -> [String] {
+        let names = FileManager.default.enumerator(atPath: cache)?.compactMap { $0 as? String } ?? []
+        return names.filter { name in
+            var isDirectory: ObjCBool = false
+            return FileManager.default.fileExists(atPath: cache + "/" + name, isDirectory: &isDirectory)
+                && !isDirectory.boolValue
+        }.sorted()
+    }
+}
+
+extension [UInt8] {
+    mutating func patch<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { replaceSubrange(offset..<offset + $0.count, with: $0) }
+    }
+
+    func word(_ offset: Int) -> Int { withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Int.self) } }
+
+    /// Offset of the header of the section whose contents start with `start`.
+    func sectionHeader(contentsStart start: [UInt8]) -> Int? {
+        let count = Int(self[0x3c]) | Int(self[0x3d]) << 8
+        return (0..<count).map { word(0x28) + 64 * $0 }.first { header in
+            let offset = word(header + 0x18)
+            return offset > 0 && offset + start.count <= self.count && self[offset..<offset + start.count].elementsEqual(start)
+        }
+    }
+
+    /// Offset of the header of .eh_frame: the section that starts with a CIE of augmentation "zR".
+    var ehFrameHeader: Int? { sectionHeader(contentsStart: [0x14, 0, 0, 0, 0, 0, 0, 0, 1, 0x7a, 0x52, 0]) }
+}

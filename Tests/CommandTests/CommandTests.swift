@@ -1,0 +1,217 @@
+import Foundation
+import Testing
+
+/// What a person or a script sees of `cfic`: output, talk and exit codes.
+@Suite struct CommandTests {
+    private let place: Workplace
+
+    init() throws { place = try Workplace() }
+
+    // MARK: Help and usage
+
+    @Test(arguments: ["compile", "dump", "lookup", "stats", "verify"])
+    func helpShowsExamples(command: String) throws {
+        let help = try place.cfic(command, "--help")
+        #expect(help.code == 0)
+        #expect(help.output.contains("Examples:") && help.output.contains("  cfic \(command) "))
+        #expect(help.talk == "")
+    }
+
+    @Test func helpNamesCommandsAndExitCodes() throws {
+        let help = try place.cfic("--help")
+        #expect(help.code == 0)
+        for word in ["compile", "dump", "lookup", "stats", "verify", "Exit codes"] { #expect(help.output.contains(word)) }
+        #expect(try place.cfic("--version").output.contains("."))
+    }
+
+    @Test(arguments: [
+        ["compile"], ["compile", "--nonsense", "x"], ["nonsense"], ["compile", "-j", "0", "x"],
+        ["compile", "-j", "many", "x"], ["compile", "-o", "out", "a", "b"], ["compile", "-o", "out", "--cache", "c", "a"],
+        ["lookup", "x"], ["lookup", "x", "nothex"], ["dump", "--stage", "nonsense", "x"], ["dump"],
+        ["stats", "--min-coverage", "101", "x"], ["verify"],
+    ])
+    func wrongUsageIs64(arguments: [String]) throws {
+        let outcome = try place.shell("cfic \(arguments.joined(separator: " "))")
+        #expect(outcome.code == 64)
+        #expect(outcome.output == "" && outcome.talk.contains("Usage:"))
+    }
+
+    // MARK: compile
+
+    @Test func compileReportsDataOnOutputAndTalksOnError() throws {
+        try place.library()
+        try place.write(Array("text".utf8), to: "notes.txt")
+        let first = try place.cfic("compile", ".")
+        #expect(first.code == 0)
+        #expect(first.output.contains("abcdef0123456789") && first.output.contains("compiled") && first.output.contains("lib.so"))
+        #expect(first.output.split(separator: "\n").count == 2)
+        #expect(first.talk.contains("1 compiled, 0 current, 1 not ELF, 0 failed"))
+        #expect(place.cached() == [".build-id/ab/cdef0123456789.unwind"])
+        let second = try place.cfic("compile", ".")
+        #expect(second.talk.contains("0 compiled, 1 current"))
+        #expect(try place.cfic("compile", "--force", ".").talk.contains("1 compiled, 0 current"))
+    }
+
+    @Test func compileAsJSON() throws {
+        let path = try place.library()
+        let outcome = try place.cfic("compile", "--json", path)
+        #expect(outcome.code == 0)
+        #expect(outcome.talk == "")
+        let report = try #require(try outcome.json() as? [String: Any])
+        let file = try #require((report["files"] as? [[String: Any]])?.first)
+        #expect(file["path"] as? String == path)
+        #expect(file["status"] as? String == "compiled")
+        #expect(file["key"] as? String == "abcdef0123456789")
+        #expect((report["summary"] as? [String: Any])?["compiled"] as? Int == 1)
+    }
+
+    @Test func compileToOneFileLeavesTheCacheAlone() throws {
+        let path = try place.library()
+        #expect(try place.cfic("compile", path, "-o", "one.unwind").code == 0)
+        #expect(place.cached() == [])
+        let verdict = try place.cfic("verify", "one.unwind")
+        #expect(verdict.code == 0 && verdict.output.hasPrefix("one.unwind: proved: "))
+        // What can't be compiled leaves no file, nor the one before changed.
+        try place.write([], to: "empty")
+        let before = try place.bytes(place.directory + "/one.unwind")
+        #expect(try place.cfic("compile", "empty", "-o", "one.unwind").code == 1)
+        #expect(try place.cfic("compile", "empty", "-o", "two.unwind").code == 1)
+        #expect(try place.bytes(place.directory + "/one.unwind") == before)
+        #expect(access(place.directory + "/two.unwind", F_OK) != 0)
+    }
+
+    @Test func cacheOptionComesBeforeTheEnvironment() throws {
+        let path = try place.library()
+        #expect(try place.cfic("compile", "--cache", "other", path).code == 0)
+        #expect(place.cached() == [])
+        #expect(try place.cfic("verify", "other").code == 0)
+        #expect(try place.cfic("compile", path, environment: ["CFIC_CACHE": "", "XDG_CACHE_HOME": place.directory + "/xdg"]).code == 0)
+        #expect(access(place.directory + "/xdg/cfic/.build-id/ab/cdef0123456789.unwind", R_OK) == 0)
+    }
+
+    @Test func strictIsAFailure() throws {
+        let path = try place.library(cfi: ".cfi_escape 0x3f")
+        #expect(try place.cfic("compile", path).code == 0)
+        let strict = try place.cfic("compile", "--strict", path)
+        #expect(strict.code == 1)
+        #expect(strict.talk.contains("lib.so") && strict.talk.contains("1 malformed FDE"))
+        #expect(try place.cfic("compile", "--strict", path, "-o", "x.unwind").code == 1)
+        #expect(access(place.directory + "/x.unwind", F_OK) != 0)
+    }
+
+    // MARK: lookup, dump, stats, verify
+
+    /// The address of f in a library of ``Workplace``.
+    private func start(_ path: String) throws -> UInt64 {
+        let rules = try #require(try place.cfic("dump", "--stage", "rules", "--json", path).json() as? [[String: Any]])
+        return UInt64(try #require(rules.first?["start"] as? Int))
+    }
+
+    @Test func lookupByFileTableAndBuildID() throws {
+        let path = try place.library(cfi: ".cfi_def_cfa_offset 16\n.cfi_offset rbp, -16")
+        let pc = String(try start(path), radix: 16)
+        let next = String(try start(path) + 1, radix: 16)
+        #expect(try place.cfic("compile", path).code == 0)
+        let byFile = try place.cfic("lookup", path, pc, "0x" + next)
+        #expect(byFile.code == 0)
+        #expect(byFile.output.contains("<f+0x0>") && byFile.output.contains("<f+0x1>"))
+        #expect(byFile.output.contains("CFA = rsp+8, rbp = rbp, ra = *(CFA-8)"))
+        #expect(byFile.output.contains("CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)"))
+        for input in ["abcd", "ABCDEF0123456789", place.cache + "/.build-id/ab/cdef0123456789.unwind"] {
+            let outcome = try place.cfic("lookup", input, next)
+            #expect(outcome.code == 0)
+            #expect(outcome.output.contains("CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)"))
+        }
+        let json = try #require(try place.cfic("lookup", "--json", "abcd", pc, "0").json() as? [[String: Any]])
+        #expect(json.count == 2 && json[1]["reason"] as? String == "no-information")
+    }
+
+    @Test func lookupOfAnUnknownOrAmbiguousBuildIDFails() throws {
+        #expect(try place.cfic("compile", place.library("a.so", buildID: "0xabcd0001"), place.library("b.so", buildID: "0xabcd0002")).code == 0)
+        #expect(try place.cfic("lookup", "abcd", "1000").code == 1)
+        #expect(try place.cfic("lookup", "abcd0001", "1000").code == 0)
+        #expect(try place.cfic("lookup", "abce", "1000").code == 1)
+        #expect(try place.cfic("lookup", "missing.so", "1000").talk.contains("missing.so"))
+    }
+
+    @Test(arguments: [("entries", "DW_CFA_def_cfa"), ("rows", "LOC"), ("rules", "CFA = rsp+8"), ("pages", "")])
+    func dumpShowsEachStage(stage: String, expected: String) throws {
+        let path = try place.library()
+        let text = try place.cfic("dump", "--stage", stage, path)
+        #expect(text.code == 0 && text.talk == "")
+        #expect(text.output != "" && (expected == "" || text.output.contains(expected)))
+        let json = try place.cfic("dump", "--stage", stage, "--json", path)
+        #expect(json.code == 0)
+        _ = try json.json()
+        let pc = String(try start(path), radix: 16)
+        #expect(try place.cfic("dump", "--stage", stage, "--pc", pc, path).output != "")
+    }
+
+    @Test func dumpOfATable() throws {
+        let path = try place.library()
+        #expect(try place.cfic("compile", path, "-o", "t").code == 0)
+        #expect(try place.cfic("dump", "t").output.contains("CFA = rsp+8"))
+        #expect(try place.cfic("dump", "--stage", "pages", "t").code == 0)
+        #expect(try place.cfic("dump", "--stage", "rows", "t").code == 1)
+    }
+
+    @Test func statsTellCoverageAndFailBelowTheMinimum() throws {
+        let good = try place.library("good.so")
+        let bad = try place.library("bad.so", buildID: "0xabcd0002", cfi: ".cfi_escape 0x3f")
+        let all = try place.cfic("stats", good, bad, "--min-coverage", "5")
+        #expect(all.code == 0)
+        #expect(all.output.contains("unsupported: f ") && all.output.contains("unknown CFA instruction"))
+        #expect(try place.cfic("stats", good, "--min-coverage", "100").code == 0)
+        let below = try place.cfic("stats", good, bad, "--min-coverage", "50")
+        #expect(below.code == 1)
+        #expect(below.talk.contains("bad.so: coverage") && !below.talk.contains("good.so: coverage"))
+        let json = try #require(try place.cfic("stats", "--json", good, bad).json() as? [String: Any])
+        let files = try #require(json["files"] as? [[String: Any]])
+        #expect(files.map { $0["coverage"] as? Double } == [1, 1.0 / 16])
+    }
+
+    @Test func verifyRefusesAChangedByteAnywhere() throws {
+        let path = try place.library()
+        #expect(try place.cfic("compile", path, "-o", "good").code == 0)
+        let good = try place.bytes(place.directory + "/good")
+        for offset in Swift.stride(from: 0, to: good.count, by: 61) {
+            var bytes = good
+            bytes[offset] ^= 0x10
+            try place.write(bytes, to: "bad")
+            let outcome = try place.cfic("verify", "bad", "good")
+            #expect(outcome.code == 1, "offset \(offset)")
+            #expect(outcome.output.hasPrefix("good: proved") && outcome.talk.contains("bad: "))
+        }
+        let json = try #require(try place.cfic("verify", "--json", "good").json() as? [[String: Any]])
+        #expect(json.first?["isProved"] as? Bool == true)
+        #expect(try place.cfic("verify", path).code == 1)
+        #expect(try place.cfic("verify", "missing").code == 1)
+    }
+
+    // MARK: Terminals and pipes
+
+    @Test(arguments: ["dump --stage entries", "dump --stage rows", "dump --stage rules", "dump --json --stage rows"])
+    func aReaderThatGoesAwayIsNoCrash(command: String) throws {
+        let outcome = try place.shell("cfic \(command) /usr/bin/bash | head -1; exit ${PIPESTATUS[0]}")
+        // By SIGPIPE, as other programs end; or 1.
+        #expect(outcome.code == 128 + SIGPIPE || outcome.code == 1)
+        #expect(outcome.talk == "")
+        #expect(outcome.output.split(separator: "\n").count <= 1)
+    }
+
+    @Test func aFullDeviceIsAFailure() throws {
+        let outcome = try place.shell("cfic dump --stage rows /usr/bin/bash > /dev/full")
+        #expect(outcome.code == 1)
+        #expect(outcome.talk.contains("No space left on device"))
+    }
+
+    @Test func colourOnlyOnATerminalAndNotUnderNoColor() throws {
+        guard access("/usr/bin/script", X_OK) == 0 else { return }
+        let program = try Workplace.program()
+        let command = "script -qec '\(program) compile missing' /dev/null"
+        // Empty counts as unset.
+        #expect(try place.shell(command, environment: ["TERM": "xterm", "NO_COLOR": ""]).output.contains("\u{1b}["))
+        #expect(try !place.shell(command, environment: ["TERM": "xterm", "NO_COLOR": "1"]).output.contains("\u{1b}["))
+        #expect(try !place.cfic("compile", "missing").talk.contains("\u{1b}["))
+    }
+}
