@@ -124,8 +124,9 @@ public struct Interpreter<Columns: RegisterColumns> {
     }
 
     /// The target of an instruction that moves the location by an operand; nil for any other instruction.
+    /// Mutating only so that the interpreter is passed by address, not copied, where the call isn't inlined.
     @inlinable @inline(__always)
-    func advanceFar(
+    mutating func advanceFar(
         _ opcode: UInt8, _ cursor: inout ByteCursor, from location: UInt64, start: UInt64
     ) throws(CFIError) -> UInt64? {
         switch opcode {
@@ -145,6 +146,10 @@ public struct Interpreter<Columns: RegisterColumns> {
     /// Adds a factored advance. An address that wraps around has left every FDE.
     @inlinable @inline(__always)
     func advance(_ location: UInt64, by delta: UInt64) -> UInt64 {
+        if codeAlignment == 1 {  // x86-64: keeps a multiplication out of the chain from row to row
+            let (sum, wrapped) = location.addingReportingOverflow(delta)
+            return wrapped ? .max : sum
+        }
         let (factored, tooFar) = delta.multipliedReportingOverflow(by: codeAlignment)
         let (sum, wrapped) = location.addingReportingOverflow(factored)
         return tooFar || wrapped ? .max : sum

@@ -2,7 +2,9 @@
 
 extension Interpreter {
     /// Applies an instruction of the extended set that does not move the location.
-    @inlinable @inline(__always)
+    ///
+    /// Out of line: the row loop stays small.
+    @inlinable @inline(never)
     mutating func apply(
         _ opcode: UInt8, _ cursor: inout ByteCursor, _ state: inout FrameState<Columns>
     ) throws(CFIError) {
@@ -57,7 +59,7 @@ extension Interpreter {
     /// ELF `EM_AARCH64`.
     @inlinable static var aarch64: UInt16 { 183 }
 
-    @inlinable
+    @inlinable @inline(__always)
     mutating func applyRegisterRule(
         _ opcode: UInt8, _ cursor: inout ByteCursor, _ state: inout FrameState<Columns>
     ) throws(CFIError) {

@@ -12,7 +12,7 @@ struct LoweredRow: BitwiseCopyable {
 struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     var ruleSet = RuleSet()
     private var cache = RuleCache<A>()
-    var drafts = PageDrafts(pcShift: A.pcShift)
+    var drafts = PageDrafts<A>()
     /// Rows of the current FDE as the CFI has them.
     var rowCount = 0
     var isCollecting = false

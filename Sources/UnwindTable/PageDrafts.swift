@@ -1,31 +1,29 @@
 import CUnwindTable
 import CallFrameInfo
 
+/// A page, or a run of pages, and the rows it has in `PageDrafts.rows`.
+struct DraftedPage: BitwiseCopyable {
+    /// SVMA >> (pcShift + 16).
+    var number: UInt64
+    /// How many pages this stands for: more than 1 only where all are wholly of one rule.
+    var count: UInt64
+    var firstRow: Int
+    var rowCount: Int
+}
+
 /// Cuts a stream of rows into pages, merging neighbours with equal rules.
 ///
 /// Rows are kept as unit << 16 | rule number, pages as runs of rows; both are encoded later, when the final
 /// rule numbers are known.
-struct PageDrafts: ~Copyable {
-    struct Page: BitwiseCopyable {
-        /// SVMA >> (pcShift + 16).
-        var number: UInt64
-        /// How many pages this stands for: more than 1 only where all are wholly of one rule.
-        var count: UInt64
-        var firstRow: Int
-        var rowCount: Int
-    }
-
+struct PageDrafts<A: Architecture>: ~Copyable {
     private(set) var rows = GrowableBuffer<UInt32>()
-    private(set) var pages = GrowableBuffer<Page>()
+    private(set) var pages = GrowableBuffer<DraftedPage>()
     /// The rule in force behind the last row.
     private(set) var currentRule: UInt32 = 0
 
-    private let pcShift: UInt64
     private var currentPage: UInt64 = 0
     private var lastUnit: UInt64 = 0
     private var firstRow = 0
-
-    init(pcShift: UInt8) { self.pcShift = UInt64(pcShift) }
 
     /// Starts over at the beginning of `page` with rule 0 in force.
     mutating func begin(page: UInt64) {
@@ -40,7 +38,7 @@ struct PageDrafts: ~Copyable {
     mutating func append(_ address: UInt64, rule: UInt16) {
         let rule = UInt32(rule)
         if rule == currentRule { return }
-        let unit = address &>> pcShift
+        let unit = address &>> UInt64(A.pcShift)
         if unit &>> 16 != currentPage { enter(unit &>> 16) }
         currentRule = rule
         if unit == lastUnit { return replaceLast() }
@@ -82,12 +80,12 @@ struct PageDrafts: ~Copyable {
     }
 
     private mutating func appendUniform(from page: UInt64, count: UInt64) {
-        pages.append(Page(number: page, count: count, firstRow: rows.count, rowCount: 1))
+        pages.append(DraftedPage(number: page, count: count, firstRow: rows.count, rowCount: 1))
         rows.append(currentRule)
     }
 
     private mutating func closePage() {
-        pages.append(Page(number: currentPage, count: 1, firstRow: firstRow, rowCount: rows.count - firstRow))
+        pages.append(DraftedPage(number: currentPage, count: 1, firstRow: firstRow, rowCount: rows.count - firstRow))
     }
 
     /// Gives the rows' memory back if there are many.
