@@ -97,7 +97,7 @@ bench: toolchain deps-bench ## measure, compare with libdw and readelf, and tell
 # What `install` puts where, below DESTDIR and PREFIX.
 BIN := $(DESTDIR)$(PREFIX)/bin
 INCLUDE := $(DESTDIR)$(PREFIX)/include/cfic
-DOCUMENTS := $(wildcard README.md LICENSE CHANGELOG.md docs/*.md)
+DOCUMENTS := README.md LICENSE CHANGELOG.md CONTRIBUTING.md
 DOC := $(DESTDIR)$(PREFIX)/share/doc/cfic
 BASH := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cfic
 ZSH := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cfic
@@ -108,7 +108,10 @@ install: build ## install cfic, its completions, C headers and documentation bel
 	install -d $(BIN) $(INCLUDE) $(DOC) $(dir $(BASH) $(ZSH) $(FISH))
 	install -m 755 $(BINARIES)/cfic $(BIN)/cfic
 	install -m 644 bpf/include/cfic/*.h $(INCLUDE)
-	$(if $(DOCUMENTS),install -m 644 $(DOCUMENTS) $(DOC))
+	install -m 644 $(DOCUMENTS) $(DOC)
+	install -d $(DOC)/docs $(DOC)/bpf
+	install -m 644 docs/* $(DOC)/docs
+	install -m 644 bpf/LICENSE.* $(DOC)/bpf
 	$(BINARIES)/cfic --generate-completion-script bash > $(BASH)
 	$(BINARIES)/cfic --generate-completion-script zsh > $(ZSH)
 	$(BINARIES)/cfic --generate-completion-script fish > $(FISH)

@@ -5,6 +5,7 @@ let package = Package(
     name: "cfic",
     products: [
         .executable(name: "cfic", targets: ["cfic"]),
+        .library(name: "ELF", targets: ["ELF"]),
         .library(name: "UnwindTable", targets: ["UnwindTable"]),
         .library(name: "TableCompiler", targets: ["TableCompiler"]),
         .library(name: "TableStore", targets: ["TableStore"]),

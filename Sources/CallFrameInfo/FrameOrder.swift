@@ -6,9 +6,13 @@ struct FrameSortScratch: ~Copyable {
 
     /// Gives the memory back.
     mutating func discard() {
+        discardKeys()
+        sorted.discard()
+    }
+
+    mutating func discardKeys() {
         keys.discard()
         otherKeys.discard()
-        sorted.discard()
     }
 }
 
@@ -26,21 +30,43 @@ extension FrameIndex {
             lowest = min(lowest, span.start)
             highest = max(highest, span.start)
         }
-        scratch.sorted.reserveCapacity(count)
-        scratch.sorted.setCount(count)
-        let sorted = scratch.sorted.elements
         if (highest &- lowest) >> 32 == 0, count <= Int(UInt32.max) {
             radixSort(lowest: lowest, highest: highest)
-            let keys = scratch.keys.elements
-            for position in 0..<count { sorted[position] = elements[Int(keys[position] & 0xffff_ffff)] }
+            permute(scratch.keys.elements)
+            // Freed rather than kept when large: the rows are about to need as much memory.
+            if count > Self.smallCount { scratch.discardKeys() }
         } else {
             // Segments more than 4 GiB apart: rare enough for a comparison sort.
             let order = (0..<count).sorted {
                 (elements[$0].start, $0) < (elements[$1].start, $1)
             }
-            for position in 0..<count { sorted[position] = elements[order[position]] }
+            scratch.sorted.reserveCapacity(count)
+            scratch.sorted.setCount(count)
+            for position in 0..<count { scratch.sorted.elements[position] = elements[order[position]] }
+            swap(&spans, &scratch.sorted)
         }
-        swap(&spans, &scratch.sorted)
+    }
+
+    private static var smallCount: Int { 1 << 16 }
+
+    /// Puts at each place the span whose number the low half of its key is, cycle by cycle and so without a
+    /// second array. Uses up the keys.
+    private func permute(_ keys: UnsafeMutableBufferPointer<UInt64>) {
+        let elements = spans.elements
+        for start in keys.indices {
+            var place = start
+            var source = Int(keys[place] & 0xffff_ffff)
+            guard source != start else { continue }
+            let first = elements[start]
+            while source != start {
+                elements[place] = elements[source]
+                keys[place] = UInt64(place)
+                place = source
+                source = Int(keys[place] & 0xffff_ffff)
+            }
+            elements[place] = first
+            keys[place] = UInt64(place)
+        }
     }
 
     /// Least significant digit first on (start - lowest) << 32 | file order; leaves the order in `scratch.keys`.

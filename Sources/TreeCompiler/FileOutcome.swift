@@ -29,16 +29,22 @@ public struct TableFacts: Sendable {
     }
 
     /// Share of the executable bytes that a rule, or an end of stack, covers: 0...1; nil without such bytes.
-    public var coverage: Double? {
-        counts.executable_bytes == 0
-            ? nil : min(1, Double(counts.lowered_bytes) / Double(counts.executable_bytes))
-    }
+    public var coverage: Double? { counts.coverage }
 
     /// Bytes that an FDE covers but no rule does.
     public var unsupportedBytes: UInt64 { counts.covered_bytes - min(counts.lowered_bytes, counts.covered_bytes) }
 
     /// Whether every FDE was read and lowered in whole.
     public var isFlawless: Bool { counts.bad_fdes == 0 && unsupportedBytes == 0 }
+}
+
+extension cfic_counts {
+    /// Share of the executable bytes with a rule or an end of stack, absorbed padding among them: 0...1; nil
+    /// without executable bytes.
+    public var coverage: Double? {
+        executable_bytes == 0
+            ? nil : min(1, (Double(lowered_bytes) + Double(absorbed_bytes)) / Double(executable_bytes))
+    }
 }
 
 /// What became of one file.

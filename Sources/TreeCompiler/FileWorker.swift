@@ -81,7 +81,11 @@ struct FileWorker {
         if !tree.isForced {
             do throws(NotCurrent) {
                 let stored = try tree.store.current(key: key, options: tree.options)
-                return finished(TableFacts(stored.header, key: key, size: stored.bytes.count), isNew: false)
+                let facts = TableFacts(stored.header, key: key, size: stored.bytes.count)
+                if facts.counts.bad_fdes > 0 {
+                    notes.append("\(facts.counts.bad_fdes) malformed FDEs (cfic stats says which)")
+                }
+                return finished(facts, isNew: false)
             } catch {
                 if case .damaged(let problem) = error { notes.append("replaced a damaged table: \(problem)") }
             }

@@ -32,6 +32,8 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         let numbering = RuleNumbering(chunks)
         encode(numbering)
         gatherCounts(executableBytes, numbering)
+        // A large image's rows make room for the table.
+        for handle in chunks { handle.chunk.sink.drafts.discardRows(ifMoreThan: 1 << 18) }
         try write(numbering, executable: executable, source: source, options: options)
     }
 

@@ -150,12 +150,6 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     private func isPadding(_ limit: UInt64, _ next: UInt64) -> Bool { next &- limit < 16 && next & 15 == 0 }
 
     private func isUnknown(_ number: UInt32) -> Bool { sink.ruleSet.rules[Int(number)].reason != nil }
-
-    /// Gives back what only one large image needs.
-    mutating func discard() {
-        sink.drafts.discard()
-        sink.collected.discard()
-    }
 }
 
 extension UInt64 {

@@ -90,9 +90,8 @@ struct PageDrafts: ~Copyable {
         pages.append(Page(number: currentPage, count: 1, firstRow: firstRow, rowCount: rows.count - firstRow))
     }
 
-    /// Gives the memory back.
-    mutating func discard() {
-        rows.discard()
-        pages.discard()
+    /// Gives the rows' memory back if there are many.
+    mutating func discardRows(ifMoreThan limit: Int) {
+        if rows.count > limit { rows.discard() }
     }
 }

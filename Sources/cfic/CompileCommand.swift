@@ -82,6 +82,10 @@ struct CompileCommand: ParsableCommand {
     }
 
     private func compileOne(to output: String) throws {
+        var status = stat()
+        if stat(paths[0], &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            throw Failure("\(paths[0]): -o takes one file, not a directory: compile it into a cache (--cache)")
+        }
         let image = try ELFImage(path: paths[0])
         let compiler = ImageCompiler(
             options: TableOptions(keepsGaps: keepGaps), debugFiles: debugFiles.search, threads: threads)

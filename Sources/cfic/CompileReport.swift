@@ -69,7 +69,7 @@ struct CompileReport: Encodable {
         if hasTables { table.write(to: &output) }
         output.flush()
         for file in files {
-            for note in file.notes { Talk.say(Talk.style("\(file.path): \(note)", .dim)) }
+            for note in file.notes { Talk.say(Talk.style(note.hasPrefix(file.path) ? note : "\(file.path): \(note)", .dim)) }
             if let reason = file.reason, file.status == "skipped" {
                 Talk.say(Talk.style("\(file.path): skipped: \(reason)", .dim))
             }
@@ -88,6 +88,7 @@ struct CompileReport: Encodable {
         parts.append("\(Quantity.count(summary.failed + problems.count)) failed")
         var text = parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s\n"
         let perRow = summary.rows == 0 ? 0 : Double(summary.tableBytes) / Double(summary.rows)
+        if summary.rows == 0 { return parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s" }
         text += "\(Quantity.count(summary.rows)) rows in \(Quantity.bytes(summary.tableBytes)) of tables "
         text += "(\(Quantity.fixed(perRow, 2)) bytes a row), in \(cache)"
         return text

@@ -16,6 +16,9 @@ struct DumpCommand: ParsableCommand {
             rules    what the rows lower to, in words
             pages    the table's pages and what they take
 
+            The text of entries and rows is readelf's but where that is wrong or says less: a register that is \
+            undefined, and not merely unspecified, is `undef`, and an FDE of nothing but padding has its CIE's row.
+
             A table knows only rules and pages. Relocatable files are shown relocated, each section at address 0.
 
             Examples:

@@ -32,17 +32,14 @@ struct FileStatistics: Encodable {
     var coveredBytes: UInt64 = 0
     var loweredBytes: UInt64 = 0
     var absorbedBytes: UInt64 = 0
+    /// Executable bytes that no FDE covers; padding that was absorbed isn't among them.
+    var uncoveredBytes: UInt64 = 0
     var tableBytes: Int?
     /// Share of the executable bytes with a rule or an end of stack: 0...1.
     var coverage: Double?
     var shares: [Share] = []
     var unsupported: [Unsupported] = []
     var notes: [String] = []
-
-    /// Executable bytes that no FDE covers; padding that was absorbed isn't among them.
-    var uncoveredBytes: UInt64 {
-        executableBytes - min(executableBytes, coveredBytes + absorbedBytes)
-    }
 
     /// Of a table, compiled just now or read.
     init(_ table: LoadedTable, path: String) {
@@ -66,7 +63,8 @@ struct FileStatistics: Encodable {
         loweredBytes = counts.lowered_bytes
         absorbedBytes = counts.absorbed_bytes
         tableBytes = table.bytes.count
-        if executableBytes > 0 { coverage = min(1, Double(loweredBytes) / Double(executableBytes)) }
+        coverage = counts.coverage
+        uncoveredBytes = executableBytes - min(executableBytes, coveredBytes + absorbedBytes)
         var counter = ShareCounter()
         table.forEachRow { range, number in
             let kind = RuleClass(table.rules[number], machine: machine)
@@ -102,6 +100,7 @@ struct FileStatistics: Encodable {
             }
         }
         rows = rawRows
+        uncoveredBytes = executableBytes - min(executableBytes, coveredBytes)
         if executableBytes > 0 { coverage = min(1, Double(loweredBytes) / Double(executableBytes)) }
         shares = counter.shares
         withExtendedLifetime(sources) {}

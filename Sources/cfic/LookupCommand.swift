@@ -18,7 +18,7 @@ struct LookupCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("An ELF file, a table file or a build id.", valueName: "file|build-id"), completion: .file())
     var input: String
 
-    @Argument(help: ArgumentHelp("Addresses to look up.", valueName: "pc"))
+    @Argument(help: ArgumentHelp("Addresses to look up, in hexadecimal.", valueName: "pc"))
     var addresses: [Address]
 
     @OptionGroup var cache: CacheOption

@@ -10,7 +10,8 @@ struct StatsCommand: ParsableCommand {
         abstract: "Show how much code can be unwound, and why the rest can't.",
         discussion: """
             For ELF files (also relocatable ones), tables, and directories of them. Coverage is the share of \
-            executable bytes that have a rule or are known to be the end of the stack.
+            executable bytes that have a rule or are known to be the end of the stack; padding between functions, \
+            which gets the rule before it, counts.
 
             Examples:
               cfic stats /bin/bash

@@ -51,7 +51,7 @@ struct StatsText {
         table.write(to: &output)
         for entry in file.unsupported.prefix(Self.listed) {
             output.line(
-                "  unsupported: \(entry.function ?? "?") \(Quantity.hex(entry.start))..\(Quantity.hex(entry.limit)): "
+                "  unsupported: \(entry.function ?? "(no symbol)") \(Quantity.hex(entry.start))..\(Quantity.hex(entry.limit)): "
                     + entry.text)
         }
         if file.unsupported.count > Self.listed {
@@ -62,14 +62,14 @@ struct StatsText {
 
     private func writeTotal(to output: inout StandardOutput) {
         let executable = report.files.reduce(UInt64(0)) { $0 &+ $1.executableBytes }
-        let lowered = report.files.reduce(UInt64(0)) { $0 &+ $1.loweredBytes }
+        let lowered = report.files.reduce(UInt64(0)) { $0 &+ $1.loweredBytes &+ $1.absorbedBytes }
         let rows = report.files.reduce(UInt64(0)) { $0 &+ $1.rows }
         let unsupported = report.files.reduce(0) { $0 + $1.unsupported.count }
         output.line()
         output.line(
             "\(Quantity.count(report.files.count)) files, \(Quantity.count(rows)) rows, coverage "
                 + "\(ratio(lowered, executable)) of \(Quantity.count(executable)) executable bytes, "
-                + "\(Quantity.count(unsupported)) unsupported places")
+                + "\(Quantity.count(unsupported)) places without a rule although an FDE covers them")
     }
 
     private func ratio(_ part: UInt64, _ whole: UInt64) -> String {
