@@ -41,8 +41,9 @@ public struct LoweredFrames {
     }
 
     private mutating func read<A: Architecture>(_ sections: [FrameSection], as architecture: A.Type) {
-        var ruleSet = RuleSet()
+        var sink = LoweredRowSink<A>()
         for (number, section) in sections.enumerated() {
+            var cies = PreparedCIEs<A>(section)
             var position = 0
             while position < section.bytes.count {
                 do throws(CFIError) {
@@ -50,69 +51,106 @@ public struct LoweredFrames {
                     position = header.end
                     if header.isTerminator, section.endsAtTerminator { break }
                     guard let cieOffset = header.cieOffset else { continue }
-                    if let frame = try frame(header, cieOffset, section, number, &ruleSet, as: A.self) {
-                        frames.append(frame)
-                    }
+                    if let frame = frame(header, cieOffset, section, number, &cies, &sink) { frames.append(frame) }
                 } catch {
                     malformed.append(.init(section: number, offset: position, error: error))
                     break
                 }
             }
         }
-        rules = ruleSet.rules
-        operations = ruleSet.programs.operations
+        rules = sink.ruleSet.rules
+        operations = sink.ruleSet.programs.operations
     }
 
     private mutating func frame<A: Architecture>(
-        _ header: EntryHeader, _ cieOffset: Int, _ section: FrameSection, _ number: Int, _ ruleSet: inout RuleSet,
-        as architecture: A.Type
-    ) throws(CFIError) -> Frame? {
-        let cie: CommonInformationEntry
+        _ header: EntryHeader, _ cieOffset: Int, _ section: FrameSection, _ number: Int, _ cies: inout PreparedCIEs<A>,
+        _ sink: inout LoweredRowSink<A>
+    ) -> Frame? {
+        let prepared: PreparedCIEs<A>.Element
         let fde: FrameDescriptionEntry
         do throws(CFIError) {
-            cie = try section.commonInformationEntry(at: cieOffset)
-            fde = try section.frameDescriptionEntry(header, cie: cie)
+            prepared = try cies.element(at: cieOffset)
+            fde = try section.frameDescriptionEntry(header, cie: prepared.cie)
         } catch {
             malformed.append(.init(section: number, offset: header.offset, error: error))
             return nil
         }
         guard fde.length != 0 else { return nil }
         var frame = Frame(section: number, offset: fde.offset, start: fde.start, limit: fde.limit)
-        var sink = LoweredRowSink<A>(
-            lowering: Lowering(section: section, isSignalFrame: cie.isSignalFrame), ruleSet: ruleSet)
-        do throws(CFIError) {
-            let columns = TrackedRegisters<A>(returnAddressColumn: cie.returnAddressRegister)
-            var interpreter = try Interpreter(section, cie: cie, columns: columns)
-            let outcome = interpreter.run(fde, sink: &sink)
-            if case .poisoned(let error, let location, _) = outcome {
+        sink.begin(Lowering(section: section, isSignalFrame: prepared.cie.isSignalFrame))
+        if let failure = prepared.failure {
+            sink.poison(fde.start, failure)
+            frame.error = failure
+        } else {
+            var interpreter = prepared.interpreter
+            if case .poisoned(let error, let location, _) = interpreter.run(fde, sink: &sink) {
                 sink.poison(location, error)
                 frame.error = error
             }
-        } catch {
-            sink.poison(fde.start, error)
-            frame.error = error
         }
         if sink.isMisaligned { frame.error = frame.error ?? .misalignedAddress }
         frame.rows = sink.rows
-        ruleSet = sink.ruleSet
         return frame
+    }
+}
+
+/// A section's CIEs, each read and run when first needed and no more than once.
+private struct PreparedCIEs<A: Architecture> {
+    struct Element {
+        var cie: CommonInformationEntry
+        var interpreter: Interpreter<TrackedRegisters<A>>
+        /// What is wrong with the CIE's instructions.
+        var failure: CFIError?
+    }
+
+    private let section: FrameSection
+    private var elements: [Int: Result<Element, CFIError>] = [:]
+    /// Bytes of the CIEs read so far: CIEs may overlap, but not so often that the time they take multiplies.
+    private var byteCount = 0
+
+    init(_ section: FrameSection) { self.section = section }
+
+    mutating func element(at offset: Int) throws(CFIError) -> Element {
+        if let known = elements[offset] { return try known.get() }
+        do throws(CFIError) {
+            let element = try read(at: offset)
+            elements[offset] = .success(element)
+            return element
+        } catch {
+            elements[offset] = .failure(error)
+            throw error
+        }
+    }
+
+    /// The limits are those of `FrameIndex`.
+    private mutating func read(at offset: Int) throws(CFIError) -> Element {
+        guard offset >= 0, offset < section.bytes.count else { throw .ciePointerOutOfBounds }
+        byteCount += try section.entryHeader(at: offset).end - offset
+        guard byteCount <= 16 * section.bytes.count, elements.count < 65_536 else { throw .tooManyCIEs }
+        let cie = try section.commonInformationEntry(at: offset)
+        let columns = TrackedRegisters<A>(returnAddressColumn: cie.returnAddressRegister)
+        let (interpreter, failure) = Interpreter.prepared(section, cie: cie, columns: columns)
+        return Element(cie: cie, interpreter: interpreter, failure: failure)
     }
 }
 
 /// Lowers each row on the spot.
 private struct LoweredRowSink<A: Architecture>: RowSink {
-    let lowering: Lowering<A>
-    var ruleSet: RuleSet
-    var rows: [LoweredFrames.Row] = []
-    var isMisaligned = false
+    private var lowering: Lowering<A>?
+    var ruleSet = RuleSet()
+    private(set) var rows: [LoweredFrames.Row] = []
+    private(set) var isMisaligned = false
 
-    init(lowering: Lowering<A>, ruleSet: RuleSet) {
+    /// Starts an FDE.
+    mutating func begin(_ lowering: Lowering<A>) {
         self.lowering = lowering
-        self.ruleSet = ruleSet
+        rows = []
+        isMisaligned = false
     }
 
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
         if location % (1 << UInt64(A.pcShift)) != 0 { isMisaligned = true }
+        guard let lowering else { return }
         append(
             location,
             isMisaligned

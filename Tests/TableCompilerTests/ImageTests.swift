@@ -322,4 +322,38 @@ import UnwindTable
         #expect(kept.rows == [Self.own, "+10" + Self.own.dropFirst(2)])
         #expect(kept.result.built.counts.absorbed_bytes == 0)
     }
+
+    // MARK: Time in proportion
+
+    /// A CIE of a million instructions and 20,000 FDEs that share it, in a relocatable file: it is run once.
+    @Test func aLongCIEIsRunOnceInARelocatableFileToo() throws {
+        let fdes = (0..<20_000).map {
+            ".long 16\n.long . - cie\n.long f + \(4 * $0) - .\n.long 4\n.byte 0, 0, 0, 0"
+        }
+        let source = """
+            .text
+            .p2align 4
+            f: .fill 80000, 1, 0x90
+            .section .eh_frame, "a", @progbits
+            cie: .long 2f - 1f
+            1: .long 0
+            .byte 1
+            .asciz "zR"
+            .uleb128 1
+            .sleb128 -8
+            .byte 16, 1, 0x1b, 0x0c, 7, 8, 0x90, 1
+            .fill 1000000, 2, 0x100e
+            .balign 8
+            2:
+            \(fdes.joined(separator: "\n"))
+            """
+        let image = try ELFImage(path: fixture.object(source))
+        let sources = try FrameSources(of: image, search: nil)
+        let start = ContinuousClock.now
+        let lowered = LoweredFrames(sources.sections, machine: .x86_64)
+        withExtendedLifetime(sources) {}
+        #expect(lowered.frames.count == 20_000)
+        #expect(lowered.rules.count == 2)
+        #expect(ContinuousClock.now - start < .seconds(5))
+    }
 }

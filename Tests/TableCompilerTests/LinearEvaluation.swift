@@ -100,10 +100,7 @@ struct LinearEvaluation {
             // The row in force at the start is the last one there or before.
             var row = max(0, (rows.firstIndex { $0.address > piece.start } ?? rows.count) - 1)
             while row < rows.count, rows[row].address < piece.limit {
-                let start = max(rows[row].address, piece.start)
-                let limit = row + 1 < rows.count ? min(rows[row + 1].address, piece.limit) : piece.limit
-                append(start, rows[row].rule, unit)
-                if !isReason[rows[row].rule] { loweredBytes += limit - start }
+                append(max(rows[row].address, piece.start), rows[row].rule, unit)
                 row += 1
             }
             let following = number + 1 < pieces.count ? pieces[number + 1].start : nil
@@ -111,9 +108,15 @@ struct LinearEvaluation {
             if let following, following - piece.limit < 16, following % 16 == 0, !isReason[self.rows[self.rows.count - 1].rule] {
                 absorbedBytes += following - piece.limit
             } else {
-                append((piece.limit + unit - 1) / unit * unit, 0, unit)
+                append((piece.limit - 1) / unit * unit &+ unit, 0, unit)
             }
         }
+        // In whole units, as a table has them, also where a misaligned row begins inside of one.
+        var unknown: UInt64 = 0
+        for (row, next) in zip(self.rows, self.rows.dropFirst()) where row.rule != 0 && isReason[row.rule] {
+            unknown += next.start - row.start
+        }
+        loweredBytes = coveredBytes - min(unknown, coveredBytes)
     }
 
     /// Of several rows in one unit the last wins.
