@@ -40,12 +40,13 @@ public struct FrameSection {
         self.endsAtTerminator = endsAtTerminator
     }
 
+    /// Address of the first byte. An empty section may have none; there is nothing to read through this then.
+    @inlinable var base: UnsafeRawPointer { bytes.baseAddress ?? FrameSection.nothing }
+
     /// A cursor over `range`, which must lie inside the section.
     @inlinable
     public func cursor(_ range: Range<Int>) -> ByteCursor {
-        // An empty section may have no base address; such a cursor can't read anything.
-        let base = bytes.baseAddress ?? FrameSection.nothing
-        return ByteCursor(base: base, position: range.lowerBound, end: range.upperBound, isBigEndian: isBigEndian)
+        ByteCursor(base: base, position: range.lowerBound, end: range.upperBound, isBigEndian: isBigEndian)
     }
 
     /// Keeps the low bits that an address of this section has.

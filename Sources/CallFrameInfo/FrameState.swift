@@ -12,14 +12,18 @@ public protocol RegisterColumns {
     mutating func negateReturnAddressState(withPC: Bool)
     /// `DW_CFA_AARCH64_set_ra_state`.
     mutating func setReturnAddressState(_ state: UInt64)
+    /// The CFA is, or may be, no longer computed from the register that it was; not called where only its offset
+    /// changes. For columns that carry something about the whole state.
+    mutating func cfaRegisterChanged()
     /// The most bytes that a value may take up, memory of its own included: bounds the depth of
     /// `DW_CFA_remember_state`.
     static var largestSize: Int { get }
 }
 
 extension RegisterColumns {
-    /// That of columns without memory of their own.
+    // What columns do that have no memory of their own and say nothing of the CFA.
     @inlinable public static var largestSize: Int { MemoryLayout<Self>.stride }
+    @inlinable public mutating func cfaRegisterChanged() {}
 }
 
 /// A row's rules without its location: what `DW_CFA_remember_state` keeps.
@@ -32,6 +36,12 @@ public struct FrameState<Columns: RegisterColumns> {
         cfa = .undefined
         self.columns = columns
     }
+
+    @inlinable
+    mutating func setCFA(_ rule: CFARule) {
+        cfa = rule
+        columns.cfaRegisterChanged()
+    }
 }
 
 /// Takes the rows of one FDE, in order of rising address.
@@ -43,4 +53,14 @@ public protocol RowSink: ~Copyable {
     /// A pointer, because the interpreter changes its state field by field: copying it in one piece right
     /// behind such a store stalls, and did so for a third of the whole time.
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>)
+    /// As `row`, if the sink can take the row without calling anything; false if it did not take it.
+    mutating func rowIfUsual(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> Bool
+}
+
+extension RowSink where Self: ~Copyable {
+    @inlinable @inline(__always)
+    public mutating func rowIfUsual(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> Bool {
+        row(at: location, state)
+        return true
+    }
 }

@@ -25,6 +25,15 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         used &+= 1
     }
 
+    /// Appends if that needs no new memory.
+    @inlinable @inline(__always)
+    public mutating func appendIfRoom(_ element: Element) -> Bool {
+        if used == capacity { return false }
+        (storage.unsafelyUnwrapped + used).initialize(to: element)
+        used &+= 1
+        return true
+    }
+
     /// Makes room for `minimum` elements in all.
     public mutating func reserveCapacity(_ minimum: Int) {
         if minimum > capacity { grow(to: minimum) }

@@ -80,35 +80,53 @@ public struct Interpreter<Columns: RegisterColumns> {
         _ instructions: Range<Int>, from start: UInt64, to limit: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>,
         sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
-        var cursor = section.cursor(instructions)
+        // Plain variables, and a cursor only where one is passed on: so they stay in registers.
+        let base = section.base
+        let end = instructions.upperBound
+        var position = instructions.lowerBound
+        var instruction = position
         var location = start
-        var instruction = cursor.position
         if !remembered.isEmpty { remembered.removeAll(keepingCapacity: true) }
         do throws(CFIError) {
-            while cursor.position < cursor.end {
-                instruction = cursor.position
-                let opcode = try cursor.readU8()
+            while position < end {
+                // Most rows are an advance and a CFA offset, of three bytes: taken together as long as they
+                // follow each other and the sink has them without ado. Nothing is called in this loop, so that
+                // its variables stay in registers. A fourth byte is loaded with the three.
+                if state.pointee.cfa.kind == .registerOffset {
+                    while end &- position >= 4 {
+                        let word = base.loadUnaligned(fromByteOffset: position, as: UInt32.self).littleEndian
+                        let delta = UInt64(word & 0x3f)
+                        guard word & 0x80_ffc0 == 0x0e40, delta != 0, sink.rowIfUsual(at: location, state) else { break }
+                        location = advance(location, by: delta)
+                        if location >= limit { return .complete }
+                        state.pointee.cfa.operand = Int64(word &>> 16 & 0x7f)
+                        position &+= 3
+                    }
+                }
+                instruction = position
+                let opcode = base.load(fromByteOffset: position, as: UInt8.self)
+                position &+= 1
                 let target: UInt64
-                // Three instructions make up nine tenths of all; asked for one by one, in this order, they
-                // are predicted better than through one jump table.
                 if opcode & 0xc0 == Opcode.advanceLoc {
                     target = advance(location, by: UInt64(opcode & 0x3f))
-                } else if opcode == Opcode.defCFAOffset {
-                    guard state.pointee.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
-                    state.pointee.cfa.operand = Int64(clamping: try cursor.readULEB())
-                    continue
-                } else if opcode & 0xc0 == Opcode.offset {
-                    let factored = try cursor.readULEB()
+                } else if opcode & 0xc0 == Opcode.offset, let factored = Self.smallOperand(base, position, end) {
                     let register = UInt64(opcode & 0x3f)
                     if state.pointee.columns.keeps(register) {
                         state.pointee.columns.setRule(savedAt(factored: factored), for: register)
                     }
+                    position &+= 1
                     continue
-                } else if let moved = try advanceFar(opcode, &cursor, from: location, start: start) {
-                    target = moved
+                } else if opcode == Opcode.defCFAOffset, state.pointee.cfa.kind == .registerOffset,
+                    let offset = Self.smallOperand(base, position, end) {
+                    state.pointee.cfa.operand = Int64(offset)
+                    position &+= 1
+                    continue
+                } else if opcode == Opcode.nop {
+                    continue
                 } else {
-                    try apply(opcode, &cursor, &state.pointee)
-                    continue
+                    var cursor = section.cursor(position..<end)
+                    target = try executeOther(opcode, &cursor, state, at: location, start: start)
+                    position = cursor.position
                 }
                 // Advancing by nothing makes no row: of several with one location the last wins.
                 guard target != location else { continue }
@@ -123,13 +141,28 @@ public struct Interpreter<Columns: RegisterColumns> {
         return .complete
     }
 
-    /// The target of an instruction that moves the location by an operand; nil for any other instruction.
-    /// Mutating only so that the interpreter is passed by address, not copied, where the call isn't inlined.
+    /// An unsigned LEB128 number of one byte; nil leaves a longer one, and none at all, to the general way.
     @inlinable @inline(__always)
-    mutating func advanceFar(
-        _ opcode: UInt8, _ cursor: inout ByteCursor, from location: UInt64, start: UInt64
-    ) throws(CFIError) -> UInt64? {
+    static func smallOperand(_ base: UnsafeRawPointer, _ position: Int, _ end: Int) -> UInt64? {
+        guard position < end else { return nil }
+        let byte = base.load(fromByteOffset: position, as: UInt8.self)
+        return byte < 0x80 ? UInt64(byte) : nil
+    }
+
+    /// Executes any instruction, as far as that needs neither rows nor the end of the FDE; returns the location
+    /// that it moves to, which is `location` for one that only changes rules.
+    @inlinable @inline(never)
+    mutating func executeOther(
+        _ opcode: UInt8, _ cursor: inout ByteCursor, _ state: UnsafeMutablePointer<FrameState<Columns>>,
+        at location: UInt64, start: UInt64
+    ) throws(CFIError) -> UInt64 {
         switch opcode {
+        case Opcode.defCFAOffset:
+            guard state.pointee.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
+            state.pointee.cfa.operand = Int64(clamping: try cursor.readULEB())
+        case Opcode.offset...(Opcode.offset | 0x3f):
+            let rule = savedAt(factored: try cursor.readULEB())
+            state.pointee.columns.setRule(rule, for: UInt64(opcode & 0x3f))
         case Opcode.advanceLoc1: return advance(location, by: UInt64(try cursor.readU8()))
         case Opcode.advanceLoc2: return advance(location, by: UInt64(try cursor.read(UInt16.self)))
         case Opcode.advanceLoc4: return advance(location, by: UInt64(try cursor.read(UInt32.self)))
@@ -139,8 +172,9 @@ public struct Interpreter<Columns: RegisterColumns> {
                 &cursor, encoding: pointerEncoding, addressSize: addressSize, function: start)
             guard target >= location else { throw .backwardSetLocation }
             return target
-        default: return nil
+        default: try apply(opcode, &cursor, &state.pointee)
         }
+        return location
     }
 
     /// Adds a factored advance. An address that wraps around has left every FDE.

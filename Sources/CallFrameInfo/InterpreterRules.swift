@@ -1,10 +1,8 @@
-// The instructions that only change rules, less the two that the row loop holds itself.
+// The instructions that only change rules, less those that the row loop holds itself.
 
 extension Interpreter {
-    /// Applies an instruction of the extended set that does not move the location.
-    ///
-    /// Out of line: the row loop stays small.
-    @inlinable @inline(never)
+    /// Applies an instruction that does not move the location.
+    @inlinable @inline(__always)
     mutating func apply(
         _ opcode: UInt8, _ cursor: inout ByteCursor, _ state: inout FrameState<Columns>
     ) throws(CFIError) {
@@ -21,26 +19,26 @@ extension Interpreter {
             state = top
         case Opcode.defCFA:
             let register = try cursor.readULEB()
-            state.cfa = .register(register, offset: Int64(clamping: try cursor.readULEB()))
+            state.setCFA(.register(register, offset: Int64(clamping: try cursor.readULEB())))
         case Opcode.defCFARegister:
             let register = try cursor.readULEB()
             guard state.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
-            state.cfa = .register(register, offset: state.cfa.offset)
+            state.setCFA(.register(register, offset: state.cfa.offset))
         case Opcode.defCFASF:
             let register = try cursor.readULEB()
-            state.cfa = .register(register, offset: factored(try cursor.readSLEB()))
+            state.setCFA(.register(register, offset: factored(try cursor.readSLEB())))
         case Opcode.defCFAOffsetSF:
             let offset = factored(try cursor.readSLEB())
             guard state.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
             state.cfa.operand = offset
         case Opcode.defCFAExpression:
-            state.cfa = .expression(try cursor.readBlock(try cursor.readULEB()))
+            state.setCFA(.expression(try cursor.readBlock(try cursor.readULEB())))
         case Opcode.llvmDefAspaceCFA, Opcode.llvmDefAspaceCFASF:
             let register = try cursor.readULEB()
             let offset = opcode == Opcode.llvmDefAspaceCFA
                 ? Int64(clamping: try cursor.readULEB()) : factored(try cursor.readSLEB())
             guard try cursor.readULEB() == 0 else { throw .unsupportedAddressSpace }
-            state.cfa = .register(register, offset: offset)
+            state.setCFA(.register(register, offset: offset))
         case Opcode.gnuArgsSize:
             _ = try cursor.readULEB()  // for unwinding into a landing pad; says nothing of callers
         case Opcode.gnuWindowSave where section.machine == Self.aarch64:

@@ -5,7 +5,7 @@ import CallFrameInfo
 struct CIEContext<A: Architecture> {
     private var interpreter: Interpreter<TrackedRegisters<A>>
     private let lowering: Lowering<A>
-    private let tag: UInt16
+    private let tag: UInt64
     /// What is wrong with the CIE's instructions.
     private let failure: CFIError?
     private var isInterned = false
@@ -18,7 +18,7 @@ struct CIEContext<A: Architecture> {
         // (all that no rule can name are alike), and are alike in being signal frames. Never 0, the tag of an
         // empty place in the cache.
         let column = Int(min(cie.entry.returnAddressRegister, A.lastRegister + 1))
-        tag = UInt16(truncatingIfNeeded: (cie.section << 6 | column) << 1 | (cie.entry.isSignalFrame ? 1 : 0)) &+ 1
+        tag = UInt64((cie.section << 6 | column) << 1 | (cie.entry.isSignalFrame ? 1 : 0)) + 1
         encoding = cie.entry.pointerEncoding
         hasAugmentationData = cie.entry.hasAugmentationData
         let columns = TrackedRegisters<A>(returnAddressColumn: cie.entry.returnAddressRegister)
@@ -32,7 +32,7 @@ struct CIEContext<A: Architecture> {
     ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
         if sink.tag != tag { sink.use(lowering, tag: tag) }
         if !isInterned {
-            sink.intern(&interpreter.initial.columns)
+            sink.intern(&interpreter.initial)
             isInterned = true
         }
         if let failure { return .poisoned(failure, location: span.start, offset: Int(span.offset)) }

@@ -22,7 +22,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
 
     /// Lowers rows of FDEs of this kind, and what tells cached rules of different kinds apart.
     private(set) var lowering: Lowering<A>?
-    private(set) var tag: UInt16 = 0
+    private(set) var tag: UInt64 = 0
 
     /// Forgets the image before.
     mutating func reset() {
@@ -33,7 +33,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         isCollecting = false
     }
 
-    mutating func use(_ lowering: Lowering<A>, tag: UInt16) {
+    mutating func use(_ lowering: Lowering<A>, tag: UInt64) {
         self.lowering = lowering
         self.tag = tag
     }
@@ -41,17 +41,30 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     @inline(__always)
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
         rowCount &+= 1
-        var context = state.pointee.columns.context
-        if context == 0 {
-            context = cache.context(of: state.pointee.columns, tag: tag)
-            state.pointee.columns.context = context
+        var place = state.pointee.columns.place
+        if place == .unknown {
+            place = cache.place(of: state, tag: tag)
+            state.pointee.columns.place = place
         }
-        var number = cache.number(state.pointee.cfa, context: context) ?? lower(state, context)
+        var number = cache.number(state.pointee.cfa.operand, at: place) ?? otherNumber(state, place)
         if A.pcShift != 0, isMisaligned || location & (1 &<< UInt64(A.pcShift) &- 1) != 0 {
             isMisaligned = true
             number = self.number(of: CFIC_REASON_MISALIGNED_ADDRESS)
         }
         append(location, rule: number)
+    }
+
+    @inline(__always)
+    mutating func rowIfUsual(
+        at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> Bool {
+        // An unknown place has no slot with a number.
+        guard let number = cache.number(state.pointee.cfa.operand, at: state.pointee.columns.place), !isCollecting,
+            A.pcShift == 0 || !isMisaligned && location & (1 &<< UInt64(A.pcShift) &- 1) == 0,
+            drafts.appendIfUsual(location, rule: number)
+        else { return false }
+        rowCount &+= 1
+        return true
     }
 
     @inline(__always)
@@ -63,23 +76,25 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         }
     }
 
-    /// Interns the columns that a CIE's FDEs start with, so that not every FDE asks again.
-    mutating func intern(_ columns: inout TrackedRegisters<A>) {
-        columns.context = cache.context(of: columns, tag: tag)
+    /// Interns the state that a CIE's FDEs start with, so that not every FDE asks again.
+    mutating func intern(_ state: inout FrameState<TrackedRegisters<A>>) {
+        state.columns.place = cache.place(of: &state, tag: tag)
     }
 
     mutating func number(of reason: cfic_reason) -> UInt16 {
         ruleSet.number(of: .unknown(Reason(reason)))
     }
 
+    /// The number of a row whose CFA has no slot, or that wasn't lowered yet.
     @inline(never)
-    private mutating func lower(
-        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ context: UInt32
+    private mutating func otherNumber(
+        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ place: RulePlace
     ) -> UInt16 {
+        if let known = cache.unusualNumber(state.pointee.cfa, at: place) { return known }
         guard let lowering else { return 0 }
         let rule = lowering.rule(for: state.pointee, programs: &ruleSet.programs)
         let number = ruleSet.number(of: rule)
-        cache.keep(number, for: state.pointee.cfa, context: context)
+        cache.keep(number, for: state.pointee.cfa, at: place)
         return number
     }
 }

@@ -46,6 +46,19 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         rows.append(UInt32(truncatingIfNeeded: unit & 0xffff) &<< 16 | rule)
     }
 
+    /// As `append`, if nothing needs to be called for it; false if it is left to be done.
+    @inline(__always)
+    mutating func appendIfUsual(_ address: UInt64, rule: UInt16) -> Bool {
+        let rule = UInt32(rule)
+        if rule == currentRule { return true }
+        let unit = address &>> UInt64(A.pcShift)
+        guard unit &>> 16 == currentPage, unit != lastUnit,
+            rows.appendIfRoom(UInt32(truncatingIfNeeded: unit) &<< 16 | rule) else { return false }
+        currentRule = rule
+        lastUnit = unit
+        return true
+    }
+
     /// Ends the stream: what is in force holds up to the end of page `last`.
     mutating func finish(last: UInt64) {
         closePage()

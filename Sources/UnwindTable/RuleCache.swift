@@ -1,11 +1,31 @@
 import CUnwindTable
 import CallFrameInfo
 
+/// Where the rules of rows with the same columns and the same CFA register are kept.
+@usableFromInline
+struct RulePlace: Equatable, BitwiseCopyable {
+    /// The number of the context in the upper half, the first slot in the lower.
+    @usableFromInline var bits: UInt64
+
+    @inlinable init(bits: UInt64) { self.bits = bits }
+
+    /// No context has number 0.
+    @inlinable static var unknown: RulePlace { RulePlace(bits: 0) }
+
+    var context: UInt32 { UInt32(truncatingIfNeeded: bits &>> 32) }
+    @inline(__always) var firstSlot: Int { Int(bits & 0xffff_ffff) }
+
+    init(context: UInt32, firstSlot: Int) {
+        bits = UInt64(context) << 32 | UInt64(firstSlot)
+    }
+}
+
 /// Finds the number of a row's rule by the row's own words, without lowering it again.
 ///
-/// Rows of one function differ mostly in the CFA's offset. So the columns are interned as a context, whose
-/// number the columns then carry until one of them changes; and a context has a place for every usual CFA.
-/// A row so costs a few instructions, and a change of columns a probe of a small direct-mapped cache.
+/// Rows of one function differ mostly in the CFA's offset. So the columns are interned as a context, and a
+/// context has a slot for every usual CFA; where the slots of the CFA's register begin is a place, which the
+/// columns carry until one of them or the register changes. A row so costs a few instructions, and a change a
+/// probe of a small direct-mapped cache.
 struct RuleCache<A: Architecture>: ~Copyable {
     /// What makes a context: the columns, and the kind of FDE that they are of.
     struct Context: Hashable, BitwiseCopyable {
@@ -16,12 +36,12 @@ struct RuleCache<A: Architecture>: ~Copyable {
         var tag: UInt64
 
         @inline(__always)
-        init(_ columns: TrackedRegisters<A>, tag: UInt16) {
+        init(_ columns: TrackedRegisters<A>, tag: UInt64) {
             framePointer = columns.framePointer.bits
             returnAddress = columns.returnAddress.bits
             stackPointer = columns.stackPointer.bits
             signingState = A.signingStateColumn == nil ? 0 : columns.signingState.bits
-            self.tag = UInt64(tag)
+            self.tag = tag
         }
 
         @inline(__always)
@@ -98,13 +118,25 @@ struct RuleCache<A: Architecture>: ~Copyable {
         UnsafeMutableBufferPointer(rebasing: slots.elements[start...]).update(repeating: Self.unknown)
     }
 
-    /// The number of the state's context; 0 when there are too many.
+    /// The state's place; unknown when there are too many contexts.
     @inline(__always)
-    mutating func context(of columns: TrackedRegisters<A>, tag: UInt16) -> UInt32 {
-        let context = Context(columns, tag: tag)
-        let place = recent + context.place
-        if place.pointee.number != 0, place.pointee.context == context { return place.pointee.number }
-        return intern(context, place)
+    mutating func place(
+        of state: UnsafePointer<FrameState<TrackedRegisters<A>>>, tag: UInt64
+    ) -> RulePlace {
+        let context = Context(state.pointee.columns, tag: tag)
+        let recent = recent + context.place
+        let isRecent = recent.pointee.number != 0 && recent.pointee.context == context
+        let number = isRecent ? recent.pointee.number : intern(context, recent)
+        if number == 0 { return .unknown }
+        let start = Int(number) &* Self.slotCount
+        if state.pointee.cfa.base == CFARule.base(of: A.stackPointer) {
+            return RulePlace(context: number, firstSlot: start)
+        }
+        if state.pointee.cfa.base == CFARule.base(of: A.framePointer) {
+            return RulePlace(context: number, firstSlot: start &+ Self.offsets)
+        }
+        // Context 0's slots, which stay empty.
+        return RulePlace(context: number, firstSlot: 0)
     }
 
     @inline(never)
@@ -121,45 +153,37 @@ struct RuleCache<A: Architecture>: ~Copyable {
         return number
     }
 
-    /// The rule number kept for a CFA in a context; nil if none is.
+    /// The rule number in the slot of a CFA offset; nil if there is none.
     @inline(__always)
-    func number(_ cfa: CFARule, context: UInt32) -> UInt16? {
-        let number: UInt16
-        if let slot = Self.slot(cfa, context) {
-            // Below the count: each context up to this one has its slots, and context 0 too.
-            number = slots.elements[slot]
-        } else {
-            let entry = unusual[Self.unusualPlace(cfa, context)]
-            guard entry.base == cfa.base, entry.operand == cfa.operand, entry.context == context else { return nil }
-            number = entry.number
-        }
+    func number(_ offset: Int64, at place: RulePlace) -> UInt16? {
+        guard let slot = Self.slot(offset) else { return nil }
+        // Below the count: each context up to this one has its slots, and context 0 too.
+        let number = slots.elements[place.firstSlot &+ slot]
         return number == Self.unknown ? nil : number
     }
 
+    /// The rule number kept for a CFA that has no slot; nil if there is none.
+    func unusualNumber(_ cfa: CFARule, at place: RulePlace) -> UInt16? {
+        let entry = unusual[Self.unusualPlace(cfa, place.context)]
+        guard entry.base == cfa.base, entry.operand == cfa.operand, entry.context == place.context else { return nil }
+        return entry.number == Self.unknown ? nil : entry.number
+    }
+
     /// Keeps the rule number of a CFA in an interned context.
-    func keep(_ number: UInt16, for cfa: CFARule, context: UInt32) {
-        guard context != 0, number != Self.unknown else { return }
-        if let slot = Self.slot(cfa, context) {
-            slots.elements[slot] = number
+    func keep(_ number: UInt16, for cfa: CFARule, at place: RulePlace) {
+        guard place != .unknown, number != Self.unknown else { return }
+        if place.firstSlot != 0, let slot = Self.slot(cfa.operand) {
+            slots.elements[place.firstSlot + slot] = number
         } else {
-            unusual[Self.unusualPlace(cfa, context)] = Unusual(
-                base: cfa.base, operand: cfa.operand, context: context, number: number)
+            unusual[Self.unusualPlace(cfa, place.context)] = Unusual(
+                base: cfa.base, operand: cfa.operand, context: place.context, number: number)
         }
     }
 
+    /// A multiple of 8 from 0 to 4,088: no other bit is set.
     @inline(__always)
-    private static func slot(_ cfa: CFARule, _ context: UInt32) -> Int? {
-        let half: Int
-        if cfa.base == CFARule.base(of: A.stackPointer) {
-            half = 0
-        } else if cfa.base == CFARule.base(of: A.framePointer) {
-            half = offsets
-        } else {
-            return nil
-        }
-        // A multiple of 8 from 0 to 4,088: no other bit is set.
-        guard cfa.operand & ~0xff8 == 0 else { return nil }
-        return Int(context) &* slotCount &+ half &+ Int(cfa.operand &>> 3)
+    private static func slot(_ offset: Int64) -> Int? {
+        offset & ~0xff8 == 0 ? Int(offset &>> 3) : nil
     }
 
     /// An index below `unusualCount`: the hash keeps only its top eight bits.

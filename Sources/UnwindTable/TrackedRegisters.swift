@@ -10,8 +10,9 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
     public var signingState = RegisterRule.unspecified
     /// The CIE's return address column.
     public let returnAddressColumn: UInt64
-    /// The number under which `RuleCache` keeps these columns; 0 when one of them has changed since.
-    @usableFromInline var context: UInt32 = 0
+    /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register; unknown when one of
+    /// them has changed since.
+    @usableFromInline var place = RulePlace.unknown
 
     @inlinable
     public init(returnAddressColumn: UInt64) { self.returnAddressColumn = returnAddressColumn }
@@ -34,7 +35,7 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
 
     @inlinable @inline(__always)
     public mutating func setRule(_ rule: RegisterRule, for register: UInt64) {
-        context = 0
+        place = .unknown
         if register == returnAddressColumn {
             returnAddress = rule
         } else if register == A.framePointer {
@@ -46,6 +47,8 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
         }
     }
 
+    @inlinable public mutating func cfaRegisterChanged() { place = .unknown }
+
     @inlinable
     public mutating func negateReturnAddressState(withPC: Bool) {
         toggle(withPC ? 0b11 : 0b01)
@@ -53,13 +56,13 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
 
     @inlinable
     public mutating func setReturnAddressState(_ state: UInt64) {
-        context = 0
+        place = .unknown
         signingState = state <= 2 ? RegisterRule(.unspecified, unsigned: state == 2 ? 0b11 : state) : .undefined
     }
 
     @inlinable
     mutating func toggle(_ mask: UInt64) {
-        context = 0
+        place = .unknown
         // The toggling instructions may not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
         signingState = signingState.kind == .unspecified
             ? RegisterRule(.unspecified, unsigned: signingState.register ^ mask) : .undefined
