@@ -1,116 +1,61 @@
-/// Memory that sorting spans takes, kept from one image to the next.
+/// Memory that sorting takes, kept from one image to the next.
 struct FrameSortScratch: ~Copyable {
     var keys = GrowableBuffer<UInt64>()
-    var otherKeys = GrowableBuffer<UInt64>()
     var sorted = GrowableBuffer<FrameSpan>()
-
-    /// Gives the memory back.
-    mutating func discard() {
-        discardKeys()
-        sorted.discard()
-    }
-
-    mutating func discardKeys() {
-        keys.discard()
-        otherKeys.discard()
-    }
 }
 
 extension FrameIndex {
-    /// Gives back the memory that only `read` needs.
-    public mutating func discardScratch() { scratch.discard() }
-
     /// Sorts by start, keeping file order among equals.
-    mutating func sortSpans() {
+    mutating func sort() {
+        if isCompact { return sortKeys() }
         let count = spans.count
         let elements = spans.elements
-        var lowest = UInt64.max
+        let order = (0..<count).sorted { (elements[$0].start, $0) < (elements[$1].start, $1) }
+        scratch.sorted.reserveCapacity(count)
+        scratch.sorted.setCount(count)
+        for position in 0..<count { scratch.sorted.elements[position] = elements[order[position]] }
+        swap(&spans, &scratch.sorted)
+    }
+
+    /// Radix sort by the upper half, least significant digit first. It is stable, so that the lower half, the
+    /// offset, keeps file order among equals.
+    private mutating func sortKeys() {
         var highest: UInt64 = 0
-        for span in elements {
-            lowest = min(lowest, span.start)
-            highest = max(highest, span.start)
-        }
-        if (highest &- lowest) >> 32 == 0, count <= Int(UInt32.max) {
-            radixSort(lowest: lowest, highest: highest)
-            permute(scratch.keys.elements)
-            // Freed rather than kept when large: the rows are about to need as much memory.
-            if count > Self.smallCount { scratch.discardKeys() }
-        } else {
-            // Segments more than 4 GiB apart: rare enough for a comparison sort.
-            let order = (0..<count).sorted {
-                (elements[$0].start, $0) < (elements[$1].start, $1)
-            }
-            scratch.sorted.reserveCapacity(count)
-            scratch.sorted.setCount(count)
-            for position in 0..<count { scratch.sorted.elements[position] = elements[order[position]] }
-            swap(&spans, &scratch.sorted)
-        }
-    }
-
-    private static var smallCount: Int { 1 << 16 }
-
-    /// Puts at each place the span whose number the low half of its key is, cycle by cycle and so without a
-    /// second array. Uses up the keys.
-    private func permute(_ keys: UnsafeMutableBufferPointer<UInt64>) {
-        let elements = spans.elements
-        for start in keys.indices {
-            var place = start
-            var source = Int(keys[place] & 0xffff_ffff)
-            guard source != start else { continue }
-            let first = elements[start]
-            while source != start {
-                elements[place] = elements[source]
-                keys[place] = UInt64(place)
-                place = source
-                source = Int(keys[place] & 0xffff_ffff)
-            }
-            elements[place] = first
-            keys[place] = UInt64(place)
-        }
-    }
-
-    /// Least significant digit first on (start - lowest) << 32 | file order; leaves the order in `scratch.keys`.
-    private mutating func radixSort(lowest: UInt64, highest: UInt64) {
-        let digitBits: UInt64 = 11
-        let count = spans.count
-        for buffer in 0..<2 {
-            if buffer == 0 { scratch.keys.reserveCapacity(count) } else { scratch.otherKeys.reserveCapacity(count) }
-        }
-        scratch.keys.setCount(count)
-        scratch.otherKeys.setCount(count)
-        let elements = spans.elements
-        let keys = scratch.keys.elements
-        for position in 0..<count {
-            keys[position] = ((elements[position].start &- lowest) &<< 32) | UInt64(position)
-        }
-        withUnsafeTemporaryAllocation(of: Int.self, capacity: 1 << Int(digitBits)) { places in
-            var shift: UInt64 = 32
-            // Bits 32 to 63 hold the distance, so that the shift stays below 64 while digits are left.
-            while shift < 64, (highest &- lowest) &>> (shift &- 32) != 0 {
-                let source = scratch.keys.elements
-                let target = scratch.otherKeys.elements
+        for key in keys.elements { highest = max(highest, key &>> 32) }
+        let bits = 64 - highest.leadingZeroBitCount
+        let passes = (bits + 10) / 11
+        guard passes > 0 else { return }
+        let digitBits = (bits + passes - 1) / passes
+        let mask = (1 << digitBits) - 1
+        scratch.keys.reserveCapacity(keys.count)
+        scratch.keys.setCount(keys.count)
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: mask + 1) { places in
+            for pass in 0..<passes {
+                let shift = UInt64(32 + pass * digitBits)
+                let source = keys.elements
+                let target = scratch.keys.elements
                 places.initialize(repeating: 0)
-                for key in source { places[Int((key &>> shift) & 0x7ff)] &+= 1 }
-                var next = 0
+                for key in source { places[Int(key &>> shift) & mask] &+= 1 }
+                var next: Int32 = 0
                 for digit in places.indices {
                     let number = places[digit]
                     places[digit] = next
                     next &+= number
                 }
                 for key in source {
-                    let digit = Int((key &>> shift) & 0x7ff)
-                    target[places[digit]] = key
+                    let digit = Int(key &>> shift) & mask
+                    target[Int(places[digit])] = key
                     places[digit] &+= 1
                 }
-                swap(&scratch.keys, &scratch.otherKeys)
-                shift &+= digitBits
+                swap(&keys, &scratch.keys)
             }
         }
     }
 
     func hasOverlaps() -> Bool {
         var limit: UInt64 = 0
-        for span in spans.elements {
+        for position in 0..<count {
+            let span = span(at: position)
             if span.start < limit { return true }
             limit = span.limit
         }

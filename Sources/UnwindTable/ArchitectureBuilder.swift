@@ -20,13 +20,18 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     ) throws(TableError) {
         counts = cfic_counts()
         do throws(CFIError) {
-            try index.read(sections, clippedTo: executable)
+            // Overlaps are rare, and found on the way.
+            try index.read(sections, clippedTo: executable, settles: false)
         } catch {
             throw .section(error)
         }
         malformed = index.malformed
-        guard !index.spans.isEmpty else { throw .noFrames }
-        let mayBeFull = makeChunks(sections, options, count: threads)
+        guard index.count != 0 else { throw .noFrames }
+        var mayBeFull = makeChunks(sections, options, count: threads)
+        if chunks.contains(where: { $0.chunk.hasOverlaps }) {
+            index.settle()
+            mayBeFull = makeChunks(sections, options, count: threads)
+        }
         // Which rules a full table leaves out depends on where it is cut: cut it nowhere.
         if mayBeFull, chunks.count > 1 { _ = makeChunks(sections, options, count: 1) }
         let numbering = RuleNumbering(chunks)
@@ -37,17 +42,11 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         try write(numbering, executable: executable, source: source, options: options)
     }
 
-    /// Gives back the memory that only a build needs; the output stays.
-    mutating func discardScratch() {
-        chunks.removeAll()
-        index = FrameIndex()
-    }
-
     // MARK: Rows and pages
 
     /// Interprets and lowers everything; says whether rules may be left out for want of numbers.
     private mutating func makeChunks(_ sections: [FrameSection], _ options: TableOptions, count: Int) -> Bool {
-        let plan = ChunkPlan<A>(index.spans.elements, count: count)
+        let plan = ChunkPlan<A>(index, count: count)
         while chunks.count > plan.chunks.count { chunks.removeLast() }
         while chunks.count < plan.chunks.count { chunks.append(ChunkHandle<A>()) }
         let handles = chunks
@@ -82,8 +81,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         counts.fdes = UInt32(clamping: index.fdeCount)
         counts.overlapping_fdes = UInt32(clamping: index.overlappingCount)
         counts.dropped_fdes = UInt32(clamping: index.droppedCount)
-        var covered: UInt64 = 0
-        for span in index.spans.elements { covered &+= span.limit - span.start }
+        let covered = index.coveredBytes
         counts.covered_bytes = covered
         // An FDE that two chunks share was seen by both.
         badFrames = chunks.flatMap { $0.chunk.badFrames }.sorted { ($0.section, $0.offset) < ($1.section, $1.offset) }

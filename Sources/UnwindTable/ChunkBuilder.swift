@@ -32,6 +32,8 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     var absorbedBytes: UInt64 = 0
     var rawRowCount = 0
     var badFrames: [BadFrame] = []
+    /// Found that spans overlap, and stopped there.
+    private(set) var hasOverlaps = false
     private var contexts = CIEContexts<A>()
     private var partial: [UInt64: [LoweredRow]] = [:]
 
@@ -40,12 +42,16 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     ) {
         reset(index)
         sink.drafts.begin(page: chunk.firstPage)
-        let spans = index.spans.elements
+        let count = index.count
         for position in chunk.spans {
-            let span = spans[position]
+            let span = index.span(at: position)
+            let next = position + 1 < count ? index.start(at: position + 1) : nil
+            if let next, next < span.limit {
+                hasOverlaps = true
+                return
+            }
             let isClipped = span.isPart || span.start < chunk.floor || span.limit > chunk.ceiling
             run(span, index, sections, chunk, isClipped: isClipped)
-            let next = position + 1 < spans.count ? spans[position + 1].start : nil
             closeGap(from: span.limit, to: next, chunk, keepsGaps: keepsGaps)
         }
         sink.drafts.finish(last: chunk.lastPage)
@@ -56,6 +62,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         sink.reset()
         absorbedBytes = 0
         rawRowCount = 0
+        hasOverlaps = false
         badFrames.removeAll(keepingCapacity: true)
         contexts.reset(count: index.cies.count)
     }

@@ -54,12 +54,6 @@ public struct TableBuilder: ~Copyable {
             return Result(aarch64)
         }
     }
-
-    /// Gives back the memory that only a build needs; the last table stays.
-    public mutating func discardScratch() {
-        x86_64.discardScratch()
-        aarch64.discardScratch()
-    }
 }
 
 extension TableBuilder.Result {

@@ -102,7 +102,7 @@ func index(_ builders: [FrameBuilder], clippedTo ranges: [Range<UInt64>]? = [0..
         guard let first = rest.first else {
             var index = FrameIndex()
             try index.read(sections, clippedTo: ranges)
-            let spans = index.spans.elements.map {
+            let spans = (0..<index.count).map(index.span(at:)).map {
                 "\(String($0.start, radix: 16))..<\(String($0.limit, radix: 16)) @\($0.offset)"
             }
             return Index(

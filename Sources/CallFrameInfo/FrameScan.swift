@@ -1,0 +1,171 @@
+extension FrameIndex {
+    /// What the scan of a section knows from one entry to the next.
+    private struct Scan {
+        let section: FrameSection
+        let ranges: [Range<UInt64>]?
+        /// Index and offset of the last FDE's CIE; none yet.
+        var cie = -1
+        var cieOffset = Int.min
+        /// Start of the last FDE; whether all came by rising address.
+        var last: UInt64
+        var isSorted = true
+        /// The range that the last FDE was in.
+        var range: Range<UInt64>
+    }
+
+    /// Adds the section's FDEs in file order; says whether they came by rising address.
+    mutating func scan(_ section: FrameSection, number: Int, ranges: [Range<UInt64>]?) -> Bool {
+        var scan = Scan(
+            section: section, ranges: ranges, last: count == 0 ? 0 : .max, range: ranges?.first ?? 0..<0)
+        var position = 0
+        cieBytes = 0
+        while position < section.bytes.count {
+            if let next = scanPlain(position, &scan) {
+                position = next
+                continue
+            }
+            let header: EntryHeader
+            do throws(CFIError) {
+                header = try section.entryHeader(at: position)
+            } catch {
+                noteMalformed(section: number, offset: position, error)
+                break  // where the next entry starts is unknowable
+            }
+            position = header.end
+            guard let cieOffset = header.cieOffset else {
+                if header.isTerminator, section.endsAtTerminator { break }
+                continue
+            }
+            do throws(CFIError) {
+                if cieOffset != scan.cieOffset {
+                    scan.cie = try cieNumber(at: cieOffset, section, number)
+                    scan.cieOffset = cieOffset
+                    // With this CIE the entry may be of the usual form.
+                    if scanPlain(header.offset, &scan) != nil { continue }
+                }
+                try scanGeneral(header, &scan)
+            } catch {
+                noteMalformed(section: number, offset: header.offset, error)
+            }
+        }
+        return scan.isSorted
+    }
+
+    private mutating func scanGeneral(_ header: EntryHeader, _ scan: inout Scan) throws(CFIError) {
+        let fde = try scan.section.frameDescriptionEntry(header, cie: cies[scan.cie].entry)
+        guard fde.length != 0, fde.start != 0 || scan.ranges == nil else {
+            droppedCount += 1
+            return
+        }
+        expand()
+        if fde.start < scan.last { scan.isSorted = false }
+        scan.last = fde.start
+        // The cast holds: the section is smaller than 4 GiB.
+        spans.append(FrameSpan(
+            start: fde.start, limit: fde.limit, offset: UInt32(truncatingIfNeeded: header.offset), cie: scan.cie))
+    }
+
+    /// Reads an FDE in the form that nearly all have: 32-bit length, 4-byte relative addresses, a CIE known from
+    /// before. Returns the offset behind it; nil leaves any other entry, and anything odd, to the general way.
+    @inline(__always)
+    private mutating func scanPlain(_ position: Int, _ scan: inout Scan) -> Int? {
+        // Length, CIE pointer, start and range are 16 bytes, the length of augmentation data one more.
+        let bytes = scan.section.bytes
+        guard scan.cie >= 0, bytes.count &- position >= 17, let base = bytes.baseAddress else { return nil }
+        let length = Int(base.loadUnaligned(fromByteOffset: position, as: UInt32.self))
+        let next = position &+ 4 &+ length
+        guard length >= 13, length < 0xffff_fff0, next <= bytes.count else { return nil }
+        let distance = Int(base.loadUnaligned(fromByteOffset: position &+ 4, as: UInt32.self))
+        guard distance != 0 else { return nil }
+        let cieOffset = position &+ 4 &- distance
+        if cieOffset != scan.cieOffset {
+            let quick = quickCIEs.elements[Self.quickPlace(cieOffset)]
+            guard quick &>> 32 == UInt64(truncatingIfNeeded: cieOffset), quick & 0xffff_ffff != 0,
+                cies[Int(quick & 0xffff_ffff) &- 1].section == cies[scan.cie].section else { return nil }
+            scan.cie = Int(quick & 0xffff_ffff) &- 1
+            scan.cieOffset = cieOffset
+        }
+        guard cies[scan.cie].isPlain else { return nil }
+        if cies[scan.cie].entry.hasAugmentationData {
+            let count = Int(base.loadUnaligned(fromByteOffset: position &+ 16, as: UInt8.self))
+            guard count < 0x80, 13 &+ count <= length else { return nil }
+        }
+        let relative = Int64(base.loadUnaligned(fromByteOffset: position &+ 8, as: Int32.self))
+        let range = Int64(base.loadUnaligned(fromByteOffset: position &+ 12, as: Int32.self))
+        let start = scan.section.address &+ UInt64(bitPattern: Int64(position &+ 8) &+ relative)
+        let (limit, overflow) = start.addingReportingOverflow(UInt64(bitPattern: range))
+        guard range > 0, start != 0, !overflow else { return nil }
+        if isCompact, !isInside(start, limit, &scan) { expand() }
+        if start < scan.last { scan.isSorted = false }
+        scan.last = start
+        // Casts hold: the section is smaller than 4 GiB.
+        if isCompact {
+            compactBytes &+= UInt64(bitPattern: range)
+            keys.append((start &- origin) &<< 32 | UInt64(position))
+        } else {
+            spans.append(FrameSpan(
+                start: start, limit: limit, offset: UInt32(truncatingIfNeeded: position), cie: scan.cie))
+        }
+        return next
+    }
+
+    /// Whether one of the ranges has all of these bytes.
+    @inline(__always)
+    private func isInside(_ start: UInt64, _ limit: UInt64, _ scan: inout Scan) -> Bool {
+        if start >= scan.range.lowerBound, limit <= scan.range.upperBound { return true }
+        return findRange(start, limit, &scan)
+    }
+
+    @inline(never)
+    private func findRange(_ start: UInt64, _ limit: UInt64, _ scan: inout Scan) -> Bool {
+        guard let range = scan.ranges?.first(where: { $0.lowerBound <= start && limit <= $0.upperBound }) else {
+            return false
+        }
+        scan.range = range
+        return true
+    }
+
+    private mutating func noteMalformed(section: Int, offset: Int, _ error: CFIError) {
+        malformedCount += 1
+        if malformed.count < Self.malformedKept {
+            malformed.append(MalformedEntry(section: section, offset: offset, error: error))
+        }
+    }
+
+    // MARK: CIEs
+
+    private mutating func cieNumber(at offset: Int, _ section: FrameSection, _ number: Int) throws(CFIError) -> Int {
+        let key = CIEKey(section: number, offset: offset)
+        if let known = cieNumbers[key] {
+            guard known >= 0 else { throw cieError(code: known) }
+            return Int(known)
+        }
+        do throws(CFIError) {
+            try charge(offset, section)
+            let entry = try section.commonInformationEntry(at: offset)
+            let isPlain = section.kind == .ehFrame && !section.isBigEndian && section.addressSize == 8
+                && entry.pointerEncoding.rawValue == PointerEncoding.pcRelative4
+            cies.append(IndexedCIE(section: number, entry: entry, isPlain: isPlain))
+            cieNumbers[key] = Int32(cies.count - 1)
+            // Another CIE's place may be taken over: that one is then found in `cieNumbers`.
+            quickCIEs.elements[Self.quickPlace(offset)] = UInt64(offset) << 32 | UInt64(cies.count)
+            return cies.count - 1
+        } catch {
+            // Remembered as well: a million FDEs may point to one bad CIE.
+            cieNumbers[key] = -1 - Int32(error.rawValue)
+            throw error
+        }
+    }
+
+    /// Each CIE is read and run once, which is linear as long as they don't overlap. FDEs of a hostile file
+    /// can point to any byte as to a CIE. Real files have fewer than 100.
+    private mutating func charge(_ offset: Int, _ section: FrameSection) throws(CFIError) {
+        guard offset >= 0, offset < section.bytes.count else { throw .ciePointerOutOfBounds }
+        cieBytes += try section.entryHeader(at: offset).end - offset
+        guard cieBytes <= 16 * section.bytes.count, cies.count < 65_536 else { throw .tooManyCIEs }
+    }
+
+    private func cieError(code: Int32) -> CFIError {
+        CFIError(rawValue: UInt8(truncatingIfNeeded: -1 - code)) ?? .notACIE
+    }
+}
