@@ -34,6 +34,13 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         return true
     }
 
+    public mutating func append(contentsOf source: UnsafeMutableBufferPointer<Element>) {
+        guard let start = source.baseAddress, !source.isEmpty else { return }
+        if source.count > capacity - count { grow(to: count + source.count) }
+        (storage.unsafelyUnwrapped + count).initialize(from: start, count: source.count)
+        used += source.count
+    }
+
     /// Makes room for `minimum` elements in all.
     public mutating func reserveCapacity(_ minimum: Int) {
         if minimum > capacity { grow(to: minimum) }

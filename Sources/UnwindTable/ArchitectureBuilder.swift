@@ -35,10 +35,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         // Which rules a full table leaves out depends on where it is cut: cut it nowhere.
         if mayBeFull, chunks.count > 1 { _ = makeChunks(sections, options, count: 1) }
         let numbering = RuleNumbering(chunks)
-        encode(numbering)
         gatherCounts(executableBytes, numbering)
-        // A large image's rows make room for the table.
-        for handle in chunks { handle.chunk.sink.drafts.discardRows(ifMoreThan: 1 << 18) }
         try write(numbering, executable: executable, source: source, options: options)
     }
 
@@ -65,9 +62,19 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
             || operations > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1
     }
 
-    private func encode(_ numbering: RuleNumbering) {
+    /// Encodes all pages behind what `output` holds.
+    mutating func encode(_ numbering: RuleNumbering) {
         let handles = chunks
+        for handle in handles { handle.encoder.begin() }
+        // The first chunk's records need no copy so.
+        handles[0].encoder.exchangeRecords(with: &output)
         parallel(handles.count) { number in handles[number].encode(numbering.final[number]) }
+        handles[0].recordBytes = handles[0].encoder.recordBytes
+        handles[0].encoder.exchangeRecords(with: &output)
+        for handle in handles.dropFirst() {
+            handle.recordBytes = handle.encoder.recordBytes
+            output.append(contentsOf: handle.encoder.records.elements)
+        }
     }
 
     private func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {

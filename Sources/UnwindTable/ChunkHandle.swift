@@ -9,6 +9,8 @@ final class ChunkHandle<A: Architecture>: @unchecked Sendable {
     var encoder = PageEncoder()
     /// A directory entry for each drafted page; record places count from this chunk's first record.
     private(set) var entries: [UInt32] = []
+    /// Bytes of the chunk's records.
+    var recordBytes = 0
     /// Rows that have each rule, by the chunk's own numbers.
     private(set) var uses: [UInt32] = []
 
@@ -23,9 +25,8 @@ final class ChunkHandle<A: Architecture>: @unchecked Sendable {
         }
     }
 
-    /// Encodes the pages; `final` gives the table's rule numbers by the chunk's.
+    /// Encodes the pages with the encoder as it was begun; `final` gives the table's rule numbers by the chunk's.
     func encode(_ final: [UInt16]) {
-        encoder.removeAll()
         entries.removeAll(keepingCapacity: true)
         let rows = chunk.sink.drafts.rows.elements
         final.withUnsafeBufferPointer { final in

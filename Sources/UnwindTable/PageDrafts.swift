@@ -100,9 +100,4 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     private mutating func closePage() {
         pages.append(DraftedPage(number: currentPage, count: 1, firstRow: firstRow, rowCount: rows.count - firstRow))
     }
-
-    /// Gives the rows' memory back if there are many.
-    mutating func discardRows(ifMoreThan limit: Int) {
-        if rows.count > limit { rows.discard() }
-    }
 }

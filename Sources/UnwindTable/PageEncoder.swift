@@ -3,29 +3,50 @@ import CallFrameInfo
 
 /// Encodes drafted pages as records, in the smallest of the record kinds that holds each.
 struct PageEncoder: ~Copyable {
+    /// The records, behind whatever stood there at `begin`.
     private(set) var records = GrowableBuffer<UInt8>()
+    /// Where the first record begins.
+    private var origin = 0
     /// Palette slot of a rule in the current page: page stamp << 16 | slot.
     private let slots: UnsafeMutablePointer<UInt32>
     private var stamp: UInt32 = 0
     private let palette: UnsafeMutablePointer<UInt16>
+    /// Rows of a dense page before the end of each of its blocks.
+    private let ends: UnsafeMutablePointer<UInt16>
 
     init() {
         slots = .allocate(capacity: Int(CFIC_RULES_MAX))
         slots.initialize(repeating: 0, count: Int(CFIC_RULES_MAX))
         palette = .allocate(capacity: Int(CFIC_PALETTE_MAX))
         palette.initialize(repeating: 0, count: Int(CFIC_PALETTE_MAX))
+        ends = .allocate(capacity: Int(CFIC_PAGE_BLOCKS))
+        ends.initialize(repeating: 0, count: Int(CFIC_PAGE_BLOCKS))
     }
 
     deinit {
         slots.deallocate()
         palette.deallocate()
+        ends.deallocate()
     }
 
-    mutating func removeAll() { records.removeAll() }
-    mutating func discard() { records.discard() }
+    /// Starts over; records go to memory of the encoder's own.
+    mutating func begin() {
+        records.removeAll()
+        origin = 0
+    }
+
+    /// Starts over with `output` in place of the encoder's own memory: records go behind what it holds. To be
+    /// called again afterwards, which gives it back.
+    mutating func exchangeRecords(with output: inout GrowableBuffer<UInt8>) {
+        swap(&records, &output)
+        origin = records.count
+    }
+
+    /// Bytes of records.
+    var recordBytes: Int { records.count - origin }
 
     /// Encodes one page's rows, whose first is at unit 0, and returns the directory entry for records that
-    /// start at offset 0.
+    /// start at place 0.
     ///
     /// - Parameter final: a rule's number in the table by its number in `rows`; the rows' numbers are below
     ///   its count.
@@ -37,7 +58,7 @@ struct PageEncoder: ~Copyable {
 
     private func entry(_ kind: cfic_page_kind, at offset: Int) -> UInt32 {
         // A pages section stays below 4 GiB: `ArchitectureBuilder` refuses larger ones.
-        UInt32(truncatingIfNeeded: offset / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
+        UInt32(truncatingIfNeeded: (offset - origin) / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
     }
 
     /// Makes room for a record and returns its place; `records` ends behind it, aligned and zeroed at the end.
@@ -52,18 +73,27 @@ struct PageEncoder: ~Copyable {
         return place
     }
 
-    // MARK: Palette
+    // MARK: Rules of a page
 
-    /// Writes the rows' palette indices; returns the palette's size, or nil when 256 entries are too few.
-    ///
-    /// With all rule numbers below 256 they are written themselves and there is no palette.
+    /// Writes the rules' numbers themselves, a byte each; false if one is 256 or more.
     @inline(__always)
+    private func writeNumbers(
+        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>, to place: UnsafeMutableRawPointer
+    ) -> Bool {
+        let bytes = place.assumingMemoryBound(to: UInt8.self)
+        var all: UInt16 = 0
+        for position in 0..<rows.count {
+            let rule = final[Int(rows[position] & 0xffff)]
+            bytes[position] = UInt8(truncatingIfNeeded: rule)
+            all |= rule
+        }
+        return all < CFIC_PALETTE_MAX
+    }
+
+    /// Finds the page's palette; returns its size, or nil when 256 entries are too few.
     private mutating func paletteSize(
         _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>
     ) -> Int? {
-        var highest: UInt16 = 0
-        for row in rows { highest = max(highest, final[Int(row & 0xffff)]) }
-        if highest < CFIC_PALETTE_MAX { return 0 }
         stamp &+= 1
         if stamp == 1 << 16 {
             slots.update(repeating: 0, count: Int(CFIC_RULES_MAX))
@@ -81,15 +111,16 @@ struct PageEncoder: ~Copyable {
         return count
     }
 
-    @inline(__always)
-    private func writePalette(_ count: Int, to place: UnsafeMutableRawPointer) {
-        for slot in 0..<count { place.storeBytes(of: palette[slot], toByteOffset: 2 * slot, as: UInt16.self) }
-    }
-
-    @inline(__always)
-    private func code(_ row: UInt32, _ final: UnsafeBufferPointer<UInt16>, hasPalette: Bool) -> UInt8 {
-        let rule = final[Int(row & 0xffff)]
-        return UInt8(truncatingIfNeeded: hasPalette ? slots[Int(rule)] : UInt32(rule))
+    /// Writes the palette, then room for `gap` bytes, then each row's index in the palette.
+    private func writeIndices(
+        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>, paletteCount: Int, gap: Int,
+        to place: UnsafeMutableRawPointer
+    ) {
+        for slot in 0..<paletteCount { place.storeBytes(of: palette[slot], toByteOffset: 2 * slot, as: UInt16.self) }
+        let bytes = (place + 2 * paletteCount + gap).assumingMemoryBound(to: UInt8.self)
+        for position in 0..<rows.count {
+            bytes[position] = UInt8(truncatingIfNeeded: slots[Int(final[Int(rows[position] & 0xffff)])])
+        }
     }
 
     // MARK: Records
@@ -98,23 +129,22 @@ struct PageEncoder: ~Copyable {
         _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>
     ) -> UInt32 {
         let start = records.count
-        // 256 rows have at most 256 rules.
-        let paletteCount = paletteSize(rows, final) ?? 0
-        let size = MemoryLayout<cfic_sparse>.size + 2 * paletteCount + 3 * rows.count
-        let record = open(size)
+        let head = MemoryLayout<cfic_sparse>.size
+        var paletteCount = 0
+        var record = open(head + 3 * rows.count)
+        if !writeNumbers(rows, final, to: record + head + 2 * rows.count) {
+            records.setCount(start)
+            // 256 rows have at most 256 rules.
+            paletteCount = paletteSize(rows, final) ?? 0
+            record = open(head + 2 * paletteCount + 3 * rows.count)
+            writeIndices(rows, final, paletteCount: paletteCount, gap: 2 * rows.count, to: record + head)
+        }
         record.storeBytes(
             of: cfic_sparse(row_count: UInt16(rows.count), palette_count: UInt16(paletteCount)),
             as: cfic_sparse.self)
-        let paletteStart = record + MemoryLayout<cfic_sparse>.size
-        writePalette(paletteCount, to: paletteStart)
-        let units = paletteStart + 2 * paletteCount
-        let rules = units + 2 * rows.count
-        for position in rows.indices {
-            units.storeBytes(
-                of: UInt16(truncatingIfNeeded: rows[position] &>> 16), toByteOffset: 2 &* position, as: UInt16.self)
-            rules.storeBytes(
-                of: code(rows[position], final, hasPalette: paletteCount > 0), toByteOffset: position, as: UInt8.self)
-        }
+        // Records start at multiples of 4, their heads and palettes are of 16-bit numbers.
+        let units = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt16.self)
+        for position in 0..<rows.count { units[position] = UInt16(truncatingIfNeeded: rows[position] &>> 16) }
         return entry(CFIC_PAGE_SPARSE, at: start)
     }
 
@@ -123,73 +153,59 @@ struct PageEncoder: ~Copyable {
         _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>
     ) -> UInt32? {
         let start = records.count
-        guard let paletteCount = paletteSize(rows, final) else { return nil }
-        let size = MemoryLayout<cfic_dense>.size + 2 * paletteCount + 2 * rows.count
-        guard size <= CFIC_RECORD_MAX else { return nil }
-        let record = open(size)
+        let head = MemoryLayout<cfic_dense>.size
+        guard head + 2 * rows.count <= CFIC_RECORD_MAX else { return nil }
+        var paletteCount = 0
+        var record = open(head + 2 * rows.count)
+        if !writeNumbers(rows, final, to: record + head + rows.count) {
+            records.setCount(start)
+            guard let count = paletteSize(rows, final), head + 2 * count + 2 * rows.count <= CFIC_RECORD_MAX else {
+                return nil
+            }
+            paletteCount = count
+            record = open(head + 2 * paletteCount + 2 * rows.count)
+            writeIndices(rows, final, paletteCount: paletteCount, gap: rows.count, to: record + head)
+        }
         guard writeIndex(rows, to: record, paletteCount: paletteCount) else {
             records.setCount(start)
             return nil
         }
-        let paletteStart = record + MemoryLayout<cfic_dense>.size
-        writePalette(paletteCount, to: paletteStart)
-        let units = paletteStart + 2 * paletteCount
-        let rules = units + rows.count
-        if paletteCount == 0 {
-            writeRows(rows, final, units, rules, hasPalette: false)
-        } else {
-            writeRows(rows, final, units, rules, hasPalette: true)
-        }
+        let units = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt8.self)
+        for position in 0..<rows.count { units[position] = UInt8(truncatingIfNeeded: rows[position] &>> 16) }
         return entry(CFIC_PAGE_DENSE, at: start)
     }
 
-    @inline(__always)
-    private func writeRows(
-        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>,
-        _ units: UnsafeMutableRawPointer, _ rules: UnsafeMutableRawPointer, hasPalette: Bool
-    ) {
-        for position in 0..<rows.count {
-            let row = rows[position]
-            units.storeBytes(of: UInt8(truncatingIfNeeded: row &>> 16), toByteOffset: position, as: UInt8.self)
-            rules.storeBytes(
-                of: code(row, final, hasPalette: hasPalette), toByteOffset: position, as: UInt8.self)
-        }
-    }
-
     /// Writes a dense record's head; false when a block starts 256 or more rows behind its group.
-    @inline(__always)
     private func writeIndex(
         _ rows: UnsafeBufferPointer<UInt32>, to record: UnsafeMutableRawPointer, paletteCount: Int
     ) -> Bool {
+        let blocks = Int(CFIC_PAGE_BLOCKS)
+        ends.update(repeating: 0, count: blocks)
+        // The last row of a block wins; a block without rows ends where the one before does.
+        for position in 0..<rows.count {
+            ends[Int(rows[position] &>> 24)] = UInt16(truncatingIfNeeded: position &+ 1)
+        }
         var head = cfic_dense()
         head.row_count = UInt16(rows.count)
         head.palette_count = UInt16(paletteCount)
         record.storeBytes(of: head, as: cfic_dense.self)
         // row_count and palette_count stand before the bases, the starts before a byte of padding.
-        let bases = record + 4
-        let starts = bases + 2 * (Int(CFIC_GROUPS) + 1)
-        var block = 0
-        var base = 0
-        func begin(_ block: Int, at row: Int) -> Bool {
-            if block & (1 << Int(CFIC_GROUP_BITS) - 1) == 0 {
-                base = row
-                bases.storeBytes(of: UInt16(row), toByteOffset: 2 * (block >> Int(CFIC_GROUP_BITS)), as: UInt16.self)
-            }
-            starts.storeBytes(of: UInt8(truncatingIfNeeded: row - base), toByteOffset: block, as: UInt8.self)
-            return row - base < 256
-        }
-        for position in 0..<rows.count {
-            let target = Int(rows[position] &>> 24)
-            while block <= target {
-                if !begin(block, at: position) { return false }
-                block += 1
+        let bases = (record + 4).assumingMemoryBound(to: UInt16.self)
+        let starts = (record + 4 + 2 * (Int(CFIC_GROUPS) + 1)).assumingMemoryBound(to: UInt8.self)
+        var start: UInt16 = 0
+        var widest: UInt16 = 0
+        for group in 0..<Int(CFIC_GROUPS) {
+            let base = start
+            bases[group] = base
+            for block in group &<< Int(CFIC_GROUP_BITS)..<(group &+ 1) &<< Int(CFIC_GROUP_BITS) {
+                widest = max(widest, start &- base)
+                starts[block] = UInt8(truncatingIfNeeded: start &- base)
+                start = max(start, ends[block])
             }
         }
-        while block <= CFIC_PAGE_BLOCKS {
-            if !begin(block, at: rows.count) { return false }
-            block += 1
-        }
-        return true
+        bases[Int(CFIC_GROUPS)] = start
+        starts[blocks] = 0
+        return widest < 256
     }
 
     private mutating func encodeQuarters(
@@ -203,7 +219,7 @@ struct PageEncoder: ~Copyable {
             let limit = UInt64(quarter + 1) * UInt64(CFIC_QUARTER_UNITS)
             var end = first
             while end < rows.count, UInt64(rows[end] >> 16) < limit { end += 1 }
-            let place = UInt32(truncatingIfNeeded: records.count / Int(CFIC_RECORD_ALIGN))
+            let place = UInt32(truncatingIfNeeded: (records.count - origin) / Int(CFIC_RECORD_ALIGN))
             encodeQuarter(rows, first..<end, at: UInt32(quarter) * UInt32(CFIC_QUARTER_UNITS), final)
             withUnsafeMutableBytes(of: &places) { $0.storeBytes(of: place, toByteOffset: 4 * quarter, as: UInt32.self) }
             first = end

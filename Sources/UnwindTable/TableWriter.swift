@@ -7,17 +7,12 @@ extension ArchitectureBuilder {
     mutating func write(
         _ numbering: RuleNumbering, executable: [Range<UInt64>], source: TableSource, options: TableOptions
     ) throws(TableError) {
-        let layout = try PageLayout<A>(executable: executable, chunks: chunks)
-        let recordBytes = chunks.reduce(0) { $0 + $1.encoder.records.count }
-        // Places in directory entries are 30 bits of 4 bytes.
-        guard recordBytes < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
-
+        var layout = try PageLayout<A>(executable: executable)
         var sizes = [0, 0, 0, 0, 0]
         sizes[Int(CFIC_SECTION_RANGES.rawValue)] = layout.ranges.count * MemoryLayout<cfic_range>.size
         sizes[Int(CFIC_SECTION_DIRECTORY.rawValue)] = layout.directory.count * 4
         sizes[Int(CFIC_SECTION_RULES.rawValue)] = numbering.rules.count * MemoryLayout<cfic_rule>.size
         sizes[Int(CFIC_SECTION_EXPRESSIONS.rawValue)] = numbering.programs.operations.count * MemoryLayout<cfic_op>.size
-        sizes[Int(CFIC_SECTION_PAGES.rawValue)] = recordBytes
         var offsets: [Int] = []
         var end = MemoryLayout<cfic_table_header>.size
         for size in sizes {
@@ -25,21 +20,29 @@ extension ArchitectureBuilder {
             offsets.append(start)
             end = start + size
         }
+        // Pages come last and have no size yet: they are encoded where they stay. Usually in 2 bytes a row and an
+        // index.
+        let rows = chunks.reduce(0) { $0 + $1.chunk.sink.drafts.rows.count }
         output.removeAll()
-        output.reserveCapacity(end)
+        output.reserveCapacity(end + 2 * rows + MemoryLayout<cfic_dense>.size * layout.directory.count)
         output.setCount(end)
+        encode(numbering)
+        let pages = Int(CFIC_SECTION_PAGES.rawValue)
+        sizes[pages] = output.count - offsets[pages]
+        // Places in directory entries are 30 bits of 4 bytes.
+        guard sizes[pages] < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
+        layout.fill(chunks)
+
         let bytes = UnsafeMutableRawBufferPointer(output.elements)
         zeroPadding(bytes, offsets, sizes)
         layout.ranges.withUnsafeBytes { copy($0, to: bytes, offsets[0]) }
         layout.directory.withUnsafeBytes { copy($0, to: bytes, offsets[1]) }
         numbering.rules.withUnsafeBytes { copy($0, to: bytes, offsets[2]) }
         numbering.programs.operations.withUnsafeBytes { copy($0, to: bytes, offsets[3]) }
-        var place = offsets[4]
+        var place = offsets[pages]
         for handle in chunks {
-            let records = UnsafeRawBufferPointer(handle.encoder.records.elements)
-            copy(records, to: bytes, place)
-            moveQuarters(bytes, pages: offsets[4], chunk: place, entries: handle.entries)
-            place += records.count
+            moveQuarters(bytes, pages: offsets[pages], chunk: place, entries: handle.entries)
+            place += handle.recordBytes
         }
         writeHeader(bytes, offsets, sizes, source, options)
     }
@@ -121,7 +124,8 @@ struct PageLayout<A: Architecture> {
     private(set) var ranges: [cfic_range] = []
     private(set) var directory: [UInt32] = []
 
-    init(executable: [Range<UInt64>], chunks: [ChunkHandle<A>]) throws(TableError) {
+    /// The directory is yet to be filled.
+    init(executable: [Range<UInt64>]) throws(TableError) {
         let pageShift = UInt64(A.pcShift) + UInt64(CFIC_PAGE_BITS)
         var pages: [Range<UInt64>] = []
         for range in executable where !range.isEmpty {
@@ -143,10 +147,9 @@ struct PageLayout<A: Architecture> {
             total += count
         }
         directory = [UInt32](repeating: 0, count: Int(total))
-        fill(chunks)
     }
 
-    private mutating func fill(_ chunks: [ChunkHandle<A>]) {
+    mutating func fill(_ chunks: [ChunkHandle<A>]) {
         var range = 0
         var recordBytes = 0
         for handle in chunks {
@@ -162,7 +165,7 @@ struct PageLayout<A: Architecture> {
                 let count = min(page.count, UInt64(directory.count - first))
                 for index in first..<first + Int(count) { directory[index] = isRecord ? entry &+ base : entry }
             }
-            recordBytes += handle.encoder.records.count
+            recordBytes += handle.recordBytes
         }
     }
 }
