@@ -61,24 +61,21 @@ extension FrameSection {
 }
 
 extension FrameSection {
-    /// The instructions of an FDE that was read before.
+    /// The instructions of an FDE of an `.eh_frame` whose CIE is `FrameIndex.IndexedCIE.isPlain`; nil if it isn't of
+    /// the usual form all the same.
     @inlinable @inline(__always)
-    public func instructions(
-        ofEntryAt offset: Int, encoding: PointerEncoding, hasAugmentationData: Bool,
-        cie: () -> CommonInformationEntry
-    ) throws(CFIError) -> Range<Int> {
-        if kind == .ehFrame, encoding.rawValue == PointerEncoding.pcRelative4, !isBigEndian, bytes.count &- offset >= 17,
-            let base = bytes.baseAddress {
-            let length = Int(base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-            let end = offset &+ 4 &+ length
-            var first = offset &+ 16
-            if hasAugmentationData {
-                let count = Int(base.loadUnaligned(fromByteOffset: first, as: UInt8.self))
-                // A longer number, or a longer block than the entry, makes this fail and the general way decide.
-                first = count < 0x80 ? first &+ 1 &+ count : .max
-            }
-            if length < 0xffff_fff0, first <= end, end <= bytes.count { return first..<end }
+    public func plainInstructions(ofEntryAt offset: Int, hasAugmentationData: Bool) -> Range<Int>? {
+        // Length, CIE pointer, start and range are 16 bytes, the length of augmentation data one more.
+        guard bytes.count &- offset >= 17, let base = bytes.baseAddress else { return nil }
+        let length = Int(base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        let end = offset &+ 4 &+ length
+        var first = offset &+ 16
+        if hasAugmentationData {
+            let count = Int(base.loadUnaligned(fromByteOffset: first, as: UInt8.self))
+            if count >= 0x80 { return nil }
+            first = first &+ 1 &+ count
         }
-        return try frameDescriptionEntry(try entryHeader(at: offset), cie: cie()).instructions
+        guard length < 0xffff_fff0, first <= end, end <= bytes.count else { return nil }
+        return first..<end
     }
 }

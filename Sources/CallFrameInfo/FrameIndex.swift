@@ -11,8 +11,8 @@ public struct FrameIndex: ~Copyable {
         /// Index into the sections.
         public var section: Int
         public var entry: CommonInformationEntry
-        /// Whether its FDEs can be of the form that `scanPlain` reads.
-        var isPlain: Bool
+        /// Whether its FDEs can be of the usual form: little-endian, with 4-byte relative addresses.
+        public var isPlain: Bool
 
         init(section: Int, entry: CommonInformationEntry, isPlain: Bool) {
             self.section = section

@@ -122,7 +122,18 @@ public struct Interpreter<Columns: RegisterColumns> {
                     position &+= 1
                     continue
                 } else if opcode == Opcode.nop {
+                    // Padding at the end of the entry, mostly.
+                    while position < end, base.load(fromByteOffset: position, as: UInt8.self) == Opcode.nop {
+                        position &+= 1
+                    }
                     continue
+                } else if opcode == Opcode.advanceLoc1, position < end {
+                    target = advance(location, by: UInt64(base.load(fromByteOffset: position, as: UInt8.self)))
+                    position &+= 1
+                } else if opcode == Opcode.advanceLoc2, end &- position >= 2, !section.isBigEndian {
+                    let delta = base.loadUnaligned(fromByteOffset: position, as: UInt16.self).littleEndian
+                    target = advance(location, by: UInt64(delta))
+                    position &+= 2
                 } else {
                     var cursor = section.cursor(position..<end)
                     target = try executeOther(opcode, &cursor, state, at: location, start: start)

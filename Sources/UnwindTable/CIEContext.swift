@@ -9,7 +9,8 @@ struct CIEContext<A: Architecture> {
     /// What is wrong with the CIE's instructions.
     private let failure: CFIError?
     private var isInterned = false
-    private let encoding: PointerEncoding
+    /// Whether FDEs have the form that `plainInstructions` reads, and nothing is wrong with the CIE.
+    private let isPlain: Bool
     private let hasAugmentationData: Bool
 
     init(_ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
@@ -19,10 +20,10 @@ struct CIEContext<A: Architecture> {
         // empty place in the cache.
         let column = Int(min(cie.entry.returnAddressRegister, A.lastRegister + 1))
         tag = UInt64((cie.section << 6 | column) << 1 | (cie.entry.isSignalFrame ? 1 : 0)) + 1
-        encoding = cie.entry.pointerEncoding
         hasAugmentationData = cie.entry.hasAugmentationData
         let columns = TrackedRegisters<A>(returnAddressColumn: cie.entry.returnAddressRegister)
         (interpreter, failure) = Interpreter.prepared(section, cie: cie.entry, columns: columns)
+        isPlain = cie.isPlain && failure == nil
     }
 
     /// Runs the FDE that `span` is of; a part's rows are those of the whole FDE.
@@ -30,17 +31,23 @@ struct CIEContext<A: Architecture> {
     mutating func run(
         _ span: FrameSpan, _ index: borrowing FrameIndex, _ sink: inout LoweringSink<A>
     ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
+        if sink.tag != tag || !isInterned { prepare(&sink) }
+        if isPlain, !span.isPart,
+            let instructions = lowering.section.plainInstructions(
+                ofEntryAt: Int(span.offset), hasAugmentationData: hasAugmentationData) {
+            return interpreter.run(instructions: instructions, start: span.start, limit: span.limit, sink: &sink)
+        }
+        if let failure { return .poisoned(failure, location: span.start, offset: Int(span.offset)) }
+        return try runWhole(span, index, &sink)
+    }
+
+    @inline(never)
+    private mutating func prepare(_ sink: inout LoweringSink<A>) {
         if sink.tag != tag { sink.use(lowering, tag: tag) }
         if !isInterned {
             sink.intern(&interpreter.initial)
             isInterned = true
         }
-        if let failure { return .poisoned(failure, location: span.start, offset: Int(span.offset)) }
-        if span.isPart { return try runWhole(span, index, &sink) }
-        let instructions = try lowering.section.instructions(
-            ofEntryAt: Int(span.offset), encoding: encoding, hasAugmentationData: hasAugmentationData,
-            cie: { index.cies[span.cie].entry })
-        return interpreter.run(instructions: instructions, start: span.start, limit: span.limit, sink: &sink)
     }
 
     @inline(never)
