@@ -24,8 +24,11 @@ let package = Package(
         // The layout that the kernel, other languages and Swift share.
         .target(name: "CUnwindTable", path: "bpf", sources: ["native"], publicHeadersPath: "include"),
 
+        // Mapped files that may shrink.
+        .target(name: "CFileMapping"),
+
         // One direction, one step a module.
-        .target(name: "ELF", dependencies: ["CLibelf", "CLiblzma"]),
+        .target(name: "ELF", dependencies: ["CFileMapping", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
         .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "CUnwindTable", "CXXHash"]),
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),

@@ -33,7 +33,10 @@ extension FrameIndex {
             }
             position = header.end
             guard let cieOffset = header.cieOffset else {
-                if header.isTerminator, section.endsAtTerminator { break }
+                if header.isTerminator {
+                    if section.endsAtTerminator { break }
+                    position = section.endOfZeros(from: position)
+                }
                 continue
             }
             do throws(CFIError) {
@@ -51,6 +54,7 @@ extension FrameIndex {
         return scan.isSorted
     }
 
+    /// Adds an FDE of any form.
     private mutating func scanGeneral(_ header: EntryHeader, _ scan: inout Scan) throws(CFIError) {
         let fde = try scan.section.frameDescriptionEntry(header, cie: cies[scan.cie].entry)
         guard fde.length != 0, fde.start != 0 || scan.ranges == nil else {
@@ -167,5 +171,16 @@ extension FrameIndex {
 
     private func cieError(code: Int32) -> CFIError {
         CFIError(rawValue: UInt8(truncatingIfNeeded: -1 - code)) ?? .notACIE
+    }
+}
+
+extension FrameSection {
+    /// Passes over zeros, eight bytes at a time: each four of them are a terminator, or padding.
+    fileprivate func endOfZeros(from offset: Int) -> Int {
+        var position = offset
+        while bytes.count &- position >= 8, base.loadUnaligned(fromByteOffset: position, as: UInt64.self) == 0 {
+            position &+= 8
+        }
+        return position
     }
 }

@@ -143,10 +143,27 @@ extension ELFImage {
         guard budget.read(count) else {
             throw malformed("the sections overlap: they add up to several times the file", section: section)
         }
+        if case .file(let file) = source, count >= Self.leastMapped,
+            let mapping = MappedBytes(file, offset: offset, count: Int(count)) {
+            mapped.append(mapping)
+            return mapping.bytes
+        }
         guard let bytes = libelf.chunk(offset: offset, count: Int(count)) else {
             throw malformed("\(LibelfHandle.lastError()): the file may have shrunk", section: section, offset: 0)
         }
         return bytes
+    }
+
+    /// Bytes from which on a section is mapped and not read: what is smaller is copied in less time than it takes to
+    /// map it.
+    private static var leastMapped: UInt64 { 256 << 10 }
+
+    /// To be asked when the bytes of sections have been used.
+    ///
+    /// Throws ``ELFError`` if the file has shrunk since it was opened, or can't be read any more: some of the bytes were
+    /// then zeros.
+    public func checkIsWhole() throws(ELFError) {
+        guard !mapped.contains(where: \.isBroken) else { throw malformed("it shrank, or failed, while it was read") }
     }
 
     /// That the whole section lies in the image.

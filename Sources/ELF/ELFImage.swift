@@ -3,8 +3,8 @@ import CLibelf
 /// An ELF file, or an ELF image in memory, as far as unwind tables need it.
 ///
 /// Opening reads the ELF header and the program headers, a few hundred bytes. Section headers, notes and the bytes of
-/// sections are read when first asked for, and kept. Files are read with `pread`, never mapped, so that one that
-/// shrinks meanwhile gives an ``ELFError`` and no signal.
+/// sections are read when first asked for, and kept. Files are read with `pread`, and large sections mapped. One that
+/// shrinks meanwhile gives an ``ELFError`` and no signal; for mapped sections that comes from ``checkIsWhole()``.
 ///
 /// What can be read or unpacked is bounded by the size of the image (``Budget``). Not thread-safe: one task at a time.
 public final class ELFImage {
@@ -36,6 +36,8 @@ public final class ELFImage {
     var sectionCache: Result<[Section], ELFError>?
     /// Bytes of sections already read, by section index.
     var loaded: [Int: UnsafeRawBufferPointer] = [:]
+    /// What of the file is mapped.
+    var mapped: [MappedBytes] = []
     /// Copies of CFI sections with relocations applied, by section index.
     var relocated: [Int: OwnedMemory] = [:]
     var budget: Budget

@@ -1,3 +1,4 @@
+import CFileMapping
 import CLiblzma
 import Glibc
 
@@ -101,8 +102,32 @@ final class OwnedMemory {
     }
 }
 
-/// Where an image's bytes are: in a file, read piece by piece with `pread` and never mapped (a file may shrink,
-/// and a mapped one then raises SIGBUS), or in memory.
+/// A part of a file, mapped; see `file_mapping.h` for what happens when the file shrinks.
+final class MappedBytes {
+    private var mapping: cfic_mapping
+
+    /// Maps `count` bytes, more than 0, at `offset`, both within the file; nil if that can't be done.
+    init?(_ file: OpenFile, offset: UInt64, count: Int) {
+        mapping = cfic_mapping()
+        guard cfic_map_file(file.descriptor, offset, count, &mapping) else { return nil }
+        // So that the disk is read ahead; of larger ones who knows whether all of them is wanted.
+        if count <= 64 << 20 {
+            let lead = Int(offset % 4096)
+            _ = madvise(UnsafeMutableRawPointer(mutating: mapping.start) - lead, count + lead, MADV_WILLNEED)
+        }
+    }
+
+    deinit {
+        cfic_unmap_file(&mapping)
+    }
+
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: mapping.start, count: mapping.size) }
+
+    /// Whether bytes were missing when they were read, and zeros in their place.
+    var isBroken: Bool { cfic_mapping_is_broken(&mapping) }
+}
+
+/// Where an image's bytes are: in a file, read piece by piece with `pread`, large pieces mapped; or in memory.
 enum ImageBytes {
     case file(OpenFile)
     case memory(OwnedMemory)

@@ -13,6 +13,7 @@ enum ContentKey {
         for kind in [CallFrameSectionKind.ehFrame, .debugFrame] {
             for section in try image.callFrameSections(kind) { update(&context, section.bytes) }
         }
+        try image.checkIsWhole()
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_SIZE))
         nettle_sha256_digest(&context, digest.count, &digest)
         return digest

@@ -31,6 +31,13 @@ public struct FrameSources {
         mergeMiniDebugInfo(of: image)
     }
 
+    /// To be asked when the sections have been used.
+    ///
+    /// Throws ``ELFError`` if one of the files shrank meanwhile, so that some bytes were not the file's.
+    public func checkAreWhole() throws(ELFError) {
+        for owner in owners { try owner.checkIsWhole() }
+    }
+
     private mutating func mergeDebugFile(of image: ELFImage, _ search: DebugFileSearch) throws(ELFError) -> Bool {
         guard image.identity != nil else { return false }
         let found = try search.find(for: image, path: image.name)

@@ -62,7 +62,9 @@ public final class ImageCompiler {
         source.debugSource = frames.debugSource
         source.debugSize = frames.debugSize
         return try withExtendedLifetime(frames) { () throws(CompileError) -> Result in
-            try build(image, frames, source, executableBytes)
+            let result = try build(image, frames, source, executableBytes)
+            try reading { () throws(ELFError) in try frames.checkAreWhole() }
+            return result
         }
     }
 

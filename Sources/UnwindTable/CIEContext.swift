@@ -74,7 +74,7 @@ struct CIEContexts<A: Architecture>: ~Copyable {
 
     private func free() {
         for number in isMade.elements.indices where isMade.elements[number] {
-            places.map { ($0 + number).deinitialize(count: 1) }
+            _ = places.map { ($0 + number).deinitialize(count: 1) }
         }
         places?.deallocate()
     }

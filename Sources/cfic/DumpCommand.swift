@@ -78,12 +78,14 @@ struct DumpCommand: ParsableCommand {
         if json {
             var entries: [ListedEntry] = []
             listing.forEachEntry(stage == .rows ? .rows : .instructions, pc: pc?.value) { entries.append($0) }
+            try sources.checkAreWhole()
             return try JSONOutput.print(entries)
         }
         var output = StandardOutput()
         let summary = stage == .rows
             ? listing.writeRows(to: &output, pc: pc?.value) : listing.writeEntries(to: &output, pc: pc?.value)
         output.flush()
+        try sources.checkAreWhole()
         if let pc, summary.entries == 0 { throw Failure("\(file): no FDE covers \(Quantity.hex(pc.value))") }
     }
 
@@ -115,6 +117,7 @@ struct DumpCommand: ParsableCommand {
         let sources = try FrameSources(of: image, search: nil)
         defer { withExtendedLifetime(sources) {} }
         let lowered = LoweredFrames(sources.sections, machine: machine)
+        try sources.checkAreWhole()
         try write { row in
             lowered.operations.withUnsafeBufferPointer { operations in
                 let text = RuleText(machine: machine, operations: operations)

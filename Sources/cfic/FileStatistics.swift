@@ -81,6 +81,7 @@ struct FileStatistics: Encodable {
         self.machine = machine == .x86_64 ? "x86-64" : "aarch64"
         let sources = try FrameSources(of: image, search: nil)
         let lowered = LoweredFrames(sources.sections, machine: machine)
+        try sources.checkAreWhole()
         executableBytes = try image.sections().filter(\.isExecutable).reduce(0) { $0 &+ $1.size }
         fdes = UInt64(lowered.frames.count)
         badFDEs = UInt64(lowered.malformed.count)

@@ -97,25 +97,39 @@ struct TextSink: RowSink {
 }
 
 /// What reading the sections' entries gives: spans as `1000..<1100 @18`, with the FDE's offset.
+///
+/// An index of one section whose ranges span less than 4 GiB is compact as long as it can be; what it holds must not
+/// depend on that.
 func index(_ builders: [FrameBuilder], clippedTo ranges: [Range<UInt64>]? = [0..<UInt64.max]) throws -> Index {
     func read(_ rest: ArraySlice<FrameBuilder>, _ sections: [FrameSection]) throws -> Index {
         guard let first = rest.first else {
-            var index = FrameIndex()
-            try index.read(sections, clippedTo: ranges)
-            let spans = (0..<index.count).map(index.span(at:)).map {
-                "\(String($0.start, radix: 16))..<\(String($0.limit, radix: 16)) @\($0.offset)"
+            let index = try Index(sections, clippedTo: ranges)
+            if ranges == [0..<UInt64.max] {
+                #expect(try Index(sections, clippedTo: [0..<UInt64(UInt32.max)]) == index)
             }
-            return Index(
-                spans: spans, malformed: index.malformed.map { Malformed(offset: $0.offset, error: $0.error) },
-                dropped: index.droppedCount, overlapping: index.overlappingCount)
+            return index
         }
         return try first.withSection { try read(rest.dropFirst(), sections + [$0]) }
     }
     return try read(builders[...], [])
 }
 
+extension Index {
+    fileprivate init(_ sections: [FrameSection], clippedTo ranges: [Range<UInt64>]?) throws {
+        var index = FrameIndex()
+        try index.read(sections, clippedTo: ranges)
+        for position in 0..<index.count {
+            let span = index.span(at: position)
+            spans.append("\(String(span.start, radix: 16))..<\(String(span.limit, radix: 16)) @\(span.offset)")
+        }
+        malformed = index.malformed.map { Malformed(offset: $0.offset, error: $0.error) }
+        dropped = index.droppedCount
+        overlapping = index.overlappingCount
+    }
+}
+
 struct Index: Equatable {
-    var spans: [String]
+    var spans: [String] = []
     var malformed: [Malformed] = []
     var dropped = 0
     var overlapping = 0

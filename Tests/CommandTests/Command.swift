@@ -57,7 +57,7 @@ final class Workplace {
             .merging(["CFIC_CACHE": cache]) { $1 }.merging(environment) { $1 }
         let number = UInt32.random(in: 0 ... .max)
         let paths = ["\(parent)/output-\(number)", "\(parent)/talk-\(number)"]
-        for path in paths { FileManager.default.createFile(atPath: path, contents: nil) }
+        for path in paths { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle(forWritingAtPath: paths[0])
         process.standardError = FileHandle(forWritingAtPath: paths[1])
