@@ -130,6 +130,6 @@ import Testing
         // An .eh_frame with 2 GiB of terminators behind its entries is odd and no more.
         #expect(outcome.code == (kind == "zeros" ? 1 : 0))
         #expect(place.cached().count == (kind == "zeros" ? 0 : 1))
-        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(ContinuousClock.now - start < .seconds(60))
     }
 }
