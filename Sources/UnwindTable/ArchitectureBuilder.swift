@@ -10,6 +10,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     private(set) var malformed: [FrameIndex.MalformedEntry] = []
 
     var index = FrameIndex()
+    var layout = PageLayout<A>()
     var chunks: [ChunkHandle<A>] = []
 
     init() {}
@@ -27,6 +28,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         }
         malformed = index.malformed
         guard index.count != 0 else { throw .noFrames }
+        layout = try PageLayout<A>(executable: executable)
         var mayBeFull = makeChunks(sections, options, count: threads)
         if chunks.contains(where: { $0.chunk.hasOverlaps }) {
             index.settle()
@@ -36,23 +38,28 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         if mayBeFull, chunks.count > 1 { _ = makeChunks(sections, options, count: 1) }
         let numbering = RuleNumbering(chunks)
         gatherCounts(executableBytes, numbering)
-        try write(numbering, executable: executable, source: source, options: options)
+        try write(numbering, source: source, options: options)
     }
 
     // MARK: Rows and pages
 
-    /// Interprets and lowers everything; says whether rules may be left out for want of numbers.
+    /// Interprets, lowers and encodes everything; says whether rules may be left out for want of numbers.
     private mutating func makeChunks(_ sections: [FrameSection], _ options: TableOptions, count: Int) -> Bool {
         let plan = ChunkPlan<A>(index, count: count)
         while chunks.count > plan.chunks.count { chunks.removeLast() }
         while chunks.count < plan.chunks.count { chunks.append(ChunkHandle<A>()) }
         let handles = chunks
+        for handle in handles { handle.chunk.reset(index) }
+        reserveOutput(sections)
+        // The first chunk's records, which in most images are all, are made where they stay: `output` is the
+        // encoder's until `finishPages`.
+        handles[0].chunk.sink.drafts.encoder.exchangeRecords(with: &output)
         withUnsafePointer(to: index) { index in
             // Read by all, changed by none until all are done.
             nonisolated(unsafe) let index = index
             nonisolated(unsafe) let sections = sections
             parallel(handles.count) { number in
-                handles[number].build(
+                handles[number].chunk.build(
                     plan.chunks[number], index: index.pointee, sections: sections, keepsGaps: options.keepsGaps)
             }
         }
@@ -62,18 +69,24 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
             || operations > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1
     }
 
-    /// Encodes all pages behind what `output` holds.
-    mutating func encode(_ numbering: RuleNumbering) {
+    /// Leaves room before the records for the sections that stand before them, as much as they usually take.
+    private mutating func reserveOutput(_ sections: [FrameSection]) {
+        let front = MemoryLayout<cfic_table_header>.size + layout.byteCount + 32 << 10
+        output.removeAll()
+        // Records take about four tenths of .eh_frame; what is not touched costs nothing.
+        output.reserveCapacity(front + sections.reduce(0) { $0 + $1.bytes.count } / 2)
+        output.setCount((front + 15) & ~15)
+    }
+
+    /// Puts the table's rule numbers in all pages, which then stand behind the first `start` bytes of `output`.
+    mutating func finishPages(_ numbering: RuleNumbering, start: Int) {
         let handles = chunks
-        for handle in handles { handle.encoder.begin() }
-        // The first chunk's records need no copy so.
-        handles[0].encoder.exchangeRecords(with: &output)
-        parallel(handles.count) { number in handles[number].encode(numbering.final[number]) }
-        handles[0].recordBytes = handles[0].encoder.recordBytes
-        handles[0].encoder.exchangeRecords(with: &output)
+        parallel(handles.count) { number in
+            handles[number].finishPages(numbering.final[number], start: number == 0 ? start : 0)
+        }
+        handles[0].chunk.sink.drafts.encoder.exchangeRecords(with: &output)
         for handle in handles.dropFirst() {
-            handle.recordBytes = handle.encoder.recordBytes
-            output.append(contentsOf: handle.encoder.records.elements)
+            output.append(contentsOf: handle.chunk.sink.drafts.encoder.records.elements)
         }
     }
 
@@ -104,7 +117,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
             counts.raw_rows += UInt64(handle.chunk.rawRowCount)
             counts.absorbed_bytes += handle.chunk.absorbedBytes
             counts.rows += handle.mergedRows(inForce: &inForce, numbering.final[number])
-            unknown += handle.unknownBytes()
+            unknown += handle.unknownBytes
         }
         counts.lowered_bytes = covered - min(unknown, covered)
     }

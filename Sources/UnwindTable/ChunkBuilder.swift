@@ -40,7 +40,6 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     mutating func build(
         _ chunk: Chunk, index: borrowing FrameIndex, sections: [FrameSection], keepsGaps: Bool
     ) {
-        reset(index)
         sink.drafts.begin(page: chunk.firstPage)
         let count = index.count
         for position in chunk.spans {
@@ -58,7 +57,8 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         partial.removeAll(keepingCapacity: true)
     }
 
-    private mutating func reset(_ index: borrowing FrameIndex) {
+    /// Starts over: to be called before each `build`.
+    mutating func reset(_ index: borrowing FrameIndex) {
         sink.reset()
         absorbedBytes = 0
         rawRowCount = 0

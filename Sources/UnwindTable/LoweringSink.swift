@@ -26,6 +26,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
 
     /// Forgets the image before.
     mutating func reset() {
+        drafts.encoder.begin(ruleCount: ruleSet.rules.count)
         ruleSet.removeAll()
         cache.removeAll()
         lowering = nil
@@ -81,8 +82,13 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         state.columns.place = cache.place(of: &state, tag: tag)
     }
 
-    mutating func number(of reason: cfic_reason) -> UInt16 {
-        ruleSet.number(of: .unknown(Reason(reason)))
+    mutating func number(of reason: cfic_reason) -> UInt16 { number(of: .unknown(Reason(reason))) }
+
+    private mutating func number(of rule: Rule) -> UInt16 {
+        let number = ruleSet.number(of: rule)
+        // A full rule set may have put a reason in the rule's place.
+        if number != 0, ruleSet.rules[Int(number)].reason != nil { drafts.noteUnknown(number) }
+        return number
     }
 
     /// The number of a row whose CFA has no slot, or that wasn't lowered yet.
@@ -93,7 +99,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         if let known = cache.unusualNumber(state.pointee.cfa, at: place) { return known }
         guard let lowering else { return 0 }
         let rule = lowering.rule(for: state.pointee, programs: &ruleSet.programs)
-        let number = ruleSet.number(of: rule)
+        let number = number(of: rule)
         cache.keep(number, for: state.pointee.cfa, at: place)
         return number
     }

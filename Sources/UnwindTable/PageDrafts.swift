@@ -1,36 +1,49 @@
 import CUnwindTable
 import CallFrameInfo
 
-/// A page, or a run of pages, and the rows it has in `PageDrafts.rows`.
-struct DraftedPage: BitwiseCopyable {
+/// A page, or a run of pages, that was encoded.
+struct EncodedPage: BitwiseCopyable {
     /// SVMA >> (pcShift + 16).
     var number: UInt64
     /// How many pages this stands for: more than 1 only where all are wholly of one rule.
     var count: UInt64
-    var firstRow: Int
-    var rowCount: Int
+    /// The directory entry, with the chunk's own rule numbers.
+    var entry: UInt32
+    var rowCount: UInt32
+    var firstRule: UInt16
+    var lastRule: UInt16
 }
 
-/// Cuts a stream of rows into pages, merging neighbours with equal rules.
-///
-/// Rows are kept as unit << 16 | rule number, pages as runs of rows; both are encoded later, when the final
-/// rule numbers are known.
+/// Cuts a stream of rows into pages, merging neighbours with equal rules, and has each page encoded when it is
+/// complete, while its rows are at hand.
 struct PageDrafts<A: Architecture>: ~Copyable {
-    private(set) var rows = GrowableBuffer<UInt32>()
-    private(set) var pages = GrowableBuffer<DraftedPage>()
+    private(set) var pages = GrowableBuffer<EncodedPage>()
+    var encoder = PageEncoder()
     /// The rule in force behind the last row.
     private(set) var currentRule: UInt32 = 0
+    /// Units that rules with a reason hold for, "no information" apart.
+    private(set) var unknownUnits: UInt64 = 0
 
+    /// The current page's rows, as unit << 16 | rule number; the first is at unit 0.
+    private var rows = GrowableBuffer<UInt32>()
     private var currentPage: UInt64 = 0
     private var lastUnit: UInt64 = 0
-    private var firstRow = 0
+    /// Which rules have a reason; looked at if one has.
+    private var isUnknown = GrowableBuffer<Bool>()
 
     /// Starts over at the beginning of `page` with rule 0 in force.
     mutating func begin(page: UInt64) {
-        rows.removeAll()
         pages.removeAll()
+        isUnknown.removeAll()
+        unknownUnits = 0
         currentRule = 0
         open(page)
+    }
+
+    /// From now on rule `number`, which is not 0, is one with a reason.
+    mutating func noteUnknown(_ number: UInt16) {
+        while isUnknown.count <= Int(number) { isUnknown.append(false) }
+        isUnknown.elements[Int(number)] = true
     }
 
     /// From `address` on, `rule` holds. Addresses never fall; of several rows in one unit the last wins.
@@ -68,7 +81,7 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     private mutating func open(_ page: UInt64) {
         currentPage = page
         lastUnit = page &<< 16
-        firstRow = rows.count
+        rows.removeAll()
         rows.append(currentRule)
     }
 
@@ -87,17 +100,39 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         let last = rows.count - 1
         let elements = rows.elements
         elements[last] = elements[last] & 0xffff_0000 | currentRule
-        guard last > firstRow, elements[last - 1] & 0xffff == currentRule else { return }
+        guard last > 0, elements[last - 1] & 0xffff == currentRule else { return }
         rows.setCount(last)
         lastUnit = currentPage &<< 16 | UInt64(elements[last - 1] &>> 16)
     }
 
     private mutating func appendUniform(from page: UInt64, count: UInt64) {
-        pages.append(DraftedPage(number: page, count: count, firstRow: rows.count, rowCount: 1))
+        rows.removeAll()
         rows.append(currentRule)
+        appendPage(page, count: count)
     }
 
-    private mutating func closePage() {
-        pages.append(DraftedPage(number: currentPage, count: 1, firstRow: firstRow, rowCount: rows.count - firstRow))
+    private mutating func closePage() { appendPage(currentPage, count: 1) }
+
+    private mutating func appendPage(_ page: UInt64, count: UInt64) {
+        let rows = UnsafeBufferPointer(rows.elements)
+        if !isUnknown.isEmpty { addUnknownUnits(rows, count: count) }
+        // A page has at most 65,536 rows, and the first is always there.
+        pages.append(EncodedPage(
+            number: page, count: count, entry: encoder.encode(rows), rowCount: UInt32(truncatingIfNeeded: rows.count),
+            firstRule: UInt16(truncatingIfNeeded: rows[0]), lastRule: UInt16(truncatingIfNeeded: rows[rows.count - 1])))
+    }
+
+    /// Puts the table's rule numbers, by the chunk's, in all pages.
+    mutating func finishPages(_ final: [UInt16], start: Int) {
+        encoder.finish(pages.elements, final: final, start: start)
+    }
+
+    private mutating func addUnknownUnits(_ rows: UnsafeBufferPointer<UInt32>, count: UInt64) {
+        for position in rows.indices {
+            let rule = Int(rows[position] & 0xffff)
+            guard rule < isUnknown.count, isUnknown.elements[rule] else { continue }
+            let end = position + 1 < rows.count ? UInt64(rows[position + 1] >> 16) : UInt64(CFIC_PAGE_UNITS)
+            unknownUnits += (end - UInt64(rows[position] >> 16)) * count
+        }
     }
 }

@@ -1,59 +1,95 @@
 import CUnwindTable
 import CallFrameInfo
+import Glibc
 
-/// Encodes drafted pages as records, in the smallest of the record kinds that holds each.
+/// Encodes pages as records, in the smallest of the record kinds that holds each.
+///
+/// Rules have the numbers of the chunk: `PageFinisher` puts the table's in their place once they are known. So that it
+/// can do so without making a record longer, sparse and dense records always have a palette here.
 struct PageEncoder: ~Copyable {
-    /// The records, behind whatever stood there at `begin`.
+    /// The records, behind whatever stood there before.
     private(set) var records = GrowableBuffer<UInt8>()
     /// Where the first record begins.
     private var origin = 0
+    /// Rows that have each rule, of all pages.
+    let uses: UnsafeMutablePointer<UInt32>
     /// Palette slot of a rule in the current page: page stamp << 16 | slot.
     private let slots: UnsafeMutablePointer<UInt32>
     private var stamp: UInt32 = 0
     private let palette: UnsafeMutablePointer<UInt16>
+    /// The current page's palette indices.
+    private var codes = GrowableBuffer<UInt8>()
     /// Rows of a dense page before the end of each of its blocks.
     private let ends: UnsafeMutablePointer<UInt16>
 
     init() {
-        slots = .allocate(capacity: Int(CFIC_RULES_MAX))
-        slots.initialize(repeating: 0, count: Int(CFIC_RULES_MAX))
-        palette = .allocate(capacity: Int(CFIC_PALETTE_MAX))
-        palette.initialize(repeating: 0, count: Int(CFIC_PALETTE_MAX))
-        ends = .allocate(capacity: Int(CFIC_PAGE_BLOCKS))
-        ends.initialize(repeating: 0, count: Int(CFIC_PAGE_BLOCKS))
+        // Zeroed by the system where it is touched, which is where there are rules.
+        uses = Self.zeroed(Int(CFIC_RULES_MAX))
+        slots = Self.zeroed(Int(CFIC_RULES_MAX))
+        palette = Self.zeroed(Int(CFIC_PALETTE_MAX))
+        ends = Self.zeroed(Int(CFIC_PAGE_BLOCKS))
     }
 
     deinit {
-        slots.deallocate()
-        palette.deallocate()
-        ends.deallocate()
+        free(uses)
+        free(slots)
+        free(palette)
+        free(ends)
     }
 
-    /// Starts over; records go to memory of the encoder's own.
-    mutating func begin() {
+    private static func zeroed<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ count: Int
+    ) -> UnsafeMutablePointer<Number> {
+        guard let memory = calloc(count, MemoryLayout<Number>.stride) else { fatalError("out of memory") }
+        return memory.bindMemory(to: Number.self, capacity: count)
+    }
+
+    /// Starts over; records go to memory of the encoder's own, unless `exchangeRecords` follows.
+    ///
+    /// - Parameter ruleCount: how many rules may have been used since the last time.
+    mutating func begin(ruleCount: Int) {
+        uses.update(repeating: 0, count: ruleCount)
         records.removeAll()
         origin = 0
     }
 
-    /// Starts over with `output` in place of the encoder's own memory: records go behind what it holds. To be
-    /// called again afterwards, which gives it back.
+    /// Puts `output` in place of the encoder's own memory: records go behind what it holds. To be called again
+    /// afterwards, which gives it back.
     mutating func exchangeRecords(with output: inout GrowableBuffer<UInt8>) {
         swap(&records, &output)
         origin = records.count
     }
 
-    /// Bytes of records.
-    var recordBytes: Int { records.count - origin }
+    /// Puts the table's rule numbers in all records, which then begin at `start`, and into the pages' entries.
+    mutating func finish(_ pages: UnsafeMutableBufferPointer<EncodedPage>, final: [UInt16], start: Int) {
+        if start > origin { moveRecords(to: start) }
+        final.withUnsafeBufferPointer { final in
+            var finisher = PageFinisher(records: records.elements, from: origin, to: start, final: final)
+            for index in pages.indices { pages[index].entry = finisher.finish(pages[index].entry) }
+            records.setCount(finisher.end)
+        }
+    }
+
+    private mutating func moveRecords(to start: Int) {
+        let size = records.count - origin
+        records.reserveCapacity(start + size)
+        records.setCount(start + size)
+        let bytes = UnsafeMutableRawBufferPointer(records.elements)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[origin..<origin + size]))
+        origin = start
+    }
 
     /// Encodes one page's rows, whose first is at unit 0, and returns the directory entry for records that
     /// start at place 0.
-    ///
-    /// - Parameter final: a rule's number in the table by its number in `rows`; the rows' numbers are below
-    ///   its count.
-    mutating func encode(_ rows: UnsafeBufferPointer<UInt32>, final: UnsafeBufferPointer<UInt16>) -> UInt32 {
-        if rows.count == 1 { return UInt32(final[Int(rows[0] & 0xffff)]) << UInt32(CFIC_PAGE_KIND_BITS) }
-        if rows.count <= CFIC_SPARSE_MAX { return encodeSparse(rows, final) }
-        return encodeDense(rows, final) ?? encodeQuarters(rows, final)
+    mutating func encode(_ rows: UnsafeBufferPointer<UInt32>) -> UInt32 {
+        if rows.count == 1 {
+            uses[Int(rows[0] & 0xffff)] &+= 1
+            return (rows[0] & 0xffff) << UInt32(CFIC_PAGE_KIND_BITS)
+        }
+        guard let paletteCount = readRules(rows) else { return encodeQuarters(rows) }
+        if rows.count <= CFIC_SPARSE_MAX { return encodeSparse(rows, paletteCount) }
+        return encodeDense(rows, paletteCount) ?? encodeQuarters(rows)
     }
 
     private func entry(_ kind: cfic_page_kind, at offset: Int) -> UInt32 {
@@ -73,75 +109,56 @@ struct PageEncoder: ~Copyable {
         return place
     }
 
-    // MARK: Rules of a page
-
-    /// Writes the rules' numbers themselves, a byte each; false if one is 256 or more.
-    @inline(__always)
-    private func writeNumbers(
-        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>, to place: UnsafeMutableRawPointer
-    ) -> Bool {
-        let bytes = place.assumingMemoryBound(to: UInt8.self)
-        var all: UInt16 = 0
-        for position in 0..<rows.count {
-            let rule = final[Int(rows[position] & 0xffff)]
-            bytes[position] = UInt8(truncatingIfNeeded: rule)
-            all |= rule
-        }
-        return all < CFIC_PALETTE_MAX
-    }
-
-    /// Finds the page's palette; returns its size, or nil when 256 entries are too few.
-    private mutating func paletteSize(
-        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>
-    ) -> Int? {
+    /// Counts the rows' rules, and finds the palette and each row's index in it; returns the palette's size, or nil
+    /// when 256 entries are too few.
+    private mutating func readRules(_ rows: UnsafeBufferPointer<UInt32>) -> Int? {
         stamp &+= 1
         if stamp == 1 << 16 {
             slots.update(repeating: 0, count: Int(CFIC_RULES_MAX))
             stamp = 1
         }
-        var count = 0
-        for row in rows {
-            let rule = Int(final[Int(row & 0xffff)])
-            if slots[rule] &>> 16 == stamp { continue }
-            if count == CFIC_PALETTE_MAX { return nil }
-            slots[rule] = stamp &<< 16 | UInt32(count)
-            palette[count] = UInt16(truncatingIfNeeded: rule)
-            count += 1
+        codes.reserveCapacity(rows.count)
+        codes.setCount(rows.count)
+        let codes = codes.elements
+        var count: UInt32 = 0
+        var isTooSmall = false
+        for position in 0..<rows.count {
+            let rule = Int(rows[position] & 0xffff)
+            uses[rule] &+= 1
+            var slot = slots[rule]
+            if slot &>> 16 != stamp {
+                if count == CFIC_PALETTE_MAX {
+                    isTooSmall = true
+                    continue
+                }
+                slot = stamp &<< 16 | count
+                slots[rule] = slot
+                palette[Int(count)] = UInt16(truncatingIfNeeded: rule)
+                count &+= 1
+            }
+            codes[position] = UInt8(truncatingIfNeeded: slot)
         }
-        return count
+        return isTooSmall ? nil : Int(count)
     }
 
-    /// Writes the palette, then room for `gap` bytes, then each row's index in the palette.
-    private func writeIndices(
-        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>, paletteCount: Int, gap: Int,
-        to place: UnsafeMutableRawPointer
-    ) {
-        for slot in 0..<paletteCount { place.storeBytes(of: palette[slot], toByteOffset: 2 * slot, as: UInt16.self) }
-        let bytes = (place + 2 * paletteCount + gap).assumingMemoryBound(to: UInt8.self)
-        for position in 0..<rows.count {
-            bytes[position] = UInt8(truncatingIfNeeded: slots[Int(final[Int(rows[position] & 0xffff)])])
-        }
+    /// Writes the palette, and each row's index in it behind `gap` bytes.
+    @inline(__always)
+    private func writeRules(_ paletteCount: Int, gap: Int, to place: UnsafeMutableRawPointer) {
+        place.copyMemory(from: palette, byteCount: 2 * paletteCount)
+        let codes = UnsafeRawBufferPointer(codes.elements)
+        UnsafeMutableRawBufferPointer(start: place + 2 * paletteCount + gap, count: codes.count).copyMemory(from: codes)
     }
 
     // MARK: Records
 
-    private mutating func encodeSparse(
-        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>
-    ) -> UInt32 {
+    private mutating func encodeSparse(_ rows: UnsafeBufferPointer<UInt32>, _ paletteCount: Int) -> UInt32 {
         let start = records.count
         let head = MemoryLayout<cfic_sparse>.size
-        var paletteCount = 0
-        var record = open(head + 3 * rows.count)
-        if !writeNumbers(rows, final, to: record + head + 2 * rows.count) {
-            records.setCount(start)
-            // 256 rows have at most 256 rules.
-            paletteCount = paletteSize(rows, final) ?? 0
-            record = open(head + 2 * paletteCount + 3 * rows.count)
-            writeIndices(rows, final, paletteCount: paletteCount, gap: 2 * rows.count, to: record + head)
-        }
+        let record = open(head + 2 * paletteCount + 3 * rows.count)
         record.storeBytes(
             of: cfic_sparse(row_count: UInt16(rows.count), palette_count: UInt16(paletteCount)),
             as: cfic_sparse.self)
+        writeRules(paletteCount, gap: 2 * rows.count, to: record + head)
         // Records start at multiples of 4, their heads and palettes are of 16-bit numbers.
         let units = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt16.self)
         for position in 0..<rows.count { units[position] = UInt16(truncatingIfNeeded: rows[position] &>> 16) }
@@ -149,27 +166,17 @@ struct PageEncoder: ~Copyable {
     }
 
     /// Returns nil, leaving nothing behind, when the page needs quarters.
-    private mutating func encodeDense(
-        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>
-    ) -> UInt32? {
+    private mutating func encodeDense(_ rows: UnsafeBufferPointer<UInt32>, _ paletteCount: Int) -> UInt32? {
         let start = records.count
         let head = MemoryLayout<cfic_dense>.size
-        guard head + 2 * rows.count <= CFIC_RECORD_MAX else { return nil }
-        var paletteCount = 0
-        var record = open(head + 2 * rows.count)
-        if !writeNumbers(rows, final, to: record + head + rows.count) {
-            records.setCount(start)
-            guard let count = paletteSize(rows, final), head + 2 * count + 2 * rows.count <= CFIC_RECORD_MAX else {
-                return nil
-            }
-            paletteCount = count
-            record = open(head + 2 * paletteCount + 2 * rows.count)
-            writeIndices(rows, final, paletteCount: paletteCount, gap: rows.count, to: record + head)
-        }
+        let size = head + 2 * paletteCount + 2 * rows.count
+        guard size <= CFIC_RECORD_MAX else { return nil }
+        let record = open(size)
         guard writeIndex(rows, to: record, paletteCount: paletteCount) else {
             records.setCount(start)
             return nil
         }
+        writeRules(paletteCount, gap: rows.count, to: record + head)
         let units = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt8.self)
         for position in 0..<rows.count { units[position] = UInt8(truncatingIfNeeded: rows[position] &>> 16) }
         return entry(CFIC_PAGE_DENSE, at: start)
@@ -208,9 +215,7 @@ struct PageEncoder: ~Copyable {
         return widest < 256
     }
 
-    private mutating func encodeQuarters(
-        _ rows: UnsafeBufferPointer<UInt32>, _ final: UnsafeBufferPointer<UInt16>
-    ) -> UInt32 {
+    private mutating func encodeQuarters(_ rows: UnsafeBufferPointer<UInt32>) -> UInt32 {
         let start = records.count
         _ = open(MemoryLayout<cfic_quarters>.size)
         var places: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
@@ -220,7 +225,7 @@ struct PageEncoder: ~Copyable {
             var end = first
             while end < rows.count, UInt64(rows[end] >> 16) < limit { end += 1 }
             let place = UInt32(truncatingIfNeeded: (records.count - origin) / Int(CFIC_RECORD_ALIGN))
-            encodeQuarter(rows, first..<end, at: UInt32(quarter) * UInt32(CFIC_QUARTER_UNITS), final)
+            encodeQuarter(rows, first..<end, at: UInt32(quarter) * UInt32(CFIC_QUARTER_UNITS))
             withUnsafeMutableBytes(of: &places) { $0.storeBytes(of: place, toByteOffset: 4 * quarter, as: UInt32.self) }
             first = end
         }
@@ -231,8 +236,7 @@ struct PageEncoder: ~Copyable {
 
     /// A quarter's rows, with the rule in force at its beginning put before them where no row is there.
     private mutating func encodeQuarter(
-        _ rows: UnsafeBufferPointer<UInt32>, _ range: Range<Int>, at beginning: UInt32,
-        _ final: UnsafeBufferPointer<UInt16>
+        _ rows: UnsafeBufferPointer<UInt32>, _ range: Range<Int>, at beginning: UInt32
     ) {
         let startsWithRow = !range.isEmpty && rows[range.lowerBound] >> 16 == beginning
         let count = range.count + (startsWithRow ? 0 : 1)
@@ -246,7 +250,7 @@ struct PageEncoder: ~Copyable {
             let index = range.lowerBound + position - (startsWithRow ? 0 : 1)
             // The page's first row is at unit 0, so that only later quarters lack one at theirs.
             let unit = position == 0 ? 0 : (rows[index] >> 16) - beginning
-            rules.storeBytes(of: final[Int(rows[index] & 0xffff)], toByteOffset: 2 * position, as: UInt16.self)
+            rules.storeBytes(of: UInt16(truncatingIfNeeded: rows[index]), toByteOffset: 2 * position, as: UInt16.self)
             units.storeBytes(of: UInt8(truncatingIfNeeded: unit), toByteOffset: position, as: UInt8.self)
             while block <= unit >> UInt32(CFIC_BLOCK_BITS) {
                 starts.storeBytes(of: UInt16(position), toByteOffset: 2 * block, as: UInt16.self)

@@ -23,18 +23,18 @@ struct RuleNumbering {
             let ruleSet = handle.chunk.sink.ruleSet
             var placesHere: [Int?] = []
             for (number, rule) in ruleSet.rules.enumerated() {
-                guard number != 0, handle.uses[number] != 0 else {
+                guard number != 0, handle.uses(number) != 0 else {
                     placesHere.append(nil)
                     continue
                 }
                 let common = rule.renumberingExpressions { gathered.adopt($0, from: ruleSet.programs) }
                 if let place = places[common] {
-                    candidates[place].uses += UInt64(handle.uses[number])
+                    candidates[place].uses += UInt64(handle.uses(number))
                     placesHere.append(place)
                 } else {
                     places[common] = candidates.count
                     placesHere.append(candidates.count)
-                    candidates.append(Candidate(rule: common, uses: UInt64(handle.uses[number])))
+                    candidates.append(Candidate(rule: common, uses: UInt64(handle.uses(number))))
                 }
             }
             placesByChunk.append(placesHere)

@@ -5,9 +5,8 @@ import CallFrameInfo
 extension ArchitectureBuilder {
     /// Puts header, ranges, directory, rules, programs and pages together in `output`.
     mutating func write(
-        _ numbering: RuleNumbering, executable: [Range<UInt64>], source: TableSource, options: TableOptions
+        _ numbering: RuleNumbering, source: TableSource, options: TableOptions
     ) throws(TableError) {
-        var layout = try PageLayout<A>(executable: executable)
         var sizes = [0, 0, 0, 0, 0]
         sizes[Int(CFIC_SECTION_RANGES.rawValue)] = layout.ranges.count * MemoryLayout<cfic_range>.size
         sizes[Int(CFIC_SECTION_DIRECTORY.rawValue)] = layout.directory.count * 4
@@ -20,14 +19,9 @@ extension ArchitectureBuilder {
             offsets.append(start)
             end = start + size
         }
-        // Pages come last and have no size yet: they are encoded where they stay. Usually in 2 bytes a row and an
-        // index.
-        let rows = chunks.reduce(0) { $0 + $1.chunk.sink.drafts.rows.count }
-        output.removeAll()
-        output.reserveCapacity(end + 2 * rows + MemoryLayout<cfic_dense>.size * layout.directory.count)
-        output.setCount(end)
-        encode(numbering)
+        // The pages come last, and are in place but for the table's rule numbers.
         let pages = Int(CFIC_SECTION_PAGES.rawValue)
+        finishPages(numbering, start: offsets[pages])
         sizes[pages] = output.count - offsets[pages]
         // Places in directory entries are 30 bits of 4 bytes.
         guard sizes[pages] < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
@@ -41,7 +35,7 @@ extension ArchitectureBuilder {
         numbering.programs.operations.withUnsafeBytes { copy($0, to: bytes, offsets[3]) }
         var place = offsets[pages]
         for handle in chunks {
-            moveQuarters(bytes, pages: offsets[pages], chunk: place, entries: handle.entries)
+            moveQuarters(bytes, pages: offsets[pages], chunk: place, handle.pages)
             place += handle.recordBytes
         }
         writeHeader(bytes, offsets, sizes, source, options)
@@ -49,12 +43,13 @@ extension ArchitectureBuilder {
 
     /// Places of quarters count from their chunk's first record; makes them count from the section's.
     private func moveQuarters(
-        _ bytes: UnsafeMutableRawBufferPointer, pages: Int, chunk: Int, entries: [UInt32]
+        _ bytes: UnsafeMutableRawBufferPointer, pages: Int, chunk: Int,
+        _ encoded: UnsafeMutableBufferPointer<EncodedPage>
     ) {
         let distance = UInt32(truncatingIfNeeded: (chunk - pages) / Int(CFIC_RECORD_ALIGN))
         if distance == 0 { return }
-        for entry in entries {
-            let (kind, place) = TableView.split(entry)
+        for page in encoded {
+            let (kind, place) = TableView.split(page.entry)
             guard kind == CFIC_PAGE_QUARTERS else { continue }
             for quarter in 0..<4 {
                 let offset = chunk + Int(place) * Int(CFIC_RECORD_ALIGN) + 4 * quarter
@@ -124,6 +119,11 @@ struct PageLayout<A: Architecture> {
     private(set) var ranges: [cfic_range] = []
     private(set) var directory: [UInt32] = []
 
+    init() {}
+
+    /// Bytes that ranges and directory take up.
+    var byteCount: Int { ranges.count * MemoryLayout<cfic_range>.size + directory.count * 4 }
+
     /// The directory is yet to be filled.
     init(executable: [Range<UInt64>]) throws(TableError) {
         let pageShift = UInt64(A.pcShift) + UInt64(CFIC_PAGE_BITS)
@@ -154,12 +154,13 @@ struct PageLayout<A: Architecture> {
         var recordBytes = 0
         for handle in chunks {
             let base = UInt32(truncatingIfNeeded: recordBytes / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS)
-            for (page, entry) in zip(handle.chunk.sink.drafts.pages.elements, handle.entries) {
+            for page in handle.pages {
                 while range < ranges.count, ranges[range].start_page + UInt64(ranges[range].page_count) <= page.number {
                     range += 1
                 }
                 // A page outside all ranges holds only the end of a segment's last rule.
                 guard range < ranges.count, page.number >= ranges[range].start_page else { continue }
+                let entry = page.entry
                 let isRecord = entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1) != CFIC_PAGE_UNIFORM.rawValue
                 let first = Int(ranges[range].directory_index) + Int(page.number - ranges[range].start_page)
                 let count = min(page.count, UInt64(directory.count - first))
