@@ -50,7 +50,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         while chunks.count < plan.chunks.count { chunks.append(ChunkHandle<A>()) }
         let handles = chunks
         for handle in handles { handle.chunk.reset(index) }
-        reserveOutput(sections)
+        reserveOutput()
         // The first chunk's records, which in most images are all, are made where they stay: `output` is the
         // encoder's until `finishPages`.
         handles[0].chunk.sink.drafts.encoder.exchangeRecords(with: &output)
@@ -70,11 +70,11 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     }
 
     /// Leaves room before the records for the sections that stand before them, as much as they usually take.
-    private mutating func reserveOutput(_ sections: [FrameSection]) {
+    private mutating func reserveOutput() {
         let front = MemoryLayout<cfic_table_header>.size + layout.byteCount + 32 << 10
         output.removeAll()
-        // Records take about four tenths of .eh_frame; what is not touched costs nothing.
-        output.reserveCapacity(front + sections.reduce(0) { $0 + $1.bytes.count } / 2)
+        // Most FDEs make less, some much more.
+        output.reserveCapacity(front + 24 * index.count)
         output.setCount((front + 15) & ~15)
     }
 
