@@ -53,14 +53,15 @@ public protocol RowSink: ~Copyable {
     /// A pointer, because the interpreter changes its state field by field: copying it in one piece right
     /// behind such a store stalls, and did so for a third of the whole time.
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>)
-    /// As `row`, if the sink can take the row without calling anything; false if it did not take it.
-    mutating func rowIfUsual(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> Bool
+    /// May take rows that are quickly made, as `AdvanceRun` says, and then leaves the state as the last pair that
+    /// it passed over makes it. `pair` is the run's first; the CFA is a register + offset. Taking none is right.
+    mutating func take(
+        _ run: inout AdvanceRun, from pair: AdvanceRun.Pair, _ state: UnsafeMutablePointer<FrameState<Columns>>)
 }
 
 extension RowSink where Self: ~Copyable {
     @inlinable @inline(__always)
-    public mutating func rowIfUsual(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> Bool {
-        row(at: location, state)
-        return true
-    }
+    public mutating func take(
+        _ run: inout AdvanceRun, from pair: AdvanceRun.Pair, _ state: UnsafeMutablePointer<FrameState<Columns>>
+    ) {}
 }

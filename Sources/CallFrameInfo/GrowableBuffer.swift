@@ -25,13 +25,19 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         used &+= 1
     }
 
-    /// Appends if that needs no new memory.
+    /// Where further elements go, and the end of the room for them.
+    ///
+    /// - Precondition: something was appended before, so that there is memory.
     @inlinable @inline(__always)
-    public mutating func appendIfRoom(_ element: Element) -> Bool {
-        if used == capacity { return false }
-        (storage.unsafelyUnwrapped + used).initialize(to: element)
-        used &+= 1
-        return true
+    public var room: (start: UnsafeMutablePointer<Element>, end: UnsafeMutablePointer<Element>) {
+        let storage = storage.unsafelyUnwrapped
+        return (storage + used, storage + capacity)
+    }
+
+    /// Takes over elements that were initialised up to `end`, in the `room`.
+    @inlinable @inline(__always)
+    public mutating func setEnd(_ end: UnsafeMutablePointer<Element>) {
+        used = end - storage.unsafelyUnwrapped
     }
 
     public mutating func append(contentsOf source: UnsafeMutableBufferPointer<Element>) {

@@ -19,7 +19,9 @@ public struct Interpreter<Columns: RegisterColumns> {
     @usableFromInline let addressSize: Int
     /// The state that the CIE's instructions leave: where each FDE starts, and what `restore` restores.
     public var initial: FrameState<Columns>
+    /// The states that `DW_CFA_remember_state` kept: the first `depth`; those behind are left from before.
     @usableFromInline var remembered: [FrameState<Columns>] = []
+    @usableFromInline var depth = 0
 
     /// Prepares running FDEs of a CIE by running the CIE's own instructions.
     ///
@@ -86,56 +88,66 @@ public struct Interpreter<Columns: RegisterColumns> {
         var position = instructions.lowerBound
         var instruction = position
         var location = start
-        if !remembered.isEmpty { remembered.removeAll(keepingCapacity: true) }
+        depth = 0
         do throws(CFIError) {
             while position < end {
-                // Most rows are an advance and a CFA offset, of three bytes: taken together as long as they
-                // follow each other and the sink has them without ado. Nothing is called in this loop, so that
-                // its variables stay in registers. A fourth byte is loaded with the three.
-                if state.pointee.cfa.kind == .registerOffset {
-                    while end &- position >= 4 {
-                        let word = base.loadUnaligned(fromByteOffset: position, as: UInt32.self).littleEndian
-                        let delta = UInt64(word & 0x3f)
-                        guard word & 0x80_ffc0 == 0x0e40, delta != 0, sink.rowIfUsual(at: location, state) else { break }
-                        location = advance(location, by: delta)
-                        if location >= limit { return .complete }
-                        state.pointee.cfa.operand = Int64(word &>> 16 & 0x7f)
-                        position &+= 3
-                    }
-                }
                 instruction = position
                 let opcode = base.load(fromByteOffset: position, as: UInt8.self)
-                position &+= 1
                 let target: UInt64
                 if opcode & 0xc0 == Opcode.advanceLoc {
+                    var run = AdvanceRun(
+                        base: base, position: position, end: end, location: location, limit: limit,
+                        codeAlignment: codeAlignment)
+                    if let pair = run.next, state.pointee.cfa.kind == .registerOffset {
+                        sink.take(&run, from: pair, state)
+                        if run.location >= limit { return .complete }
+                        if run.position != position {
+                            position = run.position
+                            location = run.location
+                            continue
+                        }
+                    }
+                    position &+= 1
                     target = advance(location, by: UInt64(opcode & 0x3f))
-                } else if opcode & 0xc0 == Opcode.offset, let factored = Self.smallOperand(base, position, end) {
+                } else if opcode & 0xc0 == Opcode.offset, let factored = Self.smallOperand(base, position &+ 1, end) {
                     let register = UInt64(opcode & 0x3f)
                     if state.pointee.columns.keeps(register) {
                         state.pointee.columns.setRule(savedAt(factored: factored), for: register)
                     }
-                    position &+= 1
+                    position &+= 2
                     continue
                 } else if opcode == Opcode.defCFAOffset, state.pointee.cfa.kind == .registerOffset,
-                    let offset = Self.smallOperand(base, position, end) {
+                    let offset = Self.smallOperand(base, position &+ 1, end) {
                     state.pointee.cfa.operand = Int64(offset)
-                    position &+= 1
+                    position &+= 2
                     continue
                 } else if opcode == Opcode.nop {
                     // Padding at the end of the entry, mostly.
-                    while position < end, base.load(fromByteOffset: position, as: UInt8.self) == Opcode.nop {
-                        position &+= 1
-                    }
+                    repeat { position &+= 1 } while position < end
+                        && base.load(fromByteOffset: position, as: UInt8.self) == Opcode.nop
                     continue
-                } else if opcode == Opcode.advanceLoc1, position < end {
-                    target = advance(location, by: UInt64(base.load(fromByteOffset: position, as: UInt8.self)))
-                    position &+= 1
-                } else if opcode == Opcode.advanceLoc2, end &- position >= 2, !section.isBigEndian {
-                    let delta = base.loadUnaligned(fromByteOffset: position, as: UInt16.self).littleEndian
-                    target = advance(location, by: UInt64(delta))
+                } else if opcode == Opcode.advanceLoc1, let delta = Self.byteOperand(base, position &+ 1, end) {
+                    target = advance(location, by: delta)
                     position &+= 2
+                } else if opcode == Opcode.advanceLoc2, end &- position >= 3, !section.isBigEndian {
+                    let delta = base.loadUnaligned(fromByteOffset: position &+ 1, as: UInt16.self).littleEndian
+                    target = advance(location, by: UInt64(delta))
+                    position &+= 3
+                } else if opcode == Opcode.defCFARegister, state.pointee.cfa.kind == .registerOffset,
+                    let register = Self.smallOperand(base, position &+ 1, end) {
+                    state.pointee.setCFA(.register(register, offset: state.pointee.cfa.operand))
+                    position &+= 2
+                    continue
+                } else if opcode == Opcode.rememberState {
+                    try remember(state.pointee)
+                    position &+= 1
+                    continue
+                } else if opcode == Opcode.restoreState {
+                    try restore(&state.pointee)
+                    position &+= 1
+                    continue
                 } else {
-                    var cursor = section.cursor(position..<end)
+                    var cursor = section.cursor(position &+ 1..<end)
                     target = try executeOther(opcode, &cursor, state, at: location, start: start)
                     position = cursor.position
                 }
@@ -155,9 +167,13 @@ public struct Interpreter<Columns: RegisterColumns> {
     /// An unsigned LEB128 number of one byte; nil leaves a longer one, and none at all, to the general way.
     @inlinable @inline(__always)
     static func smallOperand(_ base: UnsafeRawPointer, _ position: Int, _ end: Int) -> UInt64? {
-        guard position < end else { return nil }
-        let byte = base.load(fromByteOffset: position, as: UInt8.self)
-        return byte < 0x80 ? UInt64(byte) : nil
+        guard let byte = byteOperand(base, position, end), byte < 0x80 else { return nil }
+        return byte
+    }
+
+    @inlinable @inline(__always)
+    static func byteOperand(_ base: UnsafeRawPointer, _ position: Int, _ end: Int) -> UInt64? {
+        position < end ? UInt64(base.load(fromByteOffset: position, as: UInt8.self)) : nil
     }
 
     /// Executes any instruction, as far as that needs neither rows nor the end of the FDE; returns the location
@@ -191,13 +207,7 @@ public struct Interpreter<Columns: RegisterColumns> {
     /// Adds a factored advance. An address that wraps around has left every FDE.
     @inlinable @inline(__always)
     func advance(_ location: UInt64, by delta: UInt64) -> UInt64 {
-        if codeAlignment == 1 {  // x86-64: keeps a multiplication out of the chain from row to row
-            let (sum, wrapped) = location.addingReportingOverflow(delta)
-            return wrapped ? .max : sum
-        }
-        let (factored, tooFar) = delta.multipliedReportingOverflow(by: codeAlignment)
-        let (sum, wrapped) = location.addingReportingOverflow(factored)
-        return tooFar || wrapped ? .max : sum
+        AdvanceRun.advance(location, by: delta, codeAlignment)
     }
 
     /// `offset(N)` with N factored by the data alignment.
@@ -211,10 +221,18 @@ public struct Interpreter<Columns: RegisterColumns> {
     mutating func remember(_ state: FrameState<Columns>) throws(CFIError) {
         // Depth is unbounded by the specification. Real code nests to 3; 64 MiB of states keep a hostile FDE
         // (one byte a state) from taking memory out of proportion.
-        guard remembered.count < (64 << 20) / (MemoryLayout<CFARule>.stride + Columns.largestSize) else {
+        guard depth < (64 << 20) / (MemoryLayout<CFARule>.stride + Columns.largestSize) else {
             throw .rememberStateTooDeep
         }
-        remembered.append(state)
+        if depth < remembered.count { remembered[depth] = state } else { remembered.append(state) }
+        depth &+= 1
+    }
+
+    @inlinable @inline(__always)
+    mutating func restore(_ state: inout FrameState<Columns>) throws(CFIError) {
+        guard depth > 0 else { throw .restoreStateUnderflow }
+        depth &-= 1
+        state = remembered[depth]
     }
 }
 

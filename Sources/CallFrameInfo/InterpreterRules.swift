@@ -14,9 +14,7 @@ extension Interpreter {
         switch opcode {
         case Opcode.nop: break
         case Opcode.rememberState: try remember(state)
-        case Opcode.restoreState:
-            guard let top = remembered.popLast() else { throw .restoreStateUnderflow }
-            state = top
+        case Opcode.restoreState: try restore(&state)
         case Opcode.defCFA:
             let register = try cursor.readULEB()
             state.setCFA(.register(register, offset: Int64(clamping: try cursor.readULEB())))

@@ -43,11 +43,11 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
         rowCount &+= 1
         var place = state.pointee.columns.place
-        if place == .unknown {
+        if !place.hasSlots {
             place = cache.place(of: state, tag: tag)
             state.pointee.columns.place = place
         }
-        var number = cache.number(state.pointee.cfa.operand, at: place) ?? otherNumber(state, place)
+        var number = cache.slots(at: place).number(state.pointee.cfa.operand) ?? otherNumber(state, place)
         if A.pcShift != 0, isMisaligned || location & (1 &<< UInt64(A.pcShift) &- 1) != 0 {
             isMisaligned = true
             number = self.number(of: CFIC_REASON_MISALIGNED_ADDRESS)
@@ -55,17 +55,36 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         append(location, rule: number)
     }
 
+    /// Takes rows whose rules are known and that go to the page where the row before is. Nothing is called in this
+    /// loop, so that its variables stay in registers.
     @inline(__always)
-    mutating func rowIfUsual(
-        at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
-    ) -> Bool {
-        // An unknown place has no slot with a number.
-        guard let number = cache.number(state.pointee.cfa.operand, at: state.pointee.columns.place), !isCollecting,
-            A.pcShift == 0 || !isMisaligned && location & (1 &<< UInt64(A.pcShift) &- 1) == 0,
-            drafts.appendIfUsual(location, rule: number)
-        else { return false }
-        rowCount &+= 1
-        return true
+    mutating func take(
+        _ run: inout AdvanceRun, from pair: AdvanceRun.Pair,
+        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) {
+        guard !isCollecting, isAligned(run) else { return }
+        var pair = pair
+        let slots = cache.slots(at: state.pointee.columns.place)
+        var writer = drafts.writer
+        var offset = state.pointee.cfa.offset
+        var count = 0
+        while let number = slots.number(offset), writer.append(run.location, rule: number) {
+            count &+= 1
+            offset = pair.offset
+            run.pass(pair)
+            guard run.location < run.limit, let next = run.next else { break }
+            pair = next
+        }
+        rowCount &+= count
+        state.pointee.cfa.operand = offset
+        drafts.commit(writer)
+    }
+
+    @inline(__always)
+    private func isAligned(_ run: AdvanceRun) -> Bool {
+        if A.pcShift == 0 { return true }
+        let unit: UInt64 = 1 &<< UInt64(A.pcShift)
+        return !isMisaligned && run.location & (unit &- 1) == 0 && run.keepsMultiples(of: unit)
     }
 
     @inline(__always)

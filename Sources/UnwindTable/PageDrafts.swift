@@ -59,17 +59,45 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         rows.append(UInt32(truncatingIfNeeded: unit & 0xffff) &<< 16 | rule)
     }
 
-    /// As `append`, if nothing needs to be called for it; false if it is left to be done.
+    /// Appends rows to the current page without asking much; see `commit`.
+    struct Writer {
+        fileprivate var next: UnsafeMutablePointer<UInt32>
+        fileprivate let end: UnsafeMutablePointer<UInt32>
+        fileprivate var currentRule: UInt32
+        fileprivate var lastUnit: UInt64
+        /// The first unit of the next page.
+        fileprivate let limit: UInt64
+
+        /// As `PageDrafts.append`; false if it has to be done there.
+        @inline(__always)
+        mutating func append(_ address: UInt64, rule: UInt16) -> Bool {
+            let rule = UInt32(rule)
+            if rule == currentRule { return true }
+            let unit = address &>> UInt64(A.pcShift)
+            guard unit > lastUnit, unit < limit, next != end else { return false }
+            next.initialize(to: UInt32(truncatingIfNeeded: unit) &<< 16 | rule)
+            next += 1
+            currentRule = rule
+            lastUnit = unit
+            return true
+        }
+    }
+
+    /// Writes at most as many rows as there is room for already.
     @inline(__always)
-    mutating func appendIfUsual(_ address: UInt64, rule: UInt16) -> Bool {
-        let rule = UInt32(rule)
-        if rule == currentRule { return true }
-        let unit = address &>> UInt64(A.pcShift)
-        guard unit &>> 16 == currentPage, unit != lastUnit,
-            rows.appendIfRoom(UInt32(truncatingIfNeeded: unit) &<< 16 | rule) else { return false }
-        currentRule = rule
-        lastUnit = unit
-        return true
+    var writer: Writer {
+        let room = rows.room
+        return Writer(
+            next: room.start, end: room.end, currentRule: currentRule, lastUnit: lastUnit,
+            limit: (currentPage &+ 1) &<< 16)
+    }
+
+    /// Takes over what a writer, made since the last change, has appended.
+    @inline(__always)
+    mutating func commit(_ writer: Writer) {
+        rows.setEnd(writer.next)
+        currentRule = writer.currentRule
+        lastUnit = writer.lastUnit
     }
 
     /// Ends the stream: what is in force holds up to the end of page `last`.

@@ -10,7 +10,13 @@ struct RulePlace: Equatable, BitwiseCopyable {
     @inlinable init(bits: UInt64) { self.bits = bits }
 
     /// No context has number 0.
-    @inlinable static var unknown: RulePlace { RulePlace(bits: 0) }
+    @inlinable static var unknown: RulePlace { RulePlace(bits: 0xffff_ffff) }
+
+    /// That of the same columns and another CFA register.
+    @inlinable var withoutSlots: RulePlace { RulePlace(bits: bits | 0xffff_ffff) }
+
+    /// Whether the first slot is known; it is below 2^32 - 1.
+    @inline(__always) var hasSlots: Bool { bits & 0xffff_ffff != 0xffff_ffff }
 
     var context: UInt32 { UInt32(truncatingIfNeeded: bits &>> 32) }
     @inline(__always) var firstSlot: Int { Int(bits & 0xffff_ffff) }
@@ -118,16 +124,19 @@ struct RuleCache<A: Architecture>: ~Copyable {
         UnsafeMutableBufferPointer(rebasing: slots.elements[start...]).update(repeating: Self.unknown)
     }
 
-    /// The state's place; unknown when there are too many contexts.
+    /// The state's place, which its columns don't have yet; unknown when there are too many contexts.
     @inline(__always)
     mutating func place(
         of state: UnsafePointer<FrameState<TrackedRegisters<A>>>, tag: UInt64
     ) -> RulePlace {
-        let context = Context(state.pointee.columns, tag: tag)
-        let recent = recent + context.place
-        let isRecent = recent.pointee.number != 0 && recent.pointee.context == context
-        let number = isRecent ? recent.pointee.number : intern(context, recent)
-        if number == 0 { return .unknown }
+        var number = state.pointee.columns.place.context
+        if number == 0 {
+            let context = Context(state.pointee.columns, tag: tag)
+            let recent = recent + context.place
+            let isRecent = recent.pointee.number != 0 && recent.pointee.context == context
+            number = isRecent ? recent.pointee.number : intern(context, recent)
+            if number == 0 { return .unknown }
+        }
         let start = Int(number) &* Self.slotCount
         if state.pointee.cfa.base == CFARule.base(of: A.stackPointer) {
             return RulePlace(context: number, firstSlot: start)
@@ -153,13 +162,25 @@ struct RuleCache<A: Architecture>: ~Copyable {
         return number
     }
 
-    /// The rule number in the slot of a CFA offset; nil if there is none.
+    /// The slots of a place; valid until another place is asked for.
+    struct Slots {
+        /// `slotCount` / 2 of them.
+        fileprivate let first: UnsafePointer<UInt16>
+
+        /// The rule number in the slot of a CFA offset; nil if there is none.
+        @inline(__always)
+        func number(_ offset: Int64) -> UInt16? {
+            guard let slot = RuleCache.slot(offset) else { return nil }
+            let number = first[slot]
+            return number == RuleCache.unknown ? nil : number
+        }
+    }
+
     @inline(__always)
-    func number(_ offset: Int64, at place: RulePlace) -> UInt16? {
-        guard let slot = Self.slot(offset) else { return nil }
-        // Below the count: each context up to this one has its slots, and context 0 too.
-        let number = slots.elements[place.firstSlot &+ slot]
-        return number == Self.unknown ? nil : number
+    func slots(at place: RulePlace) -> Slots {
+        // Within the memory: each context up to this one has its slots, and context 0, whose are empty.
+        Slots(first: UnsafePointer(
+            slots.elements.baseAddress.unsafelyUnwrapped + (place.hasSlots ? place.firstSlot : 0)))
     }
 
     /// The rule number kept for a CFA that has no slot; nil if there is none.
@@ -171,7 +192,7 @@ struct RuleCache<A: Architecture>: ~Copyable {
 
     /// Keeps the rule number of a CFA in an interned context.
     func keep(_ number: UInt16, for cfa: CFARule, at place: RulePlace) {
-        guard place != .unknown, number != Self.unknown else { return }
+        guard place.context != 0, number != Self.unknown else { return }
         if place.firstSlot != 0, let slot = Self.slot(cfa.operand) {
             slots.elements[place.firstSlot + slot] = number
         } else {

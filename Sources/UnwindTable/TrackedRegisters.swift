@@ -10,8 +10,8 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
     public var signingState = RegisterRule.unspecified
     /// The CIE's return address column.
     public let returnAddressColumn: UInt64
-    /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register; unknown when one of
-    /// them has changed since.
+    /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register; unknown, wholly or but
+    /// for the context, when one of them has changed since.
     @usableFromInline var place = RulePlace.unknown
 
     @inlinable
@@ -47,7 +47,7 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
         }
     }
 
-    @inlinable public mutating func cfaRegisterChanged() { place = .unknown }
+    @inlinable public mutating func cfaRegisterChanged() { place = place.withoutSlots }
 
     @inlinable
     public mutating func negateReturnAddressState(withPC: Bool) {
