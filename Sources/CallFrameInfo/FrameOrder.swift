@@ -20,9 +20,9 @@ extension FrameIndex {
     /// Radix sort by the upper half, least significant digit first. It is stable, so that the lower half, the
     /// offset, keeps file order among equals.
     private mutating func sortKeys() {
-        var highest: UInt64 = 0
-        for key in keys.elements { highest = max(highest, key &>> 32) }
-        let bits = 64 - highest.leadingZeroBitCount
+        var all: UInt64 = 0
+        for key in keys.elements { all |= key }
+        let bits = 64 - (all >> 32).leadingZeroBitCount
         let passes = (bits + 10) / 11
         guard passes > 0 else { return }
         let digitBits = (bits + passes - 1) / passes
@@ -35,7 +35,7 @@ extension FrameIndex {
                 let source = keys.elements
                 let target = scratch.keys.elements
                 places.initialize(repeating: 0)
-                for key in source { places[Int(key &>> shift) & mask] &+= 1 }
+                for key in source { places[Int(truncatingIfNeeded: key &>> shift) & mask] &+= 1 }
                 var next: Int32 = 0
                 for digit in places.indices {
                     let number = places[digit]
@@ -43,7 +43,7 @@ extension FrameIndex {
                     next &+= number
                 }
                 for key in source {
-                    let digit = Int(key &>> shift) & mask
+                    let digit = Int(truncatingIfNeeded: key &>> shift) & mask
                     target[Int(places[digit])] = key
                     places[digit] &+= 1
                 }

@@ -6,6 +6,9 @@ extension FrameIndex {
         /// Index and offset of the last FDE's CIE; none yet.
         var cie = -1
         var cieOffset = Int.min
+        /// Of that CIE.
+        var isPlain = false
+        var hasAugmentationData = false
         /// Start of the last FDE; whether all came by rising address.
         var last: UInt64
         var isSorted = true
@@ -41,8 +44,7 @@ extension FrameIndex {
             }
             do throws(CFIError) {
                 if cieOffset != scan.cieOffset {
-                    scan.cie = try cieNumber(at: cieOffset, section, number)
-                    scan.cieOffset = cieOffset
+                    use(try cieNumber(at: cieOffset, section, number), at: cieOffset, &scan)
                     // With this CIE the entry may be of the usual form.
                     if scanPlain(header.offset, &scan) != nil { continue }
                 }
@@ -75,7 +77,7 @@ extension FrameIndex {
     private mutating func scanPlain(_ position: Int, _ scan: inout Scan) -> Int? {
         // Length, CIE pointer, start and range are 16 bytes, the length of augmentation data one more.
         let bytes = scan.section.bytes
-        guard scan.cie >= 0, bytes.count &- position >= 17, let base = bytes.baseAddress else { return nil }
+        guard bytes.count &- position >= 17, scan.cie >= 0, let base = bytes.baseAddress else { return nil }
         let length = Int(base.loadUnaligned(fromByteOffset: position, as: UInt32.self))
         let next = position &+ 4 &+ length
         guard length >= 13, length < 0xffff_fff0, next <= bytes.count else { return nil }
@@ -86,11 +88,10 @@ extension FrameIndex {
             let quick = quickCIEs.elements[Self.quickPlace(cieOffset)]
             guard quick &>> 32 == UInt64(truncatingIfNeeded: cieOffset), quick & 0xffff_ffff != 0,
                 cies[Int(quick & 0xffff_ffff) &- 1].section == cies[scan.cie].section else { return nil }
-            scan.cie = Int(quick & 0xffff_ffff) &- 1
-            scan.cieOffset = cieOffset
+            use(Int(quick & 0xffff_ffff) &- 1, at: cieOffset, &scan)
         }
-        guard cies[scan.cie].isPlain else { return nil }
-        if cies[scan.cie].entry.hasAugmentationData {
+        guard scan.isPlain else { return nil }
+        if scan.hasAugmentationData {
             let count = Int(base.loadUnaligned(fromByteOffset: position &+ 16, as: UInt8.self))
             guard count < 0x80, 13 &+ count <= length else { return nil }
         }
@@ -111,6 +112,13 @@ extension FrameIndex {
                 start: start, limit: limit, offset: UInt32(truncatingIfNeeded: position), cie: scan.cie))
         }
         return next
+    }
+
+    private func use(_ cie: Int, at offset: Int, _ scan: inout Scan) {
+        scan.cie = cie
+        scan.cieOffset = offset
+        scan.isPlain = cies[cie].isPlain
+        scan.hasAugmentationData = cies[cie].entry.hasAugmentationData
     }
 
     /// Whether one of the ranges has all of these bytes.

@@ -119,20 +119,25 @@ struct PageEncoder: ~Copyable {
         }
         codes.reserveCapacity(rows.count)
         codes.setCount(rows.count)
-        let codes = codes.elements
+        // Held in variables of its own, which nothing else can change, for the loop's sake.
+        let (uses, slots, palette, stamp) = (uses, slots, palette, stamp &<< 16)
+        guard let rules = rows.baseAddress, let codes = codes.elements.baseAddress else { return 0 }
         var count: UInt32 = 0
         var isTooSmall = false
-        for position in 0..<rows.count {
-            let rule = Int(rows[position] & 0xffff)
+        var position = -1
+        while position &+ 1 < rows.count {
+            position &+= 1
+            let rule = Int(rules[position] & 0xffff)
             uses[rule] &+= 1
-            var slot = slots[rule]
-            if slot &>> 16 != stamp {
+            // The slot itself if its stamp is this page's.
+            var slot = slots[rule] &- stamp
+            if slot >= 1 &<< 16 {
                 if count == CFIC_PALETTE_MAX {
                     isTooSmall = true
                     continue
                 }
-                slot = stamp &<< 16 | count
-                slots[rule] = slot
+                slot = count
+                slots[rule] = stamp &+ slot
                 palette[Int(count)] = UInt16(truncatingIfNeeded: rule)
                 count &+= 1
             }
