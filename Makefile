@@ -2,7 +2,7 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-# C compiler of the libdw walk: the Swift toolchain brings clang.
+# C compiler of the walks that are compared with: the Swift toolchain brings clang.
 ifeq ($(origin CC),default)
 CC := clang
 endif
@@ -24,6 +24,7 @@ SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib --scratch-path $(
 SWIFT_TEST := $(SWIFT) test -c release --disable-xctest --scratch-path $(TEST_SCRATCH)
 BINARIES := $(SCRATCH)/release
 LIBDW_WALK := $(SCRATCH)/libdw-walk
+MINIMAL_WALK := $(SCRATCH)/minimal-walk
 
 # Installs those of the packages $(1) that are missing; asks nothing and touches no network if none is.
 define install_packages
@@ -87,12 +88,16 @@ $(LIBDW_WALK): Benchmarks/libdw-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $< -ldw -lelf
 
+$(MINIMAL_WALK): Benchmarks/minimal-walk.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
+
 .PHONY: bench
 bench: toolchain deps-bench ## measure, compare with libdw and readelf, and tell which bars hold (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
-	@$(MAKE) --no-print-directory $(LIBDW_WALK)
-	$(BINARIES)/cfic-bench --libdw-walk $(LIBDW_WALK) $(BENCH_FLAGS)
+	@$(MAKE) --no-print-directory $(LIBDW_WALK) $(MINIMAL_WALK)
+	$(BINARIES)/cfic-bench --libdw-walk $(LIBDW_WALK) --minimal-walk $(MINIMAL_WALK) $(BENCH_FLAGS)
 
 # What `install` puts where, below DESTDIR and PREFIX.
 BIN := $(DESTDIR)$(PREFIX)/bin

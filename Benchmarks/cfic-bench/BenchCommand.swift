@@ -24,6 +24,9 @@ struct BenchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The libdw walk (default: the one beside this program).", valueName: "file"))
     var libdwWalk: String?
 
+    @Option(help: ArgumentHelp("The minimal walk (default: the one beside this program).", valueName: "file"))
+    var minimalWalk: String?
+
     @Option(help: ArgumentHelp("Build this file's table once and print the CPU time.", visibility: .hidden))
     var coldBuild: String?
 
@@ -32,7 +35,8 @@ struct BenchCommand: ParsableCommand {
         let inputs = Inputs()
         var report = Report(rounds: quick ? 3 : 7, skipped: inputs.skipped.map { "not found: \($0)" })
         let tools = try ToolMeasurement(
-            cfic: cfic ?? neighbour("cfic"), libdwWalk: libdwWalk ?? neighbour("libdw-walk"))
+            cfic: cfic ?? neighbour("cfic"), libdwWalk: libdwWalk ?? neighbour("libdw-walk"),
+            minimalWalk: minimalWalk ?? neighbour("minimal-walk"))
         if quick {
             report.skipped.append("sizes and the run over /usr: --quick")
         } else {

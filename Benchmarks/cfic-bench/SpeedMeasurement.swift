@@ -16,6 +16,7 @@ struct FileSpeed {
     var wallTwoThreads: [Double] = []
     var compile: [Double] = []
     var warmWalk: [Double] = []
+    var interpretation: [Double] = []
     var walk: [Double] = []
     var readelf: [Double] = []
     /// Rows that the libdw walk met.
@@ -85,6 +86,7 @@ struct SpeedMeasurement {
             file.walkedRows = walk.rows
             file.walk.append(try tools.walk(path).cpu)
         } catch { fail(error) }
+        do { file.interpretation.append(try tools.interpretation(path).cpu) } catch { fail(error) }
         do { file.readelf.append(try tools.readelf(path).cpu) } catch { fail(error) }
     }
 

@@ -2,11 +2,13 @@
 struct ToolMeasurement: ~Copyable {
     let cfic: String
     let libdwWalk: String
+    let minimalWalk: String
     private let scratch: TemporaryDirectory
 
-    init(cfic: String, libdwWalk: String) throws(ProcessFailure) {
+    init(cfic: String, libdwWalk: String, minimalWalk: String) throws(ProcessFailure) {
         self.cfic = cfic
         self.libdwWalk = libdwWalk
+        self.minimalWalk = minimalWalk
         scratch = try TemporaryDirectory()
     }
 
@@ -31,7 +33,15 @@ struct ToolMeasurement: ~Copyable {
 
     /// What the libdw walk costs in a process that has done it before.
     func warmWalk(_ path: String) throws(ProcessFailure) -> (cpu: Double, rows: UInt64) {
-        let command = [libdwWalk, "-r", "2", path]
+        try warmWalk([libdwWalk, "-r", "2", path])
+    }
+
+    /// What merely interpreting the CFI costs a C program that has done it before.
+    func interpretation(_ path: String) throws(ProcessFailure) -> (cpu: Double, rows: UInt64) {
+        try warmWalk([minimalWalk, "-r", "2", path])
+    }
+
+    private func warmWalk(_ command: [String]) throws(ProcessFailure) -> (cpu: Double, rows: UInt64) {
         let words = try words(of: command)
         let nanoseconds = try number(words, afterLast: "cpu_ns", command)
         return (Double(nanoseconds) / 1e9, try number(words, afterLast: "rows", command))
