@@ -45,7 +45,7 @@ let package = Package(
         .executableTarget(
             name: "cfic-bench",
             dependencies: [
-                "ELF", "UnwindTable", "TableCompiler", "CUnwindTable",
+                "ELF", "UnwindTable", "TableCompiler", "TreeCompiler", "CUnwindTable",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/cfic-bench"

@@ -1,46 +1,16 @@
+import ELF
 import Glibc
+import TreeCompiler
 
-/// The ELF files below directories, each once however many hard links it has. Symbolic links are not followed.
-struct FileWalk {
-    /// Paths, by directory and in order of their names.
-    private(set) var paths: [String] = []
-    /// Sum of the files' sizes.
-    private(set) var bytes: UInt64 = 0
-    private var seen: Set<FileID> = []
-
-    private struct FileID: Hashable {
-        var device: dev_t
-        var inode: ino_t
-    }
-
-    init(_ roots: [String]) {
-        for root in roots { visit(root) }
-    }
-
-    private mutating func visit(_ path: String) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        switch status.st_mode & S_IFMT {
-        case S_IFDIR:
-            // Directories can't be hard links, so that there are no cycles; two roots may overlap.
-            guard seen.insert(FileID(device: status.st_dev, inode: status.st_ino)).inserted else { return }
-            for name in names(in: path).sorted() { visit("\(path)/\(name)") }
-        case S_IFREG:
-            guard status.st_size >= 64, seen.insert(FileID(device: status.st_dev, inode: status.st_ino)).inserted,
-                isELF(path)
-            else { return }
-            paths.append(path)
-            bytes += UInt64(status.st_size)
-        default: break
+extension FileWalk {
+    /// The ELF files of the walk.
+    var elfFiles: [FoundFile] {
+        files.filter { file in
+            let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { return false }
+            defer { close(descriptor) }
+            return ELFImage.isELF(descriptor: descriptor)
         }
-    }
-
-    private func isELF(_ path: String) -> Bool {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var magic: UInt32 = 0
-        return read(descriptor, &magic, 4) == 4 && UInt32(bigEndian: magic) == 0x7f45_4c46
     }
 }
 

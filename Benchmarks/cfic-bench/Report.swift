@@ -39,7 +39,8 @@ extension FileSpeed {
             ("warm", .number(warm.median)), ("cold", .number(cold.median)),
             ("wallOneThread", .number(wallOneThread.median)), ("wallTwoThreads", .number(wallTwoThreads.median)),
             ("compile", .number(compile.median)), ("libdwWarmWalk", .number(warmWalk.median)),
-            ("minimalWarmWalk", .number(interpretation.median)), ("libdwWalk", .number(walk.median)), ("readelf", .number(readelf.median)),
+            ("minimalWarmWalk", .number(interpretation.median)), ("libdwWalk", .number(walk.median)),
+            ("readelf", .number(readelf.median)),
             ("peakMemory", peakMemory.map { .integer($0) } ?? .null), ("memoryLimit", .number(memoryLimit)),
         ])
     }

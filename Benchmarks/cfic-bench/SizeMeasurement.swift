@@ -1,6 +1,7 @@
 import CUnwindTable
 import ELF
 import TableCompiler
+import TreeCompiler
 import UnwindTable
 
 /// How large the tables of whole directories are.
@@ -40,7 +41,7 @@ struct SizeMeasurement {
         self.roots = roots
         let compiler = ImageCompiler()
         var keys: Set<TableSource.Key> = []
-        for path in FileWalk(roots).paths {
+        for path in FileWalk(roots).elfFiles.map(\.path) {
             do {
                 let image = try ELFImage(path: path)
                 let key = try image.tableKey()

@@ -1,3 +1,5 @@
+import TreeCompiler
+
 /// Runs the tools that are compared, each as a process of its own.
 struct ToolMeasurement: ~Copyable {
     let cfic: String
@@ -79,9 +81,9 @@ struct TreeMeasurement {
 
     init(of roots: [String], cfic: String) throws(ProcessFailure) {
         self.roots = roots
-        let walk = FileWalk(roots)
-        files = walk.paths.count
-        bytes = walk.bytes
+        let found = FileWalk(roots).elfFiles
+        files = found.count
+        bytes = found.reduce(0) { $0 + $1.size }
         let scratch = try TemporaryDirectory()
         let command = [cfic, "compile"] + roots + ["--cache", "\(scratch.path)/cache", "--json"]
         // Files that can't be compiled make it exit with 1; the others still are.

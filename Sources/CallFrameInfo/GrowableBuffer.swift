@@ -54,14 +54,6 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
 
     @inlinable public mutating func removeAll() { used = 0 }
 
-    /// Gives the memory back.
-    public mutating func discard() {
-        free(storage)
-        storage = nil
-        capacity = 0
-        used = 0
-    }
-
     /// Sets the number of elements; those beyond the old count are uninitialised.
     ///
     /// - Precondition: room for `newCount` was reserved.

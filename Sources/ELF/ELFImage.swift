@@ -1,4 +1,5 @@
 import CLibelf
+import Glibc
 
 /// An ELF file, or an ELF image in memory, as far as unwind tables need it.
 ///
@@ -59,6 +60,12 @@ public final class ELFImage {
     public convenience init(bytes: [UInt8], name: String) throws(ELFError) {
         let memory = bytes.withUnsafeBytes { OwnedMemory(copying: $0) }
         try self.init(source: .memory(memory), name: name)
+    }
+
+    /// Whether the open file begins as ELF files do. False too if it can't be read.
+    public static func isELF(descriptor: Int32) -> Bool {
+        var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
+        return pread(descriptor, &magic, 4, 0) == 4 && magic == (0x7f, 0x45, 0x4c, 0x46)
     }
 
     init(source: ImageBytes, name: String) throws(ELFError) {

@@ -35,9 +35,7 @@ struct FileWorker {
     private func open(_ file: FoundFile) throws(ELFError) -> ELFImage? {
         let descriptor = Glibc.open(file.path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw ELFError(file: file.path, kind: .cannotOpen(errno: errno)) }
-        var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
-        let isELF = pread(descriptor, &magic, 4, 0) == 4 && magic == (0x7f, 0x45, 0x4c, 0x46)
-        if !isELF, !file.isNamed {
+        if !file.isNamed, !ELFImage.isELF(descriptor: descriptor) {
             close(descriptor)
             return nil
         }

@@ -90,8 +90,7 @@ extension FoundFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
-        var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
-        return pread(descriptor, &magic, 4, 0) == 4 && magic == (0x7f, 0x45, 0x4c, 0x46)
+        return ELFImage.isELF(descriptor: descriptor)
     }
 }
 
@@ -117,8 +116,9 @@ final class TableBytes {
             let count = pread(descriptor, memory.baseAddress.map { $0 + done }, size - done, off_t(done))
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else {
+                let problem = count == 0 ? "became shorter while it was read" : String(cString: strerror(errno))
                 memory.deallocate()
-                throw Failure("\(path): " + (count == 0 ? "became shorter while it was read" : String(cString: strerror(errno))))
+                throw Failure("\(path): \(problem)")
             }
             done += count
         }

@@ -15,7 +15,9 @@ struct LookupCommand: ParsableCommand {
               cfic lookup 7a6c1b7e 0x2f1b0 0x2f1b1
             """)
 
-    @Argument(help: ArgumentHelp("An ELF file, a table file or a build id.", valueName: "file|build-id"), completion: .file())
+    @Argument(
+        help: ArgumentHelp("An ELF file, a table file or a build id.", valueName: "file|build-id"),
+        completion: .file())
     var input: String
 
     @Argument(help: ArgumentHelp("Addresses to look up, in hexadecimal.", valueName: "pc"))

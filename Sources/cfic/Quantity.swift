@@ -66,7 +66,11 @@ struct TextTable {
     func write(to output: inout StandardOutput) {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in
-            rows.map { column < $0.count - 1 || !left.contains(column) ? ($0.count > column ? $0[column].count : 0) : 0 }.max() ?? 0
+            rows.map { row in
+                // The last column needs no padding if it is left-aligned.
+                let isPadded = column < row.count - 1 || !left.contains(column)
+                return isPadded && row.count > column ? row[column].count : 0
+            }.max() ?? 0
         }
         for row in rows {
             let cells = row.enumerated().map { column, text in

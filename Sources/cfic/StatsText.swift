@@ -50,9 +50,8 @@ struct StatsText {
         ])
         table.write(to: &output)
         for entry in file.unsupported.prefix(Self.listed) {
-            output.line(
-                "  unsupported: \(entry.function ?? "(no symbol)") \(Quantity.hex(entry.start))..\(Quantity.hex(entry.limit)): "
-                    + entry.text)
+            let range = "\(Quantity.hex(entry.start))..\(Quantity.hex(entry.limit))"
+            output.line("  unsupported: \(entry.function ?? "(no symbol)") \(range): \(entry.text)")
         }
         if file.unsupported.count > Self.listed {
             output.line("  … and \(Quantity.count(file.unsupported.count - Self.listed)) more (--json lists all)")

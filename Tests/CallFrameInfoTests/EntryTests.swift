@@ -260,4 +260,31 @@ import Testing
         #expect(try index([builder], clippedTo: [0x1000..<0x2000]) == Index(
             spans: ["1f80..<2000 @\(kept)"], dropped: 1))
     }
+
+    /// A compact index of real files, sorted by radix, and the list of spans that any other index is, sorted by
+    /// comparison, say the same.
+    @Test func compactIndexEqualsTheListOfSpans() throws {
+        let paths = RealFiles.slice(["/usr/lib/x86_64-linux-gnu", "/usr/bin"], count: 80, largest: 4 << 20)
+        try #require(!paths.isEmpty)
+        var compared = 0
+        for path in paths {
+            try withSections(of: path) { sections, _ in
+                let general = try Index(sections, clippedTo: [0..<UInt64.max])
+                let compact = try Index(sections, clippedTo: [0..<UInt64(UInt32.max)])
+                #expect(general == compact, "\(path)")
+                compared += general.spans.count
+            }
+        }
+        #expect(compared > 10_000)
+    }
+
+    @Test func fdesInAnyOrderAreSortedByAddress() throws {
+        var builder = FrameBuilder()
+        let cie = builder.cie()
+        // A fixed shuffle of 1,000 functions over 250 MiB: three digits of the radix sort.
+        let starts = (1...1000).map { UInt64($0 * 7919 % 1009) << 18 | 0x10 }
+        for start in starts { builder.fde(cie: cie, start: start, length: 0x10) }
+        let spans = try index([builder]).spans.map { $0.prefix { $0 != "." } }
+        #expect(spans == starts.sorted().map { String($0, radix: 16)[...] })
+    }
 }

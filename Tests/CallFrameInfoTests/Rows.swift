@@ -115,7 +115,7 @@ func index(_ builders: [FrameBuilder], clippedTo ranges: [Range<UInt64>]? = [0..
 }
 
 extension Index {
-    fileprivate init(_ sections: [FrameSection], clippedTo ranges: [Range<UInt64>]?) throws {
+    init(_ sections: [FrameSection], clippedTo ranges: [Range<UInt64>]?) throws {
         var index = FrameIndex()
         try index.read(sections, clippedTo: ranges)
         for position in 0..<index.count {
