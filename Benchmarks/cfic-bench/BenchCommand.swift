@@ -30,7 +30,13 @@ struct BenchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Build this file's table once and print the CPU time.", visibility: .hidden))
     var coldBuild: String?
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Count the ELF files below these directories, and their bytes.", visibility: .hidden))
+    var countELF: [String] = []
+
     func run() throws {
+        if !countELF.isEmpty { return printELFCount(countELF) }
         if let coldBuild { return try printColdBuild(coldBuild) }
         let inputs = Inputs()
         var report = Report(rounds: quick ? 3 : 7, skipped: inputs.skipped.map { "not found: \($0)" })
@@ -41,7 +47,7 @@ struct BenchCommand: ParsableCommand {
             report.skipped.append("sizes and the run over /usr: --quick")
         } else {
             // First, while this process is small (see ProcessCost.peakMemory) and has read none of the files.
-            measureTree(inputs, &report, tools.cfic)
+            measureTree(inputs, &report, tools)
         }
         let speed = SpeedMeasurement(inputs.found, rounds: report.rounds, tools: tools, progress: talk)
         report.speed = speed
@@ -51,12 +57,12 @@ struct BenchCommand: ParsableCommand {
         if !report.isGood { throw ExitCode.failure }
     }
 
-    private func measureTree(_ inputs: Inputs, _ report: inout Report, _ cfic: String) {
+    private func measureTree(_ inputs: Inputs, _ report: inout Report, _ tools: borrowing ToolMeasurement) {
         // A toolchain below /usr is not named twice.
         let toolchain = inputs.toolchain.flatMap { $0 == "/usr" || $0.hasPrefix("/usr/") ? nil : $0 }
         let roots = ["/usr"] + (toolchain.map { [$0] } ?? [])
         talk("cfic compile \(roots.joined(separator: " "))")
-        do { report.tree = try TreeMeasurement(of: roots, cfic: cfic) } catch { report.failures.append("\(error)") }
+        do { report.tree = try TreeMeasurement(of: roots, tools: tools) } catch { report.failures.append("\(error)") }
     }
 
     private func measureSize(_ report: inout Report) {

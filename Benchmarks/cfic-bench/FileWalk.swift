@@ -14,6 +14,13 @@ extension FileWalk {
     }
 }
 
+/// Prints how many ELF files there are, and their bytes. For a process of its own: a walk takes memory, and what this
+/// process ever took counts as that of those it measures (see `ProcessCost.peakMemory`).
+func printELFCount(_ roots: [String]) {
+    let files = FileWalk(roots).elfFiles
+    print("files", files.count, "bytes", files.reduce(0) { $0 + $1.size })
+}
+
 /// The names in a directory, without `.` and `..`; none if it can't be read.
 func names(in directory: String) -> [String] {
     guard let stream = opendir(directory) else { return [] }

@@ -1,5 +1,3 @@
-import TreeCompiler
-
 /// Runs the tools that are compared, each as a process of its own.
 struct ToolMeasurement: ~Copyable {
     let cfic: String
@@ -55,6 +53,15 @@ struct ToolMeasurement: ~Copyable {
         return Double(try number(words(of: command), afterLast: "cpu_ns", command)) / 1e9
     }
 
+    /// ELF files below directories, and their bytes.
+    func countELF(_ roots: [String]) throws(ProcessFailure) -> (files: Int, bytes: UInt64) {
+        let command = ["/proc/self/exe", "--count-elf"] + roots
+        let words = try words(of: command)
+        return (
+            Int(clamping: try number(words, afterLast: "files", command)),
+            try number(words, afterLast: "bytes", command))
+    }
+
     private func words(of command: [String]) throws(ProcessFailure) -> [Substring] {
         let output = "\(scratch.path)/output"
         _ = try run(command, output: output)
@@ -79,13 +86,11 @@ struct TreeMeasurement {
     let empty: ProcessCost
     let warm: ProcessCost
 
-    init(of roots: [String], cfic: String) throws(ProcessFailure) {
+    init(of roots: [String], tools: borrowing ToolMeasurement) throws(ProcessFailure) {
         self.roots = roots
-        let found = FileWalk(roots).elfFiles
-        files = found.count
-        bytes = found.reduce(0) { $0 + $1.size }
+        (files, bytes) = try tools.countELF(roots)
         let scratch = try TemporaryDirectory()
-        let command = [cfic, "compile"] + roots + ["--cache", "\(scratch.path)/cache", "--json"]
+        let command = [tools.cfic, "compile"] + roots + ["--cache", "\(scratch.path)/cache", "--json"]
         // Files that can't be compiled make it exit with 1; the others still are.
         empty = try run(command, accepting: [0, 1])
         warm = try run(command, accepting: [0, 1])
