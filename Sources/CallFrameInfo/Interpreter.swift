@@ -138,6 +138,11 @@ public struct Interpreter<Columns: RegisterColumns> {
                     state.pointee.setCFA(.register(register, offset: state.pointee.cfa.operand))
                     position &+= 2
                     continue
+                } else if opcode == Opcode.defCFA, let register = Self.smallOperand(base, position &+ 1, end),
+                    let offset = Self.smallOperand(base, position &+ 2, end) {
+                    state.pointee.setCFA(.register(register, offset: Int64(offset)))
+                    position &+= 3
+                    continue
                 } else if opcode == Opcode.rememberState {
                     try remember(state.pointee)
                     position &+= 1
