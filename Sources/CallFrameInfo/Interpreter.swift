@@ -94,6 +94,8 @@ public struct Interpreter<Columns: RegisterColumns> {
                 instruction = position
                 let opcode = base.load(fromByteOffset: position, as: UInt8.self)
                 let target: UInt64
+                // The instructions that make up nearly all, in the order of their frequency and only with operands
+                // of one byte; `executeOther` knows these and the others in every form.
                 if opcode & 0xc0 == Opcode.advanceLoc {
                     var run = AdvanceRun(
                         base: base, position: position, end: end, location: location, limit: limit,

@@ -124,6 +124,7 @@ struct PageEncoder: ~Copyable {
         guard let rules = rows.baseAddress, let codes = codes.elements.baseAddress else { return 0 }
         var count: UInt32 = 0
         var isTooSmall = false
+        // Not a `for`, whose counting is checked for overflow.
         var position = -1
         while position &+ 1 < rows.count {
             position &+= 1
