@@ -102,18 +102,17 @@ public struct FrameIndex: ~Copyable {
         fdeCount = count
         if !isSorted { sort() }
         if isCompact {
-            if settles { settle() }
+            if settles, hasOverlaps() { settle() }
             return
         }
         if hasOverlaps() { resolveOverlaps() }
         if let ranges { clip(to: ranges) }
     }
 
-    /// Resolves overlaps, if there are any.
+    /// Resolves overlaps. The spans are a list of their own from here on, whatever becomes of the section's bytes.
     public mutating func settle() {
-        guard hasOverlaps() else { return }
         expand()
-        resolveOverlaps()
+        if hasOverlaps() { resolveOverlaps() }
     }
 
     private mutating func reset(_ sections: [FrameSection], _ ranges: [Range<UInt64>]?) {
@@ -159,8 +158,10 @@ public struct FrameIndex: ~Copyable {
         let start = origin &+ key &>> 32
         let distance = Int(compactBase.loadUnaligned(fromByteOffset: offset &+ 4, as: UInt32.self))
         let range = compactBase.loadUnaligned(fromByteOffset: offset &+ 12, as: UInt32.self)
+        // The scan has seen that this doesn't overflow; but a mapped file may be written to meanwhile.
+        let (limit, overflow) = start.addingReportingOverflow(UInt64(range))
         return FrameSpan(
-            start: start, limit: start &+ UInt64(range), offset: UInt32(truncatingIfNeeded: offset),
+            start: start, limit: overflow ? .max : limit, offset: UInt32(truncatingIfNeeded: offset),
             cie: knownCIE(at: offset &+ 4 &- distance))
     }
 

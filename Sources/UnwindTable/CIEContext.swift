@@ -56,7 +56,9 @@ struct CIEContext<A: Architecture> {
     ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
         let header = try lowering.section.entryHeader(at: Int(span.offset))
         let fde = try lowering.section.frameDescriptionEntry(header, cie: index.cies[span.cie].entry)
-        return interpreter.run(fde, sink: &sink)
+        if span.isPart { return interpreter.run(fde, sink: &sink) }
+        // As the index has it: addresses never fall, even if the bytes were written to meanwhile.
+        return interpreter.run(instructions: fde.instructions, start: span.start, limit: span.limit, sink: &sink)
     }
 }
 

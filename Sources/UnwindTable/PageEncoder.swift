@@ -60,6 +60,9 @@ struct PageEncoder: ~Copyable {
         origin = records.count
     }
 
+    /// Bytes of records.
+    var recordBytes: Int { records.count - origin }
+
     /// Puts the table's rule numbers in all records, which then begin at `start`, and into the pages' entries.
     mutating func finish(_ pages: UnsafeMutableBufferPointer<EncodedPage>, final: [UInt16], start: Int) {
         if start > origin { moveRecords(to: start) }
@@ -93,7 +96,7 @@ struct PageEncoder: ~Copyable {
     }
 
     private func entry(_ kind: cfic_page_kind, at offset: Int) -> UInt32 {
-        // A pages section stays below 4 GiB: `ArchitectureBuilder` refuses larger ones.
+        // Nobody follows places when the records are 4 GiB or more: `ArchitectureBuilder` refuses them first.
         UInt32(truncatingIfNeeded: (offset - origin) / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
     }
 

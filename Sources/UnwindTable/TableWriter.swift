@@ -21,10 +21,11 @@ extension ArchitectureBuilder {
         }
         // The pages come last, and are in place but for the table's rule numbers.
         let pages = Int(CFIC_SECTION_PAGES.rawValue)
+        // Places in directory entries are 30 bits of 4 bytes: before and, as no record grows, after finishing.
+        let recordBytes = chunks.reduce(0) { $0 + $1.chunk.sink.drafts.encoder.recordBytes }
+        guard recordBytes < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
         finishPages(numbering, start: offsets[pages])
         sizes[pages] = output.count - offsets[pages]
-        // Places in directory entries are 30 bits of 4 bytes.
-        guard sizes[pages] < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
         layout.fill(chunks)
 
         let bytes = UnsafeMutableRawBufferPointer(output.elements)
