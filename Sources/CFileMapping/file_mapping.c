@@ -87,6 +87,9 @@ bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic
         atomic_store(&slots[number].taken, false);
         return false;
     }
+    // So that the disk is read ahead; of larger ones who knows whether all is wanted.
+    if (size <= (size_t)64 << 20)
+        madvise(start, whole, MADV_WILLNEED);
     struct slot *slot = &slots[number];
     atomic_store(&slot->broken, false);
     atomic_store(&slot->size, whole);

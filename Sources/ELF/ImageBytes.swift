@@ -110,11 +110,6 @@ final class MappedBytes {
     init?(_ file: OpenFile, offset: UInt64, count: Int) {
         mapping = cfic_mapping()
         guard cfic_map_file(file.descriptor, offset, count, &mapping) else { return nil }
-        // So that the disk is read ahead; of larger ones who knows whether all of them is wanted.
-        if count <= 64 << 20 {
-            let lead = Int(offset % 4096)
-            _ = madvise(UnsafeMutableRawPointer(mutating: mapping.start) - lead, count + lead, MADV_WILLNEED)
-        }
     }
 
     deinit {
