@@ -31,6 +31,11 @@ struct BenchCommand: ParsableCommand {
     var coldBuild: String?
 
     @Option(
+        help: ArgumentHelp(
+            "Build this file's table over and over for a profiler, and print the CPU time a row.", visibility: .hidden))
+    var warmBuild: String?
+
+    @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp("Count the ELF files below these directories, and their bytes.", visibility: .hidden))
     var countELF: [String] = []
@@ -38,6 +43,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         if !countELF.isEmpty { return printELFCount(countELF) }
         if let coldBuild { return try printColdBuild(coldBuild) }
+        if let warmBuild { return try printWarmBuild(warmBuild) }
         let inputs = Inputs()
         var report = Report(rounds: quick ? 3 : 7, skipped: inputs.skipped.map { "not found: \($0)" })
         let tools = try ToolMeasurement(

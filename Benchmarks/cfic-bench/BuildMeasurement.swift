@@ -37,6 +37,21 @@ func printColdBuild(_ path: String) throws {
     print("cpu_ns", Int((Clock.cpu - start) * 1e9))
 }
 
+/// Prints what a raw row costs in used memory: the fastest and the median of many builds, in nanoseconds of CPU.
+func printWarmBuild(_ path: String, builds: Int = 60) throws {
+    let image = try LoadedImage(path: path)
+    var builder = TableBuilder()
+    let rows = Double(try image.build(&builder).counts.raw_rows)
+    var seconds: [Double] = []
+    for _ in 0..<builds {
+        let start = Clock.cpu
+        _ = try image.build(&builder)
+        seconds.append(Clock.cpu - start)
+    }
+    seconds.sort()
+    print("ns_a_row fastest", seconds[0] / rows * 1e9, "median", seconds[builds / 2] / rows * 1e9)
+}
+
 /// Times building tables in this process.
 struct BuildMeasurement: ~Copyable {
     /// Raw rows that one timed interval should hold at least, so that small files are more than the clock's grain.

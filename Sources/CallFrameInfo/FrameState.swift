@@ -53,15 +53,29 @@ public protocol RowSink: ~Copyable {
     /// A pointer, because the interpreter changes its state field by field: copying it in one piece right
     /// behind such a store stalls, and did so for a third of the whole time.
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>)
-    /// May take rows that are quickly made, as `AdvanceRun` says, and then leaves the state as the last pair that
-    /// it passed over makes it. `pair` is the run's first; the CFA is a register + offset. Taking none is right.
-    mutating func take(
-        _ run: inout AdvanceRun, from pair: AdvanceRun.Pair, _ state: UnsafeMutablePointer<FrameState<Columns>>)
+    /// What the sink lends out for rows that differ only in location and CFA offset.
+    associatedtype OffsetWriter: OffsetRowWriter = NoOffsetRows
+    /// A writer for rows that differ from `state`, whose CFA is a register + offset, in nothing else; nil if none is
+    /// to be had for a row at `location`. The sink gets no rows until it is given back.
+    mutating func offsetWriter(
+        at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> OffsetWriter?
+    /// The writer, made one for rows that differ from this state. By value, so that it can stay in registers.
+    mutating func aimed(_ writer: OffsetWriter, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> OffsetWriter
+    /// Takes over the rows of a writer.
+    mutating func takeBack(_ writer: OffsetWriter)
 }
 
-extension RowSink where Self: ~Copyable {
+extension RowSink where Self: ~Copyable, OffsetWriter == NoOffsetRows {
     @inlinable @inline(__always)
-    public mutating func take(
-        _ run: inout AdvanceRun, from pair: AdvanceRun.Pair, _ state: UnsafeMutablePointer<FrameState<Columns>>
-    ) {}
+    public mutating func offsetWriter(
+        at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>
+    ) -> NoOffsetRows? { nil }
+
+    @inlinable @inline(__always)
+    public mutating func aimed(
+        _ writer: NoOffsetRows, _ state: UnsafeMutablePointer<FrameState<Columns>>
+    ) -> NoOffsetRows { writer }
+
+    @inlinable @inline(__always)
+    public mutating func takeBack(_ writer: NoOffsetRows) {}
 }

@@ -25,16 +25,13 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         used &+= 1
     }
 
-    /// Where further elements go, and the end of the room for them.
+    /// Where further elements go, as far as room was reserved.
     ///
     /// - Precondition: something was appended before, so that there is memory.
     @inlinable @inline(__always)
-    public var room: (start: UnsafeMutablePointer<Element>, end: UnsafeMutablePointer<Element>) {
-        let storage = storage.unsafelyUnwrapped
-        return (storage + used, storage + capacity)
-    }
+    public var end: UnsafeMutablePointer<Element> { storage.unsafelyUnwrapped + used }
 
-    /// Takes over elements that were initialised up to `end`, in the `room`.
+    /// Takes over elements that were initialised from the old `end` up to this one.
     @inlinable @inline(__always)
     public mutating func setEnd(_ end: UnsafeMutablePointer<Element>) {
         used = end - storage.unsafelyUnwrapped

@@ -17,6 +17,10 @@ public struct Interpreter<Columns: RegisterColumns> {
     @usableFromInline let dataAlignment: Int64
     @usableFromInline let pointerEncoding: PointerEncoding
     @usableFromInline let addressSize: Int
+    /// Bit N is set if `Columns` keeps rules for register N, below 64.
+    @usableFromInline let keptRegisters: UInt64
+    /// Whether `takeRun` can go through this CIE's FDEs.
+    @usableFromInline let allowsRuns: Bool
     /// The state that the CIE's instructions leave: where each FDE starts, and what `restore` restores.
     public var initial: FrameState<Columns>
     /// The states that `DW_CFA_remember_state` kept: the first `depth`; those behind are left from before.
@@ -57,6 +61,8 @@ public struct Interpreter<Columns: RegisterColumns> {
         pointerEncoding = cie.pointerEncoding
         addressSize = cie.addressSize
         initial = FrameState(columns: columns)
+        keptRegisters = (0..<64).reduce(0) { columns.keeps($1) ? $0 | 1 << $1 : $0 }
+        allowsRuns = !section.isBigEndian && codeAlignment <= Self.largestRunAlignment
     }
 
     /// Runs an FDE's instructions; rows outside [`start`, `limit`) are not handed out.
@@ -82,7 +88,6 @@ public struct Interpreter<Columns: RegisterColumns> {
         _ instructions: Range<Int>, from start: UInt64, to limit: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>,
         sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
-        // Plain variables, and a cursor only where one is passed on: so they stay in registers.
         let base = section.base
         let end = instructions.upperBound
         var position = instructions.lowerBound
@@ -92,72 +97,16 @@ public struct Interpreter<Columns: RegisterColumns> {
         do throws(CFIError) {
             while position < end {
                 instruction = position
-                let opcode = base.load(fromByteOffset: position, as: UInt8.self)
-                let target: UInt64
-                // The instructions that make up nearly all, in the order of their frequency and only with operands
-                // of one byte; `executeOther` knows these and the others in every form.
-                if opcode & 0xc0 == Opcode.advanceLoc {
-                    var run = AdvanceRun(
-                        base: base, position: position, end: end, location: location, limit: limit,
-                        codeAlignment: codeAlignment)
-                    if let pair = run.next, state.pointee.cfa.kind == .registerOffset {
-                        sink.take(&run, from: pair, state)
-                        if run.location >= limit { return .complete }
-                        if run.position != position {
-                            position = run.position
-                            location = run.location
-                            continue
-                        }
-                    }
-                    position &+= 1
-                    target = advance(location, by: UInt64(opcode & 0x3f))
-                } else if opcode & 0xc0 == Opcode.offset, let factored = Self.smallOperand(base, position &+ 1, end) {
-                    let register = UInt64(opcode & 0x3f)
-                    if state.pointee.columns.keeps(register) {
-                        state.pointee.columns.setRule(savedAt(factored: factored), for: register)
-                    }
-                    position &+= 2
-                    continue
-                } else if opcode == Opcode.defCFAOffset, state.pointee.cfa.kind == .registerOffset,
-                    let offset = Self.smallOperand(base, position &+ 1, end) {
-                    state.pointee.cfa.operand = Int64(offset)
-                    position &+= 2
-                    continue
-                } else if opcode == Opcode.nop {
-                    // Padding at the end of the entry, mostly.
-                    repeat { position &+= 1 } while position < end
-                        && base.load(fromByteOffset: position, as: UInt8.self) == Opcode.nop
-                    continue
-                } else if opcode == Opcode.advanceLoc1, let delta = Self.byteOperand(base, position &+ 1, end) {
-                    target = advance(location, by: delta)
-                    position &+= 2
-                } else if opcode == Opcode.advanceLoc2, end &- position >= 3, !section.isBigEndian {
-                    let delta = base.loadUnaligned(fromByteOffset: position &+ 1, as: UInt16.self).littleEndian
-                    target = advance(location, by: UInt64(delta))
-                    position &+= 3
-                } else if opcode == Opcode.defCFARegister, state.pointee.cfa.kind == .registerOffset,
-                    let register = Self.smallOperand(base, position &+ 1, end) {
-                    state.pointee.setCFA(.register(register, offset: state.pointee.cfa.operand))
-                    position &+= 2
-                    continue
-                } else if opcode == Opcode.defCFA, let register = Self.smallOperand(base, position &+ 1, end),
-                    let offset = Self.smallOperand(base, position &+ 2, end) {
-                    state.pointee.setCFA(.register(register, offset: Int64(offset)))
-                    position &+= 3
-                    continue
-                } else if opcode == Opcode.rememberState {
-                    try remember(state.pointee)
-                    position &+= 1
-                    continue
-                } else if opcode == Opcode.restoreState {
-                    try restore(&state.pointee)
-                    position &+= 1
-                    continue
-                } else {
-                    var cursor = section.cursor(position &+ 1..<end)
-                    target = try executeOther(opcode, &cursor, state, at: location, start: start)
-                    position = cursor.position
+                if allowsRuns {
+                    if takeRun(&position, &location, to: end, limit, state, &sink) { return .complete }
+                    if position != instruction { continue }
                 }
+                let opcode = base.load(fromByteOffset: position, as: UInt8.self)
+                position &+= 1
+                if opcode == Opcode.nop { continue }
+                var cursor = section.cursor(position..<end)
+                let target = try execute(opcode, &cursor, state, at: location, start: start)
+                position = cursor.position
                 // Advancing by nothing makes no row: of several with one location the last wins.
                 guard target != location else { continue }
                 sink.row(at: location, state)
@@ -171,22 +120,10 @@ public struct Interpreter<Columns: RegisterColumns> {
         return .complete
     }
 
-    /// An unsigned LEB128 number of one byte; nil leaves a longer one, and none at all, to the general way.
-    @inlinable @inline(__always)
-    static func smallOperand(_ base: UnsafeRawPointer, _ position: Int, _ end: Int) -> UInt64? {
-        guard let byte = byteOperand(base, position, end), byte < 0x80 else { return nil }
-        return byte
-    }
-
-    @inlinable @inline(__always)
-    static func byteOperand(_ base: UnsafeRawPointer, _ position: Int, _ end: Int) -> UInt64? {
-        position < end ? UInt64(base.load(fromByteOffset: position, as: UInt8.self)) : nil
-    }
-
     /// Executes any instruction, as far as that needs neither rows nor the end of the FDE; returns the location
     /// that it moves to, which is `location` for one that only changes rules.
     @inlinable @inline(never)
-    mutating func executeOther(
+    mutating func execute(
         _ opcode: UInt8, _ cursor: inout ByteCursor, _ state: UnsafeMutablePointer<FrameState<Columns>>,
         at location: UInt64, start: UInt64
     ) throws(CFIError) -> UInt64 {
@@ -197,6 +134,7 @@ public struct Interpreter<Columns: RegisterColumns> {
         case Opcode.offset...(Opcode.offset | 0x3f):
             let rule = savedAt(factored: try cursor.readULEB())
             state.pointee.columns.setRule(rule, for: UInt64(opcode & 0x3f))
+        case Opcode.advanceLoc...(Opcode.advanceLoc | 0x3f): return advance(location, by: UInt64(opcode & 0x3f))
         case Opcode.advanceLoc1: return advance(location, by: UInt64(try cursor.readU8()))
         case Opcode.advanceLoc2: return advance(location, by: UInt64(try cursor.read(UInt16.self)))
         case Opcode.advanceLoc4: return advance(location, by: UInt64(try cursor.read(UInt32.self)))
@@ -214,7 +152,9 @@ public struct Interpreter<Columns: RegisterColumns> {
     /// Adds a factored advance. An address that wraps around has left every FDE.
     @inlinable @inline(__always)
     func advance(_ location: UInt64, by delta: UInt64) -> UInt64 {
-        AdvanceRun.advance(location, by: delta, codeAlignment)
+        let (factored, tooFar) = delta.multipliedReportingOverflow(by: codeAlignment)
+        let (sum, wrapped) = location.addingReportingOverflow(factored)
+        return tooFar || wrapped ? .max : sum
     }
 
     /// `offset(N)` with N factored by the data alignment.

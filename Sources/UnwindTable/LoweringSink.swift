@@ -42,12 +42,9 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     @inline(__always)
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
         rowCount &+= 1
-        var place = state.pointee.columns.place
-        if !place.hasSlots {
-            place = cache.place(of: state, tag: tag)
-            state.pointee.columns.place = place
-        }
-        var number = cache.slots(at: place).number(state.pointee.cfa.operand) ?? otherNumber(state, place)
+        let place = place(of: state)
+        let words = UsualOffsets.words(state.pointee.cfa.operand)
+        var number = words.flatMap { cache.slots(at: place).number($0) } ?? otherNumber(state, place)
         if A.pcShift != 0, isMisaligned || location & (1 &<< UInt64(A.pcShift) &- 1) != 0 {
             isMisaligned = true
             number = self.number(of: CFIC_REASON_MISALIGNED_ADDRESS)
@@ -55,36 +52,55 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         append(location, rule: number)
     }
 
-    /// Takes rows whose rules are known and that go to the page where the row before is. Nothing is called in this
-    /// loop, so that its variables stay in registers.
     @inline(__always)
-    mutating func take(
-        _ run: inout AdvanceRun, from pair: AdvanceRun.Pair,
-        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
-    ) {
-        guard !isCollecting, isAligned(run) else { return }
-        var pair = pair
-        let slots = cache.slots(at: state.pointee.columns.place)
-        var writer = drafts.writer
-        var offset = state.pointee.cfa.offset
-        var count = 0
-        while let number = slots.number(offset), writer.append(run.location, rule: number) {
-            count &+= 1
-            offset = pair.offset
-            run.pass(pair)
-            guard run.location < run.limit, let next = run.next else { break }
-            pair = next
+    private mutating func place(of state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) -> RulePlace {
+        let known = state.pointee.columns.place
+        if known.hasSlots { return known }
+        let place = cache.place(of: state, tag: tag)
+        state.pointee.columns.place = place
+        return place
+    }
+
+    /// Finds the rules of rows in one place's slots, and appends them to the current page.
+    struct OffsetWriter: OffsetRowWriter {
+        fileprivate var slots: RuleCache<A>.Slots
+        fileprivate var page: PageDrafts<A>.Writer
+
+        @inline(__always)
+        var stop: UInt64 { page.stop }
+
+        @inline(__always)
+        mutating func append(_ location: UInt64, cfaWords: Int) -> Bool {
+            if A.pcShift != 0, location & (1 &<< UInt64(A.pcShift) &- 1) != 0 { return false }
+            guard let number = slots.number(cfaWords) else { return false }
+            page.append(location, rule: number)
+            return true
         }
-        rowCount &+= count
-        state.pointee.cfa.operand = offset
-        drafts.commit(writer)
     }
 
     @inline(__always)
-    private func isAligned(_ run: AdvanceRun) -> Bool {
-        if A.pcShift == 0 { return true }
-        let unit: UInt64 = 1 &<< UInt64(A.pcShift)
-        return !isMisaligned && run.location & (unit &- 1) == 0 && run.keepsMultiples(of: unit)
+    mutating func offsetWriter(
+        at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> OffsetWriter? {
+        guard !isCollecting, A.pcShift == 0 || !isMisaligned, let page = drafts.writer(at: location) else { return nil }
+        return OffsetWriter(slots: cache.slots(at: place(of: state)), page: page)
+    }
+
+    @inline(__always)
+    mutating func aimed(
+        _ writer: OffsetWriter, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> OffsetWriter {
+        OffsetWriter(slots: slots(for: state), page: writer.page)
+    }
+
+    @inline(never)
+    private mutating func slots(
+        for state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> RuleCache<A>.Slots { cache.slots(at: place(of: state)) }
+
+    @inline(__always)
+    mutating func takeBack(_ writer: OffsetWriter) {
+        rowCount &+= drafts.takeBack(writer.page)
     }
 
     @inline(__always)

@@ -59,45 +59,46 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         rows.append(UInt32(truncatingIfNeeded: unit & 0xffff) &<< 16 | rule)
     }
 
-    /// Appends rows to the current page without asking much; see `commit`.
-    struct Writer {
+    /// Appends rows to the current page without asking much.
+    struct Writer: BitwiseCopyable {
+        /// Where the next row goes; the one before is there.
         fileprivate var next: UnsafeMutablePointer<UInt32>
-        fileprivate let end: UnsafeMutablePointer<UInt32>
-        fileprivate var currentRule: UInt32
-        fileprivate var lastUnit: UInt64
-        /// The first unit of the next page.
-        fileprivate let limit: UInt64
+        /// Rows that had the rule of the one before.
+        fileprivate var mergedCount = 0
+        /// The first address of the next page.
+        let stop: UInt64
 
-        /// As `PageDrafts.append`; false if it has to be done there.
+        /// As `PageDrafts.append`, of addresses below `stop` and each in a unit above the one before.
         @inline(__always)
-        mutating func append(_ address: UInt64, rule: UInt16) -> Bool {
-            let rule = UInt32(rule)
-            if rule == currentRule { return true }
-            let unit = address &>> UInt64(A.pcShift)
-            guard unit > lastUnit, unit < limit, next != end else { return false }
-            next.initialize(to: UInt32(truncatingIfNeeded: unit) &<< 16 | rule)
+        mutating func append(_ address: UInt64, rule: UInt16) {
+            if rule == UInt16(truncatingIfNeeded: next[-1]) {
+                mergedCount &+= 1
+                return
+            }
+            // There is room: a page has as many units as `rows` has places, and none is taken twice.
+            let unit = UInt32(truncatingIfNeeded: address &>> UInt64(A.pcShift))
+            next.initialize(to: unit &<< 16 | UInt32(rule))
             next += 1
-            currentRule = rule
-            lastUnit = unit
-            return true
         }
     }
 
-    /// Writes at most as many rows as there is room for already.
+    /// A writer for rows from `address` on; nil if it is not in a unit behind the last row's.
     @inline(__always)
-    var writer: Writer {
-        let room = rows.room
-        return Writer(
-            next: room.start, end: room.end, currentRule: currentRule, lastUnit: lastUnit,
-            limit: (currentPage &+ 1) &<< 16)
+    func writer(at address: UInt64) -> Writer? {
+        guard address &>> UInt64(A.pcShift) > lastUnit else { return nil }
+        // 0 for the last page of all: nothing is below that.
+        let stop = (currentPage &+ 1) &<< UInt64(16 + A.pcShift)
+        return Writer(next: rows.end, stop: stop)
     }
 
-    /// Takes over what a writer, made since the last change, has appended.
+    /// Takes over what the writer, made since the last change, has appended; returns how many rows it was given.
     @inline(__always)
-    mutating func commit(_ writer: Writer) {
+    mutating func takeBack(_ writer: Writer) -> Int {
+        let count = writer.next - rows.end
         rows.setEnd(writer.next)
-        currentRule = writer.currentRule
-        lastUnit = writer.lastUnit
+        currentRule = writer.next[-1] & 0xffff
+        lastUnit = currentPage &<< 16 | UInt64(writer.next[-1] &>> 16)
+        return count &+ writer.mergedCount
     }
 
     /// Ends the stream: what is in force holds up to the end of page `last`.
@@ -110,6 +111,7 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         currentPage = page
         lastUnit = page &<< 16
         rows.removeAll()
+        rows.reserveCapacity(Int(CFIC_PAGE_UNITS))
         rows.append(currentRule)
     }
 

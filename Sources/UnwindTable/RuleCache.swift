@@ -80,8 +80,8 @@ struct RuleCache<A: Architecture>: ~Copyable {
         var number: UInt16
     }
 
-    /// CFA offsets 0, 8 ... 4,088 from stack pointer and from frame pointer: 2 KiB a context.
-    private static var offsets: Int { 512 }
+    /// The usual CFA offsets, 0, 8 ... 4,088, from stack pointer and from frame pointer: 2 KiB a context.
+    private static var offsets: Int { UsualOffsets.wordLimit }
     private static var slotCount: Int { 2 * offsets }
     /// Real files have a few dozen. A hostile one has rows lowered one by one beyond that.
     private static var contextLimit: Int { 4096 }
@@ -164,14 +164,14 @@ struct RuleCache<A: Architecture>: ~Copyable {
 
     /// The slots of a place; valid until another place is asked for.
     struct Slots {
-        /// `slotCount` / 2 of them.
+        /// `offsets` of them.
         fileprivate let first: UnsafePointer<UInt16>
 
-        /// The rule number in the slot of a CFA offset; nil if there is none.
+        /// The rule number in the slot of a usual CFA offset, in words of 8 bytes; nil if there is none.
         @inline(__always)
-        func number(_ offset: Int64) -> UInt16? {
-            guard let slot = RuleCache.slot(offset) else { return nil }
-            let number = first[slot]
+        func number(_ words: Int) -> UInt16? {
+            // There is a slot for each usual offset.
+            let number = first[words]
             return number == RuleCache.unknown ? nil : number
         }
     }
@@ -193,18 +193,12 @@ struct RuleCache<A: Architecture>: ~Copyable {
     /// Keeps the rule number of a CFA in an interned context.
     func keep(_ number: UInt16, for cfa: CFARule, at place: RulePlace) {
         guard place.context != 0, number != Self.unknown else { return }
-        if place.firstSlot != 0, let slot = Self.slot(cfa.operand) {
+        if place.firstSlot != 0, let slot = UsualOffsets.words(cfa.operand) {
             slots.elements[place.firstSlot + slot] = number
         } else {
             unusual[Self.unusualPlace(cfa, place.context)] = Unusual(
                 base: cfa.base, operand: cfa.operand, context: place.context, number: number)
         }
-    }
-
-    /// A multiple of 8 from 0 to 4,088: no other bit is set.
-    @inline(__always)
-    private static func slot(_ offset: Int64) -> Int? {
-        offset & ~0xff8 == 0 ? Int(offset &>> 3) : nil
     }
 
     /// An index below `unusualCount`: the hash keeps only its top eight bits.

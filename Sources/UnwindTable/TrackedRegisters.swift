@@ -35,7 +35,6 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
 
     @inlinable @inline(__always)
     public mutating func setRule(_ rule: RegisterRule, for register: UInt64) {
-        place = .unknown
         if register == returnAddressColumn {
             returnAddress = rule
         } else if register == A.framePointer {
@@ -44,7 +43,10 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
             stackPointer = rule
         } else if let column = A.signingStateColumn, register == column {
             signingState = rule
+        } else {
+            return
         }
+        place = .unknown
     }
 
     @inlinable public mutating func cfaRegisterChanged() { place = place.withoutSlots }
