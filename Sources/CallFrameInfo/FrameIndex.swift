@@ -40,6 +40,8 @@ public struct FrameIndex: ~Copyable {
     @usableFromInline var spans = GrowableBuffer<FrameSpan>()
     /// (start - `origin`) << 32 | offset in the section, by rising address; empty unless the index is compact.
     @usableFromInline var keys = GrowableBuffer<UInt64>()
+    /// Index of the first key of each stretch: FDEs of rising addresses that lie close together.
+    var stretches = GrowableBuffer<UInt32>()
     /// Whether FDEs are kept as keys. They may overlap until `settle`.
     @usableFromInline var isCompact = false
     /// Lowest address that a key can hold.
@@ -124,6 +126,7 @@ public struct FrameIndex: ~Copyable {
         malformed.removeAll(keepingCapacity: true)
         spans.removeAll()
         keys.removeAll()
+        stretches.removeAll()
         overlappingCount = 0
         droppedCount = 0
         malformedCount = 0

@@ -1,7 +1,35 @@
 /// Memory that sorting takes, kept from one image to the next.
 struct FrameSortScratch: ~Copyable {
     var keys = GrowableBuffer<UInt64>()
+    var other = GrowableBuffer<UInt64>()
+    var stretches = GrowableBuffer<UInt64>()
     var sorted = GrowableBuffer<FrameSpan>()
+
+    /// Merges sorted keys, of which there is at least one, into `keys`, which are sorted as well; returns how many keys
+    /// that moved.
+    mutating func merge(_ next: UnsafeMutableBufferPointer<UInt64>) -> Int {
+        // What comes before all of `next` stays.
+        var first = 0
+        var end = keys.count
+        while first < end {
+            let middle = (first + end) / 2
+            if keys.elements[middle] < next[0] { first = middle + 1 } else { end = middle }
+        }
+        other.removeAll()
+        other.append(contentsOf: UnsafeMutableBufferPointer(rebasing: keys.elements[first...]))
+        keys.setCount(first)
+        let moved = other.count + next.count
+        var position = 0
+        for key in other.elements {
+            while position < next.count, next[position] < key {
+                keys.append(next[position])
+                position += 1
+            }
+            keys.append(key)
+        }
+        keys.append(contentsOf: UnsafeMutableBufferPointer(rebasing: next[position...]))
+        return moved
+    }
 }
 
 extension FrameIndex {
@@ -17,38 +45,81 @@ extension FrameIndex {
         swap(&spans, &scratch.sorted)
     }
 
+    /// A linker puts sections in another order than their FDEs, but each whole: so that there are far fewer stretches
+    /// than FDEs, and sorting those is nearly all.
+    private mutating func sortKeys() {
+        if stretches.count > keys.count / 4 || !sortStretches() { Self.sort(&keys, &scratch.other) }
+    }
+
+    /// Returns false, having changed nothing, when too much lies within other stretches.
+    private mutating func sortStretches() -> Bool {
+        let source = keys.elements
+        // Start of each stretch << 32 | its number.
+        scratch.stretches.removeAll()
+        for number in 0..<stretches.count {
+            scratch.stretches.append(source[Int(stretches.elements[number])] & ~0xffff_ffff | UInt64(number))
+        }
+        Self.sort(&scratch.stretches, &scratch.other)
+        scratch.keys.removeAll()
+        scratch.keys.reserveCapacity(keys.count)
+        var mergedCount = 0
+        for entry in scratch.stretches.elements {
+            let next = UnsafeMutableBufferPointer(rebasing: source[stretch(Int(entry & 0xffff_ffff))])
+            if let last = scratch.keys.elements.last, last > next[0] {
+                mergedCount += scratch.merge(next)
+                guard mergedCount <= keys.count else { return false }
+            } else {
+                scratch.keys.append(contentsOf: next)
+            }
+        }
+        swap(&keys, &scratch.keys)
+        return true
+    }
+
+    /// The keys of a stretch.
+    private func stretch(_ number: Int) -> Range<Int> {
+        let next = number + 1 < stretches.count ? Int(stretches.elements[number + 1]) : keys.count
+        return Int(stretches.elements[number])..<next
+    }
+
     /// Radix sort by the upper half, least significant digit first. It is stable, so that the lower half, the
     /// offset, keeps file order among equals.
-    private mutating func sortKeys() {
+    private static func sort(_ keys: inout GrowableBuffer<UInt64>, _ other: inout GrowableBuffer<UInt64>) {
         var all: UInt64 = 0
         for key in keys.elements { all |= key }
         let bits = 64 - (all >> 32).leadingZeroBitCount
         let passes = (bits + 10) / 11
         guard passes > 0 else { return }
         let digitBits = (bits + passes - 1) / passes
-        let mask = (1 << digitBits) - 1
-        scratch.keys.reserveCapacity(keys.count)
-        scratch.keys.setCount(keys.count)
-        withUnsafeTemporaryAllocation(of: Int32.self, capacity: mask + 1) { places in
+        other.reserveCapacity(keys.count)
+        other.setCount(keys.count)
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 1 << digitBits) { places in
             for pass in 0..<passes {
-                let shift = UInt64(32 + pass * digitBits)
-                let source = keys.elements
-                let target = scratch.keys.elements
-                places.initialize(repeating: 0)
-                for key in source { places[Int(truncatingIfNeeded: key &>> shift) & mask] &+= 1 }
-                var next: Int32 = 0
-                for digit in places.indices {
-                    let number = places[digit]
-                    places[digit] = next
-                    next &+= number
-                }
-                for key in source {
-                    let digit = Int(truncatingIfNeeded: key &>> shift) & mask
-                    target[Int(places[digit])] = key
-                    places[digit] &+= 1
-                }
-                swap(&keys, &scratch.keys)
+                distribute(
+                    keys.elements, to: other.elements, byBitsFrom: UInt64(32 + pass * digitBits), places)
+                swap(&keys, &other)
             }
+        }
+    }
+
+    /// One pass: by as many bits as there are `places` for, whose number is a power of two.
+    private static func distribute(
+        _ source: UnsafeMutableBufferPointer<UInt64>, to target: UnsafeMutableBufferPointer<UInt64>,
+        byBitsFrom shift: UInt64, _ places: UnsafeMutableBufferPointer<Int32>
+    ) {
+        let mask = places.count - 1
+        places.initialize(repeating: 0)
+        for key in source { places[Int(truncatingIfNeeded: key &>> shift) & mask] &+= 1 }
+        var next: Int32 = 0
+        for digit in places.indices {
+            let number = places[digit]
+            places[digit] = next
+            next &+= number
+        }
+        for key in source {
+            let digit = Int(truncatingIfNeeded: key &>> shift) & mask
+            target[Int(places[digit])] = key
+            places[digit] &+= 1
         }
     }
 

@@ -9,8 +9,9 @@ extension FrameIndex {
         /// Of that CIE.
         var isPlain = false
         var hasAugmentationData = false
-        /// Start of the last FDE; whether all came by rising address.
+        /// Start and limit of the last FDE; whether all came by rising address.
         var last: UInt64
+        var lastLimit: UInt64 = 0
         var isSorted = true
         /// The range that the last FDE was in.
         var range: Range<UInt64>
@@ -63,7 +64,7 @@ extension FrameIndex {
             droppedCount += 1
             return
         }
-        expand()
+        expand(&scan)
         if fde.start < scan.last { scan.isSorted = false }
         scan.last = fde.start
         // The cast holds: the section is smaller than 4 GiB.
@@ -100,18 +101,40 @@ extension FrameIndex {
         let start = scan.section.address &+ UInt64(bitPattern: Int64(position &+ 8) &+ relative)
         let (limit, overflow) = start.addingReportingOverflow(UInt64(bitPattern: range))
         guard range > 0, start != 0, !overflow else { return nil }
-        if isCompact, !isInside(start, limit, &scan) { expand() }
-        if start < scan.last { scan.isSorted = false }
-        scan.last = start
+        if isCompact, !isInside(start, limit, &scan) { expand(&scan) }
         // Casts hold: the section is smaller than 4 GiB.
         if isCompact {
+            if start &- scan.lastLimit >= Self.stretchGap { beginStretch(start, &scan) }
+            scan.lastLimit = limit
             compactBytes &+= UInt64(bitPattern: range)
             keys.append((start &- origin) &<< 32 | UInt64(position))
         } else {
+            if start < scan.last { scan.isSorted = false }
+            scan.last = start
             spans.append(FrameSpan(
                 start: start, limit: limit, offset: UInt32(truncatingIfNeeded: position), cie: scan.cie))
         }
         return next
+    }
+
+    /// Bytes between the FDEs of a stretch: fewer than this, so that no function of another stretch is in between.
+    private static var stretchGap: UInt64 { 16 }
+
+    @inline(never)
+    private mutating func beginStretch(_ start: UInt64, _ scan: inout Scan) {
+        if start < lastStart { scan.isSorted = false }
+        // The cast holds: there are fewer FDEs than bytes.
+        stretches.append(UInt32(truncatingIfNeeded: keys.count))
+    }
+
+    /// Start of the last key; 0 if there is none.
+    private var lastStart: UInt64 { keys.isEmpty ? 0 : start(at: keys.count - 1) }
+
+    @inline(never)
+    private mutating func expand(_ scan: inout Scan) {
+        guard isCompact else { return }
+        scan.last = lastStart
+        expand()
     }
 
     private func use(_ cie: Int, at offset: Int, _ scan: inout Scan) {

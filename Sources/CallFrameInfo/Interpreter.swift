@@ -88,35 +88,33 @@ public struct Interpreter<Columns: RegisterColumns> {
         _ instructions: Range<Int>, from start: UInt64, to limit: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>,
         sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
-        let base = section.base
         let end = instructions.upperBound
-        var position = instructions.lowerBound
-        var instruction = position
-        var location = start
+        var place = FramePlace(position: instructions.lowerBound, end: end, location: start, limit: limit)
+        var instruction = place.position
         depth = 0
         do throws(CFIError) {
-            while position < end {
-                instruction = position
+            while place.position < end {
+                instruction = place.position
                 if allowsRuns {
-                    if takeRun(&position, &location, to: end, limit, state, &sink) { return .complete }
-                    if position != instruction { continue }
+                    if takeRun(&place, state, &sink) { return .complete }
+                    if place.position != instruction { continue }
                 }
-                let opcode = base.load(fromByteOffset: position, as: UInt8.self)
-                position &+= 1
+                let opcode = section.base.load(fromByteOffset: instruction, as: UInt8.self)
+                place.position &+= 1
                 if opcode == Opcode.nop { continue }
-                var cursor = section.cursor(position..<end)
-                let target = try execute(opcode, &cursor, state, at: location, start: start)
-                position = cursor.position
+                var cursor = section.cursor(place.position..<end)
+                let target = try execute(opcode, &cursor, state, at: place.location, start: start)
+                place.position = cursor.position
                 // Advancing by nothing makes no row: of several with one location the last wins.
-                guard target != location else { continue }
-                sink.row(at: location, state)
-                location = target
-                if location >= limit { return .complete }
+                guard target != place.location else { continue }
+                sink.row(at: place.location, state)
+                place.location = target
+                if target >= limit { return .complete }
             }
         } catch {
-            return .poisoned(error, location: location, offset: instruction)
+            return .poisoned(error, location: place.location, offset: instruction)
         }
-        sink.row(at: location, state)
+        sink.row(at: place.location, state)
         return .complete
     }
 

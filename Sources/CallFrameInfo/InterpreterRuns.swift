@@ -35,7 +35,7 @@ extension Interpreter {
     /// The highest code alignment factor that `takeRun` is for.
     @inlinable static var largestRunAlignment: UInt64 { 256 }
 
-    /// Executes usual instructions as far as it can, from `position` and `location`, which it moves on.
+    /// Executes usual instructions as far as it can, from `place`, which it moves on.
     ///
     /// Those that change nothing of a row but its location and the CFA's offset are executed here: advances,
     /// `def_cfa_offset`, saves of registers that nobody keeps, and the padding at the end.
@@ -43,28 +43,28 @@ extension Interpreter {
     /// - Returns: whether the FDE is done: its last row was taken, or the location reached the limit.
     @inlinable @inline(never)
     mutating func takeRun<Sink: RowSink & ~Copyable>(
-        _ position: inout Int, _ location: inout UInt64, to end: Int, _ limit: UInt64,
-        _ state: UnsafeMutablePointer<FrameState<Columns>>, _ sink: inout Sink
+        _ place: inout FramePlace, _ state: UnsafeMutablePointer<FrameState<Columns>>, _ sink: inout Sink
     ) -> Bool where Sink.Columns == Columns {
         guard state.pointee.cfa.kind == .registerOffset, var words = UsualOffsets.words(state.pointee.cfa.operand),
-            var rows = sink.offsetWriter(at: location, state) else { return false }
+            var rows = sink.offsetWriter(at: place.location, state) else { return false }
         // Plain variables, few and of an address that nobody has: so they stay in registers.
-        let codeAlignment = codeAlignment
         // An advance is below 2^16, its factor at most 2^8: so no location wraps around.
-        let stop = min(limit, rows.stop, .max &- 1 &<< 32)
-        let lastWord = section.base + (end &- 4)
-        var next = section.base + position
-        var current = location
+        let stop = min(place.limit, rows.stop, .max &- 1 &<< 32)
+        let lastWord = section.base + (place.end &- 4)
+        var next = section.base + place.position
+        var current = place.location
         var isAtEnd = false
         run: while true {
             var word: UInt32 = 0
             while true {
                 guard current < stop else { break run }
-                guard next <= lastWord else {
-                    isAtEnd = true
-                    break run
+                if next <= lastWord {
+                    word = next.loadUnaligned(as: UInt32.self).littleEndian
+                } else {
+                    isAtEnd = next == lastWord + 4
+                    if isAtEnd { break run }
+                    word = Self.tail(from: next, lastWord)
                 }
-                word = next.loadUnaligned(as: UInt32.self).littleEndian
                 // What most rows are made of, at once: `advance_loc`, and a `def_cfa_offset` below 128 by a multiple
                 // of 8.
                 guard word & 0x87_ffc0 == UInt32(Opcode.defCFAOffset) &<< 8 | UInt32(Opcode.advanceLoc) else { break }
@@ -88,7 +88,7 @@ extension Interpreter {
                 if low != 0, !rows.append(current, cfaWords: words) { break }
                 current &+= low &* codeAlignment
                 next += 1
-            } else if opcode & 0xfe == Opcode.advanceLoc1 {
+            } else if opcode & 0xfe == Opcode.advanceLoc1, next <= lastWord {
                 // `advance_loc2` is the next opcode.
                 let isWide = word & 1
                 let delta = UInt64(word &>> 8 & (0xff | (0 &- isWide) & 0xff00))
@@ -106,33 +106,35 @@ extension Interpreter {
                 next += size
                 guard size != 0, state.pointee.cfa.kind == .registerOffset,
                     let newWords = UsualOffsets.words(state.pointee.cfa.operand) else {
-                    return leaveRun(&position, &location, next, current, rows, &sink)
+                    place.move(to: next - section.base, current)
+                    sink.takeBack(rows)
+                    return false
                 }
                 words = newWords
                 rows = sink.aimed(rows, state)
             }
         }
         state.pointee.cfa.operand = Int64(words &<< 3)
-        let isDone = current >= limit
-            || isAtEnd && section.isPadding(next - section.base..<end) && rows.append(current, cfaWords: words)
-        _ = leaveRun(&position, &location, next, current, rows, &sink)
+        place.move(to: next - section.base, current)
+        let isDone = current >= place.limit
+            || isAtEnd && section.isPadding(place.position..<place.end) && rows.append(current, cfaWords: words)
+        sink.takeBack(rows)
         return isDone
     }
 
+    /// The last three, two or one bytes before the end, and behind them bytes that end no operand.
+    ///
+    /// - Parameter lastWord: 4 bytes before the end, in the same entry: its length and CIE pointer are as many.
     @inlinable @inline(__always)
-    func leaveRun<Sink: RowSink & ~Copyable>(
-        _ position: inout Int, _ location: inout UInt64, _ next: UnsafeRawPointer, _ current: UInt64,
-        _ rows: Sink.OffsetWriter, _ sink: inout Sink
-    ) -> Bool {
-        position = next - section.base
-        location = current
-        sink.takeBack(rows)
-        return false
+    static func tail(from next: UnsafeRawPointer, _ lastWord: UnsafeRawPointer) -> UInt32 {
+        let missing = 8 &* UInt32(truncatingIfNeeded: next - lastWord)
+        return lastWord.loadUnaligned(as: UInt32.self).littleEndian &>> missing | ~(.max &>> missing)
     }
 
     /// Executes one of the usual instructions that change more than the CFA's offset.
     ///
-    /// - Parameter word: the instruction and what is behind it in the FDE, as a little-endian number.
+    /// - Parameter word: the instruction and what is behind it in the FDE, as a little-endian number; bytes of 0xff
+    ///   where the FDE has none.
     /// - Returns: the instruction's size; 0 if it is none of these, or can't be executed.
     @inlinable @inline(never)
     mutating func changeRules(_ word: UInt32, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> Int {
@@ -163,6 +165,33 @@ extension Interpreter {
             return (try? restore(&state.pointee)) == nil ? 0 : 1
         default: return 0
         }
+    }
+}
+
+/// Where the row loop stands in an FDE.
+@usableFromInline
+struct FramePlace {
+    /// Offset of the next instruction in the section.
+    @usableFromInline var position: Int
+    /// Offset behind the FDE's instructions.
+    @usableFromInline let end: Int
+    /// The location that the next row has: it is complete when an instruction moves on from there.
+    @usableFromInline var location: UInt64
+    /// Where the FDE's bytes end.
+    @usableFromInline let limit: UInt64
+
+    @inlinable @inline(__always)
+    init(position: Int, end: Int, location: UInt64, limit: UInt64) {
+        self.position = position
+        self.end = end
+        self.location = location
+        self.limit = limit
+    }
+
+    @inlinable @inline(__always)
+    mutating func move(to position: Int, _ location: UInt64) {
+        self.position = position
+        self.location = location
     }
 }
 
