@@ -25,18 +25,6 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         used &+= 1
     }
 
-    /// Where further elements go, as far as room was reserved.
-    ///
-    /// - Precondition: something was appended before, so that there is memory.
-    @inlinable @inline(__always)
-    public var end: UnsafeMutablePointer<Element> { storage.unsafelyUnwrapped + used }
-
-    /// Takes over elements that were initialised from the old `end` up to this one.
-    @inlinable @inline(__always)
-    public mutating func setEnd(_ end: UnsafeMutablePointer<Element>) {
-        used = end - storage.unsafelyUnwrapped
-    }
-
     public mutating func append(contentsOf source: UnsafeMutableBufferPointer<Element>) {
         guard let start = source.baseAddress, !source.isEmpty else { return }
         if source.count > capacity - count { grow(to: count + source.count) }

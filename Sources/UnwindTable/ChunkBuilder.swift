@@ -156,7 +156,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     @inline(__always)
     private func isPadding(_ limit: UInt64, _ next: UInt64) -> Bool { next &- limit < 16 && next & 15 == 0 }
 
-    private func isUnknown(_ number: UInt32) -> Bool { sink.ruleSet.rules[Int(number)].reason != nil }
+    private func isUnknown(_ number: UInt16) -> Bool { sink.ruleSet.rules[Int(number)].reason != nil }
 }
 
 extension UInt64 {

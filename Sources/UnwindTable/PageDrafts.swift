@@ -19,25 +19,39 @@ struct EncodedPage: BitwiseCopyable {
 struct PageDrafts<A: Architecture>: ~Copyable {
     private(set) var pages = GrowableBuffer<EncodedPage>()
     var encoder = PageEncoder()
-    /// The rule in force behind the last row.
-    private(set) var currentRule: UInt32 = 0
     /// Units that rules with a reason hold for, "no information" apart.
     private(set) var unknownUnits: UInt64 = 0
 
-    /// The current page's rows, as unit << 16 | rule number; the first is at unit 0.
-    private var rows = GrowableBuffer<UInt32>()
+    /// The current page's rows, as unit << 16 | rule number; the first, which is always there, is at unit 0. No unit
+    /// has two, so that there is room for all.
+    private let rows: UnsafeMutablePointer<UInt32>
+    /// Behind the last row.
+    private var end: UnsafeMutablePointer<UInt32>
     private var currentPage: UInt64 = 0
-    private var lastUnit: UInt64 = 0
     /// Which rules have a reason; looked at if one has.
     private var isUnknown = GrowableBuffer<Bool>()
+
+    init() {
+        // Memory that is not touched costs nothing.
+        rows = .allocate(capacity: Int(CFIC_PAGE_UNITS))
+        end = rows
+        open(0, rule: 0)
+    }
+
+    deinit { rows.deallocate() }
+
+    /// The rule in force behind the last row.
+    var currentRule: UInt16 { UInt16(truncatingIfNeeded: end[-1]) }
+
+    /// The unit where the last row is.
+    private var lastUnit: UInt64 { currentPage &<< 16 | UInt64(end[-1] &>> 16) }
 
     /// Starts over at the beginning of `page` with rule 0 in force.
     mutating func begin(page: UInt64) {
         pages.removeAll()
         isUnknown.removeAll()
         unknownUnits = 0
-        currentRule = 0
-        open(page)
+        open(page, rule: 0)
     }
 
     /// From now on rule `number`, which is not 0, is one with a reason.
@@ -49,14 +63,17 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     /// From `address` on, `rule` holds. Addresses never fall; of several rows in one unit the last wins.
     @inline(__always)
     mutating func append(_ address: UInt64, rule: UInt16) {
-        let rule = UInt32(rule)
         if rule == currentRule { return }
         let unit = address &>> UInt64(A.pcShift)
         if unit &>> 16 != currentPage { enter(unit &>> 16) }
-        currentRule = rule
-        if unit == lastUnit { return replaceLast() }
-        lastUnit = unit
-        rows.append(UInt32(truncatingIfNeeded: unit & 0xffff) &<< 16 | rule)
+        if unit == lastUnit { return replaceLast(rule) }
+        put(UInt32(truncatingIfNeeded: unit) &<< 16 | UInt32(rule))
+    }
+
+    @inline(__always)
+    private mutating func put(_ row: UInt32) {
+        end.initialize(to: row)
+        end += 1
     }
 
     /// Appends rows to the current page without asking much.
@@ -87,18 +104,16 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     func writer(at address: UInt64) -> Writer? {
         guard address &>> UInt64(A.pcShift) > lastUnit else { return nil }
         // 0 for the last page of all: nothing is below that.
-        let stop = (currentPage &+ 1) &<< UInt64(16 + A.pcShift)
-        return Writer(next: rows.end, stop: stop)
+        return Writer(next: end, stop: (currentPage &+ 1) &<< UInt64(16 + A.pcShift))
     }
 
     /// Takes over what the writer, made since the last change, has appended; returns how many rows it was given.
     @inline(__always)
     mutating func takeBack(_ writer: Writer) -> Int {
-        let count = writer.next - rows.end
-        rows.setEnd(writer.next)
-        currentRule = writer.next[-1] & 0xffff
-        lastUnit = currentPage &<< 16 | UInt64(writer.next[-1] &>> 16)
-        return count &+ writer.mergedCount
+        // `next` is not below `end`.
+        let bytes = UInt(bitPattern: writer.next) &- UInt(bitPattern: end)
+        end = writer.next
+        return Int(bytes / UInt(MemoryLayout<UInt32>.stride)) &+ writer.mergedCount
     }
 
     /// Ends the stream: what is in force holds up to the end of page `last`.
@@ -107,44 +122,37 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         if last > currentPage, currentRule != 0 { appendUniform(from: currentPage + 1, count: last - currentPage) }
     }
 
-    private mutating func open(_ page: UInt64) {
+    private mutating func open(_ page: UInt64, rule: UInt16) {
         currentPage = page
-        lastUnit = page &<< 16
-        rows.removeAll()
-        rows.reserveCapacity(Int(CFIC_PAGE_UNITS))
-        rows.append(currentRule)
+        end = rows
+        put(UInt32(rule))
     }
 
     @inline(never)
     private mutating func enter(_ page: UInt64) {
+        let rule = currentRule
         closePage()
-        if page > currentPage + 1, currentRule != 0 {
-            appendUniform(from: currentPage + 1, count: page - currentPage - 1)
-        }
-        open(page)
+        if page > currentPage + 1, rule != 0 { appendUniform(from: currentPage + 1, count: page - currentPage - 1) }
+        open(page, rule: rule)
     }
 
     /// Gives the last row another rule, and drops it if it then repeats the one before.
     @inline(never)
-    private mutating func replaceLast() {
-        let last = rows.count - 1
-        let elements = rows.elements
-        elements[last] = elements[last] & 0xffff_0000 | currentRule
-        guard last > 0, elements[last - 1] & 0xffff == currentRule else { return }
-        rows.setCount(last)
-        lastUnit = currentPage &<< 16 | UInt64(elements[last - 1] &>> 16)
+    private mutating func replaceLast(_ rule: UInt16) {
+        end[-1] = end[-1] & 0xffff_0000 | UInt32(rule)
+        if end - rows > 1, UInt16(truncatingIfNeeded: end[-2]) == rule { end -= 1 }
     }
 
+    /// As many pages as that, of the current rule alone.
     private mutating func appendUniform(from page: UInt64, count: UInt64) {
-        rows.removeAll()
-        rows.append(currentRule)
+        open(page, rule: currentRule)
         appendPage(page, count: count)
     }
 
     private mutating func closePage() { appendPage(currentPage, count: 1) }
 
     private mutating func appendPage(_ page: UInt64, count: UInt64) {
-        let rows = UnsafeBufferPointer(rows.elements)
+        let rows = UnsafeBufferPointer(start: rows, count: end - rows)
         if !isUnknown.isEmpty { addUnknownUnits(rows, count: count) }
         // A page has at most 65,536 rows, and the first is always there.
         pages.append(EncodedPage(
