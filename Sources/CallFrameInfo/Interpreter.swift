@@ -13,6 +13,8 @@ public struct Interpreter<Columns: RegisterColumns> {
     }
 
     @usableFromInline let section: FrameSection
+    /// The section's first byte.
+    @usableFromInline let base: UnsafeRawPointer
     @usableFromInline let codeAlignment: UInt64
     @usableFromInline let dataAlignment: Int64
     @usableFromInline let pointerEncoding: PointerEncoding
@@ -56,6 +58,7 @@ public struct Interpreter<Columns: RegisterColumns> {
     @inlinable
     init(unprepared section: FrameSection, _ cie: CommonInformationEntry, _ columns: Columns) {
         self.section = section
+        base = section.base
         codeAlignment = cie.codeAlignment
         dataAlignment = cie.dataAlignment
         pointerEncoding = cie.pointerEncoding
@@ -99,7 +102,7 @@ public struct Interpreter<Columns: RegisterColumns> {
                     if takeRun(&place, state, &sink) { return .complete }
                     if place.position != instruction { continue }
                 }
-                let opcode = section.base.load(fromByteOffset: instruction, as: UInt8.self)
+                let opcode = base.load(fromByteOffset: instruction, as: UInt8.self)
                 place.position &+= 1
                 if opcode == Opcode.nop { continue }
                 var cursor = section.cursor(place.position..<end)

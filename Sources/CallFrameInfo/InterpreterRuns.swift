@@ -2,7 +2,7 @@
 ///
 /// A value that a sink lends to the row loop and then takes back, so that what it keeps can stay in registers.
 public protocol OffsetRowWriter: BitwiseCopyable {
-    /// Rows at this location, and above, are not for this writer. Not changed by `append`.
+    /// Rows at this location, and above, are not for this writer: 2^64 - 2^32 at most. Not changed by `append`.
     var stop: UInt64 { get }
     /// Takes a row, as `RowSink.row` does; false leaves it to that.
     ///
@@ -48,10 +48,10 @@ extension Interpreter {
         guard state.pointee.cfa.kind == .registerOffset, var words = UsualOffsets.words(state.pointee.cfa.operand),
             var rows = sink.offsetWriter(at: place.location, state) else { return false }
         // Plain variables, few and of an address that nobody has: so they stay in registers.
-        // An advance is below 2^16, its factor at most 2^8: so no location wraps around.
-        let stop = min(place.limit, rows.stop, .max &- 1 &<< 32)
-        let lastWord = section.base + (place.end &- 4)
-        var next = section.base + place.position
+        // Behind `stop` an advance, below 2^16 by a factor of at most 2^8, does not wrap around.
+        let stop = min(place.limit, rows.stop)
+        let lastWord = base + (place.end &- 4)
+        var next = base + place.position
         var current = place.location
         var isAtEnd = false
         run: while true {
@@ -106,7 +106,7 @@ extension Interpreter {
                 next += size
                 guard size != 0, state.pointee.cfa.kind == .registerOffset,
                     let newWords = UsualOffsets.words(state.pointee.cfa.operand) else {
-                    place.move(to: next - section.base, current)
+                    place.move(to: next - base, current)
                     sink.takeBack(rows)
                     return false
                 }
@@ -115,7 +115,7 @@ extension Interpreter {
             }
         }
         state.pointee.cfa.operand = Int64(words &<< 3)
-        place.move(to: next - section.base, current)
+        place.move(to: next - base, current)
         let isDone = current >= place.limit
             || isAtEnd && section.isPadding(place.position..<place.end) && rows.append(current, cfaWords: words)
         sink.takeBack(rows)

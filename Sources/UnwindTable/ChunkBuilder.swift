@@ -30,7 +30,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
 
     var sink = LoweringSink<A>()
     var absorbedBytes: UInt64 = 0
-    var rawRowCount = 0
+    var rawRowCount: Int { sink.rowCount }
     var badFrames: [BadFrame] = []
     /// Found that spans overlap, and stopped there.
     private(set) var hasOverlaps = false
@@ -61,7 +61,6 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     mutating func reset(_ index: borrowing FrameIndex) {
         sink.reset()
         absorbedBytes = 0
-        rawRowCount = 0
         hasOverlaps = false
         badFrames.removeAll(keepingCapacity: true)
         contexts.reset(count: index.cies.count)
@@ -75,7 +74,6 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     ) {
         if isClipped { return runPart(span, index, sections, chunk) }
         interpret(span, index, sections)
-        rawRowCount &+= sink.rowCount
     }
 
     @inline(never)
@@ -86,10 +84,12 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         if partial[key] == nil {
             sink.isCollecting = true
             sink.collected.removeAll()
+            let rowCount = sink.rowCount
             interpret(span, index, sections)
             sink.isCollecting = false
             partial[key] = Array(sink.collected.elements)
-            if !span.isContinuation, span.start >= chunk.floor { rawRowCount += sink.rowCount }
+            // The FDE's rows are counted where it begins.
+            if span.isContinuation || span.start < chunk.floor { sink.rowCount = rowCount }
         }
         replay(partial[key] ?? [], from: max(span.start, chunk.floor), to: min(span.limit, chunk.ceiling))
         if !span.isPart { partial[key] = nil }
@@ -115,8 +115,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         _ span: FrameSpan, _ index: borrowing FrameIndex, _ sections: [FrameSection]
     ) {
         let context = contexts.context(of: span.cie, index, sections)
-        sink.rowCount = 0
-        sink.isMisaligned = false
+        if A.pcShift != 0 { sink.isMisaligned = false }
         do throws(CFIError) {
             let outcome = try context.pointee.run(span, index, &sink)
             if case .poisoned(let error, let location, let offset) = outcome {

@@ -13,7 +13,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     var ruleSet = RuleSet()
     private var cache = RuleCache<A>()
     var drafts = PageDrafts<A>()
-    /// Rows of the current FDE as the CFI has them.
+    /// Rows taken so far, as the CFI has them.
     var rowCount = 0
     var isCollecting = false
     var collected = GrowableBuffer<LoweredRow>()
@@ -32,6 +32,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         lowering = nil
         tag = 0
         isCollecting = false
+        rowCount = 0
     }
 
     mutating func use(_ lowering: Lowering<A>, tag: UInt64) {

@@ -28,6 +28,8 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     /// Behind the last row.
     private var end: UnsafeMutablePointer<UInt32>
     private var currentPage: UInt64 = 0
+    /// The first address of the next page, as far as `OffsetRowWriter` may go.
+    private var stop: UInt64 = 0
     /// Which rules have a reason; looked at if one has.
     private var isUnknown = GrowableBuffer<Bool>()
 
@@ -103,8 +105,7 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     @inline(__always)
     func writer(at address: UInt64) -> Writer? {
         guard address &>> UInt64(A.pcShift) > lastUnit else { return nil }
-        // 0 for the last page of all: nothing is below that.
-        return Writer(next: end, stop: (currentPage &+ 1) &<< UInt64(16 + A.pcShift))
+        return Writer(next: end, stop: stop)
     }
 
     /// Takes over what the writer, made since the last change, has appended; returns how many rows it was given.
@@ -124,6 +125,8 @@ struct PageDrafts<A: Architecture>: ~Copyable {
 
     private mutating func open(_ page: UInt64, rule: UInt16) {
         currentPage = page
+        // 0 for the last page of all: nothing is below that.
+        stop = min((page &+ 1) &<< UInt64(16 + A.pcShift), .max &- 1 &<< 32)
         end = rows
         put(UInt32(rule))
     }
