@@ -76,13 +76,14 @@ struct CFIWriter {
     }
 
     /// Adds an FDE with any instructions, of which `functions` knows nothing.
-    mutating func addFDE(_ start: UInt64, length: UInt64, _ instructions: [UInt8]) {
+    mutating func addFDE(_ start: UInt64, length: UInt64, _ instructions: [UInt8], isPadded: Bool = true) {
         // The CIE pointer is the distance back from itself.
-        addEntry(little(UInt32(bytes.count + 4 - cie)) + little(start) + little(length) + instructions)
+        addEntry(
+            little(UInt32(bytes.count + 4 - cie)) + little(start) + little(length) + instructions, isPadded: isPadded)
     }
 
-    private mutating func addEntry(_ body: [UInt8]) {
-        let padding = [UInt8](repeating: 0, count: (8 - (body.count + 4) % 8) % 8)
+    private mutating func addEntry(_ body: [UInt8], isPadded: Bool = true) {
+        let padding = [UInt8](repeating: 0, count: isPadded ? (8 - (body.count + 4) % 8) % 8 : 0)
         bytes += little(UInt32(body.count + padding.count)) + body + padding
     }
 
