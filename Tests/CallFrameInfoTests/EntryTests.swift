@@ -261,7 +261,7 @@ import Testing
             spans: ["1f80..<2000 @\(kept)"], dropped: 1))
     }
 
-    /// A compact index of real files, sorted by radix, and the list of spans that any other index is, sorted by
+    /// A compact index of real files, sorted by stretches, and the list of spans that any other index is, sorted by
     /// comparison, say the same.
     @Test func compactIndexEqualsTheListOfSpans() throws {
         let paths = RealFiles.slice(["/usr/lib/x86_64-linux-gnu", "/usr/bin"], count: 80, largest: 4 << 20)
@@ -278,13 +278,50 @@ import Testing
         #expect(compared > 10_000)
     }
 
-    @Test func fdesInAnyOrderAreSortedByAddress() throws {
+    // MARK: Order
+
+    /// What the usual form of FDEs, and the general one, make of functions in this order.
+    private func requireSorted(
+        _ starts: [UInt64], length: UInt64, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
         var builder = FrameBuilder()
-        let cie = builder.cie()
+        builder.address = 0x100
+        let cie = builder.cie(augmentation: "zR", augmentationData: [0x1b])
+        for start in starts {
+            // Relative to its own place, behind the length and the CIE pointer.
+            let place = builder.address + UInt64(builder.bytes.count) + 8
+            let range = builder.integer(start &- place, size: 4) + builder.integer(length, size: 4)
+            builder.fde(cie: cie, range: range, augmentationData: [])
+        }
+        let expected = starts.sorted().map { String($0, radix: 16) }
+        try builder.withSection { section in
+            for limit in [UInt64(UInt32.max), UInt64.max] {
+                let spans = try Index([section], clippedTo: [0..<limit]).spans.map { String($0.prefix { $0 != "." }) }
+                #expect(spans == expected, sourceLocation: sourceLocation)
+            }
+        }
+    }
+
+    @Test func scatteredFDEsAreSortedByAddress() throws {
         // A fixed shuffle of 1,000 functions over 250 MiB: three digits of the radix sort.
-        let starts = (1...1000).map { UInt64($0 * 7919 % 1009) << 18 | 0x10 }
-        for start in starts { builder.fde(cie: cie, start: start, length: 0x10) }
-        let spans = try index([builder]).spans.map { $0.prefix { $0 != "." } }
-        #expect(spans == starts.sorted().map { String($0, radix: 16)[...] })
+        try requireSorted((1...1000).map { UInt64($0 * 7919 % 1009) << 18 | 0x10 }, length: 0x10)
+    }
+
+    @Test func stretchesOfFDEsAreSortedByAddress() throws {
+        let groups = (1...50).map { UInt64($0 * 31 % 53) << 16 }
+        try requireSorted(groups.flatMap { group in (0..<20).map { group + 0x20 * $0 } }, length: 0x18)
+    }
+
+    @Test func fdesInGapsOfAStretchGoBetween() throws {
+        // Functions with fifteen bytes between them, and in one of these gaps a function from elsewhere.
+        let groups = (1...50).map { UInt64($0 * 31 % 53) << 16 }
+        let stretches = groups.flatMap { group in (0..<20).map { group + 0x10 * $0 } }
+        try requireSorted(stretches + groups.map { $0 + 0x9 + 0x10 * 7 }, length: 1)
+    }
+
+    @Test func manyFDEsInGapsOfAStretchAreSortedByAddress() throws {
+        // More would be moved, again and again, than sorting all takes.
+        let stretch = (0..<1000).map { 0x1000 + 0x10 * UInt64($0) }
+        try requireSorted(stretch + (1...200).map { 0x1009 + 0x10 * UInt64($0 * 7 % 211) }, length: 1)
     }
 }
