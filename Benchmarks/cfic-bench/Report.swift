@@ -36,7 +36,7 @@ extension FileSpeed {
             ("name", .string(input.name)), ("path", .string(input.path)), ("frameBytes", .integer(image.frameBytes)),
             ("rawRows", .integer(rawRows)), ("rows", .integer(rows)), ("tableBytes", .integer(tableBytes)),
             ("walkedRows", walkedRows.map { .integer(Int($0)) } ?? .null),
-            ("warm", .number(warm.median)), ("cold", .number(cold.median)),
+            ("warm", .number(warm.median)), ("warmFastest", .number(warm.min())), ("cold", .number(cold.median)),
             ("wallOneThread", .number(wallOneThread.median)), ("wallTwoThreads", .number(wallTwoThreads.median)),
             ("compile", .number(compile.median)), ("libdwWarmWalk", .number(warmWalk.median)),
             ("minimalWarmWalk", .number(interpretation.median)), ("libdwWalk", .number(walk.median)),
