@@ -131,11 +131,11 @@ extension Interpreter {
         return lastWord.loadUnaligned(as: UInt32.self).littleEndian &>> missing | ~(.max &>> missing)
     }
 
-    /// Executes one of the usual instructions that change more than the CFA's offset.
+    /// Executes one of the usual instructions that change more than the CFA's offset, or two that often come together.
     ///
     /// - Parameter word: the instruction and what is behind it in the FDE, as a little-endian number; bytes of 0xff
     ///   where the FDE has none.
-    /// - Returns: the instruction's size; 0 if it is none of these, or can't be executed.
+    /// - Returns: their size; 0 if it is none of these, or can't be executed.
     @inlinable @inline(never)
     mutating func changeRules(_ word: UInt32, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> Int {
         let opcode = UInt8(truncatingIfNeeded: word)
@@ -160,7 +160,11 @@ extension Interpreter {
             state.pointee.setCFA(.register(operand, offset: Int64(word &>> 16 & 0x7f)))
             return 3
         case Opcode.rememberState:
-            return (try? remember(state.pointee)) == nil ? 0 : 1
+            guard (try? remember(state.pointee)) != nil else { return 0 }
+            // What stands before an epilogue in the middle of a function: the CFA is the stack pointer's from here on.
+            guard word & 0x8080_ff00 == UInt32(Opcode.defCFA) &<< 8 else { return 1 }
+            state.pointee.setCFA(.register(UInt64(word &>> 16 & 0x7f), offset: Int64(word &>> 24)))
+            return 4
         case Opcode.restoreState:
             return (try? restore(&state.pointee)) == nil ? 0 : 1
         default: return 0
