@@ -11,8 +11,8 @@ SWIFT ?= swift
 
 # Debian's names. Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
 BUILD_PACKAGES := libc6-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
-# Tests: readelf to compare with, and aarch64 system files to compile.
-TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross
+# Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata.
+TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils
 # Benchmarks: libdw and readelf to compare with.
 BENCH_PACKAGES := $(BUILD_PACKAGES) binutils libdw-dev
 
