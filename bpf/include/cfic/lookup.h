@@ -7,11 +7,8 @@
 #ifndef CFIC_LOOKUP_H
 #define CFIC_LOOKUP_H
 
+#include "inline.h"
 #include "table.h"
-
-#ifndef CFIC_INLINE
-#define CFIC_INLINE static inline __attribute__((always_inline))
-#endif
 
 /* Halvings that find one of 256 answers: the bound of every search below. */
 #define CFIC_SEARCH_STEPS 8

@@ -1,0 +1,75 @@
+/*
+ * Steps by rules and programs of random bytes, which no proof has seen: whatever they are, nothing but the frame is
+ * written, no operation behind the table's is read, and nothing is undefined. Built with sanitizers by SanitizedTests.
+ */
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cfic/native.h"
+
+static __u64 state = 0x9e3779b97f4a7c15;
+
+static __u64 next(void)
+{
+	/* xorshift64*: the same numbers in every run. */
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return state * 0x2545f4914f6cdd1d;
+}
+
+static void fill(void *to, size_t size)
+{
+	for (size_t position = 0; position < size; position++)
+		((unsigned char *)to)[position] = (unsigned char)(next() >> 40);
+}
+
+static int read_anything(void *context, void *to, __u32 size, __u64 address)
+{
+	unsigned long *reads = context;
+
+	++*reads;
+	if (address % 16 == 0)
+		return -1;
+	fill(to, size);
+	return 0;
+}
+
+int main(void)
+{
+	unsigned long ends[CFIC_STEP_COUNT] = {0}, reads = 0;
+
+	for (int turn = 0; turn < 400000; turn++) {
+		/* Memory of its own, so that a read behind it is seen. */
+		__u32 count = next() % 24;
+		struct cfic_op *operations = malloc(count ? count * sizeof(*operations) : 1);
+		struct cfic_frame *frame = malloc(sizeof(*frame));
+		struct cfic_reader reader = {read_anything, &reads, operations, count};
+		struct cfic_rule rule;
+		enum cfic_step end;
+
+		fill(operations, count * sizeof(*operations));
+		fill(frame, sizeof(*frame));
+		fill(&rule, sizeof(rule));
+		for (__u32 index = 0; index < count; index++)
+			operations[index].op %= turn % 2 ? CFIC_OP_COUNT : 255;
+		if (turn % 3) {
+			/* Rules that name a program here. */
+			rule.cfa_offset = (__s32)(next() % 32);
+			rule.fp_offset = (__s16)(next() % 32);
+			rule.ra_offset = (__s16)(next() % 32);
+		}
+		end = cfic_native_unwind(&reader, frame, &rule, turn % 5 ? EM_X86_64 : EM_AARCH64);
+		if ((unsigned int)end >= CFIC_STEP_COUNT)
+			return 1;
+		ends[end]++;
+		free(frame);
+		free(operations);
+	}
+	printf("%lu reads\n", reads);
+	for (unsigned int end = 0; end < CFIC_STEP_COUNT; end++)
+		printf("%s %lu\n", cfic_step_name(end), ends[end]);
+	return 0;
+}

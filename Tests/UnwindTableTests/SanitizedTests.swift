@@ -1,0 +1,28 @@
+import Glibc
+import Testing
+
+/// The C that kernels will run, built with `-fsanitize=address,undefined`.
+@Suite struct SanitizedTests {
+    /// The project's directory.
+    private static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+
+    @Test func stepsByRandomRulesAndPrograms() throws {
+        let name = "/tmp/cfic-sanitized-\(getpid())"
+        defer { for path in [name, "\(name).txt"] { unlink(path) } }
+        let build = """
+            clang -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fuse-ld=lld -Wall -Wextra -Werror \
+            -I'\(Self.root)/bpf/include' '\(Self.root)/Tests/Sanitized/step.c' '\(Self.root)/bpf/native/step.c' -o \(name)
+            """
+        try #require(system(build) == 0)
+        #expect(system("\(name) > \(name).txt") == 0)
+        let file = try #require(fopen("\(name).txt", "r"))
+        defer { fclose(file) }
+        var bytes = [CChar](repeating: 0, count: 4096)
+        let count = fread(&bytes, 1, bytes.count - 1, file)
+        let lines = String(decoding: bytes[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self).split(separator: "\n")
+        // Every end but the two that such numbers can't come upon was met.
+        let missed = lines.filter { $0.hasSuffix(" 0") }.map { String($0.prefix { $0 != " " }) }
+        #expect(Set(missed).isSubset(of: ["NO_PROGRESS", "ZERO_RETURN_ADDRESS"]))
+        #expect(lines.count == 12)
+    }
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From a frame to its caller by a rule. Compiled natively and, later, for BPF; program.h says what to define before.
+ * docs/table-format.md, "Unwinding a frame by its rule", describes the same in prose.
+ */
+#ifndef CFIC_STEP_H
+#define CFIC_STEP_H
+
+#include "program.h"
+#include "frame.h"
+#include "steps.h"
+
+CFIC_INLINE enum cfic_step cfic_failed(enum cfic_evaluation evaluation, enum cfic_step unreadable)
+{
+	return evaluation == CFIC_EVALUATION_DIVISION_BY_ZERO ? CFIC_STEP_DIVISION_BY_ZERO : unreadable;
+}
+
+/* A caller's register. `where` is cfic_rule.fp or .ra, not of kind UNDEFINED; `same` is the callee's value. */
+CFIC_INLINE enum cfic_evaluation cfic_value(
+	void *reader, struct cfic_machine *machine, __u32 where, __s32 offset, __u64 same, __u64 *value)
+{
+	__u32 kind = where >> CFIC_VALUE_SHIFT;
+	__u64 address = (__u64)(__s64)offset;
+	enum cfic_evaluation evaluation;
+	__u32 depth = 0;
+
+	switch (kind) {
+	case CFIC_VALUE_SAME:
+		*value = same;
+		return CFIC_EVALUATION_DONE;
+	case CFIC_VALUE_AT_CFA:
+	case CFIC_VALUE_CFA:
+		address += machine->cfa;
+		break;
+	case CFIC_VALUE_AT_REGISTER:
+	case CFIC_VALUE_REGISTER:
+		address += machine->registers[where & CFIC_REGISTER_MASK];
+		break;
+	default:
+		evaluation = cfic_evaluate(reader, machine, (__u32)offset, &depth);
+		if (evaluation != CFIC_EVALUATION_DONE)
+			return evaluation;
+		address = machine->stack[(depth - 1) & (CFIC_STACK_MAX - 1)];
+	}
+	if (kind == CFIC_VALUE_CFA || kind == CFIC_VALUE_REGISTER || kind == CFIC_VALUE_EXPRESSION) {
+		*value = address;
+		return CFIC_EVALUATION_DONE;
+	}
+	return CFIC_READ(reader, value, sizeof(*value), address) ? CFIC_EVALUATION_UNREADABLE : CFIC_EVALUATION_DONE;
+}
+
+/* The CFA, into machine->cfa, and the caller's stack pointer. */
+CFIC_INLINE enum cfic_evaluation cfic_compute_cfa(
+	void *reader, struct cfic_machine *machine, const struct cfic_rule *rule, __u64 *caller_sp)
+{
+	__u64 address = machine->registers[rule->cfa & CFIC_REGISTER_MASK] + (__u64)(__s64)rule->cfa_offset;
+	enum cfic_evaluation evaluation;
+	__u32 depth = 0;
+
+	switch (rule->kind & CFIC_CFA_KIND_MASK) {
+	case CFIC_CFA_REGISTER:
+		machine->cfa = address;
+		break;
+	case CFIC_CFA_DEREF:
+		if (CFIC_READ(reader, &machine->cfa, sizeof(machine->cfa), address))
+			return CFIC_EVALUATION_UNREADABLE;
+		machine->cfa += 8 * (__u64)(rule->cfa >> CFIC_VALUE_SHIFT);
+		break;
+	default: /* CFIC_CFA_EXPRESSION */
+		evaluation = cfic_evaluate(reader, machine, (__u32)rule->cfa_offset, &depth);
+		if (evaluation != CFIC_EVALUATION_DONE)
+			return evaluation;
+		machine->cfa = machine->stack[(depth - 1) & (CFIC_STACK_MAX - 1)];
+	}
+	*caller_sp = machine->cfa;
+	if (rule->kind & CFIC_RULE_SP_ON_STACK)
+		*caller_sp = machine->stack[(depth - 2) & (CFIC_STACK_MAX - 1)];
+	return CFIC_EVALUATION_DONE;
+}
+
+/* Whether a rule itself reads the register; of what its programs read only cfic_program_reads knows. */
+CFIC_INLINE int cfic_rule_reads(const struct cfic_rule *rule, __u32 number)
+{
+	__u32 cfa = rule->kind & CFIC_CFA_KIND_MASK;
+	__u32 fp = rule->fp >> CFIC_VALUE_SHIFT, ra = rule->ra >> CFIC_VALUE_SHIFT;
+
+	return ((cfa == CFIC_CFA_REGISTER || cfa == CFIC_CFA_DEREF) && (rule->cfa & CFIC_REGISTER_MASK) == number)
+		|| ((fp == CFIC_VALUE_AT_REGISTER || fp == CFIC_VALUE_REGISTER) && (rule->fp & CFIC_REGISTER_MASK) == number)
+		|| ((ra == CFIC_VALUE_AT_REGISTER || ra == CFIC_VALUE_REGISTER) && (rule->ra & CFIC_REGISTER_MASK) == number);
+}
+
+CFIC_INLINE int cfic_program_reads(void *reader, __u32 index, __u32 number)
+{
+	for (__u32 step = 0; step <= CFIC_PROGRAM_MAX; step++) {
+		const struct cfic_op *op = CFIC_OPERATION(reader, index + step);
+
+		if (!op || op->op == CFIC_OP_END)
+			return 0;
+		if (op->op == CFIC_OP_REGISTER && op->reg == number)
+			return 1;
+	}
+	return 0;
+}
+
+CFIC_INLINE int cfic_reads_frame_pointer(void *reader, const struct cfic_rule *rule, __u32 number)
+{
+	__u32 fp = rule->fp >> CFIC_VALUE_SHIFT, ra = rule->ra >> CFIC_VALUE_SHIFT;
+
+	if (cfic_rule_reads(rule, number))
+		return 1;
+	if ((rule->kind & CFIC_CFA_KIND_MASK) == CFIC_CFA_EXPRESSION
+		&& cfic_program_reads(reader, (__u32)rule->cfa_offset, number))
+		return 1;
+	if ((fp == CFIC_VALUE_EXPRESSION || fp == CFIC_VALUE_AT_EXPRESSION)
+		&& cfic_program_reads(reader, (__u32)rule->fp_offset, number))
+		return 1;
+	return (ra == CFIC_VALUE_EXPRESSION || ra == CFIC_VALUE_AT_EXPRESSION)
+		&& cfic_program_reads(reader, (__u32)rule->ra_offset, number);
+}
+
+/*
+ * Makes the frame that of its caller, by the rule in force at the frame's pc: look that up at cfic_lookup_pc. Leaves
+ * the frame as it is unless the result is CFIC_STEP_CALLER, but for the CFA.
+ *
+ * sp and fp are the machine's numbers of those registers.
+ */
+CFIC_INLINE enum cfic_step cfic_unwind(
+	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 sp, __u32 fp)
+{
+	struct cfic_machine *machine = &frame->machine;
+	__u32 kind = rule->kind & CFIC_CFA_KIND_MASK;
+	__u64 caller_sp = 0, caller_fp = 0, caller_pc = 0;
+	enum cfic_evaluation evaluation;
+	__u32 flags = 0;
+
+	if (kind == CFIC_CFA_NONE)
+		return CFIC_STEP_NO_RULE;
+	if (kind == CFIC_CFA_END)
+		return CFIC_STEP_END_OF_STACK;
+	if ((rule->kind & CFIC_RULE_LIVE_REGISTERS) && !(frame->flags & CFIC_FRAME_ALL_REGISTERS))
+		return CFIC_STEP_NO_REGISTERS;
+	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) && cfic_reads_frame_pointer(reader, rule, fp))
+		return CFIC_STEP_NO_FRAME_POINTER;
+
+	evaluation = cfic_compute_cfa(reader, machine, rule, &caller_sp);
+	if (evaluation != CFIC_EVALUATION_DONE)
+		return cfic_failed(evaluation, CFIC_STEP_UNREADABLE_CFA);
+	evaluation = cfic_value(reader, machine, rule->ra, rule->ra_offset, 0, &caller_pc);
+	if (evaluation != CFIC_EVALUATION_DONE)
+		return cfic_failed(evaluation, CFIC_STEP_UNREADABLE_RETURN_ADDRESS);
+	if (rule->fp >> CFIC_VALUE_SHIFT == CFIC_VALUE_UNDEFINED) {
+		flags |= CFIC_FRAME_NO_FRAME_POINTER;
+	} else {
+		evaluation = cfic_value(
+			reader, machine, rule->fp, rule->fp_offset, machine->registers[fp & CFIC_REGISTER_MASK], &caller_fp);
+		if (evaluation != CFIC_EVALUATION_DONE)
+			return cfic_failed(evaluation, CFIC_STEP_UNREADABLE_FRAME_POINTER);
+		if (rule->fp >> CFIC_VALUE_SHIFT == CFIC_VALUE_SAME)
+			flags |= frame->flags & CFIC_FRAME_NO_FRAME_POINTER;
+	}
+
+	if (rule->kind & CFIC_RULE_RA_SIGNED)
+		caller_pc &= frame->address_bits;
+	if (caller_pc == 0)
+		return CFIC_STEP_ZERO_RETURN_ADDRESS;
+	if (caller_pc == machine->pc && caller_sp == machine->registers[sp & CFIC_REGISTER_MASK])
+		return CFIC_STEP_NO_PROGRESS;
+	if (rule->kind & CFIC_RULE_SIGNAL)
+		flags |= CFIC_FRAME_EXACT_PC;
+	machine->registers[sp & CFIC_REGISTER_MASK] = caller_sp;
+	machine->registers[fp & CFIC_REGISTER_MASK] = caller_fp;
+	machine->pc = caller_pc;
+	frame->flags = flags;
+	return CFIC_STEP_CALLER;
+}
+
+#endif

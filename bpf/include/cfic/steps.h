@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How a step from a frame to its caller can end. The one list: kernel programs, counters, metrics and documentation
+ * take it from here. New ones are added at the end.
+ *
+ * X(code, NAME, "what it means")
+ */
+#ifndef CFIC_STEPS_H
+#define CFIC_STEPS_H
+
+#define CFIC_STEPS(X)                                                                                        \
+	X(0, CALLER, "the caller's frame is known")                                                          \
+	X(1, END_OF_STACK, "the rules say that this is the outermost frame")                                 \
+	X(2, ZERO_RETURN_ADDRESS, "the return address is 0: this is the outermost frame")                    \
+	X(3, NO_RULE, "the table has a reason instead of a rule")                                            \
+	X(4, NO_REGISTERS, "the rule reads registers that are known in the innermost frame only")            \
+	X(5, NO_FRAME_POINTER, "the rule reads the frame pointer, which the callee did not keep")            \
+	X(6, UNREADABLE_CFA, "memory that the CFA is computed from can't be read")                           \
+	X(7, UNREADABLE_RETURN_ADDRESS, "the return address can't be read")                                  \
+	X(8, UNREADABLE_FRAME_POINTER, "the caller's frame pointer can't be read")                           \
+	X(9, DIVISION_BY_ZERO, "a program of the rule divides by zero")                                      \
+	X(10, NO_PROGRESS, "the caller would be the same frame again")
+
+enum cfic_step {
+#define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,
+	CFIC_STEPS(CFIC_STEP)
+#undef CFIC_STEP
+	CFIC_STEP_COUNT
+};
+
+#endif
