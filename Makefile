@@ -10,11 +10,11 @@ CFLAGS ?= -O2
 SWIFT ?= swift
 
 # Debian's names. Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
-BUILD_PACKAGES := libc6-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
+BUILD_PACKAGES := libc6-dev libdw-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
 # Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata.
 TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils
-# Benchmarks: libdw and readelf to compare with.
-BENCH_PACKAGES := $(BUILD_PACKAGES) binutils libdw-dev
+# Benchmarks: readelf to compare with.
+BENCH_PACKAGES := $(BUILD_PACKAGES) binutils
 
 # One configuration for everything but the tests, so that what is measured is what is installed. The tests have a
 # directory of their own: theirs is built with testable modules, and neither would leave the other's alone.

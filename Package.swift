@@ -16,6 +16,7 @@ let package = Package(
     ],
     targets: [
         // System libraries: module maps, nothing else.
+        .systemLibrary(name: "CLibdw", providers: [.apt(["libdw-dev"])]),
         .systemLibrary(name: "CLibelf", providers: [.apt(["libelf-dev"])]),
         .systemLibrary(name: "CLiblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
@@ -34,10 +35,11 @@ let package = Package(
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
         .target(name: "TableStore", dependencies: ["ELF", "UnwindTable", "CUnwindTable", "CXXHash"]),
         .target(name: "TreeCompiler", dependencies: ["ELF", "UnwindTable", "TableCompiler", "TableStore"]),
+        .target(name: "Validation", dependencies: ["UnwindTable", "CUnwindTable", "CLibdw"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
-                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler",
+                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler", "Validation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -54,6 +56,7 @@ let package = Package(
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
+        .testTarget(name: "ValidationTests", dependencies: ["Validation", "ELF", "TableCompiler", "UnwindTable"]),
         .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
         .testTarget(
             name: "TableStoreTests",

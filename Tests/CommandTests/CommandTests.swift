@@ -9,7 +9,7 @@ import Testing
 
     // MARK: Help and usage
 
-    @Test(arguments: ["compile", "dump", "lookup", "stats", "verify"])
+    @Test(arguments: ["compile", "dump", "lookup", "stats", "validate", "verify"])
     func helpShowsExamples(command: String) throws {
         let help = try place.cfic(command, "--help")
         #expect(help.code == 0)
@@ -20,7 +20,7 @@ import Testing
     @Test func helpNamesCommandsAndExitCodes() throws {
         let help = try place.cfic("--help")
         #expect(help.code == 0)
-        for word in ["compile", "dump", "lookup", "stats", "verify", "Exit codes"] { #expect(help.output.contains(word)) }
+        for word in ["compile", "dump", "lookup", "stats", "validate", "verify", "Exit codes"] { #expect(help.output.contains(word)) }
         #expect(try place.cfic("--version").output.contains("."))
     }
 
@@ -29,6 +29,7 @@ import Testing
         ["compile", "-j", "many", "x"], ["compile", "-o", "out", "a", "b"], ["compile", "-o", "out", "--cache", "c", "a"],
         ["lookup", "x"], ["lookup", "x", "nothex"], ["dump", "--stage", "nonsense", "x"], ["dump"],
         ["stats", "--min-coverage", "101", "x"], ["verify"],
+        ["validate"], ["validate", "--states", "0", "x"],
     ])
     func wrongUsageIs64(arguments: [String]) throws {
         let outcome = try place.shell("cfic \(arguments.joined(separator: " "))")
@@ -168,6 +169,21 @@ import Testing
         let json = try #require(try place.cfic("stats", "--json", good, bad).json() as? [String: Any])
         let files = try #require(json["files"] as? [[String: Any]])
         #expect(files.map { $0["coverage"] as? Double } == [1, 1.0 / 16])
+    }
+
+    @Test func validateComparesWithTheReference() throws {
+        let path = try place.library()
+        let outcome = try place.cfic("validate", path)
+        #expect(outcome.code == 0)
+        #expect(outcome.output.contains("lib.so: agrees, ") && outcome.output.contains(" agree, 0 disagree"))
+        #expect(outcome.talk == "")
+        let report = try #require(try place.cfic("validate", "--json", "--seed", "7", ".").json() as? [String: Any])
+        let files = try #require(report["files"] as? [[String: Any]])
+        #expect(files.count == 1 && files[0]["disagreements"] as? Int == 0)
+        #expect(try #require(files[0]["probes"] as? Int) > 4)
+        let failed = try place.cfic("validate", path, "missing")
+        #expect(failed.code == 1)
+        #expect(failed.output.contains("lib.so: agrees") && failed.talk.contains("missing: No such file or directory"))
     }
 
     @Test func verifyRefusesAChangedByteAnywhere() throws {

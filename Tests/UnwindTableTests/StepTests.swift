@@ -3,7 +3,8 @@ import Glibc
 import Testing
 import UnwindTable
 
-/// Memory of something to unwind: words that a test put there; elsewhere numbers made from the address, unless `isSparse`.
+/// Memory of something to unwind: words that a test put there; elsewhere numbers made from the address, unless it
+/// `isSparse`.
 final class Memory {
     var words: [UInt64: UInt64] = [:]
     var isSparse = true

@@ -1,0 +1,128 @@
+import CLibdw
+
+/// Evaluates location descriptions (DWARF 5 §2.5, §2.6) as libdw hands them out, on a snapshot.
+struct LocationEvaluator {
+    private let snapshot: Snapshot
+    private let cfa: UInt64?
+    private var stack: [UInt64] = []
+
+    init(snapshot: Snapshot, cfa: UInt64?) {
+        self.snapshot = snapshot
+        self.cfa = cfa
+    }
+
+    /// What is on top of the stack at the end: the CFA, of a CFA's operations.
+    mutating func result<Operations: RandomAccessCollection<Dwarf_Op>>(_ operations: Operations) -> UInt64? {
+        for operation in operations where !run(operation) { return nil }
+        return stack.last
+    }
+
+    /// The value at a register's location: in memory, in another register, or computed.
+    mutating func value(_ operations: [Dwarf_Op]) -> UInt64? {
+        guard let last = operations.last else { return nil }
+        if operations.count == 1, let register = Self.register(last) { return content(of: register) }
+        if Int(last.atom) == DW_OP_stack_value { return result(operations.dropLast()) }
+        return result(operations).map { snapshot.number(at: $0) }
+    }
+
+    /// The register that an operation names as a location.
+    private static func register(_ operation: Dwarf_Op) -> UInt64? {
+        let atom = Int(operation.atom)
+        if atom == DW_OP_regx { return operation.number }
+        return (DW_OP_reg0...DW_OP_reg31).contains(atom) ? UInt64(atom - DW_OP_reg0) : nil
+    }
+
+    private func content(of register: UInt64) -> UInt64? {
+        // Of x86-64, number 16 is the pc.
+        if register < 32, register != 16 || snapshot.isAArch64 { return snapshot.registers[Int(register)] }
+        return register == 16 ? snapshot.pc : nil
+    }
+
+    /// False if there is no way on.
+    private mutating func run(_ operation: Dwarf_Op) -> Bool {
+        let atom = Int(operation.atom)
+        switch atom {
+        case DW_OP_call_frame_cfa:
+            guard let cfa else { return false }
+            stack.append(cfa)
+        case DW_OP_breg0...DW_OP_breg31:
+            return push(content(of: UInt64(atom - DW_OP_breg0)).map { $0 &+ operation.number })
+        case DW_OP_bregx: return push(content(of: operation.number).map { $0 &+ operation.number2 })
+        case DW_OP_lit0...DW_OP_lit31: stack.append(UInt64(atom - DW_OP_lit0))
+        case DW_OP_const1u, DW_OP_const1s, DW_OP_const2u, DW_OP_const2s, DW_OP_const4u, DW_OP_const4s, DW_OP_const8u,
+            DW_OP_const8s, DW_OP_constu, DW_OP_consts, DW_OP_addr:
+            // libdw extends signed ones.
+            stack.append(operation.number)
+        case DW_OP_plus_uconst: return unary { $0 &+ operation.number }
+        case DW_OP_deref: return unary { [snapshot] in snapshot.number(at: $0) }
+        case DW_OP_deref_size: return unary { [snapshot] in snapshot.number(at: $0, size: Int(operation.number)) }
+        case DW_OP_neg: return unary { 0 &- $0 }
+        case DW_OP_not: return unary { ~$0 }
+        case DW_OP_abs: return unary { Int64(bitPattern: $0).magnitude }
+        case DW_OP_nop: break
+        case DW_OP_dup, DW_OP_over, DW_OP_pick, DW_OP_drop, DW_OP_swap, DW_OP_rot:
+            return arrange(atom, operation.number)
+        default: return binary(atom)
+        }
+        return true
+    }
+
+    private mutating func push(_ value: UInt64?) -> Bool {
+        guard let value else { return false }
+        stack.append(value)
+        return true
+    }
+
+    private mutating func unary(_ body: (UInt64) -> UInt64) -> Bool {
+        guard let top = stack.popLast() else { return false }
+        stack.append(body(top))
+        return true
+    }
+
+    private mutating func arrange(_ atom: Int, _ operand: UInt64) -> Bool {
+        let depth = stack.count
+        switch atom {
+        case DW_OP_drop: return stack.popLast() != nil
+        case DW_OP_swap:
+            guard depth > 1 else { return false }
+            stack.swapAt(depth - 1, depth - 2)
+        case DW_OP_rot:
+            guard depth > 2 else { return false }
+            stack.insert(stack.removeLast(), at: depth - 3)
+        default:
+            let index = atom == DW_OP_dup ? 0 : atom == DW_OP_over ? 1 : operand
+            guard index < depth else { return false }
+            stack.append(stack[depth - 1 - Int(index)])
+        }
+        return true
+    }
+
+    private mutating func binary(_ atom: Int) -> Bool {
+        guard stack.count > 1 else { return false }
+        let right = stack.removeLast()
+        let left = stack.removeLast()
+        let (signedLeft, signedRight) = (Int64(bitPattern: left), Int64(bitPattern: right))
+        switch atom {
+        case DW_OP_plus: stack.append(left &+ right)
+        case DW_OP_minus: stack.append(left &- right)
+        case DW_OP_mul: stack.append(left &* right)
+        case DW_OP_div where right != 0:
+            stack.append(UInt64(bitPattern: signedLeft.dividedReportingOverflow(by: signedRight).partialValue))
+        case DW_OP_mod where right != 0: stack.append(left % right)
+        case DW_OP_and: stack.append(left & right)
+        case DW_OP_or: stack.append(left | right)
+        case DW_OP_xor: stack.append(left ^ right)
+        case DW_OP_shl: stack.append(left << right)
+        case DW_OP_shr: stack.append(left >> right)
+        case DW_OP_shra: stack.append(UInt64(bitPattern: signedLeft >> right))
+        case DW_OP_eq: stack.append(left == right ? 1 : 0)
+        case DW_OP_ne: stack.append(left != right ? 1 : 0)
+        case DW_OP_lt: stack.append(signedLeft < signedRight ? 1 : 0)
+        case DW_OP_le: stack.append(signedLeft <= signedRight ? 1 : 0)
+        case DW_OP_gt: stack.append(signedLeft > signedRight ? 1 : 0)
+        case DW_OP_ge: stack.append(signedLeft >= signedRight ? 1 : 0)
+        default: return false
+        }
+        return true
+    }
+}

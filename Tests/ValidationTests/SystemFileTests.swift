@@ -1,0 +1,39 @@
+import ELF
+import Glibc
+import TableCompiler
+import Testing
+import UnwindTable
+import Validation
+
+/// Tables of real files, whose every row means what libdw says.
+@Suite struct SystemFileTests {
+    static let files = [
+        "/usr/bin/bash", "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+        "/usr/lib/x86_64-linux-gnu/libcrypto.so.3", "/usr/aarch64-linux-gnu/lib/libc.so.6",
+        "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1", "/usr/aarch64-linux-gnu/lib/libm.so.6",
+    ]
+
+    @Test(arguments: files)
+    func everyRowMeansWhatTheReferenceSays(path: String) throws {
+        guard access(path, R_OK) == 0 else { return }
+        let compiler = ImageCompiler(debugFiles: nil)
+        let result = try compiler.compile(try ELFImage(path: path))
+        let view = try TableVerifier.verify(result.built.table)
+        let validation = TableValidation(view, try ReferenceImage(path: path))
+        #expect(validation.disagreementCount == 0, "\(validation.disagreements.prefix(3))")
+        #expect(validation.unsaid == [:])
+        // Three probes a row at the least, less where rows are short.
+        #expect(validation.probes > Int(view.header.counts.rows))
+        #expect(validation.agreements + validation.known.values.reduce(0, +) == validation.probes)
+    }
+
+    /// A table of another file is wrong wherever it says something: nothing passes for a known difference.
+    @Test func wrongTablesAreFound() throws {
+        let compiler = ImageCompiler(debugFiles: nil)
+        let result = try compiler.compile(try ELFImage(path: "/usr/bin/env"))
+        let view = try TableVerifier.verify(result.built.table)
+        let validation = TableValidation(view, try ReferenceImage(path: "/usr/bin/bash"))
+        #expect(validation.disagreementCount > Int(view.header.counts.rows))
+        #expect(validation.known == [:])
+    }
+}
