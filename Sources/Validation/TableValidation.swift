@@ -20,8 +20,12 @@ public struct TableValidation {
         /// aarch64: x15). To the table it is there; the reference takes it for undefined.
         case unspecifiedReturnColumn
 
+        /// A function that the linker discarded and whose FDE it left behind, beginning at address 0. A table drops it.
+        case discardedFunction
+
         public var text: String {
             switch self {
+            case .discardedFunction: "functions that the linker discarded, at address 0"
             case .absorbedPadding: "padding between functions, which has the rule before it"
             case .unspecifiedReturnColumn: "return address in a register that libdw takes for undefined"
             }
@@ -122,7 +126,20 @@ public struct TableValidation {
         if difference.reference == .endOfStack, row.returnAddressColumn != reference.usualReturnAddressColumn {
             return .unspecifiedReturnColumn
         }
+        if difference.table == .nothing, isDiscarded(difference.address) { return .discardedFunction }
         return nil
+    }
+
+    /// Whether the reference's rows reach without a gap from address 0 to this one.
+    private func isDiscarded(_ address: UInt64) -> Bool {
+        var start: UInt64 = 0
+        // More rows than one function has: a bound on the work for each of a bad file's addresses.
+        for _ in 0..<1024 {
+            guard let row = reference.row(at: start, of: snapshots[0]), row.end > start else { return false }
+            if address < row.end { return true }
+            start = row.end
+        }
+        return false
     }
 
     /// Whether the address is in a gap below 16 bytes, behind an FDE and before an aligned one: what tables absorb.
