@@ -41,7 +41,10 @@ struct ValidationReport: Encodable {
         }
         func sum(_ count: (File) -> Int) -> String { Quantity.count(files.reduce(0) { $0 + count($1) }) }
         let number = "\(Quantity.count(files.count)) file\(files.count == 1 ? "" : "s")"
-        output.line("\(number), \(sum(\.probes)) probes: \(sum(\.agreements)) agree, \(sum(\.disagreements)) disagree")
+        if !files.isEmpty {
+            output.line(
+                "\(number), \(sum(\.probes)) probes: \(sum(\.agreements)) agree, \(sum(\.disagreements)) disagree")
+        }
         for known in TableValidation.Known.allCases {
             let count = files.reduce(0) { $0 + ($1.known[known.rawValue] ?? 0) }
             if count > 0 { output.line("  \(Quantity.count(count)) known: \(known.text)") }
