@@ -40,7 +40,7 @@ public struct FrameIndex: ~Copyable {
     @usableFromInline var spans = GrowableBuffer<FrameSpan>()
     /// (start - `origin`) << 32 | offset in the section, by rising address; empty unless the index is compact.
     @usableFromInline var keys = GrowableBuffer<UInt64>()
-    /// Index of the first key of each stretch: FDEs of rising addresses that lie close together.
+    /// Index of the first key of each stretch, 0 being the first's: FDEs of rising addresses that lie close together.
     var stretches = GrowableBuffer<UInt32>()
     /// Whether FDEs are kept as keys. They may overlap until `settle`.
     @usableFromInline var isCompact = false
@@ -136,6 +136,7 @@ public struct FrameIndex: ~Copyable {
         guard sections.count == 1, let first = ranges?.first, let last = ranges?.last,
             (last.upperBound &- first.lowerBound) >> 32 == 0 else { return }
         isCompact = true
+        stretches.append(0)
         origin = first.lowerBound
         compactBase = sections[0].base
     }

@@ -122,6 +122,7 @@ extension FrameIndex {
 
     @inline(never)
     private mutating func beginStretch(_ start: UInt64, _ scan: inout Scan) {
+        if keys.isEmpty { return }
         if start < lastStart { scan.isSorted = false }
         // The cast holds: there are fewer FDEs than bytes.
         stretches.append(UInt32(truncatingIfNeeded: keys.count))

@@ -65,7 +65,7 @@ public struct Interpreter<Columns: RegisterColumns> {
         addressSize = cie.addressSize
         initial = FrameState(columns: columns)
         keptRegisters = (0..<64).reduce(0) { columns.keeps($1) ? $0 | 1 << $1 : $0 }
-        allowsRuns = !section.isBigEndian && codeAlignment <= Self.largestRunAlignment
+        allowsRuns = !section.isBigEndian && (1...Self.largestRunAlignment).contains(codeAlignment)
     }
 
     /// Runs an FDE's instructions; rows outside [`start`, `limit`) are not handed out.

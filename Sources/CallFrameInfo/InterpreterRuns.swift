@@ -32,7 +32,7 @@ public struct NoOffsetRows: OffsetRowWriter {
 
 /// The usual encodings of usual instructions, which make up nearly all that there are.
 extension Interpreter {
-    /// The highest code alignment factor that `takeRun` is for.
+    /// The highest code alignment factor that `takeRun` is for; the lowest is 1, so that locations rise.
     @inlinable static var largestRunAlignment: UInt64 { 256 }
 
     /// Executes usual instructions as far as it can, from `place`, which it moves on.

@@ -147,7 +147,9 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
             if isHere { absorbedBytes += next - limit }
             return
         }
-        if isHere { sink.drafts.append(limit.roundedUp(toMultipleOf: 1 << UInt64(A.pcShift)), rule: 0) }
+        let gap = limit.roundedUp(toMultipleOf: 1 << UInt64(A.pcShift))
+        // A gap inside of one unit has none of its own: an FDE that begins there has the unit.
+        if isHere, next.map({ gap <= $0 }) ?? true { sink.drafts.append(gap, rule: 0) }
     }
 
     /// Compilers align functions to 16 bytes. A gap that ends elsewhere, or is longer, may be code on purpose,

@@ -67,8 +67,9 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     mutating func append(_ address: UInt64, rule: UInt16) {
         if rule == currentRule { return }
         let unit = address &>> UInt64(A.pcShift)
-        if unit &>> 16 != currentPage { enter(unit &>> 16) }
-        if unit == lastUnit { return replaceLast(rule) }
+        if unit &>> 16 > currentPage { enter(unit &>> 16) }
+        // Not above: so that no unit has two rows, and `rows` room for all, whatever comes.
+        if unit <= lastUnit { return replaceLast(rule) }
         put(UInt32(truncatingIfNeeded: unit) &<< 16 | UInt32(rule))
     }
 

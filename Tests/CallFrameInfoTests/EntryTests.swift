@@ -312,6 +312,10 @@ import Testing
         try requireSorted(groups.flatMap { group in (0..<20).map { group + 0x20 * $0 } }, length: 0x18)
     }
 
+    @Test func aStretchAtTheBeginningOfTheAddressSpaceIsOne() throws {
+        try requireSorted([8, 0x10, 0x18, 0x9000, 0x9008, 0x9010, 0x9018, 0x5000, 0x5008, 0x5010, 0x5018, 0x5020], length: 8)
+    }
+
     @Test func fdesInGapsOfAStretchGoBetween() throws {
         // Functions with fifteen bytes between them, and in one of these gaps a function from elsewhere.
         let groups = (1...50).map { UInt64($0 * 31 % 53) << 16 }

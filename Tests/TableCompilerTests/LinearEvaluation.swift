@@ -108,7 +108,9 @@ struct LinearEvaluation {
             if let following, following - piece.limit < 16, following % 16 == 0, !isReason[self.rows[self.rows.count - 1].rule] {
                 absorbedBytes += following - piece.limit
             } else {
-                append((piece.limit - 1) / unit * unit &+ unit, 0, unit)
+                // A gap inside of one unit has none of its own.
+                let gap = (piece.limit - 1) / unit * unit &+ unit
+                if following.map({ gap <= $0 }) ?? true { append(gap, 0, unit) }
             }
         }
         // In whole units, as a table has them, also where a misaligned row begins inside of one.

@@ -190,6 +190,22 @@ private typealias Row = CFIWriter.Row
         #expect(table.badFrames.map(\.error) == [.misalignedAddress])
     }
 
+    @Test func gapsInsideOfInstructionsMakeNoRows() throws {
+        // Two FDEs and a gap in each instruction of more than a page: rows would be three times a page's units.
+        var writer = CFIWriter(.aarch64)
+        let executable: Range<UInt64> = 0x4_0000..<0xa_0000
+        for start in stride(from: executable.lowerBound, to: 0x9_0000, by: 4) {
+            writer.addFDE(start, length: 2, [])
+            writer.addFDE(start + 3, length: 1, [])
+        }
+        let table = try BuiltTable(writer, executable: [executable])
+        requireSameRows(table)
+        for address: UInt64 in [0x4_0000, 0x4_0004, 0x8_fffc] {
+            #expect(table.reason(at: address) == "misaligned-address")
+        }
+        #expect(table.reason(at: 0x9_0000) == "no-information")
+    }
+
     @Test func signedReturnAddressIsFlagged() throws {
         var writer = CFIWriter(.aarch64, codeAlignment: 4)
         writer.addFDE(

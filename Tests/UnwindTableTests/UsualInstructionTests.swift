@@ -12,6 +12,7 @@ import Testing
 
     static let kinds = [
         Kind(machine: .x86_64, codeAlignment: 1), Kind(machine: .x86_64, codeAlignment: 300),
+        Kind(machine: .x86_64, codeAlignment: 0), Kind(machine: .aarch64, codeAlignment: 0),
         Kind(machine: .aarch64, codeAlignment: 4), Kind(machine: .aarch64, codeAlignment: 1),
     ]
 
@@ -50,6 +51,17 @@ import Testing
             #expect(table.cfaOffset(at: address) == (address % 2 == 1 ? 16 : 24))
         }
         #expect(table.counts.raw_rows == 0x1_0800)
+    }
+
+    @Test(arguments: [TableMachine.x86_64, .aarch64])
+    func advancesByNothingMakeNoRows(_ machine: TableMachine) throws {
+        // More than a page has units, all at one location: of them the last wins.
+        var writer = CFIWriter(machine, codeAlignment: 0)
+        let pair: [UInt8] = [0x41, 0x0e, 0x10, 0x41, 0x0e, 0x18]
+        writer.addFDE(0x1_0040, length: 0x100, (0..<100_000).flatMap { _ in pair } + [0x41, 0x0e, 0x20])
+        let table = try BuiltTable(writer, executable: [0x1_0000..<0x2_0000])
+        #expect(table.cfaOffset(at: 0x1_0040) == 32)
+        #expect(table.counts.raw_rows == 1)
     }
 
     @Test func advancesAtTheEndOfTheAddressSpaceDoNotWrapAround() throws {
