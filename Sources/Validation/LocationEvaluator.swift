@@ -55,7 +55,8 @@ struct LocationEvaluator {
             stack.append(operation.number)
         case DW_OP_plus_uconst: return unary { $0 &+ operation.number }
         case DW_OP_deref: return unary { [snapshot] in snapshot.number(at: $0) }
-        case DW_OP_deref_size: return unary { [snapshot] in snapshot.number(at: $0, size: Int(operation.number)) }
+        case DW_OP_deref_size where (1...8).contains(operation.number):
+            return unary { [snapshot] in snapshot.number(at: $0, size: Int(operation.number)) }
         case DW_OP_neg: return unary { 0 &- $0 }
         case DW_OP_not: return unary { ~$0 }
         case DW_OP_abs: return unary { Int64(bitPattern: $0).magnitude }

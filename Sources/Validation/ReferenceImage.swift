@@ -33,7 +33,8 @@ public final class ReferenceImage {
         _ = elf_version(UInt32(EV_CURRENT))
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
-        guard let elf = elf_begin(descriptor, ELF_C_READ_MMAP, nil) else {
+        // Not mapped: a file that shrinks meanwhile is an error then, no SIGBUS.
+        guard let elf = elf_begin(descriptor, ELF_C_READ, nil) else {
             close(descriptor)
             throw failure(String(cString: elf_errmsg(-1)))
         }
@@ -90,7 +91,7 @@ public final class ReferenceImage {
         func number(_ register: Int32) -> UInt64?? {
             switch value(of: register, frame, cfa: cfa) {
             case .undefined: return .some(nil)
-            case .same: return Int(register) < 32 ? snapshot.registers[Int(register)] : .none
+            case .same: return (0..<32).contains(register) ? snapshot.registers[Int(register)] : .none
             case .failed: return .none
             case .location(let operations):
                 var evaluator = LocationEvaluator(snapshot: snapshot, cfa: cfa)

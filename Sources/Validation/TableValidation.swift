@@ -19,15 +19,14 @@ public struct TableValidation {
         /// The return address is in a register that no instruction speaks of and that is not the ABI's (`_mcount` of
         /// aarch64: x15). To the table it is there; the reference takes it for undefined.
         case unspecifiedReturnColumn
-
         /// A function that the linker discarded and whose FDE it left behind, beginning at address 0. A table drops it.
         case discardedFunction
 
         public var text: String {
             switch self {
-            case .discardedFunction: "functions that the linker discarded, at address 0"
             case .absorbedPadding: "padding between functions, which has the rule before it"
             case .unspecifiedReturnColumn: "return address in a register that libdw takes for undefined"
+            case .discardedFunction: "functions that the linker discarded, at address 0"
             }
         }
     }
@@ -71,7 +70,7 @@ public struct TableValidation {
             // The reference may change inside a row, too.
             while address < range.upperBound {
                 let end = probe(address) ?? range.upperBound
-                if address + unit < min(end, range.upperBound) { probe(address + unit) }
+                if unit < min(end, range.upperBound) - min(address, end) { probe(address + unit) }
                 guard end > address, end < range.upperBound else { break }
                 if end - address > unit { probe((end - 1) / unit * unit) }
                 address = end.roundedDown(toMultipleOf: unit) > address ? end.roundedDown(toMultipleOf: unit) : end
@@ -85,8 +84,12 @@ public struct TableValidation {
     private mutating func probeGap(_ gap: Range<UInt64>, _ unit: UInt64) {
         // Large gaps, of code without call frame information, at every place where compilers put a function.
         let step = gap.upperBound - gap.lowerBound > Self.largeGap ? 16 : unit
-        for address in stride(from: gap.lowerBound & ~15, to: gap.upperBound, by: Int(step)) {
-            if gap.contains(address) { probe(address) }
+        var address = gap.lowerBound
+        while address < gap.upperBound {
+            probe(address)
+            let (next, overflow) = (address & ~(step - 1)).addingReportingOverflow(step)
+            if overflow { break }
+            address = next
         }
     }
 
@@ -145,8 +148,8 @@ public struct TableValidation {
     /// Whether the address is in a gap below 16 bytes, behind an FDE and before an aligned one: what tables absorb.
     private func isPadding(_ address: UInt64) -> Bool {
         func isKnown(_ address: UInt64) -> Bool { reference.row(at: address, of: snapshots[0]) != nil }
-        let next = (address | 15) &+ 1
-        guard isKnown(next) else { return false }
+        let (next, overflow) = (address | 15).addingReportingOverflow(1)
+        guard !overflow, isKnown(next) else { return false }
         // The last FDE ends at `address` or before, 15 bytes or less before the next one.
         return (1...15).contains { $0 <= address && isKnown(address - $0) && next - (address - $0) <= 16 }
     }
