@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cfic/names.h"
 #include "cfic/native.h"
 
 static __u64 state = 0x9e3779b97f4a7c15;

@@ -5,20 +5,15 @@ import UnwindTable
 @Suite struct ChecklistInstructionTests {
     /// The rows of a function of 64 bytes that has these instructions behind its CIE's: CFA = rsp+8, ra = *(CFA-8).
     private func x86_64(_ escaped: String) throws -> [String] {
-        let fixture = try Fixture()
-        return try CompiledImage(fixture.library(
-            """
-            .text
-            .p2align 6
-            .cfi_startproc
-            .cfi_escape \(escaped)
-            .fill 64, 1, 0x90
-            .cfi_endproc
-            """)).rows
+        try rows(escaped, code: ".fill 64, 1, 0x90", .x86_64)
     }
 
     /// The same for aarch64, whose CIE has CFA = sp; advances are by bytes.
     private func aarch64(_ escaped: String) throws -> [String] {
+        try rows(escaped, code: ".fill 16, 4, 0xd503201f", .aarch64)
+    }
+
+    private func rows(_ escaped: String, code: String, _ target: Fixture.Target) throws -> [String] {
         let fixture = try Fixture()
         return try CompiledImage(fixture.library(
             """
@@ -26,9 +21,9 @@ import UnwindTable
             .p2align 6
             .cfi_startproc
             .cfi_escape \(escaped)
-            .fill 16, 4, 0xd503201f
+            \(code)
             .cfi_endproc
-            """, .aarch64)).rows
+            """, target)).rows
     }
 
     private func row(_ at: Int, cfa: String = "rsp+8", fp: String = "rbp", ra: String = "*(CFA-8)") -> String {

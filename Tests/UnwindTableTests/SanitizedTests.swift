@@ -11,7 +11,8 @@ import Testing
         defer { for path in [name, "\(name).txt"] { unlink(path) } }
         let build = """
             clang -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fuse-ld=lld -Wall -Wextra -Werror \
-            -I'\(Self.root)/bpf/include' '\(Self.root)/Tests/Sanitized/step.c' '\(Self.root)/bpf/native/step.c' -o \(name)
+            -I'\(Self.root)/bpf/include' '\(Self.root)/Tests/Sanitized/step.c' \
+            '\(Self.root)/bpf/native/step.c' '\(Self.root)/bpf/native/names.c' -o \(name)
             """
         try #require(system(build) == 0)
         #expect(system("\(name) > \(name).txt") == 0)

@@ -21,23 +21,3 @@ enum cfic_step cfic_native_unwind(
 		return cfic_unwind(reader, frame, rule, 31, 29);
 	return cfic_unwind(reader, frame, rule, 7, 6);
 }
-
-const char *cfic_step_text(unsigned int step)
-{
-	switch (step) {
-#define CFIC_TEXT(code, name, text) case code: return text;
-	CFIC_STEPS(CFIC_TEXT)
-#undef CFIC_TEXT
-	}
-	return 0;
-}
-
-const char *cfic_step_name(unsigned int step)
-{
-	switch (step) {
-#define CFIC_NAME(code, name, text) case code: return #name;
-	CFIC_STEPS(CFIC_NAME)
-#undef CFIC_NAME
-	}
-	return 0;
-}

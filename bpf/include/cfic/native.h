@@ -20,8 +20,4 @@ struct cfic_reader {
 enum cfic_step cfic_native_unwind(
 	struct cfic_reader *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 machine);
 
-/* What a step's end means, in words, and its name in CFIC_STEPS; null for a code that is not one. */
-const char *cfic_step_text(unsigned int step);
-const char *cfic_step_name(unsigned int step);
-
 #endif
