@@ -1,4 +1,3 @@
-import CUnwindTable
 import ELF
 import TableCompiler
 import TableStore
@@ -6,29 +5,12 @@ import UnwindTable
 
 /// Compares files' tables with libdw, one file after the other. Not thread-safe: one for each thread.
 public final class ImageValidator {
-    public enum Failure: Error, CustomStringConvertible {
-        /// The table of the cache was made with a debug file that isn't found, or has changed.
-        case debugFileGone(String)
-        /// A table that was made just now isn't proved by the verifier.
-        case unproved(String, TableDefect)
-
-        public var description: String {
-            switch self {
-            case .debugFileGone(let name):
-                "\(name): its table in the cache was made with a debug file that isn't found; try --no-cache"
-            case .unproved(let name, let defect):
-                "\(name): the table made of it does not verify (\(defect)); please report this"
-            }
-        }
-    }
-
     /// What comparing one file gave.
     public struct Result: Sendable {
         public var validation: TableValidation
         public var isFromCache: Bool
         /// What the table's rules at the disagreements are, in words, in the order of `validation.disagreements`.
         public var rules: [String]
-        public var debugSource: TableSource.DebugSource
     }
 
     private let store: TableStore?
@@ -47,39 +29,18 @@ public final class ImageValidator {
         compiler = ImageCompiler(options: options, debugFiles: debugFiles)
     }
 
-    /// - Throws: `CompileError`, `.skipped` among them; ``Failure``; what libdw says of a file that it can't read.
+    /// - Throws: `CompileError`, `.skipped` among them; `ELFError`; an error that says why a table can't be compared; what
+    ///   libdw says of a file that it can't read.
     public func validate(_ image: ELFImage) throws -> Result {
-        try compiler.checkEligible(image)
-        let key = try image.tableKey()
-        if let stored = try? store?.current(key: key, options: compiler.options),
-            let result = try stored.withUnsafeBytes({ bytes in
-                // Not provable: as good as absent.
-                try (try? TableVerifier.verify(bytes)).map { try validate(image, $0, isFromCache: true) }
-            }) {
-            return result
+        let table = try ImageTable(of: image, store: store, compiler: compiler)
+        let reference = try ReferenceImage(of: image, table.sources)
+        return try table.withView { view in
+            let validation = TableValidation(view, reference, sources: table.sources, effort: effort)
+            try table.sources.checkAreWhole()
+            return Result(
+                validation: validation, isFromCache: table.isFromCache,
+                rules: validation.disagreements.map { view.describe(view.ruleNumber(at: $0.address)) })
         }
-        let built = try compiler.compile(image, key: key).built.table
-        let view: TableView
-        do throws(TableDefect) { view = try TableVerifier.verify(built) } catch {
-            throw Failure.unproved(image.name, error)
-        }
-        return try validate(image, view, isFromCache: false)
-    }
-
-    private func validate(_ image: ELFImage, _ table: TableView, isFromCache: Bool) throws -> Result {
-        let debugSource = TableSource.DebugSource(rawValue: table.header.debug_source) ?? .none
-        let isElsewhere = debugSource == .separateFile || debugSource == .embedded
-        let sources = try FrameSources(of: image, search: isElsewhere ? compiler.debugFiles ?? DebugFileSearch() : nil)
-        guard sources.debugSource == debugSource, sources.debugSize == table.header.debug_size else {
-            throw Failure.debugFileGone(image.name)
-        }
-        let reference = try ReferenceImage(of: image, sources)
-        let validation = TableValidation(table, reference, sources: sources, effort: effort)
-        try sources.checkAreWhole()
-        return Result(
-            validation: validation, isFromCache: isFromCache,
-            rules: validation.disagreements.map { table.describe(table.ruleNumber(at: $0.address)) },
-            debugSource: debugSource)
     }
 }
 

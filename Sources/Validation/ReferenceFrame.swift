@@ -11,7 +11,7 @@ final class ReferenceFrame {
     /// DWARF number of the CIE's return address column.
     let returnAddressColumn: Int32
     private let frame: OpaquePointer
-    private let machine: TableMachine
+    let machine: TableMachine
 
     /// - Parameter frame: what libdw gave, which this object then owns.
     init(_ frame: OpaquePointer, at address: UInt64, _ machine: TableMachine) {

@@ -2,8 +2,15 @@ import TreeCompiler
 import UnwindTable
 import Validation
 
-/// What `cfic validate` found.
-struct ValidationReport: Encodable {
+/// A report of `cfic validate`.
+protocol ValidationOutput: Encodable {
+    /// Whether no difference is left, and everything could be read.
+    var isGood: Bool { get }
+    func write()
+}
+
+/// What `cfic validate PATH…` found.
+struct ValidationReport: ValidationOutput {
     struct Difference: Encodable {
         /// SVMA.
         var address: UInt64
