@@ -59,7 +59,7 @@ public struct ThreadValidation: Sendable {
         end = walk.end.name
         endText = cfic_step_text(walk.end.rawValue).map { String(cString: $0) } ?? end
         isComplete = walk.end == CFIC_STEP_END_OF_STACK || walk.end == CFIC_STEP_ZERO_RETURN_ADDRESS
-        agreeing = zip(walk.frames, reference.frames).prefix { $0 == $1 }.count
+        agreeing = zip(walk.activations, reference.frames).prefix { $0 == $1 }.count
         further = max(0, reference.frames.count - walk.frames.count)
         let isSame = agreeing == walk.frames.count && agreeing == reference.frames.count
         if isSame, isComplete == (reference.problem == nil && !reference.isCut) { return }
@@ -99,5 +99,17 @@ public struct ThreadValidation: Sendable {
             callee: callee.map { "\($0)" } ?? "none", file: module?.image.name ?? "nothing is mapped there",
             rule: callee.flatMap { module?.ruleText(at: $0.lookupPC) } ?? "none",
             referenceRow: callee.flatMap { module?.referenceFrame(at: $0.lookupPC)?.text } ?? "no row")
+    }
+}
+
+extension TableWalk {
+    /// The frames, with exact pcs where libdwfl says so: also in a signal frame itself, which a frame with an exact pc
+    /// comes after (dwfl_frame_pc: "activation").
+    fileprivate var activations: [WalkedFrame] {
+        frames.indices.map { index in
+            var frame = frames[index]
+            if frames.indices.contains(index + 1), frames[index + 1].isExact { frame.isExact = true }
+            return frame
+        }
     }
 }
