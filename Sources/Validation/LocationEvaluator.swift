@@ -1,7 +1,7 @@
 import CLibdw
 
 /// Evaluates location descriptions (DWARF 5 §2.5, §2.6), as libdw hands them out, on a frame.
-struct LocationEvaluator<Frame: FrameState> {
+struct LocationEvaluator<Frame: FrameContext> {
     private let frame: Frame
     private let cfa: UInt64?
     private var stack: [UInt64] = []

@@ -30,7 +30,7 @@ final class ReferenceFrame {
     /// Whether the return address is in the column that the machine's ABI has for it.
     var hasUsualReturnAddressColumn: Bool { returnAddressColumn == (machine == .aarch64 ? 30 : 16) }
 
-    func meaning(of state: some FrameState) -> FrameMeaning {
+    func meaning(of state: some FrameContext) -> FrameMeaning {
         let returnAddress = location(of: UInt64(returnAddressColumn))
         if case .undefined = returnAddress { return .endOfStack }
         guard let operations = cfaOperations else { return .unsaid("no CFA") }
@@ -79,7 +79,7 @@ final class ReferenceFrame {
     }
 
     private static func value(
-        _ register: UInt64, _ location: Location, _ state: some FrameState, _ cfa: UInt64
+        _ register: UInt64, _ location: Location, _ state: some FrameContext, _ cfa: UInt64
     ) -> UInt64? {
         switch location {
         case .undefined, .unsaid: return nil

@@ -4,7 +4,7 @@ import UnwindTable
 ///
 /// All memory can be read. Different addresses have different words, so that two rules that read from different
 /// places give different values.
-public struct Snapshot: FrameState, Sendable {
+public struct Snapshot: FrameContext, Sendable {
     /// By DWARF number.
     public var registers: [UInt64]
     public var pc: UInt64

@@ -51,6 +51,16 @@ public struct TableValidation: Sendable {
         self = probing.result
     }
 
+    /// Compares at certain addresses (SVMAs).
+    public init(
+        _ table: TableView, _ reference: ReferenceImage, sources: FrameSources? = nil, at addresses: [UInt64],
+        effort: Effort = Effort()
+    ) {
+        var probing = Probing(table, reference, sources, effort)
+        for address in addresses { probing.probe(address) }
+        self = probing.result
+    }
+
     fileprivate init() {}
 }
 
@@ -131,7 +141,7 @@ private struct Probing {
 
     /// Compares at an address; where the reference's row ends.
     @discardableResult
-    private mutating func probe(_ address: UInt64) -> UInt64? {
+    mutating func probe(_ address: UInt64) -> UInt64? {
         result.probes += 1
         let frame = reference.frame(at: address)
         for index in snapshots.indices {

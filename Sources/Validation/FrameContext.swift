@@ -1,6 +1,6 @@
 /// The registers and the memory of a frame, on which rules and location descriptions are evaluated: made up
 /// (`Snapshot`), or those of a thread.
-public protocol FrameState {
+public protocol FrameContext {
     var pc: UInt64 { get }
 
     /// The content of a register by its DWARF number; nil if it isn't known.
