@@ -58,10 +58,15 @@ let package = Package(
             path: "Benchmarks/cfic-bench"
         ),
 
+        // ELF files that tests make.
+        .target(name: "TestFixtures", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "Tests/TestFixtures"),
+
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
-        .testTarget(name: "ValidationTests", dependencies: ["Validation", "ELF", "TableCompiler", "UnwindTable"]),
+        .testTarget(
+            name: "ValidationTests",
+            dependencies: ["Validation", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable", "TestFixtures"]),
         .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
         .testTarget(
             name: "TableStoreTests",
@@ -72,7 +77,9 @@ let package = Package(
             path: "Tests/Fixtures/table-store-writer"),
         .testTarget(
             name: "TableCompilerTests",
-            dependencies: ["TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF"]),
+            dependencies: [
+                "TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF", "TestFixtures",
+            ]),
         .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
     ],
     swiftLanguageModes: [.v6]

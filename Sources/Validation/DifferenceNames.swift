@@ -29,8 +29,10 @@ final class DifferenceNames {
     ) -> KnownDifference? {
         if isOverlapping(found, expected, state) { return .overlappingFrames }
         guard let frame else {
-            if isPadding(state.pc) { return .absorbedPadding }
-            return continued?.frame(at: state.pc)?.meaning(of: state) == found ? .behindTerminator : nil
+            if let frame = continued?.frame(at: state.pc) {
+                return frame.meaning(of: state) == found ? .behindTerminator : nil
+            }
+            return isPadding(state.pc) ? .absorbedPadding : nil
         }
         if expected == .endOfStack, !frame.hasUsualReturnAddressColumn { return .unspecifiedReturnColumn }
         return found == .nothing && isDiscarded(state.pc) ? .discardedFunction : nil

@@ -2,6 +2,7 @@ import CallFrameInfo
 import ELF
 import Foundation
 import TableCompiler
+import TestFixtures
 import Testing
 import UnwindTable
 

@@ -1,6 +1,7 @@
 import ELF
 import Foundation
 import TableCompiler
+import TestFixtures
 import Testing
 import UnwindTable
 
