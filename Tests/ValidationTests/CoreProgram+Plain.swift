@@ -1,0 +1,4 @@
+/// Stacks of plain C.
+extension CoreProgram {
+    static let cRecursion = Self("c-recursion", source: "c-recursion.c", stops: [.at("stop_here")])
+}
