@@ -51,7 +51,8 @@ final class CoreDumps {
         var lines = [
             "set pagination off", "set confirm off", "set debuginfod enabled off",
             "set debug-file-directory /nonexistent", "set startup-with-shell off", "set disable-randomization off",
-            "set use-coredump-filter off", "set dump-excluded-mappings on", "set breakpoint pending on", "starti",
+            "set use-coredump-filter off", "set dump-excluded-mappings on", "set breakpoint pending on",
+            "handle all nostop noprint pass", "starti",
         ]
         for stop in program.stops { lines += stop.commands + ["generate-core-file \(stop.name).core"] }
         return (lines + ["kill", ""]).joined(separator: "\n")

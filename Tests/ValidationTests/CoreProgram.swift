@@ -1,3 +1,5 @@
+import Testing
+
 /// A program that is run into a stack and stopped there, to be looked at from its core.
 ///
 /// Sources are in testdata/programs. All is built and run in a temporary directory, under gdb: nothing of the machine's
@@ -24,19 +26,22 @@ struct CoreProgram: Sendable {
     /// Where the sources are.
     static let sources = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/testdata/programs"
 
+    static var isForThisMachine: Bool {
+        #if arch(x86_64)
+            true
+        #else
+            false
+        #endif
+    }
+
     /// What optimised code without frame pointers is compiled with; symbols of functions are kept.
     static let optimised = ["-O2", "-fomit-frame-pointer", "-fcf-protection=none", "-Wall", "-Wextra"]
 
     /// A program of one source in C or C++, which a compiler is named for.
-    init(
-        _ name: String, source: String, compiler: String = "gcc", flags: [String] = [], arguments: [String] = [],
-        stops: [Stop]
-    ) {
-        self.name = name
-        executable = name
-        build = [[compiler] + Self.optimised + flags + ["-o", name, "\(Self.sources)/\(source)"]]
-        self.arguments = arguments
-        self.stops = stops
+    init(_ name: String, source: String, compiler: String = "gcc", flags: [String] = [], stops: [Stop]) {
+        self.init(
+            name, build: [[compiler] + Self.optimised + flags + ["-o", name, "\(Self.sources)/\(source)"]],
+            executable: name, stops: stops)
     }
 
     init(
@@ -52,14 +57,35 @@ struct CoreProgram: Sendable {
     }
 }
 
+extension CoreProgram {
+    /// All of them, for what holds of any stack.
+    static let all = plain + interrupted + languages + assembly
+}
+
+extension CoreProgram: CustomTestStringConvertible {
+    var testDescription: String { name }
+}
+
 extension CoreProgram.Stop {
-    /// The first instruction of a function that has a symbol; the first time after the stop before.
+    /// The first instruction of a function of the program itself, the next time it is called.
     static func at(_ function: String, named name: String? = nil) -> Self {
         Self(name: name ?? function, commands: ["tbreak *\(function)", "continue"])
+    }
+
+    /// The same for a function of a library that is loaded at the start: by now it is, if `main` was called.
+    static func at(_ function: String, afterMain: Bool, named name: String? = nil) -> Self {
+        let stop = at(function, named: name)
+        return Self(name: stop.name, commands: (afterMain ? ["tbreak main", "continue"] : []) + stop.commands)
     }
 
     /// So many instructions further.
     static func further(_ count: Int, named name: String) -> Self {
         Self(name: name, commands: ["stepi \(count)"])
+    }
+
+    /// The next instruction that begins with these bytes.
+    static func next(_ bytes: [UInt8], named name: String) -> Self {
+        let differs = bytes.enumerated().map { "*((unsigned char *)$pc+\($0.offset)) != \($0.element)" }
+        return Self(name: name, commands: ["while \(differs.joined(separator: " || "))", "stepi", "end"])
     }
 }
