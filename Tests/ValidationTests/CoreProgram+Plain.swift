@@ -19,12 +19,16 @@ extension CoreProgram {
     static let alloca = Self("alloca", source: "alloca.c", stops: [.at("stop_here")])
     static let allocaByClang = Self("alloca-by-clang", source: "alloca.c", compiler: "clang", stops: [.at("stop_here")])
 
-    /// Every instruction of a prologue that keeps the former stack pointer in a register, pushes it, and has an
-    /// expression for the CFA from there on.
+    /// Every instruction of a prologue, which by gcc keeps the former stack pointer in a register, then in the frame.
     private static let realigningStops =
-        [Stop.at("with_arguments")] + (1...12).map { .further(1, named: "realigning-\($0)") } + [.at("stop_here")]
+        [Stop.at("with_alloca")] + (1...12).map { .further(1, named: "realigning-\($0)") } + [.at("stop_here")]
 
-    static let realigned = Self("realigned", source: "realigned.c", stops: realigningStops)
+    /// At the end of such a function is `lea -8(%r10), %rsp`.
+    static let realigned = Self(
+        "realigned", source: "realigned.c",
+        stops: realigningStops + [
+            .next([0x49, 0x8d, 0x62, 0xf8], named: "restoring"), .further(1, named: "restored"),
+        ])
     static let realignedByClang = Self(
         "realigned-by-clang", source: "realigned.c", compiler: "clang", stops: realigningStops)
 

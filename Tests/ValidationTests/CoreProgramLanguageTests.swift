@@ -3,15 +3,8 @@ import Testing
 /// The same for stacks of signals, threads, other languages and assembly.
 @Suite("CoreProgram: signals, threads, languages", .enabled(if: CoreProgram.isForThisMachine))
 struct CoreProgramLanguageTests {
-    private func stacks(_ program: CoreProgram) throws -> [String: CoreStacks] {
-        let dumps = try CoreDumps(of: program)
-        return try Dictionary(uniqueKeysWithValues: dumps.cores.map { core in
-            (core.name, try CoreStacks(core.path, of: dumps))
-        })
-    }
-
     @Test func handlersInterruptedLeafFunctions() throws {
-        let stacks = try stacks(.signalLeaf)
+        let stacks = try CoreDumps(of: .signalLeaf).stacks()
         let leaves = [
             "first-instruction": "leaf_first_instruction", "middle": "leaf_middle",
             "behind-pushes": "leaf_behind_pushes", "red-zone": "leaf_red_zone",
@@ -33,7 +26,7 @@ struct CoreProgramLanguageTests {
     }
 
     @Test func handlersOnAnAlternateStackAreInterrupted() throws {
-        let stacks = try stacks(.signalAltstack)
+        let stacks = try CoreDumps(of: .signalAltstack).stacks()
         let first = try #require(stacks["handler"]?.functions)
         #expect(first.prefix(2) == ["stop_here", "first_handler"])
         #expect(first[3...].prefix(2) == ["leaf", "descend"])
@@ -45,7 +38,7 @@ struct CoreProgramLanguageTests {
     }
 
     @Test func eightThreadsWaitInStacksOfTheirOwn() throws {
-        let threads = try #require(try stacks(.threads)["stop_here"]?.threads)
+        let threads = try #require(try CoreDumps(of: .threads).stacks()["stop_here"]?.threads)
         #expect(threads.count == 9)
         #expect(threads.first?.first?.function == "stop_here")
         let ends = [
@@ -61,7 +54,7 @@ struct CoreProgramLanguageTests {
 
     @Test(arguments: [CoreProgram.cppExceptions, .cppExceptionsByClang])
     func exceptionsAreStoppedOnTheirWay(program: CoreProgram) throws {
-        let stacks = try stacks(program).mapValues(\.functions)
+        let stacks = try CoreDumps(of: program).stacks().mapValues(\.functions)
         for (stop, functions) in stacks {
             #expect(functions.last == "_start" && functions.count > 35, "\(stop): \(functions)")
         }
@@ -81,7 +74,7 @@ struct CoreProgramLanguageTests {
     }
 
     @Test func swiftTasksAreStoppedInDeepRecursion() throws {
-        let stacks = try stacks(.swiftAsync)
+        let stacks = try CoreDumps(of: .swiftAsync).stacks()
         let functions = try #require(stacks["stop_here"]?.functions)
         #expect(functions.first == "stop_here")
         #expect(functions.count { $0.contains("4Step") } >= 80)
@@ -91,10 +84,24 @@ struct CoreProgramLanguageTests {
     }
 
     @Test func pythonIsStoppedInAFunctionOfTheMathematicalLibrary() throws {
-        let frames = try #require(try stacks(.python)["erf"]?.frames)
+        let frames = try #require(try CoreDumps(of: .python).stacks()["erf"]?.frames)
         #expect(frames.first?.file.hasPrefix("libm") == true)
         #expect(frames.count > 150 && frames.last?.function == "_start")
         #expect(frames.count { $0.function == "_PyEval_EvalFrameDefault" } > 30)
+    }
+
+    /// On any machine, for the functions are those of a processor without extensions.
+    @Test func assemblyHasCFAsInMemory() throws {
+        for program in [CoreProgram.cryptoWithoutExtensions, .cryptoBlocksWithoutExtensions] {
+            let cfas = try CoreDumps(of: program).innermostCFAs()
+            #expect(cfas.values.contains("exp"), "\(cfas)")
+            print(program.name, cfas.sorted { $0.key < $1.key })
+        }
+        print(try CoreDumps(of: .cryptoVectors).innermostCFAs())
+        print(try CoreDumps(of: .cryptoDigest).innermostCFAs())
+        print(try CoreDumps(of: .cryptoStream).innermostCFAs())
+        print(try CoreDumps(of: .cryptoCounter).innermostCFAs())
+        print(try CoreDumps(of: .cryptoCurve).innermostCFAs())
     }
 
     @Test(arguments: CoreProgram.assembly)

@@ -60,3 +60,25 @@ struct CoreFiles {
         mappings.first { $0.range.contains(pc) }.map { ($0.path, pc - starts[$0.path]!) }
     }
 }
+
+extension CoreDumps {
+    /// By the name of the stop.
+    func stacks() throws -> [String: CoreStacks] {
+        try Dictionary(uniqueKeysWithValues: cores.map { ($0.name, try CoreStacks($0.path, of: self)) })
+    }
+
+    /// What readelf says of the CFA where each core was stopped.
+    func innermostCFAs() throws -> [String: String] {
+        var files: [String: ReadelfRows] = [:]
+        var cfas: [String: String] = [:]
+        for core in cores {
+            guard let pc = try CoreStacks(core.path, of: self).frames.first?.pc,
+                let (path, address) = try CoreFiles(core.path, in: directory).location(pc)
+            else { continue }
+            let rows = try files[path] ?? ReadelfRows(path, in: directory)
+            files[path] = rows
+            cfas[core.name] = rows.cfa(at: address)
+        }
+        return cfas
+    }
+}

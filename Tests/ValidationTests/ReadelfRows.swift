@@ -1,4 +1,4 @@
-/// The CFA column of `readelf --debug-dump=frames-interp`: a register and an offset, or `exp`.
+/// The CFA column of `readelf -wF`: a register and an offset, or `exp`.
 struct ReadelfRows {
     private struct Entry {
         var range: Range<UInt64>
@@ -8,7 +8,7 @@ struct ReadelfRows {
     private var entries: [Entry] = []
 
     init(_ file: String, in directory: String) throws {
-        let text = try CoreDumps.run(["readelf", "--debug-dump=frames-interp", file], in: directory)
+        let text = try CoreDumps.run(["readelf", "-wNF", file], in: directory)
         // An entry without rows of its own is as its CIE says.
         var initial: [Substring: String] = [:]
         var cie: Substring?
