@@ -4,8 +4,8 @@
 /// take thousands, so that a few more or less make no difference.
 extension CoreProgram {
     static let assembly = [
-        cryptoWithoutExtensions, cryptoBlocksWithoutExtensions, cryptoVectors, cryptoDigest, cryptoStream, cryptoCounter,
-        cryptoCurve,
+        cryptoWithoutExtensions, cryptoBlocksWithoutExtensions, cryptoVectors, cryptoDigest, cryptoStream,
+        cryptoCounter, cryptoCurve,
     ]
 
     /// What OPENSSL_ia32cap says about the processor.

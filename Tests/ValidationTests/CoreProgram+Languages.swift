@@ -4,7 +4,7 @@ extension CoreProgram {
 
     /// The personality routine is called first to search, then, with bit 1 of its second argument, to clean up.
     private static let exceptionStops: [Stop] = [
-        .at("__gxx_personality_v0", afterMain: true, named: "search"), .further(1000, named: "search-further"),
+        .inLibrary("__gxx_personality_v0", named: "search"), .further(1000, named: "search-further"),
         Stop(name: "clean-up", commands: ["tbreak *__gxx_personality_v0 if $esi & 2", "continue"]),
         .at("stop_here", named: "destructor"), .at("_Unwind_Resume", named: "resume"),
         .at("stop_here", named: "handler"), .at("__cxa_rethrow", named: "rethrow"),

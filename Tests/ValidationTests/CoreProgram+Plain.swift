@@ -2,7 +2,7 @@
 extension CoreProgram {
     static let plain = [
         cRecursion, cRecursionByClang, alloca, allocaByClang, realigned, realignedByClang, lazyPLT, longjmp, vforkChild,
-        staticPIE,
+        staticPIE, vdso,
     ]
 
     /// Innermost first where functions are entered, then where the same are left.
@@ -59,7 +59,7 @@ extension CoreProgram {
     static let longjmp = Self(
         "longjmp", source: "longjmp.c",
         stops: [
-            .at("longjmp", afterMain: true), .next([0x48, 0x8b, 0x1f], named: "before-rbx"),
+            .inLibrary("longjmp"), .next([0x48, 0x8b, 0x1f], named: "before-rbx"),
             .further(1, named: "after-rbx"), .further(3, named: "after-r14"), .next([0xff, 0xe2], named: "jump"),
             .further(1, named: "landed"), .at("stop_here"),
         ])
@@ -68,7 +68,7 @@ extension CoreProgram {
     static let vforkChild = Self(
         "vfork-child", source: "vfork-child.c",
         stops: [
-            .at("vfork", afterMain: true), .further(1, named: "popped"), .next([0x0f, 0x05], named: "system-call"),
+            .inLibrary("vfork"), .further(1, named: "popped"), .next([0x0f, 0x05], named: "system-call"),
             Stop(
                 name: "child-in-vfork",
                 commands: [
@@ -80,4 +80,11 @@ extension CoreProgram {
 
     static let staticPIE = Self(
         "static-pie", source: "static-pie.c", flags: ["-static-pie"], stops: [.at("stop_here")])
+
+    static let vdso = Self(
+        "vdso", source: "vdso.c",
+        stops: [
+            .inLibrary("__vdso_clock_gettime", named: "clock"), .further(3, named: "clock-pushed"),
+            .further(20, named: "clock-further"),
+        ])
 }

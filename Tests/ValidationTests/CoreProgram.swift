@@ -15,9 +15,9 @@ struct CoreProgram: Sendable {
 
     /// What stack it makes.
     var name: String
-    /// Commands that build it, as words; they run in the temporary directory. Without one, `executable` is the system's.
+    /// Commands that build it, as words; they run in the temporary directory.
     var build: [[String]] = []
-    /// Absolute, or in the temporary directory.
+    /// Absolute if it is the system's, or in the temporary directory.
     var executable: String
     var arguments: [String] = []
     var environment: [String: String] = [:]
@@ -72,10 +72,10 @@ extension CoreProgram.Stop {
         Self(name: name ?? function, commands: ["tbreak *\(function)", "continue"])
     }
 
-    /// The same for a function of a library that is loaded at the start: by now it is, if `main` was called.
-    static func at(_ function: String, afterMain: Bool, named name: String? = nil) -> Self {
+    /// The same for a function of a library, which is loaded once `main` was called; once in a program.
+    static func inLibrary(_ function: String, named name: String? = nil) -> Self {
         let stop = at(function, named: name)
-        return Self(name: stop.name, commands: (afterMain ? ["tbreak main", "continue"] : []) + stop.commands)
+        return Self(name: stop.name, commands: ["tbreak main", "continue"] + stop.commands)
     }
 
     /// So many instructions further.

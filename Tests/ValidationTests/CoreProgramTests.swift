@@ -3,7 +3,7 @@ import Testing
 /// Cores are of the stacks that they are said to be of.
 @Suite(.enabled(if: CoreProgram.isForThisMachine, "the programs are for x86-64"))
 struct CoreProgramTests {
-    /// The stopped thread's functions in each core, from the innermost; all of these stacks end where the program began.
+    /// The stopped thread's functions in each core, from the innermost; all of these stacks end where programs begin.
     private func stacks(of dumps: CoreDumps) throws -> [String: [String]] {
         let stacks = try dumps.stacks().mapValues(\.functions)
         for (stop, functions) in stacks { #expect(functions.last == "_start", "\(stop): \(functions)") }
@@ -110,5 +110,15 @@ struct CoreProgramTests {
         #expect(functions.prefix(2) == ["stop_here", "handler"])
         #expect(functions.count > 60)
         #expect(functions.contains { $0.hasPrefix("msort") } && functions.contains("compare"))
+    }
+
+    @Test func kernelsCodeInUserSpaceIsInnermost() throws {
+        let dumps = try CoreDumps(of: .vdso)
+        for (stop, stack) in try dumps.stacks() {
+            #expect(stack.functions.prefix(3) == ["__vdso_clock_gettime", "clock_gettime", "descend"], "\(stop)")
+            #expect(stack.frames.count > 20 && stack.functions.last == "_start", "\(stop)")
+        }
+        // No file says what its rows are.
+        #expect(try dumps.innermostCFAs() == [:])
     }
 }

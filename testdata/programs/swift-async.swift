@@ -28,7 +28,9 @@ final class Step: Walk {
 }
 
 @inline(never) @_optimize(none)
-func mapped<Element, Result>(_ elements: [Element], _ body: (Element, [Element]) throws -> Result) rethrows -> [Result] {
+func mapped<Element, Result>(
+    _ elements: [Element], _ body: (Element, [Element]) throws -> Result
+) rethrows -> [Result] {
     [try body(elements[0], elements)]
 }
 

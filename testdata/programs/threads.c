@@ -1,7 +1,7 @@
 /*
  * Makes eight threads, each in a deep stack of its own, before the first one stops: waiting for a condition, for a
- * lock, for a pipe, asleep, in a signal handler, in a callback of the C library, waiting for a thread, and spinning in a
- * leaf function.
+ * lock, for a pipe, asleep, in a signal handler, in a callback of the C library, waiting for a thread, and spinning in
+ * a leaf function.
  *
  * Origin: own. Licence: Apache-2.0.
  */
