@@ -15,13 +15,14 @@ extension CoreProgram {
     static let cppExceptionsByClang = Self(
         "cpp-exceptions-by-clang", source: "cpp-exceptions.cpp", compiler: "clang++", stops: exceptionStops)
 
-    /// One arena: others reserve 64 MiB each, which would be in the core.
+    /// One arena: others reserve 64 MiB each, which would be in the core. Modules are cached here because a user may
+    /// have no home.
     static let swiftAsync = Self(
         "swift-async",
         build: [
             [
-                "swiftc", "-O", "-parse-as-library", "-static-stdlib", "-module-name", "program", "-o", "swift-async",
-                "\(sources)/swift-async.swift",
+                "swiftc", "-O", "-parse-as-library", "-static-stdlib", "-module-name", "program", "-module-cache-path",
+                "modules", "-o", "swift-async", "\(sources)/swift-async.swift",
             ]
         ],
         executable: "swift-async", environment: ["MALLOC_ARENA_MAX": "1"],
