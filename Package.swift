@@ -10,6 +10,7 @@ let package = Package(
         .library(name: "TableCompiler", targets: ["TableCompiler"]),
         .library(name: "TableStore", targets: ["TableStore"]),
         .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
+        .library(name: "Validation", targets: ["Validation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),

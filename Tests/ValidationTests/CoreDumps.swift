@@ -1,9 +1,5 @@
 import Foundation
-
-struct TestFailure: Error {
-    var message: String
-    init(_ message: String) { self.message = message }
-}
+import TestFixtures
 
 /// The cores of one run of a program, and what was built for it; they go away with the last reference.
 final class CoreDumps {

@@ -1,4 +1,5 @@
 import Foundation
+import TestFixtures
 
 /// The stacks in a core as elfutils sees them, which knows nothing of tables.
 struct CoreStacks {

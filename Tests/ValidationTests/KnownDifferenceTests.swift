@@ -45,14 +45,13 @@ import Validation
         #expect(try known(library(gap: 10)) == [:])
     }
 
+    /// The first one of the file covers the second half of the other one. libdw, which has met it first, then drops the
+    /// other one, and knows nothing of its first half.
     @Test func frameDescriptionEntriesThatOverlap() throws {
-        // Asked for what both cover, libdw says what the second one says.
         let path = try Entries.program(
             Entries.fde(start: "f + 32", size: 64, cfaOffset: 24), Entries.fde(start: "f", size: 64, cfaOffset: 16),
             in: fixture)
-        let known = try known(path)
-        #expect(known[.overlappingFrames] ?? 0 > 0)
-        #expect(Set(known.keys).isSubset(of: [.overlappingFrames]))
+        #expect(try known(path) == [.overlappingFrames: 32])
     }
 
     @Test(arguments: [".eh_frame", ".debug_frame"])

@@ -23,8 +23,8 @@ import Validation
     }
 
     @Test func callersStackPointerThatIsNotTheCFA() throws {
-        // DW_CFA_val_offset: rsp = CFA + 16.
-        let leaving = ".cfi_escape 0x14, 7, 0x7e"
+        // DW_CFA_val_offset_sf: rsp = CFA + 16.
+        let leaving = ".cfi_escape 0x15, 7, 0x7e"
         #expect(try validated(library(leaving)).validation.disagreementCount == 0)
         let found = try #require(try difference("", leaving))
         guard case .caller(let table) = found.table, case .caller(let reference) = found.reference else {

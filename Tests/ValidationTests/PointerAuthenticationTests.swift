@@ -8,12 +8,14 @@ import Validation
 /// C that clang compiles for aarch64 with signed return addresses.
 @Suite struct PointerAuthenticationTests {
     private static let source = """
-        extern int leaf(int);
+        __attribute__((noinline)) static int leaf(int n) { __asm__ volatile("" : "+r"(n)); return n * 3; }
         __attribute__((noinline)) int calls(int n) { return leaf(n) + leaf(n + 1); }
-        __attribute__((noinline)) int array(int n) { volatile int a[64]; for (int i = 0; i < 64; i++) a[i] = leaf(i); return a[n]; }
+        __attribute__((noinline)) int array(int n) {
+            volatile int a[64];
+            for (int i = 0; i < 64; i++) a[i] = leaf(i);
+            return a[n];
+        }
         __attribute__((noinline)) int dynamic(int n) { volatile char a[n]; a[0] = leaf(n); return a[0] + leaf(2); }
-        __attribute__((noinline)) int tail(int n) { if (n > 3) return calls(n) + 1; return leaf(n + 2); }
-        int leaf(int n) { return n * 3; }
         """
 
     private func library(_ protection: String, _ flags: String...) throws -> (Fixture, String) {

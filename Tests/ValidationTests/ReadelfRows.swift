@@ -1,3 +1,5 @@
+import TestFixtures
+
 /// The CFA column of `readelf -wF`: a register and an offset, or `exp`.
 struct ReadelfRows {
     private struct Entry {
