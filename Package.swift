@@ -68,7 +68,8 @@ let package = Package(
         .testTarget(
             name: "ValidationTests",
             dependencies: ["Validation", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable", "TestFixtures"]),
-        .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
+        .testTarget(
+            name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
         .testTarget(
             name: "TableStoreTests",
             dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),

@@ -20,6 +20,8 @@ struct CoreReport: ValidationOutput {
         var file: String
         var rule: String
         var referenceRow: String
+        /// What libdw's row makes of that frame.
+        var meaning: String
     }
 
     struct Thread: Encodable {
@@ -84,6 +86,7 @@ struct CoreReport: ValidationOutput {
         output.line("  its callee: \(difference.callee), in \(difference.file)")
         output.line("    rule:  \(difference.rule)")
         output.line("    libdw: \(difference.referenceRow)")
+        output.line("    which gives: \(difference.meaning)")
     }
 
     private static func count(_ number: Int, _ what: String) -> String {
@@ -102,7 +105,7 @@ extension CoreReport.Thread {
         difference = thread.difference.map {
             .init(
                 frame: $0.index, table: $0.table, reference: $0.reference, callee: $0.callee, file: $0.file,
-                rule: $0.rule, referenceRow: $0.referenceRow)
+                rule: $0.rule, referenceRow: $0.referenceRow, meaning: $0.meaning)
         }
     }
 }

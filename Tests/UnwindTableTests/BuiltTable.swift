@@ -1,6 +1,7 @@
 import CUnwindTable
 import CallFrameInfo
 import Glibc
+import TestFixtures
 import Testing
 @_exported import UnwindTable
 
@@ -120,18 +121,4 @@ func requireSameRows(_ table: BuiltTable, sourceLocation: SourceLocation = #_sou
     }
     #expect(wrong == 0, sourceLocation: sourceLocation)
     #expect(table.changes == table.counts.rows, sourceLocation: sourceLocation)
-}
-
-/// A generator that gives the same numbers in every run (xorshift64*).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_f491_4f6c_dd1d
-    }
 }

@@ -1,4 +1,5 @@
 import CUnwindTable
+import TestFixtures
 import Testing
 
 /// Programs of rules: random ones, as a table may have them, against a plain evaluation of what

@@ -1,5 +1,6 @@
 import CUnwindTable
 import CallFrameInfo
+import TestFixtures
 import Testing
 
 private typealias Row = CFIWriter.Row

@@ -1,4 +1,5 @@
 import CallFrameInfo
+import TestFixtures
 import Testing
 
 /// Usual instructions are executed in a loop of their own, which other sinks than the table's don't use: whatever comes

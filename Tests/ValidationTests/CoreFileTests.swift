@@ -1,5 +1,6 @@
 import ELF
 import Foundation
+import TableStore
 import TestFixtures
 import Testing
 import Validation
@@ -75,6 +76,47 @@ struct CoreFileTests {
         }
     }
 
+    /// A table of the cache that is another build's, with larger frames: the first frame that it gets wrong is named, with
+    /// both rules.
+    @Test func wrongTablesAreFoundByTheStacks() throws {
+        let fixture = try Fixture()
+        try fixture.write(Array("""
+            __attribute__((noinline)) void stop_here(void) { __asm__ volatile(""); }
+            __attribute__((noinline)) int descend(int n) {
+                volatile char room[SIZE];
+                room[0] = n;
+                if (n == 0) stop_here(); else descend(n - 1);
+                return room[0];
+            }
+            int main(void) { return descend(5); }
+            """.utf8), to: "descend.c")
+        func build(_ size: Int, _ name: String) -> [String] {
+            ["gcc"] + CoreProgram.optimised + [
+                "-DSIZE=\(size)", "-Wl,--build-id=0xabcdef0123", "-o", name, fixture.directory + "/descend.c",
+            ]
+        }
+        let other = fixture.directory + "/other"
+        try run(words: build(400, other))
+        let image = try CompiledImage(other)
+        var search = ModuleSearch()
+        search.store = TableStore(directory: fixture.directory + "/tables")
+        try withExtendedLifetime(image) {
+            try search.store?.insert(image.view.bytes, key: .buildID([0xab, 0xcd, 0xef, 0x01, 0x23]))
+        }
+
+        let dumps = try CoreDumps(of: CoreProgram("right", build: [build(40, "right")], executable: "right", stops: [.at("stop_here")]))
+        #expect(try CoreValidation(core: dumps.core("stop_here")).threads.allSatisfy { $0.difference == nil && $0.isComplete })
+        let wrong = try #require(try CoreValidation(core: dumps.core("stop_here"), search).threads.first)
+        let difference = try #require(wrong.difference)
+        #expect(wrong.agreeing == 2 && difference.index == 2)
+        #expect(difference.rule == "CFA = rsp+416, rbp = rbp, ra = *(CFA-8)")
+        #expect(difference.referenceRow == "CFA = rsp+64, rbp = rbp, ra = *(CFA-8)")
+        #expect(difference.file == dumps.executable)
+        // What libdw's row gives, evaluated on the frame as it was dumped, is libdwfl's next frame.
+        let address = try #require(difference.reference.split(separator: ",").first?.dropFirst(3))
+        #expect(difference.meaning.hasSuffix("return address \(address)"))
+    }
+
     @Test func filesThatAreNotThoseOfTheCore() throws {
         let (bytes, dumps) = try core()
         var search = ModuleSearch()
@@ -126,21 +168,6 @@ struct CoreFileTests {
             line.split(separator: " ").last.flatMap { $0.hasPrefix("/") ? String($0) : nil }
         }
         return Array(Set(paths)).filter { (try? ELFImage(path: $0)) != nil }
-    }
-}
-
-/// SplitMix64: the same numbers in every run.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
-        return word ^ word >> 31
     }
 }
 

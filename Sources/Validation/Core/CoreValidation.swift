@@ -29,7 +29,7 @@ public struct CoreValidation: Sendable {
             let walk = TableWalk(
                 core, modules, machine, registers: thread.registers, pc: thread.frames.first?.pc ?? 0,
                 addressBits: core.addressBits)
-            threads.append(ThreadValidation(walk, thread, modules))
+            threads.append(ThreadValidation(walk, thread, core, modules))
         }
     }
 }

@@ -7,7 +7,7 @@ final class TableWalk {
     private(set) var end = CFIC_STEP_NO_MAPPING
     private let core: CoreFile
     private let modules: [CoreModule]
-    private let machine: TableMachine
+    let machine: TableMachine
 
     /// - Parameters:
     ///   - registers: of the innermost frame, by DWARF number.

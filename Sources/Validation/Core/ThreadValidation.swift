@@ -36,6 +36,8 @@ public struct ThreadValidation: Sendable {
         public var file: String
         public var rule: String
         public var referenceRow: String
+        /// What libdw's row makes of the frame before, where table and libdwfl saw the same one.
+        public var meaning: String
     }
 
     public var id: Int32
@@ -53,7 +55,7 @@ public struct ThreadValidation: Sendable {
     public var known: Known?
     public var difference: Difference?
 
-    init(_ walk: TableWalk, _ reference: ReferenceProcess.Thread, _ modules: [CoreModule]) {
+    init(_ walk: TableWalk, _ reference: ReferenceProcess.Thread, _ core: CoreFile, _ modules: [CoreModule]) {
         id = reference.id
         frames = walk.frames
         end = walk.end.name
@@ -68,7 +70,7 @@ public struct ThreadValidation: Sendable {
             // Neither side got any further, and neither says that this is the outermost frame.
             if known != nil || isSame { return }
         }
-        difference = difference(walk, reference, modules)
+        difference = difference(walk, reference, core, modules)
     }
 
     private static func name(of end: cfic_step, at frame: WalkedFrame?, _ modules: [CoreModule]) -> Known? {
@@ -86,10 +88,15 @@ public struct ThreadValidation: Sendable {
     }
 
     private func difference(
-        _ walk: TableWalk, _ reference: ReferenceProcess.Thread, _ modules: [CoreModule]
+        _ walk: TableWalk, _ reference: ReferenceProcess.Thread, _ core: CoreFile, _ modules: [CoreModule]
     ) -> Difference {
         let callee = agreeing > 0 ? walk.frames[agreeing - 1] : nil
         let module = callee.flatMap { modules.module(at: $0.lookupPC) }
+        let row = callee.flatMap { module?.referenceFrame(at: $0.lookupPC) }
+        let dumped = callee.map {
+            DumpedFrame(
+                frame: $0, core: core, machine: walk.machine, registers: agreeing == 1 ? reference.registers : [])
+        }
         func text(_ frames: [WalkedFrame], _ end: String) -> String {
             frames.indices.contains(agreeing) ? "\(frames[agreeing])" : end
         }
@@ -98,7 +105,7 @@ public struct ThreadValidation: Sendable {
             reference: text(reference.frames, reference.problem ?? "the end of the stack"),
             callee: callee.map { "\($0)" } ?? "none", file: module?.image.name ?? "nothing is mapped there",
             rule: callee.flatMap { module?.ruleText(at: $0.lookupPC) } ?? "none",
-            referenceRow: callee.flatMap { module?.referenceFrame(at: $0.lookupPC)?.text } ?? "no row")
+            referenceRow: row?.text ?? "no row", meaning: dumped.flatMap { row?.meaning(of: $0).description } ?? "nothing")
     }
 }
 
