@@ -14,6 +14,9 @@ BUILD_PACKAGES := libc6-dev libdw-dev libelf-dev liblzma-dev libxxhash-dev nettl
 # Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata; programs to stop and look
 # at, what builds and stops them, and eu-stack to compare with.
 TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils g++ gdb elfutils openssl python3
+# Validation of everything: what Debian has of aarch64 libraries.
+VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatomic1 libc6 libgcc-s1 libgfortran5 libgm2-17 \
+	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
 # Benchmarks: readelf to compare with.
 BENCH_PACKAGES := $(BUILD_PACKAGES) binutils
 
@@ -51,7 +54,7 @@ endef
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .DEFAULT_GOAL := help
 
@@ -62,12 +65,15 @@ toolchain:
 		echo "Under sudo, which resets PATH: sudo env PATH=\"\$$PATH\" make ..." >&2; \
 		exit 1; }
 
-.PHONY: deps deps-test deps-bench
+.PHONY: deps deps-test deps-validate deps-bench
 deps: ## install what building needs (apt, root or sudo; nothing if all is there)
 	$(call install_packages,$(BUILD_PACKAGES))
 
 deps-test: ## the same for the tests
 	$(call install_packages,$(TEST_PACKAGES))
+
+deps-validate: ## the same for validate-all
+	$(call install_packages,$(VALIDATE_PACKAGES))
 
 deps-bench: ## the same for the benchmarks
 	$(call install_packages,$(BENCH_PACKAGES))
@@ -84,6 +90,14 @@ run: build ## compile /bin/bash, its libraries and the dynamic loader into a cac
 .PHONY: test
 test: toolchain deps-test ## build and run all tests
 	$(SWIFT_TEST)
+
+# The Swift toolchain, wherever it is.
+TOOLCHAIN = $(abspath $(dir $(shell readlink -f "$$(command -v $(SWIFT))"))/..)
+
+.PHONY: validate-all
+validate-all: toolchain deps-validate ## compare the tables of all of /usr and of the toolchain with libdw (VALIDATE_FLAGS=--exhaustive)
+	$(SWIFT_BUILD) --product cfic
+	$(BINARIES)/cfic validate --no-cache $(VALIDATE_FLAGS) /usr $(TOOLCHAIN)
 
 $(LIBDW_WALK): Benchmarks/libdw-walk.c
 	@mkdir -p $(@D)
