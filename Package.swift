@@ -10,6 +10,11 @@ let package = Package(
         .library(name: "TableCompiler", targets: ["TableCompiler"]),
         .library(name: "TableStore", targets: ["TableStore"]),
         .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
+        // For the package in Fuzz/.
+        .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
+        .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
+        .library(name: "LinearEvaluation", targets: ["LinearEvaluation"]),
+        .library(name: "Validation", targets: ["Validation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -53,6 +58,10 @@ let package = Package(
             path: "Benchmarks/cfic-bench"
         ),
 
+        // Rows worked out in the plainest way, which tables are compared with.
+        .target(
+            name: "LinearEvaluation", dependencies: ["CallFrameInfo", "UnwindTable"], path: "Tests/LinearEvaluation"),
+
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
@@ -67,7 +76,9 @@ let package = Package(
             path: "Tests/Fixtures/table-store-writer"),
         .testTarget(
             name: "TableCompilerTests",
-            dependencies: ["TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF"]),
+            dependencies: [
+                "TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF", "LinearEvaluation",
+            ]),
         .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
     ],
     swiftLanguageModes: [.v6]

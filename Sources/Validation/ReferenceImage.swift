@@ -19,7 +19,10 @@ public final class ReferenceImage {
         var returnAddressColumn: Int32
     }
 
+    /// −1 of an image in memory.
     private let descriptor: Int32
+    /// What `elf` reads from, of an image in memory.
+    private let memory: UnsafeMutableBufferPointer<CChar>?
     private let elf: OpaquePointer
     private var dwarf: OpaquePointer?
     /// Of .eh_frame and .debug_frame, in the order in which they are asked.
@@ -28,17 +31,34 @@ public final class ReferenceImage {
     /// The return address column of the machine's ABI.
     let usualReturnAddressColumn: Int32
 
-    public init(path: String) throws {
-        func failure(_ message: String) -> Failure { Failure(path: path, message: message) }
+    public convenience init(path: String) throws {
         _ = elf_version(UInt32(EV_CURRENT))
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure(path: path, message: String(cString: strerror(errno))) }
         // Not mapped: a file that shrinks meanwhile is an error then, no SIGBUS.
         guard let elf = elf_begin(descriptor, ELF_C_READ, nil) else {
             close(descriptor)
-            throw failure(String(cString: elf_errmsg(-1)))
+            throw Failure(path: path, message: String(cString: elf_errmsg(-1)))
         }
+        self.init(elf, descriptor: descriptor, memory: nil)
+    }
+
+    /// An image in memory.
+    public convenience init(bytes: [UInt8], name: String) throws {
+        _ = elf_version(UInt32(EV_CURRENT))
+        let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: bytes.count)
+        bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(memory).copyMemory(from: $0) }
+        guard let elf = elf_memory(memory.baseAddress, bytes.count) else {
+            memory.deallocate()
+            throw Failure(path: name, message: String(cString: elf_errmsg(-1)))
+        }
+        self.init(elf, descriptor: -1, memory: memory)
+    }
+
+    private init(_ elf: OpaquePointer, descriptor: Int32, memory: UnsafeMutableBufferPointer<CChar>?) {
         self.elf = elf
+        self.descriptor = descriptor
+        self.memory = memory
         var header = GElf_Ehdr()
         let isAArch64 = gelf_getehdr(elf, &header) != nil && header.e_machine == TableMachine.aarch64.rawValue
         framePointer = isAArch64 ? 29 : 6
@@ -53,7 +73,8 @@ public final class ReferenceImage {
         for section in sections where dwarf == nil || section != dwarf_getcfi(dwarf) { dwarf_cfi_end(section) }
         if let dwarf { dwarf_end(dwarf) }
         elf_end(elf)
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
+        memory?.deallocate()
     }
 
     /// The row in force at an address, as far as it is of a snapshot; nil where no FDE is.
