@@ -3,7 +3,7 @@
 # and .eh_frame at 0x600000, which the header of a call frame input says below.
 set -eu
 cd "$(dirname "$0")/.."
-cfic=$1
+cfic=$(realpath "$1")
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
 rm -rf "${out:?}"/fuzz-* "$out/work"
@@ -43,7 +43,7 @@ for source in x86_64/*.s aarch64/*.s; do
 	sed '/\.text/i .cfi_sections .debug_frame' "$source" > "$work/debug.s"
 	assemble "$work/debug.s" "$machine" "$work/debug" -static "$text"
 	assemble "$source" "$machine" "$work/library" -shared -Wl,--eh-frame-hdr,-z,max-page-size=4096 -Wl,--no-nmagic
-	assemble "$source" "$machine" "$work/object" -c
+	clang --target="$machine-linux-gnu" -c -o "$work/object" "$source"
 
 	elf_seed "$work/program" "$name-program"
 	elf_seed "$work/object" "$name-object"
