@@ -128,9 +128,11 @@ FISH := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cfic.fish
 
 .PHONY: install
 install: build ## install cfic, its completions, C headers and documentation below PREFIX (/usr/local)
-	install -d $(BIN) $(INCLUDE) $(DOC) $(dir $(BASH) $(ZSH) $(FISH))
+	install -d $(BIN) $(INCLUDE)/x86_64 $(INCLUDE)/aarch64 $(DOC) $(dir $(BASH) $(ZSH) $(FISH))
 	install -m 755 $(BINARIES)/cfic $(BIN)/cfic
 	install -m 644 bpf/include/cfic/*.h $(INCLUDE)
+	install -m 644 bpf/include/cfic/x86_64/*.h $(INCLUDE)/x86_64
+	install -m 644 bpf/include/cfic/aarch64/*.h $(INCLUDE)/aarch64
 	install -m 644 $(DOCUMENTS) $(DOC)
 	install -d $(DOC)/docs $(DOC)/bpf
 	install -m 644 docs/* $(DOC)/docs

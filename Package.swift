@@ -40,7 +40,12 @@ let package = Package(
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
         .target(name: "TableStore", dependencies: ["ELF", "UnwindTable", "CUnwindTable", "CXXHash"]),
         .target(name: "TreeCompiler", dependencies: ["ELF", "UnwindTable", "TableCompiler", "TableStore"]),
-        .target(name: "Validation", dependencies: ["UnwindTable", "CUnwindTable", "CLibdw"]),
+        .target(
+            name: "Validation",
+            dependencies: [
+                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler", "CUnwindTable",
+                "CLibdw",
+            ]),
         .executableTarget(
             name: "cfic",
             dependencies: [

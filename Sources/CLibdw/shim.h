@@ -1,2 +1,3 @@
 #include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
 #include <dwarf.h>

@@ -62,6 +62,11 @@ public final class ELFImage {
         try self.init(source: .memory(memory), name: name)
     }
 
+    /// A copy of all bytes of an image in memory; nil of a file.
+    public var memoryBytes: [UInt8]? {
+        if case .memory(let memory) = source { Array(memory.bytes) } else { nil }
+    }
+
     /// Whether the open file begins as ELF files do. False too if it can't be read.
     public static func isELF(descriptor: Int32) -> Bool {
         var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)

@@ -12,14 +12,16 @@ public struct FrameSources {
     public private(set) var debugSize: UInt64 = 0
     /// Debug files that were found but don't fit, or can't be read.
     public private(set) var rejected: [ELFError] = []
-    private var owners: [ELFImage]
+    /// Where .debug_frame came from, if not from the image itself: the separate debug file, or .gnu_debugdata unpacked.
+    public private(set) var debugImage: ELFImage?
+    private let image: ELFImage
 
     /// Gathers .eh_frame, then .debug_frame: the image's own, else that of its debug file, else that of
     /// .gnu_debugdata.
     ///
     /// - Parameter search: nil looks only into the image itself.
     public init(of image: ELFImage, search: DebugFileSearch?) throws(ELFError) {
-        owners = [image]
+        self.image = image
         for section in try image.callFrameSections(.ehFrame) { append(section, of: image) }
         let own = try image.callFrameSections(.debugFrame)
         for section in own {
@@ -35,7 +37,8 @@ public struct FrameSources {
     ///
     /// Throws ``ELFError`` if one of the files shrank meanwhile, so that some bytes were not the file's.
     public func checkAreWhole() throws(ELFError) {
-        for owner in owners { try owner.checkIsWhole() }
+        try image.checkIsWhole()
+        try debugImage?.checkIsWhole()
     }
 
     private mutating func mergeDebugFile(of image: ELFImage, _ search: DebugFileSearch) throws(ELFError) -> Bool {
@@ -52,7 +55,7 @@ public struct FrameSources {
             rejected.append(error)
             return false
         }
-        owners.append(debugFile)
+        debugImage = debugFile
         debugSource = .separateFile
         debugSize = debugFile.size
         return true
@@ -64,7 +67,7 @@ public struct FrameSources {
             let sections = try embedded.callFrameSections(.debugFrame)
             guard !sections.isEmpty else { return }
             for section in sections { append(section, of: embedded) }
-            owners.append(embedded)
+            debugImage = embedded
             debugSource = .embedded
         } catch {
             rejected.append(error)

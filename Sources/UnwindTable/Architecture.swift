@@ -34,14 +34,14 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
     }
 
     /// DWARF numbers of the registers that an unwinder follows from frame to frame.
-    var stackPointer: UInt64 {
+    public var stackPointer: UInt64 {
         switch self {
         case .x86_64: X86_64.stackPointer
         case .aarch64: AArch64.stackPointer
         }
     }
 
-    var framePointer: UInt64 {
+    public var framePointer: UInt64 {
         switch self {
         case .x86_64: X86_64.framePointer
         case .aarch64: AArch64.framePointer
@@ -49,7 +49,7 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
     }
 
     /// Highest DWARF number that a rule can name.
-    var lastRegister: UInt64 {
+    public var lastRegister: UInt64 {
         switch self {
         case .x86_64: X86_64.lastRegister
         case .aarch64: AArch64.lastRegister

@@ -112,6 +112,12 @@ extension TableView {
         rules = content(CFIC_SECTION_RULES).assumingMemoryBound(to: Rule.self)
         operations = content(CFIC_SECTION_EXPRESSIONS).assumingMemoryBound(to: Operation.self)
         pages = content(CFIC_SECTION_PAGES)
+        // Proved to be counted in 32 bits: ranges have a page each at the least, programs an index of 16 bits.
+        native = cfic_native_table(
+            ranges: ranges.baseAddress, directory: directory.baseAddress, rules: rules.baseAddress,
+            operations: operations.baseAddress, pages: pages.baseAddress?.assumingMemoryBound(to: UInt8.self),
+            range_count: UInt32(clamping: ranges.count), operation_count: UInt32(clamping: operations.count),
+            machine: header.machine, pc_shift: header.pc_shift)
     }
 
     /// Offset in the file of a position in a section.

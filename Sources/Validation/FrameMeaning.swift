@@ -1,10 +1,11 @@
 import UnwindTable
 
-/// What a rule, or a row, says of a frame whose registers and memory are a snapshot's.
+/// What a rule, or a row, says of a frame.
 public enum FrameMeaning: Hashable, Sendable {
     /// Where the caller's frame is, and what it has.
     public struct Caller: Hashable, Sendable {
         public var cfa: UInt64
+        public var stackPointer: UInt64
         /// Nil where it can't be recovered.
         public var framePointer: UInt64?
         public var returnAddress: UInt64
@@ -34,7 +35,7 @@ extension FrameMeaning: CustomStringConvertible {
 extension FrameMeaning.Caller: CustomStringConvertible {
     public var description: String {
         func hex(_ number: UInt64?) -> String { number.map { "0x" + String($0, radix: 16) } ?? "undefined" }
-        return "CFA \(hex(cfa)), frame pointer \(hex(framePointer)), return address \(hex(returnAddress))"
+        return "CFA \(hex(cfa)), \(stackPointer == cfa ? "" : "stack pointer \(hex(stackPointer)), ")frame pointer \(hex(framePointer)), return address \(hex(returnAddress))"
             + (isSignalFrame ? ", signal frame" : "")
     }
 }

@@ -1,13 +1,13 @@
 import CLibdw
 
-/// Evaluates location descriptions (DWARF 5 §2.5, §2.6) as libdw hands them out, on a snapshot.
-struct LocationEvaluator {
-    private let snapshot: Snapshot
+/// Evaluates location descriptions (DWARF 5 §2.5, §2.6), as libdw hands them out, on a frame.
+struct LocationEvaluator<Frame: FrameContext> {
+    private let frame: Frame
     private let cfa: UInt64?
     private var stack: [UInt64] = []
 
-    init(snapshot: Snapshot, cfa: UInt64?) {
-        self.snapshot = snapshot
+    init(_ frame: Frame, cfa: UInt64?) {
+        self.frame = frame
         self.cfa = cfa
     }
 
@@ -20,9 +20,9 @@ struct LocationEvaluator {
     /// The value at a register's location: in memory, in another register, or computed.
     mutating func value(_ operations: [Dwarf_Op]) -> UInt64? {
         guard let last = operations.last else { return nil }
-        if operations.count == 1, let register = Self.register(last) { return content(of: register) }
+        if operations.count == 1, let register = Self.register(last) { return frame.register(register) }
         if Int(last.atom) == DW_OP_stack_value { return result(operations.dropLast()) }
-        return result(operations).map { snapshot.number(at: $0) }
+        return result(operations).flatMap { frame.number(at: $0, size: 8) }
     }
 
     /// The register that an operation names as a location.
@@ -30,12 +30,6 @@ struct LocationEvaluator {
         let atom = Int(operation.atom)
         if atom == DW_OP_regx { return operation.number }
         return (DW_OP_reg0...DW_OP_reg31).contains(atom) ? UInt64(atom - DW_OP_reg0) : nil
-    }
-
-    private func content(of register: UInt64) -> UInt64? {
-        // Of x86-64, number 16 is the pc.
-        if register < 32, register != 16 || snapshot.isAArch64 { return snapshot.registers[Int(register)] }
-        return register == 16 ? snapshot.pc : nil
     }
 
     /// False if there is no way on.
@@ -46,17 +40,16 @@ struct LocationEvaluator {
             guard let cfa else { return false }
             stack.append(cfa)
         case DW_OP_breg0...DW_OP_breg31:
-            return push(content(of: UInt64(atom - DW_OP_breg0)).map { $0 &+ operation.number })
-        case DW_OP_bregx: return push(content(of: operation.number).map { $0 &+ operation.number2 })
+            return push(frame.register(UInt64(atom - DW_OP_breg0)).map { $0 &+ operation.number })
+        case DW_OP_bregx: return push(frame.register(operation.number).map { $0 &+ operation.number2 })
         case DW_OP_lit0...DW_OP_lit31: stack.append(UInt64(atom - DW_OP_lit0))
         case DW_OP_const1u, DW_OP_const1s, DW_OP_const2u, DW_OP_const2s, DW_OP_const4u, DW_OP_const4s, DW_OP_const8u,
             DW_OP_const8s, DW_OP_constu, DW_OP_consts, DW_OP_addr:
             // libdw extends signed ones.
             stack.append(operation.number)
         case DW_OP_plus_uconst: return unary { $0 &+ operation.number }
-        case DW_OP_deref: return unary { [snapshot] in snapshot.number(at: $0) }
-        case DW_OP_deref_size where (1...8).contains(operation.number):
-            return unary { [snapshot] in snapshot.number(at: $0, size: Int(operation.number)) }
+        case DW_OP_deref: return load(size: 8)
+        case DW_OP_deref_size where (1...8).contains(operation.number): return load(size: Int(operation.number))
         case DW_OP_neg: return unary { 0 &- $0 }
         case DW_OP_not: return unary { ~$0 }
         case DW_OP_abs: return unary { Int64(bitPattern: $0).magnitude }
@@ -72,6 +65,11 @@ struct LocationEvaluator {
         guard let value else { return false }
         stack.append(value)
         return true
+    }
+
+    private mutating func load(size: Int) -> Bool {
+        guard let address = stack.popLast() else { return false }
+        return push(frame.number(at: address, size: size))
     }
 
     private mutating func unary(_ body: (UInt64) -> UInt64) -> Bool {

@@ -2,46 +2,94 @@ import CUnwindTable
 import UnwindTable
 
 extension TableView {
-    /// What the rule in force at an address says of a snapshot: by the C code that kernels run.
+    /// What the rule in force at an address says of a frame: by the C code that kernels run.
+    func meaning(at address: UInt64, of frame: Snapshot) -> FrameMeaning {
+        rule(at: address).meaning(of: frame, operations, machine ?? .x86_64)
+    }
+}
+
+extension Rule {
+    /// What the rule says of a frame all of whose registers are known.
     ///
     /// Signed return addresses keep their codes, which the reference doesn't strip either.
-    public func meaning(at address: UInt64, of snapshot: Snapshot) -> FrameMeaning {
-        var rule = rule(at: address)
-        if let reason = rule.reason { return reason == .noInformation ? .nothing : .unsaid(reason.name) }
-        let framePointer = header.machine == TableMachine.aarch64.rawValue ? 29 : 6
+    ///
+    /// - Parameter operations: where the rule's programs are.
+    func meaning(
+        of state: Snapshot, _ operations: UnsafeBufferPointer<Operation>, _ machine: TableMachine
+    ) -> FrameMeaning {
+        if let reason { return reason == .noInformation ? .nothing : .unsaid(reason.name) }
         var frame = cfic_frame()
         frame.flags = UInt32(CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_EXACT_PC)
         frame.address_bits = .max
-        frame.machine.pc = snapshot.pc
-        withUnsafeMutableBytes(of: &frame.machine.registers) { $0.copyBytes(from: snapshot.registers.bytes) }
-        let step = withUnsafePointer(to: snapshot) { snapshot in
+        frame.machine.pc = state.pc
+        withUnsafeMutableBytes(of: &frame.machine.registers) { bytes in
+            let registers = bytes.bindMemory(to: UInt64.self)
+            for number in 0...machine.lastRegister { registers[Int(number)] = state.register(number) ?? 0 }
+        }
+        let step = withUnsafePointer(to: state) { state in
+            var rule = self
             var reader = cfic_reader(
                 read: { context, to, size, address in
                     guard let context, let to else { return -1 }
-                    let snapshot = context.assumingMemoryBound(to: Snapshot.self)
-                    var number = snapshot.pointee.number(at: address, size: Int(size))
-                    to.copyMemory(from: &number, byteCount: Int(size))
-                    return 0
+                    return context.assumingMemoryBound(to: Snapshot.self).pointee.copy(to, Int(size), address)
                 },
-                context: UnsafeMutableRawPointer(mutating: snapshot), operations: operations.baseAddress,
+                find: nil, context: UnsafeMutableRawPointer(mutating: state), operations: operations.baseAddress,
                 operation_count: UInt32(operations.count))
-            return cfic_native_unwind(&reader, &frame, &rule, UInt32(header.machine))
+            return cfic_native_unwind(&reader, &frame, &rule, UInt32(machine.rawValue))
         }
+        return FrameMeaning(step, frame, machine)
+    }
+}
+
+extension Snapshot {
+    /// Copies `size` bytes from an address; 0 if all can be read.
+    fileprivate func copy(_ to: UnsafeMutableRawPointer, _ size: Int, _ address: UInt64) -> Int32 {
+        for position in stride(from: 0, to: size, by: 8) {
+            let part = min(8, size - position)
+            guard let number = number(at: address &+ UInt64(position), size: part) else { return -1 }
+            withUnsafeBytes(of: number.littleEndian) {
+                UnsafeMutableRawBufferPointer(start: to + position, count: part).copyMemory(from: .init(rebasing: $0[..<part]))
+            }
+        }
+        return 0
+    }
+}
+
+extension FrameMeaning {
+    /// - Parameters:
+    ///   - step: how the step to the caller ended.
+    ///   - frame: the frame after it.
+    fileprivate init(_ step: cfic_step, _ frame: cfic_frame, _ machine: TableMachine) {
         switch step {
         case CFIC_STEP_CALLER:
-            let hasFramePointer = frame.flags & UInt32(CFIC_FRAME_NO_FRAME_POINTER) == 0
-            let caller = withUnsafeBytes(of: frame.machine.registers) {
-                $0.load(fromByteOffset: 8 * framePointer, as: UInt64.self)
-            }
-            return .caller(.init(
-                cfa: frame.machine.cfa, framePointer: hasFramePointer ? caller : nil, returnAddress: frame.machine.pc,
-                isSignalFrame: frame.flags & UInt32(CFIC_FRAME_EXACT_PC) != 0))
-        case CFIC_STEP_END_OF_STACK: return .endOfStack
-        default: return .unsaid(cfic_step_name(step.rawValue).map { String(cString: $0) } ?? "step \(step.rawValue)")
+            self = .caller(.init(
+                cfa: frame.machine.cfa, stackPointer: frame[machine.stackPointer],
+                framePointer: frame.has(CFIC_FRAME_NO_FRAME_POINTER) ? nil : frame[machine.framePointer],
+                returnAddress: frame.machine.pc, isSignalFrame: frame.has(CFIC_FRAME_EXACT_PC)))
+        case CFIC_STEP_END_OF_STACK: self = .endOfStack
+        default: self = .unsaid(step.name)
         }
     }
 }
 
-extension [UInt64] {
-    fileprivate var bytes: [UInt8] { withUnsafeBytes { Array<UInt8>($0) } }
+extension cfic_frame {
+    func has(_ flag: Int32) -> Bool { flags & UInt32(flag) != 0 }
+
+    /// A register by its DWARF number, of those that `cfic_machine` has.
+    subscript(register: UInt64) -> UInt64 {
+        get { withUnsafeBytes(of: machine.registers) { $0.load(fromByteOffset: 8 * Int(register), as: UInt64.self) } }
+        set {
+            withUnsafeMutableBytes(of: &machine.registers) {
+                $0.storeBytes(of: newValue, toByteOffset: 8 * Int(register), as: UInt64.self)
+            }
+        }
+    }
+}
+
+extension cfic_step {
+    /// A stable name for programs, such as `end-of-stack`.
+    var name: String {
+        guard let name = cfic_step_name(rawValue) else { return "step-\(rawValue)" }
+        return String(cString: name).lowercased().map { $0 == "_" ? "-" : String($0) }.joined()
+    }
 }

@@ -4,7 +4,7 @@ import UnwindTable
 ///
 /// All memory can be read. Different addresses have different words, so that two rules that read from different
 /// places give different values.
-public struct Snapshot: Sendable {
+public struct Snapshot: FrameContext, Sendable {
     /// By DWARF number.
     public var registers: [UInt64]
     public var pc: UInt64
@@ -19,8 +19,13 @@ public struct Snapshot: Sendable {
         registers = (0..<32).map { Self.mix(seed ^ $0 &* 0x1_0001) & 0x7fff_ffff_fff0 }
     }
 
-    /// `size` bytes, 8 at most, at any address: little-endian, zero-extended.
-    public func number(at address: UInt64, size: Int = 8) -> UInt64 {
+    public func register(_ number: UInt64) -> UInt64? {
+        if number < 32, number != 16 || isAArch64 { return registers[Int(number)] }
+        // The pc (System V ABI, AMD64 supplement, §3.6.2; DWARF for the Arm 64-bit Architecture, §4.1).
+        return number == (isAArch64 ? 32 : 16) ? pc : nil
+    }
+
+    public func number(at address: UInt64, size: Int) -> UInt64? {
         let offset = (address & 7) * 8
         var number = word(address &>> 3) &>> offset
         if offset != 0 { number |= word(address &>> 3 &+ 1) &<< (64 - offset) }

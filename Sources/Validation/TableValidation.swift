@@ -1,9 +1,10 @@
+import TableCompiler
 import UnwindTable
 
-/// A table compared with the reference, address by address.
+/// What comparing a table with the reference, address by address, gave.
 ///
 /// Both sides' rules are evaluated on the same snapshots, and what they mean must be the same.
-public struct TableValidation {
+public struct TableValidation: Sendable {
     /// What both say of an address, where that differs.
     public struct Disagreement: Sendable {
         /// SVMA.
@@ -12,54 +13,99 @@ public struct TableValidation {
         public var reference: FrameMeaning
     }
 
-    /// Differences that have a name: nobody is wrong, or it is known who.
-    public enum Known: String, CaseIterable, Sendable {
-        /// Padding between functions, which a table gives the rule before it; the reference knows nothing there.
-        case absorbedPadding
-        /// The return address is in a register that no instruction speaks of and that is not the ABI's (`_mcount` of
-        /// aarch64: x15). To the table it is there; the reference takes it for undefined.
-        case unspecifiedReturnColumn
-        /// A function that the linker discarded and whose FDE it left behind, beginning at address 0. A table drops it.
-        case discardedFunction
+    /// How thorough a comparison is.
+    public struct Effort: Sendable {
+        /// How many snapshots each rule is evaluated on: at least 1.
+        public var states = 2
+        /// Other snapshots for another number.
+        public var seed: UInt64 = 1
+        /// Compares at every pc unit, instead of wherever either side can change.
+        public var isExhaustive = false
 
-        public var text: String {
-            switch self {
-            case .absorbedPadding: "padding between functions, which has the rule before it"
-            case .unspecifiedReturnColumn: "return address in a register that libdw takes for undefined"
-            case .discardedFunction: "functions that the linker discarded, at address 0"
-            }
-        }
+        public init() {}
     }
 
     /// Addresses compared.
-    public private(set) var probes = 0
-    public private(set) var agreements = 0
+    public fileprivate(set) var probes = 0
+    public fileprivate(set) var agreements = 0
     /// Where the table has a reason instead of a rule, by reason, and the reference has an answer.
-    public private(set) var unsaid: [String: Int] = [:]
-    public private(set) var known: [Known: Int] = [:]
+    public fileprivate(set) var unsaidByTable: [String: Int] = [:]
+    /// Where the table has a rule, and the reference no answer, by what it can't say. Each is a disagreement, too.
+    public fileprivate(set) var unsaidByReference: [String: Int] = [:]
+    public fileprivate(set) var known: [KnownDifference: Int] = [:]
     /// The first of the disagreements; all are counted.
-    public private(set) var disagreements: [Disagreement] = []
-    public private(set) var disagreementCount = 0
-
-    private static let kept = 64
-    /// Bytes.
-    private static let largeGap: UInt64 = 1 << 16
-    private let table: TableView
-    private let reference: ReferenceImage
-    private var snapshots: [Snapshot]
+    public fileprivate(set) var disagreements: [Disagreement] = []
+    public fileprivate(set) var disagreementCount = 0
 
     /// Compares at every address where either side can change, at the one before and the one after, and all through the
     /// gaps.
     ///
     /// - Parameters:
-    ///   - table: of the image at the reference's path, made without gaps kept.
-    ///   - states: how many snapshots each rule is evaluated on.
-    public init(_ table: TableView, _ reference: ReferenceImage, states: Int = 2, seed: UInt64 = 1) {
+    ///   - table: of the image at the reference's path.
+    ///   - sources: the sections that it was made from, for the names of differences; nil: some then have none.
+    public init(
+        _ table: TableView, _ reference: ReferenceImage, sources: FrameSources? = nil, effort: Effort = Effort()
+    ) {
+        var probing = Probing(table, reference, sources, effort)
+        if effort.isExhaustive { probing.probeEverywhere() } else { probing.probeChanges() }
+        self = probing.result
+    }
+
+    /// Compares at certain addresses (SVMAs).
+    public init(
+        _ table: TableView, _ reference: ReferenceImage, sources: FrameSources? = nil, at addresses: [UInt64],
+        effort: Effort = Effort()
+    ) {
+        var probing = Probing(table, reference, sources, effort)
+        for address in addresses { probing.probe(address) }
+        self = probing.result
+    }
+
+    fileprivate init() {}
+}
+
+/// A comparison under way.
+private struct Probing {
+    var result = TableValidation()
+
+    /// Disagreements.
+    private static let kept = 64
+    /// Bytes.
+    private static let largeGap: UInt64 = 1 << 16
+    private let table: TableView
+    private let reference: ReferenceImage
+    private let names: DifferenceNames
+    private let unit: UInt64
+    private var snapshots: [Snapshot]
+
+    init(
+        _ table: TableView, _ reference: ReferenceImage, _ sources: FrameSources?, _ effort: TableValidation.Effort
+    ) {
         self.table = table
         self.reference = reference
+        names = DifferenceNames(table, reference, sources)
         let machine = table.machine ?? .x86_64
-        snapshots = (0..<UInt64(states)).map { Snapshot(seed: seed &+ $0 << 32, pc: 0, machine: machine) }
-        let unit: UInt64 = 1 << UInt64(machine.pcShift)
+        unit = 1 << UInt64(machine.pcShift)
+        snapshots = (0..<UInt64(effort.states)).map { Snapshot(seed: effort.seed &+ $0 << 32, pc: 0, machine: machine) }
+    }
+
+    /// Every unit of every page, and those right before and behind.
+    mutating func probeEverywhere() {
+        for range in table.ranges {
+            let start = range.start_page << table.pageShift
+            if start >= unit { probe(start - unit) }
+            for page in 0..<UInt64(range.page_count) {
+                let address = start + page << table.pageShift
+                for number in 0..<UInt64(1) << (table.pageShift - UInt64(unit.trailingZeroBitCount)) {
+                    probe(address + number * unit)
+                }
+            }
+            let end = start &+ UInt64(range.page_count) << table.pageShift
+            if end != 0 { probe(end) }
+        }
+    }
+
+    mutating func probeChanges() {
         var next: UInt64 = 0
         table.forEachRow { range, rule in
             var address = range.lowerBound
@@ -76,12 +122,12 @@ public struct TableValidation {
                 address = end.roundedDown(toMultipleOf: unit) > address ? end.roundedDown(toMultipleOf: unit) : end
             }
             probe(range.upperBound - unit)
-            if rule == 0 { probeGap(range, unit) }
+            if rule == 0 { probeGap(range) }
         }
     }
 
     /// Where the table knows nothing the reference could know something anywhere.
-    private mutating func probeGap(_ gap: Range<UInt64>, _ unit: UInt64) {
+    private mutating func probeGap(_ gap: Range<UInt64>) {
         // Large gaps, of code without call frame information, at every place where compilers put a function.
         let step = gap.upperBound - gap.lowerBound > Self.largeGap ? 16 : unit
         var address = gap.lowerBound
@@ -95,63 +141,34 @@ public struct TableValidation {
 
     /// Compares at an address; where the reference's row ends.
     @discardableResult
-    private mutating func probe(_ address: UInt64) -> UInt64? {
-        probes += 1
-        var end: UInt64?
+    mutating func probe(_ address: UInt64) -> UInt64? {
+        result.probes += 1
+        let frame = reference.frame(at: address)
         for index in snapshots.indices {
             snapshots[index].pc = address
-            let row = reference.row(at: address, of: snapshots[index])
-            end = row?.end
-            let expected = row?.meaning ?? .nothing
+            let expected = frame?.meaning(of: snapshots[index]) ?? .nothing
             let found = table.meaning(at: address, of: snapshots[index])
             if found != expected {
-                note(Disagreement(address: address, table: found, reference: expected), row)
-                return end
+                note(.init(address: address, table: found, reference: expected), frame, snapshots[index])
+                return frame?.end
             }
         }
-        agreements += 1
-        return end
+        result.agreements += 1
+        return frame?.end
     }
 
-    private mutating func note(_ difference: Disagreement, _ row: ReferenceImage.Row?) {
+    private mutating func note(_ difference: TableValidation.Disagreement, _ frame: ReferenceFrame?, _ snapshot: Snapshot) {
         if case .unsaid(let reason) = difference.table {
-            unsaid[reason, default: 0] += 1
-        } else if let known = known(difference, row) {
-            self.known[known, default: 0] += 1
-        } else {
-            disagreementCount += 1
-            if disagreements.count < Self.kept { disagreements.append(difference) }
+            result.unsaidByTable[reason, default: 0] += 1
+            return
         }
-    }
-
-    private func known(_ difference: Disagreement, _ row: ReferenceImage.Row?) -> Known? {
-        guard let row else { return isPadding(difference.address) ? .absorbedPadding : nil }
-        if difference.reference == .endOfStack, row.returnAddressColumn != reference.usualReturnAddressColumn {
-            return .unspecifiedReturnColumn
+        if let name = names.name(of: difference.table, frame, difference.reference, of: snapshot) {
+            result.known[name, default: 0] += 1
+            return
         }
-        if difference.table == .nothing, isDiscarded(difference.address) { return .discardedFunction }
-        return nil
-    }
-
-    /// Whether the reference's rows reach without a gap from address 0 to this one.
-    private func isDiscarded(_ address: UInt64) -> Bool {
-        var start: UInt64 = 0
-        // More rows than one function has: a bound on the work for each of a bad file's addresses.
-        for _ in 0..<1024 {
-            guard let row = reference.row(at: start, of: snapshots[0]), row.end > start else { return false }
-            if address < row.end { return true }
-            start = row.end
-        }
-        return false
-    }
-
-    /// Whether the address is in a gap below 16 bytes, behind an FDE and before an aligned one: what tables absorb.
-    private func isPadding(_ address: UInt64) -> Bool {
-        func isKnown(_ address: UInt64) -> Bool { reference.row(at: address, of: snapshots[0]) != nil }
-        let (next, overflow) = (address | 15).addingReportingOverflow(1)
-        guard !overflow, isKnown(next) else { return false }
-        // The last FDE ends at `address` or before, 15 bytes or less before the next one.
-        return (1...15).contains { $0 <= address && isKnown(address - $0) && next - (address - $0) <= 16 }
+        if case .unsaid(let what) = difference.reference { result.unsaidByReference[what, default: 0] += 1 }
+        result.disagreementCount += 1
+        if result.disagreements.count < Self.kept { result.disagreements.append(difference) }
     }
 }
 

@@ -33,10 +33,7 @@ struct CompileCommand: ParsableCommand {
         completion: .file())
     var output: String?
 
-    @Option(
-        name: [.customShort("j"), .customLong("jobs")],
-        help: ArgumentHelp("How many threads may work. (default: all cores)", valueName: "n"))
-    var jobs: Int?
+    @OptionGroup var threads: ThreadOption
 
     @Flag(help: "Fail on any malformed FDE and any code whose rules could not be lowered.")
     var strict = false
@@ -53,7 +50,6 @@ struct CompileCommand: ParsableCommand {
     @OptionGroup var debugFiles: DebugFileOptions
 
     func validate() throws {
-        if let jobs, jobs < 1 { throw ValidationError("-j takes a number of at least 1.") }
         if output != nil, paths.count != 1 { throw ValidationError("-o takes exactly one input file.") }
         if output != nil, cache.cache != nil { throw ValidationError("-o and --cache exclude each other.") }
     }
@@ -62,13 +58,11 @@ struct CompileCommand: ParsableCommand {
         try reporting { if let output { try compileOne(to: output) } else { try compileAll() } }
     }
 
-    private var threads: Int { jobs ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
-
     private func compileAll() throws {
         var tree = TreeCompiler(store: try cache.store())
         tree.options = TableOptions(keepsGaps: keepGaps)
         tree.debugFiles = debugFiles.search
-        tree.threads = threads
+        tree.threads = threads.count
         tree.isForced = force
         tree.isStrict = strict
         let start = ContinuousClock.now
@@ -88,7 +82,7 @@ struct CompileCommand: ParsableCommand {
         }
         let image = try ELFImage(path: paths[0])
         let compiler = ImageCompiler(
-            options: TableOptions(keepsGaps: keepGaps), debugFiles: debugFiles.search, threads: threads)
+            options: TableOptions(keepsGaps: keepGaps), debugFiles: debugFiles.search, threads: threads.count)
         let result: ImageCompiler.Result
         do throws(CompileError) {
             result = try compiler.compile(image)

@@ -1,6 +1,9 @@
 import ArgumentParser
 import ELF
+import Glibc
+import TableCompiler
 import UnwindTable
+import Validation
 
 struct LookupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,9 +13,13 @@ struct LookupCommand: ParsableCommand {
             Addresses are those of the file (as nm and objdump show them), in hexadecimal. The file is an ELF \
             file, which is compiled in memory, or a table; or a build id in the cache (its beginning will do).
 
+            With --explain, which needs the ELF file: the call frame instructions that led to the address, the row \
+            that they build, the table's rule, and libdw's answer.
+
             Examples:
               cfic lookup /bin/bash 2f1b0
               cfic lookup 7a6c1b7e 0x2f1b0 0x2f1b1
+              cfic lookup --explain /bin/bash 2f1b0
             """)
 
     @Argument(
@@ -25,6 +32,9 @@ struct LookupCommand: ParsableCommand {
 
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
+
+    @Flag(help: "Show what led to the rule, and what libdw says.")
+    var explain = false
 
     @Flag(help: "Report as JSON.")
     var json = false
@@ -46,6 +56,7 @@ struct LookupCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
+            if explain { return try explainAddresses() }
             let table = try LoadedTable(input, store: cache.store, debugFiles: debugFiles.search)
             let symbols = table.image.flatMap { try? $0.functionSymbols() }
             let answers = table.withView { self.answers($0, symbols) }
@@ -54,6 +65,31 @@ struct LookupCommand: ParsableCommand {
             for answer in answers { output.line(text(answer)) }
             output.flush()
         }
+    }
+
+    private func explainAddresses() throws {
+        guard access(input, F_OK) == 0, try !LoadedTable.isTable(input) else {
+            throw Failure("\(input): --explain needs the ELF file that the table is of")
+        }
+        let image = try ELFImage(path: input)
+        let explainer: ImageExplainer
+        do {
+            explainer = try ImageExplainer(image, store: nil, debugFiles: debugFiles.search)
+        } catch let error as CompileError {
+            guard case .skipped(let reason) = error else { throw error }
+            throw Failure("\(input): \(reason)")
+        }
+        let symbols = try? image.functionSymbols()
+        let reports = addresses.map { address in
+            ExplanationReport(
+                explainer.explain(address.value),
+                function: Self.name(of: address.value, symbols),
+                machine: explainer.machine)
+        }
+        if json { return try JSONOutput.print(reports) }
+        var output = StandardOutput()
+        for report in reports { report.write(to: &output) }
+        output.flush()
     }
 
     private func answers(_ table: TableView, _ symbols: FunctionSymbols?) -> [Answer] {
@@ -68,8 +104,12 @@ struct LookupCommand: ParsableCommand {
                 pc: address.value, start: rows[address.value]?.lowerBound, limit: rows[address.value]?.upperBound,
                 ruleNumber: number, rule: table.describe(number),
                 reason: table.rules[number].reason?.name,
-                function: symbols?.lookup(address.value).map { "\($0.name)+\(Quantity.hex($0.offset))" })
+                function: Self.name(of: address.value, symbols))
         }
+    }
+
+    private static func name(of address: UInt64, _ symbols: FunctionSymbols?) -> String? {
+        symbols?.lookup(address).map { "\($0.name)+\(Quantity.hex($0.offset))" }
     }
 
     private func text(_ answer: Answer) -> String {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ELF
+import Glibc
 import TableStore
 import UnwindTable
 
@@ -33,6 +34,19 @@ struct DebugFileOptions: ParsableArguments {
     var search: DebugFileSearch? {
         isOff ? nil : directories.isEmpty ? DebugFileSearch() : DebugFileSearch(directories: directories)
     }
+}
+
+struct ThreadOption: ParsableArguments {
+    @Option(
+        name: [.customShort("j"), .customLong("jobs")],
+        help: ArgumentHelp("How many threads may work. (default: all cores)", valueName: "n"))
+    var jobs: Int?
+
+    func validate() throws {
+        if let jobs, jobs < 1 { throw ValidationError("-j takes a number of at least 1.") }
+    }
+
+    var count: Int { jobs ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }
 
 /// A failure that was said; the program ends with exit code 1.

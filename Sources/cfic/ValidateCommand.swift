@@ -1,5 +1,6 @@
 import ArgumentParser
 import ELF
+import TableStore
 import TreeCompiler
 import UnwindTable
 import Validation
@@ -7,23 +8,44 @@ import Validation
 struct ValidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate",
-        abstract: "Compare tables with libdw, address by address.",
+        abstract: "Compare tables with libdw: address by address, or the stacks of a core dump.",
         discussion: """
-            Compiles each file and compares what its table and libdw say wherever either of them can change, one \
-            address before and one after. Both are evaluated on the same made-up registers and memory, and must give \
-            the same CFA, frame pointer and return address, the same end of stack and the same signal frames. \
-            Differences that are nobody's fault, or known to be libdw's, are counted by name. Separate debug files \
-            are left out on both sides.
+            Takes each file's table from the cache, or compiles it, and compares what the table and libdw say \
+            wherever either of them can change, one address before and one after, and in the gaps. Both are evaluated \
+            on the same made-up registers and memory, and must give the same CFA, stack pointer, frame pointer and \
+            return address, the same end of stack and the same signal frames. Differences that are nobody's fault, \
+            or known to be libdw's, are counted by name.
+
+            With --core the stacks of all threads of a core dump are walked twice, with the tables through the C code \
+            that kernels run and with libdw's unwinder, and compared frame by frame. Files are looked for where they \
+            were, below --sysroot, and by build id in the debug directories.
 
             Exit code 1 if a difference is left, or a file can't be read.
 
             Examples:
               cfic validate /bin/bash
-              cfic validate /usr/lib --states 4
+              cfic validate /usr -j 2
+              cfic validate --exhaustive --states 4 ./a.out
+              cfic validate --core core.4711
+              cfic validate --core core.4711 ./a.out --sysroot /srv/target
             """)
 
-    @Argument(help: ArgumentHelp("ELF files, or directories to search.", valueName: "path"), completion: .file())
-    var paths: [String]
+    @Argument(
+        help: ArgumentHelp("ELF files, or directories to search; with --core, the program.", valueName: "path"),
+        completion: .file())
+    var paths: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Compare the stacks of this core dump's threads.", valueName: "file"), completion: .file())
+    var core: String?
+
+    @Option(
+        help: ArgumentHelp("With --core: where the files of the core are below.", valueName: "dir"),
+        completion: .directory)
+    var sysroot: String?
+
+    @Flag(help: "Compare at every instruction unit, instead of wherever something can change.")
+    var exhaustive = false
 
     @Option(help: ArgumentHelp("Made-up states that each rule is evaluated on.", valueName: "count"))
     var states = 2
@@ -31,49 +53,68 @@ struct ValidateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Other states for another number.", valueName: "number"))
     var seed: UInt64 = 1
 
+    @Flag(name: .customLong("keep-gaps"), help: "Tables in which padding between functions stays a gap.")
+    var keepGaps = false
+
+    @OptionGroup var cache: CacheOption
+
+    @Flag(name: .customLong("no-cache"), help: "Compile every table anew.")
+    var ignoresCache = false
+
+    @OptionGroup var debugFiles: DebugFileOptions
+    @OptionGroup var threads: ThreadOption
+
     @Flag(help: "Report as JSON.")
     var json = false
 
     func validate() throws {
         if !(1...64).contains(states) { throw ValidationError("--states takes a number from 1 to 64.") }
+        if core == nil, paths.isEmpty { throw ValidationError("Name a file or directory, or a core dump with --core.") }
+        if core == nil, sysroot != nil { throw ValidationError("--sysroot goes with --core.") }
+        if core != nil, paths.count > 1 { throw ValidationError("With --core there is one program at most.") }
+        if core != nil, exhaustive || keepGaps { throw ValidationError("With --core there is no --exhaustive or --keep-gaps.") }
+        if ignoresCache, cache.cache != nil { throw ValidationError("--no-cache and --cache exclude each other.") }
     }
 
     func run() throws {
         try reporting {
-            let walk = FileWalk(paths)
-            let bar = ProgressBar(isWorthwhile: walk.files.count > 5)
-            let total = walk.files.reduce(0) { $0 + $1.size }
-            var done: UInt64 = 0
-            var report = ValidationReport()
-            report.failures = walk.problems.map { "\($0.path): \($0.problem)" }
-            for file in walk.files {
-                add(file, to: &report)
-                done += file.size
-                bar.update(done, of: total)
-            }
-            bar.finish()
-            if json { try JSONOutput.print(report) } else { report.write() }
-            if !report.isGood { throw ExitCode(1) }
+            if let core { return try finish(try validateStacks(core)) }
+            try finish(try validateFiles())
         }
     }
 
-    private func add(_ file: FoundFile, to report: inout ValidationReport) {
-        do {
-            guard try file.isNamed || file.isELF() else { return }
-            let table = try LoadedTable(compiling: file.path, debugFiles: nil)
-            let reference = try ReferenceImage(path: file.path)
-            table.withView { view in
-                report.files.append(ValidationReport.File(
-                    file.path, TableValidation(view, reference, states: states, seed: seed), view))
-            }
-        } catch let skip as SkippedFile {
-            if file.isNamed {
-                report.failures.append(skip.description)
-            } else {
-                report.skipped.append(skip.description)
-            }
-        } catch {
-            report.failures.append("\(error)")
-        }
+    private func finish(_ report: some ValidationOutput) throws {
+        if json { try JSONOutput.print(report) } else { report.write() }
+        if !report.isGood { throw ExitCode(1) }
+    }
+
+    /// Without a home directory there is no cache, which is no reason not to validate.
+    private func store() throws -> TableStore? {
+        ignoresCache ? nil : cache.cache == nil ? try? cache.store() : try cache.store()
+    }
+
+    private func validateStacks(_ core: String) throws -> CoreReport {
+        var search = ModuleSearch()
+        search.executable = paths.first
+        search.sysroot = sysroot
+        search.debugFiles = debugFiles.search
+        search.store = try store()
+        return CoreReport(try CoreValidation(core: core, search), core: core)
+    }
+
+    private func validateFiles() throws -> ValidationReport {
+        let store = try store()
+        var effort = TableValidation.Effort()
+        (effort.states, effort.seed, effort.isExhaustive) = (states, seed, exhaustive)
+        let (options, search) = (TableOptions(keepsGaps: keepGaps), debugFiles.search)
+        let walk = FileWalk(paths)
+        let bar = ProgressBar(isWorthwhile: true)
+        let total = walk.files.reduce(0) { $0 + $1.size }
+        let outcomes = TreeValidation.run(
+            walk.files, threads: threads.count,
+            validator: { [effort] in ImageValidator(store: store, options: options, debugFiles: search, effort: effort) },
+            progress: { bar.update($0, of: total) })
+        bar.finish()
+        return ValidationReport(walk, outcomes)
     }
 }

@@ -1,23 +1,36 @@
+import TreeCompiler
 import UnwindTable
 import Validation
 
-/// What `cfic validate` found.
-struct ValidationReport: Encodable {
+/// A report of `cfic validate`.
+protocol ValidationOutput: Encodable {
+    /// Whether no difference is left, and everything could be read.
+    var isGood: Bool { get }
+    func write()
+}
+
+/// What `cfic validate PATH…` found.
+struct ValidationReport: ValidationOutput {
     struct Difference: Encodable {
         /// SVMA.
         var address: UInt64
+        /// The table's rule, in words.
+        var rule: String
         var table: String
         var reference: String
     }
 
     struct File: Encodable {
         var path: String
+        var isFromCache: Bool
         var probes: Int
         var agreements: Int
         /// Differences that have a name, by it.
         var known: [String: Int]
         /// Addresses for which the table has a reason and libdw an answer, by reason.
-        var unsaid: [String: Int]
+        var unsaidByTable: [String: Int]
+        /// Addresses for which the table has a rule and libdw no answer, by what it can't say: disagreements.
+        var unsaidByReference: [String: Int]
         var disagreements: Int
         var firstDisagreements: [Difference]
     }
@@ -28,49 +41,75 @@ struct ValidationReport: Encodable {
 
     var isGood: Bool { failures.isEmpty && files.allSatisfy { $0.disagreements == 0 } }
 
-    func write() {
-        var output = StandardOutput()
-        for file in files {
-            let verdict = file.disagreements == 0 ? "agrees" : "\(Quantity.count(file.disagreements)) disagreements"
-            output.line("\(file.path): \(verdict), \(Quantity.count(file.probes)) probes")
-            for difference in file.firstDisagreements.prefix(8) {
-                let address = "0x" + String(difference.address, radix: 16)
-                output.line("  \(address)  table: \(difference.table)")
-                output.line("  \(String(repeating: " ", count: address.count))  libdw: \(difference.reference)")
+    /// - Parameter outcomes: of the walk's files, in their order.
+    init(_ walk: FileWalk, _ outcomes: [TreeValidation.Outcome]) {
+        failures = walk.problems.map { "\($0.path): \($0.problem)" }
+        for (file, outcome) in zip(walk.files, outcomes) {
+            switch outcome {
+            case .compared(let result): files.append(File(file.path, result))
+            case .skipped(let reason) where file.isNamed: failures.append("\(file.path): \(reason)")
+            case .skipped(let reason): skipped.append("\(file.path): \(reason)")
+            case .failed(let problem): failures.append(problem)
+            case .notELF: break
             }
         }
-        func sum(_ count: (File) -> Int) -> String { Quantity.count(files.reduce(0) { $0 + count($1) }) }
-        let number = "\(Quantity.count(files.count)) file\(files.count == 1 ? "" : "s")"
-        if !files.isEmpty {
-            output.line(
-                "\(number), \(sum(\.probes)) probes: \(sum(\.agreements)) agree, \(sum(\.disagreements)) disagree")
-        }
-        for known in TableValidation.Known.allCases {
-            let count = files.reduce(0) { $0 + ($1.known[known.rawValue] ?? 0) }
-            if count > 0 { output.line("  \(Quantity.count(count)) known: \(known.text)") }
-        }
-        for reason in Set(files.flatMap(\.unsaid.keys)).sorted() {
-            let count = files.reduce(0) { $0 + ($1.unsaid[reason] ?? 0) }
-            output.line("  \(Quantity.count(count)) without a rule: \(reason)")
-        }
+    }
+
+    func write() {
+        var output = StandardOutput()
+        for file in files { file.write(to: &output) }
+        if !files.isEmpty { writeSummary(to: &output) }
         if !skipped.isEmpty { output.line("  \(Quantity.count(skipped.count)) files have no table") }
         output.flush()
         for failure in failures { Talk.error(failure) }
     }
+
+    private func writeSummary(to output: inout StandardOutput) {
+        func sum(_ count: (File) -> Int) -> Int { files.reduce(0) { $0 + count($1) } }
+        func text(_ count: (File) -> Int) -> String { Quantity.count(sum(count)) }
+        output.line(
+            "\(Quantity.count(files.count)) file\(files.count == 1 ? "" : "s"), \(text(\.probes)) probes: "
+                + "\(text(\.agreements)) agree, \(text(\.disagreements)) disagree")
+        for known in KnownDifference.allCases {
+            let count = sum { $0.known[known.rawValue] ?? 0 }
+            if count > 0 { output.line("  \(Quantity.count(count)) known: \(known.text)") }
+        }
+        for (what, counts) in [("the table", \File.unsaidByTable), ("libdw", \File.unsaidByReference)] {
+            for reason in Set(files.flatMap { $0[keyPath: counts].keys }).sorted() {
+                let count = sum { $0[keyPath: counts][reason] ?? 0 }
+                output.line("  \(Quantity.count(count)) of which \(what) can't say: \(reason)")
+            }
+        }
+    }
 }
 
 extension ValidationReport.File {
-    init(_ path: String, _ validation: TableValidation, _ table: TableView) {
+    init(_ path: String, _ result: ImageValidator.Result) {
+        let validation = result.validation
         self.path = path
+        isFromCache = result.isFromCache
         probes = validation.probes
         agreements = validation.agreements
         known = Dictionary(uniqueKeysWithValues: validation.known.map { ($0.key.rawValue, $0.value) })
-        unsaid = validation.unsaid
+        unsaidByTable = validation.unsaidByTable
+        unsaidByReference = validation.unsaidByReference
         disagreements = validation.disagreementCount
-        firstDisagreements = validation.disagreements.map {
+        firstDisagreements = zip(validation.disagreements, result.rules).map { difference, rule in
             ValidationReport.Difference(
-                address: $0.address, table: "\(table.describe(table.ruleNumber(at: $0.address))): \($0.table)",
-                reference: "\($0.reference)")
+                address: difference.address, rule: rule, table: "\(difference.table)",
+                reference: "\(difference.reference)")
+        }
+    }
+
+    func write(to output: inout StandardOutput) {
+        let verdict = disagreements == 0 ? "agrees" : "\(Quantity.count(disagreements)) disagreements"
+        output.line("\(path): \(verdict), \(Quantity.count(probes)) probes\(isFromCache ? " (cached table)" : "")")
+        for difference in firstDisagreements.prefix(8) {
+            let address = Quantity.hex(difference.address)
+            let margin = String(repeating: " ", count: address.count)
+            output.line("  \(address)  rule:  \(difference.rule)")
+            output.line("  \(margin)  table: \(difference.table)")
+            output.line("  \(margin)  libdw: \(difference.reference)")
         }
     }
 }

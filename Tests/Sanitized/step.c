@@ -2,7 +2,6 @@
  * Steps by rules and programs of random bytes, which no proof has seen: whatever they are, nothing but the frame is
  * written, no operation behind the table's is read, and nothing is undefined. Built with sanitizers by SanitizedTests.
  */
-#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +46,7 @@ int main(void)
 		__u32 count = next() % 24;
 		struct cfic_op *operations = malloc(count ? count * sizeof(*operations) : 1);
 		struct cfic_frame *frame = malloc(sizeof(*frame));
-		struct cfic_reader reader = {read_anything, &reads, operations, count};
+		struct cfic_reader reader = {read_anything, 0, &reads, operations, count};
 		struct cfic_rule rule;
 		enum cfic_step end;
 
@@ -62,7 +61,7 @@ int main(void)
 			rule.fp_offset = (__s16)(next() % 32);
 			rule.ra_offset = (__s16)(next() % 32);
 		}
-		end = cfic_native_unwind(&reader, frame, &rule, turn % 5 ? EM_X86_64 : EM_AARCH64);
+		end = cfic_native_unwind(&reader, frame, &rule, turn % 5 ? CFIC_MACHINE_X86_64 : CFIC_MACHINE_AARCH64);
 		if ((unsigned int)end >= CFIC_STEP_COUNT)
 			return 1;
 		ends[end]++;

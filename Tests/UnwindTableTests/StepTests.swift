@@ -67,7 +67,7 @@ struct Unwinder {
                     }
                     return 0
                 },
-                context: Unmanaged.passUnretained(memory).toOpaque(), operations: operations.baseAddress,
+                find: nil, context: Unmanaged.passUnretained(memory).toOpaque(), operations: operations.baseAddress,
                 operation_count: UInt32(operations.count))
             return cfic_native_unwind(&reader, &frame, &rule, machine)
         }

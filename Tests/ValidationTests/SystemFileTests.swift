@@ -21,7 +21,7 @@ import Validation
         let view = try TableVerifier.verify(result.built.table)
         let validation = TableValidation(view, try ReferenceImage(path: path))
         #expect(validation.disagreementCount == 0, "\(validation.disagreements.prefix(3))")
-        #expect(validation.unsaid == [:])
+        #expect(validation.unsaidByTable == [:])
         // Three probes a row at the least, less where rows are short.
         #expect(validation.probes > Int(view.header.counts.rows))
         #expect(validation.agreements + validation.known.values.reduce(0, +) == validation.probes)

@@ -3,36 +3,33 @@ import UnwindTable
 /// An ELF file with one function, whose FDE has the expressions.
 ///
 ///     ELF header, a program header, .eh_frame, .shstrtab, four section headers; then .text
-///
-/// .text is a page of the table, no more and no less: else every address of the rest would be asked for.
 struct ExpressionImage {
     /// What the expression computes.
     enum Place: UInt8 {
         case cfa, framePointer, framePointerValue, returnAddress, returnAddressValue
     }
 
-    private static let textAddress: UInt64 = 0x40_0000
+    static let code: Range<UInt64> = 0x40_1000..<0x40_1040
     private static let headerSize = 64
     private static let framesOffset = headerSize + 56
     let bytes: [UInt8]
 
     init(_ machine: TableMachine, _ expressions: [(place: Place, bytes: [UInt8])], isSignalFrame: Bool) {
-        let textSize = 1 << (UInt64(machine.pcShift) + 16)
-        let frames = Self.frames(machine, expressions, isSignalFrame, codeSize: textSize)
+        let frames = Self.frames(machine, expressions, isSignalFrame)
         let names = Array("\0.text\0.eh_frame\0.shstrtab\0".utf8)
         let namesOffset = Self.framesOffset + frames.count
         let headersOffset = (namesOffset + names.count + 7) & ~7
         let textOffset = headersOffset + 4 * 64
 
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(textOffset + textSize)
-        bytes += [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + Array(repeating: 0, count: 9)
+        var bytes: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + Array(repeating: 0, count: 9)
         bytes += little(UInt16(3)) + little(machine.rawValue) + little(UInt32(1))
         bytes += little(UInt64(0)) + little(UInt64(Self.headerSize)) + little(UInt64(headersOffset)) + little(UInt32(0))
         for number in [64, 56, 1, 64, 4, 3] as [UInt16] { bytes += little(number) }
         // PT_LOAD, PF_R | PF_X
         bytes += little(UInt32(1)) + little(UInt32(5)) + little(UInt64(textOffset))
-        for field in [Self.textAddress, Self.textAddress, UInt64(textSize), UInt64(textSize), 8] { bytes += little(field) }
+        let start = Self.code.lowerBound
+        let size = UInt64(Self.code.count)
+        for field in [start, start, size, size, 8] { bytes += little(field) }
         bytes += frames + names + Array(repeating: 0, count: headersOffset - namesOffset - names.count)
 
         func header(name: UInt32, type: UInt32, flags: UInt64, address: UInt64, offset: Int, size: Int) {
@@ -40,17 +37,16 @@ struct ExpressionImage {
             bytes += little(UInt64(offset)) + little(UInt64(size)) + little(UInt64(0)) + little(UInt64(1)) + little(UInt64(0))
         }
         bytes += Array(repeating: 0, count: 64)
-        header(name: 1, type: 1, flags: 6, address: Self.textAddress, offset: textOffset, size: textSize)
+        header(name: 1, type: 1, flags: 6, address: start, offset: textOffset, size: Self.code.count)
         header(name: 7, type: 1, flags: 2, address: 0x60_0000, offset: Self.framesOffset, size: frames.count)
         header(name: 17, type: 3, flags: 0, address: 0, offset: namesOffset, size: names.count)
-        bytes += Array(repeating: 0, count: textSize)
+        bytes += Array(repeating: 0, count: Self.code.count)
         self.bytes = bytes
     }
 
     /// A CIE and an FDE with absolute addresses.
     private static func frames(
-        _ machine: TableMachine, _ expressions: [(place: Place, bytes: [UInt8])], _ isSignalFrame: Bool,
-        codeSize: Int
+        _ machine: TableMachine, _ expressions: [(place: Place, bytes: [UInt8])], _ isSignalFrame: Bool
     ) -> [UInt8] {
         let framePointer: UInt8 = machine == .x86_64 ? 6 : 29
         let returnAddress: UInt8 = machine == .x86_64 ? 16 : 30
@@ -59,7 +55,7 @@ struct ExpressionImage {
         // DW_CFA_def_cfa SP+16; DW_CFA_offset of return address and frame pointer: CFA−8 and CFA−16.
         cie += [0x0c, machine == .x86_64 ? 7 : 31, 16, 0x80 | returnAddress, 1, 0x80 | framePointer, 2]
         cie += Array(repeating: 0, count: -(cie.count + 4) & 7)
-        var fde = little(UInt32(4 + cie.count + 4)) + little(textAddress) + little(UInt64(codeSize))
+        var fde = little(UInt32(4 + cie.count + 4)) + little(code.lowerBound) + little(UInt64(code.count))
         for (place, expression) in expressions {
             switch place {
             case .cfa: fde += [0x0f]

@@ -57,6 +57,8 @@ public struct ListedInstruction: Encodable, Sendable {
     public var name: String
     /// `16`; nil if it has none.
     public var operands: String?
+    /// SVMA that it has advanced to, or that is in force; nil in a CIE.
+    public var location: UInt64?
 }
 
 /// One row of the CFI table.

@@ -10,16 +10,24 @@ extension FrameListing {
 
     /// Calls `body` with each entry, in file order.
     ///
-    /// - Parameter pc: only FDEs whose range holds this SVMA, and of each only the row that holds there.
+    /// - Parameter pc: only FDEs whose range holds this SVMA, and of each only the row that holds there; with instructions,
+    ///   each behind its CIE.
     public func forEachEntry(
         _ parts: Parts, pc: UInt64? = nil, _ body: (ListedEntry) throws -> Void
     ) rethrows {
         for index in sections.indices {
             let builder = ListedEntryBuilder(section: sections[index], name: names[index], parts: parts, pc: pc)
             var walk = FrameWalk(sections[index], name: names[index])
+            var lastCIE = -1
             while let step = walk.next() {
                 if let pc {
-                    guard case .fde(_, _, let fde) = step, fde.start <= pc, pc < fde.limit else { continue }
+                    guard case .fde(_, let cie, let fde) = step, fde.start <= pc, pc < fde.limit else { continue }
+                    let offset = cie.entry.offset
+                    if parts.contains(.instructions), offset != lastCIE,
+                        let header = try? sections[index].entryHeader(at: offset) {
+                        try body(builder.entry(.cie(header, cie), walk))
+                        lastCIE = offset
+                    }
                 }
                 try body(builder.entry(step, walk))
             }
@@ -88,7 +96,8 @@ private struct ListedEntryBuilder {
                 let operands = ListingText.string { printer.appendOperands(of: instruction, to: &$0, names) }
                 instructions.append(ListedInstruction(
                     offset: instruction.offset, name: printer.name(of: instruction).description,
-                    operands: operands.isEmpty ? nil : operands))
+                    operands: operands.isEmpty ? nil : operands,
+                    location: entry.kind == .fde ? printer.location : nil))
             }
         } catch {
             entry.problems.append(walk.problem(error.description, at: reader.instructionOffset))

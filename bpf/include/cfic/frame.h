@@ -7,11 +7,14 @@
 #include "machine.h"
 
 /* cfic_frame.flags */
-#define CFIC_FRAME_ALL_REGISTERS 0x1    /* all registers are known, not only stack and frame pointer: the innermost */
+#define CFIC_FRAME_ALL_REGISTERS 0x1    /* all registers are known, not only stack and frame pointer                */
 #define CFIC_FRAME_EXACT_PC 0x2         /* pc is where the frame stands, not where a call returns to                */
 #define CFIC_FRAME_NO_FRAME_POINTER 0x4 /* the frame pointer is not known                                           */
 
-/* The innermost frame has both of the first two; a frame that a signal interrupted has an exact pc. */
+/*
+ * The innermost frame has both of the first two. A frame that a signal interrupted has an exact pc; and all registers,
+ * where the kernel's frame for the signal could be read.
+ */
 struct cfic_frame {
 	struct cfic_machine machine;
 	__u64 address_bits; /* bits of a signed return address that are the address; all where nothing is signed    */

@@ -5,6 +5,10 @@
 
 #include "rule.h"
 
+/* ELF e_machine: elf.h is not at hand everywhere. */
+#define CFIC_MACHINE_X86_64 62
+#define CFIC_MACHINE_AARCH64 183
+
 /* Not small: kernel programs keep it in a map. */
 struct cfic_machine {
 	__u64 registers[CFIC_REGISTER_MASK + 1]; /* by DWARF number                                             */

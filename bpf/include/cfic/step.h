@@ -8,6 +8,7 @@
 
 #include "program.h"
 #include "frame.h"
+#include "sigframe.h"
 #include "steps.h"
 
 CFIC_INLINE enum cfic_step cfic_failed(enum cfic_evaluation evaluation, enum cfic_step unreadable)
@@ -122,11 +123,13 @@ CFIC_INLINE int cfic_reads_frame_pointer(void *reader, const struct cfic_rule *r
  * Makes the frame that of its caller, by the rule in force at the frame's pc: look that up at cfic_lookup_pc. Leaves
  * the frame as it is unless the result is CFIC_STEP_CALLER, but for the CFA.
  *
- * sp and fp are the machine's numbers of those registers.
+ * e_machine is CFIC_MACHINE_X86_64 or CFIC_MACHINE_AARCH64: a constant in kernel programs.
  */
 CFIC_INLINE enum cfic_step cfic_unwind(
-	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 sp, __u32 fp)
+	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
 {
+	__u32 sp = e_machine == CFIC_MACHINE_AARCH64 ? CFIC_AARCH64_SP : CFIC_X86_64_SP;
+	__u32 fp = e_machine == CFIC_MACHINE_AARCH64 ? CFIC_AARCH64_FP : CFIC_X86_64_FP;
 	struct cfic_machine *machine = &frame->machine;
 	__u32 kind = rule->kind & CFIC_CFA_KIND_MASK;
 	__u64 caller_sp = 0, caller_fp = 0, caller_pc = 0;
@@ -152,7 +155,7 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 		flags |= CFIC_FRAME_NO_FRAME_POINTER;
 	} else {
 		evaluation = cfic_value(
-			reader, machine, rule->fp, rule->fp_offset, machine->registers[fp & CFIC_REGISTER_MASK], &caller_fp);
+			reader, machine, rule->fp, rule->fp_offset, machine->registers[fp], &caller_fp);
 		if (evaluation != CFIC_EVALUATION_DONE)
 			return cfic_failed(evaluation, CFIC_STEP_UNREADABLE_FRAME_POINTER);
 		if (rule->fp >> CFIC_VALUE_SHIFT == CFIC_VALUE_SAME)
@@ -163,12 +166,15 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 		caller_pc &= frame->address_bits;
 	if (caller_pc == 0)
 		return CFIC_STEP_ZERO_RETURN_ADDRESS;
-	if (caller_pc == machine->pc && caller_sp == machine->registers[sp & CFIC_REGISTER_MASK])
+	if (caller_pc == machine->pc && caller_sp == machine->registers[sp])
 		return CFIC_STEP_NO_PROGRESS;
-	if (rule->kind & CFIC_RULE_SIGNAL)
+	if (rule->kind & CFIC_RULE_SIGNAL) {
 		flags |= CFIC_FRAME_EXACT_PC;
-	machine->registers[sp & CFIC_REGISTER_MASK] = caller_sp;
-	machine->registers[fp & CFIC_REGISTER_MASK] = caller_fp;
+		if (cfic_read_interrupted(reader, machine, rule, e_machine) == 0)
+			flags |= CFIC_FRAME_ALL_REGISTERS;
+	}
+	machine->registers[sp] = caller_sp;
+	machine->registers[fp] = caller_fp;
 	machine->pc = caller_pc;
 	frame->flags = flags;
 	return CFIC_STEP_CALLER;

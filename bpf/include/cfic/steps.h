@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How a step from a frame to its caller can end. The one list: kernel programs, counters, metrics and documentation
+ * How a step from a frame to its caller can end, and a walk of them. The one list: kernel programs, counters, metrics and documentation
  * take it from here. New ones are added at the end.
  *
  * X(code, NAME, "what it means")
@@ -13,13 +13,16 @@
 	X(1, END_OF_STACK, "the rules say that this is the outermost frame")                                 \
 	X(2, ZERO_RETURN_ADDRESS, "the return address is 0: this is the outermost frame")                    \
 	X(3, NO_RULE, "the table has a reason instead of a rule")                                            \
-	X(4, NO_REGISTERS, "the rule reads registers that are known in the innermost frame only")            \
+	X(4, NO_REGISTERS, "the rule reads registers that only an innermost or interrupted frame has")       \
 	X(5, NO_FRAME_POINTER, "the rule reads the frame pointer, which the callee did not keep")            \
 	X(6, UNREADABLE_CFA, "memory that the CFA is computed from can't be read")                           \
 	X(7, UNREADABLE_RETURN_ADDRESS, "the return address can't be read")                                  \
 	X(8, UNREADABLE_FRAME_POINTER, "the caller's frame pointer can't be read")                           \
 	X(9, DIVISION_BY_ZERO, "a program of the rule divides by zero")                                      \
-	X(10, NO_PROGRESS, "the caller would be the same frame again")
+	X(10, NO_PROGRESS, "the caller would be the same frame again")                                       \
+	X(11, NO_MAPPING, "no file is mapped where the frame stands")                                        \
+	X(12, NO_TABLE, "the file that is mapped there has no table")                                        \
+	X(13, TOO_DEEP, "there are more frames than a walk takes")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,

@@ -1,0 +1,75 @@
+import CUnwindTable
+import ELF
+import Glibc
+import TableCompiler
+import TableStore
+import UnwindTable
+
+/// A file, or the vDSO, that was mapped when a core was dumped.
+final class CoreModule {
+    let image: ELFImage
+    /// AVMA − SVMA.
+    let bias: UInt64
+    /// AVMAs of its segments, by whole pages: the first byte, and behind the last one.
+    let range: Range<UInt64>
+    /// Nil if it has none.
+    let table: ImageTable?
+    /// What C walks with; valid as long as this object.
+    let native: UnsafeMutablePointer<cfic_native_table>?
+    /// The bytes of an image in memory, for libdwfl; nil of a file.
+    let memory: UnsafeMutableBufferPointer<CChar>?
+    private lazy var reference = table.flatMap { try? ReferenceImage(of: image, $0.sources) }
+
+    private static let pageSize: UInt64 = 4096
+
+    /// - Parameters:
+    ///   - start: where the image's byte at `fileOffset` is mapped: an AVMA.
+    ///   - store: see `ImageTable`.
+    /// - Throws: what `ImageTable` throws, but for images that have no table by their nature. Nil if the image has no
+    ///   segment there.
+    init?(
+        _ image: ELFImage, at start: UInt64, fileOffset: UInt64, store: TableStore?, debugFiles: DebugFileSearch?
+    ) throws {
+        let loads = image.segments.filter(\.isLoad)
+        let page = ~(Self.pageSize - 1)
+        guard let mapped = loads.first(where: { segment in
+            segment.offset & page <= fileOffset && fileOffset < segment.offset &+ max(segment.fileSize, 1)
+        }), let first = loads.map({ $0.virtualAddress & page }).min(),
+            let last = loads.map({ $0.virtualAddress &+ $0.memorySize }).max()
+        else { return nil }
+        bias = start &- (mapped.virtualAddress &- mapped.offset &+ fileOffset)
+        let end = (last &+ bias &+ Self.pageSize &- 1) & page
+        guard first &+ bias < end else { return nil }
+        range = first &+ bias..<end
+        self.image = image
+        memory = image.memoryBytes.map { bytes in
+            let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: bytes.count)
+            _ = memory.initialize(from: bytes.lazy.map { CChar(bitPattern: $0) })
+            return memory
+        }
+        do {
+            table = try ImageTable(of: image, store: store, compiler: ImageCompiler(debugFiles: debugFiles))
+        } catch let error as CompileError {
+            guard case .skipped = error else { throw error }
+            table = nil
+        }
+        native = table.map { table in
+            let pointer = UnsafeMutablePointer<cfic_native_table>.allocate(capacity: 1)
+            pointer.initialize(to: table.view.native)
+            return pointer
+        }
+    }
+
+    deinit {
+        native?.deallocate()
+        memory?.deallocate()
+    }
+
+    /// libdw's row at an AVMA; nil where it has none.
+    func referenceFrame(at address: UInt64) -> ReferenceFrame? { reference?.frame(at: address &- bias) }
+
+    /// The table's rule at an AVMA, in words.
+    func ruleText(at address: UInt64) -> String {
+        table.map { table in table.withView { $0.describe($0.ruleNumber(at: address &- bias)) } } ?? "no table"
+    }
+}

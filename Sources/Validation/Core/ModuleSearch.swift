@@ -1,0 +1,111 @@
+import ELF
+import Glibc
+import TableStore
+import UnwindTable
+
+/// Where the files are that were mapped when a core was dumped.
+public struct ModuleSearch: Sendable {
+    /// The program, if it isn't where it was.
+    public var executable: String?
+    /// Comes before paths of the core.
+    public var sysroot: String?
+    /// Separate debug files; in the same directories, by build id, files that aren't where they were.
+    public var debugFiles: DebugFileSearch?
+    /// See ``ImageValidator``.
+    public var store: TableStore?
+
+    public init() {}
+
+    /// The modules of a core by rising address; and why files that look like modules are none.
+    func modules(of core: CoreFile) -> (modules: [CoreModule], problems: [String]) {
+        var modules: [CoreModule] = []
+        var problems: [String] = []
+        func add(_ make: () throws -> CoreModule?) {
+            do {
+                if let module = try make() { modules.append(module) }
+            } catch {
+                problems.append("\(error)")
+            }
+        }
+        // AT_PHDR lies in the program.
+        let programHeaders = core.auxiliaryVector[3]
+        for mapping in core.mappings where mapping.fileOffset == 0 {
+            let isProgram = programHeaders.map { mapping.start <= $0 && $0 < mapping.end } ?? false
+            add { try module(mapping, isProgram: isProgram, core) }
+        }
+        // AT_SYSINFO_EHDR
+        if let address = core.auxiliaryVector[33] {
+            let bytes = core.bytes(at: address, limit: Self.vdsoLimit)
+            if !bytes.isEmpty {
+                add {
+                    try CoreModule(
+                        ELFImage(bytes: bytes, name: "[vdso]"), at: address, fileOffset: 0, store: store, debugFiles: nil)
+                }
+            }
+        }
+        modules.sort { $0.range.lowerBound < $1.range.lowerBound }
+        return (modules.withoutOverlaps, problems)
+    }
+
+    /// Bytes. The vDSO has two or four pages.
+    private static let vdsoLimit = 1 << 20
+
+    /// Nil if what is mapped is no ELF file.
+    private func module(_ mapping: CoreFile.Mapping, isProgram: Bool, _ core: CoreFile) throws -> CoreModule? {
+        // Data files are mapped, too. Where the header was dumped it says what this is.
+        let header = core.bytes(at: mapping.start, limit: 4)
+        guard header.isEmpty || header == [0x7f, 0x45, 0x4c, 0x46] else { return nil }
+        let expected = buildID(of: mapping, core)
+        guard let image = try file(mapping.path, isProgram: isProgram, expected) else { return nil }
+        return try CoreModule(image, at: mapping.start, fileOffset: 0, store: store, debugFiles: debugFiles)
+    }
+
+    /// The build id that stands in the dumped beginning of a mapping; nil if it wasn't dumped.
+    private func buildID(of mapping: CoreFile.Mapping, _ core: CoreFile) -> [UInt8]? {
+        let size = Int(clamping: min(mapping.end - mapping.start, 1 << 16))
+        let bytes = core.bytes(at: mapping.start, limit: size)
+        guard !bytes.isEmpty, let image = try? ELFImage(bytes: bytes, name: mapping.path) else { return nil }
+        return (try? image.tableBuildID()) ?? nil
+    }
+
+    /// The file at a path of the core that has the build id, if one is expected. Nil if it is no ELF file.
+    private func file(_ path: String, isProgram: Bool, _ expected: [UInt8]?) throws -> ELFImage? {
+        var found: ELFError?
+        for candidate in candidates(path, isProgram: isProgram, expected) {
+            do throws(ELFError) {
+                let image = try ELFImage(path: candidate)
+                guard let expected, let buildID = try image.buildID(), buildID != expected else { return image }
+                found = ELFError(
+                    file: candidate, kind: .unsupported("it is not the file of the core: its build id is another one"))
+            } catch {
+                if found == nil { found = error }
+            }
+        }
+        // Devices and deleted files: only what says that it is an ELF file is missed.
+        guard let found, expected != nil || isProgram else { return nil }
+        throw found
+    }
+
+    private func candidates(_ path: String, isProgram: Bool, _ expected: [UInt8]?) -> [String] {
+        if isProgram, let executable { return [executable] }
+        var candidates = [(sysroot ?? "") + path]
+        if let expected, expected.count > 1 {
+            let hex = expected.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+            for directory in debugFiles?.directories ?? [] {
+                candidates.append("\(directory)/.build-id/\(hex[0])/\(hex[1...].joined())")
+            }
+        }
+        return candidates
+    }
+}
+
+extension [CoreModule] {
+    /// Of modules whose ranges overlap, which only a broken core has, the first counts.
+    fileprivate var withoutOverlaps: [CoreModule] {
+        var kept: [CoreModule] = []
+        for module in self where kept.last.map({ $0.range.upperBound <= module.range.lowerBound }) ?? true {
+            kept.append(module)
+        }
+        return kept
+    }
+}

@@ -1,0 +1,115 @@
+import CUnwindTable
+import UnwindTable
+
+/// A thread's stack as our tables and libdwfl's unwinder give it.
+public struct ThreadValidation: Sendable {
+    /// Why our walk may end before libdwfl's.
+    public enum Known: String, CaseIterable, Sendable {
+        /// There is no call frame information at the last frame; libdwfl goes on by frame pointers.
+        case noCallFrameInformation
+        /// The rule reads a register that tables don't carry from frame to frame; libdwfl carries all.
+        case needsRegisters
+        /// More frames than a walk takes.
+        case tooDeep
+        /// The table has a reason instead of a rule.
+        case noRule
+
+        public var text: String {
+            switch self {
+            case .noCallFrameInformation: "no call frame information is there; libdw goes on by frame pointers"
+            case .needsRegisters: "the rule needs a register that tables don't carry from frame to frame"
+            case .tooDeep: "more frames than a walk takes"
+            case .noRule: "the table has a reason instead of a rule"
+            }
+        }
+    }
+
+    /// The first difference.
+    public struct Difference: Sendable {
+        /// Which frame is another one, or is one on one side only; 0 is the innermost.
+        public var index: Int
+        /// What both say that it is: a frame, or how the walk ended.
+        public var table: String
+        public var reference: String
+        /// The frame before, both sides' rules there, and the file: what led to the difference.
+        public var callee: String
+        public var file: String
+        public var rule: String
+        public var referenceRow: String
+    }
+
+    public var id: Int32
+    /// Our frames, the innermost first.
+    public var frames: [WalkedFrame]
+    /// Frames that are equal on both sides.
+    public var agreeing: Int
+    /// How our walk ended: a name of `cfic/steps.h`, and its text.
+    public var end: String
+    public var endText: String
+    /// Whether it reached the outermost frame, by what the rules say.
+    public var isComplete: Bool
+    /// Frames that libdwfl has behind the last of ours; allowed only with a name.
+    public var further: Int
+    public var known: Known?
+    public var difference: Difference?
+
+    init(_ walk: TableWalk, _ reference: ReferenceProcess.Thread, _ modules: [CoreModule]) {
+        id = reference.id
+        frames = walk.frames
+        end = walk.end.name
+        endText = cfic_step_text(walk.end.rawValue).map { String(cString: $0) } ?? end
+        isComplete = walk.end == CFIC_STEP_END_OF_STACK || walk.end == CFIC_STEP_ZERO_RETURN_ADDRESS
+        agreeing = zip(walk.activations, reference.frames).prefix { $0 == $1 }.count
+        further = max(0, reference.frames.count - walk.frames.count)
+        let isSame = agreeing == walk.frames.count && agreeing == reference.frames.count
+        if isSame, isComplete == (reference.problem == nil && !reference.isCut) { return }
+        if agreeing == walk.frames.count, !isComplete {
+            known = Self.name(of: walk.end, at: walk.frames.last, modules)
+            // Neither side got any further, and neither says that this is the outermost frame.
+            if known != nil || isSame { return }
+        }
+        difference = difference(walk, reference, modules)
+    }
+
+    private static func name(of end: cfic_step, at frame: WalkedFrame?, _ modules: [CoreModule]) -> Known? {
+        guard let frame else { return nil }
+        let module = modules.module(at: frame.lookupPC)
+        switch end {
+        case CFIC_STEP_NO_MAPPING where module == nil: return .noCallFrameInformation
+        case CFIC_STEP_NO_TABLE, CFIC_STEP_NO_RULE:
+            if module?.referenceFrame(at: frame.lookupPC) == nil { return .noCallFrameInformation }
+            return end == CFIC_STEP_NO_RULE ? .noRule : nil
+        case CFIC_STEP_NO_REGISTERS: return .needsRegisters
+        case CFIC_STEP_TOO_DEEP: return .tooDeep
+        default: return nil
+        }
+    }
+
+    private func difference(
+        _ walk: TableWalk, _ reference: ReferenceProcess.Thread, _ modules: [CoreModule]
+    ) -> Difference {
+        let callee = agreeing > 0 ? walk.frames[agreeing - 1] : nil
+        let module = callee.flatMap { modules.module(at: $0.lookupPC) }
+        func text(_ frames: [WalkedFrame], _ end: String) -> String {
+            frames.indices.contains(agreeing) ? "\(frames[agreeing])" : end
+        }
+        return Difference(
+            index: agreeing, table: text(walk.frames, endText),
+            reference: text(reference.frames, reference.problem ?? "the end of the stack"),
+            callee: callee.map { "\($0)" } ?? "none", file: module?.image.name ?? "nothing is mapped there",
+            rule: callee.flatMap { module?.ruleText(at: $0.lookupPC) } ?? "none",
+            referenceRow: callee.flatMap { module?.referenceFrame(at: $0.lookupPC)?.text } ?? "no row")
+    }
+}
+
+extension TableWalk {
+    /// The frames, with exact pcs where libdwfl says so: also in a signal frame itself, which a frame with an exact pc
+    /// comes after (dwfl_frame_pc: "activation").
+    fileprivate var activations: [WalkedFrame] {
+        frames.indices.map { index in
+            var frame = frames[index]
+            if frames.indices.contains(index + 1), frames[index + 1].isExact { frame.isExact = true }
+            return frame
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import CUnwindTable
+import TableCompiler
+import UnwindTable
+
+/// Finds the name of a difference, if it has one.
+///
+/// What a name needs besides table and reference is made when it is first needed: most files never do.
+final class DifferenceNames {
+    private let table: TableView
+    private let reference: ReferenceImage
+    private let sources: FrameSources?
+    private lazy var overlaps = sources.flatMap { sources in
+        table.header.counts.overlapping_fdes > 0 ? OverlappingFrames(sources, table.machine ?? .x86_64) : nil
+    }
+    private lazy var continued = sources.flatMap { ReferenceImage(continuing: $0, machine: table.machine ?? .x86_64) }
+
+    /// - Parameter sources: the sections that the table was made from.
+    init(_ table: TableView, _ reference: ReferenceImage, _ sources: FrameSources?) {
+        self.table = table
+        self.reference = reference
+        self.sources = sources
+    }
+
+    /// - Parameters:
+    ///   - found: what the table says of `state` at an address, which is the state's pc.
+    ///   - frame: the reference's row there; nil if it has none.
+    func name(
+        of found: FrameMeaning, _ frame: ReferenceFrame?, _ expected: FrameMeaning, of state: Snapshot
+    ) -> KnownDifference? {
+        if isOverlapping(found, expected, state) { return .overlappingFrames }
+        guard let frame else {
+            if isPadding(state.pc) { return .absorbedPadding }
+            return continued?.frame(at: state.pc)?.meaning(of: state) == found ? .behindTerminator : nil
+        }
+        if expected == .endOfStack, !frame.hasUsualReturnAddressColumn { return .unspecifiedReturnColumn }
+        return found == .nothing && isDiscarded(state.pc) ? .discardedFunction : nil
+    }
+
+    /// Whether the table has the first of several FDEs there, and the reference another one of them.
+    private func isOverlapping(_ found: FrameMeaning, _ expected: FrameMeaning, _ state: Snapshot) -> Bool {
+        guard let meanings = overlaps?.meanings(of: state), meanings.count > 1 else { return false }
+        return meanings[0] == found && meanings.dropFirst().contains(expected)
+    }
+
+    /// Whether the address is in a gap below 16 bytes, behind an FDE and before an aligned one, in which the table goes
+    /// on with the rule that it has at the FDE's end: which is compared by itself.
+    private func isPadding(_ address: UInt64) -> Bool {
+        guard table.header.options & UInt32(CFIC_OPTION_KEEP_GAPS) == 0 else { return false }
+        let (next, overflow) = (address | 15).addingReportingOverflow(1)
+        guard !overflow, isKnown(next) else { return false }
+        // The last FDE ends at the address or before, 15 bytes or less before the next one.
+        for distance in UInt64(1)...15 where distance <= address && next - (address - distance) <= 16 {
+            if isKnown(address - distance) {
+                return table.ruleNumber(at: address) == table.ruleNumber(at: address - distance)
+            }
+        }
+        return false
+    }
+
+    private func isKnown(_ address: UInt64) -> Bool {
+        reference.frame(at: address) != nil || continued?.frame(at: address) != nil
+    }
+
+    /// Whether the reference's rows reach without a gap from address 0 to this one.
+    private func isDiscarded(_ address: UInt64) -> Bool {
+        var start: UInt64 = 0
+        // More rows than one function has: a bound on the work for each of a bad file's addresses.
+        for _ in 0..<1024 {
+            guard let frame = reference.frame(at: start), frame.end > start else { return false }
+            if address < frame.end { return true }
+            start = frame.end
+        }
+        return false
+    }
+}

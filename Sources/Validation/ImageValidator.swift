@@ -1,0 +1,55 @@
+import ELF
+import TableCompiler
+import TableStore
+import UnwindTable
+
+/// Compares files' tables with libdw, one file after the other. Not thread-safe: one for each thread.
+public final class ImageValidator {
+    /// What comparing one file gave.
+    public struct Result: Sendable {
+        public var validation: TableValidation
+        public var isFromCache: Bool
+        /// What the table's rules at the disagreements are, in words, in the order of `validation.disagreements`.
+        public var rules: [String]
+    }
+
+    private let store: TableStore?
+    private let effort: TableValidation.Effort
+    private let compiler: ImageCompiler
+
+    /// - Parameters:
+    ///   - store: whose current tables are compared; nil: all are made anew.
+    ///   - debugFiles: nil leaves separate and embedded debug files out.
+    public init(
+        store: TableStore?, options: TableOptions = TableOptions(), debugFiles: DebugFileSearch?,
+        effort: TableValidation.Effort = TableValidation.Effort()
+    ) {
+        self.store = store
+        self.effort = effort
+        compiler = ImageCompiler(options: options, debugFiles: debugFiles)
+    }
+
+    /// - Throws: `CompileError`, `.skipped` among them; `ELFError`; an error that says why a table can't be compared; what
+    ///   libdw says of a file that it can't read.
+    public func validate(_ image: ELFImage) throws -> Result {
+        let table = try ImageTable(of: image, store: store, compiler: compiler)
+        let reference = try ReferenceImage(of: image, table.sources)
+        return try table.withView { view in
+            let validation = TableValidation(view, reference, sources: table.sources, effort: effort)
+            try table.sources.checkAreWhole()
+            return Result(
+                validation: validation, isFromCache: table.isFromCache,
+                rules: validation.disagreements.map { view.describe(view.ruleNumber(at: $0.address)) })
+        }
+    }
+}
+
+extension ReferenceImage {
+    /// - Parameter sources: says where there is more of the image's .debug_frame.
+    convenience init(of image: ELFImage, _ sources: FrameSources) throws {
+        self.init(try [image, sources.debugImage].compactMap { $0 }.map { image throws(LibdwFile.Failure) in
+            if let bytes = image.memoryBytes { return try LibdwFile(bytes: bytes, name: image.name) }
+            return try LibdwFile(path: image.name)
+        })
+    }
+}

@@ -1,0 +1,67 @@
+import CLibdw
+import Glibc
+
+/// An ELF file, or an image in memory, as libdw reads it.
+final class LibdwFile {
+    struct Failure: Error, CustomStringConvertible {
+        let name: String
+        let message: String
+        var description: String { "\(name): libdw: \(message)" }
+    }
+
+    let elf: OpaquePointer
+    /// Nil if there is none.
+    let ehFrame: OpaquePointer?
+    /// Owned by `dwarf`.
+    let debugFrame: OpaquePointer?
+    private let dwarf: OpaquePointer?
+    private let descriptor: Int32
+    /// What `elf` reads from, of an image in memory.
+    private let memory: UnsafeMutableBufferPointer<CChar>?
+
+    /// Not mapped: a file that shrinks meanwhile is an error then, no SIGBUS.
+    convenience init(path: String) throws(Failure) {
+        _ = elf_version(UInt32(EV_CURRENT))
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { throw Failure(name: path, message: String(cString: strerror(errno))) }
+        guard let elf = elf_begin(descriptor, ELF_C_READ, nil) else {
+            close(descriptor)
+            throw Failure(name: path, message: String(cString: elf_errmsg(-1)))
+        }
+        self.init(elf, descriptor, nil)
+    }
+
+    convenience init(bytes: [UInt8], name: String) throws(Failure) {
+        _ = elf_version(UInt32(EV_CURRENT))
+        let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: max(bytes.count, 1))
+        _ = memory.initialize(from: bytes.lazy.map { CChar(bitPattern: $0) })
+        guard let elf = elf_memory(memory.baseAddress, bytes.count) else {
+            memory.deallocate()
+            throw Failure(name: name, message: String(cString: elf_errmsg(-1)))
+        }
+        self.init(elf, -1, memory)
+    }
+
+    private init(_ elf: OpaquePointer, _ descriptor: Int32, _ memory: UnsafeMutableBufferPointer<CChar>?) {
+        self.elf = elf
+        self.descriptor = descriptor
+        self.memory = memory
+        ehFrame = dwarf_getcfi_elf(elf)
+        dwarf = dwarf_begin_elf(elf, DWARF_C_READ, nil)
+        debugFrame = dwarf.flatMap { dwarf_getcfi($0) }
+    }
+
+    deinit {
+        if let ehFrame { dwarf_cfi_end(ehFrame) }
+        if let dwarf { dwarf_end(dwarf) }
+        elf_end(elf)
+        if descriptor >= 0 { close(descriptor) }
+        memory?.deallocate()
+    }
+
+    /// `e_machine`; 0 if there is no ELF header.
+    var machine: UInt16 {
+        var header = GElf_Ehdr()
+        return gelf_getehdr(elf, &header) == nil ? 0 : header.e_machine
+    }
+}

@@ -1,0 +1,108 @@
+import UnwindTable
+import Validation
+
+/// What `cfic validate --core` found.
+struct CoreReport: ValidationOutput {
+    struct Frame: Encodable {
+        var pc: UInt64
+        var stackPointer: UInt64
+        var framePointer: UInt64?
+        var isExact: Bool
+    }
+
+    struct Difference: Encodable {
+        /// Of the first frame that differs; 0 is the innermost.
+        var frame: Int
+        var table: String
+        var reference: String
+        /// The frame before it, in what file that stands, and both sides' rules there.
+        var callee: String
+        var file: String
+        var rule: String
+        var referenceRow: String
+    }
+
+    struct Thread: Encodable {
+        var id: Int32
+        var frames: [Frame]
+        var agreeing: Int
+        var end: String
+        var isComplete: Bool
+        /// Why libdw has more frames, and how many.
+        var known: String?
+        var further: Int
+        var difference: Difference?
+    }
+
+    var core: String
+    var threads: [Thread]
+    var problems: [String]
+
+    var isGood: Bool { !threads.isEmpty && threads.allSatisfy { $0.difference == nil } }
+
+    private let validation: CoreValidation
+
+    private enum CodingKeys: CodingKey {
+        case core, threads, problems
+    }
+
+    init(_ validation: CoreValidation, core: String) {
+        self.core = core
+        self.validation = validation
+        problems = validation.problems
+        threads = validation.threads.map(Thread.init)
+    }
+
+    func write() {
+        var output = StandardOutput()
+        for thread in validation.threads {
+            output.line("thread \(thread.id): \(Self.text(thread))")
+            if let difference = thread.difference { Self.write(difference, to: &output) }
+        }
+        let frames = validation.threads.reduce(0) { $0 + $1.agreeing }
+        let agreeing = validation.threads.count - validation.disagreementCount
+        output.line(
+            "\(core): \(Self.count(threads.count, "thread")), \(Self.count(validation.moduleCount, "file")), "
+                + "\(Self.count(frames, "frame")) agree: \(Quantity.count(agreeing)) threads agree, "
+                + "\(Quantity.count(validation.disagreementCount)) disagree")
+        output.flush()
+        for problem in problems { Talk.error(problem) }
+        if threads.isEmpty { Talk.error("\(core): no thread in it can be read") }
+    }
+
+    private static func text(_ thread: ThreadValidation) -> String {
+        let frames = "\(count(thread.agreeing, "frame")) agree"
+        if thread.difference != nil { return frames + ", then a difference" }
+        if let known = thread.known { return "\(frames); \(known.text) (\(count(thread.further, "further frame")))" }
+        return "\(frames); \(thread.endText)"
+    }
+
+    private static func write(_ difference: ThreadValidation.Difference, to output: inout StandardOutput) {
+        output.line("  frame \(difference.index)")
+        output.line("    table: \(difference.table)")
+        output.line("    libdw: \(difference.reference)")
+        output.line("  its callee: \(difference.callee), in \(difference.file)")
+        output.line("    rule:  \(difference.rule)")
+        output.line("    libdw: \(difference.referenceRow)")
+    }
+
+    private static func count(_ number: Int, _ what: String) -> String {
+        "\(Quantity.count(number)) \(what)\(number == 1 ? "" : "s")"
+    }
+}
+
+extension CoreReport.Thread {
+    init(_ thread: ThreadValidation) {
+        id = thread.id
+        frames = thread.frames.map {
+            .init(pc: $0.pc, stackPointer: $0.stackPointer, framePointer: $0.framePointer, isExact: $0.isExact)
+        }
+        (agreeing, end, isComplete) = (thread.agreeing, thread.end, thread.isComplete)
+        (known, further) = (thread.known?.rawValue, thread.further)
+        difference = thread.difference.map {
+            .init(
+                frame: $0.index, table: $0.table, reference: $0.reference, callee: $0.callee, file: $0.file,
+                rule: $0.rule, referenceRow: $0.referenceRow)
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import CallFrameInfo
+import UnwindTable
+import Validation
+
+/// What `cfic lookup --explain` shows of an address.
+struct ExplanationReport: Encodable {
+    var pc: UInt64
+    var function: String?
+    var frames: [Explanation.Frame]
+    var rule: String
+    /// libdw's row.
+    var reference: String?
+    /// `agrees`, `disagrees`, `unsaid`, or the name of a known difference.
+    var verdict: String
+
+    private let explanation: Explanation
+    private let machine: TableMachine
+
+    private enum CodingKeys: CodingKey {
+        case pc, function, frames, rule, reference, verdict
+    }
+
+    init(_ explanation: Explanation, function: String?, machine: TableMachine) {
+        self.explanation = explanation
+        self.machine = machine
+        self.function = function
+        (pc, frames, rule) = (explanation.pc, explanation.frames, explanation.rule)
+        reference = explanation.reference
+        verdict = switch explanation.verdict {
+        case .agrees: "agrees"
+        case .disagrees: "disagrees"
+        case .unsaid: "unsaid"
+        case .known(let known): known.rawValue
+        }
+    }
+
+    func write(to output: inout StandardOutput) {
+        output.line(Quantity.hex(pc) + (function.map { " <\($0)>" } ?? ""))
+        for frame in frames { write(frame, to: &output) }
+        if frames.isEmpty { output.line("  no FDE covers it") }
+        output.line("  table  \(rule)")
+        output.line("  libdw  \(reference ?? "nothing known")")
+        output.line("  \(verdictText)")
+    }
+
+    private var verdictText: String {
+        switch explanation.verdict {
+        case .agrees: "they mean the same"
+        case .disagrees: "they do not mean the same"
+        case .unsaid: "the table has a reason instead of a rule"
+        case .known(let known): "they differ: \(known.text)"
+        }
+    }
+
+    private func write(_ frame: Explanation.Frame, to output: inout StandardOutput) {
+        output.line(
+            "  \(frame.section)+\(Quantity.hex(UInt64(frame.fdeOffset))): FDE \(Quantity.hex(frame.start))"
+                + "..\(Quantity.hex(frame.limit)), CIE +\(Quantity.hex(UInt64(frame.cieOffset)))")
+        let width = Quantity.hex(frame.limit).count
+        for (place, instruction) in frame.initialInstructions.map({ ("CIE", $0) })
+            + frame.instructions.map({ (Quantity.hex($0.location ?? frame.start), $0) }) where instruction.isTelling {
+            let margin = String(repeating: " ", count: max(0, width - place.count))
+            output.line("    \(place)\(margin)  \(instruction.name) \(instruction.operands ?? "")")
+        }
+        if let row = frame.row {
+            output.line("  row    \(Quantity.hex(row.start))..\(Quantity.hex(row.limit))  \(text(row))")
+        }
+        for problem in frame.problems { output.line("  error  \(problem)") }
+    }
+
+    private func text(_ row: ListedRow) -> String {
+        let registers = row.registers.map { "\(name($0.column, $0.name)) = \(text($0))" }
+        let signing: [String] = switch row.returnAddressState {
+        case .signed: ["ra signed"]
+        case .signedWithPC: ["ra signed with the pc"]
+        case .notSigned, nil: []
+        }
+        return (["CFA = \(cfaText(row.cfa))"] + registers + signing).joined(separator: ", ")
+    }
+
+    private func cfaText(_ rule: ListedRule) -> String {
+        if let expression = rule.expression { return expression }
+        guard let register = rule.register else { return "unspecified" }
+        return sum(name(register, nil), rule.offset ?? 0)
+    }
+
+    private func text(_ rule: ListedRule) -> String {
+        switch rule.kind {
+        case .unspecified: "unspecified"
+        case .undefined: "undefined"
+        case .sameValue: "same value"
+        case .register: name(rule.register, nil)
+        case .offset: "*(\(sum("CFA", rule.offset ?? 0)))"
+        case .valueOffset: sum("CFA", rule.offset ?? 0)
+        case .expression: "*(\(rule.expression ?? "an expression"))"
+        case .valueExpression: rule.expression ?? "an expression"
+        case .tooWide: "beyond 56 bits"
+        }
+    }
+
+    private func name(_ register: UInt64?, _ name: String?) -> String {
+        guard let register else { return "?" }
+        if register <= machine.lastRegister { return machine.registerName(UInt8(register)) }
+        return name ?? "r\(register)"
+    }
+
+    private func sum(_ base: String, _ offset: Int64) -> String {
+        offset == 0 ? base : "\(base)\(offset < 0 ? "" : "+")\(offset)"
+    }
+}
+
+extension ListedInstruction {
+    /// Whether it changes a rule: advances show in the addresses of what follows.
+    fileprivate var isTelling: Bool {
+        name != "DW_CFA_nop" && name != "DW_CFA_set_loc" && !name.contains("advance_loc")
+    }
+}

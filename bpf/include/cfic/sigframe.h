@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Frames that the kernel makes for signals, and the registers that it saves there: what rules read of the interrupted
+ * frame besides its stack and frame pointer. program.h says what to define before.
+ */
+#ifndef CFIC_SIGFRAME_H
+#define CFIC_SIGFRAME_H
+
+#include "aarch64/sigframe.h"
+#include "x86_64/sigframe.h"
+
+/*
+ * Whether a rule says itself that the kernel's struct sigcontext is where it reads from: a signal frame whose three
+ * registers all come from their places in it. Handlers' return paths that are not the kernel's say something else.
+ */
+CFIC_INLINE int cfic_is_sigframe(
+	const struct cfic_rule *rule, __u32 sp, __s32 saved_sp, __s32 saved_fp, __s32 saved_pc)
+{
+	__u32 at_sp = CFIC_VALUE_AT_REGISTER << CFIC_VALUE_SHIFT | sp;
+
+	return rule->kind == (CFIC_CFA_DEREF | CFIC_RULE_SIGNAL) && rule->cfa == sp && rule->cfa_offset == saved_sp
+		&& rule->fp == at_sp && rule->fp_offset == saved_fp && rule->ra == at_sp && rule->ra_offset == saved_pc;
+}
+
+/* Reads all registers of the frame that a signal interrupted, if the rule is that of the kernel's frame; 0 if so. */
+CFIC_INLINE int cfic_read_interrupted(
+	void *reader, struct cfic_machine *machine, const struct cfic_rule *rule, __u32 e_machine)
+{
+	if (e_machine == CFIC_MACHINE_AARCH64)
+		return cfic_is_sigframe(rule, CFIC_AARCH64_SP, CFIC_AARCH64_SAVED_SP, CFIC_AARCH64_SAVED_X29,
+					CFIC_AARCH64_SAVED_PC)
+			? cfic_aarch64_read_saved(reader, machine) : -1;
+	return cfic_is_sigframe(rule, CFIC_X86_64_SP, CFIC_X86_64_SAVED_RSP, CFIC_X86_64_SAVED_RBP,
+				CFIC_X86_64_SAVED_RIP)
+		? cfic_x86_64_read_saved(reader, machine) : -1;
+}
+
+#endif
