@@ -6,15 +6,18 @@ import UnwindTable
 struct ExpressionImage {
     /// What the expression computes.
     enum Place: UInt8 {
-        case cfa, framePointer, framePointerValue, returnAddress, returnAddressValue
+        case cfa, framePointer, framePointerValue, returnAddress, returnAddressValue, stackPointer, stackPointerValue
     }
 
     static let code: Range<UInt64> = 0x40_1000..<0x40_1040
     private static let headerSize = 64
     private static let framesOffset = headerSize + 56
     let bytes: [UInt8]
+    /// Whether an expression has DW_OP_div or DW_OP_mod, or a number that looks like them.
+    let mayDivide: Bool
 
     init(_ machine: TableMachine, _ expressions: [(place: Place, bytes: [UInt8])], isSignalFrame: Bool) {
+        mayDivide = expressions.contains { $0.bytes.contains(0x1b) || $0.bytes.contains(0x1d) }
         let frames = Self.frames(machine, expressions, isSignalFrame)
         let names = Array("\0.text\0.eh_frame\0.shstrtab\0".utf8)
         let namesOffset = Self.framesOffset + frames.count
@@ -50,10 +53,11 @@ struct ExpressionImage {
     ) -> [UInt8] {
         let framePointer: UInt8 = machine == .x86_64 ? 6 : 29
         let returnAddress: UInt8 = machine == .x86_64 ? 16 : 30
+        let stackPointer: UInt8 = machine == .x86_64 ? 7 : 31
         // Version 1, augmentation, code alignment 1, data alignment −8, return address column.
         var cie = little(UInt32(0)) + [1] + (isSignalFrame ? [0x53] : []) + [0, 1, 0x78, returnAddress]
         // DW_CFA_def_cfa SP+16; DW_CFA_offset of return address and frame pointer: CFA−8 and CFA−16.
-        cie += [0x0c, machine == .x86_64 ? 7 : 31, 16, 0x80 | returnAddress, 1, 0x80 | framePointer, 2]
+        cie += [0x0c, stackPointer, 16, 0x80 | returnAddress, 1, 0x80 | framePointer, 2]
         cie += Array(repeating: 0, count: -(cie.count + 4) & 7)
         var fde = little(UInt32(4 + cie.count + 4)) + little(code.lowerBound) + little(UInt64(code.count))
         for (place, expression) in expressions {
@@ -63,6 +67,8 @@ struct ExpressionImage {
             case .framePointerValue: fde += [0x16, framePointer]
             case .returnAddress: fde += [0x10, returnAddress]
             case .returnAddressValue: fde += [0x16, returnAddress]
+            case .stackPointer: fde += [0x10, stackPointer]
+            case .stackPointerValue: fde += [0x16, stackPointer]
             }
             // A length below 2^14, in two bytes of LEB128.
             fde += [UInt8(expression.count & 0x7f) | 0x80, UInt8(expression.count >> 7)] + expression
