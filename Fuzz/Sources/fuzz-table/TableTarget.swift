@@ -2,7 +2,7 @@ import CUnwindTable
 import Inputs
 import UnwindTable
 
-/// Bytes as a table file. Whatever the verifier accepts can be looked up, listed and stepped by without a read out of
+/// Bytes as a table file. Whatever the verifier accepts can be looked up, listed and unwound by without a read out of
 /// bounds, and lookups give what the rows do.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testTable(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
@@ -14,7 +14,8 @@ public func testTable(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     lookUpEdges(view, &random)
     for number in view.rules.indices.prefix(4096) { _ = view.describe(number) }
     _ = view.key
-    Steps(view).run(&random)
+    var unwinding = Unwinding(view, seed: input.seed)
+    unwinding.run()
     return 0
 }
 
