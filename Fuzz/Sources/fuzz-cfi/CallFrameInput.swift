@@ -36,8 +36,8 @@ struct CallFrameInput {
     /// Owns the sections' bytes.
     private let memory: UnsafeMutableRawBufferPointer
 
-    /// Bytes of FDEs, of 24 and more, from which on a table is built in chunks: twice 4,096.
-    private static let repeatedSize = 320 << 10
+    /// Bytes from which on there are 8,192 FDEs, which two threads share, if they take 64 bytes each.
+    private static let repeatedSize = 512 << 10
 
     init(_ input: InputBytes) {
         var input = input
