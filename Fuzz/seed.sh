@@ -69,13 +69,12 @@ for source in x86_64/*.s aarch64/*.s; do
 	[ "$machine" = x86_64 ] || flag=2
 	llvm-objcopy -O binary --only-section=.eh_frame "$work/program" "$work/frames"
 	frame_seed "$work/frames" $flag "$name"
-	llvm-objcopy -O binary --only-section=.debug_frame --set-section-flags .debug_frame=alloc "$work/debug" "$work/frames"
-	{ frame_header "0$((flag + 1))" 00; cat "$work/frames"; } > "$out/fuzz-cfi/$name-debug"
 	# Repeated, for two threads.
 	if [ "$(stat -c %s "$work/frames")" -lt 2048 ]; then
-		{ frame_header "0$((flag + 1))" fc; cat "$work/frames"; } > "$out/fuzz-cfi/$name-repeated"
+		{ frame_header "0$flag" ff; cat "$work/frames"; } > "$out/fuzz-cfi/$name-repeated"
 	fi
-
+	llvm-objcopy -O binary --only-section=.debug_frame --set-section-flags .debug_frame=alloc "$work/debug" "$work/frames"
+	{ frame_header "0$((flag + 1))" 00; cat "$work/frames"; } > "$out/fuzz-cfi/$name-debug"
 	# The first byte: nothing is made to fit, checksums are, the layout is, both are.
 	"$cfic" compile -o "$work/table" "$work/program" > /dev/null 2>&1
 	for fitting in 00 01 03; do

@@ -6,7 +6,7 @@ import UnwindTable
 ///
 ///     offset  bytes
 ///     0       1      flags, below
-///     1       1      bits 0-1: executable segments less 1; bits 2-7: 63 repeats the section
+///     1       1      bits 0-1: executable segments less 1; 0xff repeats the section
 ///     2       2      where the first section ends and the second one begins, from the bytes' beginning
 ///     4       8      SVMA of the section
 ///     12      8      SVMA of the first segment
@@ -36,8 +36,8 @@ struct CallFrameInput {
     /// Owns the sections' bytes.
     private let memory: UnsafeMutableRawBufferPointer
 
-    /// Bytes from which on there are 8,192 FDEs, which two threads share, if they take 64 bytes each.
-    private static let repeatedSize = 512 << 10
+    /// Bytes from which on there are 8,192 FDEs, which two threads share, if they take 40 bytes each.
+    private static let repeatedSize = 320 << 10
 
     init(_ input: InputBytes) {
         var input = input
@@ -48,7 +48,7 @@ struct CallFrameInput {
         machine = flags.contains(.aarch64) ? .aarch64 : .x86_64
         let limit = flags.contains(.shortAddresses) ? 1 << 32 : UInt64.max
         executable = Self.segments(&input, count: Int(layout & 3) + 1, limit: limit)
-        isRepeated = layout >> 2 == 63 && !input.rest.isEmpty
+        isRepeated = layout == 0xff && !input.rest.isEmpty
         let copies = isRepeated ? (Self.repeatedSize + input.rest.count - 1) / input.rest.count : 1
         memory = Self.copy(input.rest, copies)
 
