@@ -86,8 +86,8 @@ done
 clang --target=x86_64-linux-gnux32 -c -o "$out/work/object" x86_64/functions.s
 elf_seed "$out/work/object" x32-object
 
-# Expressions, each of every kind: the first byte is place | aarch64 << 3 | signal frame << 4, the second one the bytes of
-# the CFA's own expression.
+# Expressions, each of every kind: the first byte is place | aarch64 << 3 | signal frame << 4, the second one the bytes
+# of the CFA's own expression.
 number=0
 for expression in \
 	'\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x22' '\x76\x78\x06' '\x23\x08' '\x77\x00\x0a\x2c\x01\x22\x94\x04\x23\x08' \

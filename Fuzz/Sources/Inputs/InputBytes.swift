@@ -15,7 +15,9 @@ public struct InputBytes {
     /// Little-endian.
     public mutating func next<Number: FixedWidthInteger>(_ type: Number.Type) -> Number {
         var number: Number = 0
-        for shift in stride(from: 0, to: Number.bitWidth, by: 8) { number |= Number(truncatingIfNeeded: next()) << shift }
+        for shift in stride(from: 0, to: Number.bitWidth, by: 8) {
+            number |= Number(truncatingIfNeeded: next()) << shift
+        }
         return number
     }
 }

@@ -1,4 +1,5 @@
-/// The same numbers for the same input: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+/// The same numbers for the same input: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+/// generators).
 public struct RandomNumbers: RandomNumberGenerator {
     private var state: UInt64
 

@@ -60,8 +60,8 @@ private struct Builders: ~Copyable {
         } catch {
             fatalError("the table does not verify: \(error)")
         }
-        // The linear evaluation absorbs padding. Of many repetitions it takes a hundred times as long as of one, which says
-        // the same; they are there for the threads.
+        // The linear evaluation absorbs padding. Of many repetitions it takes a hundred times as long as of one, which
+        // says the same; they are there for the threads.
         if input.flags.contains(.keepsGaps) || input.isRepeated { return }
         let linear = LinearEvaluation(input.sections, executable: input.executable, machine: input.machine)
         let differences = TableComparison(view, linear).differences

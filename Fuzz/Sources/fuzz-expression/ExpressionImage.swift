@@ -37,7 +37,7 @@ struct ExpressionImage {
 
         func header(name: UInt32, type: UInt32, flags: UInt64, address: UInt64, offset: Int, size: Int) {
             bytes += little(name) + little(type) + little(flags) + little(address)
-            bytes += little(UInt64(offset)) + little(UInt64(size)) + little(UInt64(0)) + little(UInt64(1)) + little(UInt64(0))
+            for field in [UInt64(offset), UInt64(size), 0, 1, 0] { bytes += little(field) }
         }
         bytes += Array(repeating: 0, count: 64)
         header(name: 1, type: 1, flags: 6, address: start, offset: textOffset, size: Self.code.count)

@@ -6,8 +6,8 @@ import Validation
 
 /// Bytes as DWARF expressions in the FDE of a minimal ELF file: our table of it must mean what libdw says of it.
 ///
-/// The first byte says what the expression computes, for which machine, and whether it is a signal frame; the second one
-/// how many bytes of a second expression, that of the CFA, come before.
+/// The first byte says what the expression computes, for which machine, and whether it is a signal frame; the second
+/// one how many bytes of a second expression, that of the CFA, come before.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testExpression(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     var input = InputBytes(start, count)
@@ -21,8 +21,8 @@ public func testExpression(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int3
         rest = rest.dropFirst(cfaCount)
     }
     expressions.append((place, Array(rest)))
-    // A register's empty expression: the CFA, which is on the stack at the start (DWARF 5 §6.4.2.3, as libgcc does it).
-    // libdw hands out no operations for it, as it does where a register is undefined.
+    // A register's empty expression: the CFA, which is on the stack at the start (DWARF 5 §6.4.2.3, as libgcc does
+    // it). libdw hands out no operations for it, as it does where a register is undefined.
     if place != .cfa, rest.isEmpty { return 0 }
     if mayHaveLongNumber(input.rest) { return 0 }
     let image = ExpressionImage(
@@ -31,8 +31,8 @@ public func testExpression(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int3
     return 0
 }
 
-/// Where the result is a register or the CFA, and nothing of what was computed before, a rule is just that: a division by
-/// zero below it doesn't matter. libdw's operations are evaluated to the end, or to that division.
+/// Where the result is a register or the CFA, and nothing of what was computed before, a rule is just that: a division
+/// by zero below it doesn't matter. libdw's operations are evaluated to the end, or to that division.
 private func dividesByZero(_ difference: TableValidation.Disagreement) -> Bool {
     if case .unsaid = difference.reference { return true }
     return false

@@ -25,7 +25,7 @@ private func compareLookups(_ view: TableView) {
         guard range.lowerBound >= end, !range.isEmpty else { fatalError("rows do not rise at \(range)") }
         end = range.upperBound
         for address in [range.lowerBound, range.upperBound - 1] where view.ruleNumber(at: address) != rule {
-            fatalError("the row \(range) has rule \(rule), a lookup of \(address) gives \(view.ruleNumber(at: address))")
+            fatalError("rule \(rule) in the row \(range), \(view.ruleNumber(at: address)) by lookup of \(address)")
         }
     }
 }

@@ -36,9 +36,10 @@ struct Unwinding {
         let machine = UInt32(view.header.machine)
         memory.visited = 0
         check(withReader { reader in
-            cfic_native_walk(
-                &reader, &frame, machine,
-                { context, _ in context?.assumingMemoryBound(to: MadeUpMemory.self).pointee.visited += 1 }, reader.context)
+            let visit: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<cfic_frame>?) -> Void = { context, _ in
+                context?.assumingMemoryBound(to: MadeUpMemory.self).pointee.visited += 1
+            }
+            return cfic_native_walk(&reader, &frame, machine, visit, reader.context)
         })
         if memory.visited > Self.longestWalk { fatalError("a walk of \(memory.visited) frames") }
     }
@@ -59,7 +60,8 @@ struct Unwinding {
                 return memory.pointee.fill(UnsafeMutableRawBufferPointer(start: to, count: Int(size))) ? 0 : -1
             }
             reader.find = { context, _, table, _ in
-                guard let memory = context?.assumingMemoryBound(to: MadeUpMemory.self) else { return CFIC_STEP_NO_TABLE }
+                guard let context else { return CFIC_STEP_NO_TABLE }
+                let memory = context.assumingMemoryBound(to: MadeUpMemory.self)
                 table?.pointee = memory.pointer(to: \.native).map { UnsafePointer($0) }
                 return CFIC_STEP_CALLER
             }
