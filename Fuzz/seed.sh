@@ -56,7 +56,7 @@ for source in x86_64/*.s aarch64/*.s; do
 	if objcopy --compress-debug-sections=zlib-gnu "$work/debug" "$work/compressed" 2> /dev/null; then
 		elf_seed "$work/compressed" "$name-zlib-gnu"
 	fi
-	xz --stdout "$work/debug" > "$work/debug.xz"
+	xz --check=none --stdout "$work/debug" > "$work/debug.xz"
 	(cd "$work" && llvm-objcopy --add-gnu-debuglink=debug --add-section .gnu_debugdata=debug.xz stripped embedding)
 	elf_seed "$work/embedding" "$name-embedding"
 	# No section headers: e_shoff and e_shnum are zero.
