@@ -11,8 +11,9 @@ SWIFT ?= swift
 
 # Debian's names. Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
 BUILD_PACKAGES := libc6-dev libdw-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
-# Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata.
-TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils
+# Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata; programs to stop and look
+# at, what builds and stops them, and eu-stack to compare with.
+TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils g++ gdb elfutils openssl python3
 # Benchmarks: readelf to compare with.
 BENCH_PACKAGES := $(BUILD_PACKAGES) binutils
 # Fuzzing: objcopy for sections compressed the older way, xz for a .gnu_debugdata.

@@ -66,11 +66,15 @@ let package = Package(
         // Rows worked out in the plainest way, which tables are compared with.
         .target(
             name: "LinearEvaluation", dependencies: ["CallFrameInfo", "UnwindTable"], path: "Tests/LinearEvaluation"),
+        // ELF files that tests make.
+        .target(name: "TestFixtures", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "Tests/TestFixtures"),
 
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
-        .testTarget(name: "ValidationTests", dependencies: ["Validation", "ELF", "TableCompiler", "UnwindTable"]),
+        .testTarget(
+            name: "ValidationTests",
+            dependencies: ["Validation", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable", "TestFixtures"]),
         .testTarget(name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable"]),
         .testTarget(
             name: "TableStoreTests",
@@ -83,6 +87,7 @@ let package = Package(
             name: "TableCompilerTests",
             dependencies: [
                 "TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF", "LinearEvaluation",
+                "TestFixtures",
             ]),
         .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
     ],

@@ -29,17 +29,20 @@ final class DifferenceNames {
     ) -> KnownDifference? {
         if isOverlapping(found, expected, state) { return .overlappingFrames }
         guard let frame else {
-            if isPadding(state.pc) { return .absorbedPadding }
-            return continued?.frame(at: state.pc)?.meaning(of: state) == found ? .behindTerminator : nil
+            if let frame = continued?.frame(at: state.pc) {
+                return frame.meaning(of: state) == found ? .behindTerminator : nil
+            }
+            return isPadding(state.pc) ? .absorbedPadding : nil
         }
         if expected == .endOfStack, !frame.hasUsualReturnAddressColumn { return .unspecifiedReturnColumn }
         return found == .nothing && isDiscarded(state.pc) ? .discardedFunction : nil
     }
 
-    /// Whether the table has the first of several FDEs there, and the reference another one of them.
+    /// Whether the table has the first of the FDEs there, and the reference another one; or nothing, as it drops an FDE
+    /// that overlaps one which it has met before.
     private func isOverlapping(_ found: FrameMeaning, _ expected: FrameMeaning, _ state: Snapshot) -> Bool {
-        guard let meanings = overlaps?.meanings(of: state), meanings.count > 1 else { return false }
-        return meanings[0] == found && meanings.dropFirst().contains(expected)
+        guard let meanings = overlaps?.meanings(of: state), meanings.first == found else { return false }
+        return expected == .nothing || meanings.dropFirst().contains(expected)
     }
 
     /// Whether the address is in a gap below 16 bytes, behind an FDE and before an aligned one, in which the table goes

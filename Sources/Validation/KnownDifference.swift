@@ -2,7 +2,8 @@
 public enum KnownDifference: String, CaseIterable, Sendable {
     /// Padding between functions, which a table gives the rule before it; libdw knows nothing there.
     case absorbedPadding
-    /// FDEs that overlap. A table has the one that comes first in the file; libdw another one of them.
+    /// FDEs that overlap. A table has the one that comes first in the file; libdw another one of them, or drops all but
+    /// the one that it is asked for first.
     case overlappingFrames
     /// FDEs behind a zero length in the middle of a section, which libdw takes for its end. With that made a part of the
     /// entry before it, libdw says what the table says.

@@ -1,4 +1,5 @@
 import ELF
+import TestFixtures
 import Testing
 import UnwindTable
 

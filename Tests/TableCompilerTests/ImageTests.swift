@@ -3,6 +3,7 @@ import ELF
 import Foundation
 import LinearEvaluation
 import TableCompiler
+import TestFixtures
 import Testing
 import UnwindTable
 

@@ -3,6 +3,7 @@ import ELF
 import Foundation
 import TableCompiler
 import TableStore
+import TestFixtures
 import Testing
 import TreeCompiler
 import UnwindTable

@@ -1,5 +1,6 @@
 import CLibdw
 import Glibc
+import Synchronization
 import UnwindTable
 
 /// A core dump as libdwfl sees it: its threads, and its own unwinder.
@@ -26,6 +27,10 @@ final class ReferenceProcess {
     static let frameLimit = 2048
     /// The kernel has no more.
     private static let threadLimit = 1 << 22
+
+    /// libdwfl counts a core's segments in a variable that all sessions share (core_memory_read): of two at once one may
+    /// miss some of its memory.
+    private static let reading = Mutex(())
 
     private let session: OpaquePointer
     private let elf: OpaquePointer
@@ -76,6 +81,10 @@ final class ReferenceProcess {
 
     /// All threads, unwound.
     func threads() -> [Thread] {
+        Self.reading.withLock { _ in unwoundThreads() }
+    }
+
+    private func unwoundThreads() -> [Thread] {
         final class Collection {
             var threads: [Thread] = []
             var current = Thread(id: 0)

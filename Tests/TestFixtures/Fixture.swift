@@ -1,17 +1,21 @@
 import ELF
 import Foundation
 import TableCompiler
-import Testing
 import UnwindTable
 
-struct TestFailure: Error {
-    var message: String
-    init(_ message: String) { self.message = message }
+public struct TestFailure: Error {
+    public var message: String
+    public init(_ message: String) { self.message = message }
 }
 
 /// Runs a program and waits for it; what it printed on both streams.
 @discardableResult
-func run(_ words: String..., in directory: String? = nil) throws -> String {
+public func run(_ words: String..., in directory: String? = nil) throws -> String {
+    try run(words: words, in: directory)
+}
+
+@discardableResult
+public func run(words: [String], in directory: String? = nil) throws -> String {
     let process = Process()
     let pipe = Pipe()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -27,15 +31,15 @@ func run(_ words: String..., in directory: String? = nil) throws -> String {
 }
 
 /// A directory with ELF files made from assembly, which goes away with its last reference.
-final class Fixture {
-    enum Target: String {
+public final class Fixture {
+    public enum Target: String {
         case x86_64 = "x86_64-linux-gnu"
         case aarch64 = "aarch64-linux-gnu"
     }
 
-    let directory: String
+    public let directory: String
 
-    init() throws {
+    public init() throws {
         var template = Array("/tmp/cfic-compiler-test.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: errno \(errno)") }
         directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
@@ -45,7 +49,7 @@ final class Fixture {
 
     /// Assembles and links a shared library; its path.
     @discardableResult
-    func library(
+    public func library(
         _ source: String, _ target: Target = .x86_64, named name: String = "lib.so", flags: [String] = []
     ) throws -> String {
         try link(source, target, name, ["-shared", "-fuse-ld=lld", "-nostdlib"] + flags)
@@ -53,7 +57,7 @@ final class Fixture {
 
     /// Assembles and links a program whose code begins at 0x401000, and whose section .cfi, which the linker takes for
     /// data and leaves as it is written, becomes its .eh_frame; its path.
-    func program(_ source: String, _ target: Target = .x86_64, section: String = ".eh_frame") throws -> String {
+    public func program(_ source: String, _ target: Target = .x86_64, section: String = ".eh_frame") throws -> String {
         let path = try link(
             source, target, "program", ["-fuse-ld=lld", "-nostdlib", "-static", "-Wl,-Ttext=0x401000,-e,0x401000"])
         try run("objcopy", "--rename-section", ".cfi=\(section)", path)
@@ -62,7 +66,7 @@ final class Fixture {
 
     /// Assembles a relocatable file; its path.
     @discardableResult
-    func object(_ source: String, named name: String = "object.o") throws -> String {
+    public func object(_ source: String, named name: String = "object.o") throws -> String {
         try link(source, .x86_64, name, ["-c"])
     }
 
@@ -83,7 +87,7 @@ final class Fixture {
     }
 
     @discardableResult
-    func write(_ bytes: [UInt8], to name: String) throws -> String {
+    public func write(_ bytes: [UInt8], to name: String) throws -> String {
         let path = "\(directory)/\(name)"
         try FileManager.default.createDirectory(
             atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
@@ -94,29 +98,29 @@ final class Fixture {
     }
 }
 
-func contents(_ path: String) throws -> [UInt8] {
+public func contents(_ path: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
 }
 
 /// A table with what compiling it gave; the bytes live as long as this.
-final class CompiledImage {
-    let compiler: ImageCompiler
-    let result: ImageCompiler.Result
-    let view: TableView
+public final class CompiledImage {
+    public let compiler: ImageCompiler
+    public let result: ImageCompiler.Result
+    public let view: TableView
 
-    init(_ image: ELFImage, search: DebugFileSearch? = nil, options: TableOptions = TableOptions()) throws {
+    public init(_ image: ELFImage, search: DebugFileSearch? = nil, options: TableOptions = TableOptions()) throws {
         compiler = ImageCompiler(options: options, debugFiles: search)
         result = try compiler.compile(image)
         view = try TableVerifier.verify(result.built.table)
     }
 
-    convenience init(_ path: String, search: DebugFileSearch? = nil) throws {
+    public convenience init(_ path: String, search: DebugFileSearch? = nil) throws {
         try self.init(ELFImage(path: path), search: search)
     }
 
     /// The rows as `+OFFSET RULE`, offsets in hex from the first row with a rule; rows without are left out, and
     /// what is unknown for a reason counts as having one.
-    var rows: [String] {
+    public var rows: [String] {
         var first: UInt64?
         var rows: [String] = []
         view.forEachRow { range, number in
@@ -128,11 +132,11 @@ final class CompiledImage {
     }
 
     /// The rules by rising address, without those that say nothing.
-    var rules: [String] { rows.map { String($0[$0.index(after: $0.firstIndex(of: " ")!)...]) } }
+    public var rules: [String] { rows.map { String($0[$0.index(after: $0.firstIndex(of: " ")!)...]) } }
 }
 
 /// Why an image is not compiled.
-func skipReason(_ path: String) throws -> SkipReason? {
+public func skipReason(_ path: String) throws -> SkipReason? {
     do {
         _ = try ImageCompiler(debugFiles: nil).compile(ELFImage(path: path))
         return nil

@@ -1,0 +1,82 @@
+import Foundation
+import TestFixtures
+
+/// The cores of one run of a program, and what was built for it; they go away with the last reference.
+final class CoreDumps {
+    struct Core {
+        /// The name of the stop.
+        var name: String
+        var path: String
+    }
+
+    let directory: String
+    /// The program's file.
+    let executable: String
+    /// In the order of the stops.
+    let cores: [Core]
+
+    init(of program: CoreProgram) throws {
+        let directory = try Self.temporaryDirectory()
+        self.directory = directory
+        executable = program.executable.hasPrefix("/") ? program.executable : "\(directory)/\(program.executable)"
+        cores = program.stops.map { Core(name: $0.name, path: "\(directory)/\($0.name).core") }
+        for words in program.build { try Self.run(words, in: directory) }
+
+        let script = "\(directory)/stops.gdb"
+        try Data(Self.script(program).utf8).write(to: URL(fileURLWithPath: script))
+        let talk = try Self.run(
+            ["gdb", "-nx", "-batch", "-iex", "set auto-load off", "-x", script, "--args", executable]
+                + program.arguments,
+            in: directory, environment: program.environment)
+        for core in cores where access(core.path, R_OK) != 0 {
+            throw TestFailure("\(program.name): no core \(core.name)\n\(talk)")
+        }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+    /// The core of a stop.
+    func core(_ stop: String) throws -> String {
+        guard let core = cores.first(where: { $0.name == stop }) else { throw TestFailure("no stop \(stop)") }
+        return core.path
+    }
+
+    /// Symbols of separate debug files would make it depend on what is installed where a stop is, and the machine's own
+    /// filter which memory a core has. The first instruction comes before all else because addresses are known then.
+    private static func script(_ program: CoreProgram) -> String {
+        var lines = [
+            "set pagination off", "set confirm off", "set debuginfod enabled off",
+            "set debug-file-directory /nonexistent", "set startup-with-shell off", "set disable-randomization off",
+            "set use-coredump-filter off", "set dump-excluded-mappings on", "set breakpoint pending on",
+            "handle all nostop noprint pass", "starti",
+        ]
+        for stop in program.stops { lines += stop.commands + ["generate-core-file \(stop.name).core"] }
+        return (lines + ["kill", ""]).joined(separator: "\n")
+    }
+
+    /// Runs a program, which has a minute; what it printed on both streams.
+    @discardableResult
+    static func run(_ words: [String], in directory: String, environment: [String: String] = [:]) throws -> String {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
+        process.arguments = ["--kill-after=5", "60"] + words
+        process.currentDirectoryURL = URL(fileURLWithPath: directory)
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["DEBUGINFOD_URLS": "", "LC_ALL": "C"]) { $1 }.merging(environment) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw TestFailure("\(words.joined(separator: " ")): \(output)") }
+        return output
+    }
+
+    private static func temporaryDirectory() throws -> String {
+        var template = Array("/tmp/cfic-core-test.XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: errno \(errno)") }
+        return template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+}

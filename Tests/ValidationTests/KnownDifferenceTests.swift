@@ -1,0 +1,152 @@
+import ELF
+import Foundation
+import TableStore
+import TestFixtures
+import Testing
+import UnwindTable
+import Validation
+
+/// Every name that a difference can have, made on purpose; and that nothing else gets one.
+@Suite struct KnownDifferenceTests {
+    let fixture: Fixture
+
+    init() throws { fixture = try Fixture() }
+
+    private func known(_ path: String, keepsGaps: Bool = false) throws -> [KnownDifference: Int] {
+        let validation = try validated(path, keepsGaps: keepsGaps, isExhaustive: true).validation
+        #expect(validation.disagreementCount == 0, "\(validation.disagreements.prefix(3))")
+        return validation.known
+    }
+
+    /// Two functions of 20 and 16 bytes with `gap` bytes between them.
+    private func library(gap: Int) throws -> String {
+        try fixture.library(
+            """
+            .text
+            .p2align 4
+            .cfi_startproc
+            .fill 20, 1, 0x90
+            .cfi_endproc
+            .fill \(gap), 1, 0xcc
+            .cfi_startproc
+            .cfi_def_cfa_offset 32
+            .fill 16, 1, 0x90
+            .cfi_endproc
+            """)
+    }
+
+    @Test func paddingThatTheTableAbsorbs() throws {
+        #expect(try known(library(gap: 12)) == [.absorbedPadding: 12])
+    }
+
+    @Test func gapsThatTheTableKeeps() throws {
+        #expect(try known(library(gap: 12), keepsGaps: true) == [:])
+        // The next function is not aligned to 16: clone of glibc has such a hole of real code.
+        #expect(try known(library(gap: 10)) == [:])
+    }
+
+    /// The first one of the file covers the second half of the other one. libdw, which has met it first, then drops the
+    /// other one, and knows nothing of its first half.
+    @Test func frameDescriptionEntriesThatOverlap() throws {
+        let path = try Entries.program(
+            Entries.fde(start: "f + 32", size: 64, cfaOffset: 24), Entries.fde(start: "f", size: 64, cfaOffset: 16),
+            in: fixture)
+        #expect(try known(path) == [.overlappingFrames: 32])
+    }
+
+    @Test(arguments: [".eh_frame", ".debug_frame"])
+    func entriesBehindAZeroLength(section: String) throws {
+        let path = try Entries.program(
+            Entries.fde(start: "f", size: 64, cfaOffset: 16), ".long 0\n",
+            Entries.fde(start: "f + 64", size: 64, cfaOffset: 24), section: section, in: fixture)
+        let known = try known(path)
+        #expect(known == [.behindTerminator: 64])
+    }
+
+    @Test func returnAddressInARegisterThatNothingSpeaksOf() throws {
+        let path = try fixture.library(
+            """
+            .text
+            .cfi_startproc
+            .cfi_return_column 15
+            .fill 8, 4, 0xd503201f
+            .cfi_endproc
+            """, .aarch64)
+        #expect(try known(path) == [.unspecifiedReturnColumn: 8])
+    }
+
+    @Test func functionThatTheLinkerDiscarded() throws {
+        // Its FDE begins at address 0, which is in a shared library's first page.
+        let path = try fixture.library(
+            """
+            .text
+            .cfi_startproc
+            .fill 16, 1, 0x90
+            .cfi_endproc
+            .section .cfi, "a"
+            .long 1f - 0f
+            0: .long -1
+            .byte 1
+            .asciz ""
+            .uleb128 1
+            .sleb128 -8
+            .byte 16, 0x0c, 7, 8, 0x90, 1
+            .balign 8, 0
+            1: .long 3f - 2f
+            2: .long 0
+            .quad 0, 24
+            .balign 8, 0
+            3:
+            """)
+        try run("objcopy", "--rename-section", ".cfi=.debug_frame", path)
+        #expect(try known(path) == [.discardedFunction: 24])
+    }
+
+    /// A table of the cache that is wrong in one rule, of a file with the same build id, is found out; and its padding
+    /// has the rule before it all the same.
+    @Test func aWrongRuleOfACachedTableIsADisagreement() throws {
+        func library(_ offset: Int, _ name: String) throws -> String {
+            try fixture.library(
+                """
+                .text
+                .p2align 4
+                .cfi_startproc
+                .cfi_def_cfa_offset \(offset)
+                .fill 20, 1, 0x90
+                .cfi_endproc
+                .p2align 4, 0xcc
+                .cfi_startproc
+                .fill 16, 1, 0x90
+                .cfi_endproc
+                """, named: name, flags: ["-Wl,--build-id=0xabcdef01"])
+        }
+        let store = TableStore(directory: fixture.directory + "/tables")
+        let right = try CompiledImage(library(16, "right.so"))
+        try withExtendedLifetime(right) { try store.insert(right.view.bytes, key: .buildID([0xab, 0xcd, 0xef, 0x01])) }
+        #expect(try validated(library(16, "same.so"), store: store).isFromCache)
+        #expect(try validated(library(16, "same.so"), store: store).validation.disagreementCount == 0)
+
+        let wrong = try validated(library(24, "wrong.so"), store: store)
+        #expect(wrong.isFromCache)
+        #expect(wrong.validation.disagreementCount >= 3)
+        #expect(wrong.validation.known.keys.map(\.rawValue) == ["absorbedPadding"])
+        #expect(wrong.rules.first == "CFA = rsp+16, rbp = rbp, ra = *(CFA-8)")
+        #expect(try !validated(library(24, "wrong.so")).isFromCache)
+        #expect(try validated(library(24, "wrong.so")).validation.disagreementCount == 0)
+    }
+
+    @Test func tablesThatAreNotProvedAreMadeAnew() throws {
+        let path = try fixture.library(
+            ".text\n.cfi_startproc\n.fill 16, 1, 0x90\n.cfi_endproc", flags: ["-Wl,--build-id=0xabcdef02"])
+        let store = TableStore(directory: fixture.directory + "/tables")
+        let image = try CompiledImage(path)
+        try withExtendedLifetime(image) { try store.insert(image.view.bytes, key: .buildID([0xab, 0xcd, 0xef, 0x02])) }
+        let stored = try store.path(of: .buildID([0xab, 0xcd, 0xef, 0x02]))
+        var bytes = try contents(stored)
+        bytes[bytes.count - 1] ^= 1
+        try Data(bytes).write(to: URL(fileURLWithPath: stored))
+        let result = try validated(path, store: store)
+        #expect(!result.isFromCache)
+        #expect(result.validation.disagreementCount == 0)
+    }
+}

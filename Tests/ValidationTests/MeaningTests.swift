@@ -1,0 +1,82 @@
+import ELF
+import TestFixtures
+import Testing
+import UnwindTable
+import Validation
+
+/// What is compared besides CFA and return address, and how thoroughly.
+@Suite struct MeaningTests {
+    let fixture: Fixture
+
+    init() throws { fixture = try Fixture() }
+
+    private func library(_ cfi: String, _ target: Fixture.Target = .x86_64) throws -> String {
+        try fixture.library(".text\n.cfi_startproc\n\(cfi)\n.fill 16, 4, 0x90909090\n.cfi_endproc", target)
+    }
+
+    /// The table of one library, compared with another one.
+    private func difference(_ cfi: String, _ other: String) throws -> TableValidation.Disagreement? {
+        let table = try CompiledImage(library(cfi))
+        let validation = TableValidation(table.view, try ReferenceImage(path: library(other)))
+        #expect(validation.disagreementCount > 0)
+        return validation.disagreements.first
+    }
+
+    @Test func callersStackPointerThatIsNotTheCFA() throws {
+        // DW_CFA_val_offset_sf: rsp = CFA + 16.
+        let leaving = ".cfi_escape 0x15, 7, 0x7e"
+        #expect(try validated(library(leaving)).validation.disagreementCount == 0)
+        let found = try #require(try difference("", leaving))
+        guard case .caller(let table) = found.table, case .caller(let reference) = found.reference else {
+            Issue.record("\(found)")
+            return
+        }
+        #expect(reference.stackPointer == reference.cfa &+ 16)
+        #expect(reference.cfa == table.cfa && reference.framePointer == table.framePointer)
+    }
+
+    @Test func signalFramesAreNotCalls() throws {
+        let found = try #require(try difference("", ".cfi_signal_frame"))
+        guard case .caller(let table) = found.table, case .caller(let reference) = found.reference else {
+            Issue.record("\(found)")
+            return
+        }
+        #expect(!table.isSignalFrame && reference.isSignalFrame)
+    }
+
+    @Test func framePointersThatAreLost() throws {
+        let found = try #require(try difference("", ".cfi_undefined rbp"))
+        guard case .caller(let reference) = found.reference else {
+            Issue.record("\(found)")
+            return
+        }
+        #expect(reference.framePointer == nil)
+    }
+
+    @Test func outermostFrames() throws {
+        #expect(try #require(try difference("", ".cfi_undefined rip")).reference == .endOfStack)
+    }
+
+    @Test func everyUnitOfEveryPageAndBothNeighbours() throws {
+        let result = try validated("/usr/bin/env", isExhaustive: true)
+        let table = try CompiledImage("/usr/bin/env")
+        var pages = 0
+        table.view.forEachPage { _ in pages += 1 }
+        // The first page is at address 0, which has nothing before it.
+        #expect(result.validation.probes == pages << Int(table.view.pageShift) + 2 * table.view.ranges.count - 1)
+        #expect(result.validation.disagreementCount == 0)
+        #expect(result.validation.agreements + (result.validation.known[.absorbedPadding] ?? 0) == result.validation.probes)
+    }
+
+    @Test func moreStatesAndOtherSeedsGiveTheSame() throws {
+        let table = try CompiledImage("/usr/bin/env")
+        let reference = try ReferenceImage(path: "/usr/bin/env")
+        for (states, seed) in [(1, 7), (8, 1 << 40)] as [(Int, UInt64)] {
+            var effort = TableValidation.Effort()
+            (effort.states, effort.seed) = (states, seed)
+            let validation = TableValidation(table.view, reference, effort: effort)
+            #expect(validation.disagreementCount == 0)
+            #expect(validation.agreements > 1000)
+        }
+    }
+}

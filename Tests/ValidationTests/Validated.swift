@@ -1,0 +1,65 @@
+import ELF
+import TableCompiler
+import TableStore
+import TestFixtures
+import UnwindTable
+import Validation
+
+/// A file's table compared with libdw.
+func validated(
+    _ path: String, keepsGaps: Bool = false, isExhaustive: Bool = false, store: TableStore? = nil
+) throws -> ImageValidator.Result {
+    var effort = TableValidation.Effort()
+    effort.isExhaustive = isExhaustive
+    let validator = ImageValidator(
+        store: store, options: TableOptions(keepsGaps: keepsGaps), debugFiles: nil, effort: effort)
+    return try validator.validate(ELFImage(path: path))
+}
+
+/// Hand-written entries for code at 0x401000, each of 64 bytes.
+enum Entries {
+    /// CFA = rsp+8, the return address below it.
+    static let cie = """
+        cie: .long 1f - 0f
+        0: .long ID
+        .byte 1
+        .asciz ""
+        .uleb128 1
+        .sleb128 -8
+        .byte 16
+        .byte 0x0c, 7, 8, 0x90, 1
+        .balign 8, 0
+        1:
+
+        """
+
+    /// - Parameter cfaOffset: of all its rows.
+    static func fde(start: String, size: Int, cfaOffset: Int) -> String {
+        """
+        .long 1f - 0f
+        0: .long CIE
+        .quad \(start), \(size)
+        .byte 0x0e, \(cfaOffset)
+        .balign 8, 0
+        1:
+
+        """
+    }
+
+    /// A program with these entries.
+    static func program(_ entries: String..., section: String = ".eh_frame", in fixture: Fixture) throws -> String {
+        let isDebugFrame = section == ".debug_frame"
+        let text = ([cie] + entries).joined()
+            .replacingOccurrences(of: "ID", with: isDebugFrame ? "-1" : "0")
+            .replacingOccurrences(of: "CIE", with: isDebugFrame ? "cie - section" : "0b - cie")
+        return try fixture.program(
+            """
+            .text
+            .globl f
+            f: .fill 256, 1, 0x90
+            .section .cfi, "a"
+            section:
+            \(text)
+            """, section: section)
+    }
+}
