@@ -26,7 +26,7 @@ final class LibdwFile {
         guard descriptor >= 0 else { throw Failure(name: path, message: String(cString: strerror(errno))) }
         guard let elf = elf_begin(descriptor, ELF_C_READ, nil) else {
             close(descriptor)
-            throw Failure(name: path, message: String(cString: elf_errmsg(-1)))
+            throw Failure(name: path, message: LibdwFile.text(elf_errmsg(-1)))
         }
         self.init(elf, descriptor, nil)
     }
@@ -37,7 +37,7 @@ final class LibdwFile {
         _ = memory.initialize(from: bytes.lazy.map { CChar(bitPattern: $0) })
         guard let elf = elf_memory(memory.baseAddress, bytes.count) else {
             memory.deallocate()
-            throw Failure(name: name, message: String(cString: elf_errmsg(-1)))
+            throw Failure(name: name, message: LibdwFile.text(elf_errmsg(-1)))
         }
         self.init(elf, -1, memory)
     }
@@ -57,6 +57,11 @@ final class LibdwFile {
         elf_end(elf)
         if descriptor >= 0 { close(descriptor) }
         memory?.deallocate()
+    }
+
+    /// An error message of elfutils, which may have none: one library's error may stand for another's that is no error.
+    static func text(_ message: UnsafePointer<CChar>?) -> String {
+        message.map { String(cString: $0) } ?? "unknown error"
     }
 
     /// `e_machine`; 0 if there is no ELF header.

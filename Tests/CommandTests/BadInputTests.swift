@@ -104,7 +104,7 @@ import Testing
             var bytes = good
             if width == 8 { bytes.patch(value, at: offset) } else { bytes.patch(UInt16.max, at: offset) }
             try place.write(bytes, to: "odd.so")
-            for command in ["compile", "stats", "dump"] { #expect(try place.cfic(command, "odd.so").isOrderly) }
+            for command in ["compile", "stats", "dump", "validate"] { #expect(try place.cfic(command, "odd.so").isOrderly) }
         }
     }
 

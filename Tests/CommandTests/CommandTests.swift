@@ -29,7 +29,9 @@ import Testing
         ["compile", "-j", "many", "x"], ["compile", "-o", "out", "a", "b"], ["compile", "-o", "out", "--cache", "c", "a"],
         ["lookup", "x"], ["lookup", "x", "nothex"], ["dump", "--stage", "nonsense", "x"], ["dump"],
         ["stats", "--min-coverage", "101", "x"], ["verify"],
-        ["validate"], ["validate", "--states", "0", "x"],
+        ["validate"], ["validate", "--states", "0", "x"], ["validate", "--sysroot", "d", "x"],
+        ["validate", "--core", "c", "a", "b"], ["validate", "--core", "c", "--exhaustive"], ["validate", "-j", "0", "x"],
+        ["validate", "--no-cache", "--cache", "c", "x"],
     ])
     func wrongUsageIs64(arguments: [String]) throws {
         let outcome = try place.shell("cfic \(arguments.joined(separator: " "))")
@@ -169,6 +171,44 @@ import Testing
         let json = try #require(try place.cfic("stats", "--json", good, bad).json() as? [String: Any])
         let files = try #require(json["files"] as? [[String: Any]])
         #expect(files.map { $0["coverage"] as? Double } == [1, 1.0 / 16])
+    }
+
+    @Test func validateTakesTablesFromTheCache() throws {
+        let path = try place.library()
+        #expect(try !place.cfic("validate", path).output.contains("cached"))
+        #expect(try place.cfic("compile", path).code == 0)
+        #expect(try place.cfic("validate", path).output.contains("cached"))
+        #expect(try !place.cfic("validate", "--no-cache", path).output.contains("cached"))
+        #expect(try !place.cfic("validate", "--keep-gaps", path).output.contains("cached"))
+        #expect(try place.cfic("validate", "--exhaustive", "-j", "1", path).code == 0)
+    }
+
+    @Test func validateOfACoreThatIsNone() throws {
+        let outcome = try place.cfic("validate", "--core", try place.library())
+        #expect(outcome.code == 1)
+        #expect(outcome.output == "" && outcome.talk.contains("not a core dump"))
+    }
+
+    @Test func lookupExplains() throws {
+        let path = try place.library(cfi: ".cfi_def_cfa_offset 16\n.cfi_offset rbp, -16")
+        let pc = try start(path) + 1
+        let outcome = try place.cfic("lookup", "--explain", path, String(pc, radix: 16))
+        #expect(outcome.code == 0)
+        for line in [
+            "<f+0x1>", ".eh_frame+0x18: FDE", "CIE +0x0", "DW_CFA_def_cfa r7 (rsp) ofs 8", "DW_CFA_def_cfa_offset 16",
+            "table  CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)", "libdw  CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)",
+            "CFA = rsp+16, rbp = *(CFA-16), rip = *(CFA-8)", "they mean the same",
+        ] { #expect(outcome.output.contains(line), "\(line)") }
+        // What comes behind the address does not lead there.
+        let before = try place.cfic("lookup", "--explain", path, String(pc - 1, radix: 16))
+        #expect(before.code == 0 && !before.output.contains("DW_CFA_def_cfa_offset"))
+        let reports = try #require(
+            try place.cfic("lookup", "--explain", "--json", path, String(pc, radix: 16), "0").json() as? [[String: Any]])
+        #expect(reports.map { $0["verdict"] as? String } == ["agrees", "agrees"])
+        #expect((reports[0]["frames"] as? [Any])?.count == 1 && (reports[1]["frames"] as? [Any])?.count == 0)
+        #expect(try place.cfic("compile", path, "-o", "table.unwind").code == 0)
+        let table = try place.cfic("lookup", "--explain", "table.unwind", "0")
+        #expect(table.code == 1 && table.talk.contains("needs the ELF file"))
     }
 
     @Test func validateComparesWithTheReference() throws {

@@ -37,6 +37,21 @@ static int read_anything(void *context, void *to, __u32 size, __u64 address)
 	return 0;
 }
 
+/* The rule of the kernel's frame for signals, with which all registers are read. */
+static struct cfic_rule signal_rule(__u32 machine)
+{
+	__u8 sp = machine == CFIC_MACHINE_AARCH64 ? 31 : 7;
+	__u8 at_sp = CFIC_VALUE_AT_REGISTER << CFIC_VALUE_SHIFT | sp;
+	struct cfic_rule rule = {CFIC_CFA_DEREF | CFIC_RULE_SIGNAL, sp, at_sp, at_sp, 160, 120, 168};
+
+	if (machine == CFIC_MACHINE_AARCH64) {
+		rule.cfa_offset = 560;
+		rule.fp_offset = 544;
+		rule.ra_offset = 568;
+	}
+	return rule;
+}
+
 int main(void)
 {
 	unsigned long ends[CFIC_STEP_COUNT] = {0}, reads = 0;
@@ -48,6 +63,7 @@ int main(void)
 		struct cfic_frame *frame = malloc(sizeof(*frame));
 		struct cfic_reader reader = {read_anything, 0, &reads, operations, count};
 		struct cfic_rule rule;
+		__u32 machine = turn % 5 ? CFIC_MACHINE_X86_64 : CFIC_MACHINE_AARCH64;
 		enum cfic_step end;
 
 		fill(operations, count * sizeof(*operations));
@@ -61,7 +77,9 @@ int main(void)
 			rule.fp_offset = (__s16)(next() % 32);
 			rule.ra_offset = (__s16)(next() % 32);
 		}
-		end = cfic_native_unwind(&reader, frame, &rule, turn % 5 ? CFIC_MACHINE_X86_64 : CFIC_MACHINE_AARCH64);
+		if (turn % 7 == 0)
+			rule = signal_rule(machine);
+		end = cfic_native_unwind(&reader, frame, &rule, machine);
 		if ((unsigned int)end >= CFIC_STEP_COUNT)
 			return 1;
 		ends[end]++;

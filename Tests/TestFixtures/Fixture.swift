@@ -8,28 +8,6 @@ public struct TestFailure: Error {
     public init(_ message: String) { self.message = message }
 }
 
-/// Runs a program and waits for it; what it printed on both streams.
-@discardableResult
-public func run(_ words: String..., in directory: String? = nil) throws -> String {
-    try run(words: words, in: directory)
-}
-
-@discardableResult
-public func run(words: [String], in directory: String? = nil) throws -> String {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    process.standardOutput = pipe
-    process.standardError = pipe
-    if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw TestFailure("\(words.joined(separator: " ")): \(output)") }
-    return output
-}
-
 /// A directory with ELF files made from assembly, which goes away with its last reference.
 public final class Fixture {
     public enum Target: String {
@@ -73,15 +51,7 @@ public final class Fixture {
     private func link(_ source: String, _ target: Target, _ name: String, _ flags: [String]) throws -> String {
         let path = "\(directory)/\(name)"
         try write(Array((source + "\n").utf8), to: name + ".s")
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["clang", "--target=\(target.rawValue)"] + flags + ["-o", path, path + ".s"]
-        process.standardError = pipe
-        try process.run()
-        let errors = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw TestFailure("clang: \(errors)\n\(source)") }
+        try run(words: ["clang", "--target=\(target.rawValue)"] + flags + ["-o", path, path + ".s"])
         unlink(path + ".s")
         return path
     }

@@ -140,6 +140,52 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
         #expect(cfic_lookup_pc(&unwinder.frame) == 0x402000)
     }
 
+    /// struct sigcontext_64 in struct ucontext at rsp: r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip.
+    @Test mutating func interruptedFrameHasAllRegistersOfTheKernelsFrame() {
+        for index in 0..<17 { unwinder.memory.words[0x7ff0_0000 + 40 + 8 * UInt64(index)] = 0x1000 + 8 * UInt64(index) }
+        var incomplete = unwinder
+        let restorer = rule(
+            CFIC_CFA_DEREF, flags: CFIC_RULE_SIGNAL, 160, fp: value(CFIC_VALUE_AT_REGISTER, 7), fpOffset: 120,
+            ra: value(CFIC_VALUE_AT_REGISTER, 7), raOffset: 168)
+        #expect(unwinder.step(restorer) == CFIC_STEP_CALLER)
+        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS))
+        // By DWARF number: rax rdx rcx rbx rsi rdi rbp rsp r8 ...
+        #expect((0..<16).map { (unwinder[$0] - 0x1000) / 8 } == [13, 12, 14, 11, 9, 8, 10, 15, 0, 1, 2, 3, 4, 5, 6, 7])
+        #expect(unwinder.frame.machine.pc == 0x1080)
+        // A rule that reads one of them can be used now.
+        unwinder.memory.words[0x1000 + 8 * 11] = 0x402000
+        #expect(unwinder.step(rule(flags: CFIC_RULE_LIVE_REGISTERS, cfa: 3, 8)) == CFIC_STEP_CALLER)
+
+        // Part of the kernel's frame can't be read: the caller is known without its other registers.
+        incomplete.memory.words[0x7ff0_0000 + 40] = nil
+        #expect(incomplete.step(restorer) == CFIC_STEP_CALLER)
+        #expect(incomplete.frame.flags == UInt32(CFIC_FRAME_EXACT_PC))
+        #expect(incomplete[7] == 0x1000 + 8 * 15 && incomplete[6] == 0x1000 + 8 * 10)
+    }
+
+    /// struct sigcontext behind siginfo and the beginning of struct ucontext: x0 to x30, sp, pc.
+    @Test mutating func interruptedFrameHasAllRegistersOfTheKernelsFrameOfAArch64() {
+        unwinder.machine = .aarch64
+        unwinder[31] = 0x7ff0_0000
+        for index in 0..<33 { unwinder.memory.words[0x7ff0_0000 + 312 + 8 * UInt64(index)] = 0x1000 + UInt64(index) }
+        let restorer = rule(
+            CFIC_CFA_DEREF, flags: CFIC_RULE_SIGNAL, cfa: 31, 560, fp: value(CFIC_VALUE_AT_REGISTER, 31), fpOffset: 544,
+            ra: value(CFIC_VALUE_AT_REGISTER, 31), raOffset: 568)
+        #expect(unwinder.step(restorer) == CFIC_STEP_CALLER)
+        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS))
+        #expect((0..<32).map { unwinder[$0] } == (0..<32).map { 0x1000 + $0 })
+        #expect(unwinder.frame.machine.pc == 0x1020)
+    }
+
+    @Test mutating func signalFramesThatAreNotTheKernelsGiveNoOtherRegisters() {
+        unwinder.memory.isSparse = false
+        let other = rule(
+            CFIC_CFA_DEREF, flags: CFIC_RULE_SIGNAL, 160, fp: value(CFIC_VALUE_AT_REGISTER, 7), fpOffset: 128,
+            ra: value(CFIC_VALUE_AT_REGISTER, 7), raOffset: 168)
+        #expect(unwinder.step(other) == CFIC_STEP_CALLER)
+        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC))
+    }
+
     @Test mutating func returnAddressInARegister() {
         unwinder[5] = 0x403000
         let vfork = rule(flags: CFIC_RULE_LIVE_REGISTERS, 0, ra: value(CFIC_VALUE_REGISTER, 5), raOffset: 0)

@@ -54,24 +54,12 @@ final class CoreDumps {
         return (lines + ["kill", ""]).joined(separator: "\n")
     }
 
-    /// Runs a program, which has a minute; what it printed on both streams.
+    /// Runs a program; what it printed on both streams.
     @discardableResult
     static func run(_ words: [String], in directory: String, environment: [String: String] = [:]) throws -> String {
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-        process.arguments = ["--kill-after=5", "60"] + words
-        process.currentDirectoryURL = URL(fileURLWithPath: directory)
-        process.environment = ProcessInfo.processInfo.environment
-            .merging(["DEBUGINFOD_URLS": "", "LC_ALL": "C"]) { $1 }.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw TestFailure("\(words.joined(separator: " ")): \(output)") }
-        return output
+        try TestFixtures.run(
+            words: words, in: directory,
+            environment: ["DEBUGINFOD_URLS": "", "LC_ALL": "C"].merging(environment) { $1 })
     }
 
     private static func temporaryDirectory() throws -> String {

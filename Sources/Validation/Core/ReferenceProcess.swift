@@ -44,7 +44,7 @@ final class ReferenceProcess {
         self.modules = modules
         _ = elf_version(UInt32(EV_CURRENT))
         guard let elf = elf_begin(core.descriptor, ELF_C_READ, nil) else {
-            throw Failure(path: core.path, message: String(cString: elf_errmsg(-1)))
+            throw Failure(path: core.path, message: LibdwFile.text(elf_errmsg(-1)))
         }
         callbacks = .allocate(capacity: 1)
         callbacks.initialize(to: Dwfl_Callbacks(
@@ -52,7 +52,7 @@ final class ReferenceProcess {
             find_debuginfo: { _, userdata, _, _, _, _, _, name in CoreModule.of(userdata)?.handDebugFile(name) ?? -1 },
             section_address: dwfl_offline_section_address, debuginfo_path: nil))
         guard let session = dwfl_begin(callbacks) else {
-            let message = String(cString: dwfl_errmsg(-1))
+            let message = LibdwFile.text(dwfl_errmsg(-1))
             elf_end(elf)
             callbacks.deallocate()
             throw Failure(path: core.path, message: message)
@@ -69,7 +69,7 @@ final class ReferenceProcess {
             userdata?.pointee = Unmanaged.passUnretained(module).toOpaque()
         }
         guard dwfl_report_end(session, nil, nil) == 0, dwfl_core_file_attach(session, elf) >= 0 else {
-            throw Failure(path: core.path, message: String(cString: dwfl_errmsg(-1)))
+            throw Failure(path: core.path, message: LibdwFile.text(dwfl_errmsg(-1)))
         }
     }
 
@@ -101,7 +101,7 @@ final class ReferenceProcess {
                 let collection = Unmanaged<Collection>.fromOpaque(context).takeUnretainedValue()
                 return collection.current.append(frame, collection.machine)
             }, context)
-            if status < 0 { collection.current.problem = String(cString: dwfl_errmsg(-1)) }
+            if status < 0 { collection.current.problem = LibdwFile.text(dwfl_errmsg(-1)) }
             collection.threads.append(collection.current)
             return Int32(collection.threads.count < ReferenceProcess.threadLimit ? DWARF_CB_OK : DWARF_CB_ABORT)
         }, Unmanaged.passUnretained(collection).toOpaque())

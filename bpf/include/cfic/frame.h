@@ -6,6 +6,9 @@
 #include "inline.h"
 #include "machine.h"
 
+/* Frames of a walk, the innermost one among them: what a stack that loops costs at the most. */
+#define CFIC_FRAMES_MAX 1024
+
 /* cfic_frame.flags */
 #define CFIC_FRAME_ALL_REGISTERS 0x1    /* all registers are known, not only stack and frame pointer                */
 #define CFIC_FRAME_EXACT_PC 0x2         /* pc is where the frame stands, not where a call returns to                */

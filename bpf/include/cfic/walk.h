@@ -11,9 +11,6 @@
 
 #include "step.h"
 
-/* Frames of a walk, the innermost one among them: what a stack that loops costs at the most. */
-#define CFIC_FRAMES_MAX 1024
-
 CFIC_INLINE enum cfic_step cfic_walk_step(void *reader, struct cfic_frame *frame, __u32 e_machine)
 {
 	struct cfic_rule rule;

@@ -1,0 +1,152 @@
+import ELF
+import Foundation
+import TestFixtures
+import Testing
+import Validation
+
+/// Cores that are cut off or changed, and files that aren't those of the core.
+@Suite(.enabled(if: CoreProgram.isForThisMachine, "the programs are for x86-64"))
+struct CoreFileTests {
+    /// A core of one thread, as bytes, with its program.
+    private func core() throws -> (bytes: [UInt8], dumps: CoreDumps) {
+        let dumps = try CoreDumps(of: .cRecursion)
+        return (try contents(dumps.core("stop_here")), dumps)
+    }
+
+    private func validation(_ bytes: [UInt8], _ dumps: CoreDumps, _ search: ModuleSearch = ModuleSearch()) throws -> CoreValidation {
+        let path = "\(dumps.directory)/changed-\(UInt32.random(in: 0 ... .max)).core"
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        defer { unlink(path) }
+        return try CoreValidation(core: path, search)
+    }
+
+    @Test func filesThatAreNoCores() throws {
+        let (_, dumps) = try core()
+        #expect(throws: ELFError.self) { try CoreValidation(core: dumps.executable) }
+        #expect(throws: ELFError.self) { try CoreValidation(core: "/dev/null") }
+        #expect(throws: ELFError.self) { try CoreValidation(core: "/nonexistent") }
+        #expect(throws: ELFError.self) { try validation([], dumps) }
+        #expect(throws: ELFError.self) { try validation(Array("text".utf8), dumps) }
+    }
+
+    /// Where the stack was cut off both sides see the same end.
+    @Test(arguments: [0.2, 0.5, 0.9, 0.99])
+    func coresThatAreCutOff(share: Double) throws {
+        let (bytes, dumps) = try core()
+        let cut = Array(bytes.prefix(Int(Double(bytes.count) * share)))
+        do {
+            for thread in try validation(cut, dumps).threads { #expect(thread.difference == nil) }
+        } catch {
+            // A core without its notes has no threads.
+            #expect("\(error)".contains("changed-"))
+        }
+    }
+
+    /// Headers and notes with bytes changed: no crash, and nothing taken that isn't there. Where both sides still find
+    /// threads, they find the same.
+    @Test func headersAndNotesWithBytesChanged() throws {
+        let (bytes, dumps) = try core()
+        var random = SeededGenerator(seed: 11)
+        var compared = 0
+        for _ in 0..<300 {
+            var changed = bytes
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                changed[Int.random(in: 0..<min(16384, bytes.count), using: &random)] =
+                    [0, 0xff, UInt8.random(in: 0 ... .max, using: &random)].randomElement(using: &random)!
+            }
+            guard let validation = try? validation(changed, dumps) else { continue }
+            compared += validation.threads.count
+        }
+        #expect(compared > 20)
+    }
+
+    @Test func notesThatClaimMoreThanThereIs() throws {
+        let (bytes, dumps) = try core()
+        // NT_FILE's name, type and count.
+        let note = try #require(bytes.range(of: [5, 0, 0, 0]) { size in
+            size + 20 <= bytes.count && Array(bytes[size + 8..<size + 12]) == Array("ELIF".utf8)
+        })
+        for count in [UInt64.max, 1 << 60, 1 << 32, 100_000] {
+            var changed = bytes
+            changed.replaceSubrange(note + 20..<note + 28, with: withUnsafeBytes(of: count.littleEndian) { Array($0) })
+            // Without files there are no tables: the innermost frame is all there is.
+            let validation = try validation(changed, dumps)
+            #expect(validation.threads.allSatisfy { $0.end == "no-mapping" && $0.frames.count == 1 && $0.difference == nil })
+        }
+    }
+
+    @Test func filesThatAreNotThoseOfTheCore() throws {
+        let (bytes, dumps) = try core()
+        var search = ModuleSearch()
+        search.executable = "/bin/true"
+        let validation = try validation(bytes, dumps, search)
+        #expect(validation.problems.contains { $0.hasPrefix("/bin/true: ") && $0.contains("build id") })
+        #expect(validation.threads.allSatisfy { $0.frames.count == 1 })
+    }
+
+    @Test func filesBelowASystemRoot() throws {
+        let (bytes, dumps) = try core()
+        var search = ModuleSearch()
+        search.sysroot = dumps.directory + "/root"
+        let missing = try validation(bytes, dumps, search)
+        #expect(missing.problems.contains { $0.contains("/root/") && $0.contains("No such file") })
+
+        for path in try mappedFiles(dumps) {
+            let copy = dumps.directory + "/root" + path
+            try FileManager.default.createDirectory(
+                atPath: (copy as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            if !FileManager.default.fileExists(atPath: copy) { try FileManager.default.copyItem(atPath: path, toPath: copy) }
+        }
+        let found = try validation(bytes, dumps, search)
+        #expect(found.problems == [])
+        #expect(found.threads.allSatisfy { $0.isComplete && $0.difference == nil && $0.frames.count > 200 })
+    }
+
+    @Test func filesByBuildIDInDebugDirectories() throws {
+        let (bytes, dumps) = try core()
+        let directory = dumps.directory + "/debug"
+        for path in try mappedFiles(dumps) {
+            let buildID = try #require(try ELFImage(path: path).buildID()).map { String(format: "%02x", $0) }
+            let place = "\(directory)/.build-id/\(buildID[0])"
+            try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(atPath: path, toPath: "\(place)/\(buildID[1...].joined())")
+        }
+        var search = ModuleSearch()
+        search.sysroot = dumps.directory + "/nothing"
+        search.debugFiles = DebugFileSearch(directories: [directory])
+        let found = try validation(bytes, dumps, search)
+        #expect(found.problems == [])
+        #expect(found.threads.allSatisfy { $0.isComplete && $0.difference == nil && $0.frames.count > 200 })
+    }
+
+    /// ELF files that the core says were mapped.
+    private func mappedFiles(_ dumps: CoreDumps) throws -> [String] {
+        let text = try CoreDumps.run(["eu-readelf", "--notes", dumps.core("stop_here")], in: dumps.directory)
+        let paths = text.split(separator: "\n").compactMap { line in
+            line.split(separator: " ").last.flatMap { $0.hasPrefix("/") ? String($0) : nil }
+        }
+        return Array(Set(paths)).filter { (try? ELFImage(path: $0)) != nil }
+    }
+}
+
+/// SplitMix64: the same numbers in every run.
+private struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var word = state
+        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
+        return word ^ word >> 31
+    }
+}
+
+extension [UInt8] {
+    /// The first place where these bytes stand and `matches` holds.
+    fileprivate func range(of bytes: [UInt8], where matches: (Int) -> Bool) -> Int? {
+        indices.dropLast(bytes.count).first { self[$0] == bytes[0] && self[$0..<$0 + bytes.count].elementsEqual(bytes) && matches($0) }
+    }
+}
