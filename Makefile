@@ -19,6 +19,8 @@ VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatom
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
 # Benchmarks: readelf to compare with.
 BENCH_PACKAGES := $(BUILD_PACKAGES) binutils
+# Fuzzing: objcopy for sections compressed the older way, xz for a .gnu_debugdata.
+FUZZ_PACKAGES := $(BUILD_PACKAGES) binutils xz-utils
 
 # One configuration for everything but the tests, so that what is measured is what is installed. The tests have a
 # directory of their own: theirs is built with testable modules, and neither would leave the other's alone.
@@ -65,7 +67,7 @@ toolchain:
 		echo "Under sudo, which resets PATH: sudo env PATH=\"\$$PATH\" make ..." >&2; \
 		exit 1; }
 
-.PHONY: deps deps-test deps-validate deps-bench
+.PHONY: deps deps-test deps-validate deps-bench deps-fuzz
 deps: ## install what building needs (apt, root or sudo; nothing if all is there)
 	$(call install_packages,$(BUILD_PACKAGES))
 
@@ -77,6 +79,9 @@ deps-validate: ## the same for validate-all
 
 deps-bench: ## the same for the benchmarks
 	$(call install_packages,$(BENCH_PACKAGES))
+
+deps-fuzz: ## the same for fuzzing
+	$(call install_packages,$(FUZZ_PACKAGES))
 
 .PHONY: build
 build: toolchain deps ## build cfic
@@ -113,6 +118,19 @@ bench: toolchain deps-bench ## measure, compare with libdw and readelf, and tell
 	$(SWIFT_BUILD) --product cfic-bench
 	@$(MAKE) --no-print-directory $(LIBDW_WALK) $(MINIMAL_WALK)
 	$(BINARIES)/cfic-bench --libdw-walk $(LIBDW_WALK) --minimal-walk $(MINIMAL_WALK) $(BENCH_FLAGS)
+
+# Targets and seconds for each; `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
+TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression
+SECONDS ?= 60
+FUZZ := $(SCRATCH)/fuzz
+FUZZ_BUILD := $(SWIFT) build -c release --package-path Fuzz --scratch-path $(FUZZ)/build \
+	-Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=fuzzer-no-link,address
+
+.PHONY: fuzz
+fuzz: toolchain deps-fuzz build ## run the fuzz targets for SECONDS=60 each, or one: TARGET=fuzz-cfi
+	@for target in $(TARGET); do $(FUZZ_BUILD) --product $$target || exit 1; done
+	@Fuzz/seed.sh $(BINARIES)/cfic $(FUZZ)/seeds
+	@Fuzz/run.sh $(SECONDS) $(FUZZ) $(FUZZ)/build/release $(TARGET)
 
 # What `install` puts where, below DESTDIR and PREFIX.
 BIN := $(DESTDIR)$(PREFIX)/bin

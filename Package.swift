@@ -10,6 +10,10 @@ let package = Package(
         .library(name: "TableCompiler", targets: ["TableCompiler"]),
         .library(name: "TableStore", targets: ["TableStore"]),
         .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
+        // For the package in Fuzz/.
+        .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
+        .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
+        .library(name: "LinearEvaluation", targets: ["LinearEvaluation"]),
         .library(name: "Validation", targets: ["Validation"]),
     ],
     dependencies: [
@@ -59,6 +63,9 @@ let package = Package(
             path: "Benchmarks/cfic-bench"
         ),
 
+        // Rows worked out in the plainest way, which tables are compared with.
+        .target(
+            name: "LinearEvaluation", dependencies: ["CallFrameInfo", "UnwindTable"], path: "Tests/LinearEvaluation"),
         // ELF files that tests make.
         .target(name: "TestFixtures", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "Tests/TestFixtures"),
 
@@ -80,7 +87,8 @@ let package = Package(
         .testTarget(
             name: "TableCompilerTests",
             dependencies: [
-                "TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF", "TestFixtures",
+                "TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF", "LinearEvaluation",
+                "TestFixtures",
             ]),
         .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
     ],

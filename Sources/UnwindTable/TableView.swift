@@ -19,7 +19,7 @@ public struct TableView {
     /// The first bytes of every table.
     public static var magic: [UInt8] { [0x89] + Array("UNWTAB\n".utf8) }
 
-    package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXH64(bytes.baseAddress, bytes.count, 0) }
+    public static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXH64(bytes.baseAddress, bytes.count, 0) }
 
     public var machine: TableMachine? { TableMachine(rawValue: header.machine) }
     public var pageShift: UInt64 { UInt64(header.pc_shift) + UInt64(CFIC_PAGE_BITS) }

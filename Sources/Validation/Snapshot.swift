@@ -21,8 +21,8 @@ public struct Snapshot: FrameContext, Sendable {
 
     public func register(_ number: UInt64) -> UInt64? {
         if number < 32, number != 16 || isAArch64 { return registers[Int(number)] }
-        // Of x86-64, number 16 is the pc.
-        return number == 16 ? pc : nil
+        // The pc (System V ABI, AMD64 supplement, §3.6.2; DWARF for the Arm 64-bit Architecture, §4.1).
+        return number == (isAArch64 ? 32 : 16) ? pc : nil
     }
 
     public func number(at address: UInt64, size: Int) -> UInt64? {

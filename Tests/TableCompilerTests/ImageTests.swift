@@ -1,6 +1,7 @@
 import CallFrameInfo
 import ELF
 import Foundation
+import LinearEvaluation
 import TableCompiler
 import TestFixtures
 import Testing

@@ -1,6 +1,7 @@
 import Dispatch
 import ELF
 import Foundation
+import LinearEvaluation
 import Synchronization
 import TableCompiler
 import Testing

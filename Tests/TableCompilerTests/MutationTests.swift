@@ -1,5 +1,6 @@
 import ELF
 import Foundation
+import LinearEvaluation
 import TableCompiler
 import TestFixtures
 import Testing

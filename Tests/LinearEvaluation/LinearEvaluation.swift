@@ -1,24 +1,23 @@
-import ELF
-import TableCompiler
+import CallFrameInfo
 import UnwindTable
 
 /// What an image's rows say at every address, worked out in the plainest way: interpreter and lowering give each
 /// FDE's rows, everything behind them (overlaps, clipping, padding, merging) is done anew here.
-struct LinearEvaluation {
-    struct Row {
+public struct LinearEvaluation {
+    public struct Row {
         /// SVMA from which the rule holds, up to the next row.
-        var start: UInt64
+        public var start: UInt64
         /// Index into `texts`.
-        var rule: Int
+        public var rule: Int
     }
 
     /// By rising address from 0 on; neighbours differ. Addresses are multiples of the pc unit.
-    private(set) var rows: [Row] = []
+    public private(set) var rows: [Row] = []
     /// What each rule means; number 0 is "no information".
-    private(set) var texts: [String] = []
-    private(set) var coveredBytes: UInt64 = 0
-    private(set) var absorbedBytes: UInt64 = 0
-    private(set) var loweredBytes: UInt64 = 0
+    public private(set) var texts: [String] = []
+    public private(set) var coveredBytes: UInt64 = 0
+    public private(set) var absorbedBytes: UInt64 = 0
+    public private(set) var loweredBytes: UInt64 = 0
 
     private struct Piece {
         var start: UInt64
@@ -26,10 +25,11 @@ struct LinearEvaluation {
         var frame: Int
     }
 
-    init(_ image: ELFImage, machine: TableMachine, search: DebugFileSearch?) throws {
-        let sources = try FrameSources(of: image, search: search)
-        let lowered = LoweredFrames(sources.sections, machine: machine)
-        withExtendedLifetime(sources) {}
+    /// - Parameters:
+    ///   - sections: in order of precedence.
+    ///   - executable: SVMA ranges of the file-backed bytes of executable segments, sorted and disjoint.
+    public init(_ sections: [FrameSection], executable: [Range<UInt64>], machine: TableMachine) {
+        let lowered = LoweredFrames(sections, machine: machine)
         texts = lowered.operations.withUnsafeBufferPointer { operations in
             let text = RuleText(machine: machine, operations: operations)
             return lowered.rules.map(text.text(of:))
@@ -37,7 +37,7 @@ struct LinearEvaluation {
         let isReason = lowered.rules.map { $0.reason != nil }
         // An FDE at address 0 is one whose function the linker discarded.
         let frames = lowered.frames.filter { $0.start != 0 }
-        let pieces = Self.firstInFileOrderWins(frames, image.executableSegments)
+        let pieces = Self.firstInFileOrderWins(frames, executable)
         build(pieces, frames, isReason, unit: 1 << UInt64(machine.pcShift))
     }
 

@@ -1,16 +1,14 @@
-import ELF
-import TableCompiler
 import UnwindTable
 
 /// Compares a table with the linear evaluation of its image: as a list, and by lookups.
-struct TableComparison {
-    private(set) var rowCount = 0
-    private(set) var lookupCount = 0
+public struct TableComparison {
+    public private(set) var rowCount = 0
+    public private(set) var lookupCount = 0
     /// The first differences, in words.
-    private(set) var differences: [String] = []
+    public private(set) var differences: [String] = []
 
-    /// - Parameter view: the table of `image`, made without gaps kept.
-    init(_ view: TableView, _ linear: LinearEvaluation) {
+    /// - Parameter view: the table of what was evaluated, made without gaps kept.
+    public init(_ view: TableView, _ linear: LinearEvaluation) {
         let machine = view.machine ?? .x86_64
         // A rule's words say all that it means, and don't depend on how it is laid out.
         let texts = view.rules.indices.map(view.describe)

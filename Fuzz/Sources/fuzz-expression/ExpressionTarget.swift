@@ -1,0 +1,69 @@
+import ELF
+import Inputs
+import TableCompiler
+import UnwindTable
+import Validation
+
+/// Bytes as DWARF expressions in the FDE of a minimal ELF file: our table of it must mean what libdw says of it.
+///
+/// The first byte says what the expression computes, for which machine, and whether it is a signal frame; the second
+/// one how many bytes of a second expression, that of the CFA, come before.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func testExpression(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
+    var input = InputBytes(start, count)
+    let choice = input.next()
+    let cfaCount = Int(input.next())
+    let place = ExpressionImage.Place(rawValue: choice & 7) ?? .cfa
+    var expressions: [(place: ExpressionImage.Place, bytes: [UInt8])] = []
+    var rest = input.rest.prefix(4096)
+    if place != .cfa, cfaCount > 0 {
+        expressions.append((.cfa, Array(rest.prefix(cfaCount))))
+        rest = rest.dropFirst(cfaCount)
+    }
+    expressions.append((place, Array(rest)))
+    // A register's empty expression: the CFA, which is on the stack at the start (DWARF 5 §6.4.2.3, as libgcc does
+    // it). libdw hands out no operations for it, as it does where a register is undefined.
+    if place != .cfa, rest.isEmpty { return 0 }
+    if mayHaveLongNumber(input.rest) { return 0 }
+    let image = ExpressionImage(
+        choice & 8 == 0 ? .x86_64 : .aarch64, expressions, isSignalFrame: choice & 16 != 0)
+    compare(image)
+    return 0
+}
+
+/// Where the result is a register or the CFA, and nothing of what was computed before, a rule is just that: a division
+/// by zero below it doesn't matter. libdw's operations are evaluated to the end, or to that division.
+private func dividesByZero(_ difference: TableValidation.Disagreement) -> Bool {
+    if case .unsaid = difference.reference { return true }
+    return false
+}
+
+/// LEB128 numbers may be padded to any length (DWARF 5 §7.6), and we read them so. libdw reads ten bytes at most, and
+/// what is left as operations.
+private func mayHaveLongNumber(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var run = 0
+    for byte in bytes {
+        run = byte & 0x80 == 0 ? 0 : run + 1
+        if run == 10 { return true }
+    }
+    return false
+}
+
+nonisolated(unsafe) private let compiler = ImageCompiler(debugFiles: nil)
+
+private func compare(_ image: ExpressionImage) {
+    do {
+        let table = try compiler.compile(ELFImage(bytes: image.bytes, name: "input")).built.table
+        let reference = try ReferenceImage(bytes: image.bytes, name: "input")
+        let code = ExpressionImage.code
+        let view = try TableVerifier.verify(table)
+        let validation = TableValidation(view, reference, at: [code.lowerBound, code.upperBound - 4])
+        for difference in validation.disagreements where !(dividesByZero(difference) && image.mayDivide) {
+            let rule = view.describe(view.ruleNumber(at: difference.address))
+            fatalError("\(rule)\ntable: \(difference.table)\nlibdw: \(difference.reference)")
+        }
+    } catch {
+        // The file is sound, and has an FDE.
+        fatalError("\(error)")
+    }
+}

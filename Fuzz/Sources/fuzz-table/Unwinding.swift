@@ -1,0 +1,116 @@
+import CUnwindTable
+import Inputs
+import UnwindTable
+
+/// Steps and walks by a table's rules, on made-up frames in made-up memory.
+struct Unwinding {
+    private let view: TableView
+    /// What C is given a pointer to.
+    private var memory: MadeUpMemory
+    /// Rules stepped by: a table may have 65,536.
+    private static let ruleCount = 1024
+    private static let walkCount = 4
+    /// `CFIC_FRAMES_MAX`
+    private static let longestWalk = 1024
+
+    init(_ view: TableView, seed: UInt64) {
+        self.view = view
+        memory = MadeUpMemory(view, RandomNumbers(seed: seed))
+    }
+
+    mutating func run() {
+        for rule in view.rules.prefix(Self.ruleCount) { for _ in 0..<2 { step(by: rule) } }
+        for _ in 0..<Self.walkCount { walk() }
+    }
+
+    private mutating func step(by rule: Rule) {
+        var rule = rule
+        var frame = memory.frame()
+        let machine = UInt32(view.header.machine)
+        check(withReader { cfic_native_unwind(&$0, &frame, &rule, machine) })
+    }
+
+    private mutating func walk() {
+        var frame = memory.frame()
+        frame.machine.pc = memory.word()
+        let machine = UInt32(view.header.machine)
+        memory.visited = 0
+        check(withReader { reader in
+            let visit: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<cfic_frame>?) -> Void = { context, _ in
+                context?.assumingMemoryBound(to: MadeUpMemory.self).pointee.visited += 1
+            }
+            return cfic_native_walk(&reader, &frame, machine, visit, reader.context)
+        })
+        if memory.visited > Self.longestWalk { fatalError("a walk of \(memory.visited) frames") }
+    }
+
+    private func check(_ step: cfic_step) {
+        if step.rawValue >= CFIC_STEP_COUNT.rawValue { fatalError("no such end of a step: \(step.rawValue)") }
+    }
+
+    private mutating func withReader(_ body: (inout cfic_reader) -> cfic_step) -> cfic_step {
+        let operations = view.operations
+        return withUnsafeMutablePointer(to: &memory) { memory in
+            var reader = cfic_reader()
+            reader.context = UnsafeMutableRawPointer(memory)
+            reader.operations = operations.baseAddress
+            reader.operation_count = UInt32(operations.count)
+            reader.read = { context, to, size, _ in
+                guard let memory = context?.assumingMemoryBound(to: MadeUpMemory.self), let to else { return -1 }
+                return memory.pointee.fill(UnsafeMutableRawBufferPointer(start: to, count: Int(size))) ? 0 : -1
+            }
+            reader.find = { context, _, table, _ in
+                guard let context else { return CFIC_STEP_NO_TABLE }
+                let memory = context.assumingMemoryBound(to: MadeUpMemory.self)
+                table?.pointee = memory.pointer(to: \.native).map { UnsafePointer($0) }
+                return CFIC_STEP_CALLER
+            }
+            return body(&reader)
+        }
+    }
+}
+
+/// Registers and memory: random words, and often addresses that the table has pages of, so that walks go on.
+private struct MadeUpMemory {
+    var native: cfic_native_table
+    /// Frames that a walk has handed out.
+    var visited = 0
+    private var random: RandomNumbers
+    private let ranges: UnsafeBufferPointer<cfic_range>
+    private let pageShift: UInt64
+
+    init(_ view: TableView, _ random: RandomNumbers) {
+        native = view.native
+        ranges = view.ranges
+        pageShift = view.pageShift
+        self.random = random
+    }
+
+    mutating func word() -> UInt64 {
+        let number = random.next()
+        guard number % 4 != 0, !ranges.isEmpty else { return random.next() }
+        let range = ranges[Int(random.next() % UInt64(ranges.count))]
+        return range.start_page << pageShift &+ random.next() % (UInt64(range.page_count) << pageShift | 1)
+    }
+
+    /// Whether memory can be read.
+    mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {
+        if random.next() % 16 == 0 { return false }
+        for offset in stride(from: 0, to: bytes.count, by: 8) {
+            withUnsafeBytes(of: word()) { word in
+                for index in offset..<min(offset + 8, bytes.count) { bytes[index] = word[index - offset] }
+            }
+        }
+        return true
+    }
+
+    mutating func frame() -> cfic_frame {
+        var frame = cfic_frame()
+        withUnsafeMutableBytes(of: &frame) { bytes in
+            for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
+        }
+        // Where registers are missing, most steps end before they begin.
+        if random.next() % 8 != 0 { frame.flags = UInt32(CFIC_FRAME_ALL_REGISTERS) }
+        return frame
+    }
+}

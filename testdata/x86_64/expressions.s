@@ -1,0 +1,61 @@
+# Expressions: that of a procedure linkage table, a realigned stack, a frame pointer and a return address computed.
+# Origin: written for cfic. Licence: Apache-2.0.
+	.text
+	.globl _start
+	.p2align 4
+_start:
+linkage_table:
+	.cfi_startproc
+	.cfi_def_cfa_offset 16
+	# def_cfa_expression: breg7 8; breg16 0; lit15; and; lit11; ge; lit3; shl; plus
+	.cfi_escape 0x0f, 0x0b, 0x77, 0x08, 0x80, 0x00, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22
+	.rept	64
+	nop
+	.endr
+	.cfi_endproc
+
+	.p2align 4
+realigned:
+	.cfi_startproc
+	leaq	8(%rsp), %r10
+	.cfi_def_cfa %r10, 0
+	andq	$-32, %rsp
+	pushq	-8(%r10)
+	pushq	%rbp
+	movq	%rsp, %rbp
+	# expression rbp: breg6 0
+	.cfi_escape 0x10, 0x06, 0x02, 0x76, 0x00
+	pushq	%r10
+	# def_cfa_expression: breg6 -8; deref
+	.cfi_escape 0x0f, 0x03, 0x76, 0x78, 0x06
+	nop
+	popq	%r10
+	.cfi_def_cfa %r10, 0
+	popq	%rbp
+	.cfi_restore %rbp
+	leaq	-8(%r10), %rsp
+	.cfi_def_cfa %rsp, 8
+	ret
+	.cfi_endproc
+
+	.p2align 4
+computed:
+	.cfi_startproc
+	nop
+	# val_expression rbp: breg3 16; const4s -4096; and; dup; drop
+	.cfi_escape 0x16, 0x06, 0x0a, 0x73, 0x10, 0x0d, 0x00, 0xf0, 0xff, 0xff, 0x1a, 0x12, 0x13
+	nop
+	# expression rip: breg7 0; const2u 300; plus; deref_size 4; plus_uconst 8
+	.cfi_escape 0x10, 0x10, 0x0a, 0x77, 0x00, 0x0a, 0x2c, 0x01, 0x22, 0x94, 0x04, 0x23, 0x08
+	nop
+	# val_offset rbp, 3; val_offset_sf rip, -2; expression rip over the CFA: swap, over, pick, rot
+	.cfi_escape 0x14, 0x06, 0x03
+	.cfi_escape 0x15, 0x10, 0x7e
+	nop
+	.cfi_escape 0x10, 0x10, 0x0b, 0x38, 0x16, 0x14, 0x15, 0x01, 0x17, 0x1c, 0x1e, 0x22, 0x1f, 0x20
+	nop
+	# def_cfa_expression: constants of every width, divided, shifted and compared
+	.cfi_escape 0x0f, 0x17, 0x77, 0x10, 0x08, 0x07, 0x1b, 0x09, 0xfd, 0x1d, 0x0b, 0x00, 0x80, 0x27, 0x31, 0x25, 0x32, 0x26
+	.cfi_escape 0x10, 0xb0, 0x09, 0x11, 0x50, 0x2d, 0x96
+	nop
+	.cfi_endproc
