@@ -25,18 +25,16 @@ public func testExpression(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int3
     // it). libdw hands out no operations for it, as it does where a register is undefined.
     if place != .cfa, rest.isEmpty { return 0 }
     if mayHaveLongNumber(input.rest) { return 0 }
-    let image = ExpressionImage(
-        choice & 8 == 0 ? .x86_64 : .aarch64, expressions, isSignalFrame: choice & 16 != 0)
-    compare(image)
+    let machine: TableMachine = choice & 8 == 0 ? .x86_64 : .aarch64
+    compare(ExpressionImage(machine, expressions, isSignalFrame: choice & 16 != 0)) {
+        let sums = expressions.map { (place: $0.place, bytes: $0.bytes.map { divisions.contains($0) ? 0x22 : $0 }) }
+        return ExpressionImage(machine, sums, isSignalFrame: choice & 16 != 0)
+    }
     return 0
 }
 
-/// Where the result is a register or the CFA, and nothing of what was computed before, a rule is just that: a division
-/// by zero below it doesn't matter. libdw's operations are evaluated to the end, or to that division.
-private func dividesByZero(_ difference: TableValidation.Disagreement) -> Bool {
-    if case .unsaid = difference.reference { return true }
-    return false
-}
+/// DW_OP_div, DW_OP_mod
+private let divisions: [UInt8] = [0x1b, 0x1d]
 
 /// LEB128 numbers may be padded to any length (DWARF 5 §7.6), and we read them so. libdw reads ten bytes at most, and
 /// what is left as operations.
@@ -51,17 +49,26 @@ private func mayHaveLongNumber(_ bytes: UnsafeRawBufferPointer) -> Bool {
 
 nonisolated(unsafe) private let compiler = ImageCompiler(debugFiles: nil)
 
-private func compare(_ image: ExpressionImage) {
+/// - Parameter withoutDivisions: the same image with DW_OP_plus, 0x22, for all divisions.
+///
+/// Where the result is a register or the CFA, and nothing of what was computed before, a rule is just that: a division
+/// by zero below it doesn't matter. libdw's operations are evaluated to the end, or to that division; so what it can't
+/// say it must be able to say without divisions, and then the same.
+private func compare(_ image: ExpressionImage, withoutDivisions: () -> ExpressionImage) {
+    guard let (difference, rule) = firstDifference(image) else { return }
+    if case .unsaid = difference.reference, image.mayDivide, firstDifference(withoutDivisions()) == nil { return }
+    fatalError("\(rule)\ntable: \(difference.table)\nlibdw: \(difference.reference)")
+}
+
+/// What the two disagree about, and our rule in words.
+private func firstDifference(_ image: ExpressionImage) -> (TableValidation.Disagreement, rule: String)? {
     do {
         let table = try compiler.compile(ELFImage(bytes: image.bytes, name: "input")).built.table
         let reference = try ReferenceImage(bytes: image.bytes, name: "input")
         let code = ExpressionImage.code
         let view = try TableVerifier.verify(table)
         let validation = TableValidation(view, reference, at: [code.lowerBound, code.upperBound - 4])
-        for difference in validation.disagreements where !(dividesByZero(difference) && image.mayDivide) {
-            let rule = view.describe(view.ruleNumber(at: difference.address))
-            fatalError("\(rule)\ntable: \(difference.table)\nlibdw: \(difference.reference)")
-        }
+        return validation.disagreements.first.map { ($0, view.describe(view.ruleNumber(at: $0.address))) }
     } catch {
         // The file is sound, and has an FDE.
         fatalError("\(error)")
