@@ -74,7 +74,10 @@ let package = Package(
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(
             name: "ValidationTests",
-            dependencies: ["Validation", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable", "TestFixtures"]),
+            dependencies: [
+                "Validation", "ELF", "TableCompiler", "TableStore", "TreeCompiler", "UnwindTable", "CUnwindTable",
+                "TestFixtures",
+            ]),
         .testTarget(
             name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
         .testTarget(

@@ -33,8 +33,7 @@ final class LibdwFile {
 
     convenience init(bytes: [UInt8], name: String) throws(Failure) {
         _ = elf_version(UInt32(EV_CURRENT))
-        let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: max(bytes.count, 1))
-        _ = memory.initialize(from: bytes.lazy.map { CChar(bitPattern: $0) })
+        let memory = bytes.copiedForLibelf
         guard let elf = elf_memory(memory.baseAddress, bytes.count) else {
             memory.deallocate()
             throw Failure(name: name, message: LibdwFile.text(elf_errmsg(-1)))
@@ -68,5 +67,16 @@ final class LibdwFile {
     var machine: UInt16 {
         var header = GElf_Ehdr()
         return gelf_getehdr(elf, &header) == nil ? 0 : header.e_machine
+    }
+}
+
+extension [UInt8] {
+    /// A copy for elf_memory, which wants memory that it could write to; whoever takes it deallocates it.
+    var copiedForLibelf: UnsafeMutableBufferPointer<CChar> {
+        withUnsafeBytes { bytes in
+            let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: Swift.max(bytes.count, 1))
+            UnsafeMutableRawBufferPointer(memory).copyMemory(from: bytes)
+            return memory
+        }
     }
 }

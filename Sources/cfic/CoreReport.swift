@@ -62,11 +62,10 @@ struct CoreReport: ValidationOutput {
             if let difference = thread.difference { Self.write(difference, to: &output) }
         }
         let frames = validation.threads.reduce(0) { $0 + $1.agreeing }
-        let agreeing = validation.threads.count - validation.disagreementCount
         output.line(
             "\(core): \(Self.count(threads.count, "thread")), \(Self.count(validation.moduleCount, "file")), "
-                + "\(Self.count(frames, "frame")) agree: \(Quantity.count(agreeing)) threads agree, "
-                + "\(Quantity.count(validation.disagreementCount)) disagree")
+                + "\(Self.count(frames, "frame")) agree; "
+                + "\(Self.count(validation.disagreementCount, "thread")) with a difference")
         output.flush()
         for problem in problems { Talk.error(problem) }
         if threads.isEmpty { Talk.error("\(core): no thread in it can be read") }

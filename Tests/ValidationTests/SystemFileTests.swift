@@ -2,6 +2,7 @@ import ELF
 import Glibc
 import TableCompiler
 import Testing
+import TreeCompiler
 import UnwindTable
 import Validation
 
@@ -25,6 +26,24 @@ import Validation
         // Three probes a row at the least, less where rows are short.
         #expect(validation.probes > Int(view.header.counts.rows))
         #expect(validation.agreements + validation.known.values.reduce(0, +) == validation.probes)
+    }
+
+    /// A slice of what `make validate-all` compares: programs, and all of the C library for aarch64.
+    @Test func everyFileOfTheseDirectoriesMeansWhatTheReferenceSays() throws {
+        let walk = FileWalk(["/usr/bin", "/usr/aarch64-linux-gnu/lib"].filter { access($0, R_OK) == 0 })
+        let outcomes = TreeValidation.run(
+            walk.files, threads: 2, validator: { ImageValidator(store: nil, debugFiles: nil) }, progress: { _ in })
+        var compared = 0
+        for (file, outcome) in zip(walk.files, outcomes) {
+            switch outcome {
+            case .compared(let result):
+                compared += 1
+                #expect(result.validation.disagreementCount == 0, "\(file.path): \(result.validation.disagreements.prefix(2))")
+            case .failed(let problem): Issue.record("\(problem)")
+            case .skipped, .notELF: break
+            }
+        }
+        #expect(compared > 100)
     }
 
     /// A table of another file is wrong wherever it says something: nothing passes for a known difference.

@@ -42,11 +42,7 @@ final class CoreModule {
         guard first &+ bias < end else { return nil }
         range = first &+ bias..<end
         self.image = image
-        memory = image.memoryBytes.map { bytes in
-            let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: bytes.count)
-            _ = memory.initialize(from: bytes.lazy.map { CChar(bitPattern: $0) })
-            return memory
-        }
+        memory = image.memoryBytes?.copiedForLibelf
         do {
             table = try ImageTable(of: image, store: store, compiler: ImageCompiler(debugFiles: debugFiles))
         } catch let error as CompileError {
