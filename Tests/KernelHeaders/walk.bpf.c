@@ -1,0 +1,46 @@
+/*
+ * Lookup and walk compiled for BPF, with maps' memory as plain arrays: what the headers ask for is all they need.
+ * Built by KernelHeaderTests for each machine (MACHINE).
+ */
+#include <linux/types.h>
+#include <linux/bpf.h>
+
+static long (*const probe_read_user)(void *to, __u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user;
+
+#define CFIC_READ(reader, to, size, address) ((void)(reader), probe_read_user((to), (size), (const void *)(address)))
+#define CFIC_OPERATION(reader, index) ((void)(reader), operation(index))
+#define CFIC_FIND(reader, pc, rule) ((void)(reader), find((pc), (rule)))
+
+#include "cfic/lookup.h"
+
+#define OPERATIONS 64
+#define RULES 256
+
+struct cfic_op operations[OPERATIONS];
+struct cfic_rule rules[RULES];
+struct cfic_frame frame;
+struct {
+	struct cfic_sparse head;
+	__u16 units[CFIC_SPARSE_MAX];
+	__u8 rules[CFIC_SPARSE_MAX];
+} page;
+
+static const struct cfic_op *operation(__u32 index)
+{
+	return index < OPERATIONS ? &operations[index] : 0;
+}
+
+static int find(__u64 pc, struct cfic_rule *rule)
+{
+	*rule = rules[cfic_sparse_lookup(&page.head, pc & (CFIC_PAGE_UNITS - 1)) % RULES];
+	return 0;
+}
+
+#include "cfic/walk.h"
+
+__attribute__((section("raw_tracepoint"), used)) int step(void *context)
+{
+	return cfic_walk_step(context, &frame, MACHINE);
+}
+
+char licence[] __attribute__((section("license"), used)) = "Dual BSD/GPL";
