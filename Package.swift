@@ -67,7 +67,8 @@ let package = Package(
         .target(
             name: "LinearEvaluation", dependencies: ["CallFrameInfo", "UnwindTable"], path: "Tests/LinearEvaluation"),
         // ELF files that tests make.
-        .target(name: "TestFixtures", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "Tests/TestFixtures"),
+        .target(
+            name: "TestFixtures", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "Tests/TestFixtures"),
 
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),

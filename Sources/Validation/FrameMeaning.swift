@@ -35,7 +35,8 @@ extension FrameMeaning: CustomStringConvertible {
 extension FrameMeaning.Caller: CustomStringConvertible {
     public var description: String {
         func hex(_ number: UInt64?) -> String { number.map { "0x" + String($0, radix: 16) } ?? "undefined" }
-        return "CFA \(hex(cfa)), \(stackPointer == cfa ? "" : "stack pointer \(hex(stackPointer)), ")frame pointer \(hex(framePointer)), return address \(hex(returnAddress))"
+        return "CFA \(hex(cfa))" + (stackPointer == cfa ? "" : ", stack pointer \(hex(stackPointer))")
+            + ", frame pointer \(hex(framePointer)), return address \(hex(returnAddress))"
             + (isSignalFrame ? ", signal frame" : "")
     }
 }

@@ -29,8 +29,8 @@ public final class ImageValidator {
         compiler = ImageCompiler(options: options, debugFiles: debugFiles)
     }
 
-    /// - Throws: `CompileError`, `.skipped` among them; `ELFError`; an error that says why a table can't be compared; what
-    ///   libdw says of a file that it can't read.
+    /// - Throws: `CompileError`, `.skipped` among them; `ELFError`; an error that says why a table can't be compared;
+    ///   what libdw says of a file that it can't read.
     public func validate(_ image: ELFImage) throws -> Result {
         let table = try ImageTable(of: image, store: store, compiler: compiler)
         let reference = try ReferenceImage(of: image, table.sources)

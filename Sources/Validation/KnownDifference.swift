@@ -5,8 +5,8 @@ public enum KnownDifference: String, CaseIterable, Sendable {
     /// FDEs that overlap. A table has the one that comes first in the file; libdw another one of them, or drops all but
     /// the one that it is asked for first.
     case overlappingFrames
-    /// FDEs behind a zero length in the middle of a section, which libdw takes for its end. With that made a part of the
-    /// entry before it, libdw says what the table says.
+    /// FDEs behind a zero length in the middle of a section, which libdw takes for its end. With that made a part of
+    /// the entry before it, libdw says what the table says.
     case behindTerminator
     /// The return address is in a register that no instruction speaks of and that is not the ABI's (`_mcount` of
     /// aarch64: x15). To the table it is there; libdw takes it for undefined.

@@ -4,7 +4,8 @@ import UnwindTable
 
 extension ReferenceImage {
     /// The call frame sections that have entries behind a zero length, as an image of their own in which libdw doesn't
-    /// stop there: the zero length becomes four more bytes, all DW_CFA_nop, of the entry before it. Nil if there is none.
+    /// stop there: the zero length becomes four more bytes, all DW_CFA_nop, of the entry before it. Nil if there is
+    /// none.
     convenience init?(continuing sources: FrameSources, machine: TableMachine) {
         let files = withExtendedLifetime(sources) {
             sources.sections.compactMap { section in Self.continued(section).map { ($0, section) } }
@@ -38,7 +39,9 @@ extension ReferenceImage {
                 // One at the very beginning has no entry before it, one at the very end nothing behind it.
                 guard let last, position + 4 < bytes.count else { break }
                 let longer = number(last.offset, last.size) + 4
-                for index in 0..<last.size { bytes[last.offset + index] = UInt8(truncatingIfNeeded: longer >> UInt64(8 * index)) }
+                for index in 0..<last.size {
+                    bytes[last.offset + index] = UInt8(truncatingIfNeeded: longer >> UInt64(8 * index))
+                }
                 isChanged = true
                 position += 4
                 continue

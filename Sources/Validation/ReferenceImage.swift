@@ -19,7 +19,7 @@ public final class ReferenceImage {
 
     /// An image in memory.
     ///
-    /// - Parameter embedded: one whose .debug_frame is asked, too.
+    /// - Throws: as for a file.
     public convenience init(bytes: [UInt8], name: String) throws {
         self.init([try LibdwFile(bytes: bytes, name: name)])
     }

@@ -48,7 +48,8 @@ extension Snapshot {
             let part = min(8, size - position)
             guard let number = number(at: address &+ UInt64(position), size: part) else { return -1 }
             withUnsafeBytes(of: number.littleEndian) {
-                UnsafeMutableRawBufferPointer(start: to + position, count: part).copyMemory(from: .init(rebasing: $0[..<part]))
+                UnsafeMutableRawBufferPointer(start: to + position, count: part)
+                    .copyMemory(from: .init(rebasing: $0[..<part]))
             }
         }
         return 0

@@ -23,8 +23,9 @@ struct SectionImage {
         bytes += content + names
         bytes += [UInt8](repeating: 0, count: sectionsOffset - bytes.count)
         bytes += [UInt8](repeating: 0, count: sectionHeaderSize)
-        appendSection(name: 1, type: 1, flags: 2, address, offset: headerSize, size: content.count)  // SHT_PROGBITS
-        appendSection(name: name.utf8.count + 2, type: 3, flags: 0, 0, offset: namesOffset, size: names.count)  // SHT_STRTAB
+        // SHT_PROGBITS, SHT_STRTAB
+        appendSection(name: 1, type: 1, flags: 2, address, offset: headerSize, size: content.count)
+        appendSection(name: name.utf8.count + 2, type: 3, flags: 0, 0, offset: namesOffset, size: names.count)
     }
 
     private mutating func append(_ number: UInt64, _ size: Int) {

@@ -157,7 +157,9 @@ private struct Probing {
         return frame?.end
     }
 
-    private mutating func note(_ difference: TableValidation.Disagreement, _ frame: ReferenceFrame?, _ snapshot: Snapshot) {
+    private mutating func note(
+        _ difference: TableValidation.Disagreement, _ frame: ReferenceFrame?, _ snapshot: Snapshot
+    ) {
         if case .unsaid(let reason) = difference.table {
             result.unsaidByTable[reason, default: 0] += 1
             return

@@ -72,7 +72,9 @@ struct ValidateCommand: ParsableCommand {
         if core == nil, paths.isEmpty { throw ValidationError("Name a file or directory, or a core dump with --core.") }
         if core == nil, sysroot != nil { throw ValidationError("--sysroot goes with --core.") }
         if core != nil, paths.count > 1 { throw ValidationError("With --core there is one program at most.") }
-        if core != nil, exhaustive || keepGaps { throw ValidationError("With --core there is no --exhaustive or --keep-gaps.") }
+        if core != nil, exhaustive || keepGaps {
+            throw ValidationError("With --core there is no --exhaustive or --keep-gaps.")
+        }
         if ignoresCache, cache.cache != nil { throw ValidationError("--no-cache and --cache exclude each other.") }
     }
 
@@ -112,7 +114,9 @@ struct ValidateCommand: ParsableCommand {
         let total = walk.files.reduce(0) { $0 + $1.size }
         let outcomes = TreeValidation.run(
             walk.files, threads: threads.count,
-            validator: { [effort] in ImageValidator(store: store, options: options, debugFiles: search, effort: effort) },
+            validator: { [effort] in
+                ImageValidator(store: store, options: options, debugFiles: search, effort: effort)
+            },
             progress: { bar.update($0, of: total) })
         bar.finish()
         return ValidationReport(walk, outcomes)

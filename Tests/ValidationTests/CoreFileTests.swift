@@ -14,7 +14,9 @@ struct CoreFileTests {
         return (try contents(dumps.core("stop_here")), dumps)
     }
 
-    private func validation(_ bytes: [UInt8], _ dumps: CoreDumps, _ search: ModuleSearch = ModuleSearch()) throws -> CoreValidation {
+    private func validation(
+        _ bytes: [UInt8], _ dumps: CoreDumps, _ search: ModuleSearch = ModuleSearch()
+    ) throws -> CoreValidation {
         let path = "\(dumps.directory)/changed-\(UInt32.random(in: 0 ... .max)).core"
         try Data(bytes).write(to: URL(fileURLWithPath: path))
         defer { unlink(path) }
@@ -72,7 +74,9 @@ struct CoreFileTests {
             changed.replaceSubrange(note + 20..<note + 28, with: withUnsafeBytes(of: count.littleEndian) { Array($0) })
             // Without files there are no tables: the innermost frame is all there is.
             let validation = try validation(changed, dumps)
-            #expect(validation.threads.allSatisfy { $0.end == "no-mapping" && $0.frames.count == 1 && $0.difference == nil })
+            #expect(validation.threads.allSatisfy {
+                $0.end == "no-mapping" && $0.frames.count == 1 && $0.difference == nil
+            })
         }
     }
 
@@ -104,8 +108,10 @@ struct CoreFileTests {
             try search.store?.insert(image.view.bytes, key: .buildID([0xab, 0xcd, 0xef, 0x01, 0x23]))
         }
 
-        let dumps = try CoreDumps(of: CoreProgram("right", build: [build(40, "right")], executable: "right", stops: [.at("stop_here")]))
-        #expect(try CoreValidation(core: dumps.core("stop_here")).threads.allSatisfy { $0.difference == nil && $0.isComplete })
+        let program = CoreProgram("right", build: [build(40, "right")], executable: "right", stops: [.at("stop_here")])
+        let dumps = try CoreDumps(of: program)
+        let right = try CoreValidation(core: dumps.core("stop_here"))
+        #expect(right.threads.allSatisfy { $0.difference == nil && $0.isComplete })
         let wrong = try #require(try CoreValidation(core: dumps.core("stop_here"), search).threads.first)
         let difference = try #require(wrong.difference)
         #expect(wrong.agreeing == 2 && difference.index == 2)

@@ -10,8 +10,8 @@ extension FrameListing {
 
     /// Calls `body` with each entry, in file order.
     ///
-    /// - Parameter pc: only FDEs whose range holds this SVMA, and of each only the row that holds there; with instructions,
-    ///   each behind its CIE.
+    /// - Parameter pc: only FDEs whose range holds this SVMA, and of each only the row that holds there; with
+    ///   instructions, each behind its CIE.
     public func forEachEntry(
         _ parts: Parts, pc: UInt64? = nil, _ body: (ListedEntry) throws -> Void
     ) rethrows {

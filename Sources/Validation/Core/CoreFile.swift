@@ -26,7 +26,7 @@ final class CoreFile {
     /// PT_LOADs that have bytes, by rising address.
     private let segments: [Segment]
 
-    /// Notes beyond are not looked at: threads have a few KiB each, file mappings some hundred bytes.
+    /// Bytes of notes that are looked at: threads have a few KiB each, file mappings some hundred bytes.
     private static let noteLimit: UInt64 = 1 << 28
 
     /// - Throws: `ELFError`.
@@ -35,16 +35,19 @@ final class CoreFile {
         image = try ELFImage(path: path)
         guard image.fileType == .core else { throw ELFError(file: path, kind: .unsupported("not a core dump")) }
         guard image.is64Bit, !image.isBigEndian else {
-            throw ELFError(file: path, kind: .unsupported("a core dump of 32-bit or big-endian programs"))
+            throw ELFError(file: path, kind: .unsupported("core dumps of 32-bit or big-endian programs"))
         }
         machine = image.machine.rawValue
         // Linux gives user space 48 bits of address on aarch64, unless a program asks for more.
         addressBits = machine == 183 ? 1 << 48 - 1 : .max
-        segments = image.segments.filter { $0.isLoad && $0.fileSize > 0 }.sorted { $0.virtualAddress < $1.virtualAddress }
+        segments = image.segments.filter { $0.isLoad && $0.fileSize > 0 }
+            .sorted { $0.virtualAddress < $1.virtualAddress }
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
+        var rest = Self.noteLimit
         for segment in image.segments where segment.type == UInt32(PT_NOTE) {
-            let size = min(segment.fileSize, image.size - min(segment.offset, image.size), Self.noteLimit)
+            let size = min(segment.fileSize, image.size - min(segment.offset, image.size), rest)
+            rest -= size
             var bytes = [UInt8](repeating: 0, count: Int(size))
             let count = bytes.withUnsafeMutableBytes { read(into: $0, at: segment.offset) }
             take(notes: bytes[..<count])
@@ -94,7 +97,8 @@ final class CoreFile {
         guard let offset = off_t(exactly: offset) else { return 0 }
         var done = 0
         while done < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, offset + off_t(done))
+            let rest = buffer.baseAddress.map { $0 + done }
+            let count = pread(descriptor, rest, buffer.count - done, offset + off_t(done))
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { break }
             done += count

@@ -30,6 +30,10 @@ public struct ModuleSearch: Sendable {
         // AT_PHDR lies in the program.
         let programHeaders = core.auxiliaryVector[3]
         for mapping in core.mappings where mapping.fileOffset == 0 {
+            guard modules.count < Self.moduleLimit else {
+                problems.append("\(core.path): more than \(Self.moduleLimit) files are mapped")
+                break
+            }
             let isProgram = programHeaders.map { mapping.start <= $0 && $0 < mapping.end } ?? false
             add { try module(mapping, isProgram: isProgram, core) }
         }
@@ -39,7 +43,8 @@ public struct ModuleSearch: Sendable {
             if !bytes.isEmpty {
                 add {
                     try CoreModule(
-                        ELFImage(bytes: bytes, name: "[vdso]"), at: address, fileOffset: 0, store: store, debugFiles: nil)
+                        ELFImage(bytes: bytes, name: "[vdso]"), at: address, fileOffset: 0, store: store,
+                        debugFiles: nil)
                 }
             }
         }
@@ -47,6 +52,8 @@ public struct ModuleSearch: Sendable {
         return (modules.withoutOverlaps, problems)
     }
 
+    /// More than programs have: each is compiled, whatever a core says how often it is mapped.
+    private static let moduleLimit = 4096
     /// Bytes. The vDSO has two or four pages.
     private static let vdsoLimit = 1 << 20
 

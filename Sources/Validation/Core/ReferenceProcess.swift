@@ -28,8 +28,8 @@ final class ReferenceProcess {
     /// The kernel has no more.
     private static let threadLimit = 1 << 22
 
-    /// libdwfl counts a core's segments in a variable that all sessions share (core_memory_read): of two at once one may
-    /// miss some of its memory.
+    /// libdwfl counts a core's segments in a variable that all sessions share (core_memory_read): of two at once one
+    /// may miss some of its memory.
     private static let reading = Mutex(())
 
     private let session: OpaquePointer
@@ -61,8 +61,9 @@ final class ReferenceProcess {
         self.session = session
         dwfl_report_begin(session)
         for module in modules {
-            let reported = dwfl_report_module(
+            guard let reported = dwfl_report_module(
                 session, module.image.name, module.range.lowerBound, module.range.upperBound)
+            else { throw Failure(path: core.path, message: LibdwFile.text(dwfl_errmsg(-1))) }
             var userdata: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
             dwfl_module_info(reported, &userdata, nil, nil, nil, nil, nil, nil)
             // `modules` keeps it alive.

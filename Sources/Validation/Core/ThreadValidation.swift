@@ -105,7 +105,8 @@ public struct ThreadValidation: Sendable {
             reference: text(reference.frames, reference.problem ?? "the end of the stack"),
             callee: callee.map { "\($0)" } ?? "none", file: module?.image.name ?? "nothing is mapped there",
             rule: callee.flatMap { module?.ruleText(at: $0.lookupPC) } ?? "none",
-            referenceRow: row?.text ?? "no row", meaning: dumped.flatMap { row?.meaning(of: $0).description } ?? "nothing")
+            referenceRow: row?.text ?? "no row",
+            meaning: dumped.flatMap { row?.meaning(of: $0).description } ?? "nothing")
     }
 }
 

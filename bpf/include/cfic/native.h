@@ -45,8 +45,8 @@ enum cfic_step cfic_native_unwind(
 enum cfic_step cfic_native_step(struct cfic_reader *reader, struct cfic_frame *frame, __u32 machine);
 
 /*
- * Hands out the frame, its caller, and so on to the last one that can be found, CFIC_FRAMES_MAX at most. Returns how the
- * last one's step ended, or CFIC_STEP_TOO_DEEP.
+ * Hands out the frame, its caller, and so on to the last one that can be found, CFIC_FRAMES_MAX at most. Returns how
+ * the last one's step ended, or CFIC_STEP_TOO_DEEP.
  */
 enum cfic_step cfic_native_walk(
 	struct cfic_reader *reader, struct cfic_frame *frame, __u32 machine,

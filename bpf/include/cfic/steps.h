@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How a step from a frame to its caller can end, and a walk of them. The one list: kernel programs, counters, metrics and documentation
- * take it from here. New ones are added at the end.
+ * How a step from a frame to its caller can end, and a walk of them. The one list: kernel programs, counters, metrics
+ * and documentation take it from here. New ones are added at the end.
  *
  * X(code, NAME, "what it means")
  */
