@@ -9,12 +9,9 @@ public final class ReferenceImage {
     private var last: ReferenceFrame?
     let machine: TableMachine
 
-    /// - Parameter debugFile: whose .debug_frame is asked, too.
     /// - Throws: an error that says what libdw, or the system, said.
-    public convenience init(path: String, debugFile: String? = nil) throws {
-        var files = [try LibdwFile(path: path)]
-        if let debugFile { files.append(try LibdwFile(path: debugFile)) }
-        self.init(files)
+    public convenience init(path: String) throws {
+        self.init([try LibdwFile(path: path)])
     }
 
     /// An image in memory.
@@ -33,16 +30,17 @@ public final class ReferenceImage {
 
     /// The row in force at an address; nil where no FDE is.
     ///
-    /// libdw is asked once for each of its rows: it runs the FDE's instructions until they pass the address, so that up
-    /// to where it says that the row ends the answer is the same.
+    /// libdw is asked once for each row of the first section: it runs the FDE's instructions until they pass the address,
+    /// so that up to where it says that the row ends the answer is the same. Those of other sections hold only where the
+    /// ones before have nothing, which is asked each time.
     func frame(at address: UInt64) -> ReferenceFrame? {
         if let last, last.asked <= address, address < last.end { return last }
-        for section in sections {
+        for (number, section) in sections.enumerated() {
             var frame: OpaquePointer?
-            if dwarf_cfi_addrframe(section, address, &frame) == 0, let frame {
-                last = ReferenceFrame(frame, at: address, machine)
-                return last
-            }
+            guard dwarf_cfi_addrframe(section, address, &frame) == 0, let frame else { continue }
+            let found = ReferenceFrame(frame, at: address, machine)
+            if number == 0 { last = found }
+            return found
         }
         return nil
     }

@@ -57,6 +57,39 @@ import Validation
         #expect(try #require(try difference("", ".cfi_undefined rip")).reference == .endOfStack)
     }
 
+    /// .debug_frame describes 64 bytes in one row, and .eh_frame 16 in the middle of them.
+    @Test func ehFrameComesBeforeDebugFrameOnBothSides() throws {
+        let path = try fixture.program(
+            """
+            .text
+            .globl f
+            f: .fill 16, 1, 0x90
+            .cfi_startproc
+            .cfi_def_cfa_offset 32
+            .fill 16, 1, 0x90
+            .cfi_endproc
+            .fill 32, 1, 0x90
+            .section .cfi, "a"
+            .long 1f - 0f
+            0: .long -1
+            .byte 1
+            .asciz ""
+            .uleb128 1
+            .sleb128 -8
+            .byte 16, 0x0c, 7, 16, 0x90, 1
+            .balign 8, 0
+            1: .long 3f - 2f
+            2: .long 0
+            .quad f, 64
+            .balign 8, 0
+            3:
+            """, section: ".debug_frame")
+        let validation = try validated(path, isExhaustive: true).validation
+        #expect(validation.disagreementCount == 0 && validation.known == [:], "\(validation.disagreements.prefix(2))")
+        let table = try CompiledImage(path)
+        #expect([0x40_1008, 0x40_1018, 0x40_1028].map { table.view.rule(at: $0).cfa_offset } == [16, 32, 16])
+    }
+
     @Test func everyUnitOfEveryPageAndBothNeighbours() throws {
         let result = try validated("/usr/bin/env", isExhaustive: true)
         let table = try CompiledImage("/usr/bin/env")
