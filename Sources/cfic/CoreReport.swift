@@ -40,7 +40,7 @@ struct CoreReport: ValidationOutput {
     var threads: [Thread]
     var problems: [String]
 
-    var isGood: Bool { !threads.isEmpty && threads.allSatisfy { $0.difference == nil } }
+    var isGood: Bool { !threads.isEmpty && problems.isEmpty && threads.allSatisfy { $0.difference == nil } }
 
     private let validation: CoreValidation
 

@@ -42,13 +42,14 @@ final class CoreModule {
         guard first &+ bias < end else { return nil }
         range = first &+ bias..<end
         self.image = image
-        memory = image.memoryBytes?.copiedForLibelf
         do {
             table = try ImageTable(of: image, store: store, compiler: ImageCompiler(debugFiles: debugFiles))
         } catch let error as CompileError {
             guard case .skipped = error else { throw error }
             table = nil
         }
+        // Nothing throws any more: what is allocated here is deallocated in the end.
+        memory = image.memoryBytes?.copiedForLibelf
         native = table.map { table in
             let pointer = UnsafeMutablePointer<cfic_native_table>.allocate(capacity: 1)
             pointer.initialize(to: table.view.native)

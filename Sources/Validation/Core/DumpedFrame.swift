@@ -13,7 +13,7 @@ struct DumpedFrame: FrameContext {
     func register(_ number: UInt64) -> UInt64? {
         if number == machine.stackPointer { return frame.stackPointer }
         if number == machine.framePointer { return frame.framePointer }
-        if machine == .x86_64, number == 16 { return pc }
+        if number == (machine == .x86_64 ? 16 : 32) { return pc }
         return number < UInt64(registers.count) ? registers[Int(number)] : nil
     }
 
