@@ -9,7 +9,9 @@ static long (*const probe_read_user)(void *to, __u32 size, const void *from) = (
 
 #define CFIC_READ(reader, to, size, address) ((void)(reader), probe_read_user((to), (size), (const void *)(address)))
 #define CFIC_OPERATION(reader, index) ((void)(reader), operation(index))
-#define CFIC_FIND(reader, pc, rule) ((void)(reader), find((pc), (rule)))
+#define CFIC_FIND(reader, pc, rule, e_machine) ((void)(reader), find((pc), (rule)))
+
+#define CFIC_GUESSES(reader) 1
 
 #include "cfic/lookup.h"
 
@@ -19,6 +21,7 @@ static long (*const probe_read_user)(void *to, __u32 size, const void *from) = (
 struct cfic_op operations[OPERATIONS];
 struct cfic_rule rules[RULES];
 struct cfic_frame frame;
+struct cfic_rule rule;
 struct {
 	struct cfic_sparse head;
 	__u16 units[CFIC_SPARSE_MAX];
@@ -32,7 +35,7 @@ static const struct cfic_op *operation(__u32 index)
 
 static int find(__u64 pc, struct cfic_rule *rule)
 {
-	*rule = rules[cfic_sparse_lookup(&page.head, pc & (CFIC_PAGE_UNITS - 1)) % RULES];
+	*rule = rules[cfic_sparse_lookup(&page.head, 0, pc & (CFIC_PAGE_UNITS - 1)) % RULES];
 	return 0;
 }
 
@@ -40,7 +43,7 @@ static int find(__u64 pc, struct cfic_rule *rule)
 
 __attribute__((section("raw_tracepoint"), used)) int step(void *context)
 {
-	return cfic_walk_step(context, &frame, MACHINE);
+	return cfic_walk_step(context, &frame, &rule, MACHINE);
 }
 
 char licence[] __attribute__((section("license"), used)) = "Dual BSD/GPL";

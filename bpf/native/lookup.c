@@ -35,13 +35,13 @@ __u32 cfic_native_lookup(const struct cfic_native_table *table, __u64 address)
 
 	switch (entry & ((1 << CFIC_PAGE_KIND_BITS) - 1)) {
 	case CFIC_PAGE_SPARSE:
-		return cfic_sparse_lookup(record(table, value), unit);
+		return cfic_sparse_lookup(record(table, value), 0, unit);
 	case CFIC_PAGE_DENSE:
-		return cfic_dense_lookup(record(table, value), unit);
+		return cfic_dense_lookup(record(table, value), 0, unit);
 	case CFIC_PAGE_QUARTERS:
 		quarters = record(table, value);
 		return cfic_quarter_lookup(
-			record(table, quarters->quarter[unit / CFIC_QUARTER_UNITS]), unit % CFIC_QUARTER_UNITS);
+			record(table, quarters->quarter[unit / CFIC_QUARTER_UNITS]), 0, unit % CFIC_QUARTER_UNITS);
 	default:
 		return value;
 	}

@@ -27,7 +27,8 @@ static enum cfic_step find(struct cfic_reader *reader, __u64 pc, struct cfic_rul
 
 #define CFIC_READ(reader, to, size, address) read_memory((reader), (to), (size), (address))
 #define CFIC_OPERATION(reader, index) operation((reader), (index))
-#define CFIC_FIND(reader, pc, rule) find((reader), (pc), (rule))
+#define CFIC_FIND(reader, pc, rule, e_machine) find((reader), (pc), (rule))
+#define CFIC_GUESSES(reader) (((const struct cfic_reader *)(reader))->guesses)
 
 #include "cfic/walk.h"
 
@@ -39,7 +40,9 @@ enum cfic_step cfic_native_unwind(
 
 enum cfic_step cfic_native_step(struct cfic_reader *reader, struct cfic_frame *frame, __u32 machine)
 {
-	return cfic_walk_step(reader, frame, machine);
+	struct cfic_rule rule;
+
+	return cfic_walk_step(reader, frame, &rule, machine);
 }
 
 enum cfic_step cfic_native_walk(
@@ -50,7 +53,7 @@ enum cfic_step cfic_native_walk(
 		enum cfic_step step;
 
 		visit(context, frame);
-		step = cfic_walk_step(reader, frame, machine);
+		step = cfic_native_step(reader, frame, machine);
 		if (step != CFIC_STEP_CALLER)
 			return step;
 	}

@@ -15,6 +15,8 @@ struct cfic_machine {
 	__u64 pc;                                /* as it is, not less 1                                        */
 	__u64 cfa;                               /* not read by a program that computes it                      */
 	__u64 stack[CFIC_STACK_MAX];
+	__u32 depth;                             /* entries of the stack that the last program left              */
+	__u32 reserved;
 };
 
 #endif

@@ -35,6 +35,8 @@ struct cfic_reader {
 	/* Programs of the rule at hand; a walk sets them. */
 	const struct cfic_op *operations;
 	__u32 operation_count;
+	/* Whether walks go on by the frame pointer where there is no table. */
+	__u32 guesses;
 };
 
 /* Makes the frame that of its caller by a rule. `machine` is CFIC_MACHINE_*. */

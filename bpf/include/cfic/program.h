@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Evaluates a rule's program. Compiled natively and, later, for BPF.
+ * Evaluates a rule's program. Compiled natively and for BPF.
  *
  * Who includes this defines, before:
  *
@@ -58,19 +58,23 @@ CFIC_INLINE __u64 cfic_operate(__u32 op, __u64 left, __u64 right)
 }
 
 /*
- * Runs the program at `index`. Its result is then stack[depth - 1] for the depth returned in *depth, and what
- * CFIC_RULE_SP_ON_STACK speaks of is right below.
+ * Runs the program at `index`. Its result is then stack[depth - 1], and what CFIC_RULE_SP_ON_STACK speaks of is right
+ * below.
  */
-CFIC_INLINE enum cfic_evaluation cfic_evaluate(
-	void *reader, struct cfic_machine *machine, __u32 index, __u32 *depth)
+CFIC_INLINE enum cfic_evaluation cfic_evaluate(void *reader, struct cfic_machine *machine, __u32 index)
 {
 	__u64 *stack = machine->stack;
-	__u32 top = 0; /* entries; a proved program has 0 to CFIC_STACK_MAX, and never takes from none */
 
+	machine->depth = 0;
 	/* A proved program ends before the bound. */
 	for (__u32 step = 0; step <= CFIC_PROGRAM_MAX; step++) {
 		const struct cfic_op *op = CFIC_OPERATION(reader, index + step);
 		__u64 imm, value;
+		/*
+		 * Entries; a proved program has 0 to CFIC_STACK_MAX, and never takes from none. In memory, so that the
+		 * kernel's verifier does not follow each operation with each depth.
+		 */
+		__u32 top = machine->depth;
 		__u32 last = (top - 1) & (CFIC_STACK_MAX - 1);
 
 		if (!op || op->op == CFIC_OP_END)
@@ -135,8 +139,8 @@ CFIC_INLINE enum cfic_evaluation cfic_evaluate(
 				return CFIC_EVALUATION_DIVISION_BY_ZERO;
 			stack[last] = cfic_operate(op->op, stack[last], value);
 		}
+		machine->depth = top;
 	}
-	*depth = top;
 	return CFIC_EVALUATION_DONE;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * From a frame to its caller by a rule. Compiled natively and, later, for BPF; program.h says what to define before.
+ * From a frame to its caller by a rule. Compiled natively and for BPF; program.h says what to define before.
  * docs/table-format.md, "Unwinding a frame by its rule", describes the same in prose.
  */
 #ifndef CFIC_STEP_H
@@ -10,6 +10,11 @@
 #include "frame.h"
 #include "sigframe.h"
 #include "steps.h"
+
+/* How programs are run; a kernel program may define it first, to have cfic_evaluate once in a function of its own. */
+#ifndef CFIC_EVALUATE
+#define CFIC_EVALUATE(reader, machine, index) cfic_evaluate((reader), (machine), (index))
+#endif
 
 CFIC_INLINE enum cfic_step cfic_failed(enum cfic_evaluation evaluation, enum cfic_step unreadable)
 {
@@ -23,7 +28,6 @@ CFIC_INLINE enum cfic_evaluation cfic_value(
 	__u32 kind = where >> CFIC_VALUE_SHIFT;
 	__u64 address = (__u64)(__s64)offset;
 	enum cfic_evaluation evaluation;
-	__u32 depth = 0;
 
 	switch (kind) {
 	case CFIC_VALUE_SAME:
@@ -38,10 +42,10 @@ CFIC_INLINE enum cfic_evaluation cfic_value(
 		address += machine->registers[where & CFIC_REGISTER_MASK];
 		break;
 	default:
-		evaluation = cfic_evaluate(reader, machine, (__u32)offset, &depth);
+		evaluation = CFIC_EVALUATE(reader, machine, (__u32)offset);
 		if (evaluation != CFIC_EVALUATION_DONE)
 			return evaluation;
-		address = machine->stack[(depth - 1) & (CFIC_STACK_MAX - 1)];
+		address = machine->stack[(machine->depth - 1) & (CFIC_STACK_MAX - 1)];
 	}
 	if (kind == CFIC_VALUE_CFA || kind == CFIC_VALUE_REGISTER || kind == CFIC_VALUE_EXPRESSION) {
 		*value = address;
@@ -56,7 +60,6 @@ CFIC_INLINE enum cfic_evaluation cfic_compute_cfa(
 {
 	__u64 address = machine->registers[rule->cfa & CFIC_REGISTER_MASK] + (__u64)(__s64)rule->cfa_offset;
 	enum cfic_evaluation evaluation;
-	__u32 depth = 0;
 
 	switch (rule->kind & CFIC_CFA_KIND_MASK) {
 	case CFIC_CFA_REGISTER:
@@ -68,14 +71,14 @@ CFIC_INLINE enum cfic_evaluation cfic_compute_cfa(
 		machine->cfa += 8 * (__u64)(rule->cfa >> CFIC_VALUE_SHIFT);
 		break;
 	default: /* CFIC_CFA_EXPRESSION */
-		evaluation = cfic_evaluate(reader, machine, (__u32)rule->cfa_offset, &depth);
+		evaluation = CFIC_EVALUATE(reader, machine, (__u32)rule->cfa_offset);
 		if (evaluation != CFIC_EVALUATION_DONE)
 			return evaluation;
-		machine->cfa = machine->stack[(depth - 1) & (CFIC_STACK_MAX - 1)];
+		machine->cfa = machine->stack[(machine->depth - 1) & (CFIC_STACK_MAX - 1)];
 	}
 	*caller_sp = machine->cfa;
 	if (rule->kind & CFIC_RULE_SP_ON_STACK)
-		*caller_sp = machine->stack[(depth - 2) & (CFIC_STACK_MAX - 1)];
+		*caller_sp = machine->stack[(machine->depth - 2) & (CFIC_STACK_MAX - 1)];
 	return CFIC_EVALUATION_DONE;
 }
 
@@ -119,6 +122,26 @@ CFIC_INLINE int cfic_reads_frame_pointer(void *reader, const struct cfic_rule *r
 		&& cfic_program_reads(reader, (__u32)rule->ra_offset, number);
 }
 
+CFIC_INLINE __u32 cfic_sp_of(__u32 e_machine)
+{
+	return e_machine == CFIC_MACHINE_AARCH64 ? CFIC_AARCH64_SP : CFIC_X86_64_SP;
+}
+
+CFIC_INLINE __u32 cfic_fp_of(__u32 e_machine)
+{
+	return e_machine == CFIC_MACHINE_AARCH64 ? CFIC_AARCH64_FP : CFIC_X86_64_FP;
+}
+
+/* Why a caller that was computed is none: what ends a stack, or would have it walked forever. */
+CFIC_INLINE enum cfic_step cfic_check_caller(const struct cfic_frame *frame, __u64 pc, __u64 sp, __u32 e_machine)
+{
+	if (pc == 0)
+		return CFIC_STEP_ZERO_RETURN_ADDRESS;
+	if (pc == frame->machine.pc && sp == frame->machine.registers[cfic_sp_of(e_machine)])
+		return CFIC_STEP_NO_PROGRESS;
+	return CFIC_STEP_CALLER;
+}
+
 /*
  * Makes the frame that of its caller, by the rule in force at the frame's pc: look that up at cfic_lookup_pc. Leaves
  * the frame as it is unless the result is CFIC_STEP_CALLER, but for the CFA.
@@ -128,12 +151,12 @@ CFIC_INLINE int cfic_reads_frame_pointer(void *reader, const struct cfic_rule *r
 CFIC_INLINE enum cfic_step cfic_unwind(
 	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
 {
-	__u32 sp = e_machine == CFIC_MACHINE_AARCH64 ? CFIC_AARCH64_SP : CFIC_X86_64_SP;
-	__u32 fp = e_machine == CFIC_MACHINE_AARCH64 ? CFIC_AARCH64_FP : CFIC_X86_64_FP;
+	__u32 sp = cfic_sp_of(e_machine), fp = cfic_fp_of(e_machine);
 	struct cfic_machine *machine = &frame->machine;
 	__u32 kind = rule->kind & CFIC_CFA_KIND_MASK;
 	__u64 caller_sp = 0, caller_fp = 0, caller_pc = 0;
 	enum cfic_evaluation evaluation;
+	enum cfic_step step;
 	__u32 flags = 0;
 
 	if (kind == CFIC_CFA_NONE)
@@ -164,10 +187,9 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 
 	if (rule->kind & CFIC_RULE_RA_SIGNED)
 		caller_pc &= frame->address_bits;
-	if (caller_pc == 0)
-		return CFIC_STEP_ZERO_RETURN_ADDRESS;
-	if (caller_pc == machine->pc && caller_sp == machine->registers[sp])
-		return CFIC_STEP_NO_PROGRESS;
+	step = cfic_check_caller(frame, caller_pc, caller_sp, e_machine);
+	if (step != CFIC_STEP_CALLER)
+		return step;
 	if (rule->kind & CFIC_RULE_SIGNAL) {
 		flags |= CFIC_FRAME_EXACT_PC;
 		if (cfic_read_interrupted(reader, machine, rule, e_machine) == 0)
@@ -177,6 +199,77 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 	machine->registers[fp] = caller_fp;
 	machine->pc = caller_pc;
 	frame->flags = flags;
+	return CFIC_STEP_CALLER;
+}
+
+/*
+ * Whether a rule is one of the usual: CFA by stack or frame pointer, return address on the stack, frame pointer there or
+ * unchanged. Of real code's rows 95 in 100 are.
+ */
+CFIC_INLINE int cfic_is_usual(const struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
+{
+	/* Only the machine that signs return addresses pays for it. */
+	__u32 kind = e_machine == CFIC_MACHINE_AARCH64 ? rule->kind & ~CFIC_RULE_RA_SIGNED : rule->kind;
+
+	return kind == CFIC_CFA_REGISTER && (rule->cfa == cfic_sp_of(e_machine) || rule->cfa == cfic_fp_of(e_machine))
+		&& rule->ra >> CFIC_VALUE_SHIFT == CFIC_VALUE_AT_CFA && rule->fp >> CFIC_VALUE_SHIFT <= CFIC_VALUE_AT_CFA
+		&& !(frame->flags & CFIC_FRAME_NO_FRAME_POINTER);
+}
+
+/* What cfic_unwind does by a usual rule, without asking what it need not ask. */
+CFIC_INLINE enum cfic_step cfic_unwind_usual(
+	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
+{
+	__u32 sp = cfic_sp_of(e_machine), fp = cfic_fp_of(e_machine);
+	struct cfic_machine *machine = &frame->machine;
+	__u64 caller_fp = machine->registers[fp], caller_pc = 0, cfa;
+	enum cfic_step step;
+
+	cfa = rule->cfa == fp ? caller_fp : machine->registers[sp];
+	cfa += (__u64)(__s64)rule->cfa_offset;
+	machine->cfa = cfa;
+	if (CFIC_READ(reader, &caller_pc, sizeof(caller_pc), cfa + (__u64)(__s64)rule->ra_offset))
+		return CFIC_STEP_UNREADABLE_RETURN_ADDRESS;
+	if (rule->fp >> CFIC_VALUE_SHIFT == CFIC_VALUE_AT_CFA
+		&& CFIC_READ(reader, &caller_fp, sizeof(caller_fp), cfa + (__u64)(__s64)rule->fp_offset))
+		return CFIC_STEP_UNREADABLE_FRAME_POINTER;
+	if (e_machine == CFIC_MACHINE_AARCH64 && (rule->kind & CFIC_RULE_RA_SIGNED))
+		caller_pc &= frame->address_bits;
+	step = cfic_check_caller(frame, caller_pc, cfa, e_machine);
+	if (step != CFIC_STEP_CALLER)
+		return step;
+	machine->registers[sp] = cfa;
+	machine->registers[fp] = caller_fp;
+	machine->pc = caller_pc;
+	frame->flags = 0;
+	return CFIC_STEP_CALLER;
+}
+
+/*
+ * Makes the frame that of its caller where there is no rule at all, as in code made at run time: by the frame pointer,
+ * at which that of the caller and the return address stand. Compilers for both machines use to keep it so, but nothing
+ * says that this one did: the caller is marked.
+ */
+CFIC_INLINE enum cfic_step cfic_unwind_by_frame_pointer(void *reader, struct cfic_frame *frame, __u32 e_machine)
+{
+	__u32 sp = cfic_sp_of(e_machine), fp = cfic_fp_of(e_machine);
+	struct cfic_machine *machine = &frame->machine;
+	__u64 record = machine->registers[fp], caller_fp = 0, caller_pc = 0;
+
+	/* Frames further out stand higher; and a frame pointer that isn't aligned is some other number. */
+	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) || (record & 7) || record < machine->registers[sp])
+		return CFIC_STEP_BAD_FRAME_POINTER;
+	if (CFIC_READ(reader, &caller_pc, sizeof(caller_pc), record + 8)
+		|| CFIC_READ(reader, &caller_fp, sizeof(caller_fp), record))
+		return CFIC_STEP_BAD_FRAME_POINTER;
+	if (e_machine == CFIC_MACHINE_AARCH64)
+		caller_pc &= frame->address_bits;
+	if (caller_pc == 0)
+		return CFIC_STEP_ZERO_RETURN_ADDRESS;
+	machine->registers[sp] = record + 16;
+	machine->registers[fp] = caller_fp;
+	machine->pc = caller_pc;
+	frame->flags = CFIC_FRAME_GUESSED;
 	return CFIC_STEP_CALLER;
 }
 

@@ -22,7 +22,11 @@
 	X(10, NO_PROGRESS, "the caller would be the same frame again")                                       \
 	X(11, NO_MAPPING, "no file is mapped where the frame stands")                                        \
 	X(12, NO_TABLE, "the file that is mapped there has no table")                                        \
-	X(13, TOO_DEEP, "there are more frames than a walk takes")
+	X(13, TOO_DEEP, "there are more frames than a walk takes")                                           \
+	X(14, BAD_FRAME_POINTER, "code without rules, and its frame pointer leads nowhere")                  \
+	X(15, NO_PROCESS, "the process went while its stack was walked")                                     \
+	X(16, NO_USER_REGISTERS, "the registers that the thread entered the kernel with can't be read")      \
+	X(17, OTHER_MACHINE, "the thread runs code of another machine, such as 32-bit code")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,

@@ -3,20 +3,38 @@
  * A step of a walk: the rule in force where a frame stands, and by it the frame's caller. Besides what program.h asks
  * for, who includes this defines, before:
  *
- *   CFIC_FIND(reader, pc, rule)   copies the rule in force at pc to *rule: CFIC_STEP_CALLER; or CFIC_STEP_NO_MAPPING,
- *                                 CFIC_STEP_NO_TABLE
+ *   CFIC_FIND(reader, pc, rule, e_machine)   copies the rule in force at pc to *rule: CFIC_STEP_CALLER; or
+ *                                            CFIC_STEP_NO_MAPPING, CFIC_STEP_NO_TABLE
+ *   CFIC_GUESSES(reader)                     whether code without a table is unwound by the frame pointer
  */
 #ifndef CFIC_WALK_H
 #define CFIC_WALK_H
 
 #include "step.h"
 
-CFIC_INLINE enum cfic_step cfic_walk_step(void *reader, struct cfic_frame *frame, __u32 e_machine)
-{
-	struct cfic_rule rule;
-	enum cfic_step found = CFIC_FIND(reader, cfic_lookup_pc(frame), &rule);
+/*
+ * How rules are applied that are not usual ones, and code without rules; a kernel program may define it first, to have
+ * them in functions of their own.
+ */
+#ifndef CFIC_UNWIND
+#define CFIC_UNWIND(reader, frame, rule, e_machine) cfic_unwind((reader), (frame), (rule), (e_machine))
+#define CFIC_UNWIND_BY_FRAME_POINTER(reader, frame, e_machine) \
+	cfic_unwind_by_frame_pointer((reader), (frame), (e_machine))
+#endif
 
-	return found == CFIC_STEP_CALLER ? cfic_unwind(reader, frame, &rule, e_machine) : found;
+/* *rule is where the rule is put. */
+CFIC_INLINE enum cfic_step cfic_walk_step(
+	void *reader, struct cfic_frame *frame, struct cfic_rule *rule, __u32 e_machine)
+{
+	enum cfic_step found = CFIC_FIND(reader, cfic_lookup_pc(frame), rule, e_machine);
+
+	if (found == CFIC_STEP_NO_TABLE && CFIC_GUESSES(reader))
+		return CFIC_UNWIND_BY_FRAME_POINTER(reader, frame, e_machine);
+	if (found != CFIC_STEP_CALLER)
+		return found;
+	if (cfic_is_usual(frame, rule, e_machine))
+		return cfic_unwind_usual(reader, frame, rule, e_machine);
+	return CFIC_UNWIND(reader, frame, rule, e_machine);
 }
 
 #endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Maps, the state of a walk, and how the headers of include/cfic/ reach memory. */
+#ifndef CFIC_PROGRAM_MAPS_H
+#define CFIC_PROGRAM_MAPS_H
+
+#include "cfic/batch.h"
+#include "cfic/elements.h"
+#include "cfic/frame.h"
+#include "cfic/sample.h"
+
+/* Masks keep what is read in its element, and show the verifier so; of a proved table they change nothing. */
+#define CFIC_U8(memory, offset) (*(const __u8 *)((const __u8 *)(memory) + ((offset) & 0xffff)))
+#define CFIC_U16(memory, offset) (*(const __u16 *)((const __u8 *)(memory) + ((offset) & 0xfffe)))
+#define CFIC_U32(memory, offset) (*(const __u32 *)((const __u8 *)(memory) + ((offset) & 0xfffc)))
+#define CFIC_U64(memory, offset) (*(const __u64 *)((const __u8 *)(memory) + ((offset) & 0xfff8)))
+
+#include "cfic/lookup.h"
+
+volatile const struct cfic_settings settings SEC(".rodata.settings");
+
+/* Equal sizes: lookups in them are inlined, and Linux 5.10 takes no others. */
+struct elements {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CFIC_MAP_ELEMENTS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, CFIC_ELEMENT_SIZE);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, CFIC_MAPS_MAX);
+	__type(key, __u32);
+	__array(values, struct elements);
+} element_maps SEC(".maps");
+
+/* Process id, as the initial pid namespace has it, to the place of its struct cfic_process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u32);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} samples SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cfic_counters);
+} counters SEC(".maps");
+
+/* Bytes of the stack that are read at once: one call of the helper costs as much as several lookups. */
+#define WINDOW_SIZE 512
+#define FRAMES_MAX (CFIC_KERNEL_FRAMES_MAX + 1 + CFIC_FRAMES_MAX)
+
+/* The state of a walk. Not on the stack, which has 512 bytes; and functions verified on their own find it here. */
+struct walk {
+	struct cfic_frame frame;
+	struct cfic_rule rule;
+	__u32 process;           /* place of the process                                                */
+	/* Of the mapping where the last frame stood: */
+	__u64 mapping_start;
+	__u64 mapping_size;      /* 0: there is none yet                                                */
+	__u64 bias;
+	struct cfic_loaded_range range; /* page_count 0: no table                                       */
+	/* What was read of the stack: */
+	__u64 window_start;
+	__u64 window_words;      /* offsets at which a word stands in it; 0: nothing was read           */
+	__u64 window[WINDOW_SIZE / 8 + 1]; /* the last word is not used: it is there for the mask       */
+	/* Counted here, and added to the counters at the end: */
+	__u32 lookups;
+	__u32 mapping_lookups;
+	__u32 stack_reads;
+	__u32 other_reads;
+	__u32 frame_count;       /* of frames[], kernel frames among them                               */
+	__u32 frame_limit;
+	struct cfic_sample sample;
+	__u64 frames[FRAMES_MAX]; /* right behind the sample: they are given out together                */
+};
+
+_Static_assert(__builtin_offsetof(struct walk, frames) - __builtin_offsetof(struct walk, sample)
+	== sizeof(struct cfic_sample), "frames follow the sample");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct walk);
+} walks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cfic_batch);
+} batches SEC(".maps");
+
+static __always_inline struct walk *this_walk(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&walks, &zero);
+}
+
+/* The element that a place is in; null if there is none. */
+static __always_inline const void *element(__u32 place)
+{
+	__u32 map = place >> (CFIC_ELEMENT_WORD_BITS + CFIC_MAP_ELEMENT_BITS);
+	__u32 index = place >> CFIC_ELEMENT_WORD_BITS & (CFIC_MAP_ELEMENTS - 1);
+	void *elements = bpf_map_lookup_elem(&element_maps, &map);
+
+	return elements ? bpf_map_lookup_elem(elements, &index) : 0;
+}
+
+/* Where in its element a place is, in bytes. */
+static __always_inline __u32 offset(__u32 place)
+{
+	return (place & (CFIC_ELEMENT_WORDS - 1)) * 4;
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The beginning and the end of a sample: kernel frames, what is counted, the record that is given out. */
+#ifndef CFIC_PROGRAM_OUTPUT_H
+#define CFIC_PROGRAM_OUTPUT_H
+
+#include "maps.h"
+
+static __always_inline void begin(struct walk *walk, __u32 process)
+{
+	walk->process = process;
+	walk->mapping_size = 0;
+	walk->window_words = 0;
+	walk->lookups = 0;
+	walk->mapping_lookups = 0;
+	walk->stack_reads = 0;
+	walk->other_reads = 0;
+	walk->frame_count = 0;
+	walk->frame_limit = settings.frames_max;
+	walk->sample.kernel_count = 0;
+	walk->sample.guessed_count = 0;
+}
+
+static __always_inline void take_kernel_frames(struct walk *walk, void *context)
+{
+	long size = bpf_get_stack(context, walk->frames, CFIC_KERNEL_FRAMES_MAX * sizeof(__u64), 0);
+	__u32 count = size > 0 ? (__u64)size / sizeof(__u64) : 0;
+
+	if (count > CFIC_KERNEL_FRAMES_MAX)
+		count = CFIC_KERNEL_FRAMES_MAX;
+	walk->frame_count = count;
+	walk->frame_limit = count + settings.frames_max;
+	walk->sample.kernel_count = count;
+}
+
+static __always_inline int is_outermost(enum cfic_step step)
+{
+	return step == CFIC_STEP_END_OF_STACK || step == CFIC_STEP_ZERO_RETURN_ADDRESS;
+}
+
+/* Adds what the walk did to this CPU's counters. Plain additions: nobody else writes there. */
+static __always_inline void count(struct walk *walk, enum cfic_step step)
+{
+	__u32 zero = 0, end = step;
+	struct cfic_counters *all = bpf_map_lookup_elem(&counters, &zero);
+
+	if (!all)
+		return;
+	/* The compiler need not know that it is small already: then it leaves out what the verifier wants to see. */
+	barrier_var(end);
+	all->samples++;
+	all->kernel_frames += walk->sample.kernel_count;
+	all->user_frames += walk->sample.user_count;
+	all->guessed_frames += walk->sample.guessed_count;
+	all->complete += is_outermost(step) && !walk->sample.guessed_count;
+	all->lookups += walk->lookups;
+	all->mapping_lookups += walk->mapping_lookups;
+	all->stack_reads += walk->stack_reads;
+	all->other_reads += walk->other_reads;
+	all->ends[end & 31]++;
+}
+
+static __always_inline void fill_in(struct walk *walk, enum cfic_step step)
+{
+	walk->sample.user_count = walk->frame_count - walk->sample.kernel_count;
+	walk->sample.end = step;
+	walk->sample.reason = step == CFIC_STEP_NO_RULE ? (__u32)walk->rule.cfa_offset : 0;
+}
+
+static __always_inline void finish(struct walk *walk, enum cfic_step step, __u64 id)
+{
+	__u64 size = sizeof(walk->sample) + (__u64)walk->frame_count * sizeof(__u64);
+	struct cfic_counters *all;
+	__u32 zero = 0;
+
+	fill_in(walk, step);
+	count(walk, step);
+	walk->sample.time = bpf_ktime_get_ns();
+	walk->sample.process = id >> 32;
+	walk->sample.thread = (__u32)id;
+	walk->sample.cpu = bpf_get_smp_processor_id();
+	bpf_get_current_comm(walk->sample.command, sizeof(walk->sample.command));
+	if (size > sizeof(walk->sample) + sizeof(walk->frames))
+		return;
+	if (bpf_ringbuf_output(&samples, &walk->sample, size, 0) == 0)
+		return;
+	all = bpf_map_lookup_elem(&counters, &zero);
+	if (all)
+		all->lost++;
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The programs of one machine (MACHINE), with names of its own (NAME). Included once a machine.
+ */
+
+/* As often as a call is cheap to verify and its cost small beside that of so many frames. */
+#ifndef FRAMES_PER_CALL
+#define FRAMES_PER_CALL 8
+#endif
+
+/* By any rule: unusual ones. */
+int NAME(unwind)(void)
+{
+	struct walk *walk = this_walk();
+
+	return walk ? (int)cfic_unwind(walk, &walk->frame, &walk->rule, MACHINE) : CFIC_STEP_NO_RULE;
+}
+
+int NAME(unwind_by_frame_pointer)(void)
+{
+	struct walk *walk = this_walk();
+
+	return walk ? (int)cfic_unwind_by_frame_pointer(walk, &walk->frame, MACHINE) : CFIC_STEP_NO_TABLE;
+}
+
+/* Adds the frame to the sample; 0 if there is room. */
+static __always_inline int NAME(give_out)(struct walk *walk)
+{
+	__u32 count = walk->frame_count;
+	__u64 pc = walk->frame.machine.pc & CFIC_SAMPLE_ADDRESS;
+
+	if (count >= walk->frame_limit || count >= FRAMES_MAX)
+		return -1;
+	if (walk->frame.flags & CFIC_FRAME_EXACT_PC)
+		pc |= CFIC_SAMPLE_EXACT;
+	if (walk->frame.flags & CFIC_FRAME_GUESSED) {
+		pc |= CFIC_SAMPLE_GUESSED;
+		walk->sample.guessed_count++;
+	}
+	walk->frames[count] = pc;
+	walk->frame_count = count + 1;
+	return 0;
+}
+
+/* Goes on by a few frames: CFIC_STEP_CALLER, or why there is no further one. */
+int NAME(walk_frames)(void)
+{
+	struct walk *walk = this_walk();
+
+	if (!walk)
+		return CFIC_STEP_NO_PROCESS;
+	for (__u32 frame = 0; frame < FRAMES_PER_CALL; frame++) {
+		enum cfic_step step = cfic_walk_step(walk, &walk->frame, &walk->rule, MACHINE);
+
+		if (step != CFIC_STEP_CALLER)
+			return step;
+		if (NAME(give_out)(walk))
+			return CFIC_STEP_TOO_DEEP;
+	}
+	return CFIC_STEP_CALLER;
+}
+
+/* From the innermost frame, whose registers are in place, to the outermost one. */
+static __always_inline enum cfic_step NAME(walk)(struct walk *walk)
+{
+	enum cfic_step step = CFIC_STEP_CALLER;
+
+	walk->frame.flags = CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_EXACT_PC;
+	walk->frame.address_bits = settings.address_bits;
+	NAME(give_out)(walk);
+	/* One call more than frames need: the last one's end is seen, too. */
+	for (__u32 call = 0; call <= CFIC_FRAMES_MAX / FRAMES_PER_CALL; call++) {
+		step = NAME(walk_frames)();
+		if (step != CFIC_STEP_CALLER)
+			return step;
+	}
+	return CFIC_STEP_TOO_DEEP;
+}

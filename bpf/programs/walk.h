@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the walk of both machines does with memory: the stack, mappings, tables.
+ *
+ * Functions that are not static are verified on their own, once, however often they are called; they take nothing but
+ * scalars, because Linux before 5.12 takes nothing else. The walk's state is where they find it, in a map.
+ */
+#ifndef CFIC_PROGRAM_WALK_H
+#define CFIC_PROGRAM_WALK_H
+
+#include "maps.h"
+
+/* How far below what is asked for the window begins: saved registers stand below the return address. */
+#define WINDOW_BELOW 56
+
+/* Reads the stack from a little below an address on; 0 if it could. */
+int read_window(__u64 address)
+{
+	struct walk *walk = this_walk();
+
+	if (!walk)
+		return -1;
+	walk->stack_reads++;
+	walk->window_words = 0;
+	if (bpf_probe_read_user(walk->window, WINDOW_SIZE, (const void *)(address - WINDOW_BELOW)))
+		return -1;
+	walk->window_start = address - WINDOW_BELOW;
+	walk->window_words = WINDOW_SIZE - 7;
+	return 0;
+}
+
+/* Reads a word of the stack, which most likely stands in the window; 0 if it could. */
+static __always_inline long read_word(struct walk *walk, __u64 *to, __u64 address)
+{
+	__u64 at = address - walk->window_start;
+
+	if (at >= walk->window_words) {
+		/*
+		 * Registers saved far below the return address would move the window down, and the next frame would move
+		 * it up again. What lies across the end of a mapping is not a window, either.
+		 */
+		if ((walk->window_words && -at <= WINDOW_SIZE) || read_window(address)) {
+			walk->other_reads++;
+			return bpf_probe_read_user(to, sizeof(*to), (const void *)address);
+		}
+		at = WINDOW_BELOW;
+	}
+	*to = *(const __u64 *)((const __u8 *)walk->window + (at & (WINDOW_SIZE - 1)));
+	return 0;
+}
+
+static __always_inline long read_memory(struct walk *walk, void *to, __u32 size, __u64 address)
+{
+	walk->other_reads++;
+	return bpf_probe_read_user(to, size, (const void *)address);
+}
+
+#define CFIC_READ(walk, to, size, address)                                                                   \
+	(__builtin_constant_p(size) && (size) == 8                                                           \
+		 ? read_word((walk), (__u64 *)(to), (address)) : read_memory((walk), (to), (size), (address)))
+
+static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 index)
+{
+	__u32 place = walk->range.operations + index * CFIC_OPERATION_WORDS;
+	const __u8 *memory;
+
+	if (index >= walk->range.operation_count)
+		return 0;
+	memory = element(place);
+	return memory ? (const struct cfic_op *)(memory + (offset(place) & 0xfff8)) : 0;
+}
+
+#define CFIC_OPERATION(walk, index) operation((walk), (index))
+
+#include "cfic/program.h"
+
+/* Runs a program of the table that the walk stands in. */
+int evaluate(__u32 index)
+{
+	struct walk *walk = this_walk();
+
+	return walk ? (int)cfic_evaluate(walk, &walk->frame.machine, index) : CFIC_EVALUATION_UNREADABLE;
+}
+
+#define CFIC_EVALUATE(walk, machine, index) (enum cfic_evaluation)evaluate(index)
+
+/*
+ * Finds the mapping that an address is in, and takes over its table: CFIC_STEP_CALLER, else CFIC_STEP_NO_MAPPING. Two
+ * searches of at most 8 steps.
+ */
+int find_mapping(__u64 address)
+{
+	struct walk *walk = this_walk();
+	__u32 at, count, found, place, group;
+	const __u8 *memory;
+
+	if (!walk)
+		return CFIC_STEP_NO_MAPPING;
+	walk->mapping_lookups++;
+	walk->mapping_size = 0;
+	memory = element(walk->process);
+	if (!memory)
+		return CFIC_STEP_NO_MAPPING;
+	at = offset(walk->process);
+	count = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, group_count));
+	found = cfic_count_at_most_u64(memory, at + CFIC_OFFSET(struct cfic_process, start), count, address);
+	if (!found)
+		return CFIC_STEP_NO_MAPPING;
+	group = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, group) + 4 * (found - 1));
+	memory = element(group);
+	if (!memory)
+		return CFIC_STEP_NO_MAPPING;
+	at = offset(group);
+	count = CFIC_U32(memory, at);
+	at += CFIC_GROUP_HEAD;
+	found = cfic_count_at_most_u64(memory, at, count, address);
+	if (!found)
+		return CFIC_STEP_NO_MAPPING;
+	walk->mapping_start = CFIC_U64(memory, at + 8 * (found - 1));
+	at += 8 * count + (found - 1) * sizeof(struct cfic_mapping);
+	if (CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) <= address)
+		return CFIC_STEP_NO_MAPPING;
+	walk->bias = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, bias));
+	walk->mapping_size = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) - walk->mapping_start;
+	place = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_mapping, range));
+	walk->range.page_count = 0;
+	if (!place)
+		return CFIC_STEP_CALLER;
+	memory = element(place);
+	if (memory)
+		walk->range = *(const struct cfic_loaded_range *)(memory + (offset(place) & 0xffe0));
+	return CFIC_STEP_CALLER;
+}
+
+/* The number of the rule in force at an SVMA; 0, "no information", where the table has none. */
+static __always_inline __u32 rule_number(struct walk *walk, __u64 address, __u32 pc_shift)
+{
+	__u64 page = (address >> (pc_shift + CFIC_PAGE_BITS)) - walk->range.start_page;
+	__u32 unit = (address >> pc_shift) & (CFIC_PAGE_UNITS - 1);
+	__u32 place, entry, value;
+	const void *memory;
+
+	if (page >= walk->range.page_count)
+		return 0;
+	place = walk->range.directory + page;
+	memory = element(place);
+	if (!memory)
+		return 0;
+	entry = CFIC_U32(memory, offset(place));
+	value = entry >> CFIC_PAGE_KIND_BITS;
+	if ((entry & ((1 << CFIC_PAGE_KIND_BITS) - 1)) == CFIC_PAGE_UNIFORM)
+		return value;
+	memory = element(value);
+	if (!memory)
+		return 0;
+	switch (entry & ((1 << CFIC_PAGE_KIND_BITS) - 1)) {
+	case CFIC_PAGE_DENSE:
+		return cfic_dense_lookup(memory, offset(value), unit);
+	case CFIC_PAGE_SPARSE:
+		return cfic_sparse_lookup(memory, offset(value), unit);
+	default: /* CFIC_PAGE_QUARTERS */
+		value = CFIC_U32(memory, offset(value) + 4 * (unit / CFIC_QUARTER_UNITS));
+		memory = element(value);
+		return memory ? cfic_quarter_lookup(memory, offset(value), unit % CFIC_QUARTER_UNITS) : 0;
+	}
+}
+
+/* Copies rule `number` of the table that the walk stands in. */
+static __always_inline void take_rule(struct walk *walk, __u32 number, struct cfic_rule *rule)
+{
+	__u32 place = walk->range.rules + number * CFIC_RULE_WORDS;
+	__u32 *words = (__u32 *)rule;
+	const void *memory;
+
+	if (number >= CFIC_ELEMENT_RULES)
+		place += number / CFIC_ELEMENT_RULES;
+	memory = element(place);
+	words[0] = memory ? CFIC_U32(memory, offset(place)) : 0;
+	words[1] = memory ? CFIC_U32(memory, offset(place) + 4) : 0;
+	words[2] = memory ? CFIC_U32(memory, offset(place) + 8) : 0;
+}
+
+static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct cfic_rule *rule, __u32 e_machine)
+{
+	__u32 pc_shift = e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0;
+
+	if (pc - walk->mapping_start >= walk->mapping_size && find_mapping(pc) != CFIC_STEP_CALLER)
+		return CFIC_STEP_NO_MAPPING;
+	if (!walk->range.page_count)
+		return CFIC_STEP_NO_TABLE;
+	walk->lookups++;
+	take_rule(walk, rule_number(walk, pc - walk->bias, pc_shift), rule);
+	return CFIC_STEP_CALLER;
+}
+
+#define CFIC_FIND(walk, pc, rule, e_machine) find((walk), (pc), (rule), (e_machine))
+#define CFIC_GUESSES(walk) 1
+
+#endif
