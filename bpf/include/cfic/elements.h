@@ -31,7 +31,7 @@
 #define CFIC_ELEMENT_RULES (CFIC_ELEMENT_WORDS / CFIC_RULE_WORDS)
 #define CFIC_OPERATION_WORDS (sizeof(struct cfic_op) / 4)
 
-/* A range of a table (struct cfic_range): what a mapping points to. At a multiple of 8 bytes. */
+/* A range of a table (struct cfic_range): what a mapping points to. At a multiple of its size. */
 struct cfic_loaded_range {
 	__u64 start_page;
 	__u32 page_count;      /* 0: taken back                                                         */
