@@ -10,6 +10,7 @@ let package = Package(
         .library(name: "TableCompiler", targets: ["TableCompiler"]),
         .library(name: "TableStore", targets: ["TableStore"]),
         .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
+        .library(name: "KernelUnwinder", targets: ["KernelUnwinder"]),
         // For the package in Fuzz/.
         .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
         .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
@@ -21,6 +22,7 @@ let package = Package(
     ],
     targets: [
         // System libraries: module maps, nothing else.
+        .systemLibrary(name: "CLibbpf", providers: [.apt(["libbpf-dev"])]),
         .systemLibrary(name: "CLibdw", providers: [.apt(["libdw-dev"])]),
         .systemLibrary(name: "CLibelf", providers: [.apt(["libelf-dev"])]),
         .systemLibrary(name: "CLiblzma", providers: [.apt(["liblzma-dev"])]),
@@ -30,8 +32,13 @@ let package = Package(
         // The layout that the kernel, other languages and Swift share.
         .target(name: "CUnwindTable", path: "bpf", sources: ["native"], publicHeadersPath: "include"),
 
+        // The programs that kernels run, built from bpf/programs into a Swift source.
+        .plugin(name: "BPFObject", capability: .buildTool()),
+
         // Mapped files that may shrink.
         .target(name: "CFileMapping"),
+        // perf_event_open(2).
+        .target(name: "CPerfEvents"),
 
         // One direction, one step a module.
         .target(name: "ELF", dependencies: ["CFileMapping", "CLibelf", "CLiblzma"]),
@@ -40,6 +47,12 @@ let package = Package(
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
         .target(name: "TableStore", dependencies: ["ELF", "UnwindTable", "CUnwindTable", "CXXHash"]),
         .target(name: "TreeCompiler", dependencies: ["ELF", "UnwindTable", "TableCompiler", "TableStore"]),
+        .target(
+            name: "KernelUnwinder",
+            dependencies: [
+                "ELF", "UnwindTable", "TableCompiler", "TableStore", "CUnwindTable", "CPerfEvents", "CLibbpf",
+            ],
+            plugins: ["BPFObject"]),
         .target(
             name: "Validation",
             dependencies: [

@@ -67,7 +67,7 @@ static void install(void)
     is_installed = sigaction(SIGBUS, &action, &before) == 0;
 }
 
-bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic_mapping *mapping)
+bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic_file_mapping *mapping)
 {
     pthread_once(&once, install);
     int number = 0;
@@ -94,16 +94,16 @@ bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic
     atomic_store(&slot->broken, false);
     atomic_store(&slot->size, whole);
     atomic_store(&slot->start, (uintptr_t)start);
-    *mapping = (struct cfic_mapping){ .start = (const char *)start + lead, .size = size, .slot = number };
+    *mapping = (struct cfic_file_mapping){ .start = (const char *)start + lead, .size = size, .slot = number };
     return true;
 }
 
-bool cfic_mapping_is_broken(const struct cfic_mapping *mapping)
+bool cfic_mapping_is_broken(const struct cfic_file_mapping *mapping)
 {
     return atomic_load(&slots[mapping->slot].broken);
 }
 
-void cfic_unmap_file(const struct cfic_mapping *mapping)
+void cfic_unmap_file(const struct cfic_file_mapping *mapping)
 {
     struct slot *slot = &slots[mapping->slot];
     void *start = (void *)atomic_exchange(&slot->start, 0);

@@ -18,7 +18,7 @@ public struct FileIdentity: Hashable, Sendable {
         self.modificationNanoseconds = modificationNanoseconds
     }
 
-    init(_ status: stat) {
+    package init(_ status: stat) {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         size = UInt64(clamping: status.st_size)
@@ -104,11 +104,11 @@ final class OwnedMemory {
 
 /// A part of a file, mapped; see `file_mapping.h` for what happens when the file shrinks.
 final class MappedBytes {
-    private var mapping: cfic_mapping
+    private var mapping: cfic_file_mapping
 
     /// Maps `count` bytes, more than 0, at `offset`, both within the file; nil if that can't be done.
     init?(_ file: OpenFile, offset: UInt64, count: Int) {
-        mapping = cfic_mapping()
+        mapping = cfic_file_mapping()
         guard cfic_map_file(file.descriptor, offset, count, &mapping) else { return nil }
     }
 

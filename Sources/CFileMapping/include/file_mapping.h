@@ -15,7 +15,7 @@
 #define CFIC_MAPPINGS_MAX 64
 
 /// A mapping; `start` is the byte asked for.
-struct cfic_mapping {
+struct cfic_file_mapping {
     const void *start;
     size_t size;
     /// For the functions below.
@@ -24,12 +24,12 @@ struct cfic_mapping {
 
 /// Maps `size` bytes, which is not 0, at `offset` of an open file. False, with `errno`, if the system refuses, or
 /// there are too many mappings (ENOMEM) or no handler could be installed.
-bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic_mapping *mapping);
+bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic_file_mapping *mapping);
 
 /// Whether bytes were missing when they were read, and zeros in their place.
-bool cfic_mapping_is_broken(const struct cfic_mapping *mapping);
+bool cfic_mapping_is_broken(const struct cfic_file_mapping *mapping);
 
 /// Ends a mapping.
-void cfic_unmap_file(const struct cfic_mapping *mapping);
+void cfic_unmap_file(const struct cfic_file_mapping *mapping);
 
 #endif

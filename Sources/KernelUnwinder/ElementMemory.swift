@@ -1,0 +1,150 @@
+import CLibbpf
+import CUnwindTable
+import Dispatch
+import Glibc
+import Synchronization
+
+/// The kernel's table memory, mapped: equal array maps behind one array of maps (cfic/elements.h).
+///
+/// Maps are made when memory is needed. Their place in the array of maps, without which the programs don't see them,
+/// they are given by another thread meanwhile, because that takes milliseconds: the kernel waits for readers each time.
+/// `waitUntilVisible` comes before anything is published.
+final class ElementMemory {
+    private(set) var allocator = SpanAllocator()
+    private let outer: Int32
+    /// Descriptors of the maps, in the order of their places.
+    private var maps: [Int32] = []
+    private let base: UnsafeMutableRawPointer
+    private let budget: Int
+    private let insertion = DispatchQueue(label: "cfic.elements", attributes: .concurrent)
+    private let inserting = DispatchGroup()
+    /// Why a map could not be given its place.
+    private let failure = InsertionFailure()
+    /// Spans that the programs may still be reading.
+    private var retired: [Span] = []
+    private var retiredWords = 0
+
+    private static let mapBytes = Int(CFIC_MAP_ELEMENTS) * Int(CFIC_ELEMENT_SIZE)
+    private static let addressSpace = Int(CFIC_MAPS_MAX) * mapBytes
+
+    /// - Parameters:
+    ///   - outer: the array of maps.
+    ///   - budget: bytes of maps that may be made.
+    init(outer: Int32, budget: Int) throws(KernelError) {
+        self.outer = outer
+        self.budget = budget
+        // All maps lie one behind the other, so that what spans several elements lies in one piece.
+        let start = mmap(
+            nil, Self.addressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let start, start != MAP_FAILED else { throw .system("reserving address space for tables", errno: errno) }
+        base = start
+        // Place 0 means that there is nothing.
+        _ = try allocate(words: 8)
+    }
+
+    deinit {
+        inserting.wait()
+        for map in maps { close(map) }
+        munmap(base, Self.addressSpace)
+    }
+
+    /// Bytes of kernel memory that maps of tables take.
+    var mappedBytes: Int { maps.count * Self.mapBytes }
+    /// Bytes of them in use.
+    var usedBytes: Int { allocator.usedWords * 4 }
+
+    /// Where a place is.
+    func pointer(_ place: UInt32) -> UnsafeMutableRawPointer { base + Int(place) * 4 }
+
+    func allocate(words: Int, alignment: Int = 1) throws(KernelError) -> Span {
+        try grown { $0.allocate(words, alignment: alignment) }
+    }
+
+    func allocateElements(words: Int) throws(KernelError) -> Span {
+        try grown { $0.allocateElements(words: words) }
+    }
+
+    func allocateRest(minimum: Int) throws(KernelError) -> Span {
+        try grown { $0.allocateRest(minimum: minimum) }
+    }
+
+    /// Gives back what the programs have never seen, cleared.
+    func free(_ span: Span) {
+        memset(pointer(span.place), 0, span.count * 4)
+        allocator.free(span)
+    }
+
+    /// Gives back what nothing was written to.
+    func freeUnused(_ span: Span) { allocator.free(span) }
+
+    /// Gives back, after a while, what was published and is taken back now.
+    func retire(_ spans: [Span]) {
+        retired += spans
+        retiredWords += spans.reduce(0) { $0 + $1.count }
+    }
+
+    /// Waits until all memory that was allocated can be seen by the programs.
+    func waitUntilVisible() throws(KernelError) {
+        inserting.wait()
+        if let code = failure.first.withLock({ $0 }) { throw .system("adding a map of tables", errno: code) }
+    }
+
+    /// An allocation, and the maps that it needs.
+    private func grown(_ allocate: (inout SpanAllocator) -> Span?) throws(KernelError) -> Span {
+        // Waiting for readers costs some milliseconds: worth it for a quarter of a map.
+        if retiredWords * 16 > Self.mapBytes { reclaim() }
+        guard let span = allocate(&allocator) else { throw .tableMemoryFull(bytes: Self.addressSpace) }
+        do throws(KernelError) {
+            while maps.count * Int(CFIC_MAP_ELEMENTS) < allocator.elementCount { try addMap() }
+        } catch {
+            allocator.free(span)
+            throw error
+        }
+        return span
+    }
+
+    /// Frees what was retired, once no program can be reading it: putting a map into the array of maps, where it is
+    /// already, returns when all programs that ran before have ended.
+    func reclaim() {
+        guard !retired.isEmpty, let map = maps.first else { return }
+        inserting.wait()
+        var index: UInt32 = 0
+        var descriptor = map
+        guard bpf_map_update_elem(outer, &index, &descriptor, 0) == 0 else { return }
+        for span in retired {
+            memset(pointer(span.place), 0, span.count * 4)
+            allocator.free(span)
+        }
+        retired.removeAll()
+        retiredWords = 0
+    }
+
+    private func addMap() throws(KernelError) {
+        guard mappedBytes + Self.mapBytes <= budget else { throw .overBudget(bytes: budget) }
+        var options = bpf_map_create_opts()
+        options.sz = MemoryLayout<bpf_map_create_opts>.size
+        options.map_flags = UInt32(BPF_F_MMAPABLE)
+        let map = bpf_map_create(
+            BPF_MAP_TYPE_ARRAY, "cfic_elements", 4, UInt32(CFIC_ELEMENT_SIZE), UInt32(CFIC_MAP_ELEMENTS), &options)
+        guard map >= 0 else { throw .system("making a map of tables", errno: Int32(-map)) }
+        let place = base + maps.count * Self.mapBytes
+        guard mmap(place, Self.mapBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0) != MAP_FAILED else {
+            let code = errno
+            close(map)
+            throw .system("mapping a map of tables", errno: code)
+        }
+        let index = UInt32(maps.count)
+        maps.append(map)
+        let (outer, failure) = (outer, failure)
+        insertion.async(group: inserting) {
+            var index = index
+            var descriptor = map
+            let status = bpf_map_update_elem(outer, &index, &descriptor, 0)
+            if status != 0 { failure.first.withLock { $0 = $0 ?? -status } }
+        }
+    }
+}
+
+private final class InsertionFailure: Sendable {
+    let first = Mutex<Int32?>(nil)
+}

@@ -1,0 +1,62 @@
+import Glibc
+
+/// Why the kernel unwinder can't be opened, or can't take a table or a process.
+public enum KernelError: Error, Sendable, CustomStringConvertible {
+    /// Older than 5.10.
+    case kernelTooOld(release: String)
+    /// The programs exist for x86-64 and aarch64.
+    case unsupportedMachine(String)
+    /// The kernel says nothing about its own types: it was built without CONFIG_DEBUG_INFO_BTF.
+    case noTypeInformation
+    /// The caller may not load programs; with what is missing, and what to do.
+    case notPermitted(String)
+    /// The verifier, or the kernel otherwise, did not take the programs; with the end of what it said.
+    case rejected(program: String, errno: Int32, log: String)
+    case system(String, errno: Int32)
+    /// Process ids of the kernel are not ours.
+    case otherPIDNamespace
+    /// The table is for another machine than this one.
+    case otherMachine(String)
+    /// The table has a directory, or programs, of more than a map of tables.
+    case tableTooLarge
+    /// More than a process can have; see `limit`.
+    case tooManyMappings(process: Int32, limit: Int)
+    case noSuchProcess(Int32)
+    case tooManyProcesses(limit: Int)
+    case cannotReadProcess(Int32, errno: Int32)
+    /// All places of table memory are in use.
+    case tableMemoryFull(bytes: Int)
+    /// The maps of tables may not grow further.
+    case overBudget(bytes: Int)
+    case closed
+
+    public var description: String {
+        switch self {
+        case .kernelTooOld(let release):
+            "Linux \(release) is too old: the programs need 5.10 or newer"
+        case .unsupportedMachine(let name):
+            "stacks can be unwound on x86-64 and aarch64, not on \(name)"
+        case .noTypeInformation:
+            "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must be built with CONFIG_DEBUG_INFO_BTF=y"
+        case .notPermitted(let what): what
+        case .rejected(let program, let code, let log):
+            "the kernel refused the program \(program): \(message(code))" + (log.isEmpty ? "" : "\n\(log)")
+        case .system(let what, let code): "\(what): \(message(code))"
+        case .otherPIDNamespace:
+            "this is not the initial pid namespace, so that process ids mean others to the kernel: run it outside of "
+                + "the container, or with the host's pid namespace"
+        case .otherMachine(let name): "the table is for \(name), not for this machine"
+        case .tableTooLarge: "the table is larger than the kernel's maps can take"
+        case .tooManyMappings(let process, let limit):
+            "process \(process) has more than \(limit) executable mappings"
+        case .noSuchProcess(let process): "there is no process \(process)"
+        case .tooManyProcesses(let limit): "more than \(limit) processes at once"
+        case .cannotReadProcess(let process, let code): "process \(process) can't be read: \(message(code))"
+        case .tableMemoryFull(let bytes): "all \(bytes >> 20) MiB of table memory are in use"
+        case .overBudget(let bytes): "tables need more than the \(bytes >> 20) MiB of kernel memory they may take"
+        case .closed: "the unwinder is closed"
+        }
+    }
+
+    private func message(_ code: Int32) -> String { String(cString: strerror(code)) }
+}

@@ -1,0 +1,164 @@
+import CLibbpf
+import CPerfEvents
+import CUnwindTable
+import Glibc
+import UnwindTable
+
+/// The loaded programs and their maps. Closed with the last reference; nothing is pinned.
+final class KernelObject {
+    private let object: OpaquePointer
+    /// What the verifier said of each program that was loaded.
+    let verified: [VerifiedProgram]
+
+    /// - Throws: why the kernel, or this caller, can't load them.
+    init(_ options: KernelUnwinder.Options) throws(KernelError) {
+        try LoadCheck.checkKernel()
+        let machine = try KernelUnwinder.hostMachine
+        libbpf_set_print { _, _, _ in 0 }
+        let bytes = Self.bytes
+        var openOptions = bpf_object_open_opts()
+        openOptions.sz = MemoryLayout<bpf_object_open_opts>.size
+        let opened = "cfic_unwinder".withCString { name in
+            openOptions.object_name = name
+            return bytes.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, &openOptions) }
+        }
+        guard let opened else { throw .system("reading the programs", errno: errno) }
+        object = opened
+        do throws(KernelError) {
+            let programs = try Self.prepare(opened, machine, options)
+            let status = bpf_object__load(opened)
+            verified = programs.map(\.verified)
+            guard status == 0 else { throw LoadCheck.failure(-status, programs) }
+        } catch {
+            bpf_object__close(opened)
+            throw error
+        }
+    }
+
+    deinit { bpf_object__close(object) }
+
+    /// A map's descriptor.
+    func map(_ name: String) throws(KernelError) -> Int32 {
+        guard let map = bpf_object__find_map_by_name(object, name) else {
+            throw .system("finding the map \(name)", errno: ENOENT)
+        }
+        return bpf_map__fd(map)
+    }
+
+    func program(_ name: String) throws(KernelError) -> OpaquePointer {
+        guard let program = bpf_object__find_program_by_name(object, name) else {
+            throw .system("finding the program \(name)", errno: ENOENT)
+        }
+        return program
+    }
+
+    /// Chooses the programs of this machine, and tells them what they must know.
+    private static func prepare(
+        _ object: OpaquePointer, _ machine: TableMachine, _ options: KernelUnwinder.Options
+    ) throws(KernelError) -> [LoadingProgram] {
+        var programs: [LoadingProgram] = []
+        var next = bpf_object__next_program(object, nil)
+        while let program = next {
+            let name = String(cString: bpf_program__name(program))
+            let isWanted = name.hasSuffix("_\(machine.programSuffix)")
+                && (options.batches || name.hasPrefix("profile"))
+            bpf_program__set_autoload(program, isWanted)
+            if isWanted { programs.append(LoadingProgram(program, name: name)) }
+            next = bpf_object__next_program(object, program)
+        }
+        var settings = cfic_settings(
+            address_bits: perf_address_bits(), frames_max: UInt32(CFIC_FRAMES_MAX),
+            kernel_frames: options.kernelFrames ? 1 : 0,
+            // THREAD_SIZE: 16 KiB on both machines, or a page where that is more.
+            kernel_stack: UInt32(max(16384, sysconf(Int32(_SC_PAGESIZE)))), reserved: 0)
+        let rodata = bpf_object__find_map_by_name(object, ".rodata.settings")
+        var status = bpf_map__set_initial_value(rodata, &settings, MemoryLayout<cfic_settings>.size)
+        guard status == 0 else { throw .system("setting constants of the programs", errno: -status) }
+        status = bpf_map__set_max_entries(
+            bpf_object__find_map_by_name(object, "processes"), UInt32(clamping: options.processLimit))
+        guard status == 0 else { throw .system("setting the number of processes", errno: -status) }
+        status = bpf_map__set_max_entries(
+            bpf_object__find_map_by_name(object, "samples"), UInt32(clamping: options.sampleBytes))
+        guard status == 0 else { throw .system("setting the size of the ring buffer", errno: -status) }
+        return programs
+    }
+
+    /// The object file, out of its base64.
+    private static let bytes: [UInt8] = unwinderObject.withUTF8Buffer { text in
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count / 4 * 3)
+        var bits: UInt32 = 0
+        var count = 0
+        for character in text {
+            guard let digit = base64Digit(character) else { break }
+            bits = bits << 6 | digit
+            count += 6
+            if count >= 8 {
+                count -= 8
+                bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+            }
+        }
+        return bytes
+    }
+
+    private static func base64Digit(_ character: UInt8) -> UInt32? {
+        switch character {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character - UInt8(ascii: "A"))
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character - UInt8(ascii: "a")) + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character - UInt8(ascii: "0")) + 52
+        case UInt8(ascii: "+"): 62
+        case UInt8(ascii: "/"): 63
+        default: nil
+        }
+    }
+}
+
+extension TableMachine {
+    /// What the names of its programs end with.
+    var programSuffix: String { "\(self)" }
+}
+
+/// A program that is to be loaded, and the memory that the verifier writes to.
+final class LoadingProgram {
+    let name: String
+    private let log: UnsafeMutableBufferPointer<CChar>
+
+    /// For what the verifier says at the end, and, of a program that it refuses, where it gave up.
+    private static let logSize = 1 << 16
+
+    init(_ program: OpaquePointer, name: String) {
+        self.name = name
+        log = .allocate(capacity: Self.logSize)
+        log.initialize(repeating: 0)
+        bpf_program__set_log_buf(program, log.baseAddress, log.count)
+        // Statistics only: a whole log of a large program takes minutes to write on a slow machine.
+        bpf_program__set_log_level(program, 4)
+    }
+
+    deinit { log.deallocate() }
+
+    var text: String {
+        String(decoding: log.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    var verified: VerifiedProgram { VerifiedProgram(name: name, log: text) }
+}
+
+/// What it took the kernel's verifier to prove a program.
+public struct VerifiedProgram: Sendable {
+    public let name: String
+    /// Instructions that it went through, of the million that it allows; nil if it didn't say.
+    public let instructions: Int?
+    /// All that it said.
+    public let log: String
+
+    init(name: String, log: String) {
+        self.name = name
+        self.log = log
+        // "processed N insns (limit 1000000) …"
+        let words = log.split { $0 == " " || $0 == "\n" }
+        instructions = words.firstIndex(of: "processed").flatMap { index in
+            index + 1 < words.count ? Int(words[index + 1]) : nil
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import CUnwindTable
+import UnwindTable
+
+/// A table in the kernel's memory, shared by all processes that map an image with its key.
+final class KernelTable {
+    let key: TableSource.Key
+    let placed: PlacedTable
+    /// Images, and who asked to keep it.
+    var users = 0
+
+    init(key: TableSource.Key, placed: PlacedTable) {
+        self.key = key
+        self.placed = placed
+    }
+
+    /// Tells the programs that it is gone. They may be reading it still.
+    func takeBack(_ memory: ElementMemory) {
+        for range in placed.ranges {
+            let loaded = memory.pointer(range.place).assumingMemoryBound(to: cfic_loaded_range.self)
+            loaded.pointee.page_count = 0
+        }
+        memory.retire(placed.spans)
+    }
+}

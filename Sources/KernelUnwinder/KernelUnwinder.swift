@@ -1,0 +1,275 @@
+import CLibbpf
+import CPerfEvents
+import CUnwindTable
+import ELF
+import Glibc
+import TableStore
+import UnwindTable
+
+/// Unwinds stacks in the kernel: programs, tables, processes and samples.
+///
+///     let unwinder = try KernelUnwinder()
+///     try unwinder.addProcess(pid)
+///     try unwinder.start(.clock, frequency: 99)
+///     while … {
+///         try unwinder.wait(milliseconds: 100)
+///         unwinder.update(unwinder.processEvents())
+///         try unwinder.readSamples { sample in … }
+///     }
+///     unwinder.close()
+///
+/// Everything in the kernel goes with the object, or with the process: nothing is pinned. Not thread-safe.
+public final class KernelUnwinder {
+    public struct Options: Sendable {
+        /// Where tables come from, and where those go that had to be compiled; nil compiles all, and keeps none.
+        public var store: TableStore?
+        /// Where separate debug files are looked for when a table is compiled.
+        public var debugFiles: DebugFileSearch? = DebugFileSearch()
+        /// How many threads one image may be compiled with.
+        public var threads = 1
+        /// Whether samples that interrupt the kernel have its frames, too.
+        public var kernelFrames = true
+        /// Processes at once.
+        public var processLimit = 4096
+        /// Bytes of the ring buffer of samples: a power of two, at least a page.
+        public var sampleBytes = 1 << 20
+        /// Bytes of kernel memory that tables and mappings may take. Maps are made as they are needed, 4 MiB each.
+        public var tableBudget = 1 << 30
+        /// Whether to load the programs that look up and walk on request (cfic/batch.h), too: for tests and benchmarks.
+        package var batches = false
+
+        public init(store: TableStore? = nil) { self.store = store }
+    }
+
+    let object: KernelObject
+    let memory: ElementMemory
+    let images: ImageSupply
+    private let processMap: Int32
+    private let options: Options
+    private let ring: SampleRing
+    private var events: ProcessEvents?
+    private var links: [OpaquePointer] = []
+    private var processes: [Int32: TrackedProcess] = [:]
+
+    /// Loads the programs into the kernel.
+    ///
+    /// - Throws: ``KernelError``, with nothing left behind in the kernel.
+    public init(_ options: Options = Options()) throws(KernelError) {
+        self.options = options
+        object = try KernelObject(options)
+        memory = try ElementMemory(outer: object.map("element_maps"), budget: options.tableBudget)
+        images = ImageSupply(memory, try Self.hostMachine, options)
+        processMap = try object.map("processes")
+        ring = try SampleRing(map: object.map("samples"))
+    }
+
+    deinit { close() }
+
+    /// The machine that this runs on.
+    public static var hostMachine: TableMachine {
+        get throws(KernelError) {
+            var name = utsname()
+            uname(&name)
+            let machine = withUnsafeBytes(of: name.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            guard let found = TableMachine.allCases.first(where: { "\($0)" == machine }) else {
+                throw .unsupportedMachine(machine)
+            }
+            return found
+        }
+    }
+
+    /// What it took the verifier to prove each program.
+    public var verifiedPrograms: [VerifiedProgram] { object.verified }
+
+    /// Called with problems that don't end anything, in words.
+    public var onProblem: (String) -> Void {
+        get { images.onProblem }
+        set { images.onProblem = newValue }
+    }
+
+    // MARK: Tables
+
+    /// Loads a table, which any image with its key will use. Tables of what processes map come by themselves.
+    ///
+    /// - Parameter table: proved, which only `TableVerifier` can say.
+    /// - Returns: whether it was not there yet.
+    /// - Throws: ``KernelError/otherMachine(_:)``, ``KernelError/overBudget(bytes:)``,
+    ///   ``KernelError/tableMemoryFull(bytes:)``.
+    @discardableResult
+    public func addTable(_ table: TableView) throws(KernelError) -> Bool { try images.add(table) }
+
+    // MARK: Processes
+
+    /// Has samples taken of a process: reads what it maps, loads the tables, and then tells the programs. Of a process
+    /// that is there already, reads anew.
+    ///
+    /// - Returns: what it maps.
+    /// - Throws: ``KernelError``; what was known of the process before stays.
+    @discardableResult
+    public func addProcess(_ process: Int32) throws(KernelError) -> ProcessImages {
+        let map = try MemoryMap(of: process)
+        let before = processes[process]
+        let found = ProcessImages(map, process, images)
+        if let before, before.images.isSame(as: found) { return before.images }
+        let mappings = found.placedMappings
+        guard mappings.count <= PlacedProcess.mappingLimit else {
+            throw .tooManyMappings(process: process, limit: PlacedProcess.mappingLimit)
+        }
+        let placed = try PlacedProcess(mappings, in: memory)
+        do throws(KernelError) {
+            try memory.waitUntilVisible()
+            try publish(process, placed.place)
+        } catch {
+            for span in placed.spans { memory.free(span) }
+            throw error
+        }
+        for image in found.images { image.users += 1 }
+        if let before { forget(before) }
+        processes[process] = TrackedProcess(images: found, spans: placed.spans)
+        return found
+    }
+
+    /// Ends taking samples of a process.
+    public func removeProcess(_ process: Int32) {
+        guard let known = processes.removeValue(forKey: process) else { return }
+        var key = process
+        bpf_map_delete_elem(processMap, &key)
+        forget(known)
+        images.dropUnused()
+    }
+
+    /// Processes that samples are taken of.
+    public var trackedProcesses: some Collection<Int32> { processes.keys }
+
+    /// What a process maps, as of when it was last read.
+    public func images(of process: Int32) -> ProcessImages? { processes[process]?.images }
+
+    private func publish(_ process: Int32, _ place: UInt32) throws(KernelError) {
+        var (key, value) = (process, place)
+        let status = bpf_map_update_elem(processMap, &key, &value, 0)
+        if status == -E2BIG { throw .tooManyProcesses(limit: options.processLimit) }
+        guard status == 0 else { throw .system("adding process \(process)", errno: -status) }
+    }
+
+    private func forget(_ process: TrackedProcess) {
+        for image in process.images.images { image.users -= 1 }
+        memory.retire(process.spans)
+    }
+
+    // MARK: Samples
+
+    /// What samples are taken by.
+    public enum Event: Sendable {
+        /// Cycles of the hardware, where it counts them; else the clock.
+        case cycles
+        /// Time on CPU.
+        case clock
+    }
+
+    /// Takes samples on all CPUs, and watches what happens to processes.
+    ///
+    /// - Parameter frequency: samples a second and CPU.
+    /// - Returns: what they are taken by.
+    @discardableResult
+    public func start(_ event: Event, frequency: Int) throws(KernelError) -> Event {
+        try watchProcesses()
+        let program = try object.program("profile_\(try Self.hostMachine.programSuffix)")
+        var event = event
+        var attached = 0
+        for cpu in OnlineCPUs.list {
+            var descriptor = perf_open_sampling(cpu, event == .cycles ? 1 : 0, UInt64(frequency))
+            if descriptor < 0, event == .cycles, attached == 0 {
+                event = .clock
+                descriptor = perf_open_sampling(cpu, 0, UInt64(frequency))
+            }
+            if descriptor == -ENODEV { continue }
+            guard descriptor >= 0 else { throw samplingFailure(-descriptor) }
+            // The link owns the descriptor from now on.
+            guard let link = bpf_program__attach_perf_event(program, descriptor) else {
+                let code = errno
+                Glibc.close(descriptor)
+                throw .system("attaching the program on CPU \(cpu)", errno: code)
+            }
+            links.append(link)
+            attached += 1
+            let status = perf_enable(descriptor, 1)
+            guard status == 0 else { throw .system("starting to sample on CPU \(cpu)", errno: -status) }
+        }
+        return event
+    }
+
+    private func samplingFailure(_ code: Int32) -> KernelError {
+        code == EACCES || code == EPERM
+            ? .notPermitted(
+                "the kernel does not let this user sample: CAP_PERFMON is missing, and "
+                    + "/proc/sys/kernel/perf_event_paranoid is above 0")
+            : .system("opening a sampling event", errno: code)
+    }
+
+    /// Watches processes from now on, so that a command's first mappings are seen.
+    public func watchProcesses() throws(KernelError) {
+        if events == nil { events = try ProcessEvents(cpus: OnlineCPUs.list) }
+    }
+
+    /// Ends taking samples. What was taken can still be read.
+    public func stop() {
+        for link in links { bpf_link__destroy(link) }
+        links = []
+    }
+
+    /// Waits until there is something to read, at most so long.
+    ///
+    /// - Returns: false if a signal came instead.
+    @discardableResult
+    public func wait(milliseconds: Int32) -> Bool {
+        var polled = ([ring.descriptor] + (events?.descriptors ?? [])).map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        return poll(&polled, nfds_t(polled.count), milliseconds) >= 0
+    }
+
+    /// What happened to processes since the last call, of all processes.
+    public func processEvents() -> [ProcessEvent] { events?.read() ?? [] }
+
+    /// Gives out the samples that are there.
+    ///
+    /// - Returns: how many.
+    @discardableResult
+    public func readSamples(_ body: (Sample) -> Void) throws(KernelError) -> Int { try ring.read(body) }
+
+    /// What the programs counted so far.
+    public func counters() throws(KernelError) -> Counters {
+        let cpus = Int(libbpf_num_possible_cpus())
+        guard cpus > 0 else { throw .system("counting CPUs", errno: Int32(-cpus)) }
+        var values = Array(repeating: cfic_counters(), count: cpus)
+        var zero: UInt32 = 0
+        let status = bpf_map_lookup_elem(try object.map("counters"), &zero, &values)
+        guard status == 0 else { throw .system("reading counters", errno: -status) }
+        var sum = Counters()
+        for value in values { sum.add(value) }
+        return sum
+    }
+
+    /// Kernel memory of tables and mappings.
+    public struct MemoryUse: Sendable {
+        /// Bytes of maps that were made, and bytes of them in use.
+        public var mapped: Int
+        public var used: Int
+        public var tables: Int
+    }
+
+    public var memoryUse: MemoryUse {
+        MemoryUse(mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount)
+    }
+
+    /// Ends sampling. The programs and maps go with the object.
+    public func close() {
+        stop()
+        events = nil
+    }
+}
+
+private struct TrackedProcess {
+    var images: ProcessImages
+    var spans: [Span]
+}

@@ -1,0 +1,122 @@
+import Glibc
+
+/// What a process has mapped executable: a line of /proc/PID/maps each (proc(5)).
+struct ExecutableMapping: Equatable {
+    /// AVMAs.
+    var start: UInt64
+    var end: UInt64
+    /// In the file.
+    var offset: UInt64
+    /// 0 if no file is mapped.
+    var inode: UInt64
+    /// As the process sees it; or what the kernel calls memory that is of no file, as `[vdso]`. Empty if it has no name.
+    var path: String
+
+    /// Memory of a file, which may be deleted by now.
+    var isFile: Bool { inode != 0 && path.hasPrefix("/") }
+    /// Files are marked so when they are deleted or replaced; their contents are there as long as they are mapped.
+    var isDeleted: Bool { path.hasSuffix(" (deleted)") }
+}
+
+/// The executable mappings of a process by rising address.
+struct MemoryMap {
+    var mappings: [ExecutableMapping] = []
+
+    /// Bytes of /proc/PID/maps that are read: some hundred thousand mappings.
+    private static let limit = 64 << 20
+
+    /// - Throws: ``KernelError/noSuchProcess(_:)``, ``KernelError/cannotReadProcess(_:errno:)``. A process that dies
+    ///   meanwhile, or is a zombie, has no mappings.
+    init(of process: Int32) throws(KernelError) {
+        let text = try Self.text(of: process)
+        text.withUnsafeBytes { mappings = Self.parse($0) }
+    }
+
+    static func parse(_ text: UnsafeRawBufferPointer) -> [ExecutableMapping] {
+        var mappings: [ExecutableMapping] = []
+        var start = 0
+        while start < text.count {
+            var end = start
+            while end < text.count, text[end] != UInt8(ascii: "\n") { end += 1 }
+            if let mapping = line(UnsafeRawBufferPointer(rebasing: text[start..<end])) { mappings.append(mapping) }
+            start = end + 1
+        }
+        return mappings
+    }
+
+    /// Nil if it is not executable, or not such a line.
+    private static func line(_ text: UnsafeRawBufferPointer) -> ExecutableMapping? {
+        var at = 0
+        func number(radix: UInt64) -> UInt64? {
+            var value: UInt64 = 0
+            let first = at
+            while at < text.count, let digit = hexDigit(text[at]), digit < radix {
+                value = value &* radix &+ digit
+                at += 1
+            }
+            return at > first && at - first <= 20 ? value : nil
+        }
+        func skip(_ character: Character) -> Bool {
+            guard at < text.count, text[at] == character.asciiValue else { return false }
+            at += 1
+            return true
+        }
+        guard let start = number(radix: 16), skip("-"), let end = number(radix: 16), skip(" "), start < end,
+            at + 4 <= text.count
+        else { return nil }
+        guard text[at + 2] == UInt8(ascii: "x") else { return nil }
+        at += 4
+        guard skip(" "), let offset = number(radix: 16), skip(" "), number(radix: 16) != nil, skip(":"),
+            number(radix: 16) != nil, skip(" "), let inode = number(radix: 10)
+        else { return nil }
+        while skip(" ") {}
+        return ExecutableMapping(
+            start: start, end: end, offset: offset, inode: inode, path: name(text[at...]))
+    }
+
+    /// The kernel writes a newline in a name as \012.
+    private static func name(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
+        let name = String(decoding: bytes, as: UTF8.self)
+        guard name.utf8.contains(UInt8(ascii: "\\")) else { return name }
+        var characters: [UInt8] = []
+        var rest = Array(name.utf8)[...]
+        while let first = rest.first {
+            if rest.starts(with: [0x5c, 0x30, 0x31, 0x32]) {
+                characters.append(UInt8(ascii: "\n"))
+                rest = rest.dropFirst(4)
+            } else {
+                characters.append(first)
+                rest = rest.dropFirst()
+            }
+        }
+        return String(decoding: characters, as: UTF8.self)
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt64? {
+        switch byte {
+        case 0x30...0x39: UInt64(byte - 0x30)
+        case 0x61...0x66: UInt64(byte - 0x57)
+        default: nil
+        }
+    }
+
+    private static func text(of process: Int32) throws(KernelError) -> [UInt8] {
+        let descriptor = open("/proc/\(process)/maps", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(process, errno) }
+        defer { close(descriptor) }
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while text.count < limit {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw failure(process, errno) }
+            if count == 0 { break }
+            text += chunk[..<count]
+        }
+        return text
+    }
+
+    private static func failure(_ process: Int32, _ code: Int32) -> KernelError {
+        code == ENOENT || code == ESRCH ? .noSuchProcess(process) : .cannotReadProcess(process, errno: code)
+    }
+}

@@ -1,0 +1,68 @@
+import CUnwindTable
+
+/// A mapping as the programs know it (`struct cfic_mapping`): of one range of a table, or of none.
+struct PlacedMapping: Equatable {
+    /// AVMAs.
+    var start: UInt64
+    var end: UInt64
+    /// AVMA − SVMA
+    var bias: UInt64
+    /// Place of the `struct cfic_loaded_range`; 0 if there is no table.
+    var range: UInt32
+}
+
+/// A process in the kernel's memory: `struct cfic_process` and its groups of mappings.
+struct PlacedProcess {
+    var place: UInt32
+    var spans: [Span]
+
+    /// What a process can have.
+    static let mappingLimit = Int(CFIC_PROCESS_GROUPS) * Int(CFIC_GROUP_MAPPINGS)
+
+    /// - Parameter mappings: by rising address, without overlaps, at most `mappingLimit`.
+    init(_ mappings: [PlacedMapping], in memory: ElementMemory) throws(KernelError) {
+        var process = cfic_process()
+        process.mapping_count = UInt32(mappings.count)
+        var spans: [Span] = []
+        do throws(KernelError) {
+            var starts = [UInt64](repeating: 0, count: Int(CFIC_PROCESS_GROUPS))
+            var groups = [UInt32](repeating: 0, count: Int(CFIC_PROCESS_GROUPS))
+            for first in stride(from: 0, to: mappings.count, by: Int(CFIC_GROUP_MAPPINGS)) {
+                let group = mappings[first..<min(first + Int(CFIC_GROUP_MAPPINGS), mappings.count)]
+                let span = try memory.allocate(words: Self.groupWords(group.count), alignment: 2)
+                spans.append(span)
+                Self.write(group, to: memory.pointer(span.place))
+                starts[Int(process.group_count)] = mappings[first].start
+                groups[Int(process.group_count)] = span.place
+                process.group_count += 1
+            }
+            withUnsafeMutableBytes(of: &process.start) { to in starts.withUnsafeBytes { to.copyMemory(from: $0) } }
+            withUnsafeMutableBytes(of: &process.group) { to in groups.withUnsafeBytes { to.copyMemory(from: $0) } }
+            let span = try memory.allocate(words: MemoryLayout<cfic_process>.size / 4, alignment: 2)
+            spans.append(span)
+            memory.pointer(span.place).storeBytes(of: process, as: cfic_process.self)
+            place = span.place
+            self.spans = spans
+        } catch {
+            for span in spans { memory.free(span) }
+            throw error
+        }
+    }
+
+    /// CFIC_GROUP_SIZE
+    private static func groupWords(_ count: Int) -> Int {
+        (Int(CFIC_GROUP_HEAD) + count * (8 + MemoryLayout<cfic_mapping>.size)) / 4
+    }
+
+    private static func write(_ group: ArraySlice<PlacedMapping>, to pointer: UnsafeMutableRawPointer) {
+        pointer.storeBytes(of: UInt32(group.count), as: UInt32.self)
+        let starts = pointer + Int(CFIC_GROUP_HEAD)
+        let mappings = starts + 8 * group.count
+        for (index, mapping) in group.enumerated() {
+            starts.storeBytes(of: mapping.start, toByteOffset: index * 8, as: UInt64.self)
+            mappings.storeBytes(
+                of: cfic_mapping(end: mapping.end, bias: mapping.bias, range: mapping.range, reserved: 0),
+                toByteOffset: index * MemoryLayout<cfic_mapping>.stride, as: cfic_mapping.self)
+        }
+    }
+}

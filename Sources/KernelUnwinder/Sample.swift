@@ -1,0 +1,117 @@
+import CUnwindTable
+
+/// A stack as the kernel saw it. Valid only while the closure that it is given to runs; copy what is kept.
+public struct Sample {
+    /// Of a frame of user code.
+    public struct Frame: Equatable, Hashable, Sendable {
+        let word: UInt64
+
+        /// AVMA. Where the frame stands if `isExact`, else where a call returns to: its instruction comes before.
+        public var pc: UInt64 { word & sampleAddressMask }
+        /// Innermost, or interrupted by a signal.
+        public var isExact: Bool { word >> 63 == 1 }
+        /// Found by the frame pointer, because its callee's code has no rules.
+        public var isGuessed: Bool { word >> 62 & 1 == 1 }
+        /// An address in the function that the frame belongs to.
+        public var lookupAddress: UInt64 { isExact ? pc : pc &- 1 }
+    }
+
+    public let header: cfic_sample
+    /// Addresses of kernel code, the innermost first; none if user code was interrupted.
+    public let kernelFrames: UnsafeBufferPointer<UInt64>
+    let userWords: UnsafeBufferPointer<UInt64>
+
+    /// CLOCK_MONOTONIC, in nanoseconds.
+    public var time: UInt64 { header.time }
+    public var process: Int32 { Int32(bitPattern: header.process) }
+    public var thread: Int32 { Int32(bitPattern: header.thread) }
+    /// The innermost first.
+    public var userFrames: some RandomAccessCollection<Frame> { userWords.lazy.map { Frame(word: $0) } }
+    /// How the walk ended.
+    public var end: StackEnd { StackEnd(code: UInt32(header.end), reason: UInt32(header.reason)) }
+    /// Whether rules alone led to the outermost frame.
+    public var isComplete: Bool { end.isOutermost && header.guessed_count == 0 }
+    /// The thread's name.
+    public var command: String {
+        withUnsafeBytes(of: header.command) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+
+    /// Nil if the bytes are not a sample.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        let size = MemoryLayout<cfic_sample>.size
+        guard bytes.count >= size, let start = bytes.baseAddress else { return nil }
+        header = start.loadUnaligned(as: cfic_sample.self)
+        let (kernel, user) = (Int(header.kernel_count), Int(header.user_count))
+        guard bytes.count >= size + (kernel + user) * 8 else { return nil }
+        // Records of the ring buffer start at multiples of 8.
+        let words = (start + size).assumingMemoryBound(to: UInt64.self)
+        kernelFrames = UnsafeBufferPointer(start: words, count: kernel)
+        userWords = UnsafeBufferPointer(start: words + kernel, count: user)
+    }
+}
+
+/// CFIC_SAMPLE_ADDRESS, an expression that Swift doesn't import.
+private let sampleAddressMask: UInt64 = 1 << 62 - 1
+
+/// How a walk ended: a code of `CFIC_STEPS`, with the table's reason where that is what it ended by.
+public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
+    /// `enum cfic_step`
+    public var code: UInt32
+    /// `enum cfic_reason`; 0 unless the code is CFIC_STEP_NO_RULE.
+    public var reason: UInt32 = 0
+
+    public init(code: UInt32, reason: UInt32 = 0) {
+        self.code = code
+        self.reason = reason
+    }
+
+    /// Whether the last frame is the outermost one of its thread.
+    public var isOutermost: Bool {
+        code == CFIC_STEP_END_OF_STACK.rawValue || code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue
+    }
+    /// Its name in `CFIC_STEPS`.
+    public var name: String { cfic_step_name(code).map { String(cString: $0) } ?? "\(code)" }
+
+    public var description: String {
+        let text = cfic_step_text(code).map { String(cString: $0) } ?? "code \(code)"
+        guard code == CFIC_STEP_NO_RULE.rawValue, let why = cfic_reason_text(reason) else { return text }
+        return "\(text): \(String(cString: why))"
+    }
+}
+
+/// What the programs counted, on all CPUs, since they were loaded.
+public struct Counters: Sendable {
+    public var samples: UInt64 = 0
+    /// For which the ring buffer had no room.
+    public var lost: UInt64 = 0
+    public var kernelFrames: UInt64 = 0
+    public var userFrames: UInt64 = 0
+    /// Of the user frames.
+    public var guessedFrames: UInt64 = 0
+    /// Stacks that rules alone led to the outermost frame.
+    public var complete: UInt64 = 0
+    public var lookups: UInt64 = 0
+    public var mappingLookups: UInt64 = 0
+    public var stackReads: UInt64 = 0
+    public var otherReads: UInt64 = 0
+    /// By `enum cfic_step`.
+    public var ends: [UInt64] = Array(repeating: 0, count: 32)
+
+    init() {}
+
+    mutating func add(_ other: cfic_counters) {
+        samples += other.samples
+        lost += other.lost
+        kernelFrames += other.kernel_frames
+        userFrames += other.user_frames
+        guessedFrames += other.guessed_frames
+        complete += other.complete
+        lookups += other.lookups
+        mappingLookups += other.mapping_lookups
+        stackReads += other.stack_reads
+        otherReads += other.other_reads
+        withUnsafeBytes(of: other.ends) { bytes in
+            for (index, count) in bytes.bindMemory(to: UInt64.self).enumerated() { ends[index] += count }
+        }
+    }
+}

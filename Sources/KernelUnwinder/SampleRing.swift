@@ -1,0 +1,46 @@
+import CLibbpf
+import Glibc
+
+/// The ring buffer that samples come out of.
+final class SampleRing {
+    private let ring: OpaquePointer
+    private let receiver: Receiver
+
+    /// Where samples go while the ring is read.
+    private final class Receiver {
+        var body: ((Sample) -> Void)?
+    }
+
+    init(map: Int32) throws(KernelError) {
+        let receiver = Receiver()
+        // The ring is freed before the receiver goes.
+        let made = ring_buffer__new(
+            map,
+            { context, data, size in
+                guard let context, let data else { return 0 }
+                let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
+                if let sample = Sample(UnsafeRawBufferPointer(start: data, count: size)) { receiver.body?(sample) }
+                return 0
+            }, Unmanaged.passUnretained(receiver).toOpaque(), nil)
+        guard let made else { throw .system("mapping the ring buffer", errno: errno) }
+        ring = made
+        self.receiver = receiver
+    }
+
+    deinit { ring_buffer__free(ring) }
+
+    /// Readable when there are samples.
+    var descriptor: Int32 { ring_buffer__epoll_fd(ring) }
+
+    /// Gives out what is there; returns how many samples that was.
+    @discardableResult
+    func read(_ body: (Sample) -> Void) throws(KernelError) -> Int {
+        let status = withoutActuallyEscaping(body) { body in
+            receiver.body = body
+            defer { receiver.body = nil }
+            return ring_buffer__consume(ring)
+        }
+        guard status >= 0 else { throw .system("reading samples", errno: -status) }
+        return Int(status)
+    }
+}

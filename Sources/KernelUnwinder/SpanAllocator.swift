@@ -1,0 +1,147 @@
+import CUnwindTable
+
+/// A run of 4-byte words of table memory: `place` of the first, and how many.
+struct Span: Equatable {
+    var place: UInt32
+    var count: Int
+
+    var end: UInt32 { place + UInt32(count) }
+}
+
+/// Which words of the elements are in use.
+///
+/// Everything that is allocated lies within one element, but for whole runs of elements. Elements come from the end, one
+/// after the other; what is left of them, and what is given back, is kept by size and used first.
+struct SpanAllocator {
+    static let elementWords = Int(CFIC_ELEMENT_WORDS)
+    /// All that a place can name.
+    static let elementLimit = Int(CFIC_MAPS_MAX) * Int(CFIC_MAP_ELEMENTS)
+
+    /// Elements handed out so far: they are the first ones.
+    private(set) var elementCount = 0
+    /// Words in use.
+    private(set) var usedWords = 0
+    /// Free spans by the place of their first word, and by that of the word behind them.
+    private var byStart: [UInt32: Int] = [:]
+    private var byEnd: [UInt32: UInt32] = [:]
+    /// Places of free spans by the logarithm of their size. Some have been used or have grown meanwhile.
+    private var bySize: [[UInt32]] = Array(repeating: [], count: 15)
+
+    /// A span that starts at a multiple of `alignment` words, a power of two; nil if all elements are in use.
+    mutating func allocate(_ count: Int, alignment: Int = 1) -> Span? {
+        precondition(count > 0 && count <= Self.elementWords, "fits an element")
+        if let span = takeFree(count, alignment: alignment) { return span }
+        guard let element = freshElements(1) else { return nil }
+        release(Span(place: element, count: Self.elementWords))
+        return takeFree(count, alignment: alignment)
+    }
+
+    /// Whole elements one after the other, of which the last may not be used to its end; nil if there are no more.
+    mutating func allocateElements(words count: Int) -> Span? {
+        let elements = (count + Self.elementWords - 1) / Self.elementWords
+        guard let place = freshElements(elements) else { return nil }
+        let rest = elements * Self.elementWords - count
+        if rest > 0 { release(Span(place: place + UInt32(count), count: rest)) }
+        usedWords += count
+        return Span(place: place, count: count)
+    }
+
+    /// The largest free span that is at hand, of at least `minimum` words, else an element: for who fills it from the
+    /// start and frees the rest. Nil if all elements are in use.
+    mutating func allocateRest(minimum: Int) -> Span? {
+        for size in stride(from: bySize.count - 1, through: 0, by: -1) {
+            while let place = bySize[size].last {
+                guard let count = byStart[place], Self.sizeClass(count) == size else {
+                    bySize[size].removeLast()
+                    continue
+                }
+                guard count >= minimum else { break }
+                take(place, count)
+                usedWords += count
+                return Span(place: place, count: count)
+            }
+            if 1 << size < minimum { break }
+        }
+        guard let place = freshElements(1) else { return nil }
+        usedWords += Self.elementWords
+        return Span(place: place, count: Self.elementWords)
+    }
+
+    /// Gives a span back. Nobody may read it any more.
+    mutating func free(_ span: Span) {
+        guard span.count > 0 else { return }
+        usedWords -= span.count
+        release(span)
+    }
+
+    private mutating func freshElements(_ count: Int) -> UInt32? {
+        guard count <= Self.elementLimit - elementCount else { return nil }
+        let place = UInt32(elementCount * Self.elementWords)
+        elementCount += count
+        return place
+    }
+
+    private mutating func takeFree(_ count: Int, alignment: Int) -> Span? {
+        // Any span of a larger class holds it, whatever the alignment; of its own class, one may.
+        for size in Self.sizeClass(count)..<bySize.count {
+            var index = bySize[size].count - 1
+            while index >= 0 {
+                let place = bySize[size][index]
+                guard let found = byStart[place], Self.sizeClass(found) == size else {
+                    bySize[size].remove(at: index)
+                    index -= 1
+                    continue
+                }
+                let aligned = (Int(place) + alignment - 1) & -alignment
+                let skipped = aligned - Int(place)
+                if skipped + count <= found {
+                    take(place, found)
+                    if skipped > 0 { release(Span(place: place, count: skipped)) }
+                    let rest = found - skipped - count
+                    if rest > 0 { release(Span(place: UInt32(aligned + count), count: rest)) }
+                    usedWords += count
+                    return Span(place: UInt32(aligned), count: count)
+                }
+                index -= 1
+            }
+        }
+        return nil
+    }
+
+    private mutating func take(_ place: UInt32, _ count: Int) {
+        byStart[place] = nil
+        byEnd[place + UInt32(count)] = nil
+    }
+
+    /// Joins a span with its free neighbours in the same element.
+    private mutating func release(_ span: Span) {
+        var place = span.place
+        var count = span.count
+        if Int(place) % Self.elementWords != 0, let before = byEnd[place], let size = byStart[before] {
+            take(before, size)
+            place = before
+            count += size
+        }
+        let end = place + UInt32(count)
+        if Int(end) % Self.elementWords != 0, let size = byStart[end] {
+            take(end, size)
+            count += size
+        }
+        // Runs of elements are given back element by element.
+        while Int(place) / Self.elementWords != (Int(place) + count - 1) / Self.elementWords {
+            let inElement = Self.elementWords - Int(place) % Self.elementWords
+            insert(place, inElement)
+            place += UInt32(inElement)
+            count -= inElement
+        }
+        insert(place, count)
+    }
+
+    private mutating func insert(_ place: UInt32, _ count: Int) {
+        byStart[place] = count
+        byEnd[place + UInt32(count)] = place
+        bySize[Self.sizeClass(count)].append(place)
+    }
+
+    private static func sizeClass(_ count: Int) -> Int { Int.bitWidth - 1 - count.leadingZeroBitCount }
+}
