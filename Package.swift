@@ -11,6 +11,7 @@ let package = Package(
         .library(name: "TableStore", targets: ["TableStore"]),
         .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
         .library(name: "KernelUnwinder", targets: ["KernelUnwinder"]),
+        .library(name: "Profile", targets: ["Profile"]),
         // For the package in Fuzz/.
         .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
         .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
@@ -37,8 +38,8 @@ let package = Package(
 
         // Mapped files that may shrink.
         .target(name: "CFileMapping"),
-        // perf_event_open(2).
-        .target(name: "CPerfEvents"),
+        // What of Linux Swift can't call: perf_event_open(2), fork(2).
+        .target(name: "CLinux"),
 
         // One direction, one step a module.
         .target(name: "ELF", dependencies: ["CFileMapping", "CLibelf", "CLiblzma"]),
@@ -50,9 +51,10 @@ let package = Package(
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "UnwindTable", "TableCompiler", "TableStore", "CUnwindTable", "CPerfEvents", "CLibbpf",
+                "ELF", "UnwindTable", "TableCompiler", "TableStore", "CUnwindTable", "CLinux", "CLibbpf",
             ],
             plugins: ["BPFObject"]),
+        .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -63,6 +65,7 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler", "Validation",
+                "KernelUnwinder", "Profile", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

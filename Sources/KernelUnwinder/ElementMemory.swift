@@ -77,7 +77,8 @@ final class ElementMemory {
     /// Gives back what nothing was written to.
     func freeUnused(_ span: Span) { allocator.free(span) }
 
-    /// Gives back, after a while, what was published and is taken back now.
+    /// Gives back, after a while, what was published and is taken back now: nothing points to it any more but a program
+    /// that runs right now.
     func retire(_ spans: [Span]) {
         retired += spans
         retiredWords += spans.reduce(0) { $0 + $1.count }
@@ -103,20 +104,21 @@ final class ElementMemory {
         return span
     }
 
-    /// Frees what was retired, once no program can be reading it: putting a map into the array of maps, where it is
-    /// already, returns when all programs that ran before have ended.
+    /// Frees what was retired, once no program can be reading it.
     func reclaim() {
-        guard !retired.isEmpty, let map = maps.first else { return }
-        inserting.wait()
-        var index: UInt32 = 0
-        var descriptor = map
-        guard bpf_map_update_elem(outer, &index, &descriptor, 0) == 0 else { return }
-        for span in retired {
-            memset(pointer(span.place), 0, span.count * 4)
-            allocator.free(span)
-        }
+        guard !retired.isEmpty, waitForPrograms() else { return }
+        for span in retired { free(span) }
         retired.removeAll()
         retiredWords = 0
+    }
+
+    /// Waits until all programs that run now have ended; false if that can't be done. Putting a map into the array of
+    /// maps, where it is already, returns only then.
+    func waitForPrograms() -> Bool {
+        guard let map = maps.first else { return false }
+        inserting.wait()
+        var (index, descriptor) = (UInt32(0), map)
+        return bpf_map_update_elem(outer, &index, &descriptor, 0) == 0
     }
 
     private func addMap() throws(KernelError) {

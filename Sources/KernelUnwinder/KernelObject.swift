@@ -1,5 +1,5 @@
 import CLibbpf
-import CPerfEvents
+import CLinux
 import CUnwindTable
 import Glibc
 import UnwindTable
@@ -60,8 +60,8 @@ final class KernelObject {
         var next = bpf_object__next_program(object, nil)
         while let program = next {
             let name = String(cString: bpf_program__name(program))
-            let isWanted = name.hasSuffix("_\(machine.programSuffix)")
-                && (options.batches || name.hasPrefix("profile"))
+            let isOfMachine = name.hasSuffix("_\(machine.programSuffix)")
+            let isWanted = name.hasPrefix("follow") || isOfMachine && (options.batches || name.hasPrefix("profile"))
             bpf_program__set_autoload(program, isWanted)
             if isWanted { programs.append(LoadingProgram(program, name: name)) }
             next = bpf_object__next_program(object, program)
@@ -70,7 +70,8 @@ final class KernelObject {
             address_bits: perf_address_bits(), frames_max: UInt32(CFIC_FRAMES_MAX),
             kernel_frames: options.kernelFrames ? 1 : 0,
             // THREAD_SIZE: 16 KiB on both machines, or a page where that is more.
-            kernel_stack: UInt32(max(16384, sysconf(Int32(_SC_PAGESIZE)))), reserved: 0)
+            kernel_stack: UInt32(max(16384, sysconf(Int32(_SC_PAGESIZE)))),
+            follow: options.followsChildren ? 1 : 0)
         let rodata = bpf_object__find_map_by_name(object, ".rodata.settings")
         var status = bpf_map__set_initial_value(rodata, &settings, MemoryLayout<cfic_settings>.size)
         guard status == 0 else { throw .system("setting constants of the programs", errno: -status) }

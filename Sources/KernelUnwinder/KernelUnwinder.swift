@@ -1,5 +1,5 @@
 import CLibbpf
-import CPerfEvents
+import CLinux
 import CUnwindTable
 import ELF
 import Glibc
@@ -29,6 +29,8 @@ public final class KernelUnwinder {
         public var threads = 1
         /// Whether samples that interrupt the kernel have its frames, too.
         public var kernelFrames = true
+        /// Whether processes that a process makes have samples taken, too.
+        public var followsChildren = true
         /// Processes at once.
         public var processLimit = 4096
         /// Bytes of the ring buffer of samples: a power of two, at least a page.
@@ -50,6 +52,8 @@ public final class KernelUnwinder {
     private var events: ProcessEvents?
     private var links: [OpaquePointer] = []
     private var processes: [Int32: TrackedProcess] = [:]
+    /// What processes mapped before. Their children may have inherited it, without anybody having seen yet.
+    private var left: [TrackedProcess] = []
 
     /// Loads the programs into the kernel.
     ///
@@ -124,18 +128,19 @@ public final class KernelUnwinder {
             throw error
         }
         for image in found.images { image.users += 1 }
-        if let before { forget(before) }
-        processes[process] = TrackedProcess(images: found, spans: placed.spans)
+        if let before { leave(before) }
+        processes[process] = TrackedProcess(images: found, placed: placed)
         return found
     }
 
+    /// Has samples taken of a process that is about to run another program: nothing is known of it until then.
+    public func expectProcess(_ process: Int32) throws(KernelError) { try publish(process, 0) }
+
     /// Ends taking samples of a process.
     public func removeProcess(_ process: Int32) {
-        guard let known = processes.removeValue(forKey: process) else { return }
         var key = process
         bpf_map_delete_elem(processMap, &key)
-        forget(known)
-        images.dropUnused()
+        if let known = processes.removeValue(forKey: process) { leave(known) }
     }
 
     /// Processes that samples are taken of.
@@ -144,6 +149,12 @@ public final class KernelUnwinder {
     /// What a process maps, as of when it was last read.
     public func images(of process: Int32) -> ProcessImages? { processes[process]?.images }
 
+    /// Whether samples are taken of a process, be it only because its parent was listed.
+    public func isListed(_ process: Int32) -> Bool {
+        var (key, value) = (process, UInt32(0))
+        return bpf_map_lookup_elem(processMap, &key, &value) == 0
+    }
+
     private func publish(_ process: Int32, _ place: UInt32) throws(KernelError) {
         var (key, value) = (process, place)
         let status = bpf_map_update_elem(processMap, &key, &value, 0)
@@ -151,9 +162,39 @@ public final class KernelUnwinder {
         guard status == 0 else { throw .system("adding process \(process)", errno: -status) }
     }
 
-    private func forget(_ process: TrackedProcess) {
-        for image in process.images.images { image.users -= 1 }
-        memory.retire(process.spans)
+    private func leave(_ process: TrackedProcess) {
+        left.append(process)
+        // A sweep waits for programs, which takes milliseconds.
+        if left.count >= 64 { sweep() }
+    }
+
+    /// Takes back what no process maps any more, as far as the programs can see.
+    func sweep() {
+        // A program that was copying a parent's entry has done so when this returns.
+        guard memory.waitForPrograms() else { return }
+        let inUse = listedPlaces()
+        left.removeAll { process in
+            guard !inUse.contains(process.placed.place) else { return false }
+            for image in process.images.images { image.users -= 1 }
+            memory.retire(process.placed.spans)
+            return true
+        }
+        images.dropUnused()
+    }
+
+    private func listedPlaces() -> Set<UInt32> {
+        var places: Set<UInt32> = []
+        var (key, next, value) = (Int32(0), Int32(0), UInt32(0))
+        var isFirst = true
+        // A map that changes meanwhile may begin again: never more turns than there can be entries.
+        for _ in 0..<2 * options.processLimit {
+            let status = isFirst
+                ? bpf_map_get_next_key(processMap, nil, &next) : bpf_map_get_next_key(processMap, &key, &next)
+            guard status == 0 else { break }
+            if bpf_map_lookup_elem(processMap, &next, &value) == 0 { places.insert(value) }
+            (key, isFirst) = (next, false)
+        }
+        return places
     }
 
     // MARK: Samples
@@ -206,26 +247,31 @@ public final class KernelUnwinder {
             : .system("opening a sampling event", errno: code)
     }
 
-    /// Watches processes from now on, so that a command's first mappings are seen.
+    /// Watches processes from now on: fork and exec in the kernel, so that no sample is taken by mappings that are gone,
+    /// and mappings through `processEvents`.
     public func watchProcesses() throws(KernelError) {
-        if events == nil { events = try ProcessEvents(cpus: OnlineCPUs.list) }
+        guard events == nil else { return }
+        events = try ProcessEvents(cpus: OnlineCPUs.list)
+        for name in ["follow_fork", "follow_exec"] {
+            guard let link = bpf_program__attach(try object.program(name)) else {
+                throw .system("attaching the program \(name)", errno: errno)
+            }
+            links.append(link)
+        }
     }
 
-    /// Ends taking samples. What was taken can still be read.
+    /// Ends taking samples, and watching. What was taken can still be read.
     public func stop() {
         for link in links { bpf_link__destroy(link) }
         links = []
     }
 
-    /// Waits until there is something to read, at most so long.
-    ///
-    /// - Returns: false if a signal came instead.
-    @discardableResult
-    public func wait(milliseconds: Int32) -> Bool {
-        var polled = ([ring.descriptor] + (events?.descriptors ?? [])).map {
+    /// Waits until there is something to read, here or from another descriptor; at most so long.
+    public func wait(milliseconds: Int32, or other: Int32 = -1) {
+        var polled = ([other, ring.descriptor] + (events?.descriptors ?? [])).map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
-        return poll(&polled, nfds_t(polled.count), milliseconds) >= 0
+        poll(&polled, nfds_t(polled.count), milliseconds)
     }
 
     /// What happened to processes since the last call, of all processes.
@@ -271,5 +317,5 @@ public final class KernelUnwinder {
 
 private struct TrackedProcess {
     var images: ProcessImages
-    var spans: [Span]
+    var placed: PlacedProcess
 }

@@ -1,4 +1,4 @@
-import CPerfEvents
+import CLinux
 import Glibc
 
 /// A perf event, closed at the end of its life.

@@ -34,7 +34,7 @@ extension Rule {
                     return context.assumingMemoryBound(to: Snapshot.self).pointee.copy(to, Int(size), address)
                 },
                 find: nil, context: UnsafeMutableRawPointer(mutating: state), operations: operations.baseAddress,
-                operation_count: UInt32(operations.count))
+                operation_count: UInt32(operations.count), guesses: 0)
             return cfic_native_unwind(&reader, &frame, &rule, UInt32(machine.rawValue))
         }
         return FrameMeaning(step, frame, machine)

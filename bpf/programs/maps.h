@@ -34,7 +34,7 @@ struct {
 	__array(values, struct elements);
 } element_maps SEC(".maps");
 
-/* Process id, as the initial pid namespace has it, to the place of its struct cfic_process. */
+/* Process id, as the initial pid namespace has it, to the place of its struct cfic_process, or 0. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);

@@ -68,6 +68,8 @@ static __always_inline enum cfic_step NAME(walk)(struct walk *walk)
 	walk->frame.flags = CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_EXACT_PC;
 	walk->frame.address_bits = settings.address_bits;
 	NAME(give_out)(walk);
+	if (!walk->process)
+		return CFIC_STEP_NO_PROCESS;
 	/* One call more than frames need: the last one's end is seen, too. */
 	for (__u32 call = 0; call <= CFIC_FRAMES_MAX / FRAMES_PER_CALL; call++) {
 		step = NAME(walk_frames)();

@@ -9,6 +9,7 @@ struct pt_regs {
 struct task_struct {
 	void *stack;
 	void *mm;
+	int tgid;
 } __attribute__((preserve_access_index));
 
 /*

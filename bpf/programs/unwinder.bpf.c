@@ -12,6 +12,7 @@
 #include "walk.h"
 #include "output.h"
 #include "task.h"
+#include "follow.h"
 
 /* Functions of their own, of each machine: programs.h. */
 int unwind_x86_64(void);

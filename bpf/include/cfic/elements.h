@@ -60,7 +60,10 @@ struct cfic_mapping {
 #define CFIC_GROUP_HEAD 8
 #define CFIC_GROUP_SIZE(count) (CFIC_GROUP_HEAD + (count) * (8 + sizeof(struct cfic_mapping)))
 
-/* A process: the value of its id in the map of processes is the place of this, at a multiple of 8 bytes. */
+/*
+ * A process: the value of its id in the map of processes is the place of this, at a multiple of 8 bytes; or 0 while what
+ * it maps is not known.
+ */
 struct cfic_process {
 	__u32 group_count;
 	__u32 mapping_count;

@@ -14,7 +14,7 @@ struct cfic_settings {
 	__u32 frames_max;    /* user frames of a sample: 1 to CFIC_FRAMES_MAX                           */
 	__u32 kernel_frames; /* whether to give out kernel frames                                       */
 	__u32 kernel_stack;  /* bytes of a task's kernel stack: needed before Linux 5.15 only           */
-	__u32 reserved;
+	__u32 follow;        /* whether new processes of listed ones are listed, too                    */
 };
 
 #define CFIC_KERNEL_FRAMES_MAX 127

@@ -24,7 +24,7 @@
 	X(12, NO_TABLE, "the file that is mapped there has no table")                                        \
 	X(13, TOO_DEEP, "there are more frames than a walk takes")                                           \
 	X(14, BAD_FRAME_POINTER, "code without rules, and its frame pointer leads nowhere")                  \
-	X(15, NO_PROCESS, "the process went while its stack was walked")                                     \
+	X(15, NO_PROCESS, "what the process maps is not known yet")                                          \
 	X(16, NO_USER_REGISTERS, "the registers that the thread entered the kernel with can't be read")      \
 	X(17, OTHER_MACHINE, "the thread runs code of another machine, such as 32-bit code")
 

@@ -1,0 +1,61 @@
+#include "spawn_waiting.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+pid_t spawn_waiting(char *const argv[], int *go)
+{
+	int ends[2];
+	pid_t child;
+
+	/* The parent's byte says go; the child's errno says that it could not. Both close with exec. */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	child = fork();
+	if (child < 0) {
+		int code = errno;
+
+		close(ends[0]);
+		close(ends[1]);
+		return -code;
+	}
+	if (child == 0) {
+		/* Nothing but system calls here: other threads' locks may be held. */
+		sigset_t none;
+		char byte;
+		int code;
+
+		close(ends[0]);
+		if (read(ends[1], &byte, 1) != 1)
+			_exit(127);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, 0);
+		signal(SIGINT, SIG_DFL);
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGPIPE, SIG_DFL);
+		execvp(argv[0], argv);
+		code = errno;
+		(void)!write(ends[1], &code, sizeof(code));
+		_exit(127);
+	}
+	close(ends[1]);
+	*go = ends[0];
+	return child;
+}
+
+int spawn_run(int go)
+{
+	char byte = 0;
+	int code = 0;
+	ssize_t count = -1;
+
+	if (write(go, &byte, 1) == 1) {
+		do
+			count = read(go, &code, sizeof(code));
+		while (count < 0 && errno == EINTR);
+	}
+	close(go);
+	return count == sizeof(code) ? code : 0;
+}

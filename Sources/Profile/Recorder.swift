@@ -1,0 +1,34 @@
+import Glibc
+import KernelUnwinder
+
+/// Collects the stacks of processes while they run.
+public final class Recorder {
+    public let unwinder: KernelUnwinder
+    public private(set) var stacks = Stacks()
+    public private(set) var programs = Programs()
+    /// What went wrong with single processes, in words, each once.
+    public private(set) var problems: [String] = []
+    /// Processes that are still there.
+    public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
+
+    public init(_ unwinder: KernelUnwinder) { self.unwinder = unwinder }
+
+    /// Has a running process sampled.
+    public func add(_ process: Int32) throws(KernelError) {
+        programs.note(try unwinder.addProcess(process), of: process, began: true, at: 0)
+    }
+
+    /// Takes in what happened and the samples that are there; to be called several times a second.
+    public func collect() throws(KernelError) {
+        // First what happened: samples come after it, or else are told apart by their time.
+        for change in unwinder.update(unwinder.processEvents()) {
+            programs.note(change)
+            if case .failed(let error) = change.kind, !problems.contains(error.description) {
+                problems.append(error.description)
+            }
+        }
+        try unwinder.readSamples { sample in
+            stacks.add(sample, of: programs.program(of: sample.process, at: sample.time))
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import KernelUnwinder
+
+/// Stacks and how often each was seen. Addresses only: names come at the end.
+public struct Stacks {
+    /// A stack of one program of one process.
+    public struct Stack: Hashable, Sendable {
+        public var program: ProgramID
+        /// The thread's name.
+        public var command: String
+        /// The innermost first.
+        public var kernelFrames: [UInt64]
+        public var userFrames: [Sample.Frame]
+        public var end: StackEnd
+    }
+
+    public private(set) var counts: [Stack: Int] = [:]
+
+    public init() {}
+
+    public mutating func add(_ sample: Sample, of program: ProgramID) {
+        let stack = Stack(
+            program: program, command: sample.command, kernelFrames: Array(sample.kernelFrames),
+            userFrames: Array(sample.userFrames), end: sample.end)
+        counts[stack, default: 0] += 1
+    }
+}
+
+/// Which program of which process an address belongs to: addresses mean something else after an exec.
+public struct ProgramID: Hashable, Sendable {
+    public var process: Int32
+    /// How many began in it before.
+    public var number: Int
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Glibc
+import KernelUnwinder
+import Profile
+import TableStore
+
+struct ProfileCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "profile",
+        abstract: "Sample where processes spend their time on CPU; prints folded stacks.",
+        discussion: """
+            Stacks are unwound in the kernel, by tables: without frame pointers, to 1,024 frames, with nothing left out. \
+            Tables come from the cache, or are compiled into it. Processes that are made meanwhile are sampled, too.
+
+            Prints a line for each different stack, as flame graph tools read it: thread;outermost;…;innermost count. \
+            Functions of the kernel end with _[k]; frames that were found by the frame pointer, because their code has no \
+            call frame information, with _[fp]; a stack whose outermost frame was not reached begins with [truncated]. \
+            A summary goes to standard error.
+
+            Needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; Linux 5.10 or newer with BTF.
+
+            Examples:
+              sudo cfic profile -- make -j8
+              sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
+              sudo cfic profile -p 1234 -p 5678            until Ctrl-C
+            """)
+
+    @Option(
+        name: [.customShort("p"), .customLong("pid")],
+        help: ArgumentHelp("A process to sample; may be repeated.", valueName: "pid"))
+    var processes: [Int32] = []
+
+    @Option(
+        name: [.customShort("F"), .long], help: ArgumentHelp("Samples a second and CPU.", valueName: "hz"))
+    var frequency = 99
+
+    @Option(
+        name: [.customShort("d"), .long],
+        help: ArgumentHelp("Stop after so long; a command is ended then.", valueName: "seconds"))
+    var duration: Double?
+
+    @Option(
+        name: [.customShort("o"), .long], help: ArgumentHelp("Write the stacks there.", valueName: "file"),
+        completion: .file())
+    var output: String?
+
+    @OptionGroup var cache: CacheOption
+    @OptionGroup var debugFiles: DebugFileOptions
+
+    @Argument(
+        parsing: .postTerminator, help: ArgumentHelp("A command to run and sample, after --.", valueName: "command"))
+    var command: [String] = []
+
+    func validate() throws {
+        if processes.isEmpty == command.isEmpty {
+            throw ValidationError("Say what to sample: processes (-p), or a command after --.")
+        }
+        if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
+        guard (1...100_000).contains(frequency) else { throw ValidationError("-F takes 1 to 100000 samples a second.") }
+        if let duration, !(duration > 0 && duration <= 1e6) { throw ValidationError("-d takes a number of seconds.") }
+    }
+
+    func run() throws {
+        try reporting {
+            var options = KernelUnwinder.Options(store: try cache.store())
+            options.debugFiles = debugFiles.search
+            let unwinder = try KernelUnwinder(options)
+            var problems: [String] = []
+            unwinder.onProblem = { problems.append($0) }
+            let run = ProfileRun(
+                unwinder, signals: try SignalDescriptor(), frequency: frequency, duration: duration)
+            if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
+            unwinder.close()
+            let symbolizer = Symbolizer(run.recorder.programs)
+            let text = FoldedStacks(run.recorder.stacks, symbolizer).text
+            if let output { try write(text, to: output) } else {
+                var out = StandardOutput()
+                out.write(text)
+                out.flush()
+            }
+            for problem in problems + run.recorder.problems + symbolizer.problems { Talk.error(problem) }
+            try ProfileSummary(run).write()
+        }
+    }
+
+    /// Whole or not at all.
+    private func write(_ text: String, to path: String) throws {
+        var text = text
+        try text.withUTF8 { try TableStore.write(UnsafeRawBufferPointer($0), to: path) }
+    }
+}
