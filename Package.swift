@@ -70,10 +70,13 @@ let package = Package(
             ]
         ),
 
+        // A stack of known depth.
+        .target(name: "CallChain", path: "Benchmarks/CallChain"),
         .executableTarget(
             name: "cfic-bench",
             dependencies: [
-                "ELF", "UnwindTable", "TableCompiler", "TreeCompiler", "CUnwindTable",
+                "ELF", "UnwindTable", "TableCompiler", "TreeCompiler", "CUnwindTable", "KernelUnwinder", "TableStore",
+                "CallChain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/cfic-bench"

@@ -1,4 +1,5 @@
 import ArgumentParser
+import TableStore
 @preconcurrency import Glibc
 
 @main
@@ -14,6 +15,9 @@ struct BenchCommand: ParsableCommand {
 
     @Flag(help: "Three rounds and neither sizes nor the run over /usr: minutes become seconds.")
     var quick = false
+
+    @Flag(help: "Nothing but the kernel programs.")
+    var kernel = false
 
     @Flag(help: "Print JSON.")
     var json = false
@@ -40,12 +44,23 @@ struct BenchCommand: ParsableCommand {
         help: ArgumentHelp("Count the ELF files below these directories, and their bytes.", visibility: .hidden))
     var countELF: [String] = []
 
+    @Option(help: ArgumentHelp("Map so many libraries and wait.", visibility: .hidden))
+    var mapLibraries: Int?
+
     func run() throws {
+        if let mapLibraries { return LibraryProcess.mapLibraries(mapLibraries) }
         if !countELF.isEmpty { return printELFCount(countELF) }
         if let coldBuild { return try printColdBuild(coldBuild) }
         if let warmBuild { return try printWarmBuild(warmBuild) }
         let inputs = Inputs()
         var report = Report(rounds: quick ? 3 : 7, skipped: inputs.skipped.map { "not found: \($0)" })
+        if !kernel { try measureCompiler(inputs, &report) }
+        measureKernel(inputs, &report)
+        print(json ? "\(report.json)" : report.text)
+        if !report.isGood { throw ExitCode.failure }
+    }
+
+    private func measureCompiler(_ inputs: Inputs, _ report: inout Report) throws {
         let tools = try ToolMeasurement(
             cfic: cfic ?? neighbour("cfic"), libdwWalk: libdwWalk ?? neighbour("libdw-walk"),
             minimalWalk: minimalWalk ?? neighbour("minimal-walk"))
@@ -59,8 +74,22 @@ struct BenchCommand: ParsableCommand {
         report.speed = speed
         report.failures += speed.failures
         if !quick { measureSize(&report) }
-        print(json ? "\(report.json)" : report.text)
-        if !report.isGood { throw ExitCode.failure }
+    }
+
+    /// Needs the privilege to load programs: without it, that is what is skipped.
+    private func measureKernel(_ inputs: Inputs, _ report: inout Report) {
+        let large = ["clang", "swift-frontend", "libLLVM"]
+        guard let input = large.lazy.compactMap({ name in inputs.found.first { $0.name == name } }).first else {
+            report.skipped.append("the kernel programs: none of \(large.joined(separator: ", ")) is here")
+            return
+        }
+        do {
+            let scratch = try TemporaryDirectory()
+            report.kernel = try KernelMeasurement(
+                input, rounds: report.rounds, store: TableStore(directory: scratch.path), progress: talk)
+        } catch {
+            report.failures.append("the kernel programs: \(error)")
+        }
     }
 
     private func measureTree(_ inputs: Inputs, _ report: inout Report, _ tools: borrowing ToolMeasurement) {

@@ -4,12 +4,13 @@ struct Report {
     var speed: SpeedMeasurement?
     var size: SizeMeasurement?
     var tree: TreeMeasurement?
+    var kernel: KernelMeasurement?
     /// What this machine doesn't have, or was not asked for.
     var skipped: [String] = []
     /// What should have worked and didn't.
     var failures: [String] = []
 
-    var bars: [Bar] { (speed?.bars ?? []) + (size?.bars ?? []) }
+    var bars: [Bar] { (speed?.bars ?? []) + (size?.bars ?? []) + (kernel?.bars ?? []) }
 
     /// Nothing failed, and every bar was measured and holds.
     var isGood: Bool { failures.isEmpty && bars.allSatisfy { $0.verdict == .held } }
@@ -23,6 +24,7 @@ extension Report {
             ("files", .array((speed?.files ?? []).map(\.json))),
             ("size", size?.json ?? .null),
             ("tree", tree?.json ?? .null),
+            ("kernel", kernel?.json ?? .null),
             ("skipped", .array(skipped.map { .string($0) })),
             ("failed", .array(failures.map { .string($0) })),
             ("bars", .array(bars.map(\.json))),

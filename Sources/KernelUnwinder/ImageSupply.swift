@@ -28,6 +28,11 @@ final class ImageSupply {
     /// Tables that are loaded.
     var tableCount: Int { tables.count }
 
+    /// Bytes of their files.
+    var fileBytes: Int { tables.values.reduce(0) { $0 + $1.fileBytes } }
+
+    func placedRanges(of key: TableSource.Key) -> [PlacedTable.Range] { tables[key]?.placed.ranges ?? [] }
+
     /// Loads a table, to be kept for whatever image has its key.
     ///
     /// - Returns: whether it wasn't there yet.
@@ -107,7 +112,8 @@ final class ImageSupply {
     private func load(_ view: TableView) throws(KernelError) -> KernelTable {
         guard view.machine == machine else { throw .otherMachine(view.machine.map { "\($0)" } ?? "another machine") }
         let table = KernelTable(
-            key: view.key, placed: try TablePlacement.place(view, number: nextNumber, in: memory))
+            key: view.key, fileBytes: view.bytes.count,
+            placed: try TablePlacement.place(view, number: nextNumber, in: memory))
         nextNumber += 1
         tables[view.key] = table
         return table

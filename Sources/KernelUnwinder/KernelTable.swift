@@ -4,12 +4,14 @@ import UnwindTable
 /// A table in the kernel's memory, shared by all processes that map an image with its key.
 final class KernelTable {
     let key: TableSource.Key
+    let fileBytes: Int
     let placed: PlacedTable
     /// Images, and who asked to keep it.
     var users = 0
 
-    init(key: TableSource.Key, placed: PlacedTable) {
+    init(key: TableSource.Key, fileBytes: Int, placed: PlacedTable) {
         self.key = key
+        self.fileBytes = fileBytes
         self.placed = placed
     }
 

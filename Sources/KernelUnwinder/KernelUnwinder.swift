@@ -115,26 +115,32 @@ public final class KernelUnwinder {
         let before = processes[process]
         let found = ProcessImages(map, process, images)
         if let before, before.images.isSame(as: found) { return before.images }
-        let mappings = found.placedMappings
-        guard mappings.count <= PlacedProcess.mappingLimit else {
-            throw .tooManyMappings(process: process, limit: PlacedProcess.mappingLimit)
-        }
-        let placed = try PlacedProcess(mappings, in: memory)
-        do throws(KernelError) {
-            try memory.waitUntilVisible()
-            try publish(process, placed.place)
-        } catch {
-            for span in placed.spans { memory.free(span) }
-            throw error
-        }
+        let placed = try publish(process, found.placedMappings)
         for image in found.images { image.users += 1 }
         if let before { leave(before) }
         processes[process] = TrackedProcess(images: found, placed: placed)
         return found
     }
 
+    /// Fills first, and publishes last.
+    @discardableResult
+    func publish(_ process: Int32, _ mappings: [PlacedMapping]) throws(KernelError) -> PlacedProcess {
+        guard mappings.count <= PlacedProcess.mappingLimit else {
+            throw .tooManyMappings(process: process, limit: PlacedProcess.mappingLimit)
+        }
+        let placed = try PlacedProcess(mappings, in: memory)
+        do throws(KernelError) {
+            try memory.waitUntilVisible()
+            try publish(process, place: placed.place)
+        } catch {
+            for span in placed.spans { memory.free(span) }
+            throw error
+        }
+        return placed
+    }
+
     /// Has samples taken of a process that is about to run another program: nothing is known of it until then.
-    public func expectProcess(_ process: Int32) throws(KernelError) { try publish(process, 0) }
+    public func expectProcess(_ process: Int32) throws(KernelError) { try publish(process, place: 0) }
 
     /// Ends taking samples of a process.
     public func removeProcess(_ process: Int32) {
@@ -155,7 +161,7 @@ public final class KernelUnwinder {
         return bpf_map_lookup_elem(processMap, &key, &value) == 0
     }
 
-    private func publish(_ process: Int32, _ place: UInt32) throws(KernelError) {
+    private func publish(_ process: Int32, place: UInt32) throws(KernelError) {
         var (key, value) = (process, place)
         let status = bpf_map_update_elem(processMap, &key, &value, 0)
         if status == -E2BIG { throw .tooManyProcesses(limit: options.processLimit) }
@@ -302,10 +308,13 @@ public final class KernelUnwinder {
         public var mapped: Int
         public var used: Int
         public var tables: Int
+        /// Bytes of the tables as they are in files.
+        public var fileBytes: Int
     }
 
     public var memoryUse: MemoryUse {
-        MemoryUse(mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount)
+        MemoryUse(mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount,
+            fileBytes: images.fileBytes)
     }
 
     /// Ends sampling. The programs and maps go with the object.

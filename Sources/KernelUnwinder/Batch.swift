@@ -1,0 +1,77 @@
+import CLibbpf
+import CUnwindTable
+import Glibc
+import UnwindTable
+
+/// Lookups and walks asked for from here (cfic/batch.h): for tests and benchmarks.
+package final class Batch {
+    /// Where both sides read and write; a program runs only inside `lookUp` and `walk`.
+    package let shared: UnsafeMutablePointer<cfic_batch>
+    private let lookUpProgram: Int32
+    private let walkProgram: Int32
+    private static let size = (MemoryLayout<cfic_batch>.size + 4095) & ~4095
+
+    init(_ object: KernelObject) throws(KernelError) {
+        let machine = try KernelUnwinder.hostMachine.programSuffix
+        lookUpProgram = bpf_program__fd(try object.program("look_up_\(machine)"))
+        walkProgram = bpf_program__fd(try object.program("walk_stack_\(machine)"))
+        let start = mmap(nil, Self.size, PROT_READ | PROT_WRITE, MAP_SHARED, try object.map("batches"), 0)
+        guard let start, start != MAP_FAILED else { throw .system("mapping the batch", errno: errno) }
+        shared = start.assumingMemoryBound(to: cfic_batch.self)
+    }
+
+    deinit { munmap(shared, Self.size) }
+
+    /// Where pcs are put, CFIC_BATCH_LOOKUPS of them.
+    package var pcs: UnsafeMutablePointer<UInt64> {
+        field(\.pcs, UInt64.self)
+    }
+    package var rules: UnsafeMutablePointer<cfic_rule> { field(\.rules, cfic_rule.self) }
+    package var steps: UnsafeMutablePointer<UInt8> { field(\.steps, UInt8.self) }
+    package var registers: UnsafeMutablePointer<UInt64> { field(\.registers, UInt64.self) }
+    package var frames: UnsafeMutablePointer<UInt64> { field(\.frames, UInt64.self) }
+
+    private func field<Tuple, Element>(_ path: KeyPath<cfic_batch, Tuple>, _: Element.Type) -> UnsafeMutablePointer<Element> {
+        // Every field has an offset: they are C's.
+        let offset = MemoryLayout<cfic_batch>.offset(of: path) ?? 0
+        return (UnsafeMutableRawPointer(shared) + offset).assumingMemoryBound(to: Element.self)
+    }
+
+    package func lookUp() throws(KernelError) { try run(lookUpProgram) }
+    package func walk() throws(KernelError) { try run(walkProgram) }
+
+    private func run(_ program: Int32) throws(KernelError) {
+        var options = bpf_test_run_opts()
+        options.sz = MemoryLayout<bpf_test_run_opts>.size
+        let status = bpf_prog_test_run_opts(program, &options)
+        guard status == 0 else { throw .system("running a program", errno: -status) }
+        guard options.retval == 0 else { throw .system("a program that was run", errno: ESRCH) }
+    }
+}
+
+extension KernelUnwinder {
+    /// Needs ``Options/batches``.
+    package func makeBatch() throws(KernelError) -> Batch { try Batch(object) }
+}
+
+extension KernelUnwinder {
+    /// Makes the programs believe that a process has mapped a table's image at a bias.
+    package func map(_ table: TableView, at bias: UInt64, in process: Int32) throws(KernelError) {
+        try addTable(table)
+        try publish(
+            process, images.placedRanges(of: table.key).map { range in
+                PlacedMapping(
+                    start: range.addresses.lowerBound &+ bias, end: range.addresses.upperBound &+ bias, bias: bias,
+                    range: range.place)
+            })
+    }
+
+    /// Seconds that it takes to lay out a table's sections in memory that is mapped already; the first time, not yet.
+    package func timeOfPlacing(_ table: TableView) throws(KernelError) -> Double {
+        let start = ContinuousClock.now
+        let placed = try TablePlacement.place(table, number: 0, in: memory)
+        let elapsed = ContinuousClock.now - start
+        for span in placed.spans { memory.free(span) }
+        return Double(elapsed.components.attoseconds) / 1e18 + Double(elapsed.components.seconds)
+    }
+}
