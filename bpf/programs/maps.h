@@ -13,6 +13,15 @@
 #define CFIC_U16(memory, offset) (*(const __u16 *)((const __u8 *)(memory) + ((offset) & 0xfffe)))
 #define CFIC_U32(memory, offset) (*(const __u32 *)((const __u8 *)(memory) + ((offset) & 0xfffc)))
 #define CFIC_U64(memory, offset) (*(const __u64 *)((const __u8 *)(memory) + ((offset) & 0xfff8)))
+#define CFIC_8_BYTES(memory, offset) eight_bytes((memory), (offset))
+
+static __always_inline __u64 eight_bytes(const void *memory, __u32 offset)
+{
+	/* A proved record has them all. */
+	if (offset > CFIC_ELEMENT_SIZE - 8)
+		return 0;
+	return *(const __u64 *)((const __u8 *)memory + offset);
+}
 
 #include "cfic/lookup.h"
 
@@ -73,12 +82,12 @@ struct walk {
 	__u64 window_words;      /* offsets at which a word stands in it; 0: nothing was read           */
 	__u64 window[WINDOW_SIZE / 8 + 1]; /* the last word is not used: it is there for the mask       */
 	/* Counted here, and added to the counters at the end: */
-	__u32 lookups;
 	__u32 mapping_lookups;
 	__u32 stack_reads;
 	__u32 other_reads;
 	__u32 frame_count;       /* of frames[], kernel frames among them                               */
 	__u32 frame_limit;
+	__u32 reserved;
 	struct cfic_sample sample;
 	__u64 frames[FRAMES_MAX]; /* right behind the sample: they are given out together                */
 };

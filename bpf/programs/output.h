@@ -10,7 +10,6 @@ static __always_inline void begin(struct walk *walk, __u32 process)
 	walk->process = process;
 	walk->mapping_size = 0;
 	walk->window_words = 0;
-	walk->lookups = 0;
 	walk->mapping_lookups = 0;
 	walk->stack_reads = 0;
 	walk->other_reads = 0;
@@ -37,6 +36,17 @@ static __always_inline int is_outermost(enum cfic_step step)
 	return step == CFIC_STEP_END_OF_STACK || step == CFIC_STEP_ZERO_RETURN_ADDRESS;
 }
 
+/* Each frame's rule is looked up once, but where there is nothing to look it up in. */
+static __always_inline __u32 lookups(const struct walk *walk, enum cfic_step step)
+{
+	__u32 without = walk->sample.guessed_count;
+
+	if (step == CFIC_STEP_NO_MAPPING || step == CFIC_STEP_NO_TABLE || step == CFIC_STEP_BAD_FRAME_POINTER
+		|| step == CFIC_STEP_NO_PROCESS)
+		without++;
+	return walk->sample.user_count > without ? walk->sample.user_count - without : 0;
+}
+
 /* Adds what the walk did to this CPU's counters. Plain additions: nobody else writes there. */
 static __always_inline void count(struct walk *walk, enum cfic_step step)
 {
@@ -52,7 +62,7 @@ static __always_inline void count(struct walk *walk, enum cfic_step step)
 	all->user_frames += walk->sample.user_count;
 	all->guessed_frames += walk->sample.guessed_count;
 	all->complete += is_outermost(step) && !walk->sample.guessed_count;
-	all->lookups += walk->lookups;
+	all->lookups += lookups(walk, step);
 	all->mapping_lookups += walk->mapping_lookups;
 	all->stack_reads += walk->stack_reads;
 	all->other_reads += walk->other_reads;

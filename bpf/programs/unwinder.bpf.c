@@ -23,8 +23,8 @@ int unwind_by_frame_pointer_aarch64(void);
 /* The machine is a constant wherever these are expanded. */
 #define OF_MACHINE(e_machine, function) \
 	(enum cfic_step)((e_machine) == CFIC_MACHINE_AARCH64 ? function##_aarch64() : function##_x86_64())
-#define CFIC_UNWIND(walk, frame, rule, e_machine) OF_MACHINE(e_machine, unwind)
-#define CFIC_UNWIND_BY_FRAME_POINTER(walk, frame, e_machine) OF_MACHINE(e_machine, unwind_by_frame_pointer)
+#define CFIC_UNWIND(reader, frame, rule, e_machine) OF_MACHINE(e_machine, unwind)
+#define CFIC_UNWIND_BY_FRAME_POINTER(reader, frame, e_machine) OF_MACHINE(e_machine, unwind_by_frame_pointer)
 
 #include "cfic/walk.h"
 
