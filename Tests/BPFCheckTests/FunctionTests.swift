@@ -32,6 +32,15 @@ import Testing
         }
     }
 
+    @Test func bigEndianObjectsAreRead() throws {
+        let bytes = try BPFSource.bytes("global-pointer", version: "v3", "-target", "bpfeb")
+        let object = try BPFObject(bytes: bytes, name: "big")
+        #expect(object.kinds(5, 10) == ["global-function dwarf_cfi_eval"])
+        #expect(object.findings(5, 10)[0].source?.line == 9)
+        #expect(try BPFObject(bytes: BPFSource.bytes("guarded-helper", version: "v3", "-target", "bpfeb"), name: "big")
+            .findings(5, 10) == [])
+    }
+
     @Test func hiddenAndStaticFunctionsMayTakePointers() throws {
         for word in ["static", "__attribute__((visibility(\"hidden\")))", "__attribute__((visibility(\"internal\")))"] {
             let object = try BPFSource.object(text: Self.adds(word))

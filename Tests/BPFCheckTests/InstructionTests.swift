@@ -44,6 +44,20 @@ import Testing
         #expect(object.findings(major, minor) == [])
     }
 
+    /// Kernels that know atomic additions only refuse any other, whatever it is.
+    @Test func acquireIsRefusedAsAnyAtomicBefore512() throws {
+        let object = try BPFSource.object(text: """
+            #include "bpf.h"
+            SEC("perf_event") int program(void *context)
+            {
+                asm volatile(".byte 0xdb, 0xa1, 0xf8, 0xff, 0x00, 0x01, 0, 0" ::: "r1", "memory");
+                return any();
+            }
+            """)
+        #expect(object.findings(5, 11).map(\.refusal) == ["BPF_STX uses reserved fields"])
+        #expect(object.findings(5, 12).map(\.refusal) == ["BPF_ATOMIC uses invalid atomic opcode"])
+    }
+
     @Test func shortJumpsAreOlderThanWhatIsKnown() throws {
         let text = """
             #include "bpf.h"
@@ -137,5 +151,14 @@ import Testing
         #expect(object.kinds(5, 10) == ["kernel-function calls", "unresolved-call cannot_call"])
         #expect(object.kinds(5, 13) == ["unresolved-call cannot_call"])
         #expect(object.findings(5, 13)[0].problem == "calls nowhere(), which is not in the object")
+    }
+
+    @Test func functionOutsideOfTextCannotBeCalled() throws {
+        let object = try BPFSource.object(text: """
+            #include "bpf.h"
+            SEC("elsewhere") __noinline int adds(int number) { return number + any(); }
+            SEC("perf_event") int program(void *context) { return adds(1); }
+            """)
+        #expect(object.kinds(6, 1) == ["unresolved-call program"])
     }
 }

@@ -7,7 +7,13 @@ extension ObjectCheck {
         for slot in function.firstSlots {
             let instruction = function.instructions[slot]
             let isReached = isVerified && walk.isReached[slot]
-            if let construct = Construct(instruction) { check(construct, number, slot, isReached: isReached) }
+            if var construct = Construct(instruction) {
+                // Kernels without fetching atomics see nothing else in the later ones.
+                if construct == .acquireOrRelease, kernel < Construct.fetchingAtomic.since {
+                    construct = construct.refused(as: .fetchingAtomic)
+                }
+                check(construct, number, slot, isReached: isReached)
+            }
             switch function.references[slot] {
             case .callback: check(.callback, number, slot, isReached: isReached)
             case .kernelVariable(_, isTyped: true): check(.kernelVariable, number, slot, isReached: isReached)
@@ -50,7 +56,7 @@ extension ObjectCheck {
         if isWeak, object.functions[function].instructions[slot].kind == .wideConstant { return }
         report(
             .kernelFunction, in: function, at: slot, "calls \(name)(), a function of the kernel",
-            refusal: isWeak ? "BPF_CALL uses reserved fields" : "failed to find BTF for extern '\(name)'", since: since,
+            refusal: isWeak ? "BPF_CALL uses reserved fields" : "extern (func ksym) '\(name)': not found", since: since,
             remedy: "declare it __weak, and ask first: if (bpf_ksym_exists(\(name)))")
     }
 }

@@ -12,7 +12,8 @@ extension ObjectCheck {
         let remedy = "bpf_program__set_autoload(program, false) on this kernel, and another program in its place"
         if kernel < kind.since {
             report(
-                .program, in: program.root, "a program for \(kind.section)", since: kind.since, remedy: remedy)
+                .program, in: program.root, "a program for \(kind.section), which can't be loaded or can't be attached",
+                since: kind.since, remedy: remedy)
         } else if kind.family == .trampoline, kind.section != "tp_btf" {
             for machine in machines {
                 guard let since = Self.trampolines[machine], kernel < since else { continue }

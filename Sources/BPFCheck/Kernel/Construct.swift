@@ -2,7 +2,7 @@
 struct Construct: Equatable {
     let name: String
     let since: KernelVersion
-    /// The verifier's words before that.
+    /// The verifier's words before that, or the beginning of them.
     let refusal: String
     /// Whether it is refused even where it is never executed: the verifier's first pass goes over all instructions.
     let isRefusedInDeadCode: Bool
@@ -48,7 +48,7 @@ struct Construct: Equatable {
         isRefusedInDeadCode: true, remedy: "compile with -fno-jump-tables")
     static let callback = Construct(
         name: "a function's address, for a callback", since: KernelVersion(5, 13),
-        refusal: "unrecognized bpf_ld_imm64 insn", isRefusedInDeadCode: true,
+        refusal: "number of funcs in func_info doesn't match number of subprogs", isRefusedInDeadCode: true,
         remedy: "unroll the loop, or load another program on this kernel")
     static let kernelVariable = Construct(
         name: "a variable of the kernel with a type (__ksym)", since: KernelVersion(5, 10),
@@ -82,6 +82,13 @@ struct Construct: Equatable {
             }
         default: return nil
         }
+    }
+
+    /// The same, but refused in another one's way.
+    func refused(as other: Construct) -> Construct {
+        Construct(
+            name: name, since: since, refusal: other.refusal, isRefusedInDeadCode: other.isRefusedInDeadCode,
+            remedy: remedy)
     }
 
     private init(

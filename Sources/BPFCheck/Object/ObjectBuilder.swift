@@ -158,6 +158,9 @@ struct ObjectBuilder {
             }
             return .kernelFunction(name: symbol.name, isWeak: symbol.isWeak)
         }
+        guard sections.indices.contains(symbol.section), sections[symbol.section].name == ".text" else {
+            return .nowhere("\(symbol.name)(), which isn't in .text, where libbpf wants all that programs call")
+        }
         // clang counts calls of static functions from the start of the section.
         let offset = symbol.isSection ? distance : 0
         return function(at: Place(section: symbol.section, offset: symbol.value.addingClamped(offset)))
