@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
         .library(name: "LinearEvaluation", targets: ["LinearEvaluation"]),
         .library(name: "Validation", targets: ["Validation"]),
+        .library(name: "BPFCheck", targets: ["BPFCheck"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -61,11 +62,13 @@ let package = Package(
                 "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler", "CUnwindTable",
                 "CLibdw",
             ]),
+        // BPF objects, and what kernels refuse of them.
+        .target(name: "BPFCheck", dependencies: ["ELF"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
                 "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler", "Validation",
-                "KernelUnwinder", "Profile", "CLinux",
+                "BPFCheck", "KernelUnwinder", "Profile", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -113,6 +116,7 @@ let package = Package(
                 "TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF", "LinearEvaluation",
                 "TestFixtures",
             ]),
+        .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
         .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
     ],
     swiftLanguageModes: [.v6]

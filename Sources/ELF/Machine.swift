@@ -14,6 +14,7 @@ public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvert
     public static let x86_64 = Machine(rawValue: 62)
     public static let aarch64 = Machine(rawValue: 183)
     public static let riscv = Machine(rawValue: 243)
+    public static let bpf = Machine(rawValue: 247)
     public static let loongArch = Machine(rawValue: 258)
 
     /// `x86-64`, `aarch64`, …; `machine 0x1234` for one without a name here.
@@ -27,6 +28,7 @@ public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvert
         case .x86_64: "x86-64"
         case .aarch64: "aarch64"
         case .riscv: "riscv"
+        case .bpf: "bpf"
         case .loongArch: "loongarch"
         default: "machine \(rawValue.hex)"
         }

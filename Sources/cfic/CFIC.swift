@@ -19,7 +19,7 @@ struct CFIC: ParsableCommand {
             """,
         version: Producer.text,
         subcommands: [
-            CompileCommand.self, DumpCommand.self, LookupCommand.self, ProfileCommand.self, StatsCommand.self,
-            ValidateCommand.self, VerifyCommand.self,
+            CheckBPFCommand.self, CompileCommand.self, DumpCommand.self, LookupCommand.self, ProfileCommand.self,
+            StatsCommand.self, ValidateCommand.self, VerifyCommand.self,
         ])
 }

@@ -28,6 +28,11 @@ struct StandardOutput: TextOutputStream {
         }
         buffer.removeAll(keepingCapacity: true)
     }
+
+    /// Colours only where a person reads, as ``Talk`` has it.
+    func style(_ text: String, _ style: Talk.Style) -> String {
+        Talk.style(text, style, isTerminal: isatty(STDOUT_FILENO) == 1)
+    }
 }
 
 /// Standard error: what is said to a person.
@@ -43,12 +48,13 @@ enum Talk {
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     enum Style: String {
+        case bold = "1"
         case red = "31"
         case dim = "2"
     }
 
     /// Colours only on a terminal, and not under NO_COLOR.
-    static func style(_ text: String, _ style: Style) -> String {
+    static func style(_ text: String, _ style: Style, isTerminal: Bool = isTerminal) -> String {
         guard isTerminal, getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return text }
         return "\u{1b}[\(style.rawValue)m\(text)\u{1b}[0m"
     }

@@ -9,7 +9,7 @@ import Testing
 
     // MARK: Help and usage
 
-    @Test(arguments: ["compile", "dump", "lookup", "stats", "validate", "verify"])
+    @Test(arguments: ["check-bpf", "compile", "dump", "lookup", "stats", "validate", "verify"])
     func helpShowsExamples(command: String) throws {
         let help = try place.cfic(command, "--help")
         #expect(help.code == 0)
@@ -20,7 +20,9 @@ import Testing
     @Test func helpNamesCommandsAndExitCodes() throws {
         let help = try place.cfic("--help")
         #expect(help.code == 0)
-        for word in ["compile", "dump", "lookup", "stats", "validate", "verify", "Exit codes"] { #expect(help.output.contains(word)) }
+        for word in ["check-bpf", "compile", "dump", "lookup", "stats", "validate", "verify", "Exit codes"] {
+            #expect(help.output.contains(word))
+        }
         #expect(try place.cfic("--version").output.contains("."))
     }
 

@@ -1,0 +1,103 @@
+/// Instructions that are newer than 5.0, and how older kernels say that they don't know them.
+struct Construct: Equatable {
+    let name: String
+    let since: KernelVersion
+    /// The verifier's words before that, or the beginning of them.
+    let refusal: String
+    /// Whether it is refused even where it is never executed: the verifier's first pass goes over all instructions.
+    let isRefusedInDeadCode: Bool
+    let remedy: String
+
+    private static let version4 = "compile with -mcpu=v3"
+    private static let atomicRemedy =
+        "add with __atomic_fetch_add(…, __ATOMIC_RELAXED) and don't use the result, or compile with -mcpu=v2: with v3 "
+        + "newer clangs make a fetching instruction of __sync_fetch_and_add() even if nobody wants the result"
+
+    static let shortJump = Construct(
+        name: "a comparison of 32 bits (jmp32)", since: KernelVersion(5, 1), refusal: "unknown opcode",
+        isRefusedInDeadCode: true, remedy: "compile with -mcpu=v2")
+    static let fetchingAtomic = Construct(
+        name: "an atomic instruction other than an addition without result", since: KernelVersion(5, 12),
+        refusal: "BPF_STX uses reserved fields", isRefusedInDeadCode: true, remedy: atomicRemedy)
+    static let acquireOrRelease = Construct(
+        name: "a load-acquire or store-release instruction", since: KernelVersion(6, 15),
+        refusal: "BPF_ATOMIC uses invalid atomic opcode", isRefusedInDeadCode: false, remedy: version4)
+    static let extendingLoad = Construct(
+        name: "a load that extends the sign (-mcpu=v4)", since: KernelVersion(6, 6),
+        refusal: "BPF_LDX uses reserved fields", isRefusedInDeadCode: true, remedy: version4)
+    static let extendingMove = Construct(
+        name: "a move that extends the sign (-mcpu=v4)", since: KernelVersion(6, 6),
+        refusal: "BPF_MOV uses reserved fields", isRefusedInDeadCode: false, remedy: version4)
+    static let signedDivision = Construct(
+        name: "a signed division (-mcpu=v4)", since: KernelVersion(6, 6), refusal: "BPF_ALU uses reserved fields",
+        isRefusedInDeadCode: false, remedy: "divide unsigned numbers, and compile with -mcpu=v3")
+    static let byteSwap = Construct(
+        name: "an unconditional byte swap (-mcpu=v4)", since: KernelVersion(6, 6), refusal: "unknown opcode d7",
+        isRefusedInDeadCode: true, remedy: version4)
+    static let longJump = Construct(
+        name: "a jump of 32 bits (gotol, -mcpu=v4)", since: KernelVersion(6, 6), refusal: "unknown opcode 06",
+        isRefusedInDeadCode: true, remedy: "\(version4), and make the function shorter")
+    static let mayGoto = Construct(
+        name: "may_goto", since: KernelVersion(6, 9), refusal: "unknown opcode e5", isRefusedInDeadCode: true,
+        remedy: "give the loop a bound that the verifier can see, instead of can_loop or cond_break")
+    static let addressSpaceCast = Construct(
+        name: "a cast between address spaces", since: KernelVersion(6, 9), refusal: "BPF_MOV uses reserved fields",
+        isRefusedInDeadCode: false, remedy: "use a map instead of an arena")
+    static let indirectJump = Construct(
+        name: "an indirect jump (gotox)", since: KernelVersion(6, 19), refusal: "unknown opcode 0d",
+        isRefusedInDeadCode: true, remedy: "compile with -fno-jump-tables")
+    static let callback = Construct(
+        name: "a function's address, for a callback", since: KernelVersion(5, 13),
+        refusal: "number of funcs in func_info doesn't match number of subprogs", isRefusedInDeadCode: true,
+        remedy: "unroll the loop, or load another program on this kernel")
+    static let kernelVariable = Construct(
+        name: "a variable of the kernel with a type (__ksym)", since: KernelVersion(5, 10),
+        refusal: "unrecognized bpf_ld_imm64 insn", isRefusedInDeadCode: true,
+        remedy: "find the value in another way, or load another program on this kernel")
+
+    /// What the instruction alone says.
+    init?(_ instruction: Instruction) {
+        switch instruction.kind {
+        case .memoryStore where instruction.mode == .atomic:
+            if instruction.immediate == 0 { return nil }
+            self = instruction.immediate & 0x100 != 0 ? .acquireOrRelease : .fetchingAtomic
+        case .memoryLoad where instruction.mode == .signExtending: self = .extendingLoad
+        case .arithmetic(let operation, _):
+            switch (operation, instruction.offset) {
+            case (.move, 8), (.move, 16), (.move, 32): self = .extendingMove
+            case (.move, 1): self = .addressSpaceCast
+            case (.divide, 1), (.modulo, 1): self = .signedDivision
+            case (.endianness, _) where instruction.is64Bit: self = .byteSwap
+            default: return nil
+            }
+        case .jump(let condition):
+            switch (condition, instruction.is64Bit) {
+            case (.always, false): self = .longJump
+            case (.always, true) where instruction.usesRegister: self = .indirectJump
+            case (.mayGoto, true): self = .mayGoto
+            case (.always, true), (.mayGoto, false): return nil
+            default:
+                if instruction.is64Bit { return nil }
+                self = .shortJump
+            }
+        default: return nil
+        }
+    }
+
+    /// The same, but refused in another one's way.
+    func refused(as other: Construct) -> Construct {
+        Construct(
+            name: name, since: since, refusal: other.refusal, isRefusedInDeadCode: other.isRefusedInDeadCode,
+            remedy: remedy)
+    }
+
+    private init(
+        name: String, since: KernelVersion, refusal: String, isRefusedInDeadCode: Bool, remedy: String
+    ) {
+        self.name = name
+        self.since = since
+        self.refusal = refusal
+        self.isRefusedInDeadCode = isRefusedInDeadCode
+        self.remedy = remedy
+    }
+}

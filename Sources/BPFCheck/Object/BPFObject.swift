@@ -1,0 +1,75 @@
+import ELF
+
+/// An object file with BPF programs, as clang makes them and libbpf loads them.
+public struct BPFObject {
+    public let path: String
+    /// Without it the kernel takes all functions for static ones, and nothing is known of maps.
+    public let hasBTF: Bool
+    /// Whether maps are defined in the way that libbpf 1.0 gave up, in a section named `maps`.
+    public let hasLegacyMaps: Bool
+    let btf: BTF?
+    let functions: [Function]
+    let maps: [MapDefinition]
+    let programs: [LoadedProgram]
+
+    /// Throws ``ELFError``: not an ELF file, not one of BPF, not relocatable, or malformed; with section and offset.
+    public init(path: String) throws(ELFError) {
+        try self.init(ELFImage(path: path))
+    }
+
+    public init(bytes: [UInt8], name: String) throws(ELFError) {
+        try self.init(ELFImage(bytes: bytes, name: name))
+    }
+
+    private init(_ image: ELFImage) throws(ELFError) {
+        guard image.machine == .bpf else {
+            throw ELFError(file: image.name, kind: .unsupported("an ELF file for \(image.machine.name), not for BPF"))
+        }
+        guard image.fileType == .relocatable, image.is64Bit else {
+            throw ELFError(file: image.name, kind: .unsupported("not a relocatable file of 64 bits"))
+        }
+        let sections = try image.sections()
+        var btf: BTF?
+        var extensions = BTFExtension()
+        if let section = sections.first(where: { $0.name == ".BTF" }) {
+            let types = try BTF(section, of: image)
+            btf = types
+            if let section = sections.first(where: { $0.name == ".BTF.ext" }) {
+                extensions = try BTFExtension(section, of: image, btf: types)
+            }
+        }
+        var builder = ObjectBuilder(image: image, sections: sections, btf: btf, extensions: extensions)
+        try builder.readFunctions()
+        try builder.readRelocations()
+        path = image.name
+        hasBTF = btf != nil
+        hasLegacyMaps = sections.contains { $0.name == "maps" && $0.size > 0 }
+        self.btf = btf
+        functions = builder.functions
+        maps = builder.maps
+        guard let programs = LoadedProgram.all(functions) else {
+            throw ELFError(file: image.name, kind: .unsupported("programs that load a million functions"))
+        }
+        self.programs = programs
+    }
+
+    /// How many programs there are, and how many functions besides.
+    public var programCount: Int { functions.count { $0.isProgram } }
+    public var functionCount: Int { functions.count - programCount }
+
+    /// Where an instruction comes from, as the compiler says.
+    func source(of instruction: Int, in function: Function) -> SourceLocation? {
+        guard let btf, let line = function.line(of: instruction),
+              let file = try? btf.string(at: line.file, limit: 4096), !file.isEmpty
+        else { return nil }
+        return SourceLocation(file: file, line: line.line)
+    }
+}
+
+/// A place in a source file.
+public struct SourceLocation: Hashable, Sendable, CustomStringConvertible {
+    public var file: String
+    public var line: Int
+
+    public var description: String { "\(file):\(line)" }
+}

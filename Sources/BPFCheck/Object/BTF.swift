@@ -1,0 +1,174 @@
+import ELF
+
+/// The types of an object: its section `.BTF` (Documentation/bpf/btf.rst of the kernel), read when asked for.
+///
+/// Read here, and not by libbpf, because objects come from anywhere: libbpf takes what clang wrote, and follows
+/// `.BTF.ext` without looking where it leads. The format is small.
+struct BTF {
+    enum Kind: UInt8 {
+        case void = 0, integer, pointer, array, structure, union, enumeration, forward, typedef, volatile, const
+        case restrict, function, prototype, variable, dataSection, float, declarationTag, typeTag, enumeration64
+
+        var isModifier: Bool {
+            switch self {
+            case .typedef, .volatile, .const, .restrict, .typeTag: true
+            default: false
+            }
+        }
+    }
+
+    struct Member {
+        let name: String
+        let type: Int
+    }
+
+    private let reader: SectionReader
+    private let strings: Int
+    private let stringsEnd: Int
+    /// Where each type is, by its number; 0 is void, which is nowhere.
+    private let places: [Int]
+    /// The tags of functions' arguments, `arg:ctx`, by function.
+    private(set) var tags: [Int: [Tag]] = [:]
+
+    struct Tag {
+        let name: String
+        /// Of what; -1 is the whole.
+        let argument: Int
+    }
+
+    init(_ section: Section, of image: ELFImage) throws(ELFError) {
+        let reader = try SectionReader(section, of: image)
+        self.reader = reader
+        guard try reader.integer(UInt16.self, at: 0) == 0xeb9f else { throw reader.malformed("no BTF magic", at: 0) }
+        guard try reader.integer(UInt8.self, at: 2) == 1 else { throw reader.unsupported("this version of BTF", at: 2) }
+        let header = try reader.word(at: 4)
+        let types = try header + reader.word(at: 8)
+        let typesEnd = try types + reader.word(at: 12)
+        strings = try header + reader.word(at: 16)
+        stringsEnd = try strings + reader.word(at: 20)
+        guard header >= 24, typesEnd <= reader.count, stringsEnd <= reader.count else {
+            throw reader.malformed("types or strings lie outside", at: 4)
+        }
+        var places = [0]
+        var place = types
+        while place < typesEnd {
+            let info = try reader.word(at: place + 4)
+            guard let kind = Kind(rawValue: UInt8(info >> 24 & 0x1f)), kind != .void else {
+                throw reader.unsupported("a type of kind \(info >> 24 & 0x1f)", at: place)
+            }
+            places.append(place)
+            place += 12 + kind.trailingBytes(info & 0xffff)
+        }
+        guard place == typesEnd else { throw reader.malformed("the last type is cut off", at: places.last ?? 0) }
+        self.places = places
+        for type in places.indices.dropFirst() where kind(of: type) == .declarationTag {
+            let argument = try reader.integer(Int32.self, at: places[type] + 12)
+            tags[try reference(of: type), default: []].append(Tag(name: try name(of: type), argument: Int(argument)))
+        }
+    }
+
+    /// The numbers of all types.
+    var types: Range<Int> { 1..<places.count }
+
+    func kind(of type: Int) -> Kind? {
+        guard type != 0 else { return .void }
+        guard places.indices.contains(type), let info = try? reader.word(at: places[type] + 4) else { return nil }
+        return Kind(rawValue: UInt8(info >> 24 & 0x1f))
+    }
+
+    func string(at offset: Int, limit: Int = 512) throws(ELFError) -> String {
+        guard offset < stringsEnd - strings else { throw reader.malformed("a string lies outside", at: offset) }
+        return try reader.string(at: strings + offset, limit: limit)
+    }
+
+    func name(of type: Int) throws(ELFError) -> String { try string(at: reader.word(at: place(of: type))) }
+
+    /// How many members, arguments or values it has; of a function its linkage.
+    func count(of type: Int) throws(ELFError) -> Int { try reader.word(at: place(of: type) + 4) & 0xffff }
+
+    /// `size` or `type`, which share their place.
+    func reference(of type: Int) throws(ELFError) -> Int { try reader.word(at: place(of: type) + 8) }
+
+    /// The type without typedefs, qualifiers and tags; nil if that goes round in circles or nowhere.
+    func plain(_ type: Int) throws(ELFError) -> Int? {
+        var type = type
+        for _ in 0..<64 {
+            guard let kind = kind(of: type) else { return nil }
+            guard kind.isModifier else { return type }
+            type = try reference(of: type)
+        }
+        return nil
+    }
+
+    /// Members of a structure, arguments of a prototype, variables of a section.
+    func members(of type: Int) throws(ELFError) -> [Member] {
+        let place = try place(of: type)
+        var members: [Member] = []
+        for index in 0..<(try count(of: type)) {
+            switch kind(of: type) {
+            case .structure, .union: members.append(try member(at: place + 12 + 12 * index))
+            case .prototype: members.append(try member(at: place + 12 + 8 * index))
+            case .dataSection:
+                let variable = try reader.word(at: place + 12 + 12 * index)
+                members.append(Member(name: try name(of: variable), type: variable))
+            default: return []
+            }
+        }
+        return members
+    }
+
+    private func member(at entry: Int) throws(ELFError) -> Member {
+        Member(name: try string(at: reader.word(at: entry)), type: try reader.word(at: entry + 4))
+    }
+
+    /// The name of an enumeration's value; nil if there is no such one.
+    func enumerator(_ index: Int, of type: Int) throws(ELFError) -> String? {
+        let entrySize = kind(of: type) == .enumeration ? 8 : kind(of: type) == .enumeration64 ? 12 : 0
+        guard entrySize != 0, index >= 0, try index < count(of: type) else { return nil }
+        return try string(at: reader.word(at: place(of: type) + 12 + entrySize * index))
+    }
+
+    /// Number of elements and type of an array.
+    func array(_ type: Int) throws(ELFError) -> (count: Int, element: Int) {
+        let place = try place(of: type)
+        return (try reader.word(at: place + 20), try reader.word(at: place + 12))
+    }
+
+    /// Bytes; nil for what has no size: void, functions, structures only declared.
+    func size(of type: Int) throws(ELFError) -> Int? {
+        var factor = 1
+        var type = type
+        for _ in 0..<64 {
+            guard let plain = try plain(type), let kind = kind(of: plain) else { return nil }
+            switch kind {
+            case .integer, .structure, .union, .enumeration, .enumeration64, .float:
+                return factor.multipliedReportingOverflow(by: try reference(of: plain)).partialValue
+            case .pointer: return factor.multipliedReportingOverflow(by: 8).partialValue
+            case .array:
+                let array = try array(plain)
+                factor = factor.multipliedReportingOverflow(by: array.count).partialValue
+                type = array.element
+            default: return nil
+            }
+        }
+        return nil
+    }
+
+    private func place(of type: Int) throws(ELFError) -> Int {
+        guard type > 0, places.indices.contains(type) else { throw reader.malformed("there is no type \(type)", at: 0) }
+        return places[type]
+    }
+}
+
+extension BTF.Kind {
+    /// Bytes after the three words that all types have.
+    fileprivate func trailingBytes(_ count: Int) -> Int {
+        switch self {
+        case .integer, .variable, .declarationTag: 4
+        case .array: 12
+        case .structure, .union, .dataSection, .enumeration64: 12 * count
+        case .enumeration, .prototype: 8 * count
+        default: 0
+        }
+    }
+}

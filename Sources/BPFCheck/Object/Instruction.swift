@@ -1,0 +1,80 @@
+/// One slot of eight bytes of BPF code (RFC 9669).
+struct Instruction: Equatable {
+    let opcode: UInt8
+    let destination: UInt8
+    let source: UInt8
+    let offset: Int16
+    let immediate: Int32
+
+    static let size = 8
+
+    enum Kind: Equatable {
+        /// `BPF_LD | BPF_DW | BPF_IMM`, which has a second slot.
+        case wideConstant
+        /// `BPF_LD`: absolute and indirect loads of packets.
+        case packetLoad
+        case memoryLoad
+        case memoryStore
+        case immediateStore
+        case arithmetic(Operation, usesRegister: Bool)
+        case jump(Condition)
+        case call
+        case exit
+        case unknown
+    }
+
+    enum Operation: UInt8 {
+        case add, subtract, multiply, divide, or, and, shiftLeft, shiftRight, negate, modulo, xor, move
+        case shiftRightSigned, endianness
+    }
+
+    enum Condition: UInt8 {
+        case always = 0, equal, greater, greaterOrEqual, anyBit, notEqual, greaterSigned, greaterOrEqualSigned
+        case less = 10, lessOrEqual, lessSigned, lessOrEqualSigned, mayGoto
+    }
+
+    enum Mode: UInt8 {
+        case immediate = 0, absolute, indirect, memory, signExtending, unused, atomic
+    }
+
+    /// Who is called, or what a wide constant is: the source register's number says.
+    enum Pseudo {
+        static let call: UInt8 = 1
+        static let kernelFunction: UInt8 = 2
+        static let kernelVariable: UInt8 = 3
+        static let function: UInt8 = 4
+    }
+
+    init(opcode: UInt8, destination: UInt8 = 0, source: UInt8 = 0, offset: Int16 = 0, immediate: Int32 = 0) {
+        self.opcode = opcode
+        self.destination = destination
+        self.source = source
+        self.offset = offset
+        self.immediate = immediate
+    }
+
+    var usesRegister: Bool { opcode & 8 != 0 }
+    var mode: Mode? { Mode(rawValue: opcode >> 5) }
+
+    /// Of arithmetic and jumps; loads and stores have a width of their own.
+    var is64Bit: Bool { opcode & 7 == 7 || opcode & 7 == 5 }
+
+    var kind: Kind {
+        switch opcode & 7 {
+        case 0: opcode == 0x18 ? .wideConstant : .packetLoad
+        case 1: .memoryLoad
+        case 2: .immediateStore
+        case 3: .memoryStore
+        case 4, 7: Operation(rawValue: opcode >> 4).map { .arithmetic($0, usesRegister: usesRegister) } ?? .unknown
+        default:
+            switch opcode {
+            case 0x85, 0x8d: .call
+            case 0x95: .exit
+            default: Condition(rawValue: opcode >> 4).map(Kind.jump) ?? .unknown
+            }
+        }
+    }
+
+    /// How many slots further a jump goes on, counted from the slot after it.
+    var jumpDistance: Int { opcode == 0x06 ? Int(immediate) : Int(offset) }
+}

@@ -1,0 +1,53 @@
+import ELF
+
+/// The bytes of a section, read within bounds; what is missing is an ``ELFError`` with file, section and offset.
+struct SectionReader {
+    let file: String
+    let section: String
+    let bytes: [UInt8]
+    let isBigEndian: Bool
+
+    init(_ section: Section, of image: ELFImage) throws(ELFError) {
+        file = image.name
+        self.section = section.name
+        bytes = Array(try image.bytes(of: section))
+        isBigEndian = image.isBigEndian
+    }
+
+    var count: Int { bytes.count }
+
+    func integer<T: FixedWidthInteger>(_ type: T.Type, at offset: Int) throws(ELFError) -> T {
+        guard offset >= 0, offset <= bytes.count - MemoryLayout<T>.size else {
+            throw malformed("ends too early", at: offset)
+        }
+        let value = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
+        return isBigEndian ? T(bigEndian: value) : T(littleEndian: value)
+    }
+
+    func word(at offset: Int) throws(ELFError) -> Int { Int(try integer(UInt32.self, at: offset)) }
+
+    /// A string, cut after `limit` bytes: strings may share bytes, so that many could take memory out of proportion.
+    /// What would do something to a terminal becomes a question mark.
+    func string(at offset: Int, limit: Int = 512) throws(ELFError) -> String {
+        guard bytes.indices.contains(offset) else { throw malformed("a string lies outside", at: offset) }
+        let text = bytes[offset...].prefix(limit).prefix { $0 != 0 }
+        return String(decoding: text.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
+    }
+
+    func instruction(at offset: Int) throws(ELFError) -> Instruction {
+        let opcode = try integer(UInt8.self, at: offset)
+        let registers = try integer(UInt8.self, at: offset + 1)
+        let (low, high) = (registers & 15, registers >> 4)
+        return Instruction(
+            opcode: opcode, destination: isBigEndian ? high : low, source: isBigEndian ? low : high,
+            offset: try integer(Int16.self, at: offset + 2), immediate: try integer(Int32.self, at: offset + 4))
+    }
+
+    func malformed(_ what: String, at offset: Int) -> ELFError {
+        ELFError(file: file, section: section, offset: UInt64(clamping: offset), kind: .malformed(what))
+    }
+
+    func unsupported(_ what: String, at offset: Int) -> ELFError {
+        ELFError(file: file, section: section, offset: UInt64(clamping: offset), kind: .unsupported(what))
+    }
+}

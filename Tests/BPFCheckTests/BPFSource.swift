@@ -1,0 +1,49 @@
+import BPFCheck
+import Foundation
+import TestFixtures
+import Testing
+
+/// Compiles the programs of `testdata/bpf`, each once.
+enum BPFSource {
+    static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+
+    /// The bytes of the object that clang makes of `testdata/bpf/NAME.bpf.c`.
+    static func bytes(_ name: String, version: String = "v3", _ options: String...) throws -> [UInt8] {
+        try compiled("\(root)/testdata/bpf/\(name).bpf.c", version, options)
+    }
+
+    static func object(_ name: String, version: String = "v3") throws -> BPFObject {
+        try BPFObject(bytes: bytes(name, version: version), name: name)
+    }
+
+    /// An object made of source text, which may include `bpf.h`.
+    static func object(text: String, version: String = "v3") throws -> BPFObject {
+        let fixture = try Fixture()
+        let path = fixture.directory + "/text.bpf.c"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        return try BPFObject(bytes: compiled(path, version, []), name: "text")
+    }
+
+    private static func compiled(_ path: String, _ version: String, _ options: [String]) throws -> [UInt8] {
+        let fixture = try Fixture()
+        let object = fixture.directory + "/object.o"
+        // Debian has asm/types.h in a directory of its machine's name.
+        let native = try run("clang", "-print-target-triple").split(separator: "-")
+        try run(words: [
+            "clang", "-target", "bpf", "-mcpu=\(version)", "-O2", "-g", "-Wall", "-Werror",
+            "-I/usr/include/\(native.first ?? "x86_64")-linux-gnu", "-I\(root)/testdata/bpf", "-c", path, "-o", object,
+        ] + options)
+        return [UInt8](try Data(contentsOf: URL(fileURLWithPath: object)))
+    }
+}
+
+extension BPFObject {
+    func findings(_ major: Int, _ minor: Int, _ machines: [TargetMachine] = TargetMachine.allCases) -> [Finding] {
+        findings(kernel: KernelVersion(major, minor), machines: machines)
+    }
+
+    /// `KIND FUNCTION`, of each finding.
+    func kinds(_ major: Int, _ minor: Int, _ machines: [TargetMachine] = TargetMachine.allCases) -> [String] {
+        findings(major, minor, machines).map { "\($0.kind.rawValue) \($0.function ?? "-")" }
+    }
+}

@@ -1,0 +1,164 @@
+import BPFCheck
+import Testing
+
+/// Instructions, helpers and kernel functions, by the release that brought them.
+@Suite struct InstructionTests {
+    @Test func atomicsWithResultNeed512() throws {
+        let object = try BPFSource.object("atomics")
+        #expect(object.kinds(5, 11) == ["instruction fetches", "instruction exchanges", "instruction sets_bits"])
+        #expect(object.findings(5, 11)[0].refusal == "BPF_STX uses reserved fields")
+        #expect(object.findings(5, 12) == [])
+    }
+
+    @Test func version4Needs66() throws {
+        let object = try BPFSource.object("version4", version: "v4")
+        let findings = object.findings(6, 5)
+        #expect(findings.map(\.function) == ["extending_load", "extending_move", "signed_division", "swaps_bytes"])
+        #expect(findings.map(\.refusal) == [
+            "BPF_LDX uses reserved fields", "BPF_MOV uses reserved fields", "BPF_ALU uses reserved fields",
+            "unknown opcode d7",
+        ])
+        #expect(object.findings(6, 6) == [])
+    }
+
+    /// Not compiled: clang makes these of nothing short.
+    @Test(arguments: [
+        ("goto_long", ".byte 0x06, 0, 0, 0, 0, 0, 0, 0", 6, 6),
+        ("may_goto", ".byte 0xe5, 0, 0, 0, 0, 0, 0, 0", 6, 9),
+        ("goto_register", ".byte 0x0d, 1, 0, 0, 0, 0, 0, 0", 6, 19),
+        ("load_acquire", ".byte 0xdb, 0xa1, 0xf8, 0xff, 0x00, 0x01, 0, 0", 6, 15),
+        ("store_release", ".byte 0xdb, 0x1a, 0xf8, 0xff, 0x10, 0x01, 0, 0", 6, 15),
+        ("cast", ".byte 0xbf, 0x11, 1, 0, 1, 0, 0, 0", 6, 9),
+    ])
+    func instructionNeedsItsRelease(name: String, bytes: String, major: Int, minor: Int) throws {
+        let object = try BPFSource.object(text: """
+            #include "bpf.h"
+            SEC("perf_event") int \(name)(void *context)
+            {
+                asm volatile("\(bytes)" ::: "r1", "memory");
+                return any();
+            }
+            """)
+        let before = minor == 0 ? (major - 1, 19) : (major, minor - 1)
+        #expect(object.kinds(before.0, before.1) == ["instruction \(name)"])
+        #expect(object.findings(major, minor) == [])
+    }
+
+    /// Kernels that know atomic additions only refuse any other, whatever it is.
+    @Test func acquireIsRefusedAsAnyAtomicBefore512() throws {
+        let object = try BPFSource.object(text: """
+            #include "bpf.h"
+            SEC("perf_event") int program(void *context)
+            {
+                asm volatile(".byte 0xdb, 0xa1, 0xf8, 0xff, 0x00, 0x01, 0, 0" ::: "r1", "memory");
+                return any();
+            }
+            """)
+        #expect(object.findings(5, 11).map(\.refusal) == ["BPF_STX uses reserved fields"])
+        #expect(object.findings(5, 12).map(\.refusal) == ["BPF_ATOMIC uses invalid atomic opcode"])
+    }
+
+    @Test func shortJumpsAreOlderThanWhatIsKnown() throws {
+        let text = """
+            #include "bpf.h"
+            SEC("perf_event") int program(void *context) { return any() > 5 ? now() : any(); }
+            """
+        #expect(try BPFSource.object(text: text).kinds(5, 0) == ["instruction program"])
+        #expect(try BPFSource.object(text: text).findings(5, 1) == [])
+        #expect(try BPFSource.object(text: text, version: "v2").findings(5, 0) == [])
+    }
+
+    @Test func helperNewerThanTheKernel() throws {
+        let object = try BPFSource.object("new-helper")
+        #expect(object.kinds(5, 10) == ["callback loops", "helper loops"])
+        #expect(object.kinds(5, 13) == ["helper loops"])
+        #expect(object.findings(5, 13)[0].problem == "calls bpf_loop(), helper 181")
+        #expect(object.findings(5, 13)[0].source?.line == 16)
+        #expect(object.findings(5, 17) == [])
+    }
+
+    @Test func guardedHelperIsNoFinding() throws {
+        let object = try BPFSource.object("guarded-helper")
+        for (major, minor) in [(5, 4), (5, 10), (5, 14), (5, 15)] { #expect(object.findings(major, minor) == []) }
+    }
+
+    /// get_current_task_btf is of 5.11, and where task_pt_regs exists it does too; the other way round it need not.
+    @Test func guardOfAnotherHelperIsNone() throws {
+        let object = try BPFSource.object(text: """
+            #include "bpf.h"
+            static long (*const task_pt_regs)(void *task) = (void *)BPF_FUNC_task_pt_regs;
+            static void *(*const current_task)(void) = (void *)BPF_FUNC_get_current_task_btf;
+            SEC("perf_event") int guarded(void *context)
+            {
+                if (exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+                    return task_pt_regs(current_task()) != 0;
+                return 0;
+            }
+            """)
+        #expect(object.findings(5, 10) == [])
+        #expect(object.kinds(5, 11) == ["helper guarded"])
+        #expect(object.kinds(5, 14) == ["helper guarded"])
+        #expect(object.findings(5, 15) == [])
+    }
+
+    /// A static function that is only called from behind the guard is never verified.
+    @Test func functionBehindAGuardIsNotVerified() throws {
+        func text(_ word: String) -> String {
+            """
+            #include "bpf.h"
+            static long (*const task_pt_regs)(void *task) = (void *)BPF_FUNC_task_pt_regs;
+            \(word) __noinline int registers(int number) { return task_pt_regs((void *)(long)number) != 0; }
+            SEC("perf_event") int guarded(void *context)
+            {
+                return exists(enum bpf_func_id, BPF_FUNC_task_pt_regs) ? registers(any()) : 0;
+            }
+            """
+        }
+        #expect(try BPFSource.object(text: text("static")).findings(5, 10) == [])
+        // Kernels verify global functions by themselves, called or not, until 6.8.
+        #expect(try BPFSource.object(text: text("")).kinds(5, 10) == ["helper registers"])
+    }
+
+    @Test func releaseAndKindOfMapAreQuestionsWithAnswers() throws {
+        let object = try BPFSource.object("other-guards")
+        for (major, minor) in [(5, 10), (5, 16), (5, 17), (6, 1)] { #expect(object.findings(major, minor) == []) }
+    }
+
+    @Test func questionsWithoutAnswerLeaveBothWaysOpen() throws {
+        #expect(try BPFSource.object("unknown-guard").kinds(5, 10) == ["helper by_configuration", "helper by_field"])
+    }
+
+    /// The verifier's first pass goes over all instructions.
+    @Test func newOpcodeIsRefusedEvenWhereItIsNeverExecuted() throws {
+        func text(_ instruction: String) -> String {
+            """
+            #include "bpf.h"
+            SEC("perf_event") int program(void *context)
+            {
+                if (exists(enum bpf_func_id, BPF_FUNC_user_ringbuf_drain))
+                    asm volatile(".byte \(instruction)" ::: "r1", "memory");
+                return any();
+            }
+            """
+        }
+        #expect(try BPFSource.object(text: text("0xd7, 1, 0, 0, 64, 0, 0, 0")).kinds(5, 10) == ["instruction program"])
+        // A division's reserved field is looked at when it is executed.
+        #expect(try BPFSource.object(text: text("0x37, 1, 1, 0, 3, 0, 0, 0")).findings(5, 10) == [])
+    }
+
+    @Test func kernelFunctionsNeed513() throws {
+        let object = try BPFSource.object("kernel-function")
+        #expect(object.kinds(5, 10) == ["kernel-function calls", "unresolved-call cannot_call"])
+        #expect(object.kinds(5, 13) == ["unresolved-call cannot_call"])
+        #expect(object.findings(5, 13)[0].problem == "calls nowhere(), which is not in the object")
+    }
+
+    @Test func functionOutsideOfTextCannotBeCalled() throws {
+        let object = try BPFSource.object(text: """
+            #include "bpf.h"
+            SEC("elsewhere") __noinline int adds(int number) { return number + any(); }
+            SEC("perf_event") int program(void *context) { return adds(1); }
+            """)
+        #expect(object.kinds(6, 1) == ["unresolved-call program"])
+    }
+}
