@@ -117,6 +117,14 @@ let package = Package(
                 "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
+        .testTarget(
+            name: "KernelUnwinderTests",
+            dependencies: [
+                "KernelUnwinder", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable", "CLibbpf",
+                "TestFixtures",
+            ]),
+        .testTarget(
+            name: "ProfileTests", dependencies: ["Profile", "KernelUnwinder", "ELF", "CUnwindTable", "TestFixtures"]),
         .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
     ],
     swiftLanguageModes: [.v6]
