@@ -17,20 +17,24 @@ public struct ProcessImages {
     public private(set) var mappings: [Mapping] = []
     /// Images, each once.
     public private(set) var images: [MappedImage] = []
+    /// When it was read: CLOCK_MONOTONIC, in nanoseconds. What the process did before is in it, another program among that.
+    public let time: UInt64
     /// What was read, to see whether it changed.
     private let source: [ExecutableMapping]
 
     /// Opens images and loads their tables.
-    init(_ map: MemoryMap, _ process: Int32, _ supply: ImageSupply) {
-        self.init(map.mappings) { mapping in
+    init(_ map: MemoryMap, _ supply: ImageSupply) {
+        let process = map.thread
+        self.init(map.mappings, time: map.time) { mapping in
             if mapping.path == "[vdso]" { return supply.vdso(mapping, in: process) }
             return mapping.isFile ? supply.image(of: mapping, in: process) : nil
         }
     }
 
     /// - Parameter image: the image that a mapping is of; nil of memory without a file.
-    init(_ source: [ExecutableMapping], image: (ExecutableMapping) -> MappedImage?) {
+    init(_ source: [ExecutableMapping], time: UInt64, image: (ExecutableMapping) -> MappedImage?) {
         self.source = source
+        self.time = time
         var seen: Set<ObjectIdentifier> = []
         // Calls into these are emulated: no frame stands there.
         for mapping in source where mapping.path != "[vsyscall]" && mapping.path != "[uprobes]" {
