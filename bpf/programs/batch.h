@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Lookups and walks of one machine that user space asks for (cfic/batch.h). Included once a machine, behind programs.h. */
 
-#define LOOKUPS_PER_CALL 8
+#define LOOKUPS_PER_CALL 4
 
 /* So many lookups from `first` on, which is below CFIC_BATCH_LOOKUPS. */
 int NAME(look_up_some)(__u32 first)
