@@ -10,41 +10,6 @@
 
 #include "maps.h"
 
-/*
- * What a function of the walk has at hand: the state, and the elements with the directory and the rules that it looked at
- * last. From frame to frame they are the same mostly, and finding one again costs as much as the search in a record.
- */
-struct view {
-	struct walk *walk;
-	const void *directory;
-	const void *rules;
-	__u32 directory_element; /* number of the element, counted through all maps                     */
-	__u32 rules_element;
-};
-
-/* False if there are no elements at all. */
-static __always_inline int begin_view(struct view *view, struct walk *walk)
-{
-	const void *first = element(0);
-
-	*view = (struct view){ .walk = walk, .directory = first, .rules = first };
-	return walk && first;
-}
-
-/* The element that a place is in, of which one is at hand; null if there is none. */
-static __always_inline const void *element_near(__u32 place, const void **at_hand, __u32 *number)
-{
-	if (place >> CFIC_ELEMENT_WORD_BITS != *number) {
-		const void *memory = element(place);
-
-		if (!memory)
-			return 0;
-		*at_hand = memory;
-		*number = place >> CFIC_ELEMENT_WORD_BITS;
-	}
-	return *at_hand;
-}
-
 /* How far below what is asked for the window begins: saved registers stand below the return address. */
 #define WINDOW_BELOW 56
 
@@ -90,16 +55,10 @@ static __always_inline long read_memory(struct walk *walk, void *to, __u32 size,
 	return bpf_probe_read_user(to, size, (const void *)address);
 }
 
-/* What the headers call a reader is a struct view. */
-static __always_inline struct walk *walk_of(const void *view)
-{
-	return ((const struct view *)view)->walk;
-}
-
 #define CFIC_READ(reader, to, size, address)                                                                 \
 	(__builtin_constant_p(size) && (size) == 8                                                           \
-		 ? read_word(walk_of(reader), (__u64 *)(to), (address))                                      \
-		 : read_memory(walk_of(reader), (to), (size), (address)))
+		 ? read_word((struct walk *)(reader), (__u64 *)(to), (address))                                      \
+		 : read_memory((struct walk *)(reader), (to), (size), (address)))
 
 static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 index)
 {
@@ -112,7 +71,7 @@ static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 
 	return memory ? (const struct cfic_op *)(memory + (offset(place) & 0xfff8)) : 0;
 }
 
-#define CFIC_OPERATION(reader, index) operation(walk_of(reader), (index))
+#define CFIC_OPERATION(reader, index) operation((struct walk *)(reader), (index))
 
 #include "cfic/program.h"
 
@@ -120,9 +79,8 @@ static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 
 int evaluate(__u32 index)
 {
 	struct walk *walk = this_walk();
-	struct view view = { .walk = walk };
 
-	return walk ? (int)cfic_evaluate(&view, &walk->frame.machine, index) : CFIC_EVALUATION_UNREADABLE;
+	return walk ? (int)cfic_evaluate(walk, &walk->frame.machine, index) : CFIC_EVALUATION_UNREADABLE;
 }
 
 #define CFIC_EVALUATE(reader, machine, index) (enum cfic_evaluation)evaluate(index)
@@ -189,9 +147,8 @@ int find_mapping(__u64 address)
  * The number of the rule in force so many bytes from the start of a range; 0, "no information", where the table has none.
  * Bytes of an aarch64 instruction are not told apart.
  */
-static __always_inline __u32 rule_number(struct view *view, __u64 bytes, __u32 pc_shift)
+static __always_inline __u32 rule_number(const struct walk *walk, __u64 bytes, __u32 pc_shift)
 {
-	struct walk *walk = view->walk;
 	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
 	__u32 unit = (bytes >> pc_shift) & (CFIC_PAGE_UNITS - 1);
 	__u32 place, entry, value;
@@ -200,7 +157,7 @@ static __always_inline __u32 rule_number(struct view *view, __u64 bytes, __u32 p
 	if (page >= walk->range.page_count)
 		return 0;
 	place = walk->range.directory + page;
-	memory = element_near(place, &view->directory, &view->directory_element);
+	memory = element(place);
 	if (!memory)
 		return 0;
 	entry = CFIC_U32(memory, offset(place));
@@ -222,23 +179,22 @@ static __always_inline __u32 rule_number(struct view *view, __u64 bytes, __u32 p
 }
 
 /* Copies rule `number` of the table that the walk stands in. */
-static __always_inline void take_rule(struct view *view, __u32 number, struct cfic_rule *rule)
+static __always_inline void take_rule(const struct walk *walk, __u32 number, struct cfic_rule *rule)
 {
-	__u32 place = view->walk->range.rules + number * CFIC_RULE_WORDS;
+	__u32 place = walk->range.rules + number * CFIC_RULE_WORDS;
 	const struct cfic_rule *found;
 	const void *memory;
 
 	if (number >= CFIC_ELEMENT_RULES)
 		place += number / CFIC_ELEMENT_RULES;
-	memory = element_near(place, &view->rules, &view->rules_element);
+	memory = element(place);
 	found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_rule) : 0;
 	*rule = found ? *found : (struct cfic_rule){ 0 };
 }
 
-static __always_inline enum cfic_step find(struct view *view, __u64 pc, struct cfic_rule *rule, __u32 e_machine)
+static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct cfic_rule *rule, __u32 e_machine)
 {
 	__u32 pc_shift = e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0;
-	struct walk *walk = view->walk;
 	__u64 bytes = pc - walk->mapping_start;
 
 	if (bytes >= walk->mapping_size) {
@@ -248,7 +204,7 @@ static __always_inline enum cfic_step find(struct view *view, __u64 pc, struct c
 	}
 	if (!walk->range.page_count)
 		return CFIC_STEP_NO_TABLE;
-	take_rule(view, rule_number(view, bytes + walk->page_offset, pc_shift), rule);
+	take_rule(walk, rule_number(walk, bytes + walk->page_offset, pc_shift), rule);
 	return CFIC_STEP_CALLER;
 }
 

@@ -30,7 +30,7 @@
  * an index. The bound is for the kernel's verifier, which does not see that halving comes to an end.
  */
 #define CFIC_COUNT_AT_MOST(below, count, VALUE, limit)                                                       \
-	for (__u32 step = 0; step < CFIC_SEARCH_STEPS && (count) > 0; step++) {                              \
+	_Pragma("unroll") for (__u32 step = 0; step < CFIC_SEARCH_STEPS && (count) > 0; step++) {                           \
 		__u32 half = (count) >> 1;                                                                   \
                                                                                                              \
 		if (VALUE((below) + half) <= (limit)) {                                                      \
