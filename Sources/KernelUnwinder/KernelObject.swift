@@ -85,7 +85,7 @@ final class KernelObject {
     }
 
     /// The object file, out of its base64.
-    private static let bytes: [UInt8] = unwinderObject.withUTF8Buffer { text in
+    static let bytes: [UInt8] = unwinderObject.withUTF8Buffer { text in
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3)
         var bits: UInt32 = 0

@@ -82,6 +82,12 @@ public final class KernelUnwinder {
         }
     }
 
+    /// The programs as an object file (ELF, BPF), for whoever loads them otherwise.
+    public static var objectFile: [UInt8] { KernelObject.bytes }
+
+    /// The running kernel's release, as uname(2) has it.
+    public static var kernelRelease: String { LoadCheck.release }
+
     /// What it took the verifier to prove each program.
     public var verifiedPrograms: [VerifiedProgram] { object.verified }
 
