@@ -23,6 +23,8 @@ public struct ProcessImages {
     /// Opens images and loads their tables.
     init(_ map: MemoryMap, _ process: Int32, _ supply: ImageSupply) {
         source = map.mappings
+        supply.prepare(map.mappings, of: process)
+        defer { supply.forgetPrepared() }
         var seen: Set<ObjectIdentifier> = []
         for mapping in map.mappings {
             let image: MappedImage?
