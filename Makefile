@@ -10,7 +10,7 @@ CFLAGS ?= -O2
 SWIFT ?= swift
 
 # Debian's names. Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
-BUILD_PACKAGES := libc6-dev libdw-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
+BUILD_PACKAGES := libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
 # Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata; programs to stop and look
 # at, what builds and stops them, and eu-stack to compare with.
 TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils g++ gdb elfutils openssl python3
@@ -84,8 +84,10 @@ deps-fuzz: ## the same for fuzzing
 	$(call install_packages,$(FUZZ_PACKAGES))
 
 .PHONY: build
-build: toolchain deps ## build cfic
+build: toolchain deps ## build cfic, and check that its kernel programs need no more than Linux 5.10
 	$(SWIFT_BUILD) --product cfic
+	@$(BINARIES)/cfic kernel --object $(SCRATCH)/unwinder.bpf.o
+	$(BINARIES)/cfic check-bpf $(SCRATCH)/unwinder.bpf.o --kernel 5.10
 
 .PHONY: run
 run: build ## compile /bin/bash, its libraries and the dynamic loader into a cache, and print what was done

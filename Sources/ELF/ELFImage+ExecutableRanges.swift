@@ -9,6 +9,21 @@ extension ELFImage {
         return merged(ranges)
     }
 
+    /// The bytes at SVMAs that one segment of the file holds; empty if none holds them all.
+    ///
+    /// Throws ``ELFError`` if they can't be read.
+    public func bytes(at range: Range<UInt64>) throws(ELFError) -> [UInt8] {
+        let count = UInt64(range.count)
+        let segment = segments.first { segment in
+            guard segment.isLoad, segment.virtualAddress <= range.lowerBound else { return false }
+            let backed = segment.fileBackedSize(imageSize: size)
+            return count <= backed && range.lowerBound - segment.virtualAddress <= backed - count
+        }
+        guard let segment else { return [] }
+        let offset = segment.offset + (range.lowerBound - segment.virtualAddress)
+        return try source.read(offset: offset, count: Int(count), name: name)
+    }
+
     /// Where there is code: the `SHF_EXECINSTR` sections that have bytes, as far as ``executableSegments`` load them;
     /// ``executableSegments`` itself if there are no section headers, or broken ones. Sorted, disjoint, merged where
     /// they touch. The sections of a relocatable file aren't clipped, and overlap at address 0.

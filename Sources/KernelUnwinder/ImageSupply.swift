@@ -1,5 +1,7 @@
+import Dispatch
 import ELF
 import Glibc
+import Synchronization
 import TableCompiler
 import TableStore
 import UnwindTable
@@ -15,6 +17,9 @@ final class ImageSupply {
     private var vdsos: [[UInt8]: MappedImage] = [:]
     private var tables: [TableSource.Key: KernelTable] = [:]
     private var nextNumber: UInt32 = 1
+    private var prepared: [FileIdentity: PreparedImage] = [:]
+    /// What was found of the files of the process at hand, by the inodes of its mappings.
+    private var files: [UInt64: MappedFile] = [:]
     /// Called with what could not be stored: profiling goes on, but the next run compiles again.
     var onProblem: (String) -> Void = { _ in }
 
@@ -42,17 +47,54 @@ final class ImageSupply {
         return true
     }
 
+    /// Opens the files of mappings and proves their tables, several at a time, as far as they are not known yet: most of
+    /// what it takes to add a process.
+    func prepare(_ mappings: [ExecutableMapping], of process: Int32) {
+        var work: [MappedFile] = []
+        for mapping in mappings where mapping.isFile && files[mapping.inode] == nil {
+            guard let file = MappedFile(mapping, in: process) else { continue }
+            files[mapping.inode] = file
+            if byFile[file.identity] == nil { work.append(file) }
+        }
+        guard work.count > 1, compiler.threads > 1 else { return }
+        let (all, store, options) = (work, store, compiler.options)
+        let next = Atomic(0)
+        let found = Mutex<[FileIdentity: PreparedImage]>([:])
+        DispatchQueue.concurrentPerform(iterations: min(compiler.threads, all.count)) { _ in
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < all.count else { return }
+                guard let image = try? ELFImage(path: all[index].path) else { continue }
+                let one = PreparedImage(image, store, options)
+                found.withLock { $0[all[index].identity] = one }
+            }
+        }
+        prepared = found.withLock { $0 }
+    }
+
+    /// What was prepared and not mapped after all.
+    func forgetPrepared() {
+        prepared = [:]
+        files = [:]
+    }
+
     /// The image that a process maps. Never fails: what can't be used is an image without a table.
     func image(of mapping: ExecutableMapping, in process: Int32) -> MappedImage {
-        let path = Self.path(of: mapping, in: process)
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+        // The same inode in two file systems is told apart by the name.
+        let noted = files[mapping.inode].flatMap { $0.name == mapping.path ? $0 : nil }
+        guard let file = noted ?? MappedFile(mapping, in: process) else {
             return unusable(mapping.path, "\(mapping.path): \(String(cString: strerror(errno)))")
         }
-        let identity = FileIdentity(status)
+        let identity = file.identity
         if let known = byFile[identity] { return known }
-        let image: ELFImage
-        do throws(ELFError) { image = try ELFImage(path: path) } catch {
+        let image: PreparedImage
+        do throws(ELFError) {
+            if let known = prepared[identity] {
+                image = known
+            } else {
+                image = PreparedImage(try ELFImage(path: file.path), store, compiler.options)
+            }
+        } catch {
             let unusable = unusable(mapping.path, "\(mapping.path): \(error)")
             byFile[identity] = unusable
             return unusable
@@ -67,7 +109,8 @@ final class ImageSupply {
         let bytes = Self.memory(of: process, at: mapping.start, count: Int(clamping: mapping.end - mapping.start))
         if let known = vdsos[bytes] { return known }
         do throws(ELFError) {
-            let found = mapped(try ELFImage(bytes: bytes, name: mapping.path), name: mapping.path)
+            let image = try ELFImage(bytes: bytes, name: mapping.path)
+            let found = mapped(PreparedImage(image, store, compiler.options), name: mapping.path)
             vdsos[bytes] = found
             return found
         } catch {
@@ -95,12 +138,11 @@ final class ImageSupply {
     }
 
     /// Files with the same key have the same table, wherever they are.
-    private func mapped(_ image: ELFImage, name: String) -> MappedImage {
-        let found = MappedImage(name: name, image: image)
+    private func mapped(_ prepared: PreparedImage, name: String) -> MappedImage {
+        let found = MappedImage(name: name, image: prepared.image)
         do {
-            try compiler.checkEligible(image)
-            let key = try key(of: image)
-            let table = try tables[key] ?? withTable(of: image, key) { view throws(KernelError) in try load(view) }
+            let key = try prepared.key.get()
+            let table = try tables[key] ?? withTable(of: prepared, key) { view throws(KernelError) in try load(view) }
             table.users += 1
             found.table = table
         } catch {
@@ -119,29 +161,17 @@ final class ImageSupply {
         return table
     }
 
-    private func key(of image: ELFImage) throws -> TableSource.Key {
-        if let buildID = try image.tableBuildID() { return .buildID(buildID) }
-        if let identity = image.identity, let known = store?.contentKey(for: identity) { return .content(known) }
-        let key = try image.tableKey()
-        if let identity = image.identity, case .content(let bytes) = key { _ = store?.remember(bytes, for: identity) }
-        return key
-    }
-
     /// A proved table of the image, from the store or compiled, and stored then.
     private func withTable<Value>(
-        of image: ELFImage, _ key: TableSource.Key, _ body: (TableView) throws(KernelError) -> Value
+        of prepared: PreparedImage, _ key: TableSource.Key, _ body: (TableView) throws(KernelError) -> Value
     ) throws -> Value {
-        // What can't be proved is as good as absent: it is made again.
-        if let stored = try? store?.current(key: key, options: compiler.options),
-            let view = try? TableVerifier.verify(stored.bytes) {
-            return try withExtendedLifetime(stored) { try body(view) }
-        }
-        let bytes = try compiler.compile(image, key: key).built.table
+        if let view = prepared.storedView { return try withExtendedLifetime(prepared) { try body(view) } }
+        let bytes = try compiler.compile(prepared.image, key: key).built.table
         let view = try TableVerifier.verify(bytes)
         do {
             try store?.insert(bytes, key: key)
         } catch {
-            onProblem("\(image.name): its table could not be kept: \(error)")
+            onProblem("\(prepared.image.name): its table could not be kept: \(error)")
         }
         return try withExtendedLifetime(compiler) { try body(view) }
     }
@@ -150,18 +180,6 @@ final class ImageSupply {
         let image = MappedImage(name: name, image: nil)
         image.problem = problem
         return image
-    }
-
-    /// Where a mapped file can be opened: in the process's own file system, or, if its name is gone, through the mapping.
-    private static func path(of mapping: ExecutableMapping, in process: Int32) -> String {
-        if !mapping.isDeleted {
-            let path = "/proc/\(process)/root\(mapping.path)"
-            var status = stat()
-            // Another file may have taken the name.
-            if stat(path, &status) == 0, status.st_ino == mapping.inode { return path }
-        }
-        let range = String(mapping.start, radix: 16) + "-" + String(mapping.end, radix: 16)
-        return "/proc/\(process)/map_files/\(range)"
     }
 
     /// Bytes of a process's memory; fewer if not all can be read.

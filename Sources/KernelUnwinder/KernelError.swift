@@ -51,7 +51,9 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "process \(process) has more than \(limit) executable mappings"
         case .noSuchProcess(let process): "there is no process \(process)"
         case .tooManyProcesses(let limit): "more than \(limit) processes at once"
-        case .cannotReadProcess(let process, let code): "process \(process) can't be read: \(message(code))"
+        case .cannotReadProcess(let process, let code):
+            "process \(process) can't be read: \(message(code))"
+                + (code == EACCES || code == EPERM ? "; that of another user needs root, or CAP_SYS_PTRACE" : "")
         case .tableMemoryFull(let bytes): "all \(bytes >> 20) MiB of table memory are in use"
         case .overBudget(let bytes): "tables need more than the \(bytes >> 20) MiB of kernel memory they may take"
         case .closed: "the unwinder is closed"

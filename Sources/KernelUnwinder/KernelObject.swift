@@ -23,16 +23,18 @@ final class KernelObject {
             return bytes.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, &openOptions) }
         }
         guard let opened else { throw .system("reading the programs", errno: errno) }
-        object = opened
+        // No property is set before nothing throws any more: else `deinit` would run, too.
+        let programs: [LoadingProgram]
         do throws(KernelError) {
-            let programs = try Self.prepare(opened, machine, options)
+            programs = try Self.prepare(opened, machine, options)
             let status = bpf_object__load(opened)
-            verified = programs.map(\.verified)
             guard status == 0 else { throw LoadCheck.failure(-status, programs) }
         } catch {
             bpf_object__close(opened)
             throw error
         }
+        object = opened
+        verified = programs.map(\.verified)
     }
 
     deinit { bpf_object__close(object) }
@@ -85,7 +87,7 @@ final class KernelObject {
     }
 
     /// The object file, out of its base64.
-    private static let bytes: [UInt8] = unwinderObject.withUTF8Buffer { text in
+    static let bytes: [UInt8] = unwinderObject.withUTF8Buffer { text in
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3)
         var bits: UInt32 = 0

@@ -25,8 +25,8 @@ public final class KernelUnwinder {
         public var store: TableStore?
         /// Where separate debug files are looked for when a table is compiled.
         public var debugFiles: DebugFileSearch? = DebugFileSearch()
-        /// How many threads one image may be compiled with.
-        public var threads = 1
+        /// How many threads may open images, prove and compile tables.
+        public var threads = OnlineCPUs.list.count
         /// Whether samples that interrupt the kernel have its frames, too.
         public var kernelFrames = true
         /// Whether processes that a process makes have samples taken, too.
@@ -86,6 +86,12 @@ public final class KernelUnwinder {
             return found
         }
     }
+
+    /// The programs as an object file (ELF, BPF), for whoever loads them otherwise.
+    public static var objectFile: [UInt8] { KernelObject.bytes }
+
+    /// The running kernel's release, as uname(2) has it.
+    public static var kernelRelease: String { LoadCheck.release }
 
     /// What it took the verifier to prove each program.
     public var verifiedPrograms: [VerifiedProgram] { object.verified }

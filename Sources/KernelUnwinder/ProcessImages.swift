@@ -25,6 +25,8 @@ public struct ProcessImages {
     /// Opens images and loads their tables.
     init(_ map: MemoryMap, _ supply: ImageSupply) {
         let process = map.thread
+        supply.prepare(map.mappings, of: process)
+        defer { supply.forgetPrepared() }
         self.init(map.mappings, time: map.time) { mapping in
             if mapping.path == "[vdso]" { return supply.vdso(mapping, in: process) }
             return mapping.isFile ? supply.image(of: mapping, in: process) : nil

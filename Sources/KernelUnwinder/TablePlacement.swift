@@ -121,12 +121,12 @@ struct TablePlacement {
             let directory = try placeWords(Int(range.page_count), alignment: 1)
             writeDirectory(range, at: directory, &record)
             let place = try placeWords(MemoryLayout<cfic_loaded_range>.size / 4, alignment: 8)
+            let shift = view.pageShift
             memory.pointer(place).storeBytes(
                 of: cfic_loaded_range(
-                    start_page: range.start_page, page_count: range.page_count, directory: directory, rules: rules,
+                    start: range.start_page << shift, page_count: range.page_count, directory: directory, rules: rules,
                     operations: operations, operation_count: UInt32(view.operations.count), table: number),
                 as: cfic_loaded_range.self)
-            let shift = view.pageShift
             // Proved: no range reaches beyond 2^64; the last page's end may be just there.
             let end = (range.start_page + UInt64(range.page_count)).multipliedReportingOverflow(by: 1 << shift)
             placed.ranges.append(PlacedTable.Range(

@@ -15,6 +15,7 @@ public struct FrameSources {
     /// Where .debug_frame came from, if not from the image itself: the separate debug file, or .gnu_debugdata unpacked.
     public private(set) var debugImage: ELFImage?
     private let image: ELFImage
+    private var trampoline: SignalTrampoline?
 
     /// Gathers .eh_frame, then .debug_frame: the image's own, else that of its debug file, else that of
     /// .gnu_debugdata.
@@ -23,6 +24,7 @@ public struct FrameSources {
     public init(of image: ELFImage, search: DebugFileSearch?) throws(ELFError) {
         self.image = image
         for section in try image.callFrameSections(.ehFrame) { append(section, of: image) }
+        defer { appendTrampoline() }
         let own = try image.callFrameSections(.debugFrame)
         for section in own {
             append(section, of: image)
@@ -72,6 +74,14 @@ public struct FrameSources {
         } catch {
             rejected.append(error)
         }
+    }
+
+    /// Last: it counts only where nothing else does.
+    private mutating func appendTrampoline() {
+        do throws(ELFError) { trampoline = try SignalTrampoline(of: image) } catch { rejected.append(error) }
+        guard let trampoline else { return }
+        sections.append(trampoline.section)
+        names.append("\(image.name): signal trampoline")
     }
 
     private mutating func append(_ section: CallFrameSection, of image: ELFImage) {

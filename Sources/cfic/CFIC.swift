@@ -14,12 +14,13 @@ struct CFIC: ParsableCommand {
               cfic compile /bin/bash          make and keep a table
               cfic stats /bin/bash            how much of its code can be unwound?
               cfic lookup /bin/bash 0x2f1b0   the rule at an address, in words
+              sudo cfic profile -- COMMAND    where does it spend its time?
 
             Exit codes: 0 done; 1 an input or a check failed; 64 wrong usage.
             """,
         version: Producer.text,
         subcommands: [
-            CheckBPFCommand.self, CompileCommand.self, DumpCommand.self, LookupCommand.self, ProfileCommand.self,
-            StatsCommand.self, ValidateCommand.self, VerifyCommand.self,
+            CheckBPFCommand.self, CompileCommand.self, DumpCommand.self, KernelCommand.self, LookupCommand.self,
+            ProfileCommand.self, StatsCommand.self, ValidateCommand.self, VerifyCommand.self,
         ])
 }

@@ -9,9 +9,8 @@ int NAME(look_up_some)(__u32 first)
 	struct walk *walk = this_walk();
 	__u32 zero = 0;
 	struct cfic_batch *batch = bpf_map_lookup_elem(&batches, &zero);
-	struct view view;
 
-	if (!walk || !batch || !begin_view(&view, walk))
+	if (!walk || !batch)
 		return -1;
 	for (__u32 turn = 0; turn < LOOKUPS_PER_CALL; turn++) {
 		__u32 index = (first + turn) & (CFIC_BATCH_LOOKUPS - 1);
@@ -20,7 +19,7 @@ int NAME(look_up_some)(__u32 first)
 		if (batch->what & CFIC_BATCH_CHAIN)
 			pc += walk->rule.kind >> 7; /* of a proved rule that bit is 0 */
 		batch->steps[index] = batch->what & CFIC_BATCH_EMPTY
-			? CFIC_STEP_NO_TABLE : find(&view, pc, &walk->rule, MACHINE);
+			? CFIC_STEP_NO_TABLE : find(walk, pc, &walk->rule, MACHINE);
 		batch->rules[index] = walk->rule;
 	}
 	return 0;

@@ -13,15 +13,11 @@
 #define CFIC_U16(memory, offset) (*(const __u16 *)((const __u8 *)(memory) + ((offset) & 0xfffe)))
 #define CFIC_U32(memory, offset) (*(const __u32 *)((const __u8 *)(memory) + ((offset) & 0xfffc)))
 #define CFIC_U64(memory, offset) (*(const __u64 *)((const __u8 *)(memory) + ((offset) & 0xfff8)))
-#define CFIC_8_BYTES(memory, offset) eight_bytes((memory), (offset))
+#define CFIC_OFFSET(type, field) ((__u32)__builtin_offsetof(type, field))
 
-static __always_inline __u64 eight_bytes(const void *memory, __u32 offset)
-{
-	/* A proved record has them all. */
-	if (offset > CFIC_ELEMENT_SIZE - 8)
-		return 0;
-	return *(const __u64 *)((const __u8 *)memory + offset);
-}
+/* One check for all of a head, instead of a mask for each of its fields. */
+#define CFIC_HEAD(memory, offset, type)                                                                      \
+	((offset) <= CFIC_ELEMENT_SIZE - sizeof(type) ? (const type *)((const __u8 *)(memory) + (offset)) : 0)
 
 #include "cfic/lookup.h"
 
@@ -75,7 +71,7 @@ struct walk {
 	/* Of the mapping where the last frame stood: */
 	__u64 mapping_start;
 	__u64 mapping_size;      /* 0: there is none yet                                                */
-	__u64 bias;
+	__u64 page_offset;       /* of its start from that of the range of its table, in bytes          */
 	struct cfic_loaded_range range; /* page_count 0: no table                                       */
 	/* What was read of the stack: */
 	__u64 window_start;

@@ -12,17 +12,15 @@
 int NAME(unwind)(void)
 {
 	struct walk *walk = this_walk();
-	struct view view = { .walk = walk };
 
-	return walk ? (int)cfic_unwind(&view, &walk->frame, &walk->rule, MACHINE) : CFIC_STEP_NO_RULE;
+	return walk ? (int)cfic_unwind(walk, &walk->frame, &walk->rule, MACHINE) : CFIC_STEP_NO_RULE;
 }
 
 int NAME(unwind_by_frame_pointer)(void)
 {
 	struct walk *walk = this_walk();
-	struct view view = { .walk = walk };
 
-	return walk ? (int)cfic_unwind_by_frame_pointer(&view, &walk->frame, MACHINE) : CFIC_STEP_NO_TABLE;
+	return walk ? (int)cfic_unwind_by_frame_pointer(walk, &walk->frame, MACHINE) : CFIC_STEP_NO_TABLE;
 }
 
 /* Adds the frame to the sample; 0 if there is room. */
@@ -48,12 +46,11 @@ static __always_inline int NAME(give_out)(struct walk *walk)
 int NAME(walk_frames)(void)
 {
 	struct walk *walk = this_walk();
-	struct view view;
 
-	if (!walk || !begin_view(&view, walk))
+	if (!walk)
 		return CFIC_STEP_NO_PROCESS;
 	for (__u32 frame = 0; frame < FRAMES_PER_CALL; frame++) {
-		enum cfic_step step = cfic_walk_step(&view, &walk->frame, &walk->rule, MACHINE);
+		enum cfic_step step = cfic_walk_step(walk, &walk->frame, &walk->rule, MACHINE);
 
 		if (step != CFIC_STEP_CALLER)
 			return step;

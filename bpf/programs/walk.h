@@ -10,41 +10,6 @@
 
 #include "maps.h"
 
-/*
- * What a function of the walk has at hand: the state, and the elements with the directory and the rules that it looked at
- * last. From frame to frame they are the same mostly, and finding one again costs as much as the search in a record.
- */
-struct view {
-	struct walk *walk;
-	const void *directory;
-	const void *rules;
-	__u32 directory_element; /* number of the element, counted through all maps                     */
-	__u32 rules_element;
-};
-
-/* False if there are no elements at all. */
-static __always_inline int begin_view(struct view *view, struct walk *walk)
-{
-	const void *first = element(0);
-
-	*view = (struct view){ .walk = walk, .directory = first, .rules = first };
-	return walk && first;
-}
-
-/* The element that a place is in, of which one is at hand; null if there is none. */
-static __always_inline const void *element_near(__u32 place, const void **at_hand, __u32 *number)
-{
-	if (place >> CFIC_ELEMENT_WORD_BITS != *number) {
-		const void *memory = element(place);
-
-		if (!memory)
-			return 0;
-		*at_hand = memory;
-		*number = place >> CFIC_ELEMENT_WORD_BITS;
-	}
-	return *at_hand;
-}
-
 /* How far below what is asked for the window begins: saved registers stand below the return address. */
 #define WINDOW_BELOW 56
 
@@ -90,16 +55,10 @@ static __always_inline long read_memory(struct walk *walk, void *to, __u32 size,
 	return bpf_probe_read_user(to, size, (const void *)address);
 }
 
-/* What the headers call a reader is a struct view. */
-static __always_inline struct walk *walk_of(const void *view)
-{
-	return ((const struct view *)view)->walk;
-}
-
 #define CFIC_READ(reader, to, size, address)                                                                 \
 	(__builtin_constant_p(size) && (size) == 8                                                           \
-		 ? read_word(walk_of(reader), (__u64 *)(to), (address))                                      \
-		 : read_memory(walk_of(reader), (to), (size), (address)))
+		 ? read_word((struct walk *)(reader), (__u64 *)(to), (address))                                      \
+		 : read_memory((struct walk *)(reader), (to), (size), (address)))
 
 static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 index)
 {
@@ -112,7 +71,7 @@ static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 
 	return memory ? (const struct cfic_op *)(memory + (offset(place) & 0xfff8)) : 0;
 }
 
-#define CFIC_OPERATION(reader, index) operation(walk_of(reader), (index))
+#define CFIC_OPERATION(reader, index) operation((struct walk *)(reader), (index))
 
 #include "cfic/program.h"
 
@@ -120,12 +79,13 @@ static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 
 int evaluate(__u32 index)
 {
 	struct walk *walk = this_walk();
-	struct view view = { .walk = walk };
 
-	return walk ? (int)cfic_evaluate(&view, &walk->frame.machine, index) : CFIC_EVALUATION_UNREADABLE;
+	return walk ? (int)cfic_evaluate(walk, &walk->frame.machine, index) : CFIC_EVALUATION_UNREADABLE;
 }
 
 #define CFIC_EVALUATE(reader, machine, index) (enum cfic_evaluation)evaluate(index)
+
+#define START(index) CFIC_U64(memory, at + 8 * (index))
 
 /*
  * Finds the mapping that an address is in, and takes over its table: CFIC_STEP_CALLER, else CFIC_STEP_NO_MAPPING. Two
@@ -136,6 +96,7 @@ int find_mapping(__u64 address)
 	struct walk *walk = this_walk();
 	__u32 at, count, found, place, group;
 	const __u8 *memory;
+	__u64 bias;
 
 	if (!walk)
 		return CFIC_STEP_NO_MAPPING;
@@ -145,96 +106,105 @@ int find_mapping(__u64 address)
 	if (!memory)
 		return CFIC_STEP_NO_MAPPING;
 	at = offset(walk->process);
+	group = at + CFIC_OFFSET(struct cfic_process, group);
 	count = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, group_count));
-	found = cfic_count_at_most_u64(memory, at + CFIC_OFFSET(struct cfic_process, start), count, address);
+	at += CFIC_OFFSET(struct cfic_process, start);
+	found = 0;
+	CFIC_COUNT_AT_MOST(found, count, START, address)
 	if (!found)
 		return CFIC_STEP_NO_MAPPING;
-	group = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, group) + 4 * (found - 1));
-	memory = element(group);
+	place = CFIC_U32(memory, group + 4 * (found - 1));
+	memory = element(place);
 	if (!memory)
 		return CFIC_STEP_NO_MAPPING;
-	at = offset(group);
+	at = offset(place);
 	count = CFIC_U32(memory, at);
 	at += CFIC_GROUP_HEAD;
-	found = cfic_count_at_most_u64(memory, at, count, address);
+	group = at + 8 * count;
+	found = 0;
+	CFIC_COUNT_AT_MOST(found, count, START, address)
 	if (!found)
 		return CFIC_STEP_NO_MAPPING;
-	walk->mapping_start = CFIC_U64(memory, at + 8 * (found - 1));
-	at += 8 * count + (found - 1) * sizeof(struct cfic_mapping);
+	walk->mapping_start = START(found - 1);
+	at = group + (found - 1) * sizeof(struct cfic_mapping);
 	if (CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) <= address)
 		return CFIC_STEP_NO_MAPPING;
-	walk->bias = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, bias));
 	walk->mapping_size = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) - walk->mapping_start;
+	bias = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, bias));
 	place = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_mapping, range));
 	walk->range.page_count = 0;
 	if (!place)
 		return CFIC_STEP_CALLER;
 	memory = element(place);
-	if (memory)
-		walk->range = *(const struct cfic_loaded_range *)(memory + (offset(place) & 0xffe0));
+	if (!memory)
+		return CFIC_STEP_CALLER;
+	walk->range = *(const struct cfic_loaded_range *)(memory + (offset(place) & 0xffe0));
+	walk->page_offset = walk->mapping_start - bias - walk->range.start;
 	return CFIC_STEP_CALLER;
 }
 
-/* The number of the rule in force at an SVMA; 0, "no information", where the table has none. */
-static __always_inline __u32 rule_number(struct view *view, __u64 address, __u32 pc_shift)
+/*
+ * The number of the rule in force so many bytes from the start of a range; 0, "no information", where the table has none.
+ * Bytes of an aarch64 instruction are not told apart.
+ */
+static __always_inline __u32 rule_number(const struct walk *walk, __u64 bytes, __u32 pc_shift)
 {
-	struct walk *walk = view->walk;
-	__u64 page = (address >> (pc_shift + CFIC_PAGE_BITS)) - walk->range.start_page;
-	__u32 unit = (address >> pc_shift) & (CFIC_PAGE_UNITS - 1);
+	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
+	__u32 unit = (bytes >> pc_shift) & (CFIC_PAGE_UNITS - 1);
 	__u32 place, entry, value;
 	const void *memory;
 
 	if (page >= walk->range.page_count)
 		return 0;
 	place = walk->range.directory + page;
-	memory = element_near(place, &view->directory, &view->directory_element);
+	memory = element(place);
 	if (!memory)
 		return 0;
 	entry = CFIC_U32(memory, offset(place));
 	value = entry >> CFIC_PAGE_KIND_BITS;
-	if ((entry & ((1 << CFIC_PAGE_KIND_BITS) - 1)) == CFIC_PAGE_UNIFORM)
+	entry &= (1 << CFIC_PAGE_KIND_BITS) - 1;
+	if (entry == CFIC_PAGE_UNIFORM)
 		return value;
 	memory = element(value);
 	if (!memory)
 		return 0;
-	switch (entry & ((1 << CFIC_PAGE_KIND_BITS) - 1)) {
-	case CFIC_PAGE_DENSE:
+	if (entry == CFIC_PAGE_DENSE)
 		return cfic_dense_lookup(memory, offset(value), unit);
-	case CFIC_PAGE_SPARSE:
+	if (entry == CFIC_PAGE_SPARSE)
 		return cfic_sparse_lookup(memory, offset(value), unit);
-	default: /* CFIC_PAGE_QUARTERS */
-		value = CFIC_U32(memory, offset(value) + 4 * (unit / CFIC_QUARTER_UNITS));
-		memory = element(value);
-		return memory ? cfic_quarter_lookup(memory, offset(value), unit % CFIC_QUARTER_UNITS) : 0;
-	}
+	/* CFIC_PAGE_QUARTERS */
+	value = CFIC_U32(memory, offset(value) + 4 * (unit / CFIC_QUARTER_UNITS));
+	memory = element(value);
+	return memory ? cfic_quarter_lookup(memory, offset(value), unit % CFIC_QUARTER_UNITS) : 0;
 }
 
 /* Copies rule `number` of the table that the walk stands in. */
-static __always_inline void take_rule(struct view *view, __u32 number, struct cfic_rule *rule)
+static __always_inline void take_rule(const struct walk *walk, __u32 number, struct cfic_rule *rule)
 {
-	__u32 place = view->walk->range.rules + number * CFIC_RULE_WORDS;
-	const __u8 *memory;
+	__u32 place = walk->range.rules + number * CFIC_RULE_WORDS;
+	const struct cfic_rule *found;
+	const void *memory;
 
 	if (number >= CFIC_ELEMENT_RULES)
 		place += number / CFIC_ELEMENT_RULES;
-	memory = element_near(place, &view->rules, &view->rules_element);
-	if (!memory || offset(place) > CFIC_ELEMENT_SIZE - sizeof(*rule)) {
-		*rule = (struct cfic_rule){ 0 };
-		return;
-	}
-	*rule = *(const struct cfic_rule *)(memory + offset(place));
+	memory = element(place);
+	found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_rule) : 0;
+	*rule = found ? *found : (struct cfic_rule){ 0 };
 }
 
-static __always_inline enum cfic_step find(struct view *view, __u64 pc, struct cfic_rule *rule, __u32 e_machine)
+static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct cfic_rule *rule, __u32 e_machine)
 {
 	__u32 pc_shift = e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0;
-	struct walk *walk = view->walk;
+	__u64 bytes = pc - walk->mapping_start;
 
-	if (pc - walk->mapping_start >= walk->mapping_size && find_mapping(pc) != CFIC_STEP_CALLER)
-		return CFIC_STEP_NO_MAPPING;
+	if (bytes >= walk->mapping_size) {
+		if (find_mapping(pc) != CFIC_STEP_CALLER)
+			return CFIC_STEP_NO_MAPPING;
+		bytes = pc - walk->mapping_start;
+	}
 	if (!walk->range.page_count)
 		return CFIC_STEP_NO_TABLE;
-	take_rule(view, rule_number(view, pc - walk->bias, pc_shift), rule);
+	take_rule(walk, rule_number(walk, bytes + walk->page_offset, pc_shift), rule);
 	return CFIC_STEP_CALLER;
 }
 

@@ -33,7 +33,7 @@
 
 /* A range of a table (struct cfic_range): what a mapping points to. At a multiple of its size. */
 struct cfic_loaded_range {
-	__u64 start_page;
+	__u64 start;           /* SVMA of its first page                                               */
 	__u32 page_count;      /* 0: taken back                                                         */
 	__u32 directory;       /* place of the first page's entry                                       */
 	__u32 rules;           /* place; a multiple of CFIC_ELEMENT_WORDS where they are more than      */

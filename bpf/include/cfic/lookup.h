@@ -4,10 +4,11 @@
  *
  * A record is said as the memory that it lies in and its offset there. Who includes this may define, before:
  *
- *   CFIC_U8(memory, offset), CFIC_U16(memory, offset), CFIC_U64(memory, offset)   what stands there
+ *   CFIC_U8(memory, offset), CFIC_U16(memory, offset)   what stands there
+ *   CFIC_HEAD(memory, offset, type)                     a const type * to what begins there; null if it isn't all there
  *
- * Kernel programs define them with a mask, which shows the verifier that they stay in their memory. None of these
- * functions checks what `cfic verify` proves: a caller passes records of verified tables only.
+ * Kernel programs define them with masks and bounds, which show the verifier that they stay in their memory. None of
+ * these functions checks what `cfic verify` proves: a caller passes records of verified tables only.
  */
 #ifndef CFIC_LOOKUP_H
 #define CFIC_LOOKUP_H
@@ -18,67 +19,50 @@
 #ifndef CFIC_U8
 #define CFIC_U8(memory, offset) (((const __u8 *)(memory))[offset])
 #define CFIC_U16(memory, offset) (*(const __u16 *)((const __u8 *)(memory) + (offset)))
-#define CFIC_U64(memory, offset) (*(const __u64 *)((const __u8 *)(memory) + (offset)))
+#define CFIC_HEAD(memory, offset, type) ((const type *)((const __u8 *)(memory) + (offset)))
 #endif
 
-#define CFIC_OFFSET(type, field) ((__u32)__builtin_offsetof(type, field))
-
-/* Halvings that find one of 256 answers: the bound of every search below. */
+/* Halvings that find one of 256 answers. */
 #define CFIC_SEARCH_STEPS 8
 
 /*
- * How many of the `count` strictly rising bytes at `first` are <= low; at most 256 of them, being the rows of
- * one block. 256 rising bytes are 0..255 themselves; fewer have at most 256 answers, so 8 halvings find it.
+ * Binary search for the number of rising values that are <= limit, out of `count`, at most 255: VALUE(index) is the one at
+ * an index. The bound is for the kernel's verifier, which does not see that halving comes to an end.
  */
+#define CFIC_COUNT_AT_MOST(below, count, VALUE, limit)                                                       \
+	_Pragma("unroll") for (__u32 step = 0; step < CFIC_SEARCH_STEPS && (count) > 0; step++) {                           \
+		__u32 half = (count) >> 1;                                                                   \
+                                                                                                             \
+		if (VALUE((below) + half) <= (limit)) {                                                      \
+			(below) += half + 1;                                                                 \
+			(count) -= half + 1;                                                                 \
+		} else {                                                                                     \
+			(count) = half;                                                                      \
+		}                                                                                            \
+	}
+
+/* Of the `count` strictly rising bytes at `first`, how many are <= low: rows of one block, of which there are 256 at most. */
 CFIC_INLINE __u32 cfic_count_at_most_u8(const void *memory, __u32 first, __u32 count, __u8 low)
 {
 	__u32 below = 0;
 
-	if (count >= CFIC_BLOCK_UNITS)
+	/* 256 rising bytes are 0..255 themselves. */
+	if (count > 255)
 		return (__u32)low + 1;
-	for (__u32 step = 0; step < CFIC_SEARCH_STEPS && count > 0; step++) {
-		__u32 half = count >> 1;
-		if (CFIC_U8(memory, first + below + half) <= low) {
-			below += half + 1;
-			count -= half + 1;
-		} else {
-			count = half;
-		}
-	}
+#define CFIC_VALUE(index) CFIC_U8(memory, first + (index))
+	CFIC_COUNT_AT_MOST(below, count, CFIC_VALUE, low)
+#undef CFIC_VALUE
 	return below;
 }
 
-/* The same for at most 255 units. */
+/* The same of units of a page, at most 255 of them. */
 CFIC_INLINE __u32 cfic_count_at_most_u16(const void *memory, __u32 first, __u32 count, __u16 unit)
 {
 	__u32 below = 0;
 
-	for (__u32 step = 0; step < CFIC_SEARCH_STEPS && count > 0; step++) {
-		__u32 half = count >> 1;
-		if (CFIC_U16(memory, first + 2 * (below + half)) <= unit) {
-			below += half + 1;
-			count -= half + 1;
-		} else {
-			count = half;
-		}
-	}
-	return below;
-}
-
-/* The same for at most 255 addresses. */
-CFIC_INLINE __u32 cfic_count_at_most_u64(const void *memory, __u32 first, __u32 count, __u64 address)
-{
-	__u32 below = 0;
-
-	for (__u32 step = 0; step < CFIC_SEARCH_STEPS && count > 0; step++) {
-		__u32 half = count >> 1;
-		if (CFIC_U64(memory, first + 8 * (below + half)) <= address) {
-			below += half + 1;
-			count -= half + 1;
-		} else {
-			count = half;
-		}
-	}
+#define CFIC_VALUE(index) CFIC_U16(memory, first + 2 * (index))
+	CFIC_COUNT_AT_MOST(below, count, CFIC_VALUE, unit)
+#undef CFIC_VALUE
 	return below;
 }
 
@@ -88,47 +72,51 @@ CFIC_INLINE __u32 cfic_count_at_most_u64(const void *memory, __u32 first, __u32 
  */
 CFIC_INLINE __u32 cfic_sparse_lookup(const void *memory, __u32 record, __u32 unit)
 {
-	__u32 rows = CFIC_U16(memory, record + CFIC_OFFSET(struct cfic_sparse, row_count));
-	__u32 palette_count = CFIC_U16(memory, record + CFIC_OFFSET(struct cfic_sparse, palette_count));
-	__u32 palette = record + sizeof(struct cfic_sparse);
-	__u32 units = palette + 2 * palette_count;
-	__u32 row = cfic_count_at_most_u16(memory, units + 2, rows - 1, unit);
-	__u32 code = CFIC_U8(memory, units + 2 * rows + row);
+	const struct cfic_sparse *head = CFIC_HEAD(memory, record, struct cfic_sparse);
+	__u32 palette = record + sizeof(*head), palette_count, rows, units, row, code;
 
+	if (!head)
+		return 0;
+	palette_count = head->palette_count;
+	rows = head->row_count;
+	units = palette + 2 * palette_count;
+	row = cfic_count_at_most_u16(memory, units + 2, rows - 1, unit);
+	code = CFIC_U8(memory, units + 2 * rows + row);
 	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
 }
 
 /* The rule number at `unit` (0..65535) of a dense record. */
 CFIC_INLINE __u32 cfic_dense_lookup(const void *memory, __u32 record, __u32 unit)
 {
-	__u32 rows = CFIC_U16(memory, record + CFIC_OFFSET(struct cfic_dense, row_count));
-	__u32 palette_count = CFIC_U16(memory, record + CFIC_OFFSET(struct cfic_dense, palette_count));
-	__u32 base = record + CFIC_OFFSET(struct cfic_dense, base);
-	__u32 start = record + CFIC_OFFSET(struct cfic_dense, start);
-	__u32 palette = record + sizeof(struct cfic_dense);
-	__u32 units = palette + 2 * palette_count;
-	__u32 block = unit >> CFIC_BLOCK_BITS;
-	__u32 first = CFIC_U16(memory, base + 2 * (block >> CFIC_GROUP_BITS)) + CFIC_U8(memory, start + block);
-	__u32 end = CFIC_U16(memory, base + 2 * ((block + 1) >> CFIC_GROUP_BITS)) + CFIC_U8(memory, start + block + 1);
-	/* Block 0 has a row at unit 0: rows before the block's first answer for its beginning. */
-	__u32 row = first + cfic_count_at_most_u8(memory, units + first, end - first, unit) - 1;
-	__u32 code = CFIC_U8(memory, units + rows + row);
+	const struct cfic_dense *head = CFIC_HEAD(memory, record, struct cfic_dense);
+	__u32 palette = record + sizeof(*head), palette_count, units, block, first, end, row, code;
 
+	if (!head)
+		return 0;
+	palette_count = head->palette_count;
+	units = palette + 2 * palette_count;
+	block = unit >> CFIC_BLOCK_BITS;
+	first = head->base[block >> CFIC_GROUP_BITS] + head->start[block];
+	end = head->base[(block + 1) >> CFIC_GROUP_BITS] + head->start[block + 1];
+	/* Block 0 has a row at unit 0: rows before the block's first answer for its beginning. */
+	row = first + cfic_count_at_most_u8(memory, units + first, end - first, unit) - 1;
+	code = CFIC_U8(memory, units + head->row_count + row);
 	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
 }
 
 /* The rule number at `unit` (0..16383) of a quarter record. */
 CFIC_INLINE __u32 cfic_quarter_lookup(const void *memory, __u32 record, __u32 unit)
 {
-	__u32 rows = CFIC_U16(memory, record + CFIC_OFFSET(struct cfic_quarter, row_count));
-	__u32 start = record + CFIC_OFFSET(struct cfic_quarter, start);
-	__u32 rules = record + sizeof(struct cfic_quarter);
-	__u32 units = rules + 2 * rows;
-	__u32 block = unit >> CFIC_BLOCK_BITS;
-	__u32 first = CFIC_U16(memory, start + 2 * block);
-	__u32 end = CFIC_U16(memory, start + 2 * block + 2);
-	__u32 row = first + cfic_count_at_most_u8(memory, units + first, end - first, unit) - 1;
+	const struct cfic_quarter *head = CFIC_HEAD(memory, record, struct cfic_quarter);
+	__u32 rules = record + sizeof(*head), units, block, first, end, row;
 
+	if (!head)
+		return 0;
+	units = rules + 2 * head->row_count;
+	block = unit >> CFIC_BLOCK_BITS;
+	first = head->start[block];
+	end = head->start[block + 1];
+	row = first + cfic_count_at_most_u8(memory, units + first, end - first, unit) - 1;
 	return CFIC_U16(memory, rules + 2 * row);
 }
 

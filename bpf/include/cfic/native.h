@@ -35,7 +35,7 @@ struct cfic_reader {
 	/* Programs of the rule at hand; a walk sets them. */
 	const struct cfic_op *operations;
 	__u32 operation_count;
-	/* Whether walks go on by the frame pointer where there is no table. */
+	/* Whether walks go on by the frame pointer where there is no call frame information. */
 	__u32 guesses;
 };
 

@@ -47,7 +47,7 @@ struct cfic_counters {
 	__u64 user_frames;
 	__u64 guessed_frames;  /* of the user frames                                                    */
 	__u64 complete;        /* stacks that rules alone led to the outermost frame                    */
-	__u64 lookups;         /* of rules                                                              */
+	__u64 lookups;         /* that gave a rule                                                      */
 	__u64 mapping_lookups; /* of the mapping, where it is not that of the frame before              */
 	__u64 stack_reads;     /* of windows of the stack                                               */
 	__u64 other_reads;     /* of single words, and of whole signal frames                           */

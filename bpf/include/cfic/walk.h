@@ -5,7 +5,7 @@
  *
  *   CFIC_FIND(reader, pc, rule, e_machine)   copies the rule in force at pc to *rule: CFIC_STEP_CALLER; or
  *                                            CFIC_STEP_NO_MAPPING, CFIC_STEP_NO_TABLE
- *   CFIC_GUESSES(reader)                     whether code without a table is unwound by the frame pointer
+ *   CFIC_GUESSES(reader)                     whether code without call frame information is unwound by the frame pointer
  */
 #ifndef CFIC_WALK_H
 #define CFIC_WALK_H
@@ -22,18 +22,26 @@
 	cfic_unwind_by_frame_pointer((reader), (frame), (e_machine))
 #endif
 
+/* Whether no FDE covers the address. */
+CFIC_INLINE int cfic_says_nothing(const struct cfic_rule *rule)
+{
+	return rule->kind == CFIC_CFA_NONE && rule->cfa_offset == CFIC_REASON_NO_INFORMATION;
+}
+
 /* *rule is where the rule is put. */
 CFIC_INLINE enum cfic_step cfic_walk_step(
 	void *reader, struct cfic_frame *frame, struct cfic_rule *rule, __u32 e_machine)
 {
 	enum cfic_step found = CFIC_FIND(reader, cfic_lookup_pc(frame), rule, e_machine);
 
-	if (found == CFIC_STEP_NO_TABLE && CFIC_GUESSES(reader))
+	if (found == CFIC_STEP_CALLER && cfic_is_usual(frame, rule, e_machine))
+		return cfic_unwind_usual(reader, frame, rule, e_machine);
+	/* Where a table has a reason, there is information: only what nothing is known of may be guessed. */
+	if (CFIC_GUESSES(reader)
+		&& (found == CFIC_STEP_NO_TABLE || (found == CFIC_STEP_CALLER && cfic_says_nothing(rule))))
 		return CFIC_UNWIND_BY_FRAME_POINTER(reader, frame, e_machine);
 	if (found != CFIC_STEP_CALLER)
 		return found;
-	if (cfic_is_usual(frame, rule, e_machine))
-		return cfic_unwind_usual(reader, frame, rule, e_machine);
 	return CFIC_UNWIND(reader, frame, rule, e_machine);
 }
 

@@ -1,0 +1,29 @@
+import ELF
+import Glibc
+
+/// A file that a process maps, where it can be opened.
+struct MappedFile: Sendable {
+    /// As the process sees it.
+    let name: String
+    /// In the process's own file system; or, if its name is gone, through the mapping.
+    let path: String
+    let identity: FileIdentity
+
+    /// Nil, with `errno` set, if it can't be opened.
+    init?(_ mapping: ExecutableMapping, in process: Int32) {
+        name = mapping.path
+        var status = stat()
+        if !mapping.isDeleted {
+            let path = "/proc/\(process)/root\(mapping.path)"
+            // Another file may have taken the name.
+            if stat(path, &status) == 0, status.st_ino == mapping.inode {
+                (self.path, identity) = (path, FileIdentity(status))
+                return
+            }
+        }
+        let range = String(mapping.start, radix: 16) + "-" + String(mapping.end, radix: 16)
+        path = "/proc/\(process)/map_files/\(range)"
+        guard stat(path, &status) == 0 else { return nil }
+        identity = FileIdentity(status)
+    }
+}
