@@ -62,6 +62,12 @@ final class ProfileRun {
     private func end(_ child: Int32, _ isRunning: Bool, _ status: inout Int32) {
         guard isRunning else { return }
         kill(child, SIGTERM)
+        for _ in 0..<200 {
+            if waitpid(child, &status, WNOHANG) != 0 { return }
+            usleep(10_000)
+        }
+        // It does not want to.
+        kill(child, SIGKILL)
         waitpid(child, &status, 0)
     }
 
