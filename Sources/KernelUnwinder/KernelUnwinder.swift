@@ -263,7 +263,7 @@ public final class KernelUnwinder {
                 descriptor = perf_open_sampling(cpu, 0, UInt64(frequency))
             }
             if descriptor == -ENODEV { continue }
-            guard descriptor >= 0 else { throw samplingFailure(-descriptor) }
+            guard descriptor >= 0 else { throw samplingFailure(-descriptor, frequency) }
             // The link owns the descriptor from now on.
             guard let link = bpf_program__attach_perf_event(program, descriptor) else {
                 let code = errno
@@ -278,8 +278,14 @@ public final class KernelUnwinder {
         return event
     }
 
-    private func samplingFailure(_ code: Int32) -> KernelError {
-        code == EACCES || code == EPERM
+    private func samplingFailure(_ code: Int32, _ frequency: Int) -> KernelError {
+        let limit = LoadCheck.firstLine("/proc/sys/kernel/perf_event_max_sample_rate").flatMap { Int($0) }
+        if code == EINVAL, let limit, frequency > limit {
+            return .system(
+                "sampling \(frequency) times a second, where /proc/sys/kernel/perf_event_max_sample_rate allows \(limit)",
+                errno: code)
+        }
+        return code == EACCES || code == EPERM
             ? .notPermitted(
                 "the kernel does not let this user sample: CAP_PERFMON is missing, and "
                     + "/proc/sys/kernel/perf_event_paranoid is above 0")
