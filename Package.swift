@@ -125,7 +125,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "ProfileTests", dependencies: ["Profile", "KernelUnwinder", "ELF", "CUnwindTable", "TestFixtures"]),
-        .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
+        .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable", "TestFixtures"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -22,7 +22,7 @@ struct EventTests {
     }
 
     @Test func childIsListedAtOnceAndReadThen() throws {
-        let shell = try RunningProgram(["/bin/bash", "-c", "read x; /bin/sleep 1000 & echo $!; wait"])
+        let shell = try RunningProgram(["/bin/bash", "-c", "read x; /bin/sleep 1000 & echo $!; wait; read x"])
         let unwinder = try KernelUnwinder()
         try unwinder.watchProcesses()
         try unwinder.addProcess(shell.id)

@@ -81,10 +81,8 @@ struct LifecycleTests {
         }
         for unwinder in unwinders {
             var count = 0
-            for _ in 0..<200 where count == 0 {
-                var sum = 0
-                for number in 0..<5_000_000 { sum &+= number &* sum }
-                #expect(sum == 0)
+            let clock = ContinuousClock.now
+            while count == 0, ContinuousClock.now - clock < .seconds(10) {
                 count += try unwinder.readSamples { #expect($0.process == getpid()) }
             }
             #expect(count > 0)
@@ -102,8 +100,12 @@ struct LifecycleTests {
             #expect(unwinder.isListed(child.id))
             unwinder.removeProcess(child.id)
             unwinder.stop()
-            let later = try RunningProgram(["/bin/sleep", "1000"])
-            #expect(!unwinder.isListed(later.id))
+            // Another thread's child that has yet to run its program keeps descriptors open for a moment.
+            var isListed = true
+            for _ in 0..<100 where isListed {
+                isListed = unwinder.isListed(try RunningProgram(["/bin/sleep", "1000"]).id)
+            }
+            #expect(!isListed)
         }
     }
 
@@ -140,14 +142,11 @@ struct LifecycleTests {
         try unwinder.start(.clock, frequency: 5000)
         try unwinder.addProcess(getpid())
         let clock = ContinuousClock.now
-        var sum = 0
-        while try unwinder.counters().lost == 0, ContinuousClock.now - clock < .seconds(10) {
-            for number in 0..<1_000_000 { sum &+= number &* sum }
-        }
+        while try unwinder.counters().lost == 0, ContinuousClock.now - clock < .seconds(10) {}
         unwinder.stop()
         let counters = try unwinder.counters()
         let read = try unwinder.readSamples { _ in }
-        #expect(counters.lost > 0 && sum == 0)
+        #expect(counters.lost > 0)
         #expect(UInt64(read) == counters.samples - counters.lost)
     }
 }

@@ -1,35 +1,77 @@
 import Foundation
 
-/// A program that runs beside the tests, and is ended with the last reference.
+/// A program that runs beside the tests. It is ended with the last reference, and with it all that it started.
+///
+/// `Process` would wait for everybody who inherited its descriptors, too.
 public final class RunningProgram {
     public let id: Int32
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+    private let input: Int32
+    private let output: Int32
     private var read: [UInt8] = []
+    private var hasEnded = false
 
-    public init(_ words: [String], in directory: String? = nil, environment: [String: String] = [:]) throws {
-        process.executableURL = URL(fileURLWithPath: words[0])
-        process.arguments = Array(words.dropFirst())
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = input
-        process.standardOutput = output
-        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-        try process.run()
-        id = process.processIdentifier
+    /// - Parameter words: the first is a path. What it says on standard error is thrown away.
+    public init(_ words: [String], environment: [String: String] = [:]) throws {
+        var toProgram: [Int32] = [-1, -1], fromProgram: [Int32] = [-1, -1]
+        guard pipe(&toProgram) == 0, pipe(&fromProgram) == 0 else { throw TestFailure("pipe: errno \(errno)") }
+        for end in toProgram + fromProgram { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, toProgram[0], 0)
+        posix_spawn_file_actions_adddup2(&actions, fromProgram[1], 1)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+
+        // A group of its own, and signals as a shell would have them.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t(), all = sigset_t()
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        var arguments = words.map { strdup($0) } + [nil]
+        var environment = variables.map { strdup($0) } + [nil]
+        defer { for string in arguments + environment { free(string) } }
+        var id: pid_t = 0
+        let code = posix_spawn(&id, words[0], &actions, &attributes, &arguments, &environment)
+        close(toProgram[0])
+        close(fromProgram[1])
+        (input, output, self.id) = (toProgram[1], fromProgram[0], id)
+        guard code == 0 else {
+            hasEnded = true
+            throw TestFailure("\(words[0]): \(String(cString: strerror(code)))")
+        }
     }
 
-    deinit { end() }
+    deinit {
+        end()
+        close(input)
+        close(output)
+    }
 
     public func end() {
-        guard process.isRunning else { return }
-        kill(id, SIGKILL)
-        process.waitUntilExit()
+        guard !hasEnded else { return }
+        kill(-id, SIGKILL)
+        waitUntilExit()
     }
 
-    public func waitUntilExit() { process.waitUntilExit() }
+    public func waitUntilExit() {
+        var status: Int32 = 0
+        while !hasEnded, waitpid(id, &status, 0) == -1, errno == EINTR {}
+        hasEnded = true
+    }
 
-    public func write(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
+    public func write(_ text: String) throws {
+        let bytes = Array(text.utf8)
+        guard Glibc.write(input, bytes, bytes.count) == bytes.count else { throw TestFailure("write: errno \(errno)") }
+    }
 
     /// Waits for a line of what it prints.
     public func line() throws -> String {
@@ -38,10 +80,11 @@ public final class RunningProgram {
                 defer { read.removeSubrange(...end) }
                 return String(decoding: read[..<end], as: UTF8.self)
             }
-            guard let more = try output.fileHandleForReading.read(upToCount: 1), !more.isEmpty else {
-                throw TestFailure("the program ended before it said anything")
-            }
-            read += more
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = Glibc.read(output, &bytes, bytes.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw TestFailure("the program ended before it said anything") }
+            read += bytes[..<count]
         }
     }
 }

@@ -1,10 +1,11 @@
 # Makes a stack of the interpreter and of C code that calls back: sorted() with a key function that sorts again, down
-# to a function of the mathematical library.
+# to a function of the mathematical library, which with the word "spin" is called for ever.
 #
 # Origin: own. Licence: Apache-2.0.
 
 import functools
 import math
+import sys
 
 
 class Deeper:
@@ -17,6 +18,8 @@ class Deeper:
 
 def descend(depth):
     if depth == 0:
+        while sys.argv[1:] == ["spin"]:
+            math.erf(0.5)
         return math.erf(0.5)
     if depth % 3 == 0:
         return sorted([depth, depth - 1], key=lambda value: descend(depth - 1))[0]

@@ -1,6 +1,8 @@
 /*
  * What the programs have in common: the function that they are stopped in, and how a call keeps a frame of its own.
  *
+ * With SPIN_AT=n the nth call of that function never returns, so that the stack can be sampled while it is on CPU.
+ *
  * Origin: own. Licence: Apache-2.0.
  */
 #pragma once
@@ -24,4 +26,11 @@ extern "C"
 OWN_FRAME __attribute__((used)) void stop_here(void)
 {
 	__asm__ volatile("nop");
+#ifdef SPIN_AT
+	static volatile int calls;
+	if (++calls == SPIN_AT) {
+		for (;;)
+			__asm__ volatile("nop");
+	}
+#endif
 }

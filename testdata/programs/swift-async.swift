@@ -1,11 +1,15 @@
 // Makes stacks of concurrent Swift: recursion through a protocol's witnesses, closures and generic functions, called by
-// an actor's asynchronous method, which tasks of a group wait for. Those who wait have no stack.
+// an actor's asynchronous method, which tasks of a group wait for. Those who wait have no stack. With SPIN it stays there.
 //
 // Origin: own. Licence: Apache-2.0.
 
 /// Under this name for the debugger, and in a way that leaves its calls alone.
 @_silgen_name("stop_here") @inline(never) @_optimize(none)
-public func stopHere() {}
+public func stopHere() {
+    #if SPIN
+    while true {}
+    #endif
+}
 
 protocol Walk: Sendable {
     func walk(_ sum: Int) throws -> Int

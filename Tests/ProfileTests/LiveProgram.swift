@@ -1,0 +1,74 @@
+import Foundation
+import TestFixtures
+
+/// A program of testdata/programs that was built, and runs until the last reference goes.
+final class LiveProgram {
+    static let sources = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/testdata/programs"
+    /// What optimised code without frame pointers is compiled with; symbols of functions are kept. Calls are bound at the
+    /// start: what stands in the resolver of lazy binding has a test of its own.
+    static let optimised = ["-O2", "-fomit-frame-pointer", "-fcf-protection=none", "-w", "-Wl,-z,now"]
+
+    /// Whether programs can be sampled here, and are for this machine.
+    static var canRun: Bool {
+        #if arch(x86_64)
+            HostKernel.takesPrograms
+        #else
+            false
+        #endif
+    }
+
+    let running: RunningProgram
+    var id: Int32 { running.id }
+    private let fixture: Fixture?
+
+    /// A program of the system.
+    init(_ words: [String], environment: [String: String] = [:]) throws {
+        fixture = nil
+        running = try RunningProgram(words, environment: environment)
+    }
+
+    /// A program that was built.
+    init(_ fixture: Fixture, _ name: String, _ arguments: [String] = []) throws {
+        self.fixture = fixture
+        running = try RunningProgram(["\(fixture.directory)/\(name)"] + arguments)
+    }
+
+    /// Waits for a process that it makes.
+    func child() throws -> Int32 {
+        for _ in 0..<1000 {
+            let text = try? String(contentsOfFile: "/proc/\(id)/task/\(id)/children", encoding: .utf8)
+            if let child = text?.split(separator: " ").first.flatMap({ Int32($0) }) { return child }
+            usleep(5000)
+        }
+        throw TestFailure("the program made no child")
+    }
+
+    /// Stays in the nth call of `stop_here`.
+    static func spinning(
+        _ source: String, at call: Int = 1, by compiler: String = "gcc", flags: [String] = []
+    ) throws -> LiveProgram {
+        let fixture = try Fixture()
+        try run(
+            words: [compiler] + optimised + flags + ["-DSPIN_AT=\(call)", "-o", "program", "\(sources)/\(source)"],
+            in: fixture.directory)
+        return try LiveProgram(fixture, "program")
+    }
+
+    /// Does all that it does over and over.
+    static func repeating(_ source: String, by compiler: String = "gcc", once: String = "once") throws -> LiveProgram {
+        let fixture = try Fixture()
+        let directory = fixture.directory
+        let compile = [compiler] + optimised + ["-c", "-o"]
+        try run(words: compile + ["once.o", "-Dmain=once", "\(sources)/\(source)"], in: directory)
+        try run(words: ["gcc"] + optimised + ["-c", "-DONCE=\"\(once)\"", "\(sources)/repeat.c"], in: directory)
+        try run(words: [compiler, "-o", "program", "once.o", "repeat.o"], in: directory)
+        return try LiveProgram(fixture, "program")
+    }
+
+    /// Stays in a stack that is not as others.
+    static func odd(_ arguments: String..., in fixture: Fixture? = nil) throws -> LiveProgram {
+        let fixture = try fixture ?? Fixture()
+        try run(words: ["gcc"] + optimised + ["-o", "odd", "\(sources)/odd-stacks.c"], in: fixture.directory)
+        return try LiveProgram(fixture, "odd", arguments)
+    }
+}

@@ -1,0 +1,89 @@
+import CUnwindTable
+import Foundation
+@testable import KernelUnwinder
+@testable import Profile
+import TestFixtures
+import Testing
+
+/// Stacks that were sampled, with names.
+struct LiveStacks {
+    struct Live {
+        var stack: Stacks.Stack
+        var count: Int
+        /// User functions, the innermost first.
+        var functions: [String]
+
+        var innermost: String { functions.first ?? "" }
+        var outermost: String { functions.last ?? "" }
+        var depth: Int { functions.count }
+        var guessed: Int { stack.userFrames.count { $0.isGuessed } }
+        /// Whether rules alone led to the outermost frame.
+        var isComplete: Bool { stack.end.isOutermost && guessed == 0 }
+        /// The outermost first, separated by semicolons.
+        var text: String { functions.reversed().joined(separator: ";") }
+    }
+
+    var all: [Live] = []
+    let recorder: Recorder
+
+    var count: Int { all.reduce(0) { $0 + $1.count } }
+
+    /// Samples a program, and processes that it makes, for a while: until there are enough samples by themselves, or
+    /// ten seconds.
+    ///
+    /// - Parameters:
+    ///   - others: processes that it has made already.
+    ///   - isEnough: says of a stack whether it counts.
+    init(
+        of program: LiveProgram, _ others: [Int32] = [], count: Int = 25, atLeast seconds: Double = 0.05,
+        isEnough: (Live) -> Bool = { _ in true }
+    ) throws {
+        let unwinder = try KernelUnwinder()
+        recorder = Recorder(unwinder)
+        try unwinder.watchProcesses()
+        for process in [program.id] + others { try recorder.add(process) }
+        try unwinder.start(.clock, frequency: 1999)
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < .seconds(10) {
+            unwinder.wait(milliseconds: 20)
+            try recorder.collect()
+            guard ContinuousClock.now - start > .seconds(seconds) else { continue }
+            name()
+            if all.filter(isEnough).reduce(0, { $0 + $1.count }) >= count { break }
+        }
+        unwinder.stop()
+        try recorder.collect()
+        name()
+        unwinder.close()
+    }
+
+    private mutating func name() {
+        let symbolizer = Symbolizer(recorder.programs)
+        all = recorder.stacks.counts.map { stack, count in
+            Live(
+                stack: stack, count: count,
+                functions: stack.userFrames.map { symbolizer.name(of: $0, in: stack.program) })
+        }
+    }
+
+    /// Stacks whose innermost function is this one.
+    func inside(_ function: String) -> [Live] { all.filter { $0.innermost == function } }
+
+    /// Expects that every stack in a function reads so, and was unwound by rules alone.
+    func expect(
+        in function: String, _ pattern: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let found = inside(function)
+        #expect(
+            found.reduce(0) { $0 + $1.count } >= 20, "few samples in \(function): \(all.prefix(3).map(\.text))",
+            sourceLocation: sourceLocation)
+        let regex = try Regex("^" + pattern + "$")
+        for live in found {
+            #expect(live.isComplete, "\(live.stack.end): \(live.text)", sourceLocation: sourceLocation)
+            #expect(try regex.wholeMatch(in: live.text) != nil, "\(live.text)", sourceLocation: sourceLocation)
+        }
+    }
+
+    /// Where main functions are called from: the C library's functions in between have names in some systems.
+    static let start = "_start;__libc_start_main[^;]*;[^;]+;main"
+}

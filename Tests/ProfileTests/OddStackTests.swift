@@ -1,0 +1,116 @@
+import CUnwindTable
+import Foundation
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// Stacks that are not as others: each ends, and says how.
+@Suite(
+    .enabled(if: LiveProgram.canRun, "needs root, BTF and x86-64"), .serialized)
+struct OddStackTests {
+    /// The stacks in a function, at least 20 samples.
+    private func stacks(
+        _ program: LiveProgram, in function: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> [LiveStacks.Live] {
+        let found = try LiveStacks(of: program) { $0.innermost == function }.inside(function)
+        try #require(found.reduce(0) { $0 + $1.count } >= 20, sourceLocation: sourceLocation)
+        return found
+    }
+
+    /// `main` is called by three frames more.
+    @Test(arguments: [10, 1000, 1020])
+    func stackOfAsManyFramesAsAWalkTakesIsWhole(depth: Int) throws {
+        for live in try stacks(.odd("depth", "\(depth)"), in: "spin") {
+            #expect(live.isComplete && live.depth == depth + 4, "\(live.stack.end)")
+            #expect(live.text.hasSuffix(";main" + String(repeating: ";descend", count: depth - 1) + ";spin"))
+        }
+    }
+
+    @Test(arguments: [1021, 5000])
+    func deeperStackIsSaidToBeTooDeep(depth: Int) throws {
+        for live in try stacks(.odd("depth", "\(depth)"), in: "spin") {
+            #expect(live.stack.end.code == CFIC_STEP_TOO_DEEP.rawValue)
+            #expect(live.depth == Int(CFIC_FRAMES_MAX))
+            #expect(live.functions.dropFirst().allSatisfy { $0 == "descend" || $0 == "main" || depth == 1021 })
+        }
+    }
+
+    @Test func codeMadeAtRunTimeIsPassedByItsFramePointerAndMarked() throws {
+        for live in try stacks(.odd("made"), in: "spin") {
+            #expect(live.stack.end.isOutermost && !live.isComplete && live.guessed == 1)
+            #expect(live.functions.prefix(4) == ["spin", "[anonymous]", "call_made_code", "main"])
+            #expect(live.outermost == "_start")
+            // The frame that was found so, not the one whose code has no rules.
+            #expect(live.stack.userFrames.map(\.isGuessed).firstIndex(of: true) == 2)
+        }
+    }
+
+    @Test func frameThatCallsItselfEnds() throws {
+        for live in try stacks(.odd("itself"), in: "with_frame") {
+            #expect(live.stack.end.code == CFIC_STEP_NO_PROGRESS.rawValue)
+            #expect(live.depth <= 2)
+        }
+    }
+
+    @Test func framesThatCallEachOtherEnd() throws {
+        for live in try stacks(.odd("two"), in: "with_frame") {
+            #expect(live.stack.end.code == CFIC_STEP_TOO_DEEP.rawValue && live.depth == Int(CFIC_FRAMES_MAX))
+        }
+    }
+
+    @Test func stackPointerThatLeadsNowhereEnds() throws {
+        for live in try stacks(.odd("nowhere"), in: "without_stack") {
+            #expect(live.stack.end.code == CFIC_STEP_UNREADABLE_RETURN_ADDRESS.rawValue && live.depth == 1)
+        }
+    }
+
+    // MARK: Processes
+
+    @Test func childrenAreSampledFromTheirFirstInstructionOn() throws {
+        let program = try LiveProgram.odd("fork")
+        let stacks = try LiveStacks(of: program, count: 300, atLeast: 0.5) { $0.innermost == "work" }
+        var children: Set<Int32> = []
+        for live in stacks.all where live.stack.program.process != program.id {
+            children.insert(live.stack.program.process)
+            // A child that is about to end has no memory any more.
+            if live.stack.end.code == CFIC_STEP_NO_USER_REGISTERS.rawValue { continue }
+            #expect(live.isComplete && live.outermost == "_start", "\(live.stack.end): \(live.text)")
+            #expect(live.text.contains(";main;fork_on"), "\(live.text)")
+        }
+        #expect(children.count >= 5)
+    }
+
+    @Test func namesAreThoseOfTheProgramThatRan() throws {
+        let fixture = try Fixture()
+        try run(
+            words: ["gcc"] + LiveProgram.optimised + [
+                "-Dspin=spin_after", "-Dwork=work_after", "-o", "after", "\(LiveProgram.sources)/odd-stacks.c",
+            ], in: fixture.directory)
+        let program = try LiveProgram.odd("exec", "\(fixture.directory)/after", in: fixture)
+        let stacks = try LiveStacks(of: program, count: 200) { $0.innermost == "spin_after" }
+        #expect(stacks.all.contains { $0.innermost == "work" } && stacks.all.contains { $0.innermost == "spin_after" })
+        for live in stacks.all {
+            let isFirst = live.stack.program.number == 0
+            #expect(!live.functions.contains(isFirst ? "spin_after" : "work"), "\(live.text)")
+            if live.innermost == "spin_after" {
+                #expect(live.isComplete && live.text.contains(";main;descend;"), "\(live.stack.end): \(live.text)")
+            }
+        }
+    }
+
+    @Test func libraryThatIsOpenedLaterIsSeen() throws {
+        let fixture = try Fixture()
+        try fixture.write(Array("#include \"stop.h\"\n".utf8), to: "library.c")
+        try run(
+            words: ["gcc"] + LiveProgram.optimised
+                + ["-I", LiveProgram.sources, "-DSPIN_AT=1", "-shared", "-fPIC", "-o", "library.so", "library.c"],
+            in: fixture.directory)
+        let program = try LiveProgram.odd("library", "\(fixture.directory)/library.so", in: fixture)
+        let stacks = try LiveStacks(of: program, count: 200) { $0.innermost == "stop_here" }
+        let found = stacks.inside("stop_here")
+        #expect(found.filter(\.isComplete).reduce(0) { $0 + $1.count } >= 100)
+        for live in found where live.isComplete {
+            #expect(live.text.hasSuffix(";main;open_library;stop_here") && live.outermost == "_start", "\(live.text)")
+        }
+    }
+}

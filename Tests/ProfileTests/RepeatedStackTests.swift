@@ -1,0 +1,95 @@
+import CUnwindTable
+import ELF
+import Foundation
+import TestFixtures
+import Testing
+
+/// Programs that are sampled anywhere while they do all that they do: in prologues and epilogues, in stubs, in unwinders
+/// of exceptions, in hand-written assembly. Every stack is complete.
+@Suite(
+    .enabled(if: LiveProgram.canRun, "needs root, BTF and x86-64"), .serialized)
+struct RepeatedStackTests {
+    private func expectComplete(
+        _ stacks: LiveStacks, _ process: Int32, sourceLocation: SourceLocation = #_sourceLocation,
+        isOutermost: (LiveStacks.Live) -> Bool
+    ) {
+        let own = stacks.all.filter { $0.stack.program.process == process }
+        #expect(own.reduce(0) { $0 + $1.count } >= 100, sourceLocation: sourceLocation)
+        for live in own {
+            let isRight = live.isComplete && isOutermost(live) || isWrongByItsCompiler(live, stacks)
+            #expect(isRight, "\(live.stack.end): \(live.text)", sourceLocation: sourceLocation)
+        }
+    }
+
+    /// Instructions for which compilers wrote call frame information that is not true, to any unwinder.
+    private func isWrongByItsCompiler(_ live: LiveStacks.Live, _ stacks: LiveStacks) -> Bool {
+        // The last instructions of __builtin_eh_return: the stack is that of the frame that catches already.
+        let unwinder = live.functions.drop { $0 == "[libgcc_s.so.1]" }.first
+        if !live.isComplete, live.depth <= 8, unwinder?.hasPrefix("_Unwind_R") == true { return true }
+        // gcc, between `pop %rbp; lea -8(%r10), %rsp` and the end of a function that realigned its stack: the frame
+        // pointer is said to be on the stack still.
+        guard let frame = live.stack.userFrames.first,
+            let mapping = stacks.recorder.programs.images(of: live.stack.program)?.mapping(at: frame.pc),
+            let image = mapping.image, let code = try? contents(image.name),
+            let segment = image.image?.segments.first(where: { $0.isLoad && $0.isExecutable })
+        else { return false }
+        let start = Int(frame.pc &- mapping.bias &- segment.virtualAddress &+ segment.offset)
+        let next = code[max(start - 4, 0)..<min(start + 12, code.count)]
+        return (next.startIndex...next.endIndex - 4).contains { next[$0..<$0 + 4] == [0x49, 0x8d, 0x62, 0xf8] }
+    }
+
+    /// It keeps its CFA in rbx, which what it calls may change: only there is it known.
+    @Test func resolverOfLazyBindingEndsAStackWithItsReason() throws {
+        let fixture = try Fixture()
+        try run(
+            words: ["gcc"] + LiveProgram.optimised.dropLast() + [
+                "-Wl,-z,lazy", "-o", "odd", "\(LiveProgram.sources)/odd-stacks.c",
+            ], in: fixture.directory)
+        let stacks = try LiveStacks(of: try LiveProgram(fixture, "odd", ["bind"]), count: 300)
+        let bound = stacks.all.filter { $0.outermost == "_start" }
+        #expect(bound.allSatisfy(\.isComplete) && !bound.isEmpty)
+        for live in stacks.all where live.outermost.hasPrefix("[ld-linux") || live.outermost.hasPrefix("_dl") {
+            #expect(live.stack.end.code == CFIC_STEP_NO_REGISTERS.rawValue, "\(live.stack.end): \(live.text)")
+            #expect(live.functions.allSatisfy { $0.hasPrefix("[ld-linux") || $0.hasPrefix("_dl") }, "\(live.text)")
+        }
+    }
+
+    @Test(arguments: [
+        ("c-recursion.c", "gcc"), ("c-recursion.c", "clang"), ("alloca.c", "gcc"), ("alloca.c", "clang"),
+        ("realigned.c", "gcc"), ("realigned.c", "clang"), ("longjmp.c", "gcc"), ("vdso.c", "gcc"),
+        ("signal-leaf.c", "gcc"), ("cpp-exceptions.cpp", "g++"), ("cpp-exceptions.cpp", "clang++"),
+    ])
+    func everySampleIsComplete(source: String, compiler: String) throws {
+        let program = try LiveProgram.repeating(
+            source, by: compiler, once: source.hasSuffix("cpp") ? "_Z4oncev" : "once")
+        // Until it has begun.
+        usleep(100_000)
+        let stacks = try LiveStacks(of: program, count: 300)
+        let start = try Regex("^" + LiveStacks.start + "(;.*)?$")
+        expectComplete(stacks, program.id) { (try? start.wholeMatch(in: $0.text)) != nil }
+        if source == "vdso.c" {
+            #expect(stacks.all.contains { $0.innermost.hasPrefix("__vdso_") && $0.text.contains(";descend;") })
+        }
+    }
+
+    /// Which assembly runs depends on the processor, or on what OpenSSL is told of it.
+    @Test(
+        arguments: ["", "0", ":~0x20000000"],
+        [["sha256"], ["-evp", "aes-256-cbc"], ["-evp", "chacha20"], ["rsa2048"], ["ecdsap256"]])
+    func assemblyOfLibcrypto(processor: String, algorithm: [String]) throws {
+        let program = try LiveProgram(
+            ["/usr/bin/openssl", "speed", "-seconds", "20"] + algorithm,
+            environment: processor.isEmpty ? [:] : ["OPENSSL_ia32cap": processor])
+        usleep(150_000)
+        let stacks = try LiveStacks(of: program, count: 200)
+        let entry = try contents("/usr/bin/openssl")[24..<32].reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        expectComplete(stacks, program.id) { live in
+            // Distributions take symbols away; the entry point stays.
+            guard let frame = live.stack.userFrames.last,
+                let mapping = stacks.recorder.programs.images(of: live.stack.program)?.mapping(at: frame.lookupAddress)
+            else { return false }
+            return (entry..<entry + 64).contains(frame.lookupAddress &- mapping.bias)
+        }
+        #expect(stacks.all.contains { $0.innermost == "[libcrypto.so.3]" || $0.innermost.contains("aes") })
+    }
+}
