@@ -11,10 +11,14 @@ import UnwindTable
 struct KernelMeasurement {
     /// Whose table is looked up in.
     let table: String
+    /// 64 pcs over and over.
     var hot: [Double] = []
+    /// 4,096 random pcs over and over: more than are remembered, but what they need stays in the CPU's caches.
     var random: [Double] = []
-    /// Each lookup waits for the one before.
+    /// The same, each lookup waiting for the one before.
     var chained: [Double] = []
+    /// Other random pcs each time, all over the table.
+    var scattered: [Double] = []
     /// Walks of 50 frames.
     var stack: [Double] = []
     var framesOfStack = 0
@@ -68,11 +72,14 @@ struct KernelMeasurement {
         for _ in 0..<rounds {
             for index in 0..<Int(CFIC_BATCH_LOOKUPS) { batch.pcs[index] = base &+ addresses[index % 64] }
             hot.append(try Self.perLookup(batch, 0))
-            random.append(try Self.perRandomLookup(batch, addresses, base, 0))
-            chained.append(try Self.perRandomLookup(batch, addresses, base, UInt32(CFIC_BATCH_CHAIN)))
+            let few = addresses[..<min(Self.repeated, addresses.count)]
+            random.append(try Self.perRandomLookup(batch, few, base, 0))
+            chained.append(try Self.perRandomLookup(batch, few, base, UInt32(CFIC_BATCH_CHAIN)))
+            scattered.append(try Self.perRandomLookup(batch, addresses[...], base, 0))
         }
     }
 
+    private static let repeated = 4096
     private static let lookupProcess: Int32 = .max
 
     /// SVMAs where code is: those that have a rule.
@@ -100,12 +107,12 @@ struct KernelMeasurement {
     }
 
     private static func perRandomLookup(
-        _ batch: Batch, _ addresses: [UInt64], _ base: UInt64, _ what: UInt32
+        _ batch: Batch, _ addresses: ArraySlice<UInt64>, _ base: UInt64, _ what: UInt32
     ) throws -> Double {
         let count = Int(CFIC_BATCH_LOOKUPS)
         var times: [Double] = []
         for run in 0..<runs {
-            for index in 0..<count { batch.pcs[index] = base &+ addresses[run * count + index] }
+            for index in 0..<count { batch.pcs[index] = base &+ addresses[(run * count + index) % addresses.count] }
             batch.shared.pointee.what = UInt32(CFIC_BATCH_EMPTY)
             let empty = try timed { try batch.lookUp() }
             batch.shared.pointee.what = what
