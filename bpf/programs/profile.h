@@ -14,6 +14,11 @@ static __always_inline enum cfic_step NAME(take_user_registers)(
 		if (!NAME(is_own_machine)(interrupted))
 			return CFIC_STEP_OTHER_MACHINE;
 		NAME(take_registers)(&walk->frame.machine, interrupted);
+		/*
+		 * Unlike the end of the other way through here: compilers merge what is alike, and the kernel takes no load
+		 * that is of its context once and of a map's memory another time.
+		 */
+		__asm__ volatile("# registers of the context" ::: "memory");
 		return CFIC_STEP_CALLER;
 	}
 	address = entry_registers();
