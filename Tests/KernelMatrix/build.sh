@@ -66,6 +66,15 @@ sources=$here/workloads
 	-L"$guest" -lplt -Wl,-rpath,/guest
 [[ $arch != arm64 ]] || "${work[@]}" -mbranch-protection=standard -o "$guest/chain-signed" "$sources/chain.c"
 
+# The product itself, with its libraries where it looks for them.
+if [[ $arch = amd64 ]]; then
+	cp "$cfic" "$guest/cfic"
+	for library in $(ldd "$cfic" | grep -oE '/[^ ]+'); do
+		mkdir -p "$out/root$(dirname "$library")"
+		cp -L "$library" "$out/root$library"
+	done
+fi
+
 # What workloads are linked with, where they look for it.
 mkdir -p "$out/root/lib" "$out/root$(dirname "$interpreter")"
 cp -L "${libraries[@]}" "$out/root/lib/"

@@ -42,6 +42,16 @@ struct KernelMatrixTests {
         #expect(walk["different"] == 0 && walk["frames"] > 40, "\(walk)")
     }
 
+    /// `cfic profile` in the guest, where its command spins below 50 calls.
+    @Test(arguments: KernelGuest.all.filter { $0.architecture == .amd64 })
+    func profileNamesTheStackThatACommandHas(guest: KernelGuest) throws {
+        let line = try #require(try guest.report().lines.first { $0.first == "profile" })
+        let calls = (0..<50).map { ["registers", "buffer", "bare"][$0 % 3] }
+        let stack = ["chain", "_start", "__libc_start_main", "[libc.so.6]", "main"] + calls + ["spin"]
+        #expect(line[1] == stack.joined(separator: ";"))
+        #expect(Int(line[2]).map { $0 > 20 } == true)
+    }
+
     private static let depths = [1, 50, 127, 500, 1000]
 
     @Test(arguments: KernelGuest.all)
