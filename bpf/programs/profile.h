@@ -37,17 +37,14 @@ int NAME(profile)(const struct NAME(user_registers) *context)
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 process = id >> 32;
 	struct walk *walk;
-	__u32 *place;
 	enum cfic_step step;
 
 	/* The idle task. */
 	if (!process)
 		return 0;
-	place = bpf_map_lookup_elem(&processes, &process);
 	walk = this_walk();
-	if (!place || !walk)
+	if (!walk || begin_listed(walk, process))
 		return 0;
-	begin(walk, *place);
 	if (settings.kernel_frames && !NAME(is_user)(context))
 		take_kernel_frames(walk, (void *)context);
 	step = NAME(take_user_registers)(walk, context);
