@@ -29,9 +29,10 @@ struct KernelMeasurement {
     var images = 0
     var fromStore: [Double] = []
     var loaded: [Double] = []
-    /// Bytes of tables, as files, and of kernel memory that they take; and what of maps is not in use.
+    /// Bytes of tables, as files, and of kernel memory that they and the process take, by whole elements; and what of maps
+    /// is left.
     var tableBytes = 0
-    var usedBytes = 0
+    var takenBytes = 0
     var unusedBytes = 0
     var programs: [VerifiedProgram] = []
 
@@ -162,8 +163,8 @@ struct KernelMeasurement {
             // Another process with the same images: all that is left to do is to read what it maps.
             loaded.append(try timed { try unwinder.addProcess(child.process) })
             let use = unwinder.memoryUse
-            usedBytes = use.used
-            unusedBytes = use.mapped - use.used
+            takenBytes = use.begun
+            unusedBytes = use.mapped - use.begun
             tableBytes = use.fileBytes
         }
     }

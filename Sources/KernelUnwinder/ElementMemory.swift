@@ -50,6 +50,8 @@ final class ElementMemory {
 
     /// Bytes of kernel memory that maps of tables take.
     var mappedBytes: Int { maps.count * Self.mapBytes }
+    /// Bytes of the elements that were begun, be it that not all of one is in use.
+    var begunBytes: Int { allocator.elementCount * Int(CFIC_ELEMENT_SIZE) }
     /// Bytes of them in use.
     var usedBytes: Int { allocator.usedWords * 4 }
 
