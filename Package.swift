@@ -119,6 +119,14 @@ let package = Package(
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
         // The kernel programs on kernels, which it boots; C and shell are in Tests/KernelMatrix.
         .testTarget(name: "KernelMatrixTests", dependencies: ["cfic", "TestFixtures"]),
+        .testTarget(
+            name: "KernelUnwinderTests",
+            dependencies: [
+                "KernelUnwinder", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable", "CLibbpf",
+                "TestFixtures",
+            ]),
+        .testTarget(
+            name: "ProfileTests", dependencies: ["Profile", "KernelUnwinder", "ELF", "CUnwindTable", "TestFixtures"]),
         .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable"]),
     ],
     swiftLanguageModes: [.v6]

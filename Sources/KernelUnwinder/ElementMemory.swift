@@ -10,7 +10,7 @@ import Synchronization
 /// they are given by another thread meanwhile, because that takes milliseconds: the kernel waits for readers each time.
 /// `waitUntilVisible` comes before anything is published.
 final class ElementMemory {
-    private(set) var allocator = SpanAllocator()
+    private(set) var allocator: SpanAllocator
     private let outer: Int32
     /// Descriptors of the maps, in the order of their places.
     private var maps: [Int32] = []
@@ -33,6 +33,7 @@ final class ElementMemory {
     init(outer: Int32, budget: Int) throws(KernelError) {
         self.outer = outer
         self.budget = budget
+        allocator = SpanAllocator(limit: budget / Self.mapBytes * Int(CFIC_MAP_ELEMENTS))
         // All maps lie one behind the other, so that what spans several elements lies in one piece.
         let start = mmap(
             nil, Self.addressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
@@ -96,7 +97,9 @@ final class ElementMemory {
     private func grown(_ allocate: (inout SpanAllocator) -> Span?) throws(KernelError) -> Span {
         // Waiting for readers costs some milliseconds: worth it for a quarter of a map.
         if retiredWords * 16 > Self.mapBytes { reclaim() }
-        guard let span = allocate(&allocator) else { throw .tableMemoryFull(bytes: Self.addressSpace) }
+        guard let span = allocate(&allocator) ?? allocateReclaimed(allocate) else {
+            throw budget < Self.addressSpace ? .overBudget(bytes: budget) : .tableMemoryFull(bytes: Self.addressSpace)
+        }
         do throws(KernelError) {
             while maps.count * Int(CFIC_MAP_ELEMENTS) < allocator.elementCount { try addMap() }
         } catch {
@@ -105,6 +108,14 @@ final class ElementMemory {
         }
         return span
     }
+
+    private func allocateReclaimed(_ allocate: (inout SpanAllocator) -> Span?) -> Span? {
+        reclaim()
+        return allocate(&allocator)
+    }
+
+    /// Whether little of what may be taken is left.
+    var isNearlyFull: Bool { usedBytes > budget / 8 * 7 }
 
     /// Frees what was retired, once no program can be reading it.
     func reclaim() {
@@ -124,7 +135,6 @@ final class ElementMemory {
     }
 
     private func addMap() throws(KernelError) {
-        guard mappedBytes + Self.mapBytes <= budget else { throw .overBudget(bytes: budget) }
         var options = bpf_map_create_opts()
         options.sz = MemoryLayout<bpf_map_create_opts>.size
         options.map_flags = UInt32(BPF_F_MMAPABLE)

@@ -51,7 +51,12 @@ public final class KernelUnwinder {
     private let ring: SampleRing
     private var events: ProcessEvents?
     private var links: [OpaquePointer] = []
+    private var isWatching = false
     private var processes: [Int32: TrackedProcess] = [:]
+    /// Processes that were read because they run another program, and how many updates look at them again.
+    var justBegun: [Int32: Int] = [:]
+    /// Processes whose first thread has ended, but not all.
+    var withoutFirstThread: Set<Int32> = []
     /// What processes mapped before. Their children may have inherited it, without anybody having seen yet.
     private var left: [TrackedProcess] = []
 
@@ -117,10 +122,27 @@ public final class KernelUnwinder {
     /// - Throws: ``KernelError``; what was known of the process before stays.
     @discardableResult
     public func addProcess(_ process: Int32) throws(KernelError) -> ProcessImages {
-        let map = try MemoryMap(of: process)
+        var map = try MemoryMap(of: process)
+        // A process may run another program while it is read, and would be unwound by what it no longer maps. When it
+        // does so afterwards, the programs see it.
+        for _ in 0..<3 {
+            let found = try add(process, map)
+            let now = try MemoryMap(of: process)
+            if now.mappings == map.mappings { return found }
+            map = now
+        }
+        return try add(process, map)
+    }
+
+    private func add(_ process: Int32, _ map: MemoryMap) throws(KernelError) -> ProcessImages {
+        if memory.isNearlyFull, !left.isEmpty { sweep() }
         let before = processes[process]
-        let found = ProcessImages(map, process, images)
-        if let before, before.images.isSame(as: found) { return before.images }
+        let found = ProcessImages(map, images)
+        if let before, before.images.isSame(as: found) {
+            // The programs may have forgotten: it runs another program, and maps the same.
+            try publish(process, place: before.placed.place)
+            return before.images
+        }
         let placed = try publish(process, found.placedMappings)
         for image in found.images { image.users += 1 }
         if let before { leave(before) }
@@ -152,6 +174,7 @@ public final class KernelUnwinder {
     public func removeProcess(_ process: Int32) {
         var key = process
         bpf_map_delete_elem(processMap, &key)
+        withoutFirstThread.remove(process)
         if let known = processes.removeValue(forKey: process) { leave(known) }
     }
 
@@ -162,9 +185,12 @@ public final class KernelUnwinder {
     public func images(of process: Int32) -> ProcessImages? { processes[process]?.images }
 
     /// Whether samples are taken of a process, be it only because its parent was listed.
-    public func isListed(_ process: Int32) -> Bool {
+    public func isListed(_ process: Int32) -> Bool { place(of: process) != nil }
+
+    /// Of what the programs know of it; 0 if they know nothing yet.
+    func place(of process: Int32) -> UInt32? {
         var (key, value) = (process, UInt32(0))
-        return bpf_map_lookup_elem(processMap, &key, &value) == 0
+        return bpf_map_lookup_elem(processMap, &key, &value) == 0 ? value : nil
     }
 
     private func publish(_ process: Int32, place: UInt32) throws(KernelError) {
@@ -184,7 +210,7 @@ public final class KernelUnwinder {
     func sweep() {
         // A program that was copying a parent's entry has done so when this returns.
         guard memory.waitForPrograms() else { return }
-        let inUse = listedPlaces()
+        let inUse = Set(listed().values)
         left.removeAll { process in
             guard !inUse.contains(process.placed.place) else { return false }
             for image in process.images.images { image.users -= 1 }
@@ -194,8 +220,9 @@ public final class KernelUnwinder {
         images.dropUnused()
     }
 
-    private func listedPlaces() -> Set<UInt32> {
-        var places: Set<UInt32> = []
+    /// Processes that samples are taken of, and the places of what they map.
+    func listed() -> [Int32: UInt32] {
+        var places: [Int32: UInt32] = [:]
         var (key, next, value) = (Int32(0), Int32(0), UInt32(0))
         var isFirst = true
         // A map that changes meanwhile may begin again: never more turns than there can be entries.
@@ -203,7 +230,7 @@ public final class KernelUnwinder {
             let status = isFirst
                 ? bpf_map_get_next_key(processMap, nil, &next) : bpf_map_get_next_key(processMap, &key, &next)
             guard status == 0 else { break }
-            if bpf_map_lookup_elem(processMap, &next, &value) == 0 { places.insert(value) }
+            if bpf_map_lookup_elem(processMap, &next, &value) == 0 { places[next] = value }
             (key, isFirst) = (next, false)
         }
         return places
@@ -262,20 +289,22 @@ public final class KernelUnwinder {
     /// Watches processes from now on: fork and exec in the kernel, so that no sample is taken by mappings that are gone,
     /// and mappings through `processEvents`.
     public func watchProcesses() throws(KernelError) {
-        guard events == nil else { return }
-        events = try ProcessEvents(cpus: OnlineCPUs.list)
+        if isWatching { return }
+        if events == nil { events = try ProcessEvents(cpus: OnlineCPUs.list) }
         for name in ["follow_fork", "follow_exec"] {
             guard let link = bpf_program__attach(try object.program(name)) else {
                 throw .system("attaching the program \(name)", errno: errno)
             }
             links.append(link)
         }
+        isWatching = true
     }
 
     /// Ends taking samples, and watching. What was taken can still be read.
     public func stop() {
         for link in links { bpf_link__destroy(link) }
         links = []
+        isWatching = false
     }
 
     /// Waits until there is something to read, here or from another descriptor; at most so long.

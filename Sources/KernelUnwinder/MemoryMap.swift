@@ -21,6 +21,10 @@ struct ExecutableMapping: Equatable {
 /// The executable mappings of a process by rising address.
 struct MemoryMap {
     var mappings: [ExecutableMapping] = []
+    /// Whose directory in /proc it is read from: the process's first thread, unless that has ended before others.
+    private(set) var thread: Int32
+    /// When it was read: CLOCK_MONOTONIC, in nanoseconds.
+    private(set) var time: UInt64 = 0
 
     /// Bytes of /proc/PID/maps that are read: some hundred thousand mappings.
     private static let limit = 64 << 20
@@ -28,7 +32,18 @@ struct MemoryMap {
     /// - Throws: ``KernelError/noSuchProcess(_:)``, ``KernelError/cannotReadProcess(_:errno:)``. A process that dies
     ///   meanwhile, or is a zombie, has no mappings.
     init(of process: Int32) throws(KernelError) {
-        let text = try Self.text(of: process)
+        var text = try Self.text(of: process)
+        thread = process
+        if text.isEmpty {
+            for other in Self.threads(of: process) where other != process {
+                guard let found = try? Self.text(of: other), !found.isEmpty else { continue }
+                (text, thread) = (found, other)
+                break
+            }
+        }
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        time = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
         text.withUnsafeBytes { mappings = Self.parse($0) }
     }
 
@@ -114,6 +129,17 @@ struct MemoryMap {
             text += chunk[..<count]
         }
         return text
+    }
+
+    private static func threads(of process: Int32) -> [Int32] {
+        guard let directory = opendir("/proc/\(process)/task") else { return [] }
+        defer { closedir(directory) }
+        var threads: [Int32] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if let thread = Int32(name) { threads.append(thread) }
+        }
+        return threads
     }
 
     private static func failure(_ process: Int32, _ code: Int32) -> KernelError {

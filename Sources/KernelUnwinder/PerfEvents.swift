@@ -17,8 +17,10 @@ public struct ProcessEvent: Sendable, Equatable {
         case exec
         /// Another process made it.
         case forked(parent: Int32)
-        /// Its last thread ended.
+        /// Its first thread ended: the process, mostly.
         case exited
+        /// Another one of its threads ended.
+        case threadExited
         /// Events were lost: any process may have changed. The process is 0.
         case lost
     }
@@ -117,8 +119,7 @@ final class ProcessEvents {
             let parent = word(12)
             return parent == process ? nil : ProcessEvent(process: process, kind: .forked(parent: parent), time: time)
         case PERF_RECORD_EXIT.rawValue:
-            // The process ends with its last thread; that of its first one is as good as any other's here.
-            return word(16) == process ? ProcessEvent(process: process, kind: .exited, time: time) : nil
+            return ProcessEvent(process: process, kind: word(16) == process ? .exited : .threadExited, time: time)
         case PERF_RECORD_LOST.rawValue:
             return ProcessEvent(process: 0, kind: .lost, time: 0)
         default: return nil

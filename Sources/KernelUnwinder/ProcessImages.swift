@@ -17,23 +17,30 @@ public struct ProcessImages {
     public private(set) var mappings: [Mapping] = []
     /// Images, each once.
     public private(set) var images: [MappedImage] = []
+    /// When it was read: CLOCK_MONOTONIC, in nanoseconds. What the process did before is in it, another program among that.
+    public let time: UInt64
     /// What was read, to see whether it changed.
     private let source: [ExecutableMapping]
 
     /// Opens images and loads their tables.
-    init(_ map: MemoryMap, _ process: Int32, _ supply: ImageSupply) {
-        source = map.mappings
+    init(_ map: MemoryMap, _ supply: ImageSupply) {
+        let process = map.thread
         supply.prepare(map.mappings, of: process)
         defer { supply.forgetPrepared() }
+        self.init(map.mappings, time: map.time) { mapping in
+            if mapping.path == "[vdso]" { return supply.vdso(mapping, in: process) }
+            return mapping.isFile ? supply.image(of: mapping, in: process) : nil
+        }
+    }
+
+    /// - Parameter image: the image that a mapping is of; nil of memory without a file.
+    init(_ source: [ExecutableMapping], time: UInt64, image: (ExecutableMapping) -> MappedImage?) {
+        self.source = source
+        self.time = time
         var seen: Set<ObjectIdentifier> = []
-        for mapping in map.mappings {
-            let image: MappedImage?
-            switch mapping.path {
-            case "[vdso]": image = supply.vdso(mapping, in: process)
-            // Calls into it are emulated: no frame stands there.
-            case "[vsyscall]", "[uprobes]": continue
-            default: image = mapping.isFile ? supply.image(of: mapping, in: process) : nil
-            }
+        // Calls into these are emulated: no frame stands there.
+        for mapping in source where mapping.path != "[vsyscall]" && mapping.path != "[uprobes]" {
+            let image = image(mapping)
             // A file that is no image: libraries of Java and other machines map theirs so, and code they made themselves.
             let bias = image?.bias(start: mapping.start, offset: mapping.path == "[vdso]" ? 0 : mapping.offset)
             mappings.append(Mapping(
@@ -57,24 +64,25 @@ public struct ProcessImages {
         return first > 0 && address < mappings[first - 1].end ? mappings[first - 1] : nil
     }
 
-    /// What the programs are told: a mapping for each range of a table that it is of.
-    var placedMappings: [PlacedMapping] {
+    /// What the programs are told.
+    var placedMappings: [PlacedMapping] { mappings.flatMap { $0.placed($0.image?.table?.placed.ranges ?? []) } }
+}
+
+extension ProcessImages.Mapping {
+    /// A mapping for each range of a table that it is of, by rising address, and one for what lies beside them.
+    func placed(_ ranges: [PlacedTable.Range]) -> [PlacedMapping] {
         var placed: [PlacedMapping] = []
-        for mapping in mappings {
-            var start = mapping.start
-            for range in mapping.image?.table?.placed.ranges ?? [] {
-                // Ranges stand by rising address. AVMAs and SVMAs wrap around at 2^64.
-                let first = max(start &- mapping.bias, range.addresses.lowerBound) &+ mapping.bias
-                let end = min(mapping.end &- mapping.bias, range.addresses.upperBound) &+ mapping.bias
-                guard first < end, first >= start, end <= mapping.end else { continue }
-                if first > start {
-                    placed.append(PlacedMapping(start: start, end: first, bias: 0, range: 0))
-                }
-                placed.append(PlacedMapping(start: first, end: end, bias: mapping.bias, range: range.place))
-                start = end
-            }
-            if start < mapping.end { placed.append(PlacedMapping(start: start, end: mapping.end, bias: 0, range: 0)) }
+        var next = start
+        for range in ranges {
+            // AVMAs and SVMAs wrap around at 2^64.
+            let first = max(next &- bias, range.addresses.lowerBound) &+ bias
+            let end = min(self.end &- bias, range.addresses.upperBound) &+ bias
+            guard first < end, first >= next, end <= self.end else { continue }
+            if first > next { placed.append(PlacedMapping(start: next, end: first, bias: 0, range: 0)) }
+            placed.append(PlacedMapping(start: first, end: end, bias: bias, range: range.place))
+            next = end
         }
+        if next < end { placed.append(PlacedMapping(start: next, end: end, bias: 0, range: 0)) }
         return placed
     }
 }

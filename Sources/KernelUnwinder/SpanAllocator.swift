@@ -17,6 +17,8 @@ struct SpanAllocator {
     /// All that a place can name.
     static let elementLimit = Int(CFIC_MAPS_MAX) * Int(CFIC_MAP_ELEMENTS)
 
+    /// Elements that may be handed out.
+    private let limit: Int
     /// Elements handed out so far: they are the first ones.
     private(set) var elementCount = 0
     /// Words in use.
@@ -24,8 +26,14 @@ struct SpanAllocator {
     /// Free spans by the place of their first word, and by that of the word behind them.
     private var byStart: [UInt32: Int] = [:]
     private var byEnd: [UInt32: UInt32] = [:]
-    /// Places of free spans by the logarithm of their size. Some have been used or have grown meanwhile.
+    /// Places of free spans by the logarithm of their size. Some have been used or have grown meanwhile, and some are
+    /// there twice.
     private var bySize: [[UInt32]] = Array(repeating: [], count: 15)
+
+    init(limit: Int = Self.elementLimit) { self.limit = min(limit, Self.elementLimit) }
+
+    /// How many places are noted, right or not.
+    var noteCount: Int { bySize.reduce(0) { $0 + $1.count } }
 
     /// A span that starts at a multiple of `alignment` words, a power of two; nil if all elements are in use.
     mutating func allocate(_ count: Int, alignment: Int = 1) -> Span? {
@@ -39,7 +47,7 @@ struct SpanAllocator {
     /// Whole elements one after the other, of which the last may not be used to its end; nil if there are no more.
     mutating func allocateElements(words count: Int) -> Span? {
         let elements = (count + Self.elementWords - 1) / Self.elementWords
-        guard let place = freshElements(elements) else { return nil }
+        guard let place = takeFreeElements(elements) ?? freshElements(elements) else { return nil }
         let rest = elements * Self.elementWords - count
         if rest > 0 { release(Span(place: place + UInt32(count), count: rest)) }
         usedWords += count
@@ -75,10 +83,23 @@ struct SpanAllocator {
     }
 
     private mutating func freshElements(_ count: Int) -> UInt32? {
-        guard count <= Self.elementLimit - elementCount else { return nil }
+        guard count <= limit - elementCount else { return nil }
         let place = UInt32(elementCount * Self.elementWords)
         elementCount += count
         return place
+    }
+
+    /// The first run of so many elements that are free.
+    private mutating func takeFreeElements(_ count: Int) -> UInt32? {
+        var run = 0
+        for element in 0..<elementCount {
+            run = byStart[UInt32(element * Self.elementWords)] == Self.elementWords ? run + 1 : 0
+            guard run == count else { continue }
+            let first = element + 1 - count
+            for taken in first...element { take(UInt32(taken * Self.elementWords), Self.elementWords) }
+            return UInt32(first * Self.elementWords)
+        }
+        return nil
     }
 
     private mutating func takeFree(_ count: Int, alignment: Int) -> Span? {
@@ -140,7 +161,12 @@ struct SpanAllocator {
     private mutating func insert(_ place: UInt32, _ count: Int) {
         byStart[place] = count
         byEnd[place + UInt32(count)] = place
-        bySize[Self.sizeClass(count)].append(place)
+        let size = Self.sizeClass(count)
+        bySize[size].append(place)
+        // More than are free: most are of spans that are no more.
+        if bySize[size].count > 2 * byStart.count + 64 {
+            bySize[size] = Set(bySize[size]).filter { byStart[$0].map(Self.sizeClass) == size }.sorted()
+        }
     }
 
     private static func sizeClass(_ count: Int) -> Int { Int.bitWidth - 1 - count.leadingZeroBitCount }

@@ -3,21 +3,62 @@ import KernelUnwinder
 /// What processes mapped, for as long as samples of it are there.
 public struct Programs {
     private struct Entry {
+        /// CLOCK_MONOTONIC, in nanoseconds; 0 of what was there before.
         var since: UInt64
-        var images: ProcessImages
+        /// Nil of a program that ended before it could be read.
+        var images: ProcessImages?
+        /// Whether its images are its parent's.
+        var isInherited = false
     }
 
+    /// By rising time.
     private var entries: [Int32: [Entry]] = [:]
 
     public init() {}
 
-    /// - Parameter time: CLOCK_MONOTONIC, in nanoseconds; what began at 0 was there before.
+    /// What happened, before anybody reads what the processes map now: a child has its parent's mappings until it runs
+    /// another program, and either may have ended by then.
+    public mutating func note(_ events: [ProcessEvent]) {
+        for event in events {
+            switch event.kind {
+            case .forked(let parent):
+                guard let images = images(of: program(of: parent, at: event.time)) else { continue }
+                entries[event.process, default: []].append(
+                    Entry(since: event.time, images: images, isInherited: true))
+            case .exec: noteExec(of: event.process, at: event.time)
+            case .mapped, .exited, .threadExited, .lost: break
+            }
+        }
+    }
+
+    private mutating func noteExec(of process: Int32, at time: UInt64) {
+        guard var list = entries[process], let last = list.last else { return }
+        // It was read when the next program ran already.
+        if !last.isInherited, let images = last.images, images.time >= time { list[list.count - 1].images = nil }
+        list.append(Entry(since: time, images: nil))
+        entries[process] = list
+    }
+
+    /// What was read of a process, because of what happened at a time.
     public mutating func note(_ images: ProcessImages, of process: Int32, began: Bool, at time: UInt64) {
+        // It has ended.
+        if images.mappings.isEmpty { return }
         var list = entries[process] ?? []
-        if began || list.isEmpty {
-            list.append(Entry(since: list.isEmpty ? 0 : time, images: images))
+        guard let index = list.indices.last else {
+            entries[process] = [Entry(since: 0, images: images)]
+            return
+        }
+        if let known = list[index].images {
+            if images.contain(known) {
+                list[index].images = images
+                list[index].isInherited = false
+            } else if list[index].since != time {
+                // It began there, or mapped something where something else was.
+                list.append(Entry(since: time, images: images))
+            }
+            // Else it did so after it began: the event that says when is still to come.
         } else {
-            list[list.count - 1].images = images
+            list[index].images = images
         }
         entries[process] = list
     }
@@ -40,5 +81,26 @@ public struct Programs {
     public func images(of program: ProgramID) -> ProcessImages? {
         guard let list = entries[program.process], list.indices.contains(program.number) else { return nil }
         return list[program.number].images
+    }
+}
+
+extension ProcessImages {
+    /// Whether all files that another one maps are mapped here, at the same places.
+    fileprivate func contain(_ other: ProcessImages) -> Bool {
+        var index = 0
+        for mapping in other.mappings where mapping.isOfFile {
+            while index < mappings.count, mappings[index].start < mapping.start { index += 1 }
+            guard index < mappings.count, mappings[index].isSame(as: mapping) else { return false }
+        }
+        return true
+    }
+}
+
+extension ProcessImages.Mapping {
+    /// Code that is made at run time comes and goes, and has no names.
+    fileprivate var isOfFile: Bool { image != nil || name.hasPrefix("/") && !name.hasPrefix("/memfd:") }
+
+    fileprivate func isSame(as other: Self) -> Bool {
+        start == other.start && end == other.end && bias == other.bias && name == other.name && image === other.image
     }
 }

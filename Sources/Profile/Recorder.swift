@@ -20,15 +20,20 @@ public final class Recorder {
 
     /// Takes in what happened and the samples that are there; to be called several times a second.
     public func collect() throws(KernelError) {
-        // First what happened: samples come after it, or else are told apart by their time.
-        for change in unwinder.update(unwinder.processEvents()) {
+        // Samples first, so that all that happened before them is known when they are told apart by their time.
+        var taken: [(stack: Stacks.Stack, time: UInt64)] = []
+        try unwinder.readSamples { taken.append((Stacks.Stack($0), $0.time)) }
+        let events = unwinder.processEvents()
+        programs.note(events)
+        for change in unwinder.update(events) {
             programs.note(change)
             if case .failed(let error) = change.kind, !problems.contains(error.description) {
                 problems.append(error.description)
             }
         }
-        try unwinder.readSamples { sample in
-            stacks.add(sample, of: programs.program(of: sample.process, at: sample.time))
+        for (var stack, time) in taken {
+            stack.program = programs.program(of: stack.program.process, at: time)
+            stacks.add(stack)
         }
     }
 }

@@ -17,11 +17,15 @@ public struct Stacks {
 
     public init() {}
 
-    public mutating func add(_ sample: Sample, of program: ProgramID) {
-        let stack = Stack(
-            program: program, command: sample.command, kernelFrames: Array(sample.kernelFrames),
-            userFrames: Array(sample.userFrames), end: sample.end)
-        counts[stack, default: 0] += 1
+    public mutating func add(_ stack: Stack) { counts[stack, default: 0] += 1 }
+}
+
+extension Stacks.Stack {
+    /// Of the first program of the sample's process, until it is known which one it was.
+    init(_ sample: Sample) {
+        self.init(
+            program: ProgramID(process: sample.process, number: 0), command: sample.command,
+            kernelFrames: Array(sample.kernelFrames), userFrames: Array(sample.userFrames), end: sample.end)
     }
 }
 

@@ -1,0 +1,140 @@
+import Foundation
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// What happens to processes while they are watched.
+@Suite(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+struct EventTests {
+    /// Takes in what happened until something is so, five seconds at most.
+    private func update(_ unwinder: KernelUnwinder, until isSo: () -> Bool) -> [KernelUnwinder.Change] {
+        var changes: [KernelUnwinder.Change] = []
+        for _ in 0..<500 {
+            changes += unwinder.update(unwinder.processEvents())
+            if isSo() { break }
+            usleep(10_000)
+        }
+        return changes
+    }
+
+    private func maps(_ unwinder: KernelUnwinder, _ process: Int32, _ name: String) -> Bool {
+        unwinder.images(of: process)?.mappings.contains { $0.name.contains(name) } == true
+    }
+
+    @Test func childIsListedAtOnceAndReadThen() throws {
+        let shell = try RunningProgram(["/bin/bash", "-c", "read x; /bin/sleep 1000 & echo $!; wait"])
+        let unwinder = try KernelUnwinder()
+        try unwinder.watchProcesses()
+        try unwinder.addProcess(shell.id)
+        try shell.write("\n")
+        let child = try #require(Int32(try shell.line()))
+        defer { kill(child, SIGKILL) }
+        #expect(unwinder.isListed(child))
+        let changes = update(unwinder) { maps(unwinder, child, "/sleep") && maps(unwinder, child, "libc") }
+        #expect(maps(unwinder, child, "/sleep") && unwinder.place(of: child) != 0)
+        #expect(changes.contains { change in
+            if change.process == child, case .began = change.kind { true } else { false }
+        })
+        kill(child, SIGKILL)
+        _ = update(unwinder) { !unwinder.isListed(child) }
+        #expect(!unwinder.isListed(child) && unwinder.isListed(shell.id))
+    }
+
+    @Test func programThatIsRunInsteadIsReadAnew() throws {
+        let shell = try RunningProgram(["/bin/bash", "-c", "read x; exec /bin/sleep 1000"])
+        let unwinder = try KernelUnwinder()
+        try unwinder.watchProcesses()
+        _ = update(unwinder) { (try? unwinder.addProcess(shell.id)) != nil && maps(unwinder, shell.id, "/bash") }
+        let bash = unwinder.place(of: shell.id)
+        try shell.write("\n")
+        _ = update(unwinder) { maps(unwinder, shell.id, "/sleep") && maps(unwinder, shell.id, "libc") }
+        #expect(maps(unwinder, shell.id, "/sleep") && !maps(unwinder, shell.id, "/bash"))
+        let place = try #require(unwinder.place(of: shell.id))
+        #expect(place != 0 && place != bash)
+    }
+
+    /// Without randomized addresses a program that runs itself again maps the same as before.
+    @Test func programThatMapsTheSameIsNotForgotten() throws {
+        let again = "echo ready; read x; exec /bin/bash -c 'echo again; read x'"
+        let shell = try RunningProgram(["/usr/bin/setarch", "-R", "/bin/bash", "-c", again])
+        #expect(try shell.line() == "ready")
+        let unwinder = try KernelUnwinder()
+        try unwinder.watchProcesses()
+        try unwinder.addProcess(shell.id)
+        try shell.write("\n")
+        #expect(try shell.line() == "again")
+        for _ in 0..<20 {
+            _ = unwinder.update(unwinder.processEvents())
+            usleep(5000)
+        }
+        #expect(unwinder.place(of: shell.id) != 0 && unwinder.isListed(shell.id))
+    }
+
+    @Test func processWhoseFirstThreadEndedGoesOn() throws {
+        let fixture = try Fixture()
+        try fixture.write(Array("""
+            #include <pthread.h>
+            #include <stdio.h>
+            #include <unistd.h>
+            static void *other(void *argument)
+            {
+                sleep(1);
+                puts("alone");
+                fflush(stdout);
+                getchar();
+                return argument;
+            }
+            int main(void)
+            {
+                pthread_t thread;
+                pthread_create(&thread, 0, other, 0);
+                puts("ready");
+                fflush(stdout);
+                getchar();
+                pthread_exit(0);
+            }
+
+            """.utf8), to: "first-ends.c")
+        let path = "\(fixture.directory)/first-ends"
+        try run("gcc", "-pthread", "-o", path, path + ".c")
+        let program = try RunningProgram([path])
+        #expect(try program.line() == "ready")
+        let unwinder = try KernelUnwinder()
+        try unwinder.watchProcesses()
+        try unwinder.addProcess(program.id)
+        try program.write("\n")
+        #expect(try program.line() == "alone")
+        _ = unwinder.update(unwinder.processEvents())
+        #expect(unwinder.isListed(program.id))
+        // It is read through the thread that is left.
+        unwinder.removeProcess(program.id)
+        let images = try unwinder.addProcess(program.id)
+        #expect(images.mappings.contains { $0.name == path && $0.image?.hasTable == true })
+        #expect(images.mappings.contains { $0.name == "[vdso]" && $0.image?.hasTable == true })
+        unwinder.withoutFirstThread.insert(program.id)
+        try program.write("\n")
+        _ = update(unwinder) { !unwinder.isListed(program.id) }
+        #expect(!unwinder.isListed(program.id))
+    }
+
+    @Test func lostEventsHaveAllProcessesReadAgain() throws {
+        let shell = try RunningProgram(["/bin/bash", "-c", "read x; /bin/sleep 1000 & echo $!; read x"])
+        let unwinder = try KernelUnwinder()
+        try unwinder.watchProcesses()
+        try unwinder.addProcess(shell.id)
+        try shell.write("\n")
+        let child = try #require(Int32(try shell.line()))
+        defer { kill(child, SIGKILL) }
+        // Until it runs its own program, of which nobody tells.
+        for _ in 0..<500 where unwinder.place(of: child) != 0 { usleep(10_000) }
+        usleep(100_000)
+        _ = unwinder.processEvents()
+        let lost = [ProcessEvent(process: 0, kind: .lost, time: 0)]
+        _ = unwinder.update(lost)
+        #expect(maps(unwinder, child, "/sleep") && unwinder.place(of: child) != 0)
+        kill(child, SIGKILL)
+        for _ in 0..<500 where (try? MemoryMap(of: child))?.mappings.isEmpty == false { usleep(10_000) }
+        _ = unwinder.update(lost)
+        #expect(!unwinder.isListed(child))
+    }
+}

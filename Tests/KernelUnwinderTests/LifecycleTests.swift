@@ -1,0 +1,153 @@
+import CLibbpf
+import Foundation
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// What is in the kernel while an unwinder is open, and afterwards.
+@Suite(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+struct LifecycleTests {
+    /// Ids of the kernel, by what /proc says of a descriptor.
+    private func id(_ key: String, _ descriptor: Int32) throws -> UInt32 {
+        let text = try String(contentsOfFile: "/proc/self/fdinfo/\(descriptor)", encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("\(key):") }
+        return try #require(line.flatMap { UInt32($0.dropFirst(key.count + 1).trimmingCharacters(in: .whitespaces)) })
+    }
+
+    private func isThere(_ id: UInt32, _ open: (UInt32) -> Int32) -> Bool {
+        let descriptor = open(id)
+        guard descriptor >= 0 else { return false }
+        Glibc.close(descriptor)
+        return true
+    }
+
+    /// The kernel frees maps and programs when nobody can be reading them any more.
+    private func waitUntilGone(_ ids: [UInt32], _ open: (UInt32) -> Int32) -> [UInt32] {
+        var left = ids
+        for _ in 0..<300 {
+            left = left.filter { isThere($0, open) }
+            if left.isEmpty { break }
+            usleep(10_000)
+        }
+        return left
+    }
+
+    @Test func closingLeavesNothingInTheKernel() throws {
+        var programs: [UInt32] = [], maps: [UInt32] = []
+        do {
+            var options = KernelUnwinder.Options()
+            options.batches = true
+            let unwinder = try KernelUnwinder(options)
+            try unwinder.start(.clock, frequency: 99)
+            try unwinder.addProcess(getpid())
+            let machine = try KernelUnwinder.hostMachine
+            for name in ["profile_\(machine)", "look_up_\(machine)", "walk_stack_\(machine)", "follow_fork", "follow_exec"] {
+                programs.append(try id("prog_id", bpf_program__fd(try unwinder.object.program(name))))
+            }
+            for name in ["element_maps", "processes", "samples", "counters", "walks", "batches"] {
+                maps.append(try id("map_id", try unwinder.object.map(name)))
+            }
+            // The maps of tables.
+            var first: UInt32 = 0, table: UInt32 = 0
+            #expect(bpf_map_lookup_elem(try unwinder.object.map("element_maps"), &first, &table) == 0)
+            maps.append(table)
+            for id in programs { #expect(isThere(id, bpf_prog_get_fd_by_id)) }
+            for id in maps { #expect(isThere(id, bpf_map_get_fd_by_id)) }
+        }
+        #expect(waitUntilGone(programs, bpf_prog_get_fd_by_id) == [])
+        #expect(waitUntilGone(maps, bpf_map_get_fd_by_id) == [])
+    }
+
+    @Test func onlyThisMachinesProgramsAreLoaded() throws {
+        let machine = try KernelUnwinder.hostMachine
+        let names = try KernelUnwinder().verifiedPrograms.map(\.name).sorted()
+        #expect(names == ["follow_exec", "follow_fork", "profile_\(machine)"])
+    }
+
+    @Test func verifierTakesFarLessThanItsLimit() throws {
+        var options = KernelUnwinder.Options()
+        options.batches = true
+        for program in try KernelUnwinder(options).verifiedPrograms {
+            let instructions = try #require(program.instructions, "\(program.name): \(program.log)")
+            #expect(instructions > 0 && instructions < 500_000, "\(program.name)")
+        }
+    }
+
+    @Test func severalUnwindersAreOpenAtOnce() throws {
+        let unwinders = try (0..<3).map { _ in try KernelUnwinder() }
+        for unwinder in unwinders {
+            try unwinder.start(.clock, frequency: 99)
+            try unwinder.addProcess(getpid())
+        }
+        for unwinder in unwinders {
+            var count = 0
+            for _ in 0..<200 where count == 0 {
+                var sum = 0
+                for number in 0..<5_000_000 { sum &+= number &* sum }
+                #expect(sum == 0)
+                count += try unwinder.readSamples { #expect($0.process == getpid()) }
+            }
+            #expect(count > 0)
+            unwinder.close()
+        }
+    }
+
+    @Test func samplingCanBeStoppedAndStartedAgain() throws {
+        let unwinder = try KernelUnwinder()
+        try unwinder.addProcess(getpid())
+        for _ in 0..<2 {
+            try unwinder.start(.clock, frequency: 999)
+            // A child is seen only by who watches.
+            let child = try RunningProgram(["/bin/sleep", "1000"])
+            #expect(unwinder.isListed(child.id))
+            unwinder.removeProcess(child.id)
+            unwinder.stop()
+            let later = try RunningProgram(["/bin/sleep", "1000"])
+            #expect(!unwinder.isListed(later.id))
+        }
+    }
+
+    @Test func childrenAreLeftOutWhereThatIsAskedFor() throws {
+        var options = KernelUnwinder.Options()
+        options.followsChildren = false
+        let unwinder = try KernelUnwinder(options)
+        try unwinder.watchProcesses()
+        try unwinder.addProcess(getpid())
+        let child = try RunningProgram(["/bin/sleep", "1000"])
+        #expect(!unwinder.isListed(child.id) && unwinder.isListed(getpid()))
+    }
+
+    @Test func countersRise() throws {
+        let unwinder = try KernelUnwinder()
+        #expect(try unwinder.counters().samples == 0)
+        try unwinder.start(.clock, frequency: 999)
+        try unwinder.addProcess(getpid())
+        let clock = ContinuousClock.now
+        var taken = 0
+        while taken < 10, ContinuousClock.now - clock < .seconds(10) { taken += try unwinder.readSamples { _ in } }
+        unwinder.stop()
+        taken += try unwinder.readSamples { _ in }
+        let counters = try unwinder.counters()
+        #expect(Int(counters.samples) == taken && counters.lost == 0)
+        #expect(counters.ends.reduce(0, +) == counters.samples)
+        #expect(counters.userFrames >= counters.lookups && counters.lookups > 0)
+    }
+
+    @Test func fullRingBufferIsCounted() throws {
+        var options = KernelUnwinder.Options()
+        options.sampleBytes = 4096
+        let unwinder = try KernelUnwinder(options)
+        try unwinder.start(.clock, frequency: 5000)
+        try unwinder.addProcess(getpid())
+        let clock = ContinuousClock.now
+        var sum = 0
+        while try unwinder.counters().lost == 0, ContinuousClock.now - clock < .seconds(10) {
+            for number in 0..<1_000_000 { sum &+= number &* sum }
+        }
+        unwinder.stop()
+        let counters = try unwinder.counters()
+        let read = try unwinder.readSamples { _ in }
+        #expect(counters.lost > 0 && sum == 0)
+        #expect(UInt64(read) == counters.samples - counters.lost)
+    }
+}

@@ -1,0 +1,61 @@
+@testable import KernelUnwinder
+import Glibc
+import Testing
+
+/// What is asked of the kernel before programs are loaded, and what its verifier says.
+@Suite struct LoadingTests {
+    @Test(arguments: [
+        ("0", [0]), ("0-3", [0, 1, 2, 3]), ("0-1,4,6-7", [0, 1, 4, 6, 7]), ("5-5", [5]),
+    ] as [(String, [Int32])])
+    func onlineCPUsAreRanges(text: String, cpus: [Int32]) {
+        #expect(OnlineCPUs.parse(text) == cpus)
+    }
+
+    @Test(arguments: ["", ",", "-", "x", "3-1", "0-99999999", "99999999999"])
+    func whatIsNoListOfCPUsIsNone(text: String) {
+        #expect(OnlineCPUs.parse(text) == [])
+    }
+
+    @Test func thisMachineHasAnOnlineCPU() {
+        #expect(!OnlineCPUs.list.isEmpty && Set(OnlineCPUs.list).count == OnlineCPUs.list.count)
+    }
+
+    @Test func verifierSaysHowManyInstructionsItTook() {
+        let program = VerifiedProgram(
+            name: "profile_x86_64",
+            log: """
+                Validating walk_frames_x86_64() func#1...
+                func#0 @0
+                processed 3211 insns (limit 1000000) max_states_per_insn 4 total_states 131 peak_states 131 mark_read 12
+
+                """)
+        #expect(program.instructions == 3211 && program.name == "profile_x86_64")
+    }
+
+    @Test(arguments: [
+        "", "processed", "processed many insns", "R1 type=ctx expected=fp\n", "processed \n", "unprocessed 3 insns",
+    ])
+    func verifierThatSaysNoNumberIsNotBelieved(log: String) {
+        #expect(VerifiedProgram(name: "", log: log).instructions == nil)
+    }
+
+    @Test func firstLineIsWithoutItsEnd() {
+        #expect(LoadCheck.firstLine("/proc/sys/kernel/ostype") == "Linux")
+        #expect(LoadCheck.firstLine("/nonexistent/file") == nil)
+        #expect(LoadCheck.firstLine("/dev/null") == nil)
+        #expect(LoadCheck.release.contains("."))
+    }
+
+    /// Messages are read by people.
+    @Test(arguments: [
+        (KernelError.noSuchProcess(12), "there is no process 12"),
+        (.tooManyMappings(process: 3, limit: 8192), "process 3 has more than 8192 executable mappings"),
+        (.overBudget(bytes: 64 << 20), "tables need more than the 64 MiB of kernel memory they may take"),
+        (.cannotReadProcess(1, errno: EIO), "process 1 can't be read: Input/output error"),
+        (.kernelTooOld(release: "4.19.0"), "Linux 4.19.0 is too old: the programs need 5.10 or newer"),
+        (.rejected(program: "p", errno: EINVAL, log: "why"), "the kernel refused the program p: Invalid argument\nwhy"),
+    ] as [(KernelError, String)])
+    func errorsSayWhatIsWrong(error: KernelError, text: String) {
+        #expect(error.description == text)
+    }
+}

@@ -1,0 +1,111 @@
+import CUnwindTable
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// Samples as they come out of the ring buffer.
+@Suite struct SampleTests {
+    /// A record with the counts said, and the words that follow.
+    private func record(kernel: UInt16, user: UInt16, _ words: [UInt64], _ change: (inout cfic_sample) -> Void = { _ in })
+        -> [UInt64]
+    {
+        var header = cfic_sample()
+        header.kernel_count = kernel
+        header.user_count = user
+        header.end = UInt8(CFIC_STEP_END_OF_STACK.rawValue)
+        change(&header)
+        // Words, for records start at multiples of 8.
+        return withUnsafeBytes(of: header) { Array($0.bindMemory(to: UInt64.self)) } + words
+    }
+
+    @Test func framesAreKernelsThenUsers() throws {
+        let exact: UInt64 = 1 << 63, guessed: UInt64 = 1 << 62
+        let words = record(kernel: 2, user: 3, [0xffff_8000_0000_1000, 0xffff_8000_0000_2000, exact | 0x1000, 0x2000,
+            guessed | 0x3000]) { header in
+                header.time = 12
+                header.process = 34
+                header.thread = 56
+                header.guessed_count = 1
+                withUnsafeMutableBytes(of: &header.command) { $0.copyBytes(from: Array("thread".utf8)) }
+            }
+        try words.withUnsafeBytes { bytes in
+            let sample = try #require(Sample(bytes))
+            #expect(sample.time == 12 && sample.process == 34 && sample.thread == 56 && sample.command == "thread")
+            #expect(Array(sample.kernelFrames) == [0xffff_8000_0000_1000, 0xffff_8000_0000_2000])
+            #expect(sample.userFrames.map(\.pc) == [0x1000, 0x2000, 0x3000])
+            #expect(sample.userFrames.map(\.isExact) == [true, false, false])
+            #expect(sample.userFrames.map(\.isGuessed) == [false, false, true])
+            // A call may be its function's last instruction.
+            #expect(sample.userFrames.map(\.lookupAddress) == [0x1000, 0x1fff, 0x2fff])
+            #expect(sample.end.isOutermost && !sample.isComplete)
+        }
+    }
+
+    @Test func commandMayFillItsField() throws {
+        let words = record(kernel: 0, user: 0, []) { header in
+            withUnsafeMutableBytes(of: &header.command) { $0.copyBytes(from: Array("0123456789abcdef".utf8)) }
+        }
+        words.withUnsafeBytes { #expect(Sample($0)?.command == "0123456789abcdef") }
+    }
+
+    @Test func cutOffRecordsAreNone() {
+        let words = record(kernel: 1, user: 2, [1, 2, 3])
+        words.withUnsafeBytes { bytes in
+            for count in 0..<bytes.count { #expect(Sample(UnsafeRawBufferPointer(rebasing: bytes[..<count])) == nil) }
+            #expect(Sample(bytes) != nil)
+        }
+        #expect(Sample(UnsafeRawBufferPointer(start: nil, count: 0)) == nil)
+    }
+
+    @Test func countsBeyondTheRecordAreRefused() {
+        for (kernel, user) in [(UInt16.max, UInt16.max), (0, 4), (4, 0), (.max, 0)] as [(UInt16, UInt16)] {
+            let words = record(kernel: kernel, user: user, [1, 2, 3])
+            words.withUnsafeBytes { #expect(Sample($0) == nil) }
+        }
+    }
+
+    // MARK: Ends
+
+    @Test func onlyTwoEndsAreOutermost() {
+        let outermost = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).filter { StackEnd(code: $0).isOutermost }
+        #expect(outermost == [CFIC_STEP_END_OF_STACK.rawValue, CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue])
+    }
+
+    @Test func everyEndHasANameAndAText() {
+        let all = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).map { StackEnd(code: $0) }
+        #expect(Set(all.map(\.name)).count == all.count && Set(all.map(\.description)).count == all.count)
+        for end in all {
+            #expect(end.name.wholeMatch(of: /[A-Z][A-Z_]+/) != nil, "\(end.name)")
+            #expect(!end.description.isEmpty && end.description != "code \(end.code)")
+        }
+    }
+
+    @Test func reasonIsSaidWhereThatEndedIt() {
+        let none = StackEnd(code: CFIC_STEP_NO_RULE.rawValue, reason: CFIC_REASON_NO_CFA.rawValue)
+        #expect(none.description == "the table has a reason instead of a rule: no instruction defined the CFA")
+        let other = StackEnd(code: CFIC_STEP_TOO_DEEP.rawValue, reason: CFIC_REASON_NO_CFA.rawValue)
+        #expect(other.description == "there are more frames than a walk takes")
+    }
+
+    /// Of programs that are newer than this library.
+    @Test func unknownEndIsANumber() {
+        #expect(StackEnd(code: 99).description == "code 99" && StackEnd(code: 99).name == "99")
+        #expect(!StackEnd(code: 99).isOutermost)
+        let unknown = StackEnd(code: CFIC_STEP_NO_RULE.rawValue, reason: 250)
+        #expect(unknown.description == "the table has a reason instead of a rule")
+    }
+
+    @Test func countersOfAllCPUsAreSums() {
+        var one = cfic_counters(), two = cfic_counters()
+        one.samples = 1
+        one.lost = 2
+        two.samples = 10
+        two.user_frames = 7
+        withUnsafeMutableBytes(of: &two.ends) { $0.bindMemory(to: UInt64.self)[31] = 5 }
+        var sum = Counters()
+        sum.add(one)
+        sum.add(two)
+        #expect(sum.samples == 11 && sum.lost == 2 && sum.userFrames == 7 && sum.ends[31] == 5)
+        #expect(sum.ends.count == 32)
+    }
+}

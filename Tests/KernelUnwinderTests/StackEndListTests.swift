@@ -1,0 +1,33 @@
+import CUnwindTable
+import Foundation
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// docs/stack-ends.md lists how stacks end; `CFIC_STEPS` in bpf/include/cfic/steps.h is the list itself.
+@Suite struct StackEndListTests {
+    private static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+
+    /// Cells of the table's rows.
+    private func rows() throws -> [[String]] {
+        String(decoding: try contents(Self.root + "/docs/stack-ends.md"), as: UTF8.self).split(separator: "\n")
+            .filter { $0.hasPrefix("| ") && $0.dropFirst(2).first?.isNumber == true }
+            .map { $0.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) } }
+    }
+
+    @Test func everyEndIsDocumentedInTheWordsOfTheList() throws {
+        let expected = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).map { code in
+            let text = cfic_step_text(code).map { String(cString: $0) }
+            return ["\(code)", "`\(StackEnd(code: code).name)`", text]
+        }
+        #expect(try rows().map { Array($0.prefix(3)) } == expected)
+    }
+
+    @Test func everyEndSaysWhatItMeansForTheStack() throws {
+        for row in try rows() {
+            try #require(row.count == 4, "\(row)")
+            let isOutermost = StackEnd(code: try #require(UInt32(row[0]))).isOutermost
+            #expect(row[3].hasPrefix("complete") == isOutermost, "\(row)")
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import ELF
+@testable import KernelUnwinder
+import TestFixtures
+
+/// What a process is said to map, without one.
+enum FakeImages {
+    /// Mappings at multiples of 0x1000, each 0x1000 bytes long, of no file.
+    static func named(_ names: [(UInt64, String)], readAt time: UInt64 = 0) -> ProcessImages {
+        ProcessImages(
+            names.map { ExecutableMapping(start: $0.0, end: $0.0 + 0x1000, offset: 0, inode: 0, path: $0.1) },
+            time: time, image: { _ in nil })
+    }
+
+    /// An image whose executable segment is mapped from a bias on.
+    static func image(_ image: ELFImage, bias: UInt64, name: String) throws -> ProcessImages {
+        guard let segment = image.segments.first(where: { $0.isLoad && $0.isExecutable }) else {
+            throw TestFailure("\(name) has no executable segment")
+        }
+        let start = bias + segment.virtualAddress & ~0xfff
+        let mapping = ExecutableMapping(
+            start: start, end: (start + segment.memorySize + 0x1fff) & ~0xfff, offset: segment.offset & ~0xfff, inode: 1,
+            path: name)
+        let mapped = MappedImage(name: name, image: image)
+        return ProcessImages([mapping], time: 0, image: { _ in mapped })
+    }
+}
+
+extension Sample.Frame {
+    /// A frame that an address stands in, or returns to.
+    init(_ pc: UInt64, isExact: Bool = false, isGuessed: Bool = false) {
+        self.init(word: pc | (isExact ? 1 << 63 : 0) | (isGuessed ? 1 << 62 : 0))
+    }
+}

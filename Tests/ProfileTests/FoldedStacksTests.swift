@@ -1,0 +1,89 @@
+import CUnwindTable
+@testable import KernelUnwinder
+@testable import Profile
+import TestFixtures
+import Testing
+
+/// Lines as flame graph tools read them.
+@Suite struct FoldedStacksTests {
+    private let whole = StackEnd(code: CFIC_STEP_END_OF_STACK.rawValue)
+
+    /// A program that maps memory of these names, at 0x1000, 0x2000 and so on.
+    private func lines(_ names: [String], _ stacks: [(Stacks.Stack, Int)]) -> [String] {
+        var programs = Programs()
+        programs.note(
+            FakeImages.named(names.enumerated().map { (UInt64($0.offset + 1) << 12, $0.element) }), of: 1, began: true,
+            at: 0)
+        var counted = Stacks()
+        for (stack, count) in stacks { for _ in 0..<count { counted.add(stack) } }
+        return FoldedStacks(counted, Symbolizer(programs)).text.split(separator: "\n").map(String.init)
+    }
+
+    private func stack(
+        _ frames: [Sample.Frame], command: String = "thread", kernel: [UInt64] = [], end: StackEnd? = nil
+    ) -> Stacks.Stack {
+        Stacks.Stack(
+            program: ProgramID(process: 1, number: 0), command: command, kernelFrames: kernel, userFrames: frames,
+            end: end ?? whole)
+    }
+
+    @Test func outermostComesFirst() {
+        let frames = [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010), Sample.Frame(0x3010)]
+        #expect(lines(["/a", "/b", "/c"], [(stack(frames), 3)]) == ["thread;[c];[b];[a] 3"])
+    }
+
+    @Test func kernelFramesAreInnermost() {
+        let found = lines(["/a"], [(stack([Sample.Frame(0x1010, isExact: true)], kernel: [1, 2]), 1)])
+        // Addresses below all of the kernel's functions.
+        #expect(found == ["thread;[a];[kernel];[kernel] 1"])
+    }
+
+    @Test func stackWithoutItsOutermostFrameIsMarked() {
+        for code in 0..<UInt32(CFIC_STEP_COUNT.rawValue) {
+            let end = StackEnd(code: code)
+            let found = lines(["/a"], [(stack([Sample.Frame(0x1010, isExact: true)], end: end), 1)])
+            #expect(found == [end.isOutermost ? "thread;[a] 1" : "thread;[truncated];[a] 1"], "\(end)")
+        }
+    }
+
+    @Test func guessedFramesAreMarked() {
+        let frames = [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010, isGuessed: true), Sample.Frame(0x2020)]
+        #expect(lines(["/a", "/b"], [(stack(frames), 1)]) == ["thread;[b];[b]_[fp];[a] 1"])
+    }
+
+    @Test func namesCannotEndThemselvesOrTheLine() {
+        let frames = [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010)]
+        let found = lines(["/a;b", "/c\nd 7"], [(stack(frames, command: "x;y\tz\u{1}"), 2)])
+        #expect(found == ["x:y z ;[c d 7];[a:b] 2"])
+    }
+
+    @Test func addressWithoutAMappingIsUnknown() {
+        #expect(lines([], [(stack([Sample.Frame(0x9010, isExact: true)]), 1)]) == ["thread;[unknown] 1"])
+        #expect(lines(["", "[heap]"], [(stack([Sample.Frame(0x1010, isExact: true)]), 1)]) == ["thread;[anonymous] 1"])
+        #expect(lines(["", "[heap]"], [(stack([Sample.Frame(0x2010, isExact: true)]), 1)]) == ["thread;[heap] 1"])
+    }
+
+    @Test func mostOftenSeenComesFirstAndEqualsByName() {
+        func of(_ pc: UInt64, _ count: Int) -> (Stacks.Stack, Int) { (stack([Sample.Frame(pc, isExact: true)]), count) }
+        let found = lines(["/b", "/a", "/c"], [of(0x1010, 2), of(0x2010, 2), of(0x3010, 5)])
+        #expect(found == ["thread;[c] 5", "thread;[a] 2", "thread;[b] 2"])
+    }
+
+    @Test func stacksThatReadTheSameAreOneLine() {
+        let found = lines(["/a"], [
+            (stack([Sample.Frame(0x1010, isExact: true)]), 2), (stack([Sample.Frame(0x1020, isExact: true)]), 3),
+        ])
+        #expect(found == ["thread;[a] 5"])
+    }
+
+    /// A call may be its function's last instruction: the return address is the next function's first.
+    @Test func returnAddressBelongsToTheCaller() {
+        let found = lines(["/a", "/b"], [(stack([Sample.Frame(0x2000, isExact: true), Sample.Frame(0x2000)]), 1)])
+        #expect(found == ["thread;[a];[b] 1"])
+    }
+
+    @Test func nothingIsNoLine() {
+        #expect(lines([], []) == [])
+        #expect(FoldedStacks(Stacks(), Symbolizer(Programs())).text == "")
+    }
+}
