@@ -12,8 +12,11 @@ SWIFT ?= swift
 # Debian's names. Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
 BUILD_PACKAGES := libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
 # Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata; programs to stop and look
-# at, what builds and stops them, and eu-stack to compare with.
-TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils g++ gdb elfutils openssl python3
+# at, what builds and stops them, and eu-stack to compare with; emulated machines to boot kernels on, and what builds
+# for them.
+TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils g++ gdb elfutils openssl python3 \
+	qemu-system-x86 qemu-system-arm cpio debian-archive-keyring libbpf-dev zlib1g-dev gcc-aarch64-linux-gnu \
+	libc6-dev-arm64-cross libstdc++6-arm64-cross
 # Validation of everything: what Debian has of aarch64 libraries.
 VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatomic1 libc6 libgcc-s1 libgfortran5 libgm2-17 \
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)

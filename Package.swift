@@ -117,6 +117,8 @@ let package = Package(
                 "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
+        // The kernel programs on kernels, which it boots; C and shell are in Tests/KernelMatrix.
+        .testTarget(name: "KernelMatrixTests", dependencies: ["cfic", "TestFixtures"]),
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [

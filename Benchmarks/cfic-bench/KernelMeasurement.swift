@@ -11,10 +11,14 @@ import UnwindTable
 struct KernelMeasurement {
     /// Whose table is looked up in.
     let table: String
+    /// 64 pcs over and over.
     var hot: [Double] = []
+    /// 4,096 random pcs over and over: more than are remembered, but what they need stays in the CPU's caches.
     var random: [Double] = []
-    /// Each lookup waits for the one before.
+    /// The same, each lookup waiting for the one before.
     var chained: [Double] = []
+    /// Other random pcs each time, all over the table.
+    var scattered: [Double] = []
     /// Walks of 50 frames.
     var stack: [Double] = []
     var framesOfStack = 0
@@ -25,9 +29,10 @@ struct KernelMeasurement {
     var images = 0
     var fromStore: [Double] = []
     var loaded: [Double] = []
-    /// Bytes of tables, as files, and of kernel memory that they take; and what of maps is not in use.
+    /// Bytes of tables, as files, and of kernel memory that they and the process take, by whole elements; and what of maps
+    /// is left.
     var tableBytes = 0
-    var usedBytes = 0
+    var takenBytes = 0
     var unusedBytes = 0
     var programs: [VerifiedProgram] = []
 
@@ -68,11 +73,14 @@ struct KernelMeasurement {
         for _ in 0..<rounds {
             for index in 0..<Int(CFIC_BATCH_LOOKUPS) { batch.pcs[index] = base &+ addresses[index % 64] }
             hot.append(try Self.perLookup(batch, 0))
-            random.append(try Self.perRandomLookup(batch, addresses, base, 0))
-            chained.append(try Self.perRandomLookup(batch, addresses, base, UInt32(CFIC_BATCH_CHAIN)))
+            let few = addresses[..<min(Self.repeated, addresses.count)]
+            random.append(try Self.perRandomLookup(batch, few, base, 0))
+            chained.append(try Self.perRandomLookup(batch, few, base, UInt32(CFIC_BATCH_CHAIN)))
+            scattered.append(try Self.perRandomLookup(batch, addresses[...], base, 0))
         }
     }
 
+    private static let repeated = 4096
     private static let lookupProcess: Int32 = .max
 
     /// SVMAs where code is: those that have a rule.
@@ -100,12 +108,12 @@ struct KernelMeasurement {
     }
 
     private static func perRandomLookup(
-        _ batch: Batch, _ addresses: [UInt64], _ base: UInt64, _ what: UInt32
+        _ batch: Batch, _ addresses: ArraySlice<UInt64>, _ base: UInt64, _ what: UInt32
     ) throws -> Double {
         let count = Int(CFIC_BATCH_LOOKUPS)
         var times: [Double] = []
         for run in 0..<runs {
-            for index in 0..<count { batch.pcs[index] = base &+ addresses[run * count + index] }
+            for index in 0..<count { batch.pcs[index] = base &+ addresses[(run * count + index) % addresses.count] }
             batch.shared.pointee.what = UInt32(CFIC_BATCH_EMPTY)
             let empty = try timed { try batch.lookUp() }
             batch.shared.pointee.what = what
@@ -155,8 +163,8 @@ struct KernelMeasurement {
             // Another process with the same images: all that is left to do is to read what it maps.
             loaded.append(try timed { try unwinder.addProcess(child.process) })
             let use = unwinder.memoryUse
-            usedBytes = use.used
-            unusedBytes = use.mapped - use.used
+            takenBytes = use.begun
+            unusedBytes = use.mapped - use.begun
             tableBytes = use.fileBytes
         }
     }

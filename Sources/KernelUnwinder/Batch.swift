@@ -69,7 +69,8 @@ extension KernelUnwinder {
     /// Seconds that it takes to lay out a table's sections in memory that is mapped already; the first time, not yet.
     package func timeOfPlacing(_ table: TableView) throws(KernelError) -> Double {
         let start = ContinuousClock.now
-        let placed = try TablePlacement.place(table, number: 0, in: memory)
+        var numbers = RangeNumbers()
+        let placed = try TablePlacement.place(table, &numbers, in: memory)
         let elapsed = ContinuousClock.now - start
         for span in placed.spans { memory.free(span) }
         return Double(elapsed.components.attoseconds) / 1e18 + Double(elapsed.components.seconds)

@@ -14,6 +14,8 @@ final class ElementMemory {
     private let outer: Int32
     /// Descriptors of the maps, in the order of their places.
     private var maps: [Int32] = []
+    /// How many of them are known to have their places.
+    private var visibleMaps = 0
     private let base: UnsafeMutableRawPointer
     private let budget: Int
     private let insertion = DispatchQueue(label: "cfic.elements", attributes: .concurrent)
@@ -51,6 +53,8 @@ final class ElementMemory {
 
     /// Bytes of kernel memory that maps of tables take.
     var mappedBytes: Int { maps.count * Self.mapBytes }
+    /// Bytes of the elements that were begun, be it that not all of one is in use.
+    var begunBytes: Int { allocator.elementCount * Int(CFIC_ELEMENT_SIZE) }
     /// Bytes of them in use.
     var usedBytes: Int { allocator.usedWords * 4 }
 
@@ -85,10 +89,14 @@ final class ElementMemory {
         retiredWords += spans.reduce(0) { $0 + $1.count }
     }
 
-    /// Waits until all memory that was allocated can be seen by the programs.
+    /// Waits until all memory that was allocated can be seen by the programs. Who gives a map its place has to wait for
+    /// readers of what was there before; but that it has its place is to be seen at once.
     func waitUntilVisible() throws(KernelError) {
-        inserting.wait()
-        if let code = failure.first.withLock({ $0 }) { throw .system("adding a map of tables", errno: code) }
+        while visibleMaps < maps.count {
+            if let code = failure.first.withLock({ $0 }) { throw .system("adding a map of tables", errno: code) }
+            var (index, id) = (UInt32(visibleMaps), UInt32(0))
+            if bpf_map_lookup_elem(outer, &index, &id) == 0 { visibleMaps += 1 } else { sched_yield() }
+        }
     }
 
     /// An allocation, and the maps that it needs.

@@ -16,7 +16,7 @@ final class ImageSupply {
     /// The vDSO is the same in nearly all processes, and has no file.
     private var vdsos: [[UInt8]: MappedImage] = [:]
     private var tables: [TableSource.Key: KernelTable] = [:]
-    private var nextNumber: UInt32 = 1
+    private var numbers = RangeNumbers()
     private var prepared: [FileIdentity: PreparedImage] = [:]
     /// What was found of the files of the process at hand, by the inodes of its mappings.
     private var files: [UInt64: MappedFile] = [:]
@@ -155,8 +155,7 @@ final class ImageSupply {
         guard view.machine == machine else { throw .otherMachine(view.machine.map { "\($0)" } ?? "another machine") }
         let table = KernelTable(
             key: view.key, fileBytes: view.bytes.count,
-            placed: try TablePlacement.place(view, number: nextNumber, in: memory))
-        nextNumber += 1
+            placed: try TablePlacement.place(view, &numbers, in: memory))
         tables[view.key] = table
         return table
     }

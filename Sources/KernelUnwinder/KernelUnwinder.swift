@@ -345,8 +345,9 @@ public final class KernelUnwinder {
 
     /// Kernel memory of tables and mappings.
     public struct MemoryUse: Sendable {
-        /// Bytes of maps that were made, and bytes of them in use.
+        /// Bytes of maps that were made, of elements of them that were begun, and bytes of these in use.
         public var mapped: Int
+        public var begun: Int
         public var used: Int
         public var tables: Int
         /// Bytes of the tables as they are in files.
@@ -354,7 +355,7 @@ public final class KernelUnwinder {
     }
 
     public var memoryUse: MemoryUse {
-        MemoryUse(mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount,
+        MemoryUse(mapped: memory.mappedBytes, begun: memory.begunBytes, used: memory.usedBytes, tables: images.tableCount,
             fileBytes: images.fileBytes)
     }
 

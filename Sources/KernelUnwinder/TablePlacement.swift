@@ -16,6 +16,17 @@ struct PlacedTable {
     var words: Int { spans.reduce(0) { $0 + $1.count } }
 }
 
+/// Numbers of ranges, each used once: the programs remember rules by them.
+struct RangeNumbers {
+    private var last: UInt32 = 0
+
+    mutating func next() -> UInt32 {
+        // A loader that lives for 4 billion ranges would have to begin again.
+        last += 1
+        return last
+    }
+}
+
 /// Copies a proved table into the kernel's memory: records, rules and programs as they are, a directory with the places
 /// that they have there, and a `struct cfic_loaded_range` for each range, which nothing points to yet.
 struct TablePlacement {
@@ -26,12 +37,12 @@ struct TablePlacement {
     private var starts: [UInt32] = []
     private var places: [UInt32] = []
 
-    /// - Parameter number: goes into `cfic_loaded_range.table`.
-    static func place(_ view: TableView, number: UInt32, in memory: ElementMemory) throws(KernelError) -> PlacedTable {
+    /// - Parameter numbers: gives `cfic_loaded_range.number`.
+    static func place(_ view: TableView, _ numbers: inout RangeNumbers, in memory: ElementMemory) throws(KernelError) -> PlacedTable {
         var placement = TablePlacement(view: view, memory: memory)
         do throws(KernelError) {
             try placement.placeRecords()
-            try placement.placeRanges(number)
+            try placement.placeRanges(&numbers)
         } catch {
             for span in placement.placed.spans { memory.free(span) }
             throw error
@@ -110,7 +121,7 @@ struct TablePlacement {
 
     // MARK: Everything else
 
-    private mutating func placeRanges(_ number: UInt32) throws(KernelError) {
+    private mutating func placeRanges(_ numbers: inout RangeNumbers) throws(KernelError) {
         let rules = try placeRules()
         let operations = try placeWords(view.operations.count * 2, alignment: 2)
         if let source = view.operations.baseAddress, view.operations.count > 0 {
@@ -125,7 +136,7 @@ struct TablePlacement {
             memory.pointer(place).storeBytes(
                 of: cfic_loaded_range(
                     start: range.start_page << shift, page_count: range.page_count, directory: directory, rules: rules,
-                    operations: operations, operation_count: UInt32(view.operations.count), table: number),
+                    operations: operations, operation_count: UInt32(view.operations.count), number: numbers.next()),
                 as: cfic_loaded_range.self)
             // Proved: no range reaches beyond 2^64; the last page's end may be just there.
             let end = (range.start_page + UInt64(range.page_count)).multipliedReportingOverflow(by: 1 << shift)

@@ -6,14 +6,18 @@ public func run(_ words: String..., in directory: String? = nil) throws -> Strin
     try run(words: words, in: directory)
 }
 
-/// - Parameter environment: variables besides this process's.
+/// - Parameters:
+///   - environment: variables besides this process's.
+///   - seconds: how long it may take.
 /// - Throws: ``TestFailure`` with what it printed, unless its exit code is 0.
 @discardableResult
-public func run(words: [String], in directory: String? = nil, environment: [String: String] = [:]) throws -> String {
+public func run(
+    words: [String], in directory: String? = nil, environment: [String: String] = [:], seconds: Int = 60
+) throws -> String {
     let process = Process()
     let pipe = Pipe()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-    process.arguments = ["--kill-after=5", "60"] + words
+    process.arguments = ["--kill-after=5", "\(seconds)"] + words
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = pipe

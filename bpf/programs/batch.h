@@ -31,15 +31,10 @@ int NAME(look_up)(void *context)
 	__u32 zero = 0;
 	struct cfic_batch *batch = bpf_map_lookup_elem(&batches, &zero);
 	struct walk *walk = this_walk();
-	__u32 *place;
 
 	(void)context;
-	if (!batch || !walk)
+	if (!batch || !walk || begin_listed(walk, batch->process))
 		return -1;
-	place = bpf_map_lookup_elem(&processes, &batch->process);
-	if (!place)
-		return -1;
-	begin(walk, *place);
 	for (__u32 first = 0; first < CFIC_BATCH_LOOKUPS && first < batch->count; first += LOOKUPS_PER_CALL)
 		NAME(look_up_some)(first);
 	count(walk, CFIC_STEP_CALLER);
@@ -52,14 +47,9 @@ int NAME(walk_once)(void)
 	struct cfic_batch *batch = bpf_map_lookup_elem(&batches, &zero);
 	struct walk *walk = this_walk();
 	enum cfic_step step;
-	__u32 *place;
 
-	if (!batch || !walk)
+	if (!batch || !walk || begin_listed(walk, batch->process))
 		return -1;
-	place = bpf_map_lookup_elem(&processes, &batch->process);
-	if (!place)
-		return -1;
-	begin(walk, *place);
 	__builtin_memcpy(walk->frame.machine.registers, batch->registers, sizeof(batch->registers));
 	walk->frame.machine.pc = batch->pc;
 	step = NAME(walk)(walk);

@@ -63,6 +63,18 @@ struct {
 #define WINDOW_SIZE 512
 #define FRAMES_MAX (CFIC_KERNEL_FRAMES_MAX + 1 + CFIC_FRAMES_MAX)
 
+/*
+ * Rules that were found last, by where they hold: stacks go through the same places over and over. Ranges' numbers are
+ * never used twice, so that nothing here is ever out of date.
+ */
+#define RECENT_RULES 512
+
+struct recent_rule {
+	__u64 bytes;             /* from the start of the range                                         */
+	__u32 range;             /* its number; 0: nothing here                                         */
+	struct cfic_rule rule;
+};
+
 /* The state of a walk. Not on the stack, which has 512 bytes; and functions verified on their own find it here. */
 struct walk {
 	struct cfic_frame frame;
@@ -84,6 +96,7 @@ struct walk {
 	__u32 frame_count;       /* of frames[], kernel frames among them                               */
 	__u32 frame_limit;
 	__u32 reserved;
+	struct recent_rule recent[RECENT_RULES];
 	struct cfic_sample sample;
 	__u64 frames[FRAMES_MAX]; /* right behind the sample: they are given out together                */
 };

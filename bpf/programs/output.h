@@ -19,6 +19,17 @@ static __always_inline void begin(struct walk *walk, __u32 process)
 	walk->sample.guessed_count = 0;
 }
 
+/* The same for a process by its id; 0 if it is listed. */
+static __always_inline int begin_listed(struct walk *walk, __u32 process)
+{
+	const __u32 *place = bpf_map_lookup_elem(&processes, &process);
+
+	if (!place)
+		return -1;
+	begin(walk, *place);
+	return 0;
+}
+
 static __always_inline void take_kernel_frames(struct walk *walk, void *context)
 {
 	long size = bpf_get_stack(context, walk->frames, CFIC_KERNEL_FRAMES_MAX * sizeof(__u64), 0);

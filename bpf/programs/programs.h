@@ -5,7 +5,7 @@
 
 /* As often as a call is cheap to verify and its cost small beside that of so many frames. */
 #ifndef FRAMES_PER_CALL
-#define FRAMES_PER_CALL 8
+#define FRAMES_PER_CALL 4
 #endif
 
 /* By any rule: unusual ones. */

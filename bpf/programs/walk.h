@@ -192,6 +192,22 @@ static __always_inline void take_rule(const struct walk *walk, __u32 number, str
 	*rule = found ? *found : (struct cfic_rule){ 0 };
 }
 
+/* The rule so many bytes from the start of a range, which is remembered. */
+static __always_inline void find_rule(struct walk *walk, __u64 bytes, struct cfic_rule *rule, __u32 pc_shift)
+{
+	__u64 hash = bytes >> pc_shift;
+	struct recent_rule *recent = &walk->recent[(hash ^ hash >> 9) & (RECENT_RULES - 1)];
+
+	if (recent->bytes == bytes && recent->range == walk->range.number) {
+		*rule = recent->rule;
+		return;
+	}
+	take_rule(walk, rule_number(walk, bytes, pc_shift), rule);
+	recent->bytes = bytes;
+	recent->range = walk->range.number;
+	recent->rule = *rule;
+}
+
 static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct cfic_rule *rule, __u32 e_machine)
 {
 	__u32 pc_shift = e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0;
@@ -204,7 +220,7 @@ static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct c
 	}
 	if (!walk->range.page_count)
 		return CFIC_STEP_NO_TABLE;
-	take_rule(walk, rule_number(walk, bytes + walk->page_offset, pc_shift), rule);
+	find_rule(walk, bytes + walk->page_offset, rule, pc_shift);
 	return CFIC_STEP_CALLER;
 }
 

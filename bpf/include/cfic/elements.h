@@ -40,7 +40,7 @@ struct cfic_loaded_range {
 			       /* CFIC_ELEMENT_RULES                                                    */
 	__u32 operations;      /* place, even                                                           */
 	__u32 operation_count;
-	__u32 table;           /* the loader's number for the table                                     */
+	__u32 number;          /* 1 and up: not that of any other range that was ever loaded            */
 };
 
 /* What is mapped executable in a process. */

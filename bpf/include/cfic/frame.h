@@ -14,6 +14,7 @@
 #define CFIC_FRAME_EXACT_PC 0x2         /* pc is where the frame stands, not where a call returns to                */
 #define CFIC_FRAME_NO_FRAME_POINTER 0x4 /* the frame pointer is not known                                           */
 #define CFIC_FRAME_GUESSED 0x8          /* its callee had no rule: found by the frame pointer, as compilers use to  */
+#define CFIC_FRAME_NO_STACK_POINTER 0x10 /* the stack pointer is not known: it is at or above what stands for it    */
 
 /*
  * The innermost frame has both of the first two. A frame that a signal interrupted has an exact pc; and all registers,

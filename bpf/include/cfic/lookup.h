@@ -25,12 +25,20 @@
 /* Halvings that find one of 256 answers. */
 #define CFIC_SEARCH_STEPS 8
 
+/* Other compilers than clang warn of what they don't know; they need not do it. */
+#ifdef __clang__
+#define CFIC_UNROLL _Pragma("unroll")
+#else
+#define CFIC_UNROLL
+#endif
+
 /*
  * Binary search for the number of rising values that are <= limit, out of `count`, at most 255: VALUE(index) is the one at
  * an index. The bound is for the kernel's verifier, which does not see that halving comes to an end.
  */
 #define CFIC_COUNT_AT_MOST(below, count, VALUE, limit)                                                       \
-	_Pragma("unroll") for (__u32 step = 0; step < CFIC_SEARCH_STEPS && (count) > 0; step++) {                           \
+	CFIC_UNROLL                                                                                          \
+	for (__u32 step = 0; step < CFIC_SEARCH_STEPS && (count) > 0; step++) {                              \
 		__u32 half = (count) >> 1;                                                                   \
                                                                                                              \
 		if (VALUE((below) + half) <= (limit)) {                                                      \

@@ -106,7 +106,7 @@ CFIC_INLINE int cfic_program_reads(void *reader, __u32 index, __u32 number)
 	return 0;
 }
 
-CFIC_INLINE int cfic_reads_frame_pointer(void *reader, const struct cfic_rule *rule, __u32 number)
+CFIC_INLINE int cfic_reads(void *reader, const struct cfic_rule *rule, __u32 number)
 {
 	__u32 fp = rule->fp >> CFIC_VALUE_SHIFT, ra = rule->ra >> CFIC_VALUE_SHIFT;
 
@@ -143,6 +143,37 @@ CFIC_INLINE enum cfic_step cfic_check_caller(const struct cfic_frame *frame, __u
 }
 
 /*
+ * Makes the frame that of its caller where there is no rule at all, as in code made at run time: by the frame pointer,
+ * at which that of the caller and the return address stand. Compilers for both machines use to keep it so, but nothing
+ * says that this one did: the caller is marked.
+ */
+CFIC_INLINE enum cfic_step cfic_unwind_by_frame_pointer(void *reader, struct cfic_frame *frame, __u32 e_machine)
+{
+	__u32 sp = cfic_sp_of(e_machine), fp = cfic_fp_of(e_machine);
+	struct cfic_machine *machine = &frame->machine;
+	__u64 record = machine->registers[fp], caller_fp = 0, caller_pc = 0;
+
+	/* Frames further out stand higher; and a frame pointer that isn't aligned is some other number. */
+	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) || (record & 7) || record < machine->registers[sp])
+		return CFIC_STEP_BAD_FRAME_POINTER;
+	if (CFIC_READ(reader, &caller_pc, sizeof(caller_pc), record + 8)
+		|| CFIC_READ(reader, &caller_fp, sizeof(caller_fp), record))
+		return CFIC_STEP_BAD_FRAME_POINTER;
+	if (e_machine == CFIC_MACHINE_AARCH64)
+		caller_pc &= frame->address_bits;
+	if (caller_pc == 0)
+		return CFIC_STEP_ZERO_RETURN_ADDRESS;
+	machine->registers[sp] = record + 16;
+	machine->registers[fp] = caller_fp;
+	machine->pc = caller_pc;
+	frame->flags = CFIC_FRAME_GUESSED;
+	/* There the record is at the bottom of the frame, with what a function keeps above it. */
+	if (e_machine == CFIC_MACHINE_AARCH64)
+		frame->flags |= CFIC_FRAME_NO_STACK_POINTER;
+	return CFIC_STEP_CALLER;
+}
+
+/*
  * Makes the frame that of its caller, by the rule in force at the frame's pc: look that up at cfic_lookup_pc. Leaves
  * the frame as it is unless the result is CFIC_STEP_CALLER, but for the CFA.
  *
@@ -165,8 +196,12 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 		return CFIC_STEP_END_OF_STACK;
 	if ((rule->kind & CFIC_RULE_LIVE_REGISTERS) && !(frame->flags & CFIC_FRAME_ALL_REGISTERS))
 		return CFIC_STEP_NO_REGISTERS;
-	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) && cfic_reads_frame_pointer(reader, rule, fp))
+	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) && cfic_reads(reader, rule, fp))
 		return CFIC_STEP_NO_FRAME_POINTER;
+	/* Who guessed to get here guesses on, until a rule finds the CFA without the stack pointer. */
+	if (e_machine == CFIC_MACHINE_AARCH64 && (frame->flags & CFIC_FRAME_NO_STACK_POINTER)
+		&& cfic_reads(reader, rule, sp))
+		return cfic_unwind_by_frame_pointer(reader, frame, e_machine);
 
 	evaluation = cfic_compute_cfa(reader, machine, rule, &caller_sp);
 	if (evaluation != CFIC_EVALUATION_DONE)
@@ -213,7 +248,7 @@ CFIC_INLINE int cfic_is_usual(const struct cfic_frame *frame, const struct cfic_
 
 	return kind == CFIC_CFA_REGISTER && (rule->cfa == cfic_sp_of(e_machine) || rule->cfa == cfic_fp_of(e_machine))
 		&& rule->ra >> CFIC_VALUE_SHIFT == CFIC_VALUE_AT_CFA && rule->fp >> CFIC_VALUE_SHIFT <= CFIC_VALUE_AT_CFA
-		&& !(frame->flags & CFIC_FRAME_NO_FRAME_POINTER);
+		&& !(frame->flags & (CFIC_FRAME_NO_FRAME_POINTER | CFIC_FRAME_NO_STACK_POINTER));
 }
 
 /* What cfic_unwind does by a usual rule, without asking what it need not ask. */
@@ -242,34 +277,6 @@ CFIC_INLINE enum cfic_step cfic_unwind_usual(
 	machine->registers[fp] = caller_fp;
 	machine->pc = caller_pc;
 	frame->flags = 0;
-	return CFIC_STEP_CALLER;
-}
-
-/*
- * Makes the frame that of its caller where there is no rule at all, as in code made at run time: by the frame pointer,
- * at which that of the caller and the return address stand. Compilers for both machines use to keep it so, but nothing
- * says that this one did: the caller is marked.
- */
-CFIC_INLINE enum cfic_step cfic_unwind_by_frame_pointer(void *reader, struct cfic_frame *frame, __u32 e_machine)
-{
-	__u32 sp = cfic_sp_of(e_machine), fp = cfic_fp_of(e_machine);
-	struct cfic_machine *machine = &frame->machine;
-	__u64 record = machine->registers[fp], caller_fp = 0, caller_pc = 0;
-
-	/* Frames further out stand higher; and a frame pointer that isn't aligned is some other number. */
-	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) || (record & 7) || record < machine->registers[sp])
-		return CFIC_STEP_BAD_FRAME_POINTER;
-	if (CFIC_READ(reader, &caller_pc, sizeof(caller_pc), record + 8)
-		|| CFIC_READ(reader, &caller_fp, sizeof(caller_fp), record))
-		return CFIC_STEP_BAD_FRAME_POINTER;
-	if (e_machine == CFIC_MACHINE_AARCH64)
-		caller_pc &= frame->address_bits;
-	if (caller_pc == 0)
-		return CFIC_STEP_ZERO_RETURN_ADDRESS;
-	machine->registers[sp] = record + 16;
-	machine->registers[fp] = caller_fp;
-	machine->pc = caller_pc;
-	frame->flags = CFIC_FRAME_GUESSED;
 	return CFIC_STEP_CALLER;
 }
 

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Builds what a guest of an architecture runs, below OUT/root/guest: the loader, the kernel programs, workloads, and
+# tables of all that is mapped in these. Nothing is done if nothing changed.
+#
+#     build.sh ARCH OUT CFIC
+#
+# Origin: own. Licence: Apache-2.0.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+project=$(cd "$here/../.." && pwd)
+# shellcheck source=debian.sh
+. "$here/debian.sh"
+arch=$1 out=$2 cfic=$3
+guest=$out/root/guest
+
+inputs=("$here" "$project/bpf" "$project/testdata" "$cfic")
+if [[ -e $out/built && ! $(find "${inputs[@]}" -newer "$out/built" -type f -print -quit) ]]; then exit 0; fi
+rm -rf "$out/root" "$out/built"
+mkdir -p "$guest" "$out/files"
+
+# Frames are what they look like: no jump takes the place of a call.
+flags=(-O2 -Wall -Wextra -fno-optimize-sibling-calls -I"$project/bpf/include")
+case $arch in
+amd64)
+	compiler=gcc target=x86_64-linux-gnu source=x86_64 libraries=(/lib/x86_64-linux-gnu/libc.so.6)
+	interpreter=/lib64/ld-linux-x86-64.so.2 static=()
+	large=(/usr/bin/gdb "$(readlink -f "$(command -v clang)")")
+	;;
+arm64)
+	compiler=aarch64-linux-gnu-gcc target=aarch64-linux-gnu source=aarch64
+	cross=/usr/aarch64-linux-gnu libraries=(/usr/aarch64-linux-gnu/lib/libc.so.6)
+	interpreter=/lib/ld-linux-aarch64.so.1 sysroot=$out/sysroot
+	large=("$cross"/lib/{libstdc++.so.6,libtsan.so.2})
+	static=(-I"$sysroot/usr/include" -L"$sysroot/usr/lib/aarch64-linux-gnu")
+	# The loader's libraries, of the same Debian as the cross compiler's C library.
+	if [[ ! -e $sysroot/done ]]; then
+		update_lists arm64
+		for package in libbpf-dev libelf-dev zlib1g-dev; do
+			unpack arm64 "$package/$(. /etc/os-release && echo "$VERSION_CODENAME")" "$sysroot" || {
+				echo "build.sh: $package for arm64 can't be downloaded: is there a network?" >&2
+				exit 125
+			}
+		done
+		touch "$sysroot/done"
+	fi
+	;;
+esac
+
+# The loader, and programs for the kernel: those of all machines are in one object.
+"$compiler" -std=gnu11 "${flags[@]}" "${static[@]}" -static -o "$guest/loader" "$here"/loader/*.c \
+	"$project/bpf/native/lookup.c" -lbpf -lelf -lz
+bpf=(clang -target bpf -mcpu=v3 -O2 -g -I"$project/bpf/include" -idirafter "/usr/include/$(uname -m)-linux-gnu")
+"${bpf[@]}" -Wall -Wextra -Werror -c "$project/bpf/programs/unwinder.bpf.c" -o "$guest/unwinder.bpf.o"
+"${bpf[@]}" -c "$project/testdata/bpf/global-pointer.bpf.c" -o "$guest/global-pointer.bpf.o"
+
+# Workloads.
+work=("$compiler" "${flags[@]}")
+sources=$here/workloads
+"${work[@]}" -fomit-frame-pointer -o "$guest/chain" "$sources/chain.c"
+"${work[@]}" -fno-omit-frame-pointer -o "$guest/chain-with-frame-pointers" "$sources/chain.c"
+# On arm64 nothing but frame pointers leads through code that is made at run time, and on from there.
+"${work[@]}" "$([[ $arch = arm64 ]] && echo -fno-omit-frame-pointer || echo -fomit-frame-pointer)" \
+	-o "$guest/jit" "$sources/jit.c"
+"${work[@]}" -shared -fPIC -o "$guest/libplt.so" "$sources/plt-library.c"
+"${work[@]}" -fno-pie -no-pie -Wl,-z,lazy -o "$guest/plt" "$sources/plt.c" \
+	-L"$guest" -lplt -Wl,-rpath,/guest
+[[ $arch != arm64 ]] || "${work[@]}" -mbranch-protection=standard -o "$guest/chain-signed" "$sources/chain.c"
+
+# The product itself, with its libraries where it looks for them.
+if [[ $arch = amd64 ]]; then
+	cp "$cfic" "$guest/cfic"
+	for library in $(ldd "$cfic" | grep -oE '/[^ ]+'); do
+		mkdir -p "$out/root$(dirname "$library")"
+		cp -L "$library" "$out/root$library"
+	done
+fi
+
+# What workloads are linked with, where they look for it.
+mkdir -p "$out/root/lib" "$out/root$(dirname "$interpreter")"
+cp -L "${libraries[@]}" "$out/root/lib/"
+cp -L "${cross:-}$interpreter" "$out/root$interpreter"
+"$cfic" compile --cache "$guest/tables" "$guest"/{loader,chain*,jit,plt,libplt.so} "$out/root/lib" \
+	"$out/root$interpreter" > "$out/compiled"
+
+# Tables to look things up in.
+mkdir -p "$guest/lookups"
+for name in "$source/many-rows" many-rules; do
+	file=$project/testdata/$name.s
+	[[ -e $file ]] || file=$here/$name.s
+	clang --target=$target -shared -fuse-ld=lld -nostdlib -o "$out/files/$(basename "$name")" "$file"
+	large+=("$out/files/$(basename "$name")")
+done
+for file in "${large[@]}" "${libraries[@]}"; do
+	"$cfic" compile -o "$guest/lookups/$(basename "$file").unwind" "$file" >> "$out/compiled"
+done
+cp "$here/guest.sh" "$here/workloads/$arch.list" "$guest"
+touch "$out/built"

@@ -1,0 +1,279 @@
+/*
+ * Calls itself so deep by functions with all sorts of frames, and stays there.
+ *
+ *     chain FILE KINDS DEPTH END
+ *
+ * KINDS of frames: plain, alloca, realigned, mixed. The END of the chain: spin; kernel, which is in system calls most
+ * of the time; last-call, where a call is a function's last instruction; signal and signal-on-its-own-stack, where a
+ * signal interrupts the chain and another chain follows in its handler.
+ *
+ * Origin: own. Licence: Apache-2.0.
+ */
+#define _GNU_SOURCE
+#include <alloca.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <ucontext.h>
+
+#include "workload.h"
+
+typedef long kind(long depth);
+
+static struct known_stack *known;
+static kind *const *kinds;
+static long kind_count, depth_in_handler;
+static kind *end;
+
+/* The frame that is called from one at `depth`. */
+#define NEXT(depth) ((depth) > 0 ? kinds[(depth) % kind_count]((depth) - 1) : end(0))
+
+OWN_FRAME static long bare(long depth)
+{
+	RECORD(known);
+	return NEXT(depth) + 1;
+}
+
+OWN_FRAME static long buffer(long depth)
+{
+	char bytes[200];
+
+	RECORD(known);
+	USE(bytes);
+	long result = NEXT(depth);
+	USE(bytes);
+	return result + bytes[0];
+}
+
+/* As many values as there are registers that calls keep, and more. */
+OWN_FRAME static long registers(long depth)
+{
+	long a = depth * 3, b = depth * 5, c = depth * 7, d = depth * 11, e = depth * 13, f = depth * 17, g = depth * 19;
+
+	RECORD(known);
+	__asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g));
+	long result = NEXT(depth);
+	__asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g));
+	return result + (a ^ b ^ c ^ d ^ e ^ f ^ g);
+}
+
+OWN_FRAME static long with_alloca(long depth)
+{
+	RECORD(known);
+	char *bytes = alloca(depth % 64 * 16 + 1);
+	USE(bytes);
+	long result = NEXT(depth);
+	USE(bytes);
+	return result + bytes[0];
+}
+
+OWN_FRAME static long variable_length(long depth)
+{
+	char bytes[depth % 32 + 8], fixed[40];
+
+	RECORD(known);
+	USE(bytes);
+	USE(fixed);
+	long result = NEXT(depth);
+	USE(fixed);
+	return result + bytes[depth % 8] + fixed[1];
+}
+
+OWN_FRAME static long realigned(long depth)
+{
+	_Alignas(64) char bytes[100];
+
+	RECORD(known);
+	USE(bytes);
+	long result = NEXT(depth);
+	USE(bytes);
+	return result + bytes[0];
+}
+
+/* Arguments on the stack, so that its former top is kept, and the CFA is found by what the frame keeps. */
+OWN_FRAME static long called_with_arguments(
+	long a, long b, long c, long d, long e, long f, long g, long h, long i, long j, long depth)
+{
+	_Alignas(64) char bytes[64];
+	char *more = alloca(depth % 16 * 16 + 1);
+
+	RECORD(known);
+	USE(bytes);
+	USE(more);
+	long result = NEXT(depth);
+	USE(more);
+	return result + a + b * 2 + c * 3 + d * 4 + e * 5 + f * 6 + g * 7 + h * 8 + i * 9 + j + bytes[1] + more[0];
+}
+
+OWN_FRAME static long with_arguments(long depth)
+{
+	RECORD(known);
+	return depth > 0 ? called_with_arguments(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, depth - 1) + 1 : end(0) + 1;
+}
+
+static kind *const all[] = {
+	bare, buffer, registers, with_alloca, variable_length, realigned, with_arguments, bare, realigned};
+
+static const struct {
+	const char *name;
+	long first, count;
+} selections[] = {{"plain", 0, 3}, {"alloca", 2, 3}, {"realigned", 5, 4}, {"mixed", 0, 9}};
+
+OWN_FRAME IN_SECTION(spin_code) static long spin(long depth)
+{
+	RECORD(known);
+	/* Here, so that it is where it stays when it says so. */
+	for (;;)
+		known->ready = 1;
+	return depth;
+}
+
+/* What follows the call belongs to another function, whose frame is not like this one's. */
+__asm__(".text\n"
+#if defined(__x86_64__)
+	"ends_in_a_call:\n"
+	"	.cfi_startproc\n"
+	"	mov (%rsp), %rsi\n"
+	"	sub $40, %rsp\n"
+	"	.cfi_adjust_cfa_offset 40\n"
+	"	call spin_called_last\n"
+	"	.cfi_endproc\n"
+#else
+	"	.balign 4\n"
+	"ends_in_a_call:\n"
+	"	.cfi_startproc\n"
+	"	mov x1, x30\n"
+	"	stp x29, x30, [sp, -32]!\n"
+	"	.cfi_def_cfa_offset 32\n"
+	"	.cfi_offset x29, -32\n"
+	"	.cfi_offset x30, -24\n"
+	"	bl spin_called_last\n"
+	"	.cfi_endproc\n"
+#endif
+	"	.cfi_startproc\n"
+	"	ret\n"
+	"	.cfi_endproc\n");
+extern __attribute__((visibility("hidden"))) long ends_in_a_call(long depth);
+
+OWN_FRAME IN_SECTION(spin_code) __attribute__((used, visibility("hidden")))
+void spin_called_last(long depth, __u64 return_address)
+{
+	record(known, return_address);
+	RECORD(known);
+	for (;;)
+		known->ready = 1;
+	(void)depth;
+}
+
+OWN_FRAME static long call_at_last(long depth)
+{
+	RECORD(known);
+	return ends_in_a_call(depth) + 1;
+}
+
+OWN_FRAME IN_SECTION(spin_code) static long read_zeros(long file, char *bytes, long size)
+{
+	RECORD(known);
+	for (;;) {
+		known->ready = 1;
+#if defined(__x86_64__)
+		long result = SYS_read;
+		__asm__ volatile("syscall" : "+a"(result) : "D"(file), "S"(bytes), "d"(size) : "rcx", "r11", "memory");
+#else
+		register long result __asm__("x0") = file;
+		register long number __asm__("x8") = SYS_read;
+		register char *second __asm__("x1") = bytes;
+		register long third __asm__("x2") = size;
+		__asm__ volatile("svc #0" : "+r"(result) : "r"(number), "r"(second), "r"(third) : "memory");
+#endif
+	}
+	return 0;
+}
+
+OWN_FRAME static long spin_in_kernel(long depth)
+{
+	static char bytes[1 << 20];
+	int file = open("/dev/zero", O_RDONLY);
+
+	RECORD(known);
+	known->in_kernel = 1;
+	return read_zeros(file, bytes, sizeof(bytes)) + depth;
+}
+
+static void handler(int number, siginfo_t *info, void *context)
+{
+	const ucontext_t *interrupted = context;
+
+#if defined(__x86_64__)
+	record(known, (__u64)interrupted->uc_mcontext.gregs[REG_RIP] | CFIC_SAMPLE_EXACT);
+#else
+	record(known, (__u64)interrupted->uc_mcontext.pc | CFIC_SAMPLE_EXACT);
+#endif
+	RECORD(known);
+	USE(info);
+	end = spin;
+	known->reserved = NEXT(depth_in_handler) + number;
+}
+
+OWN_FRAME static long wait_for_signal(long depth)
+{
+	struct itimerval soon = {.it_value.tv_usec = 10000};
+	volatile long turns = depth;
+
+	RECORD(known);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	for (;;)
+		turns++;
+	return turns;
+}
+
+static void handle_signals(int flags)
+{
+	static char bytes[1 << 20];
+	stack_t stack = {.ss_sp = bytes, .ss_size = sizeof(bytes)};
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
+
+	if (sigaltstack(&stack, NULL) != 0 || sigaction(SIGALRM, &action, NULL) != 0)
+		abort();
+	end = wait_for_signal;
+}
+
+/*
+ * How many of so many frames have something else than the return address where that belongs. One signature in 128 is
+ * zero: there are few bits for it.
+ */
+OWN_FRAME static int count_signed(int frames)
+{
+	const __u64 *frame = __builtin_frame_address(0);
+	int is_signed;
+
+	USE(frame);
+	is_signed = frame[1] != (__u64)__builtin_return_address(0);
+	return frames > 1 ? count_signed(frames - 1) + is_signed : is_signed;
+}
+
+int main(int count, char **words)
+{
+	if (count != 5)
+		return 64;
+	known = map_known(words);
+	RECORD(known);
+	ADD_PLACE(known, spin_code);
+	known->is_signed = count_signed(32) > 16;
+	for (size_t i = 0; i < sizeof(selections) / sizeof(selections[0]); i++) {
+		if (strcmp(words[2], selections[i].name) == 0) {
+			kinds = all + selections[i].first;
+			kind_count = selections[i].count;
+		}
+	}
+	end = strcmp(words[4], "kernel") == 0 ? spin_in_kernel : spin;
+	if (strcmp(words[4], "last-call") == 0)
+		end = call_at_last;
+	depth_in_handler = atol(words[3]);
+	if (strcmp(words[4], "signal") == 0)
+		handle_signals(0);
+	if (strcmp(words[4], "signal-on-its-own-stack") == 0)
+		handle_signals(SA_ONSTACK);
+	return (int)NEXT(atol(words[3]));
+}

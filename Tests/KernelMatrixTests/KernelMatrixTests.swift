@@ -1,0 +1,130 @@
+import Testing
+
+/// The kernel programs on Debian's kernels for both machines. Each is booted once, for all of these tests.
+@Suite(.serialized, .enabled(if: KernelGuest.canBeBuilt, "what guests run is built on x86-64"))
+struct KernelMatrixTests {
+    /// A bound of Linux is 1,000,000; what is left is for kernels that go through more.
+    @Test(arguments: KernelGuest.all)
+    func programsLoadWithinOneHundredThousandInstructions(guest: KernelGuest) throws {
+        let verified = try guest.report().verified
+        let machine = guest.architecture == .amd64 ? "x86_64" : "aarch64"
+        #expect(Set(verified.keys) == Set(["profile", "look_up", "walk_stack"].map { "\($0)_\(machine)" }))
+        for (program, instructions) in verified {
+            #expect(instructions > 1000 && instructions < 100_000, "\(program)")
+        }
+    }
+
+    /// Linux before 5.11 counts maps as locked memory, of which the guest's processes may have little.
+    @Test(arguments: KernelGuest.all.filter { $0.kernel == "5.10" })
+    func programsLoadWhereLockedMemoryIsLimited(guest: KernelGuest) throws {
+        #expect(try guest.report().value("memlock") == "65536")
+    }
+
+    @Test(arguments: KernelGuest.all)
+    func lookupsFindTheRulesThatTheyFindInUserSpace(guest: KernelGuest) throws {
+        let lookups = try guest.report().lookups
+        for table in lookups {
+            #expect(table["different"] == 0 && table["random"] >= 100_000 && table["edges"] > 900, "\(table)")
+        }
+        // All kinds of pages were met, more rules than an element holds, and tables of libraries.
+        for kind in ["uniform", "sparse", "dense", "quarters"] {
+            #expect(lookups.contains { $0[kind] > 0 }, "\(kind)")
+        }
+        #expect(lookups.contains { $0["rules"] > 5461 })
+        #expect(lookups.contains { $0.name == "libc.so.6.unwind" })
+        #expect(lookups.count >= 5)
+    }
+
+    /// By the program that is run at user space's request, through memory of the thread that asks.
+    @Test(arguments: KernelGuest.all)
+    func walksOfACallersOwnStackAreWhatItCalled(guest: KernelGuest) throws {
+        let walk = try #require(try guest.report().walks.first)
+        #expect(walk["different"] == 0 && walk["frames"] > 40, "\(walk)")
+    }
+
+    /// `cfic profile` in the guest, where its command spins below 50 calls.
+    @Test(arguments: KernelGuest.all.filter { $0.architecture == .amd64 })
+    func profileNamesTheStackThatACommandHas(guest: KernelGuest) throws {
+        let line = try #require(try guest.report().lines.first { $0.first == "profile" })
+        let calls = (0..<50).map { ["registers", "buffer", "bare"][$0 % 3] }
+        let stack = ["chain", "_start", "__libc_start_main", "[libc.so.6]", "main"] + calls + ["spin"]
+        #expect(line[1] == stack.joined(separator: ";"))
+        #expect(Int(line[2]).map { $0 > 20 } == true)
+    }
+
+    private static let depths = [1, 50, 127, 500, 1000]
+
+    @Test(arguments: KernelGuest.all)
+    func samplesAreTheStacksThatWorkloadsHave(guest: KernelGuest) throws {
+        let stacks = try guest.report().stacks.filter { !$0.name.contains("signal") }
+        for workload in stacks {
+            #expect(workload["samples"] >= 20 && workload["different"] == 0 && workload["enough"] == 1, "\(workload)")
+            #expect(guesses(in: workload, of: guest).contains(workload["guessed"]), "\(workload)")
+        }
+        for depth in Self.depths { #expect(stacks.contains { $0.name == "depth-\(depth)" }, "\(depth)") }
+        for name in ["alloca", "realigned", "mixed", "frame-pointers", "last-call", "jit"] {
+            #expect(stacks.contains { $0.name == name }, "\(name)")
+        }
+    }
+
+    /// Code with rules is never guessed about. Code made at run time is, at both of its functions; and arm64's linkage
+    /// table, which has no call frame information. There one guess leads to the next.
+    private func guesses(in workload: GuestReport.Line, of guest: KernelGuest) -> ClosedRange<Int> {
+        switch (workload.name, guest.architecture) {
+        case ("jit", .amd64): 2 * workload["samples"]...2 * workload["samples"]
+        case ("jit", .arm64): 2 * workload["samples"]...workload["frames"]
+        case ("plt", .arm64): workload["place-1"]...workload["frames"]
+        default: 0...0
+        }
+    }
+
+    /// Every sample has the user frames below the kernel's.
+    @Test(arguments: KernelGuest.all)
+    func samplesOfSystemCallsHaveTheStackThatEnteredTheKernel(guest: KernelGuest) throws {
+        let stacks = try guest.report().stacks.filter { $0.name.hasSuffix("in-kernel") }
+        #expect(stacks.count == (guest.architecture == .amd64 ? 2 : 3))
+        for workload in stacks { #expect(workload["in-kernel"] >= 20, "\(workload)") }
+    }
+
+    /// Caller, stub and callee.
+    @Test(arguments: KernelGuest.all)
+    func samplesInTheProcedureLinkageTableAreCompared(guest: KernelGuest) throws {
+        let plt = try #require(try guest.report().stacks.first { $0.name == "plt" })
+        for place in 0..<3 { #expect(plt["place-\(place)"] >= 20, "\(plt)") }
+    }
+
+    @Test(arguments: KernelGuest.all)
+    func deeperStacksHaveAsManyFramesAsAWalkTakes(guest: KernelGuest) throws {
+        let workload = try #require(try guest.report().stacks.first { $0.name == "too-deep" })
+        #expect(workload["frames"] == 1024 * workload["samples"])
+    }
+
+    @Test(arguments: KernelGuest.all.filter { $0.architecture == .arm64 })
+    func signedReturnAddressesAreStripped(guest: KernelGuest) throws {
+        let stacks = try guest.report().stacks
+        for workload in stacks {
+            #expect((workload["signed"] == 1) == workload.name.hasPrefix("signed"), "\(workload)")
+        }
+        #expect(stacks.count { $0.name.hasPrefix("signed") } >= 3)
+    }
+
+    /// On arm64 handlers return through the kernel's own code, of which a table is made like of any other.
+    @Test(arguments: KernelGuest.all)
+    func handlersOfSignalsHaveTheFrameThatWasInterrupted(guest: KernelGuest) throws {
+        let stacks = try guest.report().stacks.filter { $0.name.contains("signal") }
+        #expect(stacks.count == (guest.architecture == .amd64 ? 3 : 4))
+        for workload in stacks {
+            #expect(workload["samples"] >= 20 && workload["different"] == 0 && workload["enough"] == 1, "\(workload)")
+            #expect(workload["guessed"] == 0, "\(workload)")
+        }
+    }
+
+    /// What a profiler was reported for, so that it is known that the programs above load for a reason.
+    @Test(arguments: KernelGuest.all)
+    func pointerArgumentsOfGlobalFunctionsAreRejectedBefore512(guest: KernelGuest) throws {
+        let report = try guest.report()
+        let isOld = guest.kernel == "5.10"
+        #expect(report.value("global-pointer") == (isOld ? "1" : "0"))
+        #expect(report.text.contains("Arg#0 type PTR in dwarf_cfi_eval() is not supported yet") == isOld)
+    }
+}
