@@ -92,10 +92,21 @@ final class ElementMemory {
     /// Waits until all memory that was allocated can be seen by the programs. Who gives a map its place has to wait for
     /// readers of what was there before; but that it has its place is to be seen at once.
     func waitUntilVisible() throws(KernelError) {
+        var turns = 0
         while visibleMaps < maps.count {
             if let code = failure.first.withLock({ $0 }) { throw .system("adding a map of tables", errno: code) }
             var (index, id) = (UInt32(visibleMaps), UInt32(0))
-            if bpf_map_lookup_elem(outer, &index, &id) == 0 { visibleMaps += 1 } else { sched_yield() }
+            if bpf_map_lookup_elem(outer, &index, &id) == 0 {
+                visibleMaps += 1
+            } else if turns < 2000 {
+                turns += 1
+                sched_yield()
+            } else {
+                // The queue has no thread for it: they may all be waiting here.
+                var descriptor = maps[visibleMaps]
+                let status = bpf_map_update_elem(outer, &index, &descriptor, 0)
+                guard status == 0 else { throw .system("adding a map of tables", errno: -status) }
+            }
         }
     }
 

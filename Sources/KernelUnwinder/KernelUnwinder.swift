@@ -282,7 +282,7 @@ public final class KernelUnwinder {
         let limit = LoadCheck.firstLine("/proc/sys/kernel/perf_event_max_sample_rate").flatMap { Int($0) }
         if code == EINVAL, let limit, frequency > limit {
             return .system(
-                "sampling \(frequency) times a second, where /proc/sys/kernel/perf_event_max_sample_rate allows \(limit)",
+                "sampling \(frequency) times a second (/proc/sys/kernel/perf_event_max_sample_rate is \(limit))",
                 errno: code)
         }
         return code == EACCES || code == EPERM

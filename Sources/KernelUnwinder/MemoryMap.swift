@@ -136,7 +136,9 @@ struct MemoryMap {
         defer { closedir(directory) }
         var threads: [Int32] = []
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if let thread = Int32(name) { threads.append(thread) }
         }
         return threads

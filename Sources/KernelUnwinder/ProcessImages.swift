@@ -17,7 +17,7 @@ public struct ProcessImages {
     public private(set) var mappings: [Mapping] = []
     /// Images, each once.
     public private(set) var images: [MappedImage] = []
-    /// When it was read: CLOCK_MONOTONIC, in nanoseconds. What the process did before is in it, another program among that.
+    /// When it was read: CLOCK_MONOTONIC, in nanoseconds. What the process did before is in it, even another program.
     public let time: UInt64
     /// What was read, to see whether it changed.
     private let source: [ExecutableMapping]
