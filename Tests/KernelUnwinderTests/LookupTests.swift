@@ -84,7 +84,8 @@ struct LookupTests {
     /// 1 GiB and more of code in one piece: the directory doesn't fit an element.
     @Test func directoryWithManyPages() throws {
         let functions = (0..<17_000).map { number in
-            MadeTable.Function(UInt64(number) << 16, length: 1 << 16, [.init(0, 16), .init(0x8000, 24 + number % 200 * 8)])
+            MadeTable.Function(
+                UInt64(number) << 16, length: 1 << 16, [.init(0, 16), .init(0x8000, 24 + number % 200 * 8)])
         }
         let table = try MadeTable(functions)
         #expect(table.view.ranges.count == 1 && table.view.directory.count == 17_000)

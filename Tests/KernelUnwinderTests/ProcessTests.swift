@@ -23,7 +23,9 @@ struct ProcessTests {
     }
 
     /// Waits until a process runs a program, which it does not yet when it was just made.
-    private func images(_ unwinder: KernelUnwinder, _ program: RunningProgram, running path: String) throws -> ProcessImages {
+    private func images(
+        _ unwinder: KernelUnwinder, _ program: RunningProgram, running path: String
+    ) throws -> ProcessImages {
         for _ in 0..<500 {
             let images = try unwinder.addProcess(program.id)
             if images.mappings.contains(where: { $0.name.hasPrefix(path) }),
@@ -262,7 +264,9 @@ struct ProcessTests {
         let programs = try (0..<3).map { _ in try sleeper() }
         for program in programs.prefix(2) { _ = try images(unwinder, program, running: "/usr/bin/sleep") }
         let used = unwinder.memoryUse.used
-        expect({ if case .tooManyProcesses(2) = $0 { true } else { false } }) { try unwinder.addProcess(programs[2].id) }
+        expect({ if case .tooManyProcesses(2) = $0 { true } else { false } }) {
+            try unwinder.addProcess(programs[2].id)
+        }
         #expect(unwinder.memoryUse.used == used && !unwinder.isListed(programs[2].id))
         unwinder.removeProcess(programs[0].id)
         try unwinder.addProcess(programs[2].id)

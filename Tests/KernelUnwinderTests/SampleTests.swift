@@ -6,9 +6,9 @@ import Testing
 /// Samples as they come out of the ring buffer.
 @Suite struct SampleTests {
     /// A record with the counts said, and the words that follow.
-    private func record(kernel: UInt16, user: UInt16, _ words: [UInt64], _ change: (inout cfic_sample) -> Void = { _ in })
-        -> [UInt64]
-    {
+    private func record(
+        kernel: UInt16, user: UInt16, _ words: [UInt64], _ change: (inout cfic_sample) -> Void = { _ in }
+    ) -> [UInt64] {
         var header = cfic_sample()
         header.kernel_count = kernel
         header.user_count = user

@@ -18,8 +18,8 @@ enum FakeImages {
         }
         let start = bias + segment.virtualAddress & ~0xfff
         let mapping = ExecutableMapping(
-            start: start, end: (start + segment.memorySize + 0x1fff) & ~0xfff, offset: segment.offset & ~0xfff, inode: 1,
-            path: name)
+            start: start, end: (start + segment.memorySize + 0x1fff) & ~0xfff, offset: segment.offset & ~0xfff,
+            inode: 1, path: name)
         let mapped = MappedImage(name: name, image: image)
         return ProcessImages([mapping], time: 0, image: { _ in mapped })
     }

@@ -48,7 +48,8 @@ struct LiveStackTests {
             in: fixture.directory)
         try run(
             words: ["gcc"] + LiveProgram.optimised
-                + ["-DSPIN_AT=1", "-Wl,-z,lazy", "-o", "program", "\(sources)/lazy-plt.c", "-L.", "-llazy", "-Wl,-rpath,$ORIGIN"],
+                + ["-DSPIN_AT=1", "-Wl,-z,lazy", "-o", "program", "\(sources)/lazy-plt.c"]
+                + ["-L.", "-llazy", "-Wl,-rpath,$ORIGIN"],
             in: fixture.directory)
         try expect(
             LiveProgram(fixture, "program"), LiveStacks.start + "(;descend){21};bound_lazily;stop_here")
@@ -70,7 +71,8 @@ struct LiveStackTests {
     @Test func staticProgram() throws {
         try expect(
             .spinning("static-pie.c", flags: ["-static-pie"]),
-            "_start;__libc_start_main[^;]*;__libc_start_call_main;main(;sort;[^;]+(;msort_with_tmp[^;]*)*;compare|;sort;compare)+"
+            "_start;__libc_start_main[^;]*;__libc_start_call_main;main"
+                + "(;sort;[^;]+(;msort_with_tmp[^;]*)*;compare|;sort;compare)+"
                 + ";(raise|gsignal)(;[^;]+)*;handler;stop_here")
     }
 
@@ -108,7 +110,8 @@ struct LiveStackTests {
     func destructorWhileAnExceptionPasses(compiler: String) throws {
         try expect(
             .spinning("cpp-exceptions.cpp", by: compiler),
-            LiveStacks.start + "(;_ZL4turn[^;]+;_ZN[^;]+5visitEi)+;_ZN5GuardD[12]Ev;_Z17inside_destructor[^;]+;stop_here")
+            LiveStacks.start + "(;_ZL4turn[^;]+;_ZN[^;]+5visitEi)+;_ZN5GuardD[12]Ev;_Z17inside_destructor[^;]+"
+                + ";stop_here")
     }
 
     @Test func tasksOfSwift() throws {
@@ -124,7 +127,8 @@ struct LiveStackTests {
     }
 
     @Test func interpreterOfPython() throws {
-        let program = try LiveProgram(["/usr/bin/python3", "-I", "-S", "-B", LiveProgram.sources + "/recursion.py", "spin"])
+        let program = try LiveProgram(
+            ["/usr/bin/python3", "-I", "-S", "-B", LiveProgram.sources + "/recursion.py", "spin"])
         let stacks = try LiveStacks(of: program, count: 100) { $0.depth > 60 }
         for live in stacks.all where live.depth > 60 {
             #expect(live.isComplete, "\(live.stack.end): \(live.text)")

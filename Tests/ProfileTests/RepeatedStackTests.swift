@@ -4,8 +4,8 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Programs that are sampled anywhere while they do all that they do: in prologues and epilogues, in stubs, in unwinders
-/// of exceptions, in hand-written assembly. Every stack is complete.
+/// Programs that are sampled anywhere while they do all that they do: in prologues and epilogues, in stubs, in
+/// unwinders of exceptions, in hand-written assembly. Every stack is complete.
 @Suite(
     .enabled(if: LiveProgram.canRun, "needs root, BTF and x86-64"), .serialized)
 struct RepeatedStackTests {

@@ -2,8 +2,8 @@ import Foundation
 
 /// Whether tests may load programs into this machine's kernel.
 public enum HostKernel {
-    /// Root, and a kernel that describes its types. Where CI says that it is CI, nothing else is asked, so that nothing is
-    /// skipped that could run; elsewhere root may be that of a container that forbids it.
+    /// Root, and a kernel that describes its types. Where CI says that it is CI, nothing else is asked, so that nothing
+    /// is skipped that could run; elsewhere root may be that of a container that forbids it.
     public static let takesPrograms: Bool = {
         guard geteuid() == 0, access("/sys/kernel/btf/vmlinux", R_OK) == 0 else { return false }
         return ProcessInfo.processInfo.environment["CI"] != nil || hasCapability && isInitialNamespace
