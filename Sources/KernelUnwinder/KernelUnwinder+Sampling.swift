@@ -1,0 +1,134 @@
+import CLibbpf
+import CLinux
+import CUnwindTable
+import Glibc
+
+/// Samples, and what is counted.
+extension KernelUnwinder {
+    /// What samples are taken by.
+    public enum Event: Sendable {
+        /// Cycles of the hardware, where it counts them; else the clock.
+        case cycles
+        /// Time on CPU.
+        case clock
+    }
+
+    /// Takes samples on all CPUs, and watches what happens to processes.
+    ///
+    /// - Parameter frequency: samples a second and CPU.
+    /// - Returns: what they are taken by.
+    @discardableResult
+    public func start(_ event: Event, frequency: Int) throws(KernelError) -> Event {
+        try watchProcesses()
+        let program = try object.program("profile_\(try Self.hostMachine.programSuffix)")
+        var event = event
+        var attached = 0
+        for cpu in OnlineCPUs.list {
+            var descriptor = perf_open_sampling(cpu, event == .cycles ? 1 : 0, UInt64(frequency))
+            if descriptor < 0, event == .cycles, attached == 0 {
+                event = .clock
+                descriptor = perf_open_sampling(cpu, 0, UInt64(frequency))
+            }
+            if descriptor == -ENODEV { continue }
+            guard descriptor >= 0 else { throw samplingFailure(-descriptor, frequency) }
+            // The link owns the descriptor from now on.
+            guard let link = bpf_program__attach_perf_event(program, descriptor) else {
+                let code = errno
+                Glibc.close(descriptor)
+                throw .system("attaching the program on CPU \(cpu)", errno: code)
+            }
+            links.append(link)
+            attached += 1
+            let status = perf_enable(descriptor, 1)
+            guard status == 0 else { throw .system("starting to sample on CPU \(cpu)", errno: -status) }
+        }
+        return event
+    }
+
+    private func samplingFailure(_ code: Int32, _ frequency: Int) -> KernelError {
+        let limit = LoadCheck.firstLine("/proc/sys/kernel/perf_event_max_sample_rate").flatMap { Int($0) }
+        if code == EINVAL, let limit, frequency > limit {
+            return .system(
+                "sampling \(frequency) times a second (/proc/sys/kernel/perf_event_max_sample_rate is \(limit))",
+                errno: code)
+        }
+        return code == EACCES || code == EPERM
+            ? .notPermitted(
+                "the kernel does not let this user sample: CAP_PERFMON is missing, and "
+                    + "/proc/sys/kernel/perf_event_paranoid is above 0")
+            : .system("opening a sampling event", errno: code)
+    }
+
+    /// Watches processes from now on: fork and exec in the kernel, so that no sample is taken by mappings that are gone,
+    /// and mappings through `processEvents`.
+    public func watchProcesses() throws(KernelError) {
+        if isWatching { return }
+        if events == nil { events = try ProcessEvents(cpus: OnlineCPUs.list) }
+        for name in ["follow_fork", "follow_exec"] {
+            guard let link = bpf_program__attach(try object.program(name)) else {
+                throw .system("attaching the program \(name)", errno: errno)
+            }
+            links.append(link)
+        }
+        isWatching = true
+    }
+
+    /// Ends taking samples, and watching. What was taken can still be read.
+    public func stop() {
+        for link in links { bpf_link__destroy(link) }
+        links = []
+        isWatching = false
+    }
+
+    /// Waits until there is something to read, here or from another descriptor; at most so long.
+    public func wait(milliseconds: Int32, or other: Int32 = -1) {
+        var polled = ([other, ring.descriptor] + (events?.descriptors ?? [])).map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        poll(&polled, nfds_t(polled.count), milliseconds)
+    }
+
+    /// What happened to processes since the last call, of all processes.
+    public func processEvents() -> [ProcessEvent] { events?.read() ?? [] }
+
+    /// Gives out the samples that are there.
+    ///
+    /// - Returns: how many.
+    @discardableResult
+    public func readSamples(_ body: (Sample) -> Void) throws(KernelError) -> Int { try ring.read(body) }
+
+    /// What the programs counted so far.
+    public func counters() throws(KernelError) -> Counters {
+        let cpus = Int(libbpf_num_possible_cpus())
+        guard cpus > 0 else { throw .system("counting CPUs", errno: Int32(-cpus)) }
+        var values = Array(repeating: cfic_counters(), count: cpus)
+        var zero: UInt32 = 0
+        let status = bpf_map_lookup_elem(try object.map("counters"), &zero, &values)
+        guard status == 0 else { throw .system("reading counters", errno: -status) }
+        var sum = Counters()
+        for value in values { sum.add(value) }
+        return sum
+    }
+
+    /// Kernel memory of tables and mappings.
+    public struct MemoryUse: Sendable {
+        /// Bytes of maps that were made, of elements of them that were begun, and bytes of these in use.
+        public var mapped: Int
+        public var begun: Int
+        public var used: Int
+        public var tables: Int
+        /// Bytes of the tables as they are in files.
+        public var fileBytes: Int
+    }
+
+    public var memoryUse: MemoryUse {
+        MemoryUse(mapped: memory.mappedBytes, begun: memory.begunBytes, used: memory.usedBytes, tables: images.tableCount,
+            fileBytes: images.fileBytes)
+    }
+
+    /// Ends sampling. The programs and maps go with the object.
+    public func close() {
+        stop()
+        events = nil
+    }
+}
