@@ -83,7 +83,9 @@ final class ImageSupply {
         // The same inode in two file systems is told apart by the name.
         let noted = files[mapping.inode].flatMap { $0.name == mapping.path ? $0 : nil }
         guard let file = noted ?? MappedFile(mapping, in: process) else {
-            return unusable(mapping.path, "\(mapping.path): \(String(cString: strerror(errno)))")
+            let code = errno
+            let hint = code == EACCES || code == EPERM ? " (of another user's process: CAP_SYS_PTRACE is needed)" : ""
+            return unusable(mapping.path, String(cString: strerror(code)) + hint)
         }
         let identity = file.identity
         if let known = byFile[identity] { return known }
@@ -95,7 +97,7 @@ final class ImageSupply {
                 image = PreparedImage(try ELFImage(path: file.path), store, compiler.options)
             }
         } catch {
-            let unusable = unusable(mapping.path, "\(mapping.path): \(error)")
+            let unusable = unusable(mapping.path, "\(error)")
             byFile[identity] = unusable
             return unusable
         }
@@ -114,7 +116,7 @@ final class ImageSupply {
             vdsos[bytes] = found
             return found
         } catch {
-            return unusable(mapping.path, "\(mapping.path): \(error)")
+            return unusable(mapping.path, "\(error)")
         }
     }
 

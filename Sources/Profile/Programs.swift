@@ -63,6 +63,15 @@ public struct Programs {
         entries[process] = list
     }
 
+    /// Images without a table, and why, each once, by name: their frames were found by the frame pointer, if at all.
+    public var imagesWithoutTable: [(name: String, problem: String)] {
+        var problems: [String: String] = [:]
+        for entry in entries.values.joined() {
+            for image in entry.images?.images ?? [] { if let problem = image.problem { problems[image.name] = problem } }
+        }
+        return problems.sorted { $0.key < $1.key }.map { (name: $0.key, problem: $0.value) }
+    }
+
     public mutating func note(_ change: KernelUnwinder.Change) {
         switch change.kind {
         case .mapped(let images): note(images, of: change.process, began: false, at: change.time)

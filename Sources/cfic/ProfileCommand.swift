@@ -78,6 +78,9 @@ struct ProfileCommand: ParsableCommand {
                 out.write(text)
                 out.flush()
             }
+            for image in run.recorder.programs.imagesWithoutTable {
+                Talk.error("\(image.name) has no table, its callers are found by frame pointers: \(image.problem)")
+            }
             for problem in problems + run.recorder.problems + symbolizer.problems { Talk.error(problem) }
             try ProfileSummary(run).write()
         }
