@@ -13,10 +13,12 @@ struct KernelMeasurement {
     let table: String
     /// 64 pcs over and over.
     var hot: [Double] = []
-    /// 4,096 random pcs over and over: more than are remembered, but what they need stays in the CPU's caches.
+    /// 1,024 random pcs over and over: twice as many as are remembered.
     var random: [Double] = []
     /// The same, each lookup waiting for the one before.
     var chained: [Double] = []
+    /// 4,096 of them, whose records outgrow a second-level cache.
+    var wider: [Double] = []
     /// Other random pcs each time, all over the table.
     var scattered: [Double] = []
     /// Walks of 50 frames.
@@ -73,14 +75,15 @@ struct KernelMeasurement {
         for _ in 0..<rounds {
             for index in 0..<Int(CFIC_BATCH_LOOKUPS) { batch.pcs[index] = base &+ addresses[index % 64] }
             hot.append(try Self.perLookup(batch, 0))
-            let few = addresses[..<min(Self.repeated, addresses.count)]
+            let few = addresses[..<min(1024, addresses.count)]
+            let more = addresses[..<min(4096, addresses.count)]
             random.append(try Self.perRandomLookup(batch, few, base, 0))
             chained.append(try Self.perRandomLookup(batch, few, base, UInt32(CFIC_BATCH_CHAIN)))
+            wider.append(try Self.perRandomLookup(batch, more, base, 0))
             scattered.append(try Self.perRandomLookup(batch, addresses[...], base, 0))
         }
     }
 
-    private static let repeated = 4096
     private static let lookupProcess: Int32 = .max
 
     /// SVMAs where code is: those that have a rule.

@@ -126,14 +126,36 @@ static __always_inline struct walk *this_walk(void)
 	return bpf_map_lookup_elem(&walks, &zero);
 }
 
-/* The element that a place is in; null if there is none. */
+/* Which map a place is in. */
+static __always_inline __u32 map_number(__u32 place)
+{
+	return place >> (CFIC_ELEMENT_WORD_BITS + CFIC_MAP_ELEMENT_BITS);
+}
+
+static __always_inline void *map_of(__u32 place)
+{
+	__u32 number = map_number(place);
+
+	return bpf_map_lookup_elem(&element_maps, &number);
+}
+
+/* The element that a place is in, of the map that it is in; null if there is none. */
+static __always_inline const void *element_of(void *map, __u32 place)
+{
+	__u32 index = place >> CFIC_ELEMENT_WORD_BITS & (CFIC_MAP_ELEMENTS - 1);
+
+	return map ? bpf_map_lookup_elem(map, &index) : 0;
+}
+
 static __always_inline const void *element(__u32 place)
 {
-	__u32 map = place >> (CFIC_ELEMENT_WORD_BITS + CFIC_MAP_ELEMENT_BITS);
-	__u32 index = place >> CFIC_ELEMENT_WORD_BITS & (CFIC_MAP_ELEMENTS - 1);
-	void *elements = bpf_map_lookup_elem(&element_maps, &map);
+	return element_of(map_of(place), place);
+}
 
-	return elements ? bpf_map_lookup_elem(elements, &index) : 0;
+/* The same where the map of another place is at hand: most of a table stands in one. */
+static __always_inline const void *element_near(void *map, __u32 other, __u32 place)
+{
+	return map_number(place) == map_number(other) ? element_of(map, place) : element(place);
 }
 
 /* Where in its element a place is, in bytes. */

@@ -144,20 +144,15 @@ int find_mapping(__u64 address)
 }
 
 /*
- * The number of the rule in force so many bytes from the start of a range; 0, "no information", where the table has none.
- * Bytes of an aarch64 instruction are not told apart.
+ * The number of the rule in force so many bytes from the start of a range, whose directory entry is at `place` of `map`;
+ * 0, "no information", where the table has none. Bytes of an aarch64 instruction are not told apart.
  */
-static __always_inline __u32 rule_number(const struct walk *walk, __u64 bytes, __u32 pc_shift)
+static __always_inline __u32 rule_number(void *map, __u32 place, __u64 bytes, __u32 pc_shift)
 {
-	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
 	__u32 unit = (bytes >> pc_shift) & (CFIC_PAGE_UNITS - 1);
-	__u32 place, entry, value;
-	const void *memory;
+	const void *memory = element_of(map, place);
+	__u32 entry, value;
 
-	if (page >= walk->range.page_count)
-		return 0;
-	place = walk->range.directory + page;
-	memory = element(place);
 	if (!memory)
 		return 0;
 	entry = CFIC_U32(memory, offset(place));
@@ -165,7 +160,7 @@ static __always_inline __u32 rule_number(const struct walk *walk, __u64 bytes, _
 	entry &= (1 << CFIC_PAGE_KIND_BITS) - 1;
 	if (entry == CFIC_PAGE_UNIFORM)
 		return value;
-	memory = element(value);
+	memory = element_near(map, place, value);
 	if (!memory)
 		return 0;
 	if (entry == CFIC_PAGE_DENSE)
@@ -178,16 +173,21 @@ static __always_inline __u32 rule_number(const struct walk *walk, __u64 bytes, _
 	return memory ? cfic_quarter_lookup(memory, offset(value), unit % CFIC_QUARTER_UNITS) : 0;
 }
 
-/* Copies rule `number` of the table that the walk stands in. */
-static __always_inline void take_rule(const struct walk *walk, __u32 number, struct cfic_rule *rule)
+/* Copies the rule so many bytes from the start of the range that the walk stands in. */
+static __always_inline void take_rule(const struct walk *walk, __u64 bytes, struct cfic_rule *rule, __u32 pc_shift)
 {
-	__u32 place = walk->range.rules + number * CFIC_RULE_WORDS;
+	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
+	__u32 directory = walk->range.directory + page, number = 0, place;
+	void *map = map_of(directory);
 	const struct cfic_rule *found;
 	const void *memory;
 
+	if (page < walk->range.page_count)
+		number = rule_number(map, directory, bytes, pc_shift);
+	place = walk->range.rules + number * CFIC_RULE_WORDS;
 	if (number >= CFIC_ELEMENT_RULES)
 		place += number / CFIC_ELEMENT_RULES;
-	memory = element(place);
+	memory = element_near(map, directory, place);
 	found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_rule) : 0;
 	*rule = found ? *found : (struct cfic_rule){ 0 };
 }
@@ -202,7 +202,7 @@ static __always_inline void find_rule(struct walk *walk, __u64 bytes, struct cfi
 		*rule = recent->rule;
 		return;
 	}
-	take_rule(walk, rule_number(walk, bytes, pc_shift), rule);
+	take_rule(walk, bytes, rule, pc_shift);
 	recent->bytes = bytes;
 	recent->range = walk->range.number;
 	recent->rule = *rule;
