@@ -22,8 +22,10 @@ enum LoadCheck {
 
     /// Why loading failed.
     static func failure(_ code: Int32, _ programs: [LoadingProgram]) -> KernelError {
-        // The verifier's log says more than an errno, where there is one.
-        let refused = programs.first { !$0.text.isEmpty && $0.verified.instructions == nil } ?? programs.last
+        // Its helpers are then unknown to the verifier, whose words would lead astray.
+        if isLockedDown { return .notPermitted(permissionProblem()) }
+        // The verifier's log says more than an errno, where there is one. Programs are loaded in turn: it is the last.
+        let refused = programs.last { !$0.text.isEmpty } ?? programs.first
         if code == EPERM || code == EACCES, programs.allSatisfy({ $0.text.isEmpty }) {
             return .notPermitted(permissionProblem())
         }
@@ -33,7 +35,7 @@ enum LoadCheck {
 
     /// What most likely stands between this caller and loading a program.
     static func permissionProblem() -> String {
-        if let lockdown = firstLine("/sys/kernel/security/lockdown"), lockdown.contains("[confidentiality]") {
+        if isLockedDown {
             return "the kernel is locked down (confidentiality), which forbids programs that read memory: boot with "
                 + "lockdown=integrity or without it"
         }
@@ -48,6 +50,11 @@ enum LoadCheck {
         }
         return "the kernel does not let even root load programs here: a container or a security module forbids the "
             + "bpf system call"
+    }
+
+    /// kernel_lockdown(7)
+    private static var isLockedDown: Bool {
+        firstLine("/sys/kernel/security/lockdown")?.contains("[confidentiality]") ?? false
     }
 
     static func firstLine(_ path: String) -> String? {
