@@ -8,8 +8,8 @@
 # prints comes out here. Exit status: the command's; 124 if it took longer than $BOOT_SECONDS (240); 125 if there is no
 # kernel, or it did not boot or panicked: then the end of its console is on standard error.
 #
-# Neither root nor KVM nor a network inside the guest is needed. Kernels are downloaded once, into ~/.cache/vmtest or
-# $VMTEST_CACHE.
+# Neither root nor KVM nor a network inside the guest is needed. Kernels are downloaded once, into ~/.cache/cfic-kernels or
+# $KERNEL_CACHE.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail

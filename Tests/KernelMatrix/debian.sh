@@ -5,7 +5,7 @@
 #
 # shellcheck shell=bash
 
-cache=${VMTEST_CACHE:-${HOME:-$PWD/.build}/.cache/vmtest}
+cache=${KERNEL_CACHE:-${HOME:-$PWD/.build}/.cache/cfic-kernels}
 mkdir -p "$cache"
 
 # apt_private ARCHITECTURE TOOL ARGUMENT...
