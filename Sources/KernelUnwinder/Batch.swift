@@ -31,7 +31,9 @@ package final class Batch {
     package var registers: UnsafeMutablePointer<UInt64> { field(\.registers, UInt64.self) }
     package var frames: UnsafeMutablePointer<UInt64> { field(\.frames, UInt64.self) }
 
-    private func field<Tuple, Element>(_ path: KeyPath<cfic_batch, Tuple>, _: Element.Type) -> UnsafeMutablePointer<Element> {
+    private func field<Tuple, Element>(
+        _ path: KeyPath<cfic_batch, Tuple>, _: Element.Type
+    ) -> UnsafeMutablePointer<Element> {
         // Every field has an offset: they are C's.
         let offset = MemoryLayout<cfic_batch>.offset(of: path) ?? 0
         return (UnsafeMutableRawPointer(shared) + offset).assumingMemoryBound(to: Element.self)

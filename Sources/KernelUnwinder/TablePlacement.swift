@@ -12,8 +12,6 @@ struct PlacedTable {
 
     var ranges: [Range] = []
     var spans: [Span] = []
-    /// Words that it takes.
-    var words: Int { spans.reduce(0) { $0 + $1.count } }
 }
 
 /// Numbers of ranges, each used once: the programs remember rules by them.
@@ -38,7 +36,9 @@ struct TablePlacement {
     private var places: [UInt32] = []
 
     /// - Parameter numbers: gives `cfic_loaded_range.number`.
-    static func place(_ view: TableView, _ numbers: inout RangeNumbers, in memory: ElementMemory) throws(KernelError) -> PlacedTable {
+    static func place(
+        _ view: TableView, _ numbers: inout RangeNumbers, in memory: ElementMemory
+    ) throws(KernelError) -> PlacedTable {
         var placement = TablePlacement(view: view, memory: memory)
         do throws(KernelError) {
             try placement.placeRecords()

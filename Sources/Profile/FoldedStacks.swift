@@ -29,6 +29,7 @@ public struct FoldedStacks {
     /// A semicolon, or a newline, in a name would be taken for the end of it.
     private static func escaped(_ name: String) -> String {
         guard name.utf8.contains(where: { $0 == UInt8(ascii: ";") || $0 < 0x20 }) else { return name }
-        return String(decoding: name.utf8.map { $0 == UInt8(ascii: ";") ? UInt8(ascii: ":") : max($0, 0x20) }, as: UTF8.self)
+        return String(
+            decoding: name.utf8.map { $0 == UInt8(ascii: ";") ? UInt8(ascii: ":") : max($0, 0x20) }, as: UTF8.self)
     }
 }

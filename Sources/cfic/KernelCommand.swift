@@ -36,7 +36,9 @@ struct KernelCommand: ParsableCommand {
             let unwinder = try KernelUnwinder(options)
             let report = KernelReport(
                 kernel: KernelUnwinder.kernelRelease, machine: "\(try KernelUnwinder.hostMachine)",
-                programs: unwinder.verifiedPrograms.map { KernelReport.Program(name: $0.name, instructions: $0.instructions) })
+                programs: unwinder.verifiedPrograms.map {
+                    KernelReport.Program(name: $0.name, instructions: $0.instructions)
+                })
             if json { try JSONOutput.print(report) } else { report.write() }
         }
     }

@@ -24,6 +24,7 @@ final class ProfileRun {
     }
 
     func sample(_ processes: [Int32]) throws {
+        Self.raiseFileLimit()
         try unwinder.watchProcesses()
         for process in processes { try recorder.add(process) }
         try loop { !recorder.isAnyoneLeft }
@@ -36,6 +37,7 @@ final class ProfileRun {
         var go: Int32 = -1
         let child = spawn_waiting(&arguments, &go)
         guard child > 0 else { throw Failure("\(command[0]): \(String(cString: strerror(-child)))") }
+        Self.raiseFileLimit()
         var status: Int32 = 0
         var isRunning = true
         do {
@@ -69,6 +71,14 @@ final class ProfileRun {
         // It does not want to.
         kill(child, SIGKILL)
         waitpid(child, &status, 0)
+    }
+
+    /// Each image that is mapped keeps its file open, for its names. A command was made with the limit as it was.
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private func loop(start: () throws -> Void = {}, isDone: () -> Bool) throws {
