@@ -12,6 +12,8 @@ struct LiveStacks {
         var count: Int
         /// User functions, the innermost first.
         var functions: [String]
+        /// Functions of the kernel, the innermost first.
+        var kernelFunctions: [String]
 
         var innermost: String { functions.first ?? "" }
         var outermost: String { functions.last ?? "" }
@@ -19,6 +21,13 @@ struct LiveStacks {
         var guessed: Int { stack.userFrames.count { $0.isGuessed } }
         /// Whether rules alone led to the outermost frame.
         var isComplete: Bool { stack.end.isOutermost && guessed == 0 }
+        /// Whether the kernel was about to copy a page that two processes share since a fork, because one of them
+        /// wrote to it: it takes the page away first, and nothing on it can be read until its copy is in place. Pages
+        /// of stacks are the first that children write to.
+        var isWhileAPageIsCopied: Bool {
+            stack.end.code == CFIC_STEP_UNREADABLE_RETURN_ADDRESS.rawValue
+                && !Set(kernelFunctions).isDisjoint(with: ["do_wp_page_[k]", "wp_page_copy_[k]"])
+        }
         /// The outermost first, separated by semicolons.
         var text: String { functions.reversed().joined(separator: ";") }
     }
@@ -62,7 +71,8 @@ struct LiveStacks {
         all = recorder.stacks.counts.map { stack, count in
             Live(
                 stack: stack, count: count,
-                functions: stack.userFrames.map { symbolizer.name(of: $0, in: stack.program) })
+                functions: stack.userFrames.map { symbolizer.name(of: $0, in: stack.program) },
+                kernelFunctions: stack.kernelFrames.map(symbolizer.kernelName))
         }
     }
 

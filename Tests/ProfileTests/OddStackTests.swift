@@ -67,17 +67,29 @@ struct OddStackTests {
     // MARK: Processes
 
     @Test func childrenAreSampledFromTheirFirstInstructionOn() throws {
-        let program = try LiveProgram.odd("fork")
+        let program = try LiveProgram.odd("fork", "30")
         let stacks = try LiveStacks(of: program, count: 300, atLeast: 0.5) { $0.innermost == "work" }
         var children: Set<Int32> = []
         for live in stacks.all where live.stack.program.process != program.id {
             children.insert(live.stack.program.process)
             // A child that is about to end has no memory any more.
-            if live.stack.end.code == CFIC_STEP_NO_USER_REGISTERS.rawValue { continue }
+            if live.stack.end.code == CFIC_STEP_NO_USER_REGISTERS.rawValue || live.isWhileAPageIsCopied { continue }
             #expect(live.isComplete && live.outermost == "_start", "\(live.stack.end): \(live.text)")
             #expect(live.text.contains(";main;fork_on"), "\(live.text)")
         }
         #expect(children.count >= 5)
+    }
+
+    /// Nearly all of their time goes into fork, its page faults, exit and wait.
+    @Test func processesThatDoNothingButForkAreWholeWhileTheirPagesAreNotCopied() throws {
+        let program = try LiveProgram.odd("fork", "0")
+        let stacks = try LiveStacks(of: program, count: 3000, atLeast: 2)
+        for live in stacks.all where live.stack.end.code != CFIC_STEP_NO_USER_REGISTERS.rawValue {
+            #expect(
+                live.isComplete && live.outermost == "_start" || live.isWhileAPageIsCopied,
+                "\(live.stack.end): \(live.text), \(live.kernelFunctions)")
+        }
+        #expect(stacks.all.filter(\.isComplete).reduce(0) { $0 + $1.count } >= 1000)
     }
 
     @Test func namesAreThoseOfTheProgramThatRan() throws {

@@ -6,7 +6,7 @@
  *   itself      a frame whose caller is itself
  *   two         two frames, each the other's caller
  *   nowhere     the stack pointer leads to memory that is not mapped
- *   fork        a child that works from its first instruction on, and ends; again and again
+ *   fork N      a child that works from its first instruction on, N milliseconds, and ends; again and again
  *   bind        a child that calls functions of the C library for the first time, and ends; again and again
  *   library L   a function of a library that is opened only now
  *   exec P      after a while, another program
@@ -103,12 +103,12 @@ static struct frame {
 	char *pc;
 } one, two;
 
-OWN_FRAME void fork_on(void)
+OWN_FRAME void fork_on(long milliseconds)
 {
 	for (;;) {
 		pid_t child = fork();
 		if (child == 0) {
-			work(30);
+			work(milliseconds);
 			_exit(0);
 		}
 		waitpid(child, 0, 0);
@@ -155,7 +155,7 @@ int main(int count, char **words)
 	} else if (!strcmp(kind, "nowhere"))
 		without_stack((void *)0x10000);
 	else if (!strcmp(kind, "fork"))
-		fork_on();
+		fork_on(atol(word));
 	else if (!strcmp(kind, "bind"))
 		bind_on();
 	else if (!strcmp(kind, "library"))
