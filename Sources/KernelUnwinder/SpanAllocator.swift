@@ -28,7 +28,7 @@ struct SpanAllocator {
     private var byEnd: [UInt32: UInt32] = [:]
     /// Places of free spans by the logarithm of their size. Some have been used or have grown meanwhile, and some are
     /// there twice.
-    private var bySize: [[UInt32]] = Array(repeating: [], count: 15)
+    private var bySize: [[UInt32]] = Array(repeating: [], count: 21)
 
     init(limit: Int = Self.elementLimit) { self.limit = min(limit, Self.elementLimit) }
 

@@ -9,10 +9,10 @@
 #include "cfic/sample.h"
 
 /* Masks keep what is read in its element, and show the verifier so; of a proved table they change nothing. */
-#define CFIC_U8(memory, offset) (*(const __u8 *)((const __u8 *)(memory) + ((offset) & 0xffff)))
-#define CFIC_U16(memory, offset) (*(const __u16 *)((const __u8 *)(memory) + ((offset) & 0xfffe)))
-#define CFIC_U32(memory, offset) (*(const __u32 *)((const __u8 *)(memory) + ((offset) & 0xfffc)))
-#define CFIC_U64(memory, offset) (*(const __u64 *)((const __u8 *)(memory) + ((offset) & 0xfff8)))
+#define CFIC_U8(memory, offset) (*(const __u8 *)((const __u8 *)(memory) + ((offset) & (CFIC_ELEMENT_SIZE - 1))))
+#define CFIC_U16(memory, offset) (*(const __u16 *)((const __u8 *)(memory) + ((offset) & (CFIC_ELEMENT_SIZE - 2))))
+#define CFIC_U32(memory, offset) (*(const __u32 *)((const __u8 *)(memory) + ((offset) & (CFIC_ELEMENT_SIZE - 4))))
+#define CFIC_U64(memory, offset) (*(const __u64 *)((const __u8 *)(memory) + ((offset) & (CFIC_ELEMENT_SIZE - 8))))
 #define CFIC_OFFSET(type, field) ((__u32)__builtin_offsetof(type, field))
 
 /* One check for all of a head, instead of a mask for each of its fields. */
@@ -126,36 +126,19 @@ static __always_inline struct walk *this_walk(void)
 	return bpf_map_lookup_elem(&walks, &zero);
 }
 
-/* Which map a place is in. */
-static __always_inline __u32 map_number(__u32 place)
-{
-	return place >> (CFIC_ELEMENT_WORD_BITS + CFIC_MAP_ELEMENT_BITS);
-}
-
-static __always_inline void *map_of(__u32 place)
-{
-	__u32 number = map_number(place);
-
-	return bpf_map_lookup_elem(&element_maps, &number);
-}
-
-/* The element that a place is in, of the map that it is in; null if there is none. */
-static __always_inline const void *element_of(void *map, __u32 place)
-{
-	__u32 index = place >> CFIC_ELEMENT_WORD_BITS & (CFIC_MAP_ELEMENTS - 1);
-
-	return map ? bpf_map_lookup_elem(map, &index) : 0;
-}
-
+/* The element that a place is in; null if there is none. */
 static __always_inline const void *element(__u32 place)
 {
-	return element_of(map_of(place), place);
+	__u32 number = place >> CFIC_ELEMENT_WORD_BITS, zero = 0;
+	void *map = bpf_map_lookup_elem(&element_maps, &number);
+
+	return map ? bpf_map_lookup_elem(map, &zero) : 0;
 }
 
-/* The same where the map of another place is at hand: most of a table stands in one. */
-static __always_inline const void *element_near(void *map, __u32 other, __u32 place)
+/* The same where the element of another place is at hand: most of a table stands in one. */
+static __always_inline const void *element_near(const void *memory, __u32 other, __u32 place)
 {
-	return map_number(place) == map_number(other) ? element_of(map, place) : element(place);
+	return (place ^ other) >> CFIC_ELEMENT_WORD_BITS ? element(place) : memory;
 }
 
 /* Where in its element a place is, in bytes. */

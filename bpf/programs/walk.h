@@ -68,7 +68,7 @@ static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 
 	if (index >= walk->range.operation_count)
 		return 0;
 	memory = element(place);
-	return memory ? (const struct cfic_op *)(memory + (offset(place) & 0xfff8)) : 0;
+	return memory ? (const struct cfic_op *)(memory + (offset(place) & (CFIC_ELEMENT_SIZE - 8))) : 0;
 }
 
 #define CFIC_OPERATION(reader, index) operation((struct walk *)(reader), (index))
@@ -138,29 +138,24 @@ int find_mapping(__u64 address)
 	memory = element(place);
 	if (!memory)
 		return CFIC_STEP_CALLER;
-	walk->range = *(const struct cfic_loaded_range *)(memory + (offset(place) & 0xffe0));
+	walk->range = *(const struct cfic_loaded_range *)(memory + (offset(place) & (CFIC_ELEMENT_SIZE - 32)));
 	walk->page_offset = walk->mapping_start - bias - walk->range.start;
 	return CFIC_STEP_CALLER;
 }
 
 /*
- * The number of the rule in force so many bytes from the start of a range, whose directory entry is at `place` of `map`;
- * 0, "no information", where the table has none. Bytes of an aarch64 instruction are not told apart.
+ * The number of the rule in force so many bytes from the start of a range, whose directory entry is at `place` of
+ * `memory`; 0, "no information", where the table has none. Bytes of an aarch64 instruction are not told apart.
  */
-static __always_inline __u32 rule_number(void *map, __u32 place, __u64 bytes, __u32 pc_shift)
+static __always_inline __u32 rule_number(const void *memory, __u32 place, __u64 bytes, __u32 pc_shift)
 {
 	__u32 unit = (bytes >> pc_shift) & (CFIC_PAGE_UNITS - 1);
-	const void *memory = element_of(map, place);
-	__u32 entry, value;
+	__u32 entry = CFIC_U32(memory, offset(place)), value = entry >> CFIC_PAGE_KIND_BITS;
 
-	if (!memory)
-		return 0;
-	entry = CFIC_U32(memory, offset(place));
-	value = entry >> CFIC_PAGE_KIND_BITS;
 	entry &= (1 << CFIC_PAGE_KIND_BITS) - 1;
 	if (entry == CFIC_PAGE_UNIFORM)
 		return value;
-	memory = element_near(map, place, value);
+	memory = element_near(memory, place, value);
 	if (!memory)
 		return 0;
 	if (entry == CFIC_PAGE_DENSE)
@@ -168,9 +163,9 @@ static __always_inline __u32 rule_number(void *map, __u32 place, __u64 bytes, __
 	if (entry == CFIC_PAGE_SPARSE)
 		return cfic_sparse_lookup(memory, offset(value), unit);
 	/* CFIC_PAGE_QUARTERS */
-	value = CFIC_U32(memory, offset(value) + 4 * (unit / CFIC_QUARTER_UNITS));
-	memory = element(value);
-	return memory ? cfic_quarter_lookup(memory, offset(value), unit % CFIC_QUARTER_UNITS) : 0;
+	place = CFIC_U32(memory, offset(value) + 4 * (unit / CFIC_QUARTER_UNITS));
+	memory = element_near(memory, value, place);
+	return memory ? cfic_quarter_lookup(memory, offset(place), unit % CFIC_QUARTER_UNITS) : 0;
 }
 
 /* Copies the rule so many bytes from the start of the range that the walk stands in. */
@@ -178,18 +173,22 @@ static __always_inline void take_rule(const struct walk *walk, __u64 bytes, stru
 {
 	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
 	__u32 directory = walk->range.directory + page, number = 0, place;
-	void *map = map_of(directory);
+	const void *memory = element(directory);
 	const struct cfic_rule *found;
-	const void *memory;
 
+	if (!memory)
+		goto none;
 	if (page < walk->range.page_count)
-		number = rule_number(map, directory, bytes, pc_shift);
+		number = rule_number(memory, directory, bytes, pc_shift);
 	place = walk->range.rules + number * CFIC_RULE_WORDS;
-	if (number >= CFIC_ELEMENT_RULES)
-		place += number / CFIC_ELEMENT_RULES;
-	memory = element_near(map, directory, place);
+	memory = element_near(memory, directory, place);
 	found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_rule) : 0;
-	*rule = found ? *found : (struct cfic_rule){ 0 };
+	if (found) {
+		*rule = *found;
+		return;
+	}
+none:
+	*rule = (struct cfic_rule){ 0 };
 }
 
 /* The rule so many bytes from the start of a range, which is remembered. */

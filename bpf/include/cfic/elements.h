@@ -13,11 +13,11 @@
 
 #include "rule.h"
 
-#define CFIC_ELEMENT_BITS 16
+#define CFIC_ELEMENT_BITS 22
 #define CFIC_ELEMENT_SIZE (1u << CFIC_ELEMENT_BITS)
 #define CFIC_ELEMENT_WORD_BITS (CFIC_ELEMENT_BITS - 2)
 #define CFIC_ELEMENT_WORDS (1u << CFIC_ELEMENT_WORD_BITS)
-#define CFIC_MAP_ELEMENT_BITS 6
+#define CFIC_MAP_ELEMENT_BITS 0
 #define CFIC_MAP_ELEMENTS (1u << CFIC_MAP_ELEMENT_BITS) /* of a map: 4 MiB                                       */
 #define CFIC_MAPS_MAX 1024                              /* 2^30 words: what a directory entry can point to       */
 
