@@ -150,14 +150,6 @@ struct PageEncoder: ~Copyable {
         return isTooSmall ? nil : Int(count)
     }
 
-    /// Writes the palette, and each row's index in it behind `gap` bytes.
-    @inline(__always)
-    private func writeRules(_ paletteCount: Int, gap: Int, to place: UnsafeMutableRawPointer) {
-        place.copyMemory(from: palette, byteCount: 2 * paletteCount)
-        let codes = UnsafeRawBufferPointer(codes.elements)
-        UnsafeMutableRawBufferPointer(start: place + 2 * paletteCount + gap, count: codes.count).copyMemory(from: codes)
-    }
-
     // MARK: Records
 
     private mutating func encodeSparse(_ rows: UnsafeBufferPointer<UInt32>, _ paletteCount: Int) -> UInt32 {
@@ -167,10 +159,12 @@ struct PageEncoder: ~Copyable {
         record.storeBytes(
             of: cfic_sparse(row_count: UInt16(rows.count), palette_count: UInt16(paletteCount)),
             as: cfic_sparse.self)
-        writeRules(paletteCount, gap: 2 * rows.count, to: record + head)
+        (record + head).copyMemory(from: palette, byteCount: 2 * paletteCount)
         // Records start at multiples of 4, their heads and palettes are of 16-bit numbers.
         let units = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt16.self)
         for position in 0..<rows.count { units[position] = UInt16(truncatingIfNeeded: rows[position] &>> 16) }
+        let codes = UnsafeRawBufferPointer(codes.elements)
+        UnsafeMutableRawBufferPointer(start: units + rows.count, count: codes.count).copyMemory(from: codes)
         return entry(CFIC_PAGE_SPARSE, at: start)
     }
 
@@ -185,9 +179,14 @@ struct PageEncoder: ~Copyable {
             records.setCount(start)
             return nil
         }
-        writeRules(paletteCount, gap: rows.count, to: record + head)
-        let units = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt8.self)
-        for position in 0..<rows.count { units[position] = UInt8(truncatingIfNeeded: rows[position] &>> 16) }
+        (record + head).copyMemory(from: palette, byteCount: 2 * paletteCount)
+        let written = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt16.self)
+        // Not nil: there are as many as rows.
+        let codes = codes.elements.baseAddress.unsafelyUnwrapped
+        for position in 0..<rows.count {
+            let unit = UInt16(truncatingIfNeeded: rows[position] &>> 16) & 0xff
+            written[position] = unit | UInt16(truncatingIfNeeded: codes[position]) &<< 8
+        }
         return entry(CFIC_PAGE_DENSE, at: start)
     }
 

@@ -36,52 +36,68 @@ struct PageFinisher {
         let target = base.unsafelyUnwrapped + end
         let new = UInt32(truncatingIfNeeded: (end - start) / Int(CFIC_RECORD_ALIGN))
         switch kind {
-        case CFIC_PAGE_SPARSE: finishPalette(source, target, head: MemoryLayout<cfic_sparse>.size, unitSize: 2)
-        case CFIC_PAGE_DENSE: finishPalette(source, target, head: MemoryLayout<cfic_dense>.size, unitSize: 1)
+        case CFIC_PAGE_SPARSE: finishPalette(source, target, head: MemoryLayout<cfic_sparse>.size, isDense: false)
+        case CFIC_PAGE_DENSE: finishPalette(source, target, head: MemoryLayout<cfic_dense>.size, isDense: true)
         default: finishQuarters(source, target, moved: place &- new)
         }
         return new << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
     }
 
     /// Sparse and dense records alike begin with the numbers of rows and of palette entries, and have the palette
-    /// behind their head, then the rows' units, then their palette indices.
+    /// behind their head, then the rows.
     private mutating func finishPalette(
-        _ source: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer, head: Int, unitSize: Int
+        _ source: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer, head: Int, isDense: Bool
     ) {
         let rowCount = Int(source.load(as: UInt16.self))
         let paletteCount = Int(source.load(fromByteOffset: 2, as: UInt16.self))
         let palette = source + head
-        let units = palette + 2 * paletteCount
-        let indices = units + unitSize * rowCount
+        let rows = palette + 2 * paletteCount
+        let rowBytes = (isDense ? 2 : 3) * rowCount
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: Int(CFIC_PALETTE_MAX)) { numbers in
             var all: UInt16 = 0
             for slot in 0..<paletteCount {
                 numbers[slot] = final[Int(palette.load(fromByteOffset: 2 * slot, as: UInt16.self))]
                 all |= numbers[slot]
             }
+            // Not nil: it has room for 256.
+            let numbers = numbers.baseAddress.unsafelyUnwrapped
             // From here on what is read may have been written over up to the place that is written.
             target.copyMemory(from: source, byteCount: head)
-            let hasPalette = all >= CFIC_PALETTE_MAX
             var place = target + head
-            if hasPalette {
-                place.copyMemory(from: numbers.baseAddress.unsafelyUnwrapped, byteCount: 2 * paletteCount)
+            if all >= CFIC_PALETTE_MAX {
+                place.copyMemory(from: numbers, byteCount: 2 * paletteCount)
                 place += 2 * paletteCount
+                place.copyMemory(from: rows, byteCount: rowBytes)
             } else {
                 target.storeBytes(of: 0, toByteOffset: 2, as: UInt16.self)
+                if isDense {
+                    Self.copyDense(rows, to: place, rowCount, numbers)
+                } else {
+                    Self.copySparse(rows, to: place, rowCount, numbers)
+                }
             }
-            place.copyMemory(from: units, byteCount: unitSize * rowCount)
-            place += unitSize * rowCount
-            if hasPalette {
-                place.copyMemory(from: indices, byteCount: rowCount)
-            } else {
-                let from = indices.assumingMemoryBound(to: UInt8.self)
-                let to = place.assumingMemoryBound(to: UInt8.self)
-                // Indices are below the palette's size.
-                let numbers = numbers.baseAddress.unsafelyUnwrapped
-                for position in 0..<rowCount { to[position] = UInt8(truncatingIfNeeded: numbers[Int(from[position])]) }
-            }
-            close(target, size: place - target + rowCount)
+            close(target, size: place - target + rowBytes)
         }
+    }
+
+    /// Copies rows with rule numbers, which are below 256, instead of indices, which are below the palette's size.
+    @inline(__always)
+    private static func copyDense(
+        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, _ count: Int, _ numbers: UnsafePointer<UInt16>
+    ) {
+        let from = source.assumingMemoryBound(to: UInt16.self)
+        let to = target.assumingMemoryBound(to: UInt16.self)
+        for row in 0..<count { to[row] = from[row] & 0xff | numbers[Int(from[row] &>> 8)] &<< 8 }
+    }
+
+    @inline(__always)
+    private static func copySparse(
+        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, _ count: Int, _ numbers: UnsafePointer<UInt16>
+    ) {
+        target.copyMemory(from: source, byteCount: 2 * count)
+        let from = (source + 2 * count).assumingMemoryBound(to: UInt8.self)
+        let to = (target + 2 * count).assumingMemoryBound(to: UInt8.self)
+        for row in 0..<count { to[row] = UInt8(truncatingIfNeeded: numbers[Int(from[row])]) }
     }
 
     /// A head with the quarters' places, and the four quarters behind it: as long as they were.

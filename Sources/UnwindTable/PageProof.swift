@@ -68,10 +68,11 @@ struct PageProof {
         let paletteStart = start + MemoryLayout<cfic_sparse>.size
         let unitStart = paletteStart + 2 * paletteCount
         try close(start, size: unitStart + 3 * rowCount - start)
-        try checkRules(at: unitStart + 2 * rowCount, rowCount, paletteStart, paletteCount, record: start)
+        let highest = highest(unitStart + 2 * rowCount, rowCount, of: UInt8.self)
+        try checkRules(highest: highest, paletteStart, paletteCount, record: start)
         let units = elements(unitStart, rowCount, of: UInt16.self)
         guard units[0] == 0 else { throw defect(start, "record has no row at unit 0") }
-        guard Self.fallsOrStays(units) == 0 else { throw defect(start, "units do not rise") }
+        guard Self.fallsOrStays(units, units: .max) == 0 else { throw defect(start, "units do not rise") }
     }
 
     private mutating func checkDense(_ start: Int) throws(TableDefect) {
@@ -79,13 +80,15 @@ struct PageProof {
         let rowCount = Int(index[0])
         let paletteCount = Int(index[1])
         let paletteStart = start + MemoryLayout<cfic_dense>.size
-        let unitStart = paletteStart + 2 * paletteCount
-        try close(start, size: unitStart + 2 * rowCount - start)
+        let rowStart = paletteStart + 2 * paletteCount
+        try close(start, size: rowStart + 2 * rowCount - start)
         guard pages[paletteStart - 1] == 0 else { throw defect(start, "reserved byte is not zero") }
-        try checkRules(at: unitStart + rowCount, rowCount, paletteStart, paletteCount, record: start)
+        // Each unit with its rule, which is the upper byte.
+        let rows = elements(rowStart, rowCount, of: UInt16.self)
+        let highest = highest(rowStart, rowCount, of: UInt16.self) &>> 8
+        try checkRules(highest: highest, paletteStart, paletteCount, record: start)
         let starts = elements(start + 2 * index.count, Int(CFIC_PAGE_BLOCKS) + 1, of: UInt8.self)
-        let units = elements(unitStart, rowCount, of: UInt8.self)
-        let problem = Self.blockProblem(units, blocks: Int(CFIC_PAGE_BLOCKS)) {
+        let problem = Self.blockProblem(rows, units: 0xff, blocks: Int(CFIC_PAGE_BLOCKS)) {
             Int(index[2 + $0 &>> Int(CFIC_GROUP_BITS)]) &+ Int(starts[$0])
         }
         if let problem { throw defect(start, problem) }
@@ -112,21 +115,20 @@ struct PageProof {
             throw defect(start, "rule number is not below the number of rules")
         }
         let units = elements(unitStart, rowCount, of: UInt8.self)
-        let problem = Self.blockProblem(units, blocks: Int(CFIC_QUARTER_BLOCKS)) { Int(index[1 + $0]) }
+        let problem = Self.blockProblem(units, units: 0xff, blocks: Int(CFIC_QUARTER_BLOCKS)) { Int(index[1 + $0]) }
         if let problem { throw defect(start, problem) }
     }
 
     // MARK: Rows
 
-    /// Proves a palette and the palette indices, or rule numbers, of a record's rows.
+    /// Proves a palette and the highest of the palette indices, or rule numbers, of a record's rows.
     private func checkRules(
-        at ruleStart: Int, _ rowCount: Int, _ paletteStart: Int, _ paletteCount: Int, record: Int
+        highest: Int, _ paletteStart: Int, _ paletteCount: Int, record: Int
     ) throws(TableDefect) {
         guard paletteCount <= CFIC_PALETTE_MAX else { throw defect(record, "palette has more than 256 entries") }
-        guard paletteCount == 0 || highest(paletteStart, paletteCount, of: UInt16.self) < ruleCount else {
+        guard paletteCount == 0 || self.highest(paletteStart, paletteCount, of: UInt16.self) < ruleCount else {
             throw defect(record, "palette entry is not below the number of rules")
         }
-        let highest = highest(ruleStart, rowCount, of: UInt8.self)
         guard highest < (paletteCount == 0 ? ruleCount : paletteCount) else {
             throw defect(record, paletteCount == 0
                 ? "rule number is not below the number of rules" : "palette index is outside the palette")
@@ -135,36 +137,40 @@ struct PageProof {
 
     /// What is wrong with a record's block index or with its units' low bytes; nil if nothing is.
     ///
-    /// Low bytes must rise strictly inside each block. Comparing all neighbours at once and then those at
+    /// Units are the bits `mask` of rows. They must rise strictly inside each block. Comparing all neighbours at once and then those at
     /// blocks' beginnings, which may fall, takes a fraction of the time of going from block to block: as many
     /// must fall in all as do at beginnings. No block has more than 256 rows then.
     @inline(__always)
-    private static func blockProblem(
-        _ units: UnsafeBufferPointer<UInt8>, blocks: Int, start: (Int) -> Int
+    private static func blockProblem<Row: FixedWidthInteger>(
+        _ rows: UnsafeBufferPointer<Row>, units mask: Row, blocks: Int, start: (Int) -> Int
     ) -> String? {
-        guard start(0) == 0, start(blocks) == units.count else { return "block index does not hold all rows" }
-        guard start(1) > 0, !units.isEmpty, units[0] == 0 else { return "record has no row at unit 0" }
+        guard start(0) == 0, start(blocks) == rows.count else { return "block index does not hold all rows" }
+        guard start(1) > 0, !rows.isEmpty, rows[0] & mask == 0 else { return "record has no row at unit 0" }
         var fallsAtBeginnings = 0
         var first = start(1)
         for block in 1..<blocks {
             let end = start(block &+ 1)
-            guard first <= end, end <= units.count else { return "block index falls or points outside the rows" }
+            guard first <= end, end <= rows.count else { return "block index falls or points outside the rows" }
             // The row of unit 0 at least is before it. A block without rows may begin behind the last one; it
             // doesn't count, without a branch that nothing could predict.
-            let falls = units[min(first, units.count &- 1)] <= units[first &- 1]
+            let falls = rows[min(first, rows.count &- 1)] & mask <= rows[first &- 1] & mask
             fallsAtBeginnings &+= (falls ? 1 : 0) & (first < end ? 1 : 0)
             first = end
         }
-        return Int(fallsOrStays(units)) == fallsAtBeginnings ? nil : "units do not rise in their block"
+        return Int(fallsOrStays(rows, units: mask)) == fallsAtBeginnings ? nil : "units do not rise in their block"
     }
 
-    /// How many elements are not above the one before.
+    /// How many units are not above the one before.
     @inline(__always)
-    private static func fallsOrStays<Unit: FixedWidthInteger>(_ units: UnsafeBufferPointer<Unit>) -> UInt16 {
+    private static func fallsOrStays<Row: FixedWidthInteger>(
+        _ rows: UnsafeBufferPointer<Row>, units mask: Row
+    ) -> UInt16 {
         // At most 65,535 rows a record: the sum fits.
         var count: UInt16 = 0
-        guard units.count > 1 else { return 0 }
-        for position in 1..<units.count { count &+= units[position] <= units[position &- 1] ? 1 : 0 }
+        guard rows.count > 1 else { return 0 }
+        for position in 1..<rows.count {
+            count &+= rows[position] & mask <= rows[position &- 1] & mask ? 1 : 0
+        }
         return count
     }
 

@@ -107,13 +107,12 @@ extension TableView {
         let starts = UnsafeRawPointer(index + Int(CFIC_GROUPS) + 1).assumingMemoryBound(to: UInt8.self)
         let paletteCount = Int(index[-1])
         let palette = UnsafeRawPointer(record + 1).assumingMemoryBound(to: UInt16.self)
-        let units = UnsafeRawPointer(palette + paletteCount).assumingMemoryBound(to: UInt8.self)
-        let rules = units + Int(index[-2])
+        let rows = UnsafeRawPointer(palette + paletteCount).assumingMemoryBound(to: cfic_dense_row.self)
         func start(_ block: Int) -> Int { Int(index[block >> Int(CFIC_GROUP_BITS)]) + Int(starts[block]) }
         for block in 0..<Int(CFIC_PAGE_BLOCKS) {
             for row in start(block)..<start(block + 1) {
-                let rule = Int(rules[row])
-                let unit = block << Int(CFIC_BLOCK_BITS) + Int(units[row])
+                let rule = Int(rows[row].rule)
+                let unit = block << Int(CFIC_BLOCK_BITS) + Int(rows[row].unit)
                 try body(unit, paletteCount == 0 ? rule : Int(palette[rule]))
             }
         }

@@ -58,7 +58,7 @@ class Table:
             raise ValueError("not a table")
         (self.version, header_size, self.machine, self.pc_shift, rule_size, self.producer, self.options,
          self.key_kind, key_size, self.debug_source) = struct.unpack_from("<HHHBBIIBBB", data, 8)
-        if (self.version, header_size, rule_size) != (1, 304, 12):
+        if (self.version, header_size, rule_size) != (2, 304, 12):
             raise ValueError(f"version {self.version} is not known")
         if xxh64(data[:296]) != struct.unpack_from("<Q", data, 296)[0]:
             raise ValueError("header: checksum does not match")
@@ -98,11 +98,15 @@ class Table:
             row = bisect.bisect_right(struct.unpack_from(f"<{rows}H", self.pages, units), unit) - 1
             code, entries = self.pages[units + 2 * rows + row], place + 4
         else:
-            units = place + 328 + 2 * palette
+            entries = place + 328
+            units, codes = self.dense_rows(place, rows, palette)
             first, end = self.first(place, unit >> 8), self.first(place, (unit >> 8) + 1)
-            row = first + bisect.bisect_right(self.pages[units + first:units + end], unit & 0xFF) - 1
-            code, entries = self.pages[units + rows + row], place + 328
+            code = codes[first + bisect.bisect_right(units[first:end], unit & 0xFF) - 1]
         return struct.unpack_from("<H", self.pages, entries + 2 * code)[0] if palette else code
+
+    def dense_rows(self, place, rows, palette):
+        pairs = self.pages[place + 328 + 2 * palette:][:2 * rows]
+        return pairs[::2], pairs[1::2]
 
     def first(self, place, block):
         return struct.unpack_from("<H", self.pages, place + 4 + 2 * (block >> 3))[0] + self.pages[place + 70 + block]
@@ -125,7 +129,7 @@ class Table:
         rows, palette = struct.unpack_from("<HH", self.pages, place)
         if kind == 1:
             return list(struct.unpack_from(f"<{rows}H", self.pages, place + 4 + 2 * palette))
-        low = self.pages[place + 328 + 2 * palette:][:rows]
+        low, _ = self.dense_rows(place, rows, palette)
         firsts = [self.first(place, block) for block in range(257)]
         return [b << 8 | unit for b in range(256) for unit in low[firsts[b]:firsts[b + 1]]]
 

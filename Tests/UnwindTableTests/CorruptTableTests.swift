@@ -53,7 +53,7 @@ struct Corruption: Sendable, CustomTestStringConvertible {
 extension Corruption {
     static let ofHeader: [Corruption] = [
         Corruption("magic", "header", "not a table: wrong magic") { $0.store(UInt8(0x88), at: 0) },
-        Corruption("version", "header", "version 2 is not known") { $0.store(UInt16(2), at: 8) },
+        Corruption("version", "header", "version 3 is not known") { $0.store(UInt16(3), at: 8) },
         Corruption("headerSize", "header", "header size is not 304") { $0.store(UInt16(312), at: 10) },
         Corruption("headerChecksum", "header", "checksum does not match", fixesChecksums: false) {
             $0.store(UInt8(1), at: 296)

@@ -63,14 +63,17 @@ static void look_up_edge(struct comparison *comparison, __u64 svma)
 		look_up(comparison, svma - 1);
 }
 
-/* The rows of a record whose units are low bytes, block by block; `first` has where each block's rows begin. */
+/*
+ * The rows of a record whose units are low bytes, `stride` bytes apart, block by block; `first` has where each block's
+ * rows begin.
+ */
 static void look_up_blocks(
-	struct comparison *comparison, __u64 start, const __u8 *units, __u32 (*first)(const void *, __u32),
-	const void *record, __u32 blocks)
+	struct comparison *comparison, __u64 start, const __u8 *units, __u32 stride,
+	__u32 (*first)(const void *, __u32), const void *record, __u32 blocks)
 {
 	for (__u32 block = 0; block < blocks; block++) {
 		for (__u32 row = first(record, block); row < first(record, block + 1); row++)
-			look_up_edge(comparison, start + ((__u64)(block << CFIC_BLOCK_BITS | units[row])
+			look_up_edge(comparison, start + ((__u64)(block << CFIC_BLOCK_BITS | units[stride * row])
 							  << comparison->table->native.pc_shift));
 	}
 }
@@ -104,15 +107,15 @@ static void look_up_page(struct comparison *comparison, __u64 start, __u32 entry
 				     start + ((__u64)units[sparse->palette_count + row] << table->native.pc_shift));
 		break;
 	case CFIC_PAGE_DENSE:
-		look_up_blocks(comparison, start, (const __u8 *)(dense + 1) + 2 * dense->palette_count, first_in_dense,
-			       dense, CFIC_PAGE_BLOCKS);
+		look_up_blocks(comparison, start, (const __u8 *)(dense + 1) + 2 * dense->palette_count, 2,
+			       first_in_dense, dense, CFIC_PAGE_BLOCKS);
 		break;
 	case CFIC_PAGE_QUARTERS:
 		for (__u64 i = 0; i < 4; i++) {
 			const struct cfic_quarter *quarter = table_record(table, quarters->quarter[i]);
 
 			look_up_blocks(comparison, start + (i * CFIC_QUARTER_UNITS << table->native.pc_shift),
-				       (const __u8 *)(quarter + 1) + 2 * quarter->row_count, first_in_quarter, quarter,
+				       (const __u8 *)(quarter + 1) + 2 * quarter->row_count, 1, first_in_quarter, quarter,
 				       CFIC_QUARTER_BLOCKS);
 		}
 	}

@@ -49,15 +49,18 @@
 		}                                                                                            \
 	}
 
-/* Of the `count` strictly rising bytes at `first`, how many are <= low: rows of one block, of which there are 256 at most. */
-CFIC_INLINE __u32 cfic_count_at_most_u8(const void *memory, __u32 first, __u32 count, __u8 low)
+/*
+ * Of `count` rows of one block, of which there are 256 at most, how many are at `low` or before: their units, strictly
+ * rising, stand at `first` and every `stride` bytes on.
+ */
+CFIC_INLINE __u32 cfic_count_at_most_u8(const void *memory, __u32 first, __u32 stride, __u32 count, __u8 low)
 {
 	__u32 below = 0;
 
 	/* 256 rising bytes are 0..255 themselves. */
 	if (count > 255)
 		return (__u32)low + 1;
-#define CFIC_VALUE(index) CFIC_U8(memory, first + (index))
+#define CFIC_VALUE(index) CFIC_U8(memory, first + stride * (index))
 	CFIC_COUNT_AT_MOST(below, count, CFIC_VALUE, low)
 #undef CFIC_VALUE
 	return below;
@@ -97,18 +100,19 @@ CFIC_INLINE __u32 cfic_sparse_lookup(const void *memory, __u32 record, __u32 uni
 CFIC_INLINE __u32 cfic_dense_lookup(const void *memory, __u32 record, __u32 unit)
 {
 	const struct cfic_dense *head = CFIC_HEAD(memory, record, struct cfic_dense);
-	__u32 palette = record + sizeof(*head), palette_count, units, block, first, end, row, code;
+	__u32 palette = record + sizeof(*head), palette_count, rows, block, first, end, row, code;
 
 	if (!head)
 		return 0;
 	palette_count = head->palette_count;
-	units = palette + 2 * palette_count;
+	rows = palette + 2 * palette_count;
 	block = unit >> CFIC_BLOCK_BITS;
 	first = head->base[block >> CFIC_GROUP_BITS] + head->start[block];
 	end = head->base[(block + 1) >> CFIC_GROUP_BITS] + head->start[block + 1];
+	rows += 2 * first;
 	/* Block 0 has a row at unit 0: rows before the block's first answer for its beginning. */
-	row = first + cfic_count_at_most_u8(memory, units + first, end - first, unit) - 1;
-	code = CFIC_U8(memory, units + head->row_count + row);
+	row = cfic_count_at_most_u8(memory, rows, 2, end - first, unit) - 1;
+	code = CFIC_U8(memory, rows + 2 * row + 1);
 	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
 }
 
@@ -124,7 +128,7 @@ CFIC_INLINE __u32 cfic_quarter_lookup(const void *memory, __u32 record, __u32 un
 	block = unit >> CFIC_BLOCK_BITS;
 	first = head->start[block];
 	end = head->start[block + 1];
-	row = first + cfic_count_at_most_u8(memory, units + first, end - first, unit) - 1;
+	row = first + cfic_count_at_most_u8(memory, units + first, 1, end - first, unit) - 1;
 	return CFIC_U16(memory, rules + 2 * row);
 }
 

@@ -13,7 +13,7 @@
 
 #define CFIC_TABLE_MAGIC "\x89UNWTAB\n"
 #define CFIC_TABLE_MAGIC_SIZE 8
-#define CFIC_TABLE_VERSION 1
+#define CFIC_TABLE_VERSION 2
 #define CFIC_KEY_MAX 64
 
 /* How the table's key was made: cfic_table_header.key_kind. */
@@ -129,7 +129,7 @@ struct cfic_sparse {
 
 /*
  * start[b] + base[b >> 3] is the first row of block b, and that of b + 1 is where it ends.
- * Followed by: palette u16[palette_count] | unit u8[row_count], low byte, rising in a block | rule u8[row_count]
+ * Followed by: palette u16[palette_count] | rows struct cfic_dense_row[row_count]
  */
 struct cfic_dense {
 	__u16 row_count;
@@ -137,6 +137,12 @@ struct cfic_dense {
 	__u16 base[CFIC_GROUPS + 1];
 	__u8 start[CFIC_PAGE_BLOCKS + 1];
 	__u8 reserved;
+};
+
+/* Unit and rule stand together: what the search ended at has the rule beside it. */
+struct cfic_dense_row {
+	__u8 unit; /* low byte, rising in a block                                                   */
+	__u8 rule;
 };
 
 /* A page with more than 256 rules or too many rows: four records of a quarter page each. */
@@ -156,6 +162,7 @@ _Static_assert(sizeof(struct cfic_table_header) == 304, "layout");
 _Static_assert(sizeof(struct cfic_range) == 16, "layout");
 _Static_assert(sizeof(struct cfic_sparse) == 4, "layout");
 _Static_assert(sizeof(struct cfic_dense) == 328, "layout");
+_Static_assert(sizeof(struct cfic_dense_row) == 2, "layout");
 _Static_assert(sizeof(struct cfic_quarters) == 16, "layout");
 _Static_assert(sizeof(struct cfic_quarter) == 132, "layout");
 _Static_assert(sizeof(struct cfic_quarter) + 3 * CFIC_QUARTER_UNITS <= CFIC_RECORD_MAX, "a quarter always fits");
