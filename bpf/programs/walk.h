@@ -85,8 +85,6 @@ int evaluate(__u32 index)
 
 #define CFIC_EVALUATE(reader, machine, index) (enum cfic_evaluation)evaluate(index)
 
-#define START(index) CFIC_U64(memory, at + 8 * (index))
-
 /*
  * Finds the mapping that an address is in, and takes over its table: CFIC_STEP_CALLER, else CFIC_STEP_NO_MAPPING. Two
  * searches of at most 8 steps.
@@ -94,7 +92,7 @@ int evaluate(__u32 index)
 int find_mapping(__u64 address)
 {
 	struct walk *walk = this_walk();
-	__u32 at, count, found, place, group;
+	__u32 at, count, first, place;
 	const __u8 *memory;
 	__u64 bias;
 
@@ -106,27 +104,26 @@ int find_mapping(__u64 address)
 	if (!memory)
 		return CFIC_STEP_NO_MAPPING;
 	at = offset(walk->process);
-	group = at + CFIC_OFFSET(struct cfic_process, group);
 	count = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, group_count));
-	at += CFIC_OFFSET(struct cfic_process, start);
-	found = 0;
-	CFIC_COUNT_AT_MOST(found, count, START, address)
-	if (!found)
+	first = at += CFIC_OFFSET(struct cfic_process, start);
+	CFIC_SEARCH(CFIC_U64, memory, at, 8, count, address)
+	if (at == first)
 		return CFIC_STEP_NO_MAPPING;
-	place = CFIC_U32(memory, group + 4 * (found - 1));
+	/* Places follow the starts. */
+	place = CFIC_U32(memory, first + 8 * CFIC_PROCESS_GROUPS + (at - first) / 2 - 4);
 	memory = element(place);
 	if (!memory)
 		return CFIC_STEP_NO_MAPPING;
 	at = offset(place);
 	count = CFIC_U32(memory, at);
-	at += CFIC_GROUP_HEAD;
-	group = at + 8 * count;
-	found = 0;
-	CFIC_COUNT_AT_MOST(found, count, START, address)
-	if (!found)
+	first = at += CFIC_GROUP_HEAD;
+	place = first + 8 * count;
+	CFIC_SEARCH(CFIC_U64, memory, at, 8, count, address)
+	if (at == first)
 		return CFIC_STEP_NO_MAPPING;
-	walk->mapping_start = START(found - 1);
-	at = group + (found - 1) * sizeof(struct cfic_mapping);
+	walk->mapping_start = CFIC_U64(memory, at - 8);
+	/* Mappings follow the starts. */
+	at = place + ((at - first) / 8 - 1) * sizeof(struct cfic_mapping);
 	if (CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) <= address)
 		return CFIC_STEP_NO_MAPPING;
 	walk->mapping_size = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) - walk->mapping_start;

@@ -25,56 +25,51 @@
 /* Halvings that find one of 256 answers. */
 #define CFIC_SEARCH_STEPS 8
 
-/* Other compilers than clang warn of what they don't know; they need not do it. */
+/*
+ * Other compilers than clang warn of what they don't know; they need not do it. Kernel programs have no conditional moves:
+ * what a compiler makes a choice of comes out as two branches, so that one branch is better.
+ */
 #ifdef __clang__
 #define CFIC_UNROLL _Pragma("unroll")
 #else
 #define CFIC_UNROLL
 #endif
+#ifdef __bpf__
+#define CFIC_BRANCH(value) __asm__ volatile("" : "+r"(value))
+#else
+#define CFIC_BRANCH(value) (void)0
+#endif
 
 /*
- * Binary search for the number of rising values that are <= limit, out of `count`, at most 255: VALUE(index) is the one at
- * an index. The bound is for the kernel's verifier, which does not see that halving comes to an end.
+ * Binary search among `count` rising values, at most 255, which stand `stride` bytes apart from offset `at` on: moves `at`
+ * behind the last one that is <= limit. `count` is used up. The bound is for the kernel's verifier, which does not see
+ * that halving comes to an end.
  */
-#define CFIC_COUNT_AT_MOST(below, count, VALUE, limit)                                                       \
+#define CFIC_SEARCH(LOAD, memory, at, stride, count, limit)                                                  \
 	CFIC_UNROLL                                                                                          \
 	for (__u32 step = 0; step < CFIC_SEARCH_STEPS && (count) > 0; step++) {                              \
-		__u32 half = (count) >> 1;                                                                   \
+		__u32 half = (count) >> 1, middle = (at) + (stride) * half;                                  \
                                                                                                              \
-		if (VALUE((below) + half) <= (limit)) {                                                      \
-			(below) += half + 1;                                                                 \
+		if (LOAD(memory, middle) <= (limit)) {                                                       \
+			(at) = middle + (stride);                                                            \
 			(count) -= half + 1;                                                                 \
+			CFIC_BRANCH(at);                                                                     \
 		} else {                                                                                     \
 			(count) = half;                                                                      \
 		}                                                                                            \
 	}
 
 /*
- * Of `count` rows of one block, of which there are 256 at most, how many are at `low` or before: their units, strictly
- * rising, stand at `first` and every `stride` bytes on.
+ * The same for `count` rows of one block, of which there are 256 at most, by their units: strictly rising bytes. Returns
+ * what comes of `at`.
  */
-CFIC_INLINE __u32 cfic_count_at_most_u8(const void *memory, __u32 first, __u32 stride, __u32 count, __u8 low)
+CFIC_INLINE __u32 cfic_search_block(const void *memory, __u32 at, __u32 stride, __u32 count, __u8 low)
 {
-	__u32 below = 0;
-
 	/* 256 rising bytes are 0..255 themselves. */
 	if (count > 255)
-		return (__u32)low + 1;
-#define CFIC_VALUE(index) CFIC_U8(memory, first + stride * (index))
-	CFIC_COUNT_AT_MOST(below, count, CFIC_VALUE, low)
-#undef CFIC_VALUE
-	return below;
-}
-
-/* The same of units of a page, at most 255 of them. */
-CFIC_INLINE __u32 cfic_count_at_most_u16(const void *memory, __u32 first, __u32 count, __u16 unit)
-{
-	__u32 below = 0;
-
-#define CFIC_VALUE(index) CFIC_U16(memory, first + 2 * (index))
-	CFIC_COUNT_AT_MOST(below, count, CFIC_VALUE, unit)
-#undef CFIC_VALUE
-	return below;
+		return at + stride * ((__u32)low + 1);
+	CFIC_SEARCH(CFIC_U8, memory, at, stride, count, low)
+	return at;
 }
 
 /*
@@ -84,15 +79,16 @@ CFIC_INLINE __u32 cfic_count_at_most_u16(const void *memory, __u32 first, __u32 
 CFIC_INLINE __u32 cfic_sparse_lookup(const void *memory, __u32 record, __u32 unit)
 {
 	const struct cfic_sparse *head = CFIC_HEAD(memory, record, struct cfic_sparse);
-	__u32 palette = record + sizeof(*head), palette_count, rows, units, row, code;
+	__u32 palette = record + sizeof(*head), palette_count, units, count, at, code;
 
 	if (!head)
 		return 0;
 	palette_count = head->palette_count;
-	rows = head->row_count;
 	units = palette + 2 * palette_count;
-	row = cfic_count_at_most_u16(memory, units + 2, rows - 1, unit);
-	code = CFIC_U8(memory, units + 2 * rows + row);
+	at = units + 2;
+	count = head->row_count - 1;
+	CFIC_SEARCH(CFIC_U16, memory, at, 2, count, unit)
+	code = CFIC_U8(memory, units + 2 * head->row_count + (at - units) / 2 - 1);
 	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
 }
 
@@ -100,19 +96,17 @@ CFIC_INLINE __u32 cfic_sparse_lookup(const void *memory, __u32 record, __u32 uni
 CFIC_INLINE __u32 cfic_dense_lookup(const void *memory, __u32 record, __u32 unit)
 {
 	const struct cfic_dense *head = CFIC_HEAD(memory, record, struct cfic_dense);
-	__u32 palette = record + sizeof(*head), palette_count, rows, block, first, end, row, code;
+	__u32 palette = record + sizeof(*head), palette_count, block, first, end, at, code;
 
 	if (!head)
 		return 0;
 	palette_count = head->palette_count;
-	rows = palette + 2 * palette_count;
 	block = unit >> CFIC_BLOCK_BITS;
 	first = head->base[block >> CFIC_GROUP_BITS] + head->start[block];
 	end = head->base[(block + 1) >> CFIC_GROUP_BITS] + head->start[block + 1];
-	rows += 2 * first;
-	/* Block 0 has a row at unit 0: rows before the block's first answer for its beginning. */
-	row = cfic_count_at_most_u8(memory, rows, 2, end - first, unit) - 1;
-	code = CFIC_U8(memory, rows + 2 * row + 1);
+	at = cfic_search_block(memory, palette + 2 * palette_count + 2 * first, 2, end - first, unit);
+	/* Block 0 has a row at unit 0: the row before the block's first answers for its beginning. */
+	code = CFIC_U8(memory, at - 1);
 	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
 }
 
@@ -120,7 +114,7 @@ CFIC_INLINE __u32 cfic_dense_lookup(const void *memory, __u32 record, __u32 unit
 CFIC_INLINE __u32 cfic_quarter_lookup(const void *memory, __u32 record, __u32 unit)
 {
 	const struct cfic_quarter *head = CFIC_HEAD(memory, record, struct cfic_quarter);
-	__u32 rules = record + sizeof(*head), units, block, first, end, row;
+	__u32 rules = record + sizeof(*head), units, block, first, end, at;
 
 	if (!head)
 		return 0;
@@ -128,8 +122,8 @@ CFIC_INLINE __u32 cfic_quarter_lookup(const void *memory, __u32 record, __u32 un
 	block = unit >> CFIC_BLOCK_BITS;
 	first = head->start[block];
 	end = head->start[block + 1];
-	row = first + cfic_count_at_most_u8(memory, units + first, 1, end - first, unit) - 1;
-	return CFIC_U16(memory, rules + 2 * row);
+	at = cfic_search_block(memory, units + first, 1, end - first, unit);
+	return CFIC_U16(memory, rules + 2 * (at - units - 1));
 }
 
 #endif
