@@ -31,11 +31,10 @@ struct KernelMeasurement {
     var images = 0
     var fromStore: [Double] = []
     var loaded: [Double] = []
-    /// Bytes of tables, as files, and of kernel memory that they and the process take, by whole elements; and what of maps
-    /// is left.
+    /// Bytes of tables, as files; and of kernel memory, where they and the process stand: what of it is in use, and all.
     var tableBytes = 0
-    var takenBytes = 0
-    var unusedBytes = 0
+    var usedBytes = 0
+    var mappedBytes = 0
     var programs: [VerifiedProgram] = []
 
     private static let runs = 100
@@ -166,8 +165,8 @@ struct KernelMeasurement {
             // Another process with the same images: all that is left to do is to read what it maps.
             loaded.append(try timed { try unwinder.addProcess(child.process) })
             let use = unwinder.memoryUse
-            takenBytes = use.begun
-            unusedBytes = use.mapped - use.begun
+            usedBytes = use.used
+            mappedBytes = use.mapped
             tableBytes = use.fileBytes
         }
     }

@@ -4,39 +4,39 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// The kernel's table memory, mapped: equal array maps behind one array of maps (cfic/elements.h).
+/// The kernel's table memory, mapped: elements, which are array maps behind one array of maps (cfic/elements.h).
 ///
-/// Maps are made when memory is needed. Their place in the array of maps, without which the programs don't see them,
+/// Elements are made when memory is needed. Their place in the array of maps, without which the programs don't see them,
 /// they are given by another thread meanwhile, because that takes milliseconds: the kernel waits for readers each time.
 /// `waitUntilVisible` comes before anything is published.
 final class ElementMemory {
     private(set) var allocator: SpanAllocator
     private let outer: Int32
-    /// Descriptors of the maps, in the order of their places.
+    /// Descriptors of the elements, in the order of their places.
     private var maps: [Int32] = []
     /// How many of them are known to have their places.
-    private var visibleMaps = 0
+    private var visibleCount = 0
     private let base: UnsafeMutableRawPointer
     private let budget: Int
     private let insertion = DispatchQueue(label: "cfic.elements", attributes: .concurrent)
     private let inserting = DispatchGroup()
-    /// Why a map could not be given its place.
+    /// Why an element could not be given its place.
     private let failure = InsertionFailure()
     /// Spans that the programs may still be reading.
     private var retired: [Span] = []
     private var retiredWords = 0
 
-    private static let mapBytes = Int(CFIC_MAP_ELEMENTS) * Int(CFIC_ELEMENT_SIZE)
-    private static let addressSpace = Int(CFIC_MAPS_MAX) * mapBytes
+    private static let elementBytes = Int(CFIC_ELEMENT_SIZE)
+    private static let addressSpace = Int(CFIC_ELEMENTS_MAX) * elementBytes
 
     /// - Parameters:
     ///   - outer: the array of maps.
-    ///   - budget: bytes of maps that may be made.
+    ///   - budget: bytes of elements that may be made.
     init(outer: Int32, budget: Int) throws(KernelError) {
         self.outer = outer
         self.budget = budget
-        allocator = SpanAllocator(limit: budget / Self.mapBytes * Int(CFIC_MAP_ELEMENTS))
-        // All maps lie one behind the other, so that what spans several elements lies in one piece.
+        allocator = SpanAllocator(limit: budget / Self.elementBytes)
+        // All elements lie one behind the other, so that what spans several elements lies in one piece.
         let start = mmap(
             nil, Self.addressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         guard let start, start != MAP_FAILED else { throw .system("reserving address space for tables", errno: errno) }
@@ -51,10 +51,8 @@ final class ElementMemory {
         munmap(base, Self.addressSpace)
     }
 
-    /// Bytes of kernel memory that maps of tables take.
-    var mappedBytes: Int { maps.count * Self.mapBytes }
-    /// Bytes of the elements that were begun, be it that not all of one is in use.
-    var begunBytes: Int { allocator.elementCount * Int(CFIC_ELEMENT_SIZE) }
+    /// Bytes of kernel memory that elements take.
+    var mappedBytes: Int { maps.count * Self.elementBytes }
     /// Bytes of them in use.
     var usedBytes: Int { allocator.usedWords * 4 }
 
@@ -89,36 +87,36 @@ final class ElementMemory {
         retiredWords += spans.reduce(0) { $0 + $1.count }
     }
 
-    /// Waits until all memory that was allocated can be seen by the programs. Who gives a map its place has to wait for
-    /// readers of what was there before; but that it has its place is to be seen at once.
+    /// Waits until all memory that was allocated can be seen by the programs. Who gives an element its place has to wait
+    /// for readers of what was there before; but that it has its place is to be seen at once.
     func waitUntilVisible() throws(KernelError) {
         var turns = 0
-        while visibleMaps < maps.count {
-            if let code = failure.first.withLock({ $0 }) { throw .system("adding a map of tables", errno: code) }
-            var (index, id) = (UInt32(visibleMaps), UInt32(0))
+        while visibleCount < maps.count {
+            if let code = failure.first.withLock({ $0 }) { throw .system("adding a map for tables", errno: code) }
+            var (index, id) = (UInt32(visibleCount), UInt32(0))
             if bpf_map_lookup_elem(outer, &index, &id) == 0 {
-                visibleMaps += 1
+                visibleCount += 1
             } else if turns < 2000 {
                 turns += 1
                 sched_yield()
             } else {
                 // The queue has no thread for it: they may all be waiting here.
-                var descriptor = maps[visibleMaps]
+                var descriptor = maps[visibleCount]
                 let status = bpf_map_update_elem(outer, &index, &descriptor, 0)
-                guard status == 0 else { throw .system("adding a map of tables", errno: -status) }
+                guard status == 0 else { throw .system("adding a map for tables", errno: -status) }
             }
         }
     }
 
-    /// An allocation, and the maps that it needs.
+    /// An allocation, and the elements that it needs.
     private func grown(_ allocate: (inout SpanAllocator) -> Span?) throws(KernelError) -> Span {
-        // Waiting for readers costs some milliseconds: worth it for a quarter of a map.
-        if retiredWords * 16 > Self.mapBytes { reclaim() }
+        // Waiting for readers costs some milliseconds: worth it for a quarter of an element.
+        if retiredWords * 16 > Self.elementBytes { reclaim() }
         guard let span = allocate(&allocator) ?? allocateReclaimed(allocate) else {
             throw budget < Self.addressSpace ? .overBudget(bytes: budget) : .tableMemoryFull(bytes: Self.addressSpace)
         }
         do throws(KernelError) {
-            while maps.count * Int(CFIC_MAP_ELEMENTS) < allocator.elementCount { try addMap() }
+            while maps.count < allocator.elementCount { try addElement() }
         } catch {
             allocator.free(span)
             throw error
@@ -151,18 +149,18 @@ final class ElementMemory {
         return bpf_map_update_elem(outer, &index, &descriptor, 0) == 0
     }
 
-    private func addMap() throws(KernelError) {
+    private func addElement() throws(KernelError) {
         var options = bpf_map_create_opts()
         options.sz = MemoryLayout<bpf_map_create_opts>.size
         options.map_flags = UInt32(BPF_F_MMAPABLE)
         let map = bpf_map_create(
-            BPF_MAP_TYPE_ARRAY, "cfic_elements", 4, UInt32(CFIC_ELEMENT_SIZE), UInt32(CFIC_MAP_ELEMENTS), &options)
-        guard map >= 0 else { throw .system("making a map of tables", errno: Int32(-map)) }
-        let place = base + maps.count * Self.mapBytes
-        guard mmap(place, Self.mapBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0) != MAP_FAILED else {
+            BPF_MAP_TYPE_ARRAY, "cfic_element", 4, UInt32(CFIC_ELEMENT_SIZE), 1, &options)
+        guard map >= 0 else { throw .system("making a map for tables", errno: Int32(-map)) }
+        let place = base + maps.count * Self.elementBytes
+        guard mmap(place, Self.elementBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0) != MAP_FAILED else {
             let code = errno
             close(map)
-            throw .system("mapping a map of tables", errno: code)
+            throw .system("mapping a map for tables", errno: code)
         }
         let index = UInt32(maps.count)
         maps.append(map)

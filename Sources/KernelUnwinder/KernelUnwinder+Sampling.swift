@@ -112,9 +112,8 @@ extension KernelUnwinder {
 
     /// Kernel memory of tables and mappings.
     public struct MemoryUse: Sendable {
-        /// Bytes of maps that were made, of elements of them that were begun, and bytes of these in use.
+        /// Bytes of elements that were made, and bytes of them in use.
         public var mapped: Int
-        public var begun: Int
         public var used: Int
         public var tables: Int
         /// Bytes of the tables as they are in files.
@@ -122,8 +121,8 @@ extension KernelUnwinder {
     }
 
     public var memoryUse: MemoryUse {
-        MemoryUse(mapped: memory.mappedBytes, begun: memory.begunBytes, used: memory.usedBytes, tables: images.tableCount,
-            fileBytes: images.fileBytes)
+        MemoryUse(
+            mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount, fileBytes: images.fileBytes)
     }
 
     /// Ends sampling. The programs and maps go with the object.

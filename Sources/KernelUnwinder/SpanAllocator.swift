@@ -15,7 +15,7 @@ struct Span: Equatable {
 struct SpanAllocator {
     static let elementWords = Int(CFIC_ELEMENT_WORDS)
     /// All that a place can name.
-    static let elementLimit = Int(CFIC_MAPS_MAX) * Int(CFIC_MAP_ELEMENTS)
+    static let elementLimit = Int(CFIC_ELEMENTS_MAX)
 
     /// Elements that may be handed out.
     private let limit: Int
@@ -28,7 +28,7 @@ struct SpanAllocator {
     private var byEnd: [UInt32: UInt32] = [:]
     /// Places of free spans by the logarithm of their size. Some have been used or have grown meanwhile, and some are
     /// there twice.
-    private var bySize: [[UInt32]] = Array(repeating: [], count: 21)
+    private var bySize: [[UInt32]] = Array(repeating: [], count: Int(CFIC_ELEMENT_WORD_BITS) + 1)
 
     init(limit: Int = Self.elementLimit) { self.limit = min(limit, Self.elementLimit) }
 

@@ -122,11 +122,8 @@ struct TablePlacement {
     // MARK: Everything else
 
     private mutating func placeRanges(_ numbers: inout RangeNumbers) throws(KernelError) {
-        let rules = try placeRules()
-        let operations = try placeWords(view.operations.count * 2, alignment: 2)
-        if let source = view.operations.baseAddress, view.operations.count > 0 {
-            memory.pointer(operations).copyMemory(from: source, byteCount: view.operations.count * 8)
-        }
+        let rules = try placeCopy(of: UnsafeRawBufferPointer(view.rules), alignment: 1)
+        let operations = try placeCopy(of: UnsafeRawBufferPointer(view.operations), alignment: 2)
         var record = 0
         for range in view.ranges {
             let directory = try placeWords(Int(range.page_count), alignment: 1)
@@ -153,24 +150,14 @@ struct TablePlacement {
         return span.place
     }
 
-    /// Rule n at 3 * n + n / CFIC_ELEMENT_RULES words.
-    private mutating func placeRules() throws(KernelError) -> UInt32 {
-        let perElement = SpanAllocator.elementWords / 3
-        let count = view.rules.count
-        let place = count <= perElement
-            ? try placeWords(count * 3, alignment: 1) : try placeElements(count * 3 + (count - 1) / perElement)
-        guard let source = view.rules.baseAddress else { return place }
-        for first in stride(from: 0, to: count, by: perElement) {
-            let to = place + UInt32(first * 3 + first / perElement)
-            memory.pointer(to).copyMemory(from: source + first, byteCount: min(perElement, count - first) * 12)
+    private mutating func placeCopy(
+        of bytes: UnsafeRawBufferPointer, alignment: Int
+    ) throws(KernelError) -> UInt32 {
+        let place = try placeWords(bytes.count / 4, alignment: alignment)
+        if let source = bytes.baseAddress, bytes.count > 0 {
+            memory.pointer(place).copyMemory(from: source, byteCount: bytes.count)
         }
         return place
-    }
-
-    private mutating func placeElements(_ words: Int) throws(KernelError) -> UInt32 {
-        let span = try memory.allocateElements(words: words)
-        placed.spans.append(span)
-        return span.place
     }
 
     /// `record` is the next record of `places`: they stand in the order of directory entries.

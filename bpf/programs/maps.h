@@ -24,19 +24,19 @@
 volatile const struct cfic_settings settings SEC(".rodata.settings");
 
 /* Equal sizes: lookups in them are inlined, and Linux 5.10 takes no others. */
-struct elements {
+struct element {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, CFIC_MAP_ELEMENTS);
+	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, CFIC_ELEMENT_SIZE);
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, CFIC_MAPS_MAX);
+	__uint(max_entries, CFIC_ELEMENTS_MAX);
 	__type(key, __u32);
-	__array(values, struct elements);
+	__array(values, struct element);
 } element_maps SEC(".maps");
 
 /* Process id, as the initial pid namespace has it, to the place of its struct cfic_process, or 0. */

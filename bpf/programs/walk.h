@@ -171,21 +171,16 @@ static __always_inline void take_rule(const struct walk *walk, __u64 bytes, stru
 	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
 	__u32 directory = walk->range.directory + page, number = 0, place;
 	const void *memory = element(directory);
-	const struct cfic_rule *found;
+	const struct cfic_rule *found = 0;
 
-	if (!memory)
-		goto none;
-	if (page < walk->range.page_count)
-		number = rule_number(memory, directory, bytes, pc_shift);
-	place = walk->range.rules + number * CFIC_RULE_WORDS;
-	memory = element_near(memory, directory, place);
-	found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_rule) : 0;
-	if (found) {
-		*rule = *found;
-		return;
+	if (memory) {
+		if (page < walk->range.page_count)
+			number = rule_number(memory, directory, bytes, pc_shift);
+		place = walk->range.rules + number * CFIC_RULE_WORDS;
+		memory = element_near(memory, directory, place);
+		found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_rule) : 0;
 	}
-none:
-	*rule = (struct cfic_rule){ 0 };
+	*rule = found ? *found : (struct cfic_rule){ 0 };
 }
 
 /* The rule so many bytes from the start of a range, which is remembered. */

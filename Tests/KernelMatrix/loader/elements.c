@@ -1,5 +1,5 @@
 /*
- * Elements (cfic/elements.h): handed out from the first to the last, filled through the mapping of their maps.
+ * Elements (cfic/elements.h): handed out from the first to the last, filled through their mapping.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -8,30 +8,29 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MAP_WORDS (CFIC_ELEMENT_WORDS * CFIC_MAP_ELEMENTS)
+/* So much of the first element is used, so that even small tables go on in the next one. */
+#define LEFT_OF_THE_FIRST (3u << 14)
 
 static int outer;
-static __u32 *maps[CFIC_MAPS_MAX];
+static __u32 *elements[CFIC_ELEMENTS_MAX];
 static __u64 next;
 
 void elements_begin(struct bpf_object *object)
 {
 	outer = object_map(object, "element_maps");
-	/* Near the end of the first map, so that even small tables go on in the next one. */
-	next = MAP_WORDS - 3 * CFIC_ELEMENT_WORDS;
+	next = CFIC_ELEMENT_WORDS - LEFT_OF_THE_FIRST;
 }
 
-/* Maps a new map of elements, then lets programs find it. */
+/* Maps a new element, then lets programs find it. */
 static void create(__u32 index)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
-	int map = bpf_map_create(
-		BPF_MAP_TYPE_ARRAY, "elements", sizeof(__u32), CFIC_ELEMENT_SIZE, CFIC_MAP_ELEMENTS, &options);
+	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "element", sizeof(__u32), CFIC_ELEMENT_SIZE, 1, &options);
 
-	CHECK(map >= 0, "a map of elements can't be created");
-	maps[index] = mmap(NULL, MAP_WORDS * 4, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
-	CHECK(maps[index] != MAP_FAILED, "a map of elements can't be mapped");
-	CHECK(bpf_map_update_elem(outer, &index, &map, BPF_ANY) == 0, "no room for a map of elements");
+	CHECK(map >= 0, "an element can't be created");
+	elements[index] = mmap(NULL, CFIC_ELEMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+	CHECK(elements[index] != MAP_FAILED, "an element can't be mapped");
+	CHECK(bpf_map_update_elem(outer, &index, &map, BPF_ANY) == 0, "no room for an element");
 }
 
 __u32 elements_take(__u32 words, __u32 align)
@@ -43,10 +42,10 @@ __u32 elements_take(__u32 words, __u32 align)
 	if (words <= CFIC_ELEMENT_WORDS && words > left)
 		place += left;
 	next = place + words;
-	CHECK(next <= (__u64)MAP_WORDS * CFIC_MAPS_MAX, "the elements are full");
-	for (__u64 map = place / MAP_WORDS; map <= next / MAP_WORDS; map++) {
-		if (!maps[map])
-			create(map);
+	CHECK(next <= (__u64)CFIC_ELEMENT_WORDS * CFIC_ELEMENTS_MAX, "the elements are full");
+	for (__u64 index = place / CFIC_ELEMENT_WORDS; index <= (next - 1) / CFIC_ELEMENT_WORDS; index++) {
+		if (!elements[index])
+			create(index);
 	}
 	return place;
 }
@@ -57,6 +56,6 @@ void elements_write(__u32 place, const void *from, size_t size)
 		__u32 word = 0;
 
 		memcpy(&word, (const char *)from + done, size - done < 4 ? size - done : 4);
-		maps[place / MAP_WORDS][place % MAP_WORDS] = word;
+		elements[place / CFIC_ELEMENT_WORDS][place % CFIC_ELEMENT_WORDS] = word;
 	}
 }

@@ -62,13 +62,9 @@ static __u32 write_page(struct table *table, __u32 entry)
 
 static __u32 write_rules(const struct table *table)
 {
-	__u32 count = table->rule_count, elements = count / CFIC_ELEMENT_RULES;
-	__u32 place = elements_take(
-		CFIC_RULE_WORDS * count + elements, count > CFIC_ELEMENT_RULES ? CFIC_ELEMENT_WORDS : 1);
+	__u32 place = elements_take(CFIC_RULE_WORDS * table->rule_count, 1);
 
-	for (__u32 number = 0; number < count; number++)
-		elements_write(place + CFIC_RULE_WORDS * number + number / CFIC_ELEMENT_RULES,
-			       &table->native.rules[number], sizeof(struct cfic_rule));
+	elements_write(place, table->native.rules, table->rule_count * sizeof(struct cfic_rule));
 	return place;
 }
 

@@ -1,34 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tables and processes as they stand in the kernel: in elements of 64 KiB, in equal BPF_F_MMAPABLE array maps behind one
- * array of maps. A loader fills them through their mapping. Zeroed memory says nothing: no table, no mapping, rule 0.
+ * Tables and processes as they stand in the kernel: in elements of 4 MiB, each the only value of a BPF_F_MMAPABLE array
+ * map, behind one array of maps. A loader fills them through their mapping. Zeroed memory says nothing: no table, no
+ * mapping, rule 0.
  *
- * A *place* is a 4-byte word of it, counted through all elements of all maps; 0 is none. What stands here lies within
- * one element, but for directories, operations and the rules of tables that have very many.
+ * A *place* is a 4-byte word of it, counted through all elements; 0 is none. What stands here lies within one element, but
+ * for the directories of very large tables.
+ *
+ * An element is as large as the value of a map can be everywhere (KMALLOC_MAX_SIZE), because finding one takes a kernel
+ * program some 30 instructions: of most tables, a lookup finds one.
  */
 #ifndef CFIC_ELEMENTS_H
 #define CFIC_ELEMENTS_H
 
 #include <linux/types.h>
 
-#include "rule.h"
+#include "table.h"
 
 #define CFIC_ELEMENT_BITS 22
 #define CFIC_ELEMENT_SIZE (1u << CFIC_ELEMENT_BITS)
 #define CFIC_ELEMENT_WORD_BITS (CFIC_ELEMENT_BITS - 2)
 #define CFIC_ELEMENT_WORDS (1u << CFIC_ELEMENT_WORD_BITS)
-#define CFIC_MAP_ELEMENT_BITS 0
-#define CFIC_MAP_ELEMENTS (1u << CFIC_MAP_ELEMENT_BITS) /* of a map: 4 MiB                                       */
-#define CFIC_MAPS_MAX 1024                              /* 2^30 words: what a directory entry can point to       */
+#define CFIC_ELEMENTS_MAX 1024 /* 2^30 words: what a directory entry can point to                   */
 
 /*
  * Directory entries are those of the file (table.h), but for the places of records, which are those here; and so are the
- * places in struct cfic_quarters. Records themselves are the file's, byte for byte.
- *
- * Rule n of a table stands at rules + 3 * n + n / CFIC_ELEMENT_RULES: in the next element where one is full.
+ * places in struct cfic_quarters. Records, rules and operations are the file's, byte for byte.
  */
 #define CFIC_RULE_WORDS (sizeof(struct cfic_rule) / 4)
-#define CFIC_ELEMENT_RULES (CFIC_ELEMENT_WORDS / CFIC_RULE_WORDS)
 #define CFIC_OPERATION_WORDS (sizeof(struct cfic_op) / 4)
 
 /* A range of a table (struct cfic_range): what a mapping points to. At a multiple of its size. */
@@ -36,8 +35,7 @@ struct cfic_loaded_range {
 	__u64 start;           /* SVMA of its first page                                               */
 	__u32 page_count;      /* 0: taken back                                                         */
 	__u32 directory;       /* place of the first page's entry                                       */
-	__u32 rules;           /* place; a multiple of CFIC_ELEMENT_WORDS where they are more than      */
-			       /* CFIC_ELEMENT_RULES                                                    */
+	__u32 rules;           /* place                                                                 */
 	__u32 operations;      /* place, even                                                           */
 	__u32 operation_count;
 	__u32 number;          /* 1 and up: not that of any other range that was ever loaded            */
@@ -76,6 +74,7 @@ _Static_assert(sizeof(struct cfic_mapping) == 24, "layout");
 _Static_assert(sizeof(struct cfic_process) == 776, "layout");
 _Static_assert(CFIC_GROUP_SIZE(CFIC_GROUP_MAPPINGS) <= CFIC_ELEMENT_SIZE, "a group fits an element");
 _Static_assert(CFIC_GROUP_MAPPINGS <= 255 && CFIC_PROCESS_GROUPS <= 255, "a search takes 8 steps");
-_Static_assert(CFIC_ELEMENT_RULES * CFIC_RULE_WORDS < CFIC_ELEMENT_WORDS, "rules leave a word of their element");
+_Static_assert(CFIC_RULES_MAX * sizeof(struct cfic_rule) <= CFIC_ELEMENT_SIZE, "rules fit an element");
+_Static_assert(CFIC_EXPRESSIONS_MAX * sizeof(struct cfic_op) <= CFIC_ELEMENT_SIZE, "operations fit an element");
 
 #endif
