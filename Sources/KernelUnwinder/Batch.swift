@@ -71,7 +71,7 @@ extension KernelUnwinder {
     /// Seconds that it takes to lay out a table's sections in memory that is mapped already; the first time, not yet.
     package func timeOfPlacing(_ table: TableView) throws(KernelError) -> Double {
         let start = ContinuousClock.now
-        var numbers = RangeNumbers()
+        var numbers = Numbers()
         let placed = try TablePlacement.place(table, &numbers, in: memory)
         let elapsed = ContinuousClock.now - start
         for span in placed.spans { memory.free(span) }

@@ -16,7 +16,7 @@ final class ImageSupply {
     /// The vDSO is the same in nearly all processes, and has no file.
     private var vdsos: [[UInt8]: MappedImage] = [:]
     private var tables: [TableSource.Key: KernelTable] = [:]
-    private var numbers = RangeNumbers()
+    private var numbers = Numbers()
     private var prepared: [FileIdentity: PreparedImage] = [:]
     /// What was found of the files of the process at hand, by the inodes of its mappings.
     private var files: [UInt64: MappedFile] = [:]

@@ -52,6 +52,7 @@ public final class KernelUnwinder {
     var links: [OpaquePointer] = []
     var isWatching = false
     private var processes: [Int32: TrackedProcess] = [:]
+    private var numbers = Numbers()
     /// Processes that were read because they run another program, and how many updates look at them again.
     var justBegun: [Int32: Int] = [:]
     /// Processes whose first thread has ended, but not all.
@@ -136,13 +137,14 @@ public final class KernelUnwinder {
     private func add(_ process: Int32, _ map: MemoryMap) throws(KernelError) -> ProcessImages {
         if memory.isNearlyFull, !left.isEmpty { sweep() }
         let before = processes[process]
-        let found = ProcessImages(map, images)
+        var found = ProcessImages(map, images)
         if let before, before.images.isSame(as: found) {
             // The programs may have forgotten: it runs another program, and maps the same.
             try publish(process, place: before.placed.place)
             return before.images
         }
         let placed = try publish(process, found.placedMappings)
+        found.number = placed.number
         for image in found.images { image.users += 1 }
         if let before { leave(before) }
         processes[process] = TrackedProcess(images: found, placed: placed)
@@ -155,7 +157,7 @@ public final class KernelUnwinder {
         guard mappings.count <= PlacedProcess.mappingLimit else {
             throw .tooManyMappings(process: process, limit: PlacedProcess.mappingLimit)
         }
-        let placed = try PlacedProcess(mappings, in: memory)
+        let placed = try PlacedProcess(mappings, number: numbers.next(), in: memory)
         do throws(KernelError) {
             try memory.waitUntilVisible()
             try publish(process, place: placed.place)

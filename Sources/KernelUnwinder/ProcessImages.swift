@@ -19,6 +19,8 @@ public struct ProcessImages {
     public private(set) var images: [MappedImage] = []
     /// When it was read: CLOCK_MONOTONIC, in nanoseconds. What the process did before is in it, even another program.
     public let time: UInt64
+    /// Which samples were unwound by it: ``Sample/mappings``. 0 until the programs were told.
+    public internal(set) var number: UInt32 = 0
     /// What was read, to see whether it changed.
     private let source: [ExecutableMapping]
 

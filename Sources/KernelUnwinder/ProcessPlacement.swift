@@ -14,15 +14,18 @@ struct PlacedMapping: Equatable {
 /// A process in the kernel's memory: `struct cfic_process` and its groups of mappings.
 struct PlacedProcess {
     var place: UInt32
+    /// What samples that were unwound by it say: `cfic_sample.mappings`.
+    var number: UInt32
     var spans: [Span]
 
     /// What a process can have.
     static let mappingLimit = Int(CFIC_PROCESS_GROUPS) * Int(CFIC_GROUP_MAPPINGS)
 
     /// - Parameter mappings: by rising address, without overlaps, at most `mappingLimit`.
-    init(_ mappings: [PlacedMapping], in memory: ElementMemory) throws(KernelError) {
+    init(_ mappings: [PlacedMapping], number: UInt32, in memory: ElementMemory) throws(KernelError) {
+        self.number = number
         var process = cfic_process()
-        process.mapping_count = UInt32(mappings.count)
+        process.number = number
         var spans: [Span] = []
         do throws(KernelError) {
             var starts = [UInt64](repeating: 0, count: Int(CFIC_PROCESS_GROUPS))

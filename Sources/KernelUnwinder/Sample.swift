@@ -25,6 +25,8 @@ public struct Sample {
     public var time: UInt64 { header.time }
     public var process: Int32 { Int32(bitPattern: header.process) }
     public var thread: Int32 { Int32(bitPattern: header.thread) }
+    /// What it was unwound by: ``ProcessImages/number``, be it of a process that made this one. 0 if it ended before.
+    public var mappings: UInt32 { header.mappings }
     /// The innermost first.
     public var userFrames: some RandomAccessCollection<Frame> { userWords.lazy.map { Frame(word: $0) } }
     /// How the walk ended.

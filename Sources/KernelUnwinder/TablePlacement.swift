@@ -14,12 +14,13 @@ struct PlacedTable {
     var spans: [Span] = []
 }
 
-/// Numbers of ranges, each used once: the programs remember rules by them.
-struct RangeNumbers {
+/// Numbers that are used once each. The programs remember rules by those of ranges, and samples have those of what
+/// processes mapped.
+struct Numbers {
     private var last: UInt32 = 0
 
     mutating func next() -> UInt32 {
-        // A loader that lives for 4 billion ranges would have to begin again.
+        // A loader that lives for 4 billion of them would have to begin again.
         last += 1
         return last
     }
@@ -37,7 +38,7 @@ struct TablePlacement {
 
     /// - Parameter numbers: gives `cfic_loaded_range.number`.
     static func place(
-        _ view: TableView, _ numbers: inout RangeNumbers, in memory: ElementMemory
+        _ view: TableView, _ numbers: inout Numbers, in memory: ElementMemory
     ) throws(KernelError) -> PlacedTable {
         var placement = TablePlacement(view: view, memory: memory)
         do throws(KernelError) {
@@ -121,7 +122,7 @@ struct TablePlacement {
 
     // MARK: Everything else
 
-    private mutating func placeRanges(_ numbers: inout RangeNumbers) throws(KernelError) {
+    private mutating func placeRanges(_ numbers: inout Numbers) throws(KernelError) {
         let rules = try placeCopy(of: UnsafeRawBufferPointer(view.rules), alignment: 1)
         let operations = try placeCopy(of: UnsafeRawBufferPointer(view.operations), alignment: 2)
         var record = 0

@@ -13,6 +13,9 @@ public struct Programs {
 
     /// By rising time.
     private var entries: [Int32: [Entry]] = [:]
+    /// What was read, by `ProcessImages.number`; and by which number there is more than by another one.
+    private var read: [UInt32: ProcessImages] = [:]
+    private var successors: [UInt32: UInt32] = [:]
 
     public init() {}
 
@@ -43,6 +46,7 @@ public struct Programs {
     public mutating func note(_ images: ProcessImages, of process: Int32, began: Bool, at time: UInt64) {
         // It has ended.
         if images.mappings.isEmpty { return }
+        if images.number > 0 { read[images.number] = images }
         var list = entries[process] ?? []
         guard let index = list.indices.last else {
             entries[process] = [Entry(since: 0, images: images)]
@@ -50,6 +54,7 @@ public struct Programs {
         }
         if let known = list[index].images {
             if images.contain(known) {
+                if !list[index].isInherited { supersede(known.number, by: images.number) }
                 list[index].images = images
                 list[index].isInherited = false
             } else if list[index].since != time {
@@ -84,6 +89,39 @@ public struct Programs {
     public func program(of process: Int32, at time: UInt64) -> ProgramID {
         let number = entries[process]?.lastIndex { $0.since <= time } ?? 0
         return ProgramID(process: process, number: number)
+    }
+
+    /// The same for a sample, which says what it was unwound by. That is right even where events were lost: those of a
+    /// child's beginning, or of the end of a process whose id another one has now.
+    ///
+    /// - Parameter mappings: `Sample.mappings`.
+    public mutating func program(of process: Int32, at time: UInt64, unwoundBy mappings: UInt32) -> ProgramID {
+        let likely = program(of: process, at: time)
+        guard let read = read(mappings) else { return likely }
+        func isIt(_ entry: Entry) -> Bool {
+            entry.images.map { $0.number == read.number || $0.contain(read) } ?? false
+        }
+        var list = entries[process] ?? []
+        if list.indices.contains(likely.number), isIt(list[likely.number]) { return likely }
+        if let known = list.lastIndex(where: isIt) { return ProgramID(process: process, number: known) }
+        list.append(Entry(since: time, images: read, isInherited: true))
+        entries[process] = list
+        return ProgramID(process: process, number: list.count - 1)
+    }
+
+    /// Numbers rise: whoever follows them comes to an end.
+    private mutating func supersede(_ number: UInt32, by next: UInt32) {
+        guard number > 0, number < next else { return }
+        read[number] = nil
+        successors[number] = next
+    }
+
+    /// What was read by a number, or later of the same program.
+    private mutating func read(_ number: UInt32) -> ProcessImages? {
+        var last = number
+        while let next = successors[last] { last = next }
+        if last != number { successors[number] = last }
+        return read[last]
     }
 
     /// What a program mapped, as of when it was last read.

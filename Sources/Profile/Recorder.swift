@@ -21,8 +21,8 @@ public final class Recorder {
     /// Takes in what happened and the samples that are there; to be called several times a second.
     public func collect() throws(KernelError) {
         // Samples first, so that all that happened before them is known when they are told apart by their time.
-        var taken: [(stack: Stacks.Stack, time: UInt64)] = []
-        try unwinder.readSamples { taken.append((Stacks.Stack($0), $0.time)) }
+        var taken: [(stack: Stacks.Stack, time: UInt64, mappings: UInt32)] = []
+        try unwinder.readSamples { taken.append((Stacks.Stack($0), $0.time, $0.mappings)) }
         let events = unwinder.processEvents()
         programs.note(events)
         for change in unwinder.update(events) {
@@ -31,8 +31,8 @@ public final class Recorder {
                 problems.append(error.description)
             }
         }
-        for (var stack, time) in taken {
-            stack.program = programs.program(of: stack.program.process, at: time)
+        for (var stack, time, mappings) in taken {
+            stack.program = programs.program(of: stack.program.process, at: time, unwoundBy: mappings)
             stacks.add(stack)
         }
     }

@@ -5,10 +5,14 @@ import TestFixtures
 /// What a process is said to map, without one.
 enum FakeImages {
     /// Mappings at multiples of 0x1000, each 0x1000 bytes long, of no file.
-    static func named(_ names: [(UInt64, String)], readAt time: UInt64 = 0) -> ProcessImages {
-        ProcessImages(
+    static func named(
+        _ names: [(UInt64, String)], readAt time: UInt64 = 0, number: UInt32 = 0
+    ) -> ProcessImages {
+        var images = ProcessImages(
             names.map { ExecutableMapping(start: $0.0, end: $0.0 + 0x1000, offset: 0, inode: 0, path: $0.1) },
             time: time, image: { _ in nil })
+        images.number = number
+        return images
     }
 
     /// An image whose executable segment is mapped from a bias on.

@@ -80,7 +80,8 @@ struct OddStackTests {
         #expect(children.count >= 5)
     }
 
-    /// Nearly all of their time goes into fork, its page faults, exit and wait.
+    /// Nearly all of their time goes into fork, its page faults, exit and wait. There are more of them than user space
+    /// can follow beside other tests: events are lost.
     @Test func processesThatDoNothingButForkAreWholeWhileTheirPagesAreNotCopied() throws {
         let program = try LiveProgram.odd("fork", "0")
         let stacks = try LiveStacks(of: program, count: 3000, atLeast: 2)
@@ -105,8 +106,9 @@ struct OddStackTests {
         for live in stacks.all {
             let isFirst = live.stack.program.number == 0
             #expect(!live.functions.contains(isFirst ? "spin_after" : "work"), "\(live.text)")
-            // Until it was read, its stacks end at once, and say so.
-            if live.innermost == "spin_after", live.stack.end.code != CFIC_STEP_NO_PROCESS.rawValue {
+            // Until it was read, its stacks end at once, and until its libraries were, in them; and say so.
+            let early = [CFIC_STEP_NO_PROCESS.rawValue, CFIC_STEP_NO_MAPPING.rawValue]
+            if live.innermost == "spin_after", !early.contains(live.stack.end.code) {
                 #expect(live.isComplete && live.text.contains(";main;descend;"), "\(live.stack.end): \(live.text)")
             }
         }

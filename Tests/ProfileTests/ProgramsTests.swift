@@ -119,4 +119,48 @@ import Testing
         programs.note([ProcessEvent(process: 7, kind: .forked(parent: 1), time: 500)])
         #expect(name(programs, 7, at: 499) == "/old" && name(programs, 7, at: 500) == "/parent")
     }
+
+    // MARK: Lost events
+
+    /// The name at 0x1000 for a sample that says what it was unwound by.
+    private func name(
+        _ programs: inout Programs, _ process: Int32, at time: UInt64, unwoundBy mappings: UInt32
+    ) -> String? {
+        let program = programs.program(of: process, at: time, unwoundBy: mappings)
+        return programs.images(of: program)?.mapping(at: 0x1000)?.name
+    }
+
+    @Test func childWhoseBeginningNobodySawHasTheNamesThatItWasUnwoundBy() {
+        var programs = Programs()
+        programs.note(FakeImages.named([(0x1000, "/shell")], number: 3), of: 7, began: true, at: 0)
+        #expect(name(&programs, 8, at: 100, unwoundBy: 3) == "/shell")
+        #expect(name(&programs, 8, at: 50, unwoundBy: 3) == "/shell")
+        #expect(name(&programs, 9, at: 100, unwoundBy: 0) == nil && name(&programs, 9, at: 100, unwoundBy: 4) == nil)
+        // Each once, however many samples there are.
+        let one = programs.program(of: 8, at: 100, unwoundBy: 3)
+        #expect(programs.program(of: 8, at: 200, unwoundBy: 3) == one)
+    }
+
+    @Test func idThatIsUsedAgainUnseenHasTheNamesThatItWasUnwoundBy() {
+        var programs = Programs()
+        programs.note(FakeImages.named([(0x1000, "/old")], number: 1), of: 7, began: true, at: 0)
+        programs.note(FakeImages.named([(0x1000, "/parent")], number: 2), of: 1, began: true, at: 0)
+        #expect(name(&programs, 7, at: 10, unwoundBy: 1) == "/old")
+        #expect(name(&programs, 7, at: 500, unwoundBy: 2) == "/parent")
+        // Samples of several CPUs come in any order.
+        #expect(name(&programs, 7, at: 11, unwoundBy: 1) == "/old")
+        #expect(name(&programs, 7, at: 501, unwoundBy: 2) == "/parent")
+        #expect(programs.program(of: 7, at: 502, unwoundBy: 2).number == 1)
+    }
+
+    /// A library was opened since: names are those of all that is known.
+    @Test func sampleThatWasUnwoundByLessBelongsToTheSameProgram() {
+        var programs = Programs()
+        programs.note(FakeImages.named([(0x1000, "/program")], number: 1), of: 7, began: true, at: 0)
+        programs.note(
+            FakeImages.named([(0x1000, "/program"), (0x5000, "/library")], number: 2), of: 7, began: false, at: 100)
+        let program = programs.program(of: 7, at: 50, unwoundBy: 1)
+        #expect(program == programs.program(of: 7, at: 150, unwoundBy: 2))
+        #expect(programs.images(of: program)?.mapping(at: 0x5000)?.name == "/library")
+    }
 }

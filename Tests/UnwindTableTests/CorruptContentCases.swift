@@ -40,7 +40,7 @@ extension Corruption {
             $0.store(UInt16.max, at: $0.record(1) + 328 + 2)
         },
         Corruption("densePaletteIndex", "pages", "palette index is outside the palette") {
-            $0.store(UInt8(7), at: $0.record(1) + 328 + 2 * 7 + 262 + 100)
+            $0.store(UInt8(7), at: $0.record(1) + 328 + 2 * 7 + 2 * 100 + 1)
         },
         Corruption("denseIndexStart", "pages", "block index does not hold all rows") {
             $0.store(UInt8(1), at: $0.record(5) + 70)
@@ -62,7 +62,7 @@ extension Corruption {
         },
         Corruption("denseUnitsEqual", "pages", "units do not rise in their block") {
             // Rows every 200 units: the first block has those at 0 and 200.
-            $0.store(UInt8(0), at: $0.record(5) + 328 + 1)
+            $0.store(UInt8(0), at: $0.record(5) + 328 + 2)
         },
         Corruption("denseUnitsFallInTheLastBlock", "pages", "units do not rise in their block") {
             // Block 202 has the last row, at 51,800; give it the row before, whose low byte is higher.

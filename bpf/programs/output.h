@@ -17,6 +17,7 @@ static __always_inline void begin(struct walk *walk, __u32 process)
 	walk->frame_limit = settings.frames_max;
 	walk->sample.kernel_count = 0;
 	walk->sample.guessed_count = 0;
+	walk->sample.mappings = 0;
 }
 
 /* The same for a process by its id; 0 if it is listed. */

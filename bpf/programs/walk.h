@@ -104,6 +104,7 @@ int find_mapping(__u64 address)
 	if (!memory)
 		return CFIC_STEP_NO_MAPPING;
 	at = offset(walk->process);
+	walk->sample.mappings = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, number));
 	count = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, group_count));
 	first = at += CFIC_OFFSET(struct cfic_process, start);
 	CFIC_SEARCH(CFIC_U64, memory, at, 8, count, address)

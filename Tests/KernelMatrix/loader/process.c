@@ -24,7 +24,8 @@ static __u32 write_group(const struct mapping *mappings, __u32 count)
 
 void process_add(struct bpf_object *object, __u32 process, const struct mapping *mappings, size_t count)
 {
-	struct cfic_process written = {.mapping_count = count};
+	static __u32 number;
+	struct cfic_process written = {.number = ++number};
 	__u32 place;
 
 	CHECK(count <= CFIC_GROUP_MAPPINGS * CFIC_PROCESS_GROUPS, "%zu mappings are too many", count);

@@ -64,7 +64,7 @@ struct cfic_mapping {
  */
 struct cfic_process {
 	__u32 group_count;
-	__u32 mapping_count;
+	__u32 number; /* 1 and up: not that of what any process ever mapped otherwise                   */
 	__u64 start[CFIC_PROCESS_GROUPS]; /* where each group's first mapping starts                    */
 	__u32 group[CFIC_PROCESS_GROUPS]; /* place of the group                                         */
 };

@@ -35,7 +35,7 @@ struct cfic_sample {
 	__u16 guessed_count; /* of the user frames, those with CFIC_SAMPLE_GUESSED                      */
 	__u8 end;            /* enum cfic_step: how the walk ended                                      */
 	__u8 reason;         /* enum cfic_reason where end is CFIC_STEP_NO_RULE                         */
-	__u32 reserved;
+	__u32 mappings;      /* number of the struct cfic_process that it was unwound by; 0: of none        */
 	char command[16];    /* of the thread; ends with a zero if it is shorter                        */
 };
 
