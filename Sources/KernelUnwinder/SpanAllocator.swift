@@ -13,10 +13,10 @@ struct Span: Equatable {
 /// Everything that is allocated lies within one element, but for whole runs of elements. Elements come from the end, one
 /// after the other; what is left of them, and what is given back, is kept by size and used first.
 struct SpanAllocator {
-    static let elementWords = Int(CFIC_ELEMENT_WORDS)
     /// All that a place can name.
     static let elementLimit = Int(CFIC_ELEMENTS_MAX)
 
+    let elementWords: Int
     /// Elements that may be handed out.
     private let limit: Int
     /// Elements handed out so far: they are the first ones.
@@ -28,27 +28,32 @@ struct SpanAllocator {
     private var byEnd: [UInt32: UInt32] = [:]
     /// Places of free spans by the logarithm of their size. Some have been used or have grown meanwhile, and some are
     /// there twice.
-    private var bySize: [[UInt32]] = Array(repeating: [], count: Int(CFIC_ELEMENT_WORD_BITS) + 1)
+    private var bySize: [[UInt32]]
 
-    init(limit: Int = Self.elementLimit) { self.limit = min(limit, Self.elementLimit) }
+    /// - Parameter elementWords: a power of two.
+    init(limit: Int = Self.elementLimit, elementWords: Int = Int(CFIC_ELEMENT_WORDS)) {
+        self.limit = min(limit, Self.elementLimit)
+        self.elementWords = elementWords
+        bySize = Array(repeating: [], count: Self.sizeClass(elementWords) + 1)
+    }
 
     /// How many places are noted, right or not.
     var noteCount: Int { bySize.reduce(0) { $0 + $1.count } }
 
     /// A span that starts at a multiple of `alignment` words, a power of two; nil if all elements are in use.
     mutating func allocate(_ count: Int, alignment: Int = 1) -> Span? {
-        precondition(count > 0 && count <= Self.elementWords, "fits an element")
+        precondition(count > 0 && count <= elementWords, "fits an element")
         if let span = takeFree(count, alignment: alignment) { return span }
         guard let element = freshElements(1) else { return nil }
-        release(Span(place: element, count: Self.elementWords))
+        release(Span(place: element, count: elementWords))
         return takeFree(count, alignment: alignment)
     }
 
     /// Whole elements one after the other, of which the last may not be used to its end; nil if there are no more.
     mutating func allocateElements(words count: Int) -> Span? {
-        let elements = (count + Self.elementWords - 1) / Self.elementWords
+        let elements = (count + elementWords - 1) / elementWords
         guard let place = takeFreeElements(elements) ?? freshElements(elements) else { return nil }
-        let rest = elements * Self.elementWords - count
+        let rest = elements * elementWords - count
         if rest > 0 { release(Span(place: place + UInt32(count), count: rest)) }
         usedWords += count
         return Span(place: place, count: count)
@@ -71,8 +76,8 @@ struct SpanAllocator {
             if 1 << size < minimum { break }
         }
         guard let place = freshElements(1) else { return nil }
-        usedWords += Self.elementWords
-        return Span(place: place, count: Self.elementWords)
+        usedWords += elementWords
+        return Span(place: place, count: elementWords)
     }
 
     /// Gives a span back. Nobody may read it any more.
@@ -84,7 +89,7 @@ struct SpanAllocator {
 
     private mutating func freshElements(_ count: Int) -> UInt32? {
         guard count <= limit - elementCount else { return nil }
-        let place = UInt32(elementCount * Self.elementWords)
+        let place = UInt32(elementCount * elementWords)
         elementCount += count
         return place
     }
@@ -93,11 +98,11 @@ struct SpanAllocator {
     private mutating func takeFreeElements(_ count: Int) -> UInt32? {
         var run = 0
         for element in 0..<elementCount {
-            run = byStart[UInt32(element * Self.elementWords)] == Self.elementWords ? run + 1 : 0
+            run = byStart[UInt32(element * elementWords)] == elementWords ? run + 1 : 0
             guard run == count else { continue }
             let first = element + 1 - count
-            for taken in first...element { take(UInt32(taken * Self.elementWords), Self.elementWords) }
-            return UInt32(first * Self.elementWords)
+            for taken in first...element { take(UInt32(taken * elementWords), elementWords) }
+            return UInt32(first * elementWords)
         }
         return nil
     }
@@ -138,19 +143,19 @@ struct SpanAllocator {
     private mutating func release(_ span: Span) {
         var place = span.place
         var count = span.count
-        if Int(place) % Self.elementWords != 0, let before = byEnd[place], let size = byStart[before] {
+        if Int(place) % elementWords != 0, let before = byEnd[place], let size = byStart[before] {
             take(before, size)
             place = before
             count += size
         }
         let end = place + UInt32(count)
-        if Int(end) % Self.elementWords != 0, let size = byStart[end] {
+        if Int(end) % elementWords != 0, let size = byStart[end] {
             take(end, size)
             count += size
         }
         // Runs of elements are given back element by element.
-        while Int(place) / Self.elementWords != (Int(place) + count - 1) / Self.elementWords {
-            let inElement = Self.elementWords - Int(place) % Self.elementWords
+        while Int(place) / elementWords != (Int(place) + count - 1) / elementWords {
+            let inElement = elementWords - Int(place) % elementWords
             insert(place, inElement)
             place += UInt32(inElement)
             count -= inElement

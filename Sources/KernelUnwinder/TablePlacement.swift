@@ -84,7 +84,7 @@ struct TablePlacement {
     /// Words of a record; verification proved that it lies in the section, and is at most an element long.
     private func size(_ index: Int) -> Int {
         let end = index + 1 < starts.count ? Int(starts[index + 1]) : view.pages.count / 4
-        return min(end - Int(starts[index]), SpanAllocator.elementWords)
+        return min(end - Int(starts[index]), memory.allocator.elementWords)
     }
 
     private mutating func collectStarts() {
@@ -145,7 +145,7 @@ struct TablePlacement {
 
     private mutating func placeWords(_ count: Int, alignment: Int) throws(KernelError) -> UInt32 {
         guard count > 0 else { return 0 }
-        let span = count <= SpanAllocator.elementWords
+        let span = count <= memory.allocator.elementWords
             ? try memory.allocate(words: count, alignment: alignment) : try memory.allocateElements(words: count)
         placed.spans.append(span)
         return span.place

@@ -2,12 +2,17 @@ import FoundationEssentials
 
 /// Output for programs.
 enum JSONOutput {
-    /// Writes a value as indented JSON with sorted keys to standard output.
-    static func print(_ value: some Encodable) throws {
+    /// A value as indented JSON with sorted keys, in lines.
+    static func text(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    }
+
+    /// Writes it to standard output.
+    static func print(_ value: some Encodable) throws {
         var output = StandardOutput()
-        output.line(String(decoding: try encoder.encode(value), as: UTF8.self))
+        output.write(try text(value))
         output.flush()
     }
 }

@@ -17,12 +17,15 @@ struct ProfileCommand: ParsableCommand {
             call frame information, with _[fp]; a stack whose outermost frame was not reached begins with [truncated]. \
             A summary goes to standard error.
 
+            With --json both are one document, with addresses, and with the end of each stack as docs/stack-ends.md             names it.
+
             Needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; Linux 5.10 or newer with BTF.
 
             Examples:
               sudo cfic profile -- make -j8
               sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
               sudo cfic profile -p 1234 -p 5678            until Ctrl-C
+              sudo cfic profile --json -p 1234 -d 1 | jq .ends
             """)
 
     @Option(
@@ -43,6 +46,9 @@ struct ProfileCommand: ParsableCommand {
         name: [.customShort("o"), .long], help: ArgumentHelp("Write the stacks there.", valueName: "file"),
         completion: .file())
     var output: String?
+
+    @Flag(help: "Write JSON instead of folded stacks.")
+    var json = false
 
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
@@ -72,7 +78,9 @@ struct ProfileCommand: ParsableCommand {
             if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
             unwinder.close()
             let symbolizer = Symbolizer(run.recorder.programs)
-            let text = FoldedStacks(run.recorder.stacks, symbolizer).text
+            let text = json
+                ? try JSONOutput.text(ProfileReport(run, symbolizer))
+                : FoldedStacks(run.recorder.stacks, symbolizer).text
             if let output { try write(text, to: output) } else {
                 var out = StandardOutput()
                 out.write(text)

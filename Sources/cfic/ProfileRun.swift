@@ -14,6 +14,7 @@ final class ProfileRun {
     /// How the command ended, if not well.
     private(set) var commandProblem: String?
     private(set) var elapsed = Duration.zero
+    var seconds: Double { Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18 }
 
     init(_ unwinder: KernelUnwinder, signals: SignalDescriptor, frequency: Int, duration: Double?) {
         self.unwinder = unwinder

@@ -14,10 +14,9 @@ struct ProfileSummary {
     }
 
     func write() {
-        let seconds = Double(run.elapsed.components.seconds) + Double(run.elapsed.components.attoseconds) / 1e18
         let by = run.event == .cycles ? "hardware cycles" : "the CPU clock"
         Talk.say(
-            "\(Quantity.count(counters.samples)) samples in \(Quantity.fixed(seconds, 1)) s by \(by), "
+            "\(Quantity.count(counters.samples)) samples in \(Quantity.fixed(run.seconds, 1)) s by \(by), "
                 + "\(Quantity.count(counters.userFrames)) frames"
                 + (counters.kernelFrames > 0 ? " and \(Quantity.count(counters.kernelFrames)) of the kernel" : ""))
         if counters.lost > 0 {

@@ -59,6 +59,32 @@ struct ProfileCommandTests {
         #expect(outcome.talk.replacing(",", with: "").contains("\(total) samples in "), "\(total): \(outcome.talk)")
     }
 
+    @Test func jsonHasWhatTheSummarySays() throws {
+        struct Report: Decodable {
+            struct Frame: Decodable { var function: String, address: UInt64, isGuessed: Bool }
+            struct Stack: Decodable {
+                var command: String, process: Int32, samples: Int, end: String, isComplete: Bool
+                var frames: [Frame], kernelFunctions: [String]
+            }
+            var samples: UInt64, completeStacks: UInt64, ends: [String: UInt64], seconds: Double, stacks: [Stack]
+            var kernelMemory: Int, kernelMemoryUsed: Int
+        }
+        let outcome = try place.shell("cfic profile --json -F 999 -- \(Self.busy)")
+        #expect(outcome.code == 0 && outcome.talk.contains(" samples in "), "\(outcome.talk)")
+        let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+        #expect(report.samples > 20 && report.seconds > 0)
+        #expect(report.ends.values.reduce(0, +) == report.samples)
+        #expect(report.stacks.reduce(0) { $0 + $1.samples } == Int(report.samples))
+        let complete = report.stacks.filter(\.isComplete)
+        #expect(complete.reduce(0) { $0 + $1.samples } == Int(report.completeStacks))
+        #expect(complete.allSatisfy { $0.end == "END_OF_STACK" || $0.end == "ZERO_RETURN_ADDRESS" })
+        let bash = try #require(report.stacks.first { $0.command == "bash" && $0.isComplete })
+        #expect(bash.process > 0 && bash.frames.contains { $0.function.hasPrefix("__libc_start_main") })
+        #expect(bash.frames.allSatisfy { $0.address > 0 && !$0.isGuessed })
+        #expect(report.stacks.map(\.samples) == report.stacks.map(\.samples).sorted(by: >))
+        #expect(report.kernelMemoryUsed > 0 && report.kernelMemoryUsed <= report.kernelMemory)
+    }
+
     @Test func fileIsWrittenWhole() throws {
         try place.write(Array(repeating: 0x78, count: 100_000), to: "stacks")
         let outcome = try place.shell("cfic profile -F 999 -o stacks -- \(Self.busy)")

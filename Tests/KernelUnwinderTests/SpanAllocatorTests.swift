@@ -4,11 +4,12 @@ import Testing
 
 /// Which words of table memory are handed out.
 @Suite struct SpanAllocatorTests {
-    private static let element = SpanAllocator.elementWords
+    /// Smaller than the kernel's, so that many are looked at.
+    private static let element = 1 << 14
 
     /// An allocator that expectations can change.
     private final class Memory {
-        private var allocator = SpanAllocator()
+        private var allocator = SpanAllocator(elementWords: element)
 
         var usedWords: Int { allocator.usedWords }
         var elementCount: Int { allocator.elementCount }
@@ -127,10 +128,13 @@ import Testing
         let last = try #require(allocator.allocate(Self.element))
         #expect(allocator.allocate(1) == nil && allocator.allocateRest(minimum: 1) == nil)
         #expect(allocator.usedWords == most.count + last.count)
-        // The last word of all has a place.
-        #expect(Int(last.place) + last.count == 1 << 30)
+        #expect(Int(last.place) + last.count == limit * Self.element)
         allocator.free(last)
         #expect(allocator.allocate(1) != nil)
+    }
+
+    @Test func lastWordOfAllHasAPlace() {
+        #expect(SpanAllocator.elementLimit * SpanAllocator().elementWords == 1 << 30)
     }
 
     /// A profiler runs for months.

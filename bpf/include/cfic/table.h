@@ -104,7 +104,7 @@ struct cfic_range {
 #define CFIC_SPARSE_MAX 256 /* rows of a sparse record: 8 steps of search                           */
 #define CFIC_PALETTE_MAX 256
 #define CFIC_RULES_MAX 65536
-#define CFIC_RECORD_MAX 65536 /* bytes: a record fits an element of the kernel's maps              */
+#define CFIC_RECORD_MAX 65536 /* bytes: so little is left unused at the end of the kernel's elements  */
 
 /* Directory entries: kind in the low two bits, value above. */
 enum cfic_page_kind {
