@@ -64,40 +64,25 @@ struct PageFinisher {
             // From here on what is read may have been written over up to the place that is written.
             target.copyMemory(from: source, byteCount: head)
             var place = target + head
-            if all >= CFIC_PALETTE_MAX {
+            let hasPalette = all >= CFIC_PALETTE_MAX
+            if hasPalette {
                 place.copyMemory(from: numbers, byteCount: 2 * paletteCount)
                 place += 2 * paletteCount
-                place.copyMemory(from: rows, byteCount: rowBytes)
             } else {
                 target.storeBytes(of: 0, toByteOffset: 2, as: UInt16.self)
-                if isDense {
-                    Self.copyDense(rows, to: place, rowCount, numbers)
-                } else {
-                    Self.copySparse(rows, to: place, rowCount, numbers)
+            }
+            place.copyMemory(from: rows, byteCount: rowBytes)
+            if !hasPalette {
+                // Each row's index, which is below the palette's size, becomes a rule number, which is below 256.
+                let (codes, stride) = isDense ? (place + 1, 2) : (place + 2 * rowCount, 1)
+                for row in 0..<rowCount {
+                    let code = codes.load(fromByteOffset: stride &* row, as: UInt8.self)
+                    let number = UInt8(truncatingIfNeeded: numbers[Int(code)])
+                    codes.storeBytes(of: number, toByteOffset: stride &* row, as: UInt8.self)
                 }
             }
             close(target, size: place - target + rowBytes)
         }
-    }
-
-    /// Copies rows with rule numbers, which are below 256, instead of indices, which are below the palette's size.
-    @inline(__always)
-    private static func copyDense(
-        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, _ count: Int, _ numbers: UnsafePointer<UInt16>
-    ) {
-        let from = source.assumingMemoryBound(to: UInt16.self)
-        let to = target.assumingMemoryBound(to: UInt16.self)
-        for row in 0..<count { to[row] = from[row] & 0xff | numbers[Int(from[row] &>> 8)] &<< 8 }
-    }
-
-    @inline(__always)
-    private static func copySparse(
-        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, _ count: Int, _ numbers: UnsafePointer<UInt16>
-    ) {
-        target.copyMemory(from: source, byteCount: 2 * count)
-        let from = (source + 2 * count).assumingMemoryBound(to: UInt8.self)
-        let to = (target + 2 * count).assumingMemoryBound(to: UInt8.self)
-        for row in 0..<count { to[row] = UInt8(truncatingIfNeeded: numbers[Int(from[row])]) }
     }
 
     /// A head with the quarters' places, and the four quarters behind it: as long as they were.
