@@ -65,7 +65,8 @@ extension KernelMeasurement {
         .object([
             ("table", .string(table)), ("lookupHot", .number(hot.median)), ("lookupRandom", .number(random.median)),
             ("lookupChained", .number(chained.median)),
-            ("lookupWider", .number(wider.median)), ("lookupScattered", .number(scattered.median)), ("walk", .number(stack.median)),
+            ("lookupWider", .number(wider.median)), ("lookupScattered", .number(scattered.median)),
+            ("walk", .number(stack.median)),
             ("walkedFrames", .integer(framesOfStack)), ("copying", .number(copying.median)),
             ("bytesCopied", .integer(bytesCopied)), ("images", .integer(images)),
             ("processFromStore", .number(fromStore.median)), ("processLoaded", .number(loaded.median)),

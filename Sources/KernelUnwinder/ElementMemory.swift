@@ -6,8 +6,9 @@ import Synchronization
 
 /// The kernel's table memory, mapped: elements, which are array maps behind one array of maps (cfic/elements.h).
 ///
-/// Elements are made when memory is needed. Their place in the array of maps, without which the programs don't see them,
-/// they are given by another thread meanwhile, because that takes milliseconds: the kernel waits for readers each time.
+/// Elements are made when memory is needed. Their place in the array of maps, without which the programs don't see
+/// them, they are given by another thread meanwhile, because that takes milliseconds: the kernel waits for readers each
+/// time.
 /// `waitUntilVisible` comes before anything is published.
 final class ElementMemory {
     private(set) var allocator: SpanAllocator
@@ -87,8 +88,8 @@ final class ElementMemory {
         retiredWords += spans.reduce(0) { $0 + $1.count }
     }
 
-    /// Waits until all memory that was allocated can be seen by the programs. Who gives an element its place has to wait
-    /// for readers of what was there before; but that it has its place is to be seen at once.
+    /// Waits until all memory that was allocated can be seen by the programs. Who gives an element its place has to
+    /// wait for readers of what was there before; but that it has its place is to be seen at once.
     func waitUntilVisible() throws(KernelError) {
         var turns = 0
         while visibleCount < maps.count {
@@ -157,7 +158,8 @@ final class ElementMemory {
             BPF_MAP_TYPE_ARRAY, "cfic_element", 4, UInt32(CFIC_ELEMENT_SIZE), 1, &options)
         guard map >= 0 else { throw .system("making a map for tables", errno: Int32(-map)) }
         let place = base + maps.count * Self.elementBytes
-        guard mmap(place, Self.elementBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0) != MAP_FAILED else {
+        let mapped = mmap(place, Self.elementBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0)
+        guard mapped != MAP_FAILED else {
             let code = errno
             close(map)
             throw .system("mapping a map for tables", errno: code)

@@ -97,7 +97,8 @@ struct PageEncoder: ~Copyable {
 
     private func entry(_ kind: cfic_page_kind, at offset: Int) -> UInt32 {
         // Nobody follows places when the records are 4 GiB or more: `ArchitectureBuilder` refuses them first.
-        UInt32(truncatingIfNeeded: (offset - origin) / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
+        let place = UInt32(truncatingIfNeeded: (offset - origin) / Int(CFIC_RECORD_ALIGN))
+        return place << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
     }
 
     /// Makes room for a record and returns its place; `records` ends behind it, aligned and zeroed at the end.

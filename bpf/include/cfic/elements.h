@@ -4,8 +4,8 @@
  * map, behind one array of maps. A loader fills them through their mapping. Zeroed memory says nothing: no table, no
  * mapping, rule 0.
  *
- * A *place* is a 4-byte word of it, counted through all elements; 0 is none. What stands here lies within one element, but
- * for the directories of very large tables.
+ * A *place* is a 4-byte word of it, counted through all elements; 0 is none. What stands here lies within one element,
+ * but for the directories of very large tables.
  *
  * An element is as large as the value of a map can be everywhere (KMALLOC_MAX_SIZE), because finding one takes a kernel
  * program some 30 instructions: of most tables, a lookup finds one.

@@ -26,8 +26,8 @@
 #define CFIC_SEARCH_STEPS 8
 
 /*
- * Other compilers than clang warn of what they don't know; they need not do it. Kernel programs have no conditional moves:
- * what a compiler makes a choice of comes out as two branches, so that one branch is better.
+ * Other compilers than clang warn of what they don't know; they need not do it. Kernel programs have no conditional
+ * moves: what a compiler makes a choice of comes out as two branches, so that one branch is better.
  */
 #ifdef __clang__
 #define CFIC_UNROLL _Pragma("unroll")
