@@ -140,6 +140,8 @@ fuzz: toolchain deps-fuzz build ## run the fuzz targets for SECONDS=60 each, or 
 # What `install` puts where, below DESTDIR and PREFIX.
 BIN := $(DESTDIR)$(PREFIX)/bin
 INCLUDE := $(DESTDIR)$(PREFIX)/include/cfic
+# All but that of the library's own C code.
+HEADERS := $(filter-out %/native.h,$(wildcard bpf/include/cfic/*.h))
 DOCUMENTS := README.md LICENSE CHANGELOG.md CONTRIBUTING.md
 DOC := $(DESTDIR)$(PREFIX)/share/doc/cfic
 BASH := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cfic
@@ -150,7 +152,7 @@ FISH := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cfic.fish
 install: build ## install cfic, its completions, C headers and documentation below PREFIX (/usr/local)
 	install -d $(BIN) $(INCLUDE)/x86_64 $(INCLUDE)/aarch64 $(DOC) $(dir $(BASH) $(ZSH) $(FISH))
 	install -m 755 $(BINARIES)/cfic $(BIN)/cfic
-	install -m 644 bpf/include/cfic/*.h $(INCLUDE)
+	install -m 644 $(HEADERS) $(INCLUDE)
 	install -m 644 bpf/include/cfic/x86_64/*.h $(INCLUDE)/x86_64
 	install -m 644 bpf/include/cfic/aarch64/*.h $(INCLUDE)/aarch64
 	install -m 644 $(DOCUMENTS) $(DOC)

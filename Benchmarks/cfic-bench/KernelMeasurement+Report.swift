@@ -34,7 +34,7 @@ extension KernelMeasurement {
                 name: "kernel memory in use / bytes of tables", unit: "times", limit: 1.05,
                 value: tableBytes > 0 ? Double(usedBytes) / Double(tableBytes) : nil),
             Bar(
-                name: "kernel memory but for one map / bytes of tables", unit: "times", limit: 1.05,
+                name: "kernel memory but for one element / bytes of tables", unit: "times", limit: 1.05,
                 value: tableBytes > 0 ? Double(mappedBytes - Int(CFIC_ELEMENT_SIZE)) / Double(tableBytes) : nil),
             Bar(name: "instructions to verify a program", unit: "at most", limit: 100_000, value: mostInstructions),
         ]

@@ -17,18 +17,19 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case otherPIDNamespace
     /// The table is for another machine than this one.
     case otherMachine(String)
-    /// The table has a directory, or programs, of more than a map of tables.
-    case tableTooLarge
     /// More than a process can have; see `limit`.
     case tooManyMappings(process: Int32, limit: Int)
     case noSuchProcess(Int32)
+    /// The id is that of a thread which is not its process's first.
+    case isThread(Int32, of: Int32)
+    /// A thread of the kernel has no stack of user code.
+    case isOfKernel(Int32)
     case tooManyProcesses(limit: Int)
     case cannotReadProcess(Int32, errno: Int32)
     /// All places of table memory are in use.
     case tableMemoryFull(bytes: Int)
     /// The maps of tables may not grow further.
     case overBudget(bytes: Int)
-    case closed
 
     public var description: String {
         switch self {
@@ -46,18 +47,23 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "this is not the initial pid namespace, so that process ids mean others to the kernel: run it outside of "
                 + "the container, or with the host's pid namespace"
         case .otherMachine(let name): "the table is for \(name), not for this machine"
-        case .tableTooLarge: "the table is larger than the kernel's maps can take"
         case .tooManyMappings(let process, let limit):
             "process \(process) has more than \(limit) executable mappings"
         case .noSuchProcess(let process): "there is no process \(process)"
+        case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name that"
+        case .isOfKernel(let thread): "\(thread) is a thread of the kernel, without code of its own"
         case .tooManyProcesses(let limit): "more than \(limit) processes at once"
         case .cannotReadProcess(let process, let code):
             "process \(process) can't be read: \(message(code))"
-                + (code == EACCES || code == EPERM ? "; that of another user needs root, or CAP_SYS_PTRACE" : "")
+                + (code == EACCES || code == EPERM ? advice : "")
         case .tableMemoryFull(let bytes): "all \(bytes >> 20) MiB of table memory are in use"
         case .overBudget(let bytes): "tables need more than the \(bytes >> 20) MiB of kernel memory they may take"
-        case .closed: "the unwinder is closed"
         }
+    }
+
+    private var advice: String {
+        geteuid() == 0
+            ? "; it is closed even to root here" : "; that of another user needs root, or CAP_SYS_PTRACE"
     }
 
     private func message(_ code: Int32) -> String { String(cString: strerror(code)) }

@@ -1,4 +1,5 @@
 import CUnwindTable
+import UnwindTable
 
 /// A stack as the kernel saw it. Valid only while the closure that it is given to runs; copy what is kept.
 public struct Sample {
@@ -71,8 +72,11 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     public var isOutermost: Bool {
         code == CFIC_STEP_END_OF_STACK.rawValue || code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue
     }
-    /// Its name in `CFIC_STEPS`.
-    public var name: String { cfic_step_name(code).map { String(cString: $0) } ?? "\(code)" }
+    /// A stable name for programs, such as `end-of-stack`.
+    public var name: String { stableName(cfic_step_name(code), or: "step-\(code)") }
+
+    /// That of the table's reason, such as `unknown-instruction`; nil if the end is another one.
+    public var reasonName: String? { code == CFIC_STEP_NO_RULE.rawValue ? Reason(rawValue: reason).name : nil }
 
     public var description: String {
         let text = cfic_step_text(code).map { String(cString: $0) } ?? "code \(code)"

@@ -68,7 +68,8 @@ struct TablePlacement {
             let rest = try memory.allocateRest(minimum: size(first))
             var end = first
             // Records stand one behind the other in the file, so that a run is one piece; where it has a gap, a new run.
-            while end < starts.count, Int(starts[end] - starts[first]) + size(end) <= rest.count {
+            while end < starts.count, Int(starts[end] - starts[first]) + size(end) <= rest.count,
+                end == first || Int(starts[end] - starts[end - 1]) == size(end - 1) {
                 places[end] = rest.place + (starts[end] - starts[first])
                 end += 1
             }
@@ -81,10 +82,10 @@ struct TablePlacement {
         rewriteQuarters()
     }
 
-    /// Words of a record; verification proved that it lies in the section, and is at most an element long.
+    /// Words of a record, or more: up to the next one, as far as a record can reach.
     private func size(_ index: Int) -> Int {
         let end = index + 1 < starts.count ? Int(starts[index + 1]) : view.pages.count / 4
-        return min(end - Int(starts[index]), memory.allocator.elementWords)
+        return min(end - Int(starts[index]), Int(CFIC_RECORD_MAX) / 4)
     }
 
     private mutating func collectStarts() {

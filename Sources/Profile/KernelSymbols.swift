@@ -6,14 +6,14 @@ public final class KernelSymbols {
 
     public init() {}
 
-    /// `function_[k]`, as flame graphs mark kernel code; `[kernel]` if its symbols can't be read.
-    public func name(of address: UInt64) -> String {
+    /// The function that an address is in; nil if the kernel's symbols can't be read.
+    public func function(at address: UInt64) -> String? {
         var (first, end) = (0, symbols.addresses.count)
         while first < end {
             let middle = (first + end) / 2
             if symbols.addresses[middle] <= address { first = middle + 1 } else { end = middle }
         }
-        return first > 0 ? symbols.names[first - 1] + "_[k]" : "[kernel]"
+        return first > 0 ? symbols.names[first - 1] : nil
     }
 
     /// Functions by rising address. Without the privilege to see them all addresses are 0.

@@ -3,6 +3,8 @@ import KernelUnwinder
 /// What processes mapped, for as long as samples of it are there.
 public struct Programs {
     private struct Entry {
+        /// `ProgramID.number`: entries may come in between.
+        var number: Int
         /// CLOCK_MONOTONIC, in nanoseconds; 0 of what was there before.
         var since: UInt64
         /// Nil of a program that ended before it could be read.
@@ -13,11 +15,13 @@ public struct Programs {
 
     /// By rising time.
     private var entries: [Int32: [Entry]] = [:]
-    /// What was read, by `ProcessImages.number`; and by which number there is more than by another one.
+    /// What was read, by `ProcessImages.number`; and by which of these numbers another one's files are the same ones.
     private var read: [UInt32: ProcessImages] = [:]
-    private var successors: [UInt32: UInt32] = [:]
+    private var same: [UInt32: UInt32] = [:]
 
     public init() {}
+
+    // MARK: Events
 
     /// What happened, before anybody reads what the processes map now: a child has its parent's mappings until it runs
     /// another program, and either may have ended by then.
@@ -26,8 +30,7 @@ public struct Programs {
             switch event.kind {
             case .forked(let parent):
                 guard let images = images(of: program(of: parent, at: event.time)) else { continue }
-                entries[event.process, default: []].append(
-                    Entry(since: event.time, images: images, isInherited: true))
+                insert(event.process, since: event.time, images, isInherited: true)
             case .exec: noteExec(of: event.process, at: event.time)
             case .mapped, .exited, .threadExited, .lost: break
             }
@@ -35,37 +38,68 @@ public struct Programs {
     }
 
     private mutating func noteExec(of process: Int32, at time: UInt64) {
-        guard var list = entries[process], let last = list.last else { return }
+        guard let list = entries[process], let last = list.last else { return }
         // It was read when the next program ran already.
-        if !last.isInherited, let images = last.images, images.time >= time { list[list.count - 1].images = nil }
-        list.append(Entry(since: time, images: nil))
+        if !last.isInherited, let images = last.images, images.time >= time {
+            entries[process]?[list.count - 1].images = nil
+        }
+        insert(process, since: time, nil)
+    }
+
+    @discardableResult
+    private mutating func insert(
+        _ process: Int32, since time: UInt64, _ images: ProcessImages?, isInherited: Bool = false
+    ) -> ProgramID {
+        var list = entries[process] ?? []
+        let entry = Entry(number: list.count, since: time, images: images, isInherited: isInherited)
+        list.insert(entry, at: (list.lastIndex { $0.since <= time } ?? -1) + 1)
         entries[process] = list
+        return ProgramID(process: process, number: entry.number)
+    }
+
+    // MARK: Mappings
+
+    public mutating func note(_ change: KernelUnwinder.Change) {
+        switch change.kind {
+        case .mapped(let images): note(images, of: change.process, began: false, at: change.time)
+        case .began(let images): note(images, of: change.process, began: true, at: change.time)
+        case .ended, .failed: break
+        }
     }
 
     /// What was read of a process, because of what happened at a time.
     public mutating func note(_ images: ProcessImages, of process: Int32, began: Bool, at time: UInt64) {
         // It has ended.
         if images.mappings.isEmpty { return }
-        if images.number > 0 { read[images.number] = images }
-        var list = entries[process] ?? []
-        guard let index = list.indices.last else {
-            entries[process] = [Entry(since: 0, images: images)]
+        let last = entries[process]?.last
+        remember(images, after: last?.images)
+        guard let last, let index = entries[process].map({ $0.count - 1 }) else {
+            insert(process, since: began ? time : 0, images)
             return
         }
-        if let known = list[index].images {
+        if let known = last.images {
             if images.contain(known) {
-                if !list[index].isInherited { supersede(known.number, by: images.number) }
-                list[index].images = images
-                list[index].isInherited = false
-            } else if list[index].since != time {
+                entries[process]?[index].images = images
+                entries[process]?[index].isInherited = false
+            } else if last.since != time {
                 // It began there, or mapped something where something else was.
-                list.append(Entry(since: time, images: images))
+                insert(process, since: time, images)
             }
             // Else it did so after it began: the event that says when is still to come.
         } else {
-            list[index].images = images
+            entries[process]?[index].images = images
         }
-        entries[process] = list
+    }
+
+    /// Keeps what samples may have been unwound by. Code that is made at run time makes for many readings with the same
+    /// files, of which one is kept.
+    private mutating func remember(_ images: ProcessImages, after known: ProcessImages?) {
+        guard images.number > 0, read[images.number] == nil, same[images.number] == nil else { return }
+        if let known, known.number > 0, known.contain(images), images.contain(known) {
+            same[images.number] = same[known.number] ?? known.number
+        } else {
+            read[images.number] = images
+        }
     }
 
     /// Images without a table, and why, each once, by name: their frames were found by the frame pointer, if at all.
@@ -77,18 +111,13 @@ public struct Programs {
         return problems.sorted { $0.key < $1.key }.map { (name: $0.key, problem: $0.value) }
     }
 
-    public mutating func note(_ change: KernelUnwinder.Change) {
-        switch change.kind {
-        case .mapped(let images): note(images, of: change.process, began: false, at: change.time)
-        case .began(let images): note(images, of: change.process, began: true, at: change.time)
-        case .ended, .failed: break
-        }
-    }
+    // MARK: Samples
 
     /// The program that ran in a process at a time.
     public func program(of process: Int32, at time: UInt64) -> ProgramID {
-        let number = entries[process]?.lastIndex { $0.since <= time } ?? 0
-        return ProgramID(process: process, number: number)
+        let list = entries[process] ?? []
+        let entry = list.last { $0.since <= time } ?? list.first
+        return ProgramID(process: process, number: entry?.number ?? 0)
     }
 
     /// The same for a sample, which says what it was unwound by. That is right even where events were lost: those of a
@@ -97,37 +126,20 @@ public struct Programs {
     /// - Parameter mappings: `Sample.mappings`.
     public mutating func program(of process: Int32, at time: UInt64, unwoundBy mappings: UInt32) -> ProgramID {
         let likely = program(of: process, at: time)
-        guard let read = read(mappings) else { return likely }
+        guard let read = read[same[mappings] ?? mappings] else { return likely }
+        // Whatever it mapped since.
         func isIt(_ entry: Entry) -> Bool {
-            entry.images.map { $0.number == read.number || $0.contain(read) } ?? false
+            entry.images.map { $0.number == mappings || $0.contain(read) } ?? false
         }
-        var list = entries[process] ?? []
-        if list.indices.contains(likely.number), isIt(list[likely.number]) { return likely }
-        if let known = list.lastIndex(where: isIt) { return ProgramID(process: process, number: known) }
-        list.append(Entry(since: time, images: read, isInherited: true))
-        entries[process] = list
-        return ProgramID(process: process, number: list.count - 1)
-    }
-
-    /// Numbers rise: whoever follows them comes to an end.
-    private mutating func supersede(_ number: UInt32, by next: UInt32) {
-        guard number > 0, number < next else { return }
-        read[number] = nil
-        successors[number] = next
-    }
-
-    /// What was read by a number, or later of the same program.
-    private mutating func read(_ number: UInt32) -> ProcessImages? {
-        var last = number
-        while let next = successors[last] { last = next }
-        if last != number { successors[number] = last }
-        return read[last]
+        let list = entries[process] ?? []
+        if list.contains(where: { $0.number == likely.number && isIt($0) }) { return likely }
+        if let known = list.last(where: isIt) { return ProgramID(process: process, number: known.number) }
+        return insert(process, since: time, read, isInherited: true)
     }
 
     /// What a program mapped, as of when it was last read.
     public func images(of program: ProgramID) -> ProcessImages? {
-        guard let list = entries[program.process], list.indices.contains(program.number) else { return nil }
-        return list[program.number].images
+        entries[program.process]?.first { $0.number == program.number }?.images
     }
 }
 

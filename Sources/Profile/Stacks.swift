@@ -32,6 +32,6 @@ extension Stacks.Stack {
 /// Which program of which process an address belongs to: addresses mean something else after an exec.
 public struct ProgramID: Hashable, Sendable {
     public var process: Int32
-    /// How many began in it before.
+    /// One of those that were seen to run in it, the first being 0.
     public var number: Int
 }

@@ -24,7 +24,11 @@ public final class Symbolizer {
         return "[\(Self.file(image.name))]"
     }
 
-    public func kernelName(of address: UInt64) -> String { kernel.name(of: address) }
+    /// `function_[k]`, as flame graphs mark kernel code; `[kernel]` if its symbols can't be read.
+    public func kernelName(of address: UInt64) -> String { kernel.function(at: address).map { $0 + "_[k]" } ?? "[kernel]" }
+
+    /// The same without the mark.
+    public func kernelFunction(at address: UInt64) -> String { kernel.function(at: address) ?? "[kernel]" }
 
     /// The last part of a path, without the brackets of the kernel's own names.
     private static func file(_ path: String) -> Substring {

@@ -21,8 +21,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable {
 
     /// A stable name for programs, such as `unknown-instruction`.
     public var name: String {
-        guard let name = cfic_reason_name(rawValue) else { return "reason-\(rawValue)" }
-        return String(cString: name).lowercased().map { $0 == "_" ? "-" : String($0) }.joined()
+        stableName(cfic_reason_name(rawValue), or: "reason-\(rawValue)")
     }
 }
 

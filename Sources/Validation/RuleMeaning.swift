@@ -89,8 +89,5 @@ extension cfic_frame {
 
 extension cfic_step {
     /// A stable name for programs, such as `end-of-stack`.
-    var name: String {
-        guard let name = cfic_step_name(rawValue) else { return "step-\(rawValue)" }
-        return String(cString: name).lowercased().map { $0 == "_" ? "-" : String($0) }.joined()
-    }
+    var name: String { stableName(cfic_step_name(rawValue), or: "step-\(rawValue)") }
 }

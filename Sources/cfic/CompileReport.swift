@@ -25,7 +25,7 @@ struct CompileReport: Encodable {
         var seconds: Double = 0
     }
 
-    var hasFailed: Bool { summary.failed > 0 || !problems.isEmpty }
+    var hasFailed: Bool { summary.failed > 0 }
 
     init(_ run: TreeCompiler.Summary, store: String, duration: Duration) {
         cache = store
@@ -36,6 +36,7 @@ struct CompileReport: Encodable {
         summary.elfBytes = run.elfBytes
         summary.seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
         for report in run.reports { count(report.outcome) }
+        summary.failed += problems.count
     }
 
     private mutating func count(_ outcome: FileOutcome) {
@@ -81,11 +82,11 @@ struct CompileReport: Encodable {
 
     private var summaryText: String {
         var parts = ["\(Quantity.count(summary.compiled)) compiled", "\(Quantity.count(summary.current)) current"]
-        if summary.duplicates > 0 { parts.append("\(Quantity.count(summary.duplicates)) duplicates") }
-        if summary.hardLinks > 0 { parts.append("\(Quantity.count(summary.hardLinks)) hard links") }
+        if summary.duplicates > 0 { parts.append(Quantity.count(summary.duplicates, "duplicate")) }
+        if summary.hardLinks > 0 { parts.append(Quantity.count(summary.hardLinks, "hard link")) }
         if summary.skipped > 0 { parts.append("\(Quantity.count(summary.skipped)) skipped") }
         if summary.notELF > 0 { parts.append("\(Quantity.count(summary.notELF)) not ELF") }
-        parts.append("\(Quantity.count(summary.failed + problems.count)) failed")
+        parts.append("\(Quantity.count(summary.failed)) failed")
         var text = parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s\n"
         let perRow = summary.rows == 0 ? 0 : Double(summary.tableBytes) / Double(summary.rows)
         if summary.rows == 0 { return parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s" }

@@ -24,7 +24,7 @@ struct DumpCommand: ParsableCommand {
             Examples:
               cfic dump --stage rows /bin/bash --pc 2f1b0
               diff <(readelf -wF /bin/true) <(cfic dump --stage rows /bin/true)
-              cfic dump --stage pages ~/.cache/cfic/.build-id/13/5afc8c6d1b9e02.unwind
+              cfic dump --stage pages bash.unwind
             """)
 
     enum Stage: String, ExpressibleByArgument, CaseIterable {

@@ -25,6 +25,10 @@ struct KernelCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Write the programs there instead.", valueName: "file"), completion: .file())
     var object: String?
 
+    func validate() throws {
+        if json, object != nil { throw ValidationError("With --object nothing is measured: there is no JSON.") }
+    }
+
     func run() throws {
         try reporting {
             if let object {

@@ -17,7 +17,8 @@ struct ProfileCommand: ParsableCommand {
             call frame information, with _[fp]; a stack whose outermost frame was not reached begins with [truncated]. \
             A summary goes to standard error.
 
-            With --json both are one document, with addresses, and with the end of each stack as docs/stack-ends.md             names it.
+            With --json both are in one document, with addresses, and with the end of each stack as docs/stack-ends.md \
+            names it. A command's own output goes where it always does: use -o to keep it out of the stacks.
 
             Needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; Linux 5.10 or newer with BTF.
 
@@ -39,7 +40,7 @@ struct ProfileCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("d"), .long],
-        help: ArgumentHelp("Stop after so long; a command is ended then.", valueName: "seconds"))
+        help: ArgumentHelp("Stop after so long; the command, but not what it began, is ended then.", valueName: "seconds"))
     var duration: Double?
 
     @Option(
@@ -58,12 +59,15 @@ struct ProfileCommand: ParsableCommand {
     var command: [String] = []
 
     func validate() throws {
-        if processes.isEmpty == command.isEmpty {
+        if processes.isEmpty, command.isEmpty {
             throw ValidationError("Say what to sample: processes (-p), or a command after --.")
+        }
+        if !processes.isEmpty, !command.isEmpty {
+            throw ValidationError("Say either processes (-p) or a command, not both.")
         }
         if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
         guard (1...100_000).contains(frequency) else { throw ValidationError("-F takes 1 to 100000 samples a second.") }
-        if let duration, !(duration > 0 && duration <= 1e6) { throw ValidationError("-d takes a number of seconds.") }
+        if let duration, !(duration > 0 && duration <= 1e6) { throw ValidationError("-d takes seconds, above 0 and at most 1000000.") }
     }
 
     func run() throws {

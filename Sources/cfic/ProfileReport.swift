@@ -3,26 +3,40 @@ import Profile
 
 /// A profile as a program reads it: what was counted, and the stacks with names.
 struct ProfileReport: Encodable {
-    struct Frame: Encodable {
+    struct Frame: Encodable, Hashable {
         /// `[file]` where that has no symbol.
         var function: String
-        /// AVMA: where the frame stands, or where a call returns to.
+        /// AVMA
         var address: UInt64
+        /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns there.
+        var isExact: Bool
         /// Whether it was found by the frame pointer.
         var isGuessed: Bool
     }
 
-    struct Stack: Encodable {
+    struct KernelFrame: Encodable, Hashable {
+        var function: String
+        var address: UInt64
+    }
+
+    /// What stacks are told apart by.
+    struct Stack: Encodable, Hashable {
         var command: String
         var process: Int32
-        var samples: Int
-        /// How the walk ended, by its name in docs/stack-ends.md.
+        /// How the walk ended, by its name in docs/stack-ends.md, written `end-of-stack`; and the table's reason where that
+        /// is what it ended by.
         var end: String
+        var reason: String?
         /// Whether rules alone led to the outermost frame.
         var isComplete: Bool
-        /// The innermost first.
+        /// The innermost first, as those of the kernel, which come before.
         var frames: [Frame]
-        var kernelFunctions: [String]
+        var kernelFrames: [KernelFrame]
+    }
+
+    struct CountedStack: Encodable {
+        var samples: Int
+        var stack: Stack
     }
 
     var event: String
@@ -38,8 +52,12 @@ struct ProfileReport: Encodable {
     var tables: Int
     var kernelMemoryUsed: Int
     var kernelMemory: Int
+    /// Images whose frames were found by the frame pointer, if at all, and why.
+    var imagesWithoutTable: [String: String]
+    /// How the command ended, if not well.
+    var commandProblem: String?
     /// The most frequent first.
-    var stacks: [Stack]
+    var stacks: [CountedStack]
 
     init(_ run: ProfileRun, _ symbolizer: Symbolizer) throws {
         let counters = try run.recorder.unwinder.counters()
@@ -59,26 +77,50 @@ struct ProfileReport: Encodable {
         tables = memory.tables
         kernelMemoryUsed = memory.used
         kernelMemory = memory.mapped
-        stacks = run.recorder.stacks.counts.map { Stack($0.key, samples: $0.value, symbolizer) }
-            .sorted { ($1.samples, $0.process, $0.order) < ($0.samples, $1.process, $1.order) }
+        imagesWithoutTable = Dictionary(
+            run.recorder.programs.imagesWithoutTable.map { ($0.name, $0.problem) }, uniquingKeysWith: { first, _ in first })
+        commandProblem = run.commandProblem
+        var counts: [Stack: Int] = [:]
+        for (stack, count) in run.recorder.stacks.counts { counts[Stack(stack, symbolizer), default: 0] += count }
+        stacks = counts.map { CountedStack(samples: $0.value, stack: $0.key) }.sorted { $0.comes(before: $1) }
     }
 }
 
 extension ProfileReport.Stack {
-    init(_ stack: Stacks.Stack, samples: Int, _ symbolizer: Symbolizer) {
+    init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
-            command: stack.command, process: stack.program.process, samples: samples, end: stack.end.name,
+            command: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
             isComplete: stack.end.isOutermost && !stack.userFrames.contains(where: \.isGuessed),
             frames: stack.userFrames.map { frame in
                 ProfileReport.Frame(
-                    function: symbolizer.name(of: frame, in: stack.program), address: frame.pc,
+                    function: symbolizer.name(of: frame, in: stack.program), address: frame.pc, isExact: frame.isExact,
                     isGuessed: frame.isGuessed)
             },
-            kernelFunctions: stack.kernelFrames.map(symbolizer.kernelName))
+            kernelFrames: stack.kernelFrames.map { address in
+                ProfileReport.KernelFrame(function: symbolizer.kernelFunction(at: address), address: address)
+            })
+    }
+}
+
+extension ProfileReport.CountedStack {
+    private enum CodingKeys: CodingKey { case samples }
+
+    /// One object: the count beside the stack's own fields.
+    func encode(to encoder: any Encoder) throws {
+        try stack.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(samples, forKey: .samples)
     }
 
-    /// Among stacks with as many samples.
-    fileprivate var order: String {
-        command + frames.map { ";\($0.function)+\($0.address)" }.joined() + kernelFunctions.map { ";\($0)" }.joined()
+    fileprivate func comes(before other: Self) -> Bool {
+        if samples != other.samples { return samples > other.samples }
+        if stack.process != other.stack.process { return stack.process < other.stack.process }
+        if stack.frames != other.stack.frames {
+            return stack.frames.map(\.address).lexicographicallyPrecedes(other.stack.frames.map(\.address))
+        }
+        if stack.kernelFrames != other.stack.kernelFrames {
+            return stack.kernelFrames.map(\.address).lexicographicallyPrecedes(other.stack.kernelFrames.map(\.address))
+        }
+        return (stack.command, stack.end) < (other.stack.command, other.stack.end)
     }
 }

@@ -27,7 +27,10 @@ final class ProfileRun {
     func sample(_ processes: [Int32]) throws {
         Self.raiseFileLimit()
         try unwinder.watchProcesses()
-        for process in processes { try recorder.add(process) }
+        for process in processes {
+            try KernelUnwinder.checkIsProcess(process)
+            try recorder.add(process)
+        }
         try loop { !recorder.isAnyoneLeft }
     }
 

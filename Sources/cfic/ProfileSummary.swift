@@ -16,15 +16,15 @@ struct ProfileSummary {
     func write() {
         let by = run.event == .cycles ? "hardware cycles" : "the CPU clock"
         Talk.say(
-            "\(Quantity.count(counters.samples)) samples in \(Quantity.fixed(run.seconds, 1)) s by \(by), "
-                + "\(Quantity.count(counters.userFrames)) frames"
+            "\(Quantity.count(counters.samples, "sample")) in \(Quantity.fixed(run.seconds, 1)) s by \(by), "
+                + Quantity.count(counters.userFrames, "frame")
                 + (counters.kernelFrames > 0 ? " and \(Quantity.count(counters.kernelFrames)) of the kernel" : ""))
         if counters.lost > 0 {
-            Talk.say("\(Quantity.count(counters.lost)) samples lost: the ring buffer was full; try a lower -F")
+            Talk.say("\(Quantity.count(counters.lost, "sample")) lost: the ring buffer was full; try a lower -F")
         }
         writeEnds()
         Talk.say(
-            "\(Quantity.count(counters.lookups)) lookups in \(Quantity.count(memory.tables)) tables, "
+            "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(memory.tables, "table")), "
                 + "\(Quantity.bytes(UInt64(memory.used))) of \(Quantity.bytes(UInt64(memory.mapped))) of kernel memory")
         if let problem = run.commandProblem { Talk.say(problem) }
     }
@@ -44,6 +44,6 @@ struct ProfileSummary {
     private func line(_ count: UInt64, _ text: String) {
         guard count > 0 else { return }
         let share = Quantity.percent(Double(count) / Double(counters.samples))
-        Talk.say("  \(Quantity.count(count)) stacks (\(share)) \(text)")
+        Talk.say("  \(Quantity.count(count, "stack")) (\(share)) \(text)")
     }
 }

@@ -13,6 +13,11 @@ enum Quantity {
         return String(digits)
     }
 
+    /// 1 stack, 2 stacks.
+    static func count(_ value: some BinaryInteger, _ thing: String) -> String {
+        "\(count(value)) \(thing)\(value == 1 ? "" : "s")"
+    }
+
     /// 512 B, 58.2 KiB, 4.1 MiB.
     static func bytes(_ value: UInt64) -> String {
         if value < 1024 { return "\(value) B" }

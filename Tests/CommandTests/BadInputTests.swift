@@ -30,6 +30,15 @@ import Testing
 
     @Test func missingFile() throws { try expectFailure("missing", "No such file or directory") }
 
+    @Test func jsonCountsWhatFailedAsTheTextDoes() throws {
+        try place.library("a.so", buildID: "0xaa01")
+        try place.write(Array("#!/bin/sh\n".utf8), to: "script")
+        #expect(try place.cfic("compile", "a.so", "script", "missing").talk.contains("2 failed"))
+        let outcome = try place.cfic("compile", "--json", "a.so", "script", "missing")
+        let summary = try #require(try outcome.json() as? [String: Any])["summary"] as? [String: Any]
+        #expect(outcome.code == 1 && summary?["failed"] as? Int == 2, "\(outcome.output)")
+    }
+
     @Test func device() throws { try expectFailure("/dev/null", "neither a file nor a directory") }
 
     @Test func fifo() throws {

@@ -61,10 +61,11 @@ struct ProfileCommandTests {
 
     @Test func jsonHasWhatTheSummarySays() throws {
         struct Report: Decodable {
-            struct Frame: Decodable { var function: String, address: UInt64, isGuessed: Bool }
+            struct Frame: Decodable { var function: String, address: UInt64, isExact: Bool, isGuessed: Bool }
+            struct KernelFrame: Decodable { var function: String, address: UInt64 }
             struct Stack: Decodable {
                 var command: String, process: Int32, samples: Int, end: String, isComplete: Bool
-                var frames: [Frame], kernelFunctions: [String]
+                var frames: [Frame], kernelFrames: [KernelFrame]
             }
             var samples: UInt64, completeStacks: UInt64, ends: [String: UInt64], seconds: Double, stacks: [Stack]
             var kernelMemory: Int, kernelMemoryUsed: Int
@@ -77,12 +78,28 @@ struct ProfileCommandTests {
         #expect(report.stacks.reduce(0) { $0 + $1.samples } == Int(report.samples))
         let complete = report.stacks.filter(\.isComplete)
         #expect(complete.reduce(0) { $0 + $1.samples } == Int(report.completeStacks))
-        #expect(complete.allSatisfy { $0.end == "END_OF_STACK" || $0.end == "ZERO_RETURN_ADDRESS" })
+        #expect(complete.allSatisfy { $0.end == "end-of-stack" || $0.end == "zero-return-address" })
         let bash = try #require(report.stacks.first { $0.command == "bash" && $0.isComplete })
         #expect(bash.process > 0 && bash.frames.contains { $0.function.hasPrefix("__libc_start_main") })
-        #expect(bash.frames.allSatisfy { $0.address > 0 && !$0.isGuessed })
+        #expect(bash.frames.allSatisfy { $0.address > 0 && !$0.isGuessed } && bash.frames[0].isExact)
+        let inKernel = report.stacks.flatMap(\.kernelFrames)
+        #expect(inKernel.allSatisfy { $0.address >> 63 == 1 && !$0.function.hasSuffix("_[k]") })
         #expect(report.stacks.map(\.samples) == report.stacks.map(\.samples).sorted(by: >))
         #expect(report.kernelMemoryUsed > 0 && report.kernelMemoryUsed <= report.kernelMemory)
+    }
+
+    @Test func idsThatAreNotProcessesSayWhatTheyAre() throws {
+        // The second thread of this process.
+        let own = Int32(ProcessInfo.processInfo.processIdentifier)
+        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(own)/task").compactMap { Int32($0) }
+        let thread = try #require(threads.first { $0 != own })
+        let outcome = try place.cfic("profile", "-p", "\(thread)", "-d", "1")
+        #expect(outcome.code == 1 && outcome.talk.contains("\(thread) is a thread of process \(own): name that"))
+        let kernel = try place.cfic("profile", "-p", "2", "-d", "1")
+        let isKernel = (try? String(contentsOfFile: "/proc/2/comm", encoding: .utf8)) == "kthreadd\n"
+        #expect(!isKernel || kernel.code == 1 && kernel.talk.contains("2 is a thread of the kernel"), "\(kernel.talk)")
+        let missing = try place.cfic("profile", "-p", "2147483647")
+        #expect(missing.code == 1 && missing.talk.contains("there is no process 2147483647"), "\(missing.talk)")
     }
 
     @Test func fileIsWrittenWhole() throws {

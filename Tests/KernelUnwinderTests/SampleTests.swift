@@ -75,7 +75,7 @@ import Testing
         let all = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).map { StackEnd(code: $0) }
         #expect(Set(all.map(\.name)).count == all.count && Set(all.map(\.description)).count == all.count)
         for end in all {
-            #expect(end.name.wholeMatch(of: /[A-Z][A-Z_]+/) != nil, "\(end.name)")
+            #expect(end.name.wholeMatch(of: /[a-z][a-z-]+/) != nil, "\(end.name)")
             #expect(!end.description.isEmpty && end.description != "code \(end.code)")
         }
     }
@@ -89,7 +89,7 @@ import Testing
 
     /// Of programs that are newer than this library.
     @Test func unknownEndIsANumber() {
-        #expect(StackEnd(code: 99).description == "code 99" && StackEnd(code: 99).name == "99")
+        #expect(StackEnd(code: 99).description == "code 99" && StackEnd(code: 99).name == "step-99")
         #expect(!StackEnd(code: 99).isOutermost)
         let unknown = StackEnd(code: CFIC_STEP_NO_RULE.rawValue, reason: 250)
         #expect(unknown.description == "the table has a reason instead of a rule")

@@ -18,7 +18,8 @@ import Testing
     @Test func everyEndIsDocumentedInTheWordsOfTheList() throws {
         let expected = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).map { code in
             let text = cfic_step_text(code).map { String(cString: $0) }
-            return ["\(code)", "`\(StackEnd(code: code).name)`", text]
+            let name = cfic_step_name(code).map { String(cString: $0) } ?? ""
+            return ["\(code)", "`\(name)`", text]
         }
         #expect(try rows().map { Array($0.prefix(3)) } == expected)
     }

@@ -25,7 +25,8 @@ struct LiveStacks {
         /// wrote to it: it takes the page away first, and nothing on it can be read until its copy is in place. Pages
         /// of stacks are the first that children write to.
         var isWhileAPageIsCopied: Bool {
-            stack.end.code == CFIC_STEP_UNREADABLE_RETURN_ADDRESS.rawValue
+            [CFIC_STEP_UNREADABLE_CFA, CFIC_STEP_UNREADABLE_RETURN_ADDRESS, CFIC_STEP_UNREADABLE_FRAME_POINTER]
+                .map(\.rawValue).contains(stack.end.code)
                 && !Set(kernelFunctions).isDisjoint(with: ["do_wp_page_[k]", "wp_page_copy_[k]"])
         }
         /// The outermost first, separated by semicolons.

@@ -153,6 +153,48 @@ import Testing
         #expect(programs.program(of: 7, at: 502, unwoundBy: 2).number == 1)
     }
 
+    /// Both have it where nothing was when they parted.
+    @Test func librariesThatAParentOpensAreNotItsChilds() {
+        var programs = Programs()
+        programs.note(FakeImages.named([(0x1000, "/p")], number: 1), of: 7, began: true, at: 0)
+        programs.note([ProcessEvent(process: 8, kind: .forked(parent: 7), time: 10)])
+        programs.note(FakeImages.named([(0x1000, "/p"), (0x5000, "/a")], number: 2), of: 7, began: false, at: 20)
+        programs.note(FakeImages.named([(0x1000, "/p"), (0x5000, "/b")], number: 3), of: 8, began: false, at: 25)
+        for (time, mappings) in [(15, 1), (30, 1), (30, 3)] as [(UInt64, UInt32)] {
+            let program = programs.program(of: 8, at: time, unwoundBy: mappings)
+            #expect(program.number == 0 && programs.images(of: program)?.mapping(at: 0x5000)?.name == "/b")
+        }
+    }
+
+    @Test func childWhoseParentGoesOnOpeningLibrariesIsOneProgram() {
+        var programs = Programs()
+        var parent = [(0x1000 as UInt64, "/p")]
+        programs.note(FakeImages.named(parent, number: 1), of: 7, began: true, at: 0)
+        var seen: Set<ProgramID> = []
+        for number in 2...100 as ClosedRange<UInt32> {
+            parent.append((UInt64(number) << 16, "/library"))
+            programs.note(FakeImages.named(parent, number: number), of: 7, began: false, at: UInt64(number))
+            seen.insert(programs.program(of: 8, at: UInt64(number), unwoundBy: 1))
+        }
+        #expect(seen.count == 1)
+    }
+
+    /// The beginning of a process was lost, and what it ran before its program is known by a sample only.
+    @Test func sampleFromBeforeAnExecDoesNotChangeWhatRanAfterwards() {
+        var programs = Programs()
+        programs.note(FakeImages.named([(0x1000, "/shell")], number: 1), of: 1, began: true, at: 0)
+        programs.note([ProcessEvent(process: 7, kind: .exec, time: 100)])
+        programs.note(FakeImages.named([(0x1000, "/program")], number: 2), of: 7, began: true, at: 100)
+        #expect(name(&programs, 7, at: 50, unwoundBy: 1) == "/shell")
+        // Of a sample without mappings only the time is known.
+        #expect(name(&programs, 7, at: 120, unwoundBy: 0) == "/program" && name(programs, 7, at: 60) == "/shell")
+        programs.note([ProcessEvent(process: 8, kind: .forked(parent: 7), time: 170)])
+        #expect(name(programs, 8, at: 180) == "/program")
+        let more = FakeImages.named([(0x1000, "/program"), (0x5000, "/library")], number: 3)
+        programs.note(more, of: 7, began: false, at: 200)
+        #expect(programs.program(of: 7, at: 250, unwoundBy: 3) == programs.program(of: 7, at: 120, unwoundBy: 2))
+    }
+
     /// A library was opened since: names are those of all that is known.
     @Test func sampleThatWasUnwoundByLessBelongsToTheSameProgram() {
         var programs = Programs()

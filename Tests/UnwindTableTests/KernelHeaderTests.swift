@@ -1,3 +1,4 @@
+import Foundation
 import TestFixtures
 import Testing
 
@@ -21,5 +22,25 @@ import Testing
         #expect(symbols.contains { $0.hasSuffix(" step") })
         let undefined = symbols.filter { $0.contains(" UND ") && !$0.contains(" NOTYPE  LOCAL ") }
         #expect(undefined == [], "\(undefined)")
+    }
+
+    /// All that are installed. Some ask for definitions first, and say for which.
+    @Test(arguments: ["gcc", "clang"])
+    func eachHeaderStandsAloneOrSaysWhatItNeeds(compiler: String) throws {
+        let fixture = try Fixture()
+        let asked = ["program.h": "CFIC_READ", "sigframe.h": "CFIC_READ", "step.h": "CFIC_READ", "walk.h": "CFIC_READ"]
+        let directory = "\(Self.root)/bpf/include/cfic"
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".h") }
+        #expect(names.count >= 15)
+        for name in names {
+            let path = try fixture.write(Array("#include <cfic/\(name)>\n".utf8), to: "one.c")
+            let words = [compiler, "-Wall", "-Wextra", "-Werror", "-I\(Self.root)/bpf/include", "-fsyntax-only", path]
+            if let definition = asked[name] {
+                #expect(throws: (any Error).self, "\(name)") { try run(words: words) }
+                do { try run(words: words) } catch { #expect("\(error)".contains("define \(definition)"), "\(error)") }
+            } else {
+                try run(words: words)
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* So much of the first element is used, so that even small tables go on in the next one. */
+/* Words of the first element that are taken: so few that even small tables go on in the next one. */
 #define LEFT_OF_THE_FIRST (3u << 14)
 
 static int outer;

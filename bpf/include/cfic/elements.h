@@ -7,8 +7,8 @@
  * A *place* is a 4-byte word of it, counted through all elements; 0 is none. What stands here lies within one element,
  * but for the directories of very large tables.
  *
- * An element is as large as the value of a map can be everywhere (KMALLOC_MAX_SIZE), because finding one takes a kernel
- * program some 30 instructions: of most tables, a lookup finds one.
+ * An element is as large as the value of a map can be (KMALLOC_MAX_SIZE, of usual kernels 4 MiB or more), because finding
+ * one takes a kernel program some 30 instructions: of most tables, a lookup finds one.
  */
 #ifndef CFIC_ELEMENTS_H
 #define CFIC_ELEMENTS_H

@@ -16,6 +16,10 @@
 #include "inline.h"
 #include "machine.h"
 
+#if !defined(CFIC_READ) || !defined(CFIC_OPERATION)
+#error "define CFIC_READ and CFIC_OPERATION first, as the head of this file says"
+#endif
+
 enum cfic_evaluation {
 	CFIC_EVALUATION_DONE = 0,
 	CFIC_EVALUATION_UNREADABLE = 1,

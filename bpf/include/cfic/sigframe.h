@@ -6,6 +6,8 @@
 #ifndef CFIC_SIGFRAME_H
 #define CFIC_SIGFRAME_H
 
+#include "program.h"
+
 #include "aarch64/sigframe.h"
 #include "x86_64/sigframe.h"
 

@@ -12,6 +12,10 @@
 
 #include "step.h"
 
+#if !defined(CFIC_FIND) || !defined(CFIC_GUESSES)
+#error "define CFIC_FIND and CFIC_GUESSES first, as the head of this file says"
+#endif
+
 /*
  * How rules are applied that are not usual ones, and code without rules; a kernel program may define it first, to have
  * them in functions of their own.
