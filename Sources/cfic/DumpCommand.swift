@@ -79,14 +79,19 @@ struct DumpCommand: ParsableCommand {
             var entries: [ListedEntry] = []
             listing.forEachEntry(stage == .rows ? .rows : .instructions, pc: pc?.value) { entries.append($0) }
             try sources.checkAreWhole()
-            return try JSONOutput.print(entries)
+            try JSONOutput.print(entries)
+            return try checkIsCovered(entries.count)
         }
         var output = StandardOutput()
         let summary = stage == .rows
             ? listing.writeRows(to: &output, pc: pc?.value) : listing.writeEntries(to: &output, pc: pc?.value)
         output.flush()
         try sources.checkAreWhole()
-        if let pc, summary.entries == 0 { throw Failure("\(file): no FDE covers \(Quantity.hex(pc.value))") }
+        try checkIsCovered(summary.entries)
+    }
+
+    private func checkIsCovered(_ entries: Int) throws {
+        if let pc, entries == 0 { throw Failure("\(file): no FDE covers \(Quantity.hex(pc.value))") }
     }
 
     // MARK: Rules

@@ -46,8 +46,8 @@ struct ProfileReport: Encodable {
     var completeStacks: UInt64
     /// Stacks by how their walk ended.
     var ends: [String: UInt64]
-    var userFrames: UInt64
-    var kernelFrames: UInt64
+    var userFrameCount: UInt64
+    var kernelFrameCount: UInt64
     var lookups: UInt64
     var tables: Int
     var kernelMemoryUsed: Int
@@ -71,8 +71,8 @@ struct ProfileReport: Encodable {
         for (code, count) in counters.ends.enumerated() where count > 0 {
             ends[StackEnd(code: UInt32(code)).name] = count
         }
-        userFrames = counters.userFrames
-        kernelFrames = counters.kernelFrames
+        userFrameCount = counters.userFrames
+        kernelFrameCount = counters.kernelFrames
         lookups = counters.lookups
         tables = memory.tables
         kernelMemoryUsed = memory.used

@@ -78,7 +78,9 @@ struct TextTable {
             }.max() ?? 0
         }
         for row in rows {
-            let cells = row.enumerated().map { column, text in
+            // Nothing is at the end of a line but what has something to say.
+            let said = row.prefix((row.lastIndex { !$0.isEmpty } ?? -1) + 1)
+            let cells = said.enumerated().map { column, text in
                 let padding = String(repeating: " ", count: max(0, widths[column] - text.count))
                 return left.contains(column) ? text + padding : padding + text
             }

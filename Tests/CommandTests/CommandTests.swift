@@ -152,6 +152,13 @@ import Testing
         #expect(try place.cfic("dump", "--stage", stage, "--pc", pc, path).output != "")
     }
 
+    @Test(arguments: ["entries", "rows"], ["", "--json"])
+    func dumpOfAnAddressWithoutAnFDEFails(stage: String, json: String) throws {
+        let outcome = try place.shell("cfic dump --stage \(stage) \(json) --pc ffffffffff \(try place.library())")
+        #expect(outcome.code == 1 && outcome.talk.contains("no FDE covers 0xffffffffff"), "\(outcome.talk)")
+        if !json.isEmpty { #expect((try outcome.json() as? [Any])?.isEmpty == true) }
+    }
+
     @Test func dumpOfATable() throws {
         let path = try place.library()
         #expect(try place.cfic("compile", path, "-o", "t").code == 0)
