@@ -8,8 +8,7 @@ import Synchronization
 ///
 /// Elements are made when memory is needed. Their place in the array of maps, without which the programs don't see
 /// them, they are given by another thread meanwhile, because that takes milliseconds: the kernel waits for readers each
-/// time.
-/// `waitUntilVisible` comes before anything is published.
+/// time. `waitUntilVisible` comes before anything is published.
 final class ElementMemory {
     private(set) var allocator: SpanAllocator
     private let outer: Int32

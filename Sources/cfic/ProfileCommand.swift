@@ -67,7 +67,9 @@ struct ProfileCommand: ParsableCommand {
         }
         if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
         guard (1...100_000).contains(frequency) else { throw ValidationError("-F takes 1 to 100000 samples a second.") }
-        if let duration, !(duration > 0 && duration <= 1e6) { throw ValidationError("-d takes seconds, above 0 and at most 1000000.") }
+        if let duration, !(duration > 0 && duration <= 1e6) {
+            throw ValidationError("-d takes seconds, above 0 and at most 1000000.")
+        }
     }
 
     func run() throws {
