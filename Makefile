@@ -140,8 +140,8 @@ fuzz: toolchain deps-fuzz build ## run the fuzz targets for SECONDS=60 each, or 
 # What `install` puts where, below DESTDIR and PREFIX.
 BIN := $(DESTDIR)$(PREFIX)/bin
 INCLUDE := $(DESTDIR)$(PREFIX)/include/cfic
-# All but that of the library's own C code.
-HEADERS := $(filter-out %/native.h,$(wildcard bpf/include/cfic/*.h))
+# All but those of the library's own C code.
+HEADERS := $(filter-out %/native.h %/names.h,$(wildcard bpf/include/cfic/*.h))
 DOCUMENTS := README.md LICENSE CHANGELOG.md CONTRIBUTING.md
 DOC := $(DESTDIR)$(PREFIX)/share/doc/cfic
 BASH := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cfic

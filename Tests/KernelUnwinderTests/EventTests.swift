@@ -21,13 +21,18 @@ struct EventTests {
         unwinder.images(of: process)?.mappings.contains { $0.name.contains(name) } == true
     }
 
-    @Test func childIsListedAtOnceAndReadThen() throws {
+    /// A shell that samples are taken of, and `sleep`, which it has just begun.
+    private func shellAndChild() throws -> (shell: RunningProgram, child: Int32, unwinder: KernelUnwinder) {
         let shell = try RunningProgram(["/bin/bash", "-c", "read x; /bin/sleep 1000 & echo $!; wait; read x"])
         let unwinder = try KernelUnwinder()
         try unwinder.watchProcesses()
         try unwinder.addProcess(shell.id)
         try shell.write("\n")
-        let child = try #require(Int32(try shell.line()))
+        return (shell, try #require(Int32(try shell.line())), unwinder)
+    }
+
+    @Test func childIsListedAtOnceAndReadThen() throws {
+        let (shell, child, unwinder) = try shellAndChild()
         defer { kill(child, SIGKILL) }
         #expect(unwinder.isListed(child))
         let changes = update(unwinder) { maps(unwinder, child, "/sleep") && maps(unwinder, child, "libc") }
@@ -118,13 +123,8 @@ struct EventTests {
     }
 
     @Test func lostEventsHaveAllProcessesReadAgain() throws {
-        let shell = try RunningProgram(["/bin/bash", "-c", "read x; /bin/sleep 1000 & echo $!; read x"])
-        let unwinder = try KernelUnwinder()
-        try unwinder.watchProcesses()
-        try unwinder.addProcess(shell.id)
-        try shell.write("\n")
-        let child = try #require(Int32(try shell.line()))
-        defer { kill(child, SIGKILL) }
+        let (shell, child, unwinder) = try shellAndChild()
+        defer { withExtendedLifetime(shell) { _ = kill(child, SIGKILL) } }
         // Until it runs its own program, of which nobody tells.
         for _ in 0..<500 where unwinder.place(of: child) != 0 { usleep(10_000) }
         usleep(100_000)
