@@ -63,7 +63,8 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
 
     private var advice: String {
         geteuid() == 0
-            ? "; it is closed even to root here" : "; that of another user needs root, or CAP_SYS_PTRACE"
+            ? "; CAP_SYS_PTRACE is missing, or the system keeps it closed"
+            : "; that of another user needs root, or CAP_SYS_PTRACE"
     }
 
     private func message(_ code: Int32) -> String { String(cString: strerror(code)) }

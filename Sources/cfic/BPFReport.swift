@@ -72,7 +72,7 @@ struct BPFReport: Encodable {
             output.line("\(objects.joined(separator: ", ")): nothing found that Linux \(names) refuses")
             output.flush()
         } else if !findings.isEmpty {
-            Talk.say("\(findings.count) \(findings.count == 1 ? "finding" : "findings")")
+            Talk.say(Quantity.count(findings.count, "finding"))
         }
     }
 }

@@ -63,18 +63,18 @@ struct CoreReport: ValidationOutput {
         }
         let frames = validation.threads.reduce(0) { $0 + $1.agreeing }
         output.line(
-            "\(core): \(Self.count(threads.count, "thread")), \(Self.count(validation.moduleCount, "file")), "
-                + "\(Self.count(frames, "frame")) agree; "
-                + "\(Self.count(validation.disagreementCount, "thread")) with a difference")
+            "\(core): \(Quantity.count(threads.count, "thread")), \(Quantity.count(validation.moduleCount, "file")), "
+                + "\(Quantity.count(frames, "frame")) agree; "
+                + "\(Quantity.count(validation.disagreementCount, "thread")) with a difference")
         output.flush()
         for problem in problems { Talk.error(problem) }
         if threads.isEmpty { Talk.error("\(core): no thread in it can be read") }
     }
 
     private static func text(_ thread: ThreadValidation) -> String {
-        let frames = "\(count(thread.agreeing, "frame")) agree"
+        let frames = "\(Quantity.count(thread.agreeing, "frame")) agree"
         if thread.difference != nil { return frames + ", then a difference" }
-        if let known = thread.known { return "\(frames); \(known.text) (\(count(thread.further, "further frame")))" }
+        if let known = thread.known { return "\(frames); \(known.text) (\(Quantity.count(thread.further, "further frame")))" }
         return "\(frames); \(thread.endText)"
     }
 
@@ -86,10 +86,6 @@ struct CoreReport: ValidationOutput {
         output.line("    rule:  \(difference.rule)")
         output.line("    libdw: \(difference.referenceRow)")
         output.line("    which gives: \(difference.meaning)")
-    }
-
-    private static func count(_ number: Int, _ what: String) -> String {
-        "\(Quantity.count(number)) \(what)\(number == 1 ? "" : "s")"
     }
 }
 

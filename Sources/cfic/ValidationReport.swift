@@ -68,7 +68,7 @@ struct ValidationReport: ValidationOutput {
         func sum(_ count: (File) -> Int) -> Int { files.reduce(0) { $0 + count($1) } }
         func text(_ count: (File) -> Int) -> String { Quantity.count(sum(count)) }
         output.line(
-            "\(Quantity.count(files.count)) file\(files.count == 1 ? "" : "s"), \(text(\.probes)) probes: "
+            "\(Quantity.count(files.count, "file")), \(text(\.probes)) probes: "
                 + "\(text(\.agreements)) agree, \(text(\.disagreements)) disagree")
         for known in KnownDifference.allCases {
             let count = sum { $0.known[known.rawValue] ?? 0 }
