@@ -1,20 +1,29 @@
-/// Something that a kernel refuses, or that it doesn't have.
+/// Something that a kernel refuses, or that it doesn't have; or that libbpf refuses before it asks the kernel.
 public struct Finding: Hashable, Sendable {
     public enum Kind: String, Sendable {
         case globalFunction = "global-function"
         case instruction
         case helper
+        /// A helper that the kernel has, but not for this kind of program.
+        case helperAccess = "helper-access"
+        case licence
         case kernelFunction = "kernel-function"
+        case kernelVariable = "kernel-variable"
         case callback
         case program
+        case section
+        case attachTarget = "attach-target"
+        case relocation
         case map
         case mapFlag = "map-flag"
+        case mapDefinition = "map-definition"
         case preallocation
         case tailCall = "tail-call"
         case stackDepth = "stack-depth"
         case callDepth = "call-depth"
         case recursion
         case unresolvedCall = "unresolved-call"
+        case types
     }
 
     public var kind: Kind
@@ -37,4 +46,11 @@ public struct Finding: Hashable, Sendable {
     /// The first release without the problem; nil if there is none.
     public var since: KernelVersion?
     public var remedy: String
+    /// What must hold besides for the object to be refused: "CONFIG_HZ decides it"; nil if nothing must.
+    public var condition: String?
+    /// Whether only programs have the problem that libbpf leaves out unless it is told to load them (`SEC("?…")`).
+    public var isOptional = false
+
+    /// Whether an object with this is refused as libbpf loads it by default.
+    public var isRefusal: Bool { condition == nil && !isOptional }
 }

@@ -3,65 +3,84 @@ import Glibc
 
 /// What `check-bpf` found, for people and for programs.
 struct BPFReport: Encodable {
-    struct Entry: Encodable, Hashable {
+    /// One cause, with all places that have it.
+    struct Entry: Encodable {
         var path: String
         var kind: String
         /// The releases that were asked for and have the problem.
         var kernels: [String]
         var machines: [String]?
+        /// The first place.
         var function: String?
         var program: String?
         var section: String?
         var offset: Int?
         var file: String?
         var line: Int?
+        /// How many places there are, and all of them.
+        var count: Int
+        var places: [Place]
         var problem: String
         /// What the kernel, or libbpf, says when it refuses.
         var refusal: String?
         /// The first release without the problem.
         var since: String?
+        /// What must hold besides, as it completes "only if".
+        var condition: String?
+        /// Whether it is only in programs that aren't loaded by default.
+        var isOptional: Bool
         var remedy: String
+    }
+
+    /// Where something is.
+    struct Place: Encodable, Hashable {
+        var function: String?
+        var program: String?
+        var section: String?
+        var offset: Int?
+        var file: String?
+        var line: Int?
     }
 
     var objects: [String] = []
     var findings: [Entry] = []
-    /// What could not be looked at.
+    /// What could not be looked at, or is less sure than it looks.
     var notes: [String] = []
     var failures: [String] = []
 
-    mutating func add(_ object: BPFObject, kernels: [KernelVersion], machines: [TargetMachine]) {
+    /// Whether libbpf, or a kernel that was asked for, refuses an object.
+    ///
+    /// - Parameter withOptional: whether programs count that are not loaded by default.
+    func hasRefusal(withOptional: Bool) -> Bool {
+        findings.contains { $0.condition == nil && (withOptional || !$0.isOptional) }
+    }
+
+    mutating func add(
+        _ object: BPFObject, kernels: [KernelVersion], types: KernelBTF?, machines: [TargetMachine]
+    ) {
         objects.append(object.path)
         if !object.hasBTF {
             notes.append(
                 "\(object.path): no BTF (clang -g): maps, lines and questions to the kernel can't be read; the kernel "
                     + "takes all functions for static ones then")
         }
-        if object.hasLegacyMaps {
-            notes.append("\(object.path): maps in the section \"maps\", which libbpf 1.0 gave up, aren't looked at")
-        }
         if object.programCount == 0 {
             notes.append("\(object.path): no programs; each function is looked at as if it were called")
         }
-        // What several kernels refuse in the same way is said once.
-        var places: [Entry: Int] = [:]
+        var causes = Causes()
         for kernel in Set(kernels).sorted() {
-            for finding in object.findings(kernel: kernel, machines: machines) {
-                let entry = Entry(finding, path: object.path)
-                if let place = places[entry] {
-                    findings[place].kernels.append("\(kernel)")
-                } else {
-                    places[entry] = findings.count
-                    findings.append(entry)
-                    findings[findings.count - 1].kernels = ["\(kernel)"]
-                }
+            for finding in object.findings(kernel: kernel, types: types, machines: machines) {
+                causes.add(finding, path: object.path)
             }
         }
+        findings += causes.entries
     }
 
     func write(kernels: [KernelVersion]) {
         var output = StandardOutput()
         for finding in findings {
-            output.line("\(output.style(finding.place, .bold)): \(output.style(finding.problem, .red))")
+            let problem = output.style(finding.problem, finding.isSure ? .red : .bold)
+            output.line("\(output.style(finding.place, .bold)): \(problem)")
             for (name, text) in finding.details { output.line("  \(name)\(text)") }
             output.line()
         }
@@ -72,19 +91,78 @@ struct BPFReport: Encodable {
             output.line("\(objects.joined(separator: ", ")): nothing found that Linux \(names) refuses")
             output.flush()
         } else if !findings.isEmpty {
-            Talk.say(Quantity.count(findings.count, "finding"))
+            let unsure = findings.count { !$0.isSure }
+            let words = unsure == 0 ? "" : ", \(unsure) of them only if something else holds, or in optional programs"
+            Talk.say(Quantity.count(findings.count, "finding") + words)
+        }
+    }
+}
+
+/// Findings by cause: what several kernels refuse in the same way, or one refuses in many places, is one entry.
+private struct Causes {
+    /// A finding without its place and its kernel.
+    private struct Cause: Hashable {
+        let finding: Finding
+
+        init(_ finding: Finding) {
+            var cause = finding
+            (cause.function, cause.section, cause.offset, cause.source) = (nil, nil, nil, nil)
+            cause.program = nil
+            cause.kernel = KernelVersion(0, 0)
+            self.finding = cause
+        }
+    }
+
+    private var order: [Cause] = []
+    private var places: [Cause: [(place: BPFReport.Place, kernels: [KernelVersion])]] = [:]
+    private var known: [Cause: [BPFReport.Place: Int]] = [:]
+
+    mutating func add(_ finding: Finding, path: String) {
+        let cause = Cause(finding)
+        let place = BPFReport.Place(
+            function: finding.function, program: finding.program, section: finding.section, offset: finding.offset,
+            file: finding.source?.file, line: finding.source?.line)
+        if places[cause] == nil { order.append(cause) }
+        if let index = known[cause]?[place] {
+            if places[cause]?[index].kernels.last != finding.kernel {
+                places[cause]?[index].kernels.append(finding.kernel)
+            }
+        } else {
+            known[cause, default: [:]][place] = places[cause]?.count ?? 0
+            places[cause, default: []].append((place, [finding.kernel]))
+        }
+        self.path = path
+    }
+
+    private var path = ""
+
+    /// An entry for each cause and list of kernels.
+    var entries: [BPFReport.Entry] {
+        order.flatMap { cause -> [BPFReport.Entry] in
+            var lists: [[KernelVersion]] = []
+            var members: [[KernelVersion]: [BPFReport.Place]] = [:]
+            for (place, kernels) in places[cause] ?? [] {
+                if members[kernels] == nil { lists.append(kernels) }
+                members[kernels, default: []].append(place)
+            }
+            return lists.map { BPFReport.Entry(cause.finding, path: path, kernels: $0, members[$0] ?? []) }
         }
     }
 }
 
 extension BPFReport.Entry {
-    init(_ finding: Finding, path: String) {
+    init(_ finding: Finding, path: String, kernels: [KernelVersion], _ places: [BPFReport.Place]) {
+        let first = places.first
         self.init(
-            path: path, kind: finding.kind.rawValue, kernels: [], machines: finding.machines?.map(\.rawValue),
-            function: finding.function, program: finding.program, section: finding.section, offset: finding.offset,
-            file: finding.source?.file, line: finding.source?.line, problem: finding.problem, refusal: finding.refusal,
-            since: finding.since?.description, remedy: finding.remedy)
+            path: path, kind: finding.kind.rawValue, kernels: kernels.map(\.description),
+            machines: finding.machines?.map(\.rawValue), function: first?.function, program: first?.program,
+            section: first?.section, offset: first?.offset, file: first?.file, line: first?.line, count: places.count,
+            places: places, problem: finding.problem, refusal: finding.refusal, since: finding.since?.description,
+            condition: finding.condition, isOptional: finding.isOptional, remedy: finding.remedy)
     }
+
+    /// Whether the object is refused as it is loaded by default.
+    fileprivate var isSure: Bool { condition == nil && !isOptional }
 
     /// As compilers say it, so that editors find it; else where in the object.
     fileprivate var place: String {
@@ -98,11 +176,26 @@ extension BPFReport.Entry {
         if let function {
             lines.append(("in       ", function + (program.map { $0 == function ? "" : ", for \($0)" } ?? "")))
         }
+        if count > 1 { lines.append(("also     ", others)) }
         let machine = machines.map { " on " + $0.joined(separator: ", ") } ?? ""
         lines.append(("refused  ", "by Linux \(kernels.joined(separator: ", "))\(machine)"))
+        if let condition { lines.append(("only if  ", condition)) }
+        if isOptional { lines.append(("optional ", "not loaded unless the loader asks for it (SEC(\"?…\"))")) }
         if let refusal { lines.append(("saying   ", refusal)) }
         if let since { lines.append(("accepted ", "from Linux \(since) on")) }
         lines.append(("remedy   ", remedy))
         return lines
+    }
+
+    /// `7 more places, in decide, handle and 3 more`
+    private var others: String {
+        var names: [String] = []
+        for place in places {
+            if let name = place.function, name != function, !names.contains(name) { names.append(name) }
+        }
+        let places = Quantity.count(count - 1, "more place")
+        guard !names.isEmpty else { return places }
+        let rest = names.count > 3 ? " and \(names.count - 3) more" : ""
+        return "\(places), also in \(names.prefix(3).joined(separator: ", "))\(rest)"
     }
 }

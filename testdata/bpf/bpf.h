@@ -18,4 +18,9 @@ static __u64 (*const now)(void) = (void *)BPF_FUNC_ktime_get_ns;
 static __u32 (*const any)(void) = (void *)BPF_FUNC_get_prandom_u32;
 static long (*const read_kernel)(void *to, __u32 size, const void *from) = (void *)BPF_FUNC_probe_read_kernel;
 
-char licence[] SEC("license") = "GPL";
+#ifndef LICENCE
+#define LICENCE "GPL"
+#endif
+#ifndef NO_LICENCE
+char licence[] SEC("license") = LICENCE;
+#endif

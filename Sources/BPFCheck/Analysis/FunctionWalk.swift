@@ -3,11 +3,13 @@
 ///
 /// It follows constants, because libbpf answers questions (`bpf_core_enum_value_exists`, `LINUX_KERNEL_VERSION`) by
 /// putting a constant into an instruction, and the verifier then doesn't look at the branch that can't be taken. Where
-/// a question's answer isn't known here, both branches count. A way that is found closed is closed; one that is found
-/// open may be closed to the verifier, which knows more.
+/// a question's answer isn't known here, both branches count, each under its condition. A way that is found closed is
+/// closed; one that is found open may be closed to the verifier, which knows more.
 struct FunctionWalk {
     /// Whether each instruction can be reached.
     private(set) var isReached: [Bool]
+    /// What must hold for an instruction to be reached, where something must.
+    private(set) var conditions: [Int: Set<Condition>] = [:]
     /// Bytes below the end of the frame that are used, as far as can be told.
     private(set) var frameSize = 0
 
@@ -57,6 +59,8 @@ struct FunctionWalk {
         while function.instructions.indices.contains(index) {
             if index != start && targets[index] { return arrive(at: index, registers) }
             isReached[index] = true
+            // The last time here is the one after all ways have met.
+            if conditions[index] != nil || !registers.conditions.isEmpty { conditions[index] = registers.conditions }
             let instruction = function.instructions[index]
             switch instruction.kind {
             case .exit: return
@@ -76,11 +80,51 @@ struct FunctionWalk {
         let target = index + 1 + instruction.jumpDistance
         guard condition != .always else { return arrive(at: target, registers) }
         let right = instruction.usesRegister ? registers[instruction.source] : Self.immediate(instruction)
-        let holds = condition == .mayGoto
-            ? nil
-            : Value.holds(condition, registers[instruction.destination], right, is64Bit: instruction.is64Bit)
-        if holds != true { arrive(at: index + 1, registers) }
-        if holds != false { arrive(at: target, registers) }
+        for way in ways(instruction, condition, registers[instruction.destination], right) {
+            arrive(at: way.isTaken ? target : index + 1, registers.under(way.condition))
+        }
+    }
+
+    /// Whether a jump may be taken, or not, or either, and what must hold for that.
+    private func ways(
+        _ instruction: Instruction, _ condition: Instruction.Condition, _ left: Value, _ right: Value
+    ) -> [(isTaken: Bool, condition: Condition?)] {
+        guard condition != .mayGoto else { return [(false, nil), (true, nil)] }
+        if case .asked(let asked) = left, right.exact != nil {
+            return ways(instruction, condition, asked, right)
+        }
+        let holds = Value.holds(condition, left, right, is64Bit: instruction.is64Bit)
+        return holds.map { [($0, nil)] } ?? [(false, nil), (true, nil)]
+    }
+
+    private func ways(
+        _ instruction: Instruction, _ condition: Instruction.Condition, _ asked: Value.Asked, _ right: Value
+    ) -> [(isTaken: Bool, condition: Condition?)] {
+        let holds = asked.outcomes.map {
+            Value.holds(condition, .exactly($0), right, is64Bit: instruction.is64Bit)
+        }
+        let subject = asked.question.subject
+        switch (asked.question.kind, holds.count) {
+        case (.existence, 2):
+            guard let no = holds[0], let yes = holds[1] else { return [(false, nil), (true, nil)] }
+            if no == yes { return [(yes, nil)] }
+            return [
+                (yes, Condition(text: "the kernel has \(subject)")),
+                (no, Condition(text: "the kernel doesn't have \(subject)")),
+            ]
+        case (.constant, 1):
+            guard let asIs = holds[0] else { return [(false, nil), (true, nil)] }
+            return [(asIs, nil), (!asIs, Condition(text: "the loader changes the constant \(subject)"))]
+        case (.configuration, _):
+            guard asked.isPlain, let value = right.exact else {
+                return [(true, Condition(text: "\(subject) says so")), (false, Condition(text: "\(subject) allows it"))]
+            }
+            return [
+                (true, Condition(text: "\(subject) \(condition.text) \(value)")),
+                (false, Condition(text: "\(subject) \(condition.oppositeText) \(value)")),
+            ]
+        default: return [(false, nil), (true, nil)]
+        }
     }
 
     private mutating func execute(_ instruction: Instruction, at index: Int, _ registers: inout Registers) {
@@ -95,8 +139,7 @@ struct FunctionWalk {
                 : Value.result(operation, registers[instruction.destination], right, is64Bit: instruction.is64Bit)
         case .memoryLoad:
             use(registers[instruction.source], Int(instruction.offset))
-            let isVersion = registers[instruction.source] == .versionAddress && instruction.offset == 0
-            registers[instruction.destination] = isVersion ? .number(answers.kernel.codes) : .unknown
+            registers[instruction.destination] = loaded(instruction, from: registers[instruction.source])
         case .memoryStore:
             use(registers[instruction.destination], Int(instruction.offset))
             use(registers[instruction.source], 0)
@@ -113,6 +156,17 @@ struct FunctionWalk {
         }
     }
 
+    private func loaded(_ instruction: Instruction, from address: Value) -> Value {
+        guard instruction.mode == .memory else { return .unknown }
+        switch address {
+        case .configurationAddress(let name): return instruction.offset == 0 ? answers.configuration(name) : .unknown
+        case .constantAddress(let section, let offset):
+            return answers.constant(
+                section: section, offset: offset + Int(instruction.offset), size: instruction.accessSize)
+        default: return .unknown
+        }
+    }
+
     /// What a memory access or a callee gets to see of the frame.
     private mutating func use(_ value: Value, _ offset: Int) {
         if case .stack(let base) = value { frameSize = max(frameSize, -(base + offset)) }
@@ -121,10 +175,9 @@ struct FunctionWalk {
     private func constant(at index: Int, _ instruction: Instruction) -> Value {
         if let relocation = function.coreRelocations[index] { return answers.value(of: relocation) }
         switch function.references[index] {
-        case .kernelFunction(_, let isWeak):
-            // libbpf makes 0 of a weak one that isn't there.
-            return isWeak && answers.kernel < Answers.kernelFunctions ? .exactly(0) : .unknown
-        case .configuration(let name): return name == "LINUX_KERNEL_VERSION" ? .versionAddress : .unknown
+        case .kernelFunction(let name, let isWeak): return isWeak ? answers.weakFunction(name) : .unknown
+        case .configuration(let name): return .configurationAddress(name)
+        case .constant(let section, let offset): return .constantAddress(section: section, offset: offset)
         case nil:
             guard instruction.source == 0, function.instructions.indices.contains(index + 1) else { return .unknown }
             let high = UInt64(UInt32(bitPattern: function.instructions[index + 1].immediate))

@@ -1,6 +1,8 @@
 /// What is known of the eleven registers at one instruction.
 struct Registers: Equatable {
     private var values: [Value]
+    /// What must hold on all ways here.
+    private(set) var conditions: Set<Condition> = []
 
     /// As a function begins: its arguments may be anything.
     static var atEntry: Registers {
@@ -24,8 +26,17 @@ struct Registers: Equatable {
 
     /// Merges what is known on another way here; whether that changed anything.
     mutating func merge(_ other: Registers) -> Bool {
-        let before = values
+        let before = self
         for index in values.indices { values[index] = values[index].merged(with: other.values[index]) }
-        return values != before
+        conditions.formIntersection(other.conditions)
+        return self != before
+    }
+
+    /// The same on a way that is only taken if the condition holds.
+    func under(_ condition: Condition?) -> Registers {
+        guard let condition else { return self }
+        var registers = self
+        registers.conditions.insert(condition)
+        return registers
     }
 }

@@ -5,8 +5,34 @@ enum Value: Equatable {
     case number(ClosedRange<UInt64>)
     /// The frame's end plus this, plus an index that is not negative.
     case stack(Int)
-    /// Where libbpf puts `LINUX_KERNEL_VERSION`.
-    case versionAddress
+    /// Where libbpf puts a variable of `.kconfig`.
+    case configurationAddress(String)
+    /// A place in a section of constants.
+    case constantAddress(section: Int, offset: Int)
+    /// The answer to a question that isn't known here, or what was made of it.
+    case asked(Asked)
+
+    /// A question, and what the register holds for each of its answers: no and yes of an existence, the constant as the
+    /// object has it; none of a configuration.
+    struct Asked: Equatable {
+        let question: Question
+        var outcomes: [UInt64]
+        /// Whether it is the answer itself.
+        var isPlain = true
+
+        init(_ question: Question, outcomes: [UInt64]) {
+            self.question = question
+            self.outcomes = outcomes
+        }
+
+        /// The same of what an operation makes of each answer; nil if one of them has no exact result.
+        func map(isPlain: Bool = false, _ operation: (Value) -> Value) -> Asked? {
+            var result = self
+            result.isPlain = isPlain
+            result.outcomes = outcomes.compactMap { operation(.exactly($0)).exact }
+            return result.outcomes.count == outcomes.count ? result : nil
+        }
+    }
 
     static func exactly(_ number: UInt64) -> Value { .number(number...number) }
 
@@ -22,6 +48,7 @@ enum Value: Equatable {
         switch self {
         case .number(let range) where range.upperBound <= UInt64(UInt32.max): self
         case .number: exact.map { .exactly($0 & 0xffff_ffff) } ?? .unknown
+        case .asked(let asked): asked.map(isPlain: asked.isPlain) { $0.low }.map(Value.asked) ?? .unknown
         default: .unknown
         }
     }
@@ -38,6 +65,15 @@ enum Value: Equatable {
             }
         }
         if case .stack = right, operation == .add, is64Bit { return result(.add, right, left, is64Bit: true) }
+        if case .constantAddress(let section, let offset) = left, operation == .add, is64Bit, let number = right.exact {
+            // Sections are smaller than this, and neither sum can overflow.
+            let distance = Int64(bitPattern: number)
+            guard abs(offset) < 1 << 32, (-1 << 32...1 << 32).contains(distance) else { return .unknown }
+            return .constantAddress(section: section, offset: offset + Int(distance))
+        }
+        if case .asked(let asked) = left, right.exact != nil {
+            return asked.map { result(operation, $0, right, is64Bit: is64Bit) }.map(Value.asked) ?? .unknown
+        }
         guard var a = left.exact, var b = right.exact else { return .unknown }
         if !is64Bit { (a, b) = (a & 0xffff_ffff, b & 0xffff_ffff) }
         let bits: UInt64 = is64Bit ? 63 : 31

@@ -1,4 +1,4 @@
-/// Instructions, helpers, kernel functions and calls that lead nowhere.
+/// Instructions, and calls that lead nowhere.
 extension ObjectCheck {
     /// - Parameter isVerified: whether the verifier gets to the function; its first pass goes over all of them.
     mutating func checkInstructions(of number: Int, isVerified: Bool) {
@@ -14,49 +14,54 @@ extension ObjectCheck {
                 }
                 check(construct, number, slot, isReached: isReached)
             }
+            if isReached, let relocation = function.coreRelocations[slot] { checkRelocation(relocation, number, slot) }
             switch function.references[slot] {
             case .callback: check(.callback, number, slot, isReached: isReached)
-            case .kernelVariable(_, isTyped: true): check(.kernelVariable, number, slot, isReached: isReached)
+            case .kernelVariable(let name, isTyped: true):
+                check(.kernelVariable, number, slot, isReached: isReached)
+                checkKernelVariable(name, number, slot)
             case .kernelFunction(let name, let isWeak):
                 checkKernelFunction(name, number, slot, isReached: isReached, isWeak: isWeak)
             case .nowhere(let what):
                 report(
-                    .unresolvedCall, in: number, at: slot, "calls \(what)",
+                    .unresolvedCall, in: number, at: slot, "calls \(what)", isAnywhere: true,
                     remedy: "link the objects (bpftool gen object), or declare kernel functions as extern … __ksym")
             default:
-                guard instruction.kind == .call, instruction.source == 0, isReached else { continue }
-                checkHelper(instruction, number, slot)
+                guard instruction.opcode == 0x85, instruction.source == 0, isReached else { continue }
+                checkHelper(instruction.immediate, number, slot)
             }
         }
     }
 
     private mutating func check(_ construct: Construct, _ function: Int, _ slot: Int, isReached: Bool) {
-        guard kernel < construct.since, isReached || construct.isRefusedInDeadCode else { return }
-        report(
-            construct == .callback ? .callback : .instruction, in: function, at: slot, construct.name,
-            refusal: construct.refusal, since: construct.since, remedy: construct.remedy)
+        guard isReached || construct.isRefusedInDeadCode else { return }
+        if kernel < construct.since {
+            report(
+                construct == .callback ? .callback : .instruction, in: function, at: slot, construct.name,
+                refusal: construct.refusal, since: construct.since, isAnywhere: construct.isRefusedInDeadCode,
+                remedy: construct.remedy)
+            return
+        }
+        for machine in machines {
+            guard let later = construct.byMachine[machine], kernel < later.since else { continue }
+            report(
+                .instruction, in: function, at: slot, construct.name, refusal: later.refusal, since: later.since,
+                machines: [machine], condition: later.condition, isAnywhere: construct.isRefusedInDeadCode,
+                remedy: construct.remedy)
+        }
     }
 
-    private mutating func checkHelper(_ instruction: Instruction, _ function: Int, _ slot: Int) {
-        guard instruction.opcode == 0x85 else { return }
-        guard let helper = Helper.entry(instruction.immediate), kernel < helper.since else { return }
-        report(
-            .helper, in: function, at: slot, "calls bpf_\(helper.name)(), helper \(instruction.immediate)",
-            refusal: "invalid func unknown#\(instruction.immediate)", since: helper.since,
-            remedy: "ask first: if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_\(helper.name)))")
-    }
-
-    private mutating func checkKernelFunction(
-        _ name: String, _ function: Int, _ slot: Int, isReached: Bool, isWeak: Bool
+    /// libbpf puts a call of helper 195896080 where the kernel doesn't have what a relocation needs.
+    private mutating func checkRelocation(
+        _ relocation: BTFExtension.CoreRelocation, _ function: Int, _ slot: Int
     ) {
-        let since = Answers.kernelFunctions
-        // libbpf refuses objects with functions that the kernel doesn't have, unless they are weak.
-        guard kernel < since, !isWeak || isReached else { return }
-        // To ask whether a weak one is there is what one should do.
-        if isWeak, object.functions[function].instructions[slot].kind == .wideConstant { return }
+        guard !relocation.kind.isQuestion, let btf = object.btf, target.btf != nil,
+              answers.isSatisfied(relocation) == false,
+              let subject = CoreResolution.subject(relocation, btf)
+        else { return }
         report(
-            .kernelFunction, in: function, at: slot, "calls \(name)(), a function of the kernel",
-            refusal: isWeak ? "BPF_CALL uses reserved fields" : "extern (func ksym) '\(name)': not found", since: since,
-            remedy: "declare it __weak, and ask first: if (bpf_ksym_exists(\(name)))")
+            .relocation, in: function, at: slot, "needs \(subject), which the kernel doesn't have",
+            refusal: "invalid func unknown#195896080",
+            remedy: "ask first: bpf_core_field_exists(), bpf_core_type_exists() or bpf_core_enum_value_exists()")
     }
 }

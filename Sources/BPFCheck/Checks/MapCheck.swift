@@ -1,27 +1,72 @@
-/// Kinds of maps and their flags; and hash maps that allocate as they go.
+/// Maps: kinds, flags, definitions that no kernel creates; and hash maps that allocate as they go.
 extension ObjectCheck {
     private static let allocatesAnywhere = KernelVersion(6, 1)
+    private static let links = KernelVersion(6, 4)
 
     mutating func checkMaps() {
         for map in object.maps {
-            checkMap(map.name, map.type, map.flags)
-            if let type = map.innerType { checkMap("inside \(map.name)", type, map.innerFlags) }
+            checkMap(map.name, map.shape)
+            if let inner = map.inner { checkMap("inside \(map.name)", inner) }
+            if let field = map.unknownField {
+                reportMap(
+                    .mapDefinition, "the map \(map.name) is defined with \(field), which libbpf doesn't know",
+                    refusal: "map '\(map.name)': unknown field '\(field)'", remedy: "leave it out")
+            }
+        }
+        if object.hasLegacyMaps {
+            reportMap(
+                .mapDefinition, "maps in the section \"maps\", which libbpf 1.0 gave up",
+                refusal: "elf: legacy map definitions in 'maps' section are not supported by libbpf v1.0+",
+                section: "maps", remedy: "define them by BTF, in SEC(\".maps\")")
+        }
+        if object.sectionNames.contains(".struct_ops.link"), kernel < Self.links {
+            reportMap(
+                .mapFlag, "what is in .struct_ops.link is loaded with the flag BPF_F_LINK", since: Self.links,
+                refusal: "failed to create: Invalid argument", section: ".struct_ops.link",
+                remedy: "SEC(\".struct_ops\") on this kernel")
+        }
+        checkTypes()
+    }
+
+    /// libbpf makes maps, and what it fills in, of types.
+    private mutating func checkTypes() {
+        guard object.btf == nil else { return }
+        for section in [".maps", ".struct_ops", ".struct_ops.link"] where object.sectionNames.contains(section) {
+            reportMap(
+                .types, "the object has \(section) but no BTF", refusal: "BTF is required, but is missing or corrupted",
+                section: section, remedy: "compile with -g")
         }
     }
 
-    private mutating func checkMap(_ name: String, _ type: UInt32, _ flags: UInt32) {
-        if let kind = MapKind.entry(type), kernel < kind.since {
-            report(
+    private mutating func checkMap(_ name: String, _ shape: MapShape) {
+        guard let kind = MapKind.entry(shape.type) else {
+            let what = shape.type == 0 ? "has no kind" : "is of the kind \(shape.type), which no known kernel has"
+            return reportMap(
+                .map, "the map \(name) \(what)", refusal: shape.type == 0 ? "map type isn't specified" : nil,
+                remedy: "__uint(type, BPF_MAP_TYPE_…)")
+        }
+        if !target.has(kind) {
+            return reportMap(
                 .map, "the map \(name) is a BPF_MAP_TYPE_\(kind.name)", since: kind.since,
                 refusal: "failed to create: Invalid argument",
                 remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map in its place")
-            return
         }
-        for flag in MapKind.flags where flags & 1 << flag.bit != 0 && kernel < flag.entry.since {
-            report(
+        for machine in machines {
+            guard let since = MapKind.byMachine[shape.type]?[machine], kernel < since, target.btf == nil else { continue }
+            reportMap(
+                .map, "the map \(name) is a BPF_MAP_TYPE_\(kind.name)", since: since, machines: [machine],
+                remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map in its place")
+        }
+        for flag in MapKind.flags where shape.flags & 1 << flag.bit != 0 && kernel < flag.entry.since {
+            reportMap(
                 .mapFlag, "the map \(name) has the flag \(flag.entry.name)", since: flag.entry.since,
                 refusal: "failed to create: Invalid argument",
                 remedy: "bpf_map__set_map_flags() without it on this kernel")
+        }
+        for problem in MapProblem.all(shape, kernel: kernel) {
+            reportMap(
+                .mapDefinition, "the map \(name) \(problem.problem)", since: problem.since,
+                refusal: "failed to create", condition: problem.condition, remedy: problem.remedy)
         }
     }
 
@@ -31,19 +76,18 @@ extension ObjectCheck {
         for number in program.functions {
             for (slot, index) in object.functions[number].mapUses {
                 let map = object.maps[index]
-                let isLate = Self.allocates(map.type, map.flags)
-                    || map.innerType.map { Self.allocates($0, map.innerFlags) } ?? false
-                guard isLate else { continue }
+                guard Self.allocates(map.shape) || map.inner.map(Self.allocates) ?? false else { continue }
                 report(
                     .preallocation, in: number, at: slot,
                     "a perf_event program uses the map \(map.name), a hash with BPF_F_NO_PREALLOC",
                     refusal: "perf_event programs can only use preallocated hash map", since: Self.allocatesAnywhere,
-                    program: program.root, remedy: "leave BPF_F_NO_PREALLOC out")
+                    program: program.root, isAnywhere: true, remedy: "leave BPF_F_NO_PREALLOC out")
             }
         }
     }
 
-    private static func allocates(_ type: UInt32, _ flags: UInt32) -> Bool {
-        [MapKind.hash, MapKind.perCPUHash, MapKind.hashOfMaps].contains(type) && flags & MapKind.noPreallocation != 0
+    private static func allocates(_ shape: MapShape) -> Bool {
+        [MapKind.hash, MapKind.perCPUHash, MapKind.hashOfMaps].contains(shape.type)
+            && shape.flags & MapKind.noPreallocation != 0
     }
 }

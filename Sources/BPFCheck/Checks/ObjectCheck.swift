@@ -1,7 +1,8 @@
 /// Looks through an object with the eyes of one kernel.
 struct ObjectCheck {
     let object: BPFObject
-    let kernel: KernelVersion
+    let target: TargetKernel
+    let answers: Answers
     let machines: [TargetMachine]
     let programs: [LoadedProgram]
     /// The programs that load a function, by function.
@@ -10,24 +11,31 @@ struct ObjectCheck {
     private(set) var walks: [Int: FunctionWalk] = [:]
     /// The functions that this kernel verifies, by program's place in `programs`.
     private(set) var verified: [[Int]] = []
+    /// What must hold for the verifier to get to a function at all.
+    private var conditions: [Int: Set<Condition>] = [:]
     private(set) var findings: [Finding] = []
+
+    var kernel: KernelVersion { target.version }
 
     /// Kernels between these verify all global functions of a program, later ones only those that are called from
     /// where it can get.
     static let verifiesGlobals = KernelVersion(5, 6)
     static let skipsUnreachedGlobals = KernelVersion(6, 8)
 
-    init(_ object: BPFObject, _ kernel: KernelVersion, _ machines: [TargetMachine]) {
+    init(_ object: BPFObject, _ target: TargetKernel, _ machines: [TargetMachine]) {
         self.object = object
-        self.kernel = kernel
+        self.target = target
         self.machines = machines
+        answers = Answers(target: target, btf: object.btf, constants: object.constants)
         programs = object.programs
         var loaders: [Int: [Int]] = [:]
         for program in programs {
             for function in program.functions { loaders[function, default: []].append(program.root) }
         }
-        self.loaders = loaders
-        let answers = Answers(kernel: kernel, btf: object.btf)
+        // Programs that are always loaded first.
+        self.loaders = loaders.mapValues { roots in
+            roots.filter { !object.functions[$0].isOptional } + roots.filter { object.functions[$0].isOptional }
+        }
         for function in loaders.keys {
             walks[function] = FunctionWalk(object.functions[function], answers)
         }
@@ -37,7 +45,32 @@ struct ObjectCheck {
                 roots += program.functions.filter { isVerifiedAlone($0) && $0 != program.root }
             }
             verified.append(LoadedProgram.closure(from: roots) { reachedCallees(of: $0) })
+            findConditions(from: roots)
         }
+    }
+
+    /// Goes along calls, from functions that are verified whatever holds. What must hold for a function only gets less.
+    private mutating func findConditions(from roots: [Int]) {
+        for root in roots { conditions[root] = [] }
+        var pending = roots
+        while let caller = pending.popLast() {
+            guard let walk = walks[caller], let own = conditions[caller] else { continue }
+            for (slot, callee) in object.functions[caller].callees where walk.isReached[slot] {
+                let here = own.union(walk.conditions[slot] ?? [])
+                let known = conditions[callee]
+                let new = known?.intersection(here) ?? here
+                guard new != known else { continue }
+                conditions[callee] = new
+                pending.append(callee)
+            }
+        }
+    }
+
+    /// Whether libbpf leaves out all programs that load the function, unless it is told to load them.
+    private func isOptional(_ function: Int, _ program: Int?) -> Bool {
+        if let program { return object.functions[program].isOptional }
+        guard let first = loaders[function]?.first else { return false }
+        return object.functions[first].isOptional
     }
 
     /// Whether the kernel verifies the function once, for all arguments, and not at each call.
@@ -87,34 +120,47 @@ struct ObjectCheck {
     }
 
     /// A finding in a function, at an instruction of it.
+    ///
+    /// - Parameters:
+    ///   - condition: what must hold besides what must for the instruction to be reached.
+    ///   - isAnywhere: whether it counts wherever it stands, reached or not.
     mutating func report(
         _ kind: Finding.Kind, in function: Int, at instruction: Int = 0, _ problem: String, refusal: String? = nil,
-        since: KernelVersion? = nil, machines: [TargetMachine]? = nil, program: Int? = nil, remedy: String
+        since: KernelVersion? = nil, machines: [TargetMachine]? = nil, program: Int? = nil, condition: String? = nil,
+        isAnywhere: Bool = false, remedy: String
     ) {
         let place = object.functions[function]
+        var needed = isAnywhere ? [] : conditions[function] ?? []
+        if !isAnywhere { needed.formUnion(walks[function]?.conditions[instruction] ?? []) }
+        if let condition { needed.insert(Condition(text: condition)) }
         findings.append(Finding(
             kind: kind, kernel: kernel, machines: machines, function: place.name,
             program: program.map { object.functions[$0].name }, section: place.section,
             offset: place.start + instruction * Instruction.size, source: object.source(of: instruction, in: place),
-            problem: problem, refusal: refusal, since: since, remedy: remedy))
+            problem: problem, refusal: refusal, since: since, remedy: remedy, condition: Condition.text(needed),
+            isOptional: isOptional(function, program)))
     }
 
-    /// A finding of a map.
-    mutating func report(
-        _ kind: Finding.Kind, _ problem: String, since: KernelVersion?, refusal: String? = nil, remedy: String
+    /// A finding of a map, or of the object.
+    mutating func reportMap(
+        _ kind: Finding.Kind, _ problem: String, since: KernelVersion? = nil, refusal: String? = nil,
+        machines: [TargetMachine]? = nil, condition: String? = nil, section: String = ".maps", remedy: String
     ) {
         findings.append(Finding(
-            kind: kind, kernel: kernel, section: ".maps", problem: problem, refusal: refusal, since: since,
-            remedy: remedy))
+            kind: kind, kernel: kernel, machines: machines, section: section, problem: problem, refusal: refusal,
+            since: since, remedy: remedy, condition: condition))
     }
 }
 
 extension BPFObject {
-    /// What `kernel` refuses of the object, or lacks. Nothing is loaded.
+    /// What `kernel` refuses of the object, or lacks; and what libbpf 1 refuses before it asks the kernel. Nothing is
+    /// loaded.
+    ///
+    /// - Parameter types: the kernel's own, which say more than its release.
     public func findings(
-        kernel: KernelVersion, machines: [TargetMachine] = TargetMachine.allCases
+        kernel: KernelVersion, types: KernelBTF? = nil, machines: [TargetMachine] = TargetMachine.allCases
     ) -> [Finding] {
-        var check = ObjectCheck(self, kernel, machines)
+        var check = ObjectCheck(self, TargetKernel(version: kernel, btf: types), machines)
         check.run()
         return check.findings
     }

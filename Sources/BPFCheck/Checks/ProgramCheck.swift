@@ -1,27 +1,88 @@
-/// Kinds of programs, and tail calls beside functions.
+/// Kinds of programs, what they are attached to, and tail calls beside functions.
 extension ObjectCheck {
-    /// From arm64's BPF trampoline and direct calls of ftrace: before that programs of fentry and lsm don't attach.
+    /// aarch64 got BPF's trampoline in 6.0, and what attaches it to functions in 6.4.
     private static let trampolines: [TargetMachine: KernelVersion] = [.aarch64: KernelVersion(6, 4)]
+    private static let structOps: [TargetMachine: KernelVersion] = [.aarch64: KernelVersion(6, 0)]
+    /// Before, aarch64 had no fprobe.
+    private static let manyProbes: [TargetMachine: KernelVersion] = [.aarch64: KernelVersion(6, 14)]
     private static let tailCallsBesideFunctions: [TargetMachine: KernelVersion] = [
         .x86_64: KernelVersion(5, 10), .aarch64: KernelVersion(6, 0),
     ]
 
     mutating func checkKind(_ program: LoadedProgram) {
         let function = object.functions[program.root]
-        guard function.isProgram, let kind = function.kind else { return }
+        guard function.isProgram else { return }
+        guard let kind = function.kind else {
+            // What is in .text alone may be linked with others.
+            guard function.section != ".text" else { return }
+            return report(
+                .section, in: program.root, "a program in the section \(function.section), of which libbpf 1 doesn't know "
+                    + "what kind it means", refusal: "missing BPF prog type, check ELF section name "
+                    + "'\(function.section)'", isAnywhere: true,
+                remedy: "a section of libbpf's (SEC(\"xdp\"), SEC(\"kprobe/…\")), or bpf_program__set_type() in the loader")
+        }
         let remedy = "bpf_program__set_autoload(program, false) on this kernel, and another program in its place"
         if kernel < kind.since {
             report(
                 .program, in: program.root, "a program for \(kind.section), which can't be loaded or can't be attached",
-                since: kind.since, remedy: remedy)
-        } else if kind.family == .trampoline, kind.section != "tp_btf" {
+                since: kind.since, isAnywhere: true, remedy: remedy)
+        } else if let byMachine = Self.releases(of: kind) {
             for machine in machines {
-                guard let since = Self.trampolines[machine], kernel < since else { continue }
+                guard let since = byMachine[machine], kernel < since else { continue }
                 report(
                     .program, in: program.root, "a program for \(kind.section), which can't be attached", since: since,
-                    machines: [machine], remedy: remedy)
+                    machines: [machine], isAnywhere: true, remedy: remedy)
             }
         }
+        if kind.family.needsGPL, !object.isGPLCompatible {
+            report(
+                .licence, in: program.root, "a program for \(kind.section), which needs a GPL-compatible licence; "
+                    + licenceText, refusal: "must have a GPL compatible license", isAnywhere: true,
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if that is yours to say")
+        }
+        checkTarget(program.root, kind)
+    }
+
+    private static func releases(of kind: ProgramKind) -> [TargetMachine: KernelVersion]? {
+        switch kind.family {
+        case .trampoline: kind.section == "tp_btf" ? nil : trampolines
+        case .securityModule: trampolines
+        case .structOps: structOps
+        case .kprobe where ["kprobe.multi", "kretprobe.multi", "kprobe.session"].contains(kind.section): manyProbes
+        default: nil
+        }
+    }
+
+    /// What libbpf finds in the kernel's types, to load programs for it.
+    private static let needTarget: Set = ["fentry", "fexit", "fmod_ret", "freplace", "tp_btf", "lsm", "lsm_cgroup", "iter"]
+
+    /// Whether the kernel's types have what the program's section names.
+    private mutating func checkTarget(_ number: Int, _ kind: ProgramKind) {
+        let function = object.functions[number]
+        let plain = kind.section.split(separator: ".").first.map(String.init) ?? kind.section
+        guard let target = kind.target(in: function.section) else {
+            guard Self.needTarget.contains(plain) else { return }
+            return report(
+                .attachTarget, in: number, "a program for \(kind.section) that doesn't say for what",
+                refusal: "no BTF-based attach target is specified", isAnywhere: true,
+                remedy: "SEC(\"\(kind.section)/NAME\"), or bpf_program__set_attach_target() in the loader")
+        }
+        guard let types = self.target.btf else { return }
+        let (what, isThere, isOfModules): (String, Bool, Bool) =
+            switch plain {
+            case "fentry", "fexit", "fmod_ret": ("function \(target)", types.hasFunction(target), true)
+            case "tp_btf":
+                ("tracepoint \(target)", !types.types(named: "btf_trace_" + target, .typedef).isEmpty, true)
+            case "lsm", "lsm_cgroup": ("security hook \(target)", types.hasFunction("bpf_lsm_" + target), false)
+            case "iter": ("iterator \(target)", types.hasFunction("bpf_iter_" + target), true)
+            default: ("", true, false)
+            }
+        guard !isThere else { return }
+        report(
+            .attachTarget, in: number, "a program for \(kind.section) and the \(what), which isn't in the kernel's types",
+            refusal: "failed to find kernel BTF type ID of '\(target)'",
+            condition: isOfModules ? "no module of the kernel has it" : nil, isAnywhere: true,
+            remedy: "bpf_program__set_autoload(program, false) where it isn't, and another target in its place")
     }
 
     /// - Parameter functions: those that the verifier gets to.

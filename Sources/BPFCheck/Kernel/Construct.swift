@@ -7,6 +7,15 @@ struct Construct: Equatable {
     /// Whether it is refused even where it is never executed: the verifier's first pass goes over all instructions.
     let isRefusedInDeadCode: Bool
     let remedy: String
+    /// Where a machine's kernel came to it later.
+    var byMachine: [TargetMachine: Later] = [:]
+
+    struct Later: Equatable {
+        let since: KernelVersion
+        let refusal: String
+        /// As ``Finding/condition``.
+        var condition: String?
+    }
 
     private static let version4 = "compile with -mcpu=v3"
     private static let atomicRemedy =
@@ -18,7 +27,12 @@ struct Construct: Equatable {
         isRefusedInDeadCode: true, remedy: "compile with -mcpu=v2")
     static let fetchingAtomic = Construct(
         name: "an atomic instruction other than an addition without result", since: KernelVersion(5, 12),
-        refusal: "BPF_STX uses reserved fields", isRefusedInDeadCode: true, remedy: atomicRemedy)
+        refusal: "BPF_STX uses reserved fields", isRefusedInDeadCode: true, remedy: atomicRemedy,
+        byMachine: [
+            .aarch64: Later(
+                since: KernelVersion(5, 18), refusal: "eBPF atomic op code",
+                condition: "the kernel can't interpret programs (CONFIG_BPF_JIT_ALWAYS_ON)")
+        ])
     static let acquireOrRelease = Construct(
         name: "a load-acquire or store-release instruction", since: KernelVersion(6, 15),
         refusal: "BPF_ATOMIC uses invalid atomic opcode", isRefusedInDeadCode: false, remedy: version4)
@@ -42,7 +56,8 @@ struct Construct: Equatable {
         remedy: "give the loop a bound that the verifier can see, instead of can_loop or cond_break")
     static let addressSpaceCast = Construct(
         name: "a cast between address spaces", since: KernelVersion(6, 9), refusal: "BPF_MOV uses reserved fields",
-        isRefusedInDeadCode: false, remedy: "use a map instead of an arena")
+        isRefusedInDeadCode: false, remedy: "use a map instead of an arena",
+        byMachine: [.aarch64: Later(since: KernelVersion(6, 10), refusal: "JIT doesn't support bpf_addr_space_cast")])
     static let indirectJump = Construct(
         name: "an indirect jump (gotox)", since: KernelVersion(6, 19), refusal: "unknown opcode 0d",
         isRefusedInDeadCode: true, remedy: "compile with -fno-jump-tables")
@@ -88,12 +103,14 @@ struct Construct: Equatable {
     func refused(as other: Construct) -> Construct {
         Construct(
             name: name, since: since, refusal: other.refusal, isRefusedInDeadCode: other.isRefusedInDeadCode,
-            remedy: remedy)
+            remedy: remedy, byMachine: byMachine)
     }
 
     private init(
-        name: String, since: KernelVersion, refusal: String, isRefusedInDeadCode: Bool, remedy: String
+        name: String, since: KernelVersion, refusal: String, isRefusedInDeadCode: Bool, remedy: String,
+        byMachine: [TargetMachine: Later] = [:]
     ) {
+        self.byMachine = byMachine
         self.name = name
         self.since = since
         self.refusal = refusal

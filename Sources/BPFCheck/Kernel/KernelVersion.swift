@@ -37,6 +37,7 @@ public struct KernelVersion: Hashable, Comparable, Sendable, CustomStringConvert
         return code...code | 255
     }
 
-    /// The first and the last release that something is known of. Others are taken for their nearest neighbours.
+    /// The first and the last release that something is known of. Others are taken for their nearest neighbours, and
+    /// ``KernelRelease/caution`` says so.
     public static let known = KernelVersion(5, 4)...KernelVersion(7, 3)
 }

@@ -3,32 +3,46 @@ enum MapKind {
     static let hash: UInt32 = 1
     static let perCPUHash: UInt32 = 5
     static let hashOfMaps: UInt32 = 13
+    static let ringBuffers: Set<UInt32> = [27, 31]
 
     struct Entry {
         let name: String
         let since: KernelVersion
     }
 
-    /// By `enum bpf_map_type`; nil for what 5.4 has, and for what nobody has yet.
-    static func entry(_ type: UInt32) -> Entry? { newer[type] }
+    /// By `enum bpf_map_type`; nil for a number that is no kind's.
+    static func entry(_ type: UInt32) -> Entry? {
+        let index = Int(type) - 1
+        return entries.indices.contains(index) ? entries[index] : nil
+    }
 
-    static func entry(enumerator: String) -> Entry? { newer.values.first { "BPF_MAP_TYPE_" + $0.name == enumerator } }
+    static func entry(enumerator: String) -> Entry? { entries.first { "BPF_MAP_TYPE_" + $0.name == enumerator } }
 
-    private static let newer: [UInt32: Entry] = [
-        26: Entry(name: "STRUCT_OPS", since: KernelVersion(5, 6)),
-        27: Entry(name: "RINGBUF", since: KernelVersion(5, 8)),
-        28: Entry(name: "INODE_STORAGE", since: KernelVersion(5, 10)),
-        29: Entry(name: "TASK_STORAGE", since: KernelVersion(5, 11)),
-        30: Entry(name: "BLOOM_FILTER", since: KernelVersion(5, 16)),
-        31: Entry(name: "USER_RINGBUF", since: KernelVersion(6, 1)),
-        32: Entry(name: "CGRP_STORAGE", since: KernelVersion(6, 2)),
-        33: Entry(name: "ARENA", since: KernelVersion(6, 9)),
-        34: Entry(name: "INSN_ARRAY", since: KernelVersion(6, 19)),
+    /// The first is number 1. What 5.4 has counts as always there.
+    private static let entries: [Entry] =
+        ("HASH ARRAY PROG_ARRAY PERF_EVENT_ARRAY PERCPU_HASH PERCPU_ARRAY STACK_TRACE CGROUP_ARRAY LRU_HASH "
+            + "LRU_PERCPU_HASH LPM_TRIE ARRAY_OF_MAPS HASH_OF_MAPS DEVMAP SOCKMAP CPUMAP XSKMAP SOCKHASH CGROUP_STORAGE "
+            + "REUSEPORT_SOCKARRAY PERCPU_CGROUP_STORAGE QUEUE STACK SK_STORAGE DEVMAP_HASH").split(separator: " ")
+        .map { Entry(name: String($0), since: KernelVersion(3, 18)) } + [
+            Entry(name: "STRUCT_OPS", since: KernelVersion(5, 6)),
+            Entry(name: "RINGBUF", since: KernelVersion(5, 8)),
+            Entry(name: "INODE_STORAGE", since: KernelVersion(5, 10)),
+            Entry(name: "TASK_STORAGE", since: KernelVersion(5, 11)),
+            Entry(name: "BLOOM_FILTER", since: KernelVersion(5, 16)),
+            Entry(name: "USER_RINGBUF", since: KernelVersion(6, 1)),
+            Entry(name: "CGRP_STORAGE", since: KernelVersion(6, 2)),
+            Entry(name: "ARENA", since: KernelVersion(6, 9)),
+            Entry(name: "INSN_ARRAY", since: KernelVersion(6, 19)),
+        ]
+
+    /// Kinds that some machines' kernels got later.
+    static let byMachine: [UInt32: [TargetMachine: KernelVersion]] = [
+        26: [.aarch64: KernelVersion(6, 0)], 33: [.aarch64: KernelVersion(6, 10)],
     ]
 
     static let noPreallocation: UInt32 = 1
 
-    /// By bit. What 5.4 has is left out.
+    /// By bit: name and release.
     static let flags: [(bit: UInt32, entry: Entry)] = [
         (10, Entry(name: "BPF_F_MMAPABLE", since: KernelVersion(5, 5))),
         (11, Entry(name: "BPF_F_PRESERVE_ELEMS", since: KernelVersion(5, 10))),

@@ -2,119 +2,168 @@
 struct ProgramKind: Equatable {
     /// As in the section's name, without what it is attached to: `kprobe.multi`.
     let section: String
+    /// Whether `/` and what it is attached to may follow.
+    let takesTarget: Bool
     let since: KernelVersion
     /// The structure that is its context; empty if that has no name; nil if it isn't known here.
     let context: String?
     let family: Family
+    /// The kind that it shares its helpers with, in ``HelperAccess``.
+    let helpers: String
 
     enum Family: Equatable {
-        case kprobe, tracepoint, rawTracepoint, perfEvent, trampoline, other
+        case kprobe, tracepoint, rawTracepoint, perfEvent, trampoline, securityModule, structOps, other
 
         /// Runs on a stack of its own where the machine's kernel knows how: bpf_enable_priv_stack() of the verifier.
-        var hasPrivateStack: Bool { self != .other }
+        var hasPrivateStack: Bool { ![.structOps, .other].contains(self) }
+        /// Whether kernels load it under a GPL-compatible licence only.
+        var needsGPL: Bool { [.securityModule, .structOps].contains(self) }
     }
 
-    /// Nil for a section that libbpf does not know, which the one who loads it may.
+    /// Nil for a section that libbpf 1 doesn't know, and refuses to load programs of.
     init?(section: String) {
-        // What libbpf 0.x took optional is in front: "?kprobe/vfs_read".
+        // What isn't loaded unless the loader asks for it has a question mark in front: "?kprobe/vfs_read".
         let name = section.hasPrefix("?") ? section.dropFirst() : section[...]
-        guard let kind = Self.kinds.first(where: { kind in
-            name.hasPrefix(kind.section) && [nil, "/"].contains(name.dropFirst(kind.section.count).first)
-        }) else { return nil }
+        guard let kind = Self.kinds.first(where: { $0.matches(name) }) else { return nil }
         self = kind
     }
 
-    private init(_ section: String, _ major: Int, _ minor: Int, _ family: Family = .other, context: String? = nil) {
-        self.section = section
+    private func matches(_ name: Substring) -> Bool {
+        guard name.hasPrefix(section) else { return false }
+        let rest = name.dropFirst(section.count)
+        return rest.isEmpty || takesTarget && rest.first == "/"
+    }
+
+    /// What the program is attached to, `vfs_read` of `fentry/vfs_read`; nil if its section doesn't say.
+    func target(in section: String) -> String? {
+        let name = section.hasPrefix("?") ? section.dropFirst() : section[...]
+        let rest = name.dropFirst(self.section.count + 1)
+        return takesTarget && !rest.isEmpty ? String(rest) : nil
+    }
+
+    /// - Parameter section: as libbpf's table has it: `kprobe+` for one that may name what it is attached to.
+    private init(
+        _ section: String, _ major: Int, _ minor: Int, _ family: Family = .other, context: String? = nil,
+        helpers: String? = nil
+    ) {
+        takesTarget = section.hasSuffix("+")
+        self.section = takesTarget ? String(section.dropLast()) : section
         since = KernelVersion(major, minor)
         self.family = family
+        self.helpers = helpers ?? self.section
         // Arrays of numbers.
-        self.context = context ?? ([.tracepoint, .trampoline].contains(family) ? "" : nil)
+        let isArray = [.tracepoint, .trampoline, .securityModule, .structOps].contains(family)
+        self.context = context ?? (isArray ? "" : nil)
     }
 
     /// The structures that are some program's context.
-    static let contexts = Set(
-        kinds.compactMap(\.context) + ["bpf_cgroup_dev_ctx", "bpf_sysctl", "bpf_sockopt", "bpf_sock_addr", "bpf_sock"])
+    static let contexts = Set(kinds.compactMap(\.context))
 
-    /// Longer names before those that they begin with.
-    private static let kinds: [ProgramKind] = [
+    private static let kinds: [ProgramKind] = tracing + network + cgroup
+
+    private static let tracing: [ProgramKind] = [
         ProgramKind("perf_event", 4, 9, .perfEvent, context: "bpf_perf_event_data"),
-        ProgramKind("kprobe.multi", 5, 18, .kprobe, context: "pt_regs"),
-        ProgramKind("kretprobe.multi", 5, 18, .kprobe, context: "pt_regs"),
-        ProgramKind("kprobe.session", 6, 10, .kprobe, context: "pt_regs"),
-        ProgramKind("uprobe.multi", 6, 6, .kprobe, context: "pt_regs"),
-        ProgramKind("uretprobe.multi", 6, 6, .kprobe, context: "pt_regs"),
-        ProgramKind("uprobe.multi.s", 6, 6, .kprobe, context: "pt_regs"),
-        ProgramKind("uretprobe.multi.s", 6, 6, .kprobe, context: "pt_regs"),
-        ProgramKind("uprobe.session", 6, 13, .kprobe, context: "pt_regs"),
-        ProgramKind("uprobe.session.s", 6, 13, .kprobe, context: "pt_regs"),
-        ProgramKind("uprobe.s", 6, 0, .kprobe, context: "pt_regs"),
-        ProgramKind("uretprobe.s", 6, 0, .kprobe, context: "pt_regs"),
-        ProgramKind("kprobe", 4, 1, .kprobe, context: "pt_regs"),
-        ProgramKind("kretprobe", 4, 1, .kprobe, context: "pt_regs"),
-        ProgramKind("ksyscall", 4, 1, .kprobe, context: "pt_regs"),
-        ProgramKind("kretsyscall", 4, 1, .kprobe, context: "pt_regs"),
-        ProgramKind("uprobe", 4, 3, .kprobe, context: "pt_regs"),
-        ProgramKind("uretprobe", 4, 3, .kprobe, context: "pt_regs"),
-        ProgramKind("usdt", 4, 3, .kprobe, context: "pt_regs"),
-        ProgramKind("tracepoint", 4, 7, .tracepoint),
-        ProgramKind("tp", 4, 7, .tracepoint),
-        ProgramKind("raw_tracepoint", 4, 17, .rawTracepoint, context: "bpf_raw_tracepoint_args"),
-        ProgramKind("raw_tp", 4, 17, .rawTracepoint, context: "bpf_raw_tracepoint_args"),
-        ProgramKind("raw_tracepoint.w", 5, 2, .other, context: "bpf_raw_tracepoint_args"),
-        ProgramKind("raw_tp.w", 5, 2, .other, context: "bpf_raw_tracepoint_args"),
-        ProgramKind("tp_btf", 5, 5, .trampoline),
-        ProgramKind("fentry", 5, 5, .trampoline),
-        ProgramKind("fexit", 5, 5, .trampoline),
-        ProgramKind("fmod_ret", 5, 7, .trampoline),
-        ProgramKind("fentry.s", 5, 10, .trampoline),
-        ProgramKind("fexit.s", 5, 10, .trampoline),
-        ProgramKind("fmod_ret.s", 5, 10, .trampoline),
-        ProgramKind("freplace", 5, 6),
-        ProgramKind("lsm", 5, 7, .trampoline),
-        ProgramKind("lsm.s", 5, 10, .trampoline),
-        ProgramKind("lsm_cgroup", 6, 0),
-        ProgramKind("iter", 5, 8),
-        ProgramKind("iter.s", 5, 18),
-        ProgramKind("struct_ops", 5, 6),
-        ProgramKind("struct_ops.s", 5, 6),
+        ProgramKind("kprobe+", 4, 1, .kprobe, context: "pt_regs"),
+        ProgramKind("kretprobe+", 4, 1, .kprobe, context: "pt_regs", helpers: "kprobe"),
+        ProgramKind("ksyscall+", 4, 1, .kprobe, context: "pt_regs", helpers: "kprobe"),
+        ProgramKind("kretsyscall+", 4, 1, .kprobe, context: "pt_regs", helpers: "kprobe"),
+        ProgramKind("uprobe+", 4, 3, .kprobe, context: "pt_regs", helpers: "kprobe"),
+        ProgramKind("uretprobe+", 4, 3, .kprobe, context: "pt_regs", helpers: "kprobe"),
+        ProgramKind("usdt+", 4, 3, .kprobe, context: "pt_regs", helpers: "kprobe"),
+        ProgramKind("uprobe.s+", 6, 0, .kprobe, context: "pt_regs"),
+        ProgramKind("uretprobe.s+", 6, 0, .kprobe, context: "pt_regs", helpers: "uprobe.s"),
+        ProgramKind("usdt.s+", 6, 0, .kprobe, context: "pt_regs", helpers: "uprobe.s"),
+        ProgramKind("kprobe.multi+", 5, 18, .kprobe, context: "pt_regs"),
+        ProgramKind("kretprobe.multi+", 5, 18, .kprobe, context: "pt_regs", helpers: "kprobe.multi"),
+        ProgramKind("kprobe.session+", 6, 10, .kprobe, context: "pt_regs"),
+        ProgramKind("uprobe.multi+", 6, 6, .kprobe, context: "pt_regs"),
+        ProgramKind("uretprobe.multi+", 6, 6, .kprobe, context: "pt_regs", helpers: "uprobe.multi"),
+        ProgramKind("uprobe.multi.s+", 6, 6, .kprobe, context: "pt_regs"),
+        ProgramKind("uretprobe.multi.s+", 6, 6, .kprobe, context: "pt_regs", helpers: "uprobe.multi.s"),
+        ProgramKind("uprobe.session+", 6, 13, .kprobe, context: "pt_regs"),
+        ProgramKind("uprobe.session.s+", 6, 13, .kprobe, context: "pt_regs", helpers: "uprobe.multi.s"),
+        ProgramKind("tracepoint+", 4, 7, .tracepoint),
+        ProgramKind("tp+", 4, 7, .tracepoint, helpers: "tracepoint"),
+        ProgramKind("raw_tracepoint+", 4, 17, .rawTracepoint, context: "bpf_raw_tracepoint_args", helpers: "raw_tp"),
+        ProgramKind("raw_tp+", 4, 17, .rawTracepoint, context: "bpf_raw_tracepoint_args"),
+        ProgramKind("raw_tracepoint.w+", 5, 2, context: "bpf_raw_tracepoint_args", helpers: "raw_tp.w"),
+        ProgramKind("raw_tp.w+", 5, 2, context: "bpf_raw_tracepoint_args"),
+        ProgramKind("tp_btf+", 5, 5, .trampoline),
+        ProgramKind("fentry+", 5, 5, .trampoline),
+        ProgramKind("fexit+", 5, 5, .trampoline),
+        ProgramKind("fmod_ret+", 5, 7, .trampoline),
+        ProgramKind("fentry.s+", 5, 10, .trampoline),
+        ProgramKind("fexit.s+", 5, 10, .trampoline),
+        ProgramKind("fmod_ret.s+", 5, 10, .trampoline),
+        ProgramKind("freplace+", 5, 6),
+        ProgramKind("lsm+", 5, 7, .securityModule),
+        ProgramKind("lsm.s+", 5, 10, .securityModule),
+        ProgramKind("lsm_cgroup+", 6, 0, .securityModule),
+        ProgramKind("iter+", 5, 8),
+        ProgramKind("iter.s+", 5, 18),
+        ProgramKind("struct_ops+", 5, 6, .structOps),
+        ProgramKind("struct_ops.s+", 5, 6, .structOps),
         ProgramKind("syscall", 5, 14),
+    ]
+
+    private static let network: [ProgramKind] = [
+        ProgramKind("socket", 3, 19, context: "__sk_buff"),
         ProgramKind("sk_lookup", 5, 9, context: "bpf_sk_lookup"),
-        ProgramKind("sk_reuseport/migrate", 5, 14, context: "sk_reuseport_md"),
+        ProgramKind("sk_reuseport/migrate", 5, 14, context: "sk_reuseport_md", helpers: "sk_reuseport"),
         ProgramKind("sk_reuseport", 4, 19, context: "sk_reuseport_md"),
-        ProgramKind("sk_skb/verdict", 5, 13, context: "__sk_buff"),
+        ProgramKind("sk_skb/stream_parser", 4, 14, context: "__sk_buff", helpers: "sk_skb"),
+        ProgramKind("sk_skb/stream_verdict", 4, 14, context: "__sk_buff", helpers: "sk_skb"),
+        ProgramKind("sk_skb/verdict", 5, 13, context: "__sk_buff", helpers: "sk_skb"),
         ProgramKind("sk_skb", 4, 14, context: "__sk_buff"),
         ProgramKind("sk_msg", 4, 17, context: "sk_msg_md"),
         ProgramKind("sockops", 4, 13, context: "bpf_sock_ops"),
-        ProgramKind("xdp.frags/devmap", 5, 18, context: "xdp_md"),
-        ProgramKind("xdp.frags/cpumap", 5, 18, context: "xdp_md"),
-        ProgramKind("xdp.frags", 5, 18, context: "xdp_md"),
+        ProgramKind("xdp.frags/devmap", 5, 18, context: "xdp_md", helpers: "xdp/devmap"),
+        ProgramKind("xdp.frags/cpumap", 5, 18, context: "xdp_md", helpers: "xdp/cpumap"),
+        ProgramKind("xdp.frags", 5, 18, context: "xdp_md", helpers: "xdp"),
         ProgramKind("xdp/devmap", 5, 8, context: "xdp_md"),
         ProgramKind("xdp/cpumap", 5, 9, context: "xdp_md"),
         ProgramKind("xdp", 4, 8, context: "xdp_md"),
-        ProgramKind("socket", 3, 19, context: "__sk_buff"),
         ProgramKind("flow_dissector", 4, 20, context: "__sk_buff"),
         ProgramKind("tc", 4, 1, context: "__sk_buff"),
-        ProgramKind("classifier", 4, 1, context: "__sk_buff"),
+        ProgramKind("classifier", 4, 1, context: "__sk_buff", helpers: "tc"),
         ProgramKind("action", 4, 1, context: "__sk_buff"),
-        ProgramKind("tcx", 6, 6, context: "__sk_buff"),
-        ProgramKind("netkit", 6, 7, context: "__sk_buff"),
+        // For TCX by libbpf's book; what is loaded is a classifier that older kernels take too.
+        ProgramKind("tc/ingress", 6, 6, context: "__sk_buff", helpers: "tc"),
+        ProgramKind("tc/egress", 6, 6, context: "__sk_buff", helpers: "tc"),
+        ProgramKind("tcx/ingress", 6, 6, context: "__sk_buff", helpers: "tc"),
+        ProgramKind("tcx/egress", 6, 6, context: "__sk_buff", helpers: "tc"),
+        ProgramKind("netkit/primary", 6, 7, context: "__sk_buff", helpers: "tc"),
+        ProgramKind("netkit/peer", 6, 7, context: "__sk_buff", helpers: "tc"),
         ProgramKind("netfilter", 6, 4, context: "bpf_nf_ctx"),
         ProgramKind("lwt_in", 4, 10, context: "__sk_buff"),
         ProgramKind("lwt_out", 4, 10, context: "__sk_buff"),
         ProgramKind("lwt_xmit", 4, 10, context: "__sk_buff"),
         ProgramKind("lwt_seg6local", 4, 18, context: "__sk_buff"),
-        ProgramKind("cgroup_skb", 4, 10, context: "__sk_buff"),
-        ProgramKind("cgroup/skb", 4, 10, context: "__sk_buff"),
+        ProgramKind("lirc_mode2", 4, 18),
+    ]
+
+    private static let cgroup: [ProgramKind] = [
+        ProgramKind("cgroup_skb/ingress", 4, 10, context: "__sk_buff"),
+        ProgramKind("cgroup_skb/egress", 4, 10, context: "__sk_buff"),
+        ProgramKind("cgroup/skb", 4, 10, context: "__sk_buff", helpers: "cgroup_skb/ingress"),
+        ProgramKind("cgroup/sock_create", 4, 10, context: "bpf_sock"),
+        ProgramKind("cgroup/sock", 4, 10, context: "bpf_sock", helpers: "cgroup/sock_create"),
         ProgramKind("cgroup/sock_release", 5, 9, context: "bpf_sock"),
-        ProgramKind("cgroup/getpeername4", 5, 8, context: "bpf_sock_addr"),
-        ProgramKind("cgroup/getpeername6", 5, 8, context: "bpf_sock_addr"),
-        ProgramKind("cgroup/getsockname4", 5, 8, context: "bpf_sock_addr"),
-        ProgramKind("cgroup/getsockname6", 5, 8, context: "bpf_sock_addr"),
-        ProgramKind("cgroup/connect_unix", 6, 7, context: "bpf_sock_addr"),
-        ProgramKind("cgroup/sendmsg_unix", 6, 7, context: "bpf_sock_addr"),
-        ProgramKind("cgroup/recvmsg_unix", 6, 7, context: "bpf_sock_addr"),
-        ProgramKind("cgroup/getpeername_unix", 6, 7, context: "bpf_sock_addr"),
-        ProgramKind("cgroup/getsockname_unix", 6, 7, context: "bpf_sock_addr"),
+        ProgramKind("cgroup/post_bind4", 4, 17, context: "bpf_sock"),
+        ProgramKind("cgroup/post_bind6", 4, 17, context: "bpf_sock"),
+        ProgramKind("cgroup/dev", 4, 15, context: "bpf_cgroup_dev_ctx"),
+        ProgramKind("cgroup/sysctl", 5, 2, context: "bpf_sysctl"),
+        ProgramKind("cgroup/getsockopt", 5, 3, context: "bpf_sockopt"),
+        ProgramKind("cgroup/setsockopt", 5, 3, context: "bpf_sockopt"),
+    ] + addresses.flatMap { name, major, minor, families in
+        families.map { ProgramKind("cgroup/\(name)\($0)", major, minor, context: "bpf_sock_addr") }
+    } + ["connect", "sendmsg", "recvmsg", "getpeername", "getsockname"].map {
+        ProgramKind("cgroup/\($0)_unix", 6, 7, context: "bpf_sock_addr")
+    }
+
+    /// Programs for socket addresses, for IPv4 and IPv6.
+    private static let addresses: [(name: String, major: Int, minor: Int, families: [Int])] = [
+        ("bind", 4, 17, [4, 6]), ("connect", 4, 17, [4, 6]), ("sendmsg", 4, 18, [4, 6]), ("recvmsg", 5, 2, [4, 6]),
+        ("getpeername", 5, 8, [4, 6]), ("getsockname", 5, 8, [4, 6]),
     ]
 }

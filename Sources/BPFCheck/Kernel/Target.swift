@@ -3,3 +3,25 @@ public enum TargetMachine: String, CaseIterable, Hashable, Sendable {
     case x86_64 = "x86-64"
     case aarch64
 }
+
+/// The kernel that an object is looked at for: its release, and its types where they are known.
+struct TargetKernel {
+    let version: KernelVersion
+    let btf: KernelBTF?
+
+    /// Whether the kernel has the helper. Its own types say more than the release: vendors bring helpers into old
+    /// kernels.
+    func has(_ helper: Helper.Entry) -> Bool {
+        hasEnumerator("BPF_FUNC_" + helper.name, in: "bpf_func_id") ?? (helper.since <= version)
+    }
+
+    func has(_ kind: MapKind.Entry) -> Bool {
+        hasEnumerator("BPF_MAP_TYPE_" + kind.name, in: "bpf_map_type") ?? (kind.since <= version)
+    }
+
+    /// Nil if the kernel's types aren't known, or don't have the enumeration at all.
+    private func hasEnumerator(_ name: String, in enumeration: String) -> Bool? {
+        guard let btf, !btf.types(named: enumeration, .enumeration, .enumeration64).isEmpty else { return nil }
+        return btf.value(of: name, in: enumeration) != nil
+    }
+}

@@ -7,7 +7,14 @@ public struct BPFObject {
     public let hasBTF: Bool
     /// Whether maps are defined in the way that libbpf 1.0 gave up, in a section named `maps`.
     public let hasLegacyMaps: Bool
+    /// What `license` says; empty if there is none.
+    public let licence: String
     let btf: BTF?
+    let constants: [Int: ConstantData]
+    /// Names of sections that matter by being there.
+    let sectionNames: Set<String>
+    /// The kernel's functions that the object declares, with their types.
+    let kernelFunctionTypes: [String: Int]
     let functions: [Function]
     let maps: [MapDefinition]
     let programs: [LoadedProgram]
@@ -45,12 +52,26 @@ public struct BPFObject {
         hasBTF = btf != nil
         hasLegacyMaps = sections.contains { $0.name == "maps" && $0.size > 0 }
         self.btf = btf
+        licence = try Self.licence(sections, image)
+        constants = try builder.constants()
+        sectionNames = Set(sections.filter { $0.size > 0 }.map(\.name))
+        kernelFunctionTypes = builder.kernelFunctions
         functions = builder.functions
         maps = builder.maps
         guard let programs = LoadedProgram.all(functions) else {
             throw ELFError(file: image.name, kind: .unsupported("programs that load a million functions"))
         }
         self.programs = programs
+    }
+
+    private static func licence(_ sections: [Section], _ image: ELFImage) throws(ELFError) -> String {
+        guard let section = sections.first(where: { $0.name == "license" && $0.size > 0 }) else { return "" }
+        return try SectionReader(section, of: image).string(at: 0, limit: 128)
+    }
+
+    /// Whether kernels let the programs call what only those with a licence like their own may.
+    var isGPLCompatible: Bool {
+        ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"].contains(licence)
     }
 
     /// How many programs there are, and how many functions besides.

@@ -4,8 +4,8 @@ import ELF
 ///
 /// Read here, and not by libbpf, because objects come from anywhere: libbpf takes what clang wrote, and follows
 /// `.BTF.ext` without looking where it leads. The format is small.
-struct BTF {
-    enum Kind: UInt8 {
+struct BTF: Sendable {
+    enum Kind: UInt8, Sendable {
         case void = 0, integer, pointer, array, structure, union, enumeration, forward, typedef, volatile, const
         case restrict, function, prototype, variable, dataSection, float, declarationTag, typeTag, enumeration64
 
@@ -30,14 +30,17 @@ struct BTF {
     /// The tags of functions' arguments, `arg:ctx`, by function.
     private(set) var tags: [Int: [Tag]] = [:]
 
-    struct Tag {
+    struct Tag: Sendable {
         let name: String
         /// Of what; -1 is the whole.
         let argument: Int
     }
 
     init(_ section: Section, of image: ELFImage) throws(ELFError) {
-        let reader = try SectionReader(section, of: image)
+        try self.init(SectionReader(section, of: image))
+    }
+
+    init(_ reader: SectionReader) throws(ELFError) {
         self.reader = reader
         guard try reader.integer(UInt16.self, at: 0) == 0xeb9f else { throw reader.malformed("no BTF magic", at: 0) }
         guard try reader.integer(UInt8.self, at: 2) == 1 else { throw reader.unsupported("this version of BTF", at: 2) }
@@ -81,7 +84,35 @@ struct BTF {
         return try reader.string(at: strings + offset, limit: limit)
     }
 
-    func name(of type: Int) throws(ELFError) -> String { try string(at: reader.word(at: place(of: type))) }
+    func name(of type: Int) throws(ELFError) -> String { try string(at: nameOffset(of: type)) }
+
+    /// Where the type's name is among the strings; 0 if it has none.
+    private func nameOffset(of type: Int) throws(ELFError) -> Int { try reader.word(at: place(of: type)) }
+
+    /// The types of each name, by a hash of the name: a kernel has a hundred thousand, of which a few are looked up.
+    func typesByHash() -> [UInt64: [Int]] {
+        var found: [UInt64: [Int]] = [:]
+        reader.bytes.withUnsafeBytes { bytes in
+            for type in types {
+                // A place of a type lies within the bytes, as init checked.
+                let name = bytes.loadUnaligned(fromByteOffset: places[type], as: UInt32.self)
+                let start = strings + Int(UInt32(littleEndian: name))
+                guard name != 0, start < stringsEnd else { continue }
+                found[Self.hash(bytes[start..<stringsEnd]), default: []].append(type)
+            }
+        }
+        return found
+    }
+
+    /// FNV-1a, to the first zero.
+    static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes {
+            if byte == 0 { break }
+            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+        }
+        return hash
+    }
 
     /// How many members, arguments or values it has; of a function its linkage.
     func count(of type: Int) throws(ELFError) -> Int { try reader.word(at: place(of: type) + 4) & 0xffff }
@@ -126,6 +157,20 @@ struct BTF {
         let entrySize = kind(of: type) == .enumeration ? 8 : kind(of: type) == .enumeration64 ? 12 : 0
         guard entrySize != 0, index >= 0, try index < count(of: type) else { return nil }
         return try string(at: reader.word(at: place(of: type) + 12 + entrySize * index))
+    }
+
+    /// Names and values of an enumeration; large values are cut to 64 bits, without regard to sign.
+    func enumerators(of type: Int) throws(ELFError) -> [(name: String, value: Int)] {
+        let isWide = kind(of: type) == .enumeration64
+        guard isWide || kind(of: type) == .enumeration else { return [] }
+        var entries: [(name: String, value: Int)] = []
+        for index in 0..<(try count(of: type)) {
+            let entry = try place(of: type) + 12 + (isWide ? 12 : 8) * index
+            let low = try reader.word(at: entry + 4)
+            let high = isWide ? try reader.word(at: entry + 8) : 0
+            entries.append((try string(at: reader.word(at: entry)), high << 32 | low))
+        }
+        return entries
     }
 
     /// Number of elements and type of an array.

@@ -14,10 +14,14 @@ struct BTFExtension {
         let access: String
         let kind: Kind
 
-        /// Those that are a question; others are an offset, a size, a number.
+        /// `enum bpf_core_relo_kind`
         enum Kind: UInt32 {
-            case fieldExists = 2, typeExists = 8, enumeratorExists = 10, typeMatches = 12
+            case fieldOffset = 0, fieldSize, fieldExists, fieldIsSigned, fieldLeftShift, fieldRightShift
+            case localType, targetType, typeExists, typeSize, enumeratorExists, enumeratorValue, typeMatches
             case other = 0xffff_ffff
+
+            /// Whether the answer is yes or no; others are an offset, a size, a number, and must be there.
+            var isQuestion: Bool { [.fieldExists, .typeExists, .enumeratorExists, .typeMatches].contains(self) }
         }
     }
 

@@ -15,6 +15,8 @@ struct Function {
     /// Whether it is a program. `kind` is nil if the name of its section says nothing.
     let isProgram: Bool
     let kind: ProgramKind?
+    /// Whether libbpf leaves the program out unless it is told to load it.
+    var isOptional: Bool { isProgram && section.hasPrefix("?") }
     let lines: [BTFExtension.Line]
 
     enum Reference: Equatable {
@@ -26,7 +28,9 @@ struct Function {
         case kernelVariable(name: String, isTyped: Bool)
         /// A variable that libbpf fills in (`__kconfig`).
         case configuration(name: String)
-        /// Data of the object.
+        /// A place in a section of constants, by the section's number.
+        case constant(section: Int, offset: Int)
+        /// Other data of the object.
         case data
         /// Nothing that can be called; says what there is.
         case nowhere(String)

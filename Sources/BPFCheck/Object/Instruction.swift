@@ -31,6 +31,34 @@ struct Instruction: Equatable {
     enum Condition: UInt8 {
         case always = 0, equal, greater, greaterOrEqual, anyBit, notEqual, greaterSigned, greaterOrEqualSigned
         case less = 10, lessOrEqual, lessSigned, lessOrEqualSigned, mayGoto
+
+        /// As C writes it.
+        var text: String {
+            switch self {
+            case .equal: "=="
+            case .notEqual: "!="
+            case .greater, .greaterSigned: ">"
+            case .greaterOrEqual, .greaterOrEqualSigned: ">="
+            case .less, .lessSigned: "<"
+            case .lessOrEqual, .lessOrEqualSigned: "<="
+            case .anyBit: "&"
+            case .always, .mayGoto: ""
+            }
+        }
+
+        /// What holds where the condition doesn't.
+        var oppositeText: String {
+            switch self {
+            case .equal: "!="
+            case .notEqual: "=="
+            case .greater, .greaterSigned: "<="
+            case .greaterOrEqual, .greaterOrEqualSigned: "<"
+            case .less, .lessSigned: ">="
+            case .lessOrEqual, .lessOrEqualSigned: ">"
+            case .anyBit: "has no bit of"
+            case .always, .mayGoto: ""
+            }
+        }
     }
 
     enum Mode: UInt8 {
@@ -51,6 +79,16 @@ struct Instruction: Equatable {
         self.source = source
         self.offset = offset
         self.immediate = immediate
+    }
+
+    /// Bytes that a load or a store moves.
+    var accessSize: Int {
+        switch opcode & 0x18 {
+        case 0: 4
+        case 8: 2
+        case 0x10: 1
+        default: 8
+        }
     }
 
     var usesRegister: Bool { opcode & 8 != 0 }

@@ -3,11 +3,11 @@ import ELF
 /// A map that the object asks for, as BTF describes it in `.maps`.
 struct MapDefinition: Equatable {
     let name: String
-    var type: UInt32 = 0
-    var flags: UInt32 = 0
-    /// A map in a map has that one's definition as its value.
-    var innerType: UInt32?
-    var innerFlags: UInt32 = 0
+    var shape = MapShape()
+    /// What is inside of a map of maps, or of programs.
+    var inner: MapShape?
+    /// A field of the definition that libbpf doesn't know, and refuses.
+    var unknownField: String?
 
     /// The maps of `.maps`, in the order of BTF.
     static func all(in btf: BTF) throws(ELFError) -> [MapDefinition] {
@@ -25,13 +25,59 @@ struct MapDefinition: Equatable {
         self.name = name
         guard let structure = try btf.plain(type), btf.kind(of: structure) == .structure else { return }
         for member in try btf.members(of: structure) {
-            switch member.name {
-            case "type": self.type = try Self.number(member.type, btf)
-            case "map_flags": flags = try Self.number(member.type, btf)
-            case "values": try readInner(member.type, btf)
-            default: break
+            if member.name == "values" {
+                try readInner(member.type, btf)
+            } else if try !shape.read(member, btf) {
+                unknownField = member.name
             }
         }
+    }
+
+    /// `values`: an array of pointers to what is inside; of maps, or of programs, which are functions.
+    private mutating func readInner(_ type: Int, _ btf: BTF) throws(ELFError) {
+        // libbpf takes the size of what is inside for the value's.
+        shape.valueSize = 4
+        guard let array = try btf.plain(type), btf.kind(of: array) == .array,
+              let pointer = try btf.plain(btf.array(array).element), btf.kind(of: pointer) == .pointer,
+              let structure = try btf.plain(btf.reference(of: pointer)), btf.kind(of: structure) == .structure
+        else { return }
+        var inner = MapShape()
+        for member in try btf.members(of: structure) { _ = try inner.read(member, btf) }
+        self.inner = inner
+    }
+}
+
+/// What a map is: kind, sizes, flags.
+struct MapShape: Equatable {
+    /// `enum bpf_map_type`
+    var type: UInt32 = 0
+    var flags: UInt32 = 0
+    /// In bytes.
+    var keySize = 0
+    var valueSize = 0
+    var entries = 0
+    /// Whether key and value have types, and not only sizes.
+    var hasKeyType = false
+    var hasValueType = false
+
+    /// A field of a definition; false if libbpf knows none of that name.
+    fileprivate mutating func read(_ member: BTF.Member, _ btf: BTF) throws(ELFError) -> Bool {
+        switch member.name {
+        case "type": type = try Self.number(member.type, btf)
+        case "map_flags": flags = try Self.number(member.type, btf)
+        case "max_entries": entries = Int(try Self.number(member.type, btf))
+        case "key_size": keySize = Int(try Self.number(member.type, btf))
+        case "value_size": valueSize = Int(try Self.number(member.type, btf))
+        case "key":
+            keySize = try Self.pointedSize(member.type, btf)
+            hasKeyType = true
+        case "value":
+            valueSize = try Self.pointedSize(member.type, btf)
+            hasValueType = true
+        case "numa_node", "pinning", "map_extra", "values": break
+        default: return false
+        }
+        return true
     }
 
     /// `int (*name)[value]`: a number as the length of an array.
@@ -42,18 +88,9 @@ struct MapDefinition: Equatable {
         return UInt32(truncatingIfNeeded: try btf.array(array).count)
     }
 
-    /// `values`: an array of pointers to what is inside; of maps, or of programs, which are functions.
-    private mutating func readInner(_ type: Int, _ btf: BTF) throws(ELFError) {
-        guard let array = try btf.plain(type), btf.kind(of: array) == .array,
-              let pointer = try btf.plain(btf.array(array).element), btf.kind(of: pointer) == .pointer,
-              let structure = try btf.plain(btf.reference(of: pointer)), btf.kind(of: structure) == .structure
-        else { return }
-        for member in try btf.members(of: structure) {
-            switch member.name {
-            case "type": innerType = try Self.number(member.type, btf)
-            case "map_flags": innerFlags = try Self.number(member.type, btf)
-            default: break
-            }
-        }
+    /// `typeof(value) *name`
+    private static func pointedSize(_ type: Int, _ btf: BTF) throws(ELFError) -> Int {
+        guard let pointer = try btf.plain(type), btf.kind(of: pointer) == .pointer else { return 0 }
+        return try btf.size(of: btf.reference(of: pointer)) ?? 0
     }
 }

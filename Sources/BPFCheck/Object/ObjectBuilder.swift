@@ -12,8 +12,8 @@ struct ObjectBuilder {
     /// Functions by section and byte.
     private var places: [Place: Int] = [:]
     private var symbols: Symbols?
-    /// What BTF says to be outside of the object.
-    private var kernelFunctions: Set<String> = []
+    /// What BTF says to be outside of the object; functions with their types.
+    private(set) var kernelFunctions: [String: Int] = [:]
     private var typedVariables: Set<String> = []
     private var configuration: Set<String> = []
 
@@ -103,7 +103,7 @@ struct ObjectBuilder {
             case ".ksyms":
                 for member in try btf.members(of: section) {
                     if btf.kind(of: member.type) == .function {
-                        kernelFunctions.insert(member.name)
+                        kernelFunctions[member.name] = member.type
                     } else if btf.kind(of: member.type) == .variable,
                               let type = try btf.plain(btf.reference(of: member.type)), type != 0 {
                         typedVariables.insert(member.name)
@@ -113,6 +113,23 @@ struct ObjectBuilder {
             default: break
             }
         }
+    }
+
+    /// The sections of constants that programs may read, with the names of what is in them.
+    func constants() throws(ELFError) -> [Int: ConstantData] {
+        var names: [Int: [Int: String]] = [:]
+        for index in 0..<(symbols?.count ?? 0) {
+            guard let symbol = try symbols?.symbol(index), symbol.kind == 1 else { continue }
+            names[symbol.section, default: [:]][symbol.value] = symbol.name
+        }
+        var constants: [Int: ConstantData] = [:]
+        for section in sections where section.isConstantData {
+            let reader = try SectionReader(section, of: image)
+            constants[section.index] = ConstantData(
+                section: section.name, bytes: reader.bytes, isBigEndian: reader.isBigEndian,
+                names: names[section.index] ?? [:])
+        }
+        return constants
     }
 
     // MARK: Relocations
@@ -153,7 +170,7 @@ struct ObjectBuilder {
         let distance = (Int(instruction.immediate) + 1) * Instruction.size
         guard let symbol else { return function(at: Place(section: place.section, offset: place.offset + distance)) }
         guard symbol.section != 0 else {
-            guard kernelFunctions.contains(symbol.name) else {
+            guard kernelFunctions[symbol.name] != nil else {
                 return .nowhere("\(symbol.name)(), which is not in the object")
             }
             return .kernelFunction(name: symbol.name, isWeak: symbol.isWeak)
@@ -176,7 +193,7 @@ struct ObjectBuilder {
         _ instruction: Instruction, _ symbol: Symbol, _ mapNumbers: [String: Int]
     ) -> Function.Reference {
         guard symbol.section != 0 else {
-            if kernelFunctions.contains(symbol.name) {
+            if kernelFunctions[symbol.name] != nil {
                 return .kernelFunction(name: symbol.name, isWeak: symbol.isWeak)
             }
             if configuration.contains(symbol.name) { return .configuration(name: symbol.name) }
@@ -188,8 +205,21 @@ struct ObjectBuilder {
             let place = Place(section: symbol.section, offset: symbol.value.addingClamped(offset))
             return places[place].map(Function.Reference.callback) ?? .data
         }
+        if sections[symbol.section].isConstantData {
+            let offset = symbol.value.addingClamped(Int(instruction.immediate))
+            return offset <= Int(clamping: sections[symbol.section].size)
+                ? .constant(section: symbol.section, offset: offset) : .data
+        }
         if sections[symbol.section].name == ".maps", let map = mapNumbers[symbol.name] { return .map(map) }
         return .data
+    }
+}
+
+extension Section {
+    /// `.rodata` and `.rodata.NAME`, which libbpf makes maps of that nobody can write; not the strings of literals.
+    fileprivate var isConstantData: Bool {
+        (name == ".rodata" || name.hasPrefix(".rodata.")) && !name.hasPrefix(".rodata.str") && type == 1
+            && !name.hasPrefix(".rodata.cst")
     }
 }
 

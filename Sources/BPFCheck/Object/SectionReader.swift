@@ -1,4 +1,5 @@
 import ELF
+import Glibc
 
 /// The bytes of a section, read within bounds; what is missing is an ``ELFError`` with file, section and offset.
 struct SectionReader {
@@ -12,6 +13,34 @@ struct SectionReader {
         self.section = section.name
         bytes = Array(try image.bytes(of: section))
         isBigEndian = image.isBigEndian
+    }
+
+    init(file: String, section: String, bytes: [UInt8], isBigEndian: Bool) {
+        self.file = file
+        self.section = section
+        self.bytes = bytes
+        self.isBigEndian = isBigEndian
+    }
+
+    /// The bytes of a file that isn't ELF, of 256 MiB at most: a kernel's types are some megabytes.
+    static func contents(of path: String) throws(ELFError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw ELFError(file: path, kind: .notRegularFile) }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = read(descriptor, &part, part.count)
+            guard count >= 0 else { throw ELFError(file: path, kind: .cannotRead(errno: errno)) }
+            guard count > 0 else { return bytes }
+            bytes += part[..<count]
+            guard bytes.count <= 1 << 28 else {
+                throw ELFError(file: path, kind: .unsupported("a file of more than 256 MiB for a kernel's types"))
+            }
+        }
     }
 
     var count: Int { bytes.count }

@@ -1,0 +1,49 @@
+/// Helpers: whether there are such, whether this kernel has them, and gives them to this program under its licence.
+extension ObjectCheck {
+    mutating func checkHelper(_ helperNumber: Int32, _ function: Int, _ slot: Int) {
+        guard let helper = Helper.entry(helperNumber) else {
+            return report(
+                .helper, in: function, at: slot, "calls helper \(helperNumber), a number that no known kernel has",
+                refusal: "invalid func unknown#\(helperNumber)",
+                remedy: "helpers go from 1 to \(Helper.entries.count); what is newer is a kernel function (__ksym)")
+        }
+        let what = "calls bpf_\(helper.name)(), helper \(helperNumber)"
+        guard target.has(helper) else {
+            return report(
+                .helper, in: function, at: slot, what, refusal: "invalid func unknown#\(helperNumber)",
+                since: helper.since,
+                remedy: "ask first: if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_\(helper.name)))")
+        }
+        checkAccess(helper, Int(helperNumber), what, function, slot)
+        if Helper.needsGPL(helper.name), !object.isGPLCompatible {
+            report(
+                .licence, in: function, at: slot, "\(what), which only programs with a GPL-compatible licence may; "
+                    + licenceText, refusal: "cannot call GPL-restricted function from non-GPL compatible program",
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if that is yours to say")
+        }
+    }
+
+    /// As part of a sentence.
+    var licenceText: String {
+        object.licence.isEmpty ? "the object states none" : "the object's is \"\(object.licence)\""
+    }
+
+    private mutating func checkAccess(
+        _ helper: Helper.Entry, _ helperNumber: Int, _ what: String, _ function: Int, _ slot: Int
+    ) {
+        var kinds: Set<String> = []
+        for program in loaders[function] ?? [] {
+            guard let kind = object.functions[program].kind, kinds.insert(kind.section).inserted,
+                  let limit = HelperAccess.limit(helperNumber, kind: kind.helpers), kernel <= limit.lastRefusal
+            else { continue }
+            report(
+                .helperAccess, in: function, at: slot, "\(what), which programs for \(kind.section) may not",
+                refusal: kernel < HelperAccess.otherWords
+                    ? "unknown func bpf_\(helper.name)#\(helperNumber)"
+                    : "program of this type cannot use helper bpf_\(helper.name)#\(helperNumber)",
+                since: limit.since, program: program,
+                remedy: limit.since == nil
+                    ? "another helper, or a program of another kind" : "another helper on this kernel")
+        }
+    }
+}

@@ -1,0 +1,80 @@
+/// Functions and variables of the kernel that programs use by name (`__ksym`).
+extension ObjectCheck {
+    mutating func checkKernelFunction(
+        _ name: String, _ function: Int, _ slot: Int, isReached: Bool, isWeak: Bool
+    ) {
+        // libbpf refuses objects with functions that the kernel doesn't have, unless they are weak.
+        guard !isWeak || isReached else { return }
+        // To ask whether a weak one is there is what one should do.
+        if isWeak, object.functions[function].instructions[slot].kind == .wideConstant { return }
+        let what = "calls \(name)(), a function of the kernel"
+        let remedy = "declare it __weak, and ask first: if (bpf_ksym_exists(\(name)))"
+        let refusal = isWeak ? "BPF_CALL uses reserved fields" : "extern (func ksym) '\(name)': not found"
+        func report(
+            _ problem: String, since: KernelVersion?, machines: [TargetMachine]? = nil, refusal: String? = refusal,
+            condition: String? = nil
+        ) {
+            self.report(
+                .kernelFunction, in: function, at: slot, problem, refusal: refusal, since: since, machines: machines,
+                condition: condition, isAnywhere: !isWeak, remedy: remedy)
+        }
+        if let types = target.btf {
+            if !types.hasFunction(name) {
+                return report(
+                    "\(what) that isn't in its types", since: nil, condition: "no module of the kernel has it")
+            }
+            if types.isCallable(name) == false {
+                return report(
+                    "\(what) that programs can't call", since: nil,
+                    refusal: "calling kernel function \(name) is not allowed")
+            }
+            if prototypeDiffers(name, types) {
+                return report(
+                    "\(what) that is declared with other types than the kernel's", since: nil,
+                    refusal: "extern (func ksym) '\(name)': func_proto")
+            }
+        } else if let entry = KernelFunction.entry(name) {
+            if kernel < entry.since { return report(what, since: entry.since) }
+            if let until = entry.until, kernel >= until {
+                return report("\(what) that is gone since Linux \(until)", since: nil)
+            }
+        } else if let first = KernelFunction.calls.values.min(), kernel < first {
+            return report(what, since: nil)
+        } else {
+            return report(
+                "\(what); which releases have it is not known here", since: nil, refusal: nil,
+                condition: "Linux \(kernel) doesn't have it (--btf with the kernel's types tells)")
+        }
+        let byMachine = name == "bpf_throw" ? KernelFunction.exceptions : KernelFunction.calls
+        for machine in machines {
+            guard let since = byMachine[machine], kernel < since else { continue }
+            report(what, since: since, machines: [machine], refusal: "JIT does not support calling kernel function")
+        }
+        if !object.isGPLCompatible {
+            self.report(
+                .licence, in: function, at: slot, "\(what), which only programs with a GPL-compatible licence may; "
+                    + licenceText, refusal: "cannot call kernel function from non-GPL compatible program",
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if that is yours to say")
+        }
+    }
+
+    /// Whether libbpf would find that the object's declaration doesn't fit the kernel's function.
+    private func prototypeDiffers(_ name: String, _ types: KernelBTF) -> Bool {
+        guard let btf = object.btf, let own = object.kernelFunctionTypes[name],
+              let prototype = try? btf.reference(of: own)
+        else { return false }
+        let resolution = CoreResolution(local: btf, kernel: types)
+        return !types.types(named: name, .function).contains { other in
+            (try? types.types.reference(of: other)).map { resolution.fits(prototype, $0, 0) } ?? false
+        }
+    }
+
+    mutating func checkKernelVariable(_ name: String, _ function: Int, _ slot: Int) {
+        guard let types = target.btf, types.types(named: name, .variable).isEmpty else { return }
+        report(
+            .kernelVariable, in: function, at: slot, "uses \(name), a variable of the kernel that isn't in its types",
+            refusal: "extern (var ksym) '\(name)': not found in kernel BTF",
+            condition: "no module of the kernel has it, and it isn't weak", isAnywhere: true,
+            remedy: "declare it __weak, and ask first: if (&\(name))")
+    }
+}

@@ -1,0 +1,216 @@
+/// What kernels ask of a map of some kind before they create it: the `alloc_check` functions of kernel/bpf.
+struct MapRule {
+    /// Bytes; `nil` is any size but 0.
+    var keys: [Int]?
+    var values: [Int]?
+    var entries: Entries = .some
+    /// Bits of flags that may be set.
+    var flags: UInt32
+    var requiredFlags: UInt32 = 0
+    /// Whether key and value must have types.
+    var needsTypes = false
+    /// Whether each CPU has values of its own.
+    var isPerCPU = false
+
+    enum Entries { case some, none, any }
+
+    /// By kind; nil for kinds of which nothing is known here.
+    static func rule(_ type: UInt32) -> MapRule? { rules[type] }
+
+    // Bits of flags.
+    private static let noPreallocation: UInt32 = 1 << 0
+    private static let noCommonLRU: UInt32 = 1 << 1
+    private static let node: UInt32 = 1 << 2
+    private static let readOnly: UInt32 = 1 << 3 | 1 << 4
+    private static let access: UInt32 = 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8
+    private static let buildID: UInt32 = 1 << 5
+    private static let zeroSeed: UInt32 = 1 << 6
+    private static let clone: UInt32 = 1 << 9
+    private static let mappable: UInt32 = 1 << 10
+    private static let preserve: UInt32 = 1 << 11
+    private static let inner: UInt32 = 1 << 12
+
+    private static let rules: [UInt32: MapRule] = [
+        1: MapRule(flags: noPreallocation | node | access | zeroSeed),
+        2: MapRule(keys: [4], flags: node | access | mappable | inner),
+        3: MapRule(keys: [4], values: [4], flags: node | readOnly),
+        4: MapRule(keys: [4], values: [4], entries: .any, flags: node | readOnly | preserve),
+        5: MapRule(flags: noPreallocation | access | zeroSeed, isPerCPU: true),
+        6: MapRule(keys: [4], flags: access, isPerCPU: true),
+        7: MapRule(keys: [4], flags: node | readOnly | buildID),
+        8: MapRule(keys: [4], values: [4], flags: node | readOnly),
+        9: MapRule(flags: noCommonLRU | node | access | zeroSeed),
+        10: MapRule(flags: noCommonLRU | access | zeroSeed, isPerCPU: true),
+        11: MapRule(flags: noPreallocation | node | access, requiredFlags: noPreallocation),
+        12: MapRule(keys: [4], values: [4], flags: node | access | mappable | inner),
+        13: MapRule(values: [4], flags: noPreallocation | node | access | zeroSeed),
+        14: MapRule(keys: [4], values: [4, 8], flags: node | readOnly),
+        15: MapRule(keys: [4], values: [4, 8], flags: node | readOnly),
+        16: MapRule(keys: [4], values: [4, 8], flags: node),
+        17: MapRule(keys: [4], values: [4], flags: node | readOnly),
+        18: MapRule(values: [4, 8], flags: node | readOnly),
+        19: MapRule(keys: [8, 16], entries: .none, flags: node | access),
+        20: MapRule(keys: [4], values: [4, 8], flags: node | access | mappable | inner),
+        21: MapRule(keys: [8, 16], entries: .none, flags: node | access),
+        22: MapRule(keys: [0], flags: node | access),
+        23: MapRule(keys: [0], flags: node | access),
+        24: localStorage,
+        25: MapRule(keys: [4], values: [4, 8], flags: node | readOnly),
+        27: MapRule(keys: [0], values: [0], flags: node | 1 << 19),
+        28: localStorage,
+        29: localStorage,
+        30: MapRule(keys: [0], flags: node | access | zeroSeed),
+        31: MapRule(keys: [0], values: [0], flags: node),
+        32: localStorage,
+        33: MapRule(
+            keys: [0], values: [0], flags: mappable | 1 << 17 | 1 << 18, requiredFlags: mappable),
+    ]
+
+    private static let localStorage = MapRule(
+        keys: [4], entries: .none, flags: noPreallocation | clone, requiredFlags: noPreallocation, needsTypes: true)
+}
+
+/// Why a kernel doesn't create a map.
+struct MapProblem {
+    /// As it follows "the map NAME": `has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4`.
+    let problem: String
+    var since: KernelVersion?
+    let remedy: String
+    /// What must hold besides, as ``Finding/condition``.
+    var condition: String?
+
+    /// A page of most kernels; ring buffers are some power of two of them.
+    private static let page = 4096
+    /// PCPU_MIN_UNIT_SIZE: what one value for each CPU can take.
+    private static let perCPULimit = 32 << 10
+    /// What a key on a program's stack can take.
+    private static let keyLimit = 512
+    private static let largerKeys = KernelVersion(5, 11)
+    /// kernel.perf_event_max_stack, unless somebody changed it.
+    private static let stackLimit = 127
+    private static let wideEntries: [UInt32: KernelVersion] = [
+        14: KernelVersion(5, 8), 25: KernelVersion(5, 8), 16: KernelVersion(5, 9),
+    ]
+
+    /// All that is wrong with a map whatever the release, or before some.
+    static func all(_ shape: MapShape, kernel: KernelVersion) -> [MapProblem] {
+        guard let kind = MapKind.entry(shape.type), let rule = MapRule.rule(shape.type) else { return [] }
+        let name = "BPF_MAP_TYPE_\(kind.name)"
+        return sizes(shape, rule, name, kernel) + entries(shape, rule, name) + flags(shape, rule, name)
+            + special(shape, name)
+    }
+
+    private static func sizes(
+        _ shape: MapShape, _ rule: MapRule, _ name: String, _ kernel: KernelVersion
+    ) -> [MapProblem] {
+        var problems: [MapProblem] = []
+        if let problem = size("keys", shape.keySize, rule.keys, name) { problems.append(problem) }
+        if let problem = size("values", shape.valueSize, rule.values, name) { problems.append(problem) }
+        if shape.valueSize == 8, let since = wideEntries[shape.type], kernel < since {
+            problems.append(MapProblem(
+                problem: "has values of 8 bytes; a \(name) had values of 4", since: since,
+                remedy: "on this kernel, values of 4 bytes, without a program"))
+        }
+        if rule.isPerCPU, shape.valueSize > perCPULimit {
+            problems.append(MapProblem(
+                problem: "has values of \(shape.valueSize) bytes for each CPU; \(perCPULimit) are allowed",
+                remedy: "make the value smaller, or index an ordinary array by bpf_get_smp_processor_id()"))
+        }
+        if rule.keys == nil, shape.type != 11, shape.keySize > keyLimit, kernel < largerKeys {
+            problems.append(MapProblem(
+                problem: "has keys of \(shape.keySize) bytes; \(keyLimit) were allowed", since: largerKeys,
+                remedy: "a shorter key, or a hash of it"))
+        }
+        if rule.needsTypes, !shape.hasKeyType || !shape.hasValueType {
+            problems.append(MapProblem(
+                problem: "has sizes of key and value instead of types, which a \(name) needs",
+                remedy: "__type(key, int) and __type(value, …)"))
+        }
+        return problems
+    }
+
+    private static func size(_ what: String, _ size: Int, _ allowed: [Int]?, _ name: String) -> MapProblem? {
+        switch allowed {
+        case nil where size != 0: return nil
+        case nil:
+            return MapProblem(problem: "has \(what) of no size", remedy: "say what they are, with __type or __uint")
+        case let allowed? where allowed.contains(size): return nil
+        case [0]?: return MapProblem(problem: "has \(what); a \(name) has none", remedy: "leave them out")
+        case let allowed?:
+            let list = allowed.map(String.init).joined(separator: " or ")
+            return MapProblem(
+                problem: "has \(what) of \(size) bytes; a \(name) has \(what) of \(list)",
+                remedy: "\(what) of \(list) bytes")
+        }
+    }
+
+    private static func entries(_ shape: MapShape, _ rule: MapRule, _ name: String) -> [MapProblem] {
+        switch rule.entries {
+        case .some where shape.entries == 0:
+            return [MapProblem(
+                problem: "has no max_entries", remedy: "__uint(max_entries, …), or bpf_map__set_max_entries()",
+                condition: nil)]
+        case .none where shape.entries != 0:
+            return [MapProblem(
+                problem: "has max_entries; a \(name) grows with what it belongs to", remedy: "leave max_entries out")]
+        default: return []
+        }
+    }
+
+    private static func flags(_ shape: MapShape, _ rule: MapRule, _ name: String) -> [MapProblem] {
+        var problems: [MapProblem] = []
+        let missing = rule.requiredFlags & ~shape.flags
+        if missing & MapKind.noPreallocation != 0 {
+            problems.append(MapProblem(
+                problem: "is without BPF_F_NO_PREALLOC, which a \(name) needs",
+                remedy: "__uint(map_flags, BPF_F_NO_PREALLOC)"))
+        } else if missing != 0 {
+            problems.append(MapProblem(
+                problem: "is without BPF_F_MMAPABLE, which a \(name) needs",
+                remedy: "__uint(map_flags, BPF_F_MMAPABLE)"))
+        }
+        let extra = shape.flags & ~rule.flags
+        if extra != 0 {
+            problems.append(MapProblem(
+                problem: "has flags that a \(name) doesn't take, 0x\(String(extra, radix: 16))",
+                remedy: "leave them out"))
+        }
+        // BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG; BPF_F_RDONLY and BPF_F_WRONLY.
+        if shape.flags & 0x180 == 0x180 || shape.flags & 0x18 == 0x18 {
+            problems.append(MapProblem(
+                problem: "can neither be read nor written: BPF_F_RDONLY and BPF_F_WRONLY together",
+                remedy: "leave one of them out"))
+        }
+        return problems
+    }
+
+    private static func special(_ shape: MapShape, _ name: String) -> [MapProblem] {
+        switch shape.type {
+        case 7 where shape.flags & 1 << 5 == 0 && shape.valueSize % 8 != 0:
+            return [MapProblem(
+                problem: "has values of \(shape.valueSize) bytes; a \(name) has 8 for each frame",
+                remedy: "a multiple of 8")]
+        case 7 where shape.flags & 1 << 5 == 0 && shape.valueSize / 8 > stackLimit:
+            return [MapProblem(
+                problem: "has values of \(shape.valueSize / 8) frames; kernel.perf_event_max_stack is \(stackLimit) by "
+                    + "default", remedy: "\(stackLimit) frames at most, or a larger kernel.perf_event_max_stack",
+                condition: "kernel.perf_event_max_stack is less than \(shape.valueSize / 8)")]
+        case 11 where shape.keySize != 0 && !(5...260).contains(shape.keySize):
+            return [MapProblem(
+                problem: "has keys of \(shape.keySize) bytes; a \(name) has 5 to 260",
+                remedy: "4 bytes for the prefix's length, and 1 to 256 of what it is a prefix of")]
+        case 19 where shape.valueSize > page, 21 where shape.valueSize > page:
+            return [MapProblem(
+                problem: "has values of \(shape.valueSize) bytes; a \(name) has a page at most",
+                remedy: "make the value smaller")]
+        case 27 where !isPagesPower(shape.entries), 31 where !isPagesPower(shape.entries):
+            return [MapProblem(
+                problem: "has a size of \(shape.entries) bytes, which is no power of two of pages",
+                remedy: "a power of two, of \(page) or more",
+                condition: "the loader doesn't round it up, as libbpf 1 does")]
+        default: return []
+        }
+    }
+
+    private static func isPagesPower(_ size: Int) -> Bool { size == 0 || size >= page && size & size - 1 == 0 }
+}

@@ -1,0 +1,12 @@
+# What runs in a guest: guest.sh [types]. Loads all objects, and with "types" prints the kernel's BTF, packed.
+#
+# Origin: own. Licence: Apache-2.0.
+mount -t bpf bpf /sys/fs/bpf
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t debugfs debugfs /sys/kernel/debug
+echo "kernel $(uname -r)"
+./load objects/*.bpf.o
+if [ "$1" = types ]; then
+	gzip -1 -c /sys/kernel/btf/vmlinux | base64 | sed 's/^/types /'
+fi
+echo finished

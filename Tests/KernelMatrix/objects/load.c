@@ -1,0 +1,99 @@
+/*
+ * load OBJECT...: loads objects as libbpf does by default, and attaches what is named attach-…, each in a process of
+ * its own. Prints a line for each: "object NAME loaded", or "object NAME refused" and what was said last.
+ *
+ * Origin: own. Licence: Apache-2.0.
+ */
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Sections that libbpf 1.1, which this is linked with, doesn't know yet, with their numbers in enum bpf_attach_type. */
+static const struct {
+	const char *section;
+	enum bpf_prog_type type;
+	int attach;
+} newer[] = {
+	{"uprobe.multi+", BPF_PROG_TYPE_KPROBE, 48},
+	{"kprobe.session+", BPF_PROG_TYPE_KPROBE, 56},
+	{"uprobe.session+", BPF_PROG_TYPE_KPROBE, 57},
+	{"tcx/ingress", BPF_PROG_TYPE_SCHED_CLS, 46},
+	{"netfilter", 32, 45},
+	{"cgroup/connect_unix", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, 49},
+};
+
+/* What was said last that isn't a summary: of the verifier's log the line before its statistics. */
+static char said[512];
+
+static int keep(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	static char text[1 << 20];
+	char *line, *rest = text;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), format, arguments);
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (!*line || strstr(line, "LOG --") || strstr(line, "processed ") || strstr(line, "failed to load") ||
+		    strstr(line, "verification time") || strstr(line, "stack depth"))
+			continue;
+		snprintf(said, sizeof(said), "%s", line);
+	}
+	return 0;
+}
+
+static void register_newer(void)
+{
+	for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
+		libbpf_register_prog_handler(newer[i].section, newer[i].type, newer[i].attach, NULL);
+}
+
+/* 0 if the kernel takes it. */
+static int try(const char *path, int attaches)
+{
+	struct bpf_object *object = bpf_object__open_file(path, NULL);
+	struct bpf_program *program;
+
+	if (!object || bpf_object__load(object) != 0)
+		return 1;
+	if (!attaches)
+		return 0;
+	bpf_object__for_each_program(program, object) {
+		/* libbpf 1.1 can't attach what only the kernel knows; others can be attached. */
+		if (strncmp(bpf_program__section_name(program), "kprobe.session", 14) == 0)
+			bpf_program__set_expected_attach_type(program, 56);
+		if (!bpf_program__attach(program))
+			return 1;
+	}
+	return 0;
+}
+
+int main(int count, char **words)
+{
+	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	register_newer();
+	for (int i = 1; i < count; i++) {
+		const char *name = strrchr(words[i], '/') ? strrchr(words[i], '/') + 1 : words[i];
+		int length = strlen(name) - (sizeof(".bpf.o") - 1), status;
+
+		fflush(stdout);
+		pid_t child = fork();
+		if (child == 0) {
+			libbpf_set_print(keep);
+			int refused = try(words[i], strncmp(name, "attach-", 7) == 0);
+			printf("object %.*s %s %s\n", length, name, refused ? "refused" : "loaded", refused ? said : "");
+			fflush(stdout);
+			_exit(0);
+		}
+		if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+			printf("object %.*s broken %d\n", length, name, status);
+	}
+	return 0;
+}

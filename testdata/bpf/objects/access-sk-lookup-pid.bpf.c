@@ -1,0 +1,6 @@
+/* A helper in a program for sk_lookup, which may have it or not. */
+#include "object.h"
+
+HELPER(14, __u64, pid, void);
+
+PROGRAM("sk_lookup", return pid() & 1)

@@ -1,0 +1,6 @@
+/* A helper in a program for socket, which may have it or not. */
+#include "object.h"
+
+HELPER(47, __u32, uid, void *context);
+
+PROGRAM("socket", return uid(context))

@@ -1,0 +1,6 @@
+/* A hidden function that takes a pointer. */
+#include "object.h"
+
+__hidden __noinline int takes(__u64 *pointer) { return *pointer + any(); }
+
+PROGRAM("kprobe/do_nanosleep", __u64 word = now(); return takes(&word))

@@ -1,0 +1,4 @@
+/* A helper of 5.5. */
+#include "object.h"
+
+PROGRAM("kprobe/do_nanosleep", __u64 word; return read_kernel(&word, 8, context))

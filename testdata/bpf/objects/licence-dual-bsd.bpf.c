@@ -1,0 +1,5 @@
+/* A helper that only GPL-compatible programs may call, under "Dual BSD/GPL". */
+#define LICENCE "Dual BSD/GPL"
+#include "object.h"
+
+PROGRAM("kprobe/do_nanosleep", __u64 word; return read_kernel(&word, 8, context))

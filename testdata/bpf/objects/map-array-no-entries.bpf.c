@@ -1,0 +1,6 @@
+/* No max_entries. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_ARRAY); __type(key, __u32); __type(value, __u64););
+
+NOTHING

@@ -1,0 +1,6 @@
+/* Neither to be read nor to be written by programs. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 16); __type(key, __u32); __type(value, __u64); __uint(map_flags, 128 | 256););
+
+NOTHING

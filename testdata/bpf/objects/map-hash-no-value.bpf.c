@@ -1,0 +1,6 @@
+/* No value. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 16); __type(key, __u32););
+
+NOTHING

@@ -1,0 +1,6 @@
+/* No bytes after the length. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 16); __type(key, __u32); __type(value, __u64); __uint(map_flags, 1););
+
+NOTHING

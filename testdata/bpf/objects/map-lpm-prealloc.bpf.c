@@ -1,0 +1,6 @@
+/* Without BPF_F_NO_PREALLOC. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 16); __type(key, __u64); __type(value, __u64););
+
+NOTHING

@@ -1,0 +1,6 @@
+/* LRU maps are allocated first. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16); __type(key, __u32); __type(value, __u64); __uint(map_flags, 1););
+
+NOTHING

@@ -1,0 +1,6 @@
+/* The largest value for each CPU. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, char[32768]););
+
+NOTHING

@@ -1,0 +1,6 @@
+/* Nothing wrong. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096););
+
+NOTHING

@@ -1,0 +1,6 @@
+/* Without BPF_F_NO_PREALLOC. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_SK_STORAGE); __type(key, int); __type(value, __u64););
+
+NOTHING

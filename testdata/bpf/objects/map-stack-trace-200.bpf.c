@@ -1,0 +1,6 @@
+/* More frames than kernel.perf_event_max_stack. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 16); __type(key, __u32); __type(value, __u64[200]););
+
+NOTHING

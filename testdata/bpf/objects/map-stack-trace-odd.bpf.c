@@ -1,0 +1,6 @@
+/* No whole number of frames. */
+#include "object.h"
+
+MAP(map, __uint(type, BPF_MAP_TYPE_STACK_TRACE); __uint(max_entries, 16); __type(key, __u32); __uint(value_size, 20););
+
+NOTHING

@@ -1,0 +1,4 @@
+/* Of 6.7. */
+#include "object.h"
+
+PROGRAM("cgroup/connect_unix", return 1)

@@ -1,0 +1,4 @@
+/* An iterator. */
+#include "object.h"
+
+PROGRAM("iter/task", return 0)

@@ -1,0 +1,4 @@
+/* A security hook. */
+#include "object.h"
+
+PROGRAM("lsm/file_open", return 0)

@@ -1,0 +1,4 @@
+/* Of 4.19. */
+#include "object.h"
+
+PROGRAM("sk_reuseport", return 1)

@@ -1,0 +1,4 @@
+/* Of 6.4. */
+#include "object.h"
+
+PROGRAM("netfilter", return 1)

@@ -1,0 +1,4 @@
+/* Of 5.8. */
+#include "object.h"
+
+PROGRAM("xdp/devmap", return 2)

@@ -1,0 +1,4 @@
+/* It needs a direction. */
+#include "object.h"
+
+PROGRAM("cgroup_skb", return 0)

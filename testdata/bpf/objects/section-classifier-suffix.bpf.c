@@ -1,0 +1,4 @@
+/* Nor does classifier. */
+#include "object.h"
+
+PROGRAM("classifier/mine", return 0)

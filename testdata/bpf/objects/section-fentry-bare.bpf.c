@@ -1,0 +1,4 @@
+/* A program for fentry and for nothing. */
+#include "object.h"
+
+PROGRAM("fentry", return 0)

@@ -1,0 +1,4 @@
+/* No slash. */
+#include "object.h"
+
+PROGRAM("kprobe_vfs_read", return 0)

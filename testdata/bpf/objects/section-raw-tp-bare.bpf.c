@@ -1,0 +1,4 @@
+/* A raw tracepoint may be named later. */
+#include "object.h"
+
+PROGRAM("raw_tp", return 0)

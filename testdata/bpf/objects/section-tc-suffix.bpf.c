@@ -1,0 +1,4 @@
+/* Nor does tc. */
+#include "object.h"
+
+PROGRAM("tc/mine", return 0)

@@ -1,0 +1,4 @@
+/* A tracepoint without a name. */
+#include "object.h"
+
+PROGRAM("tp_btf", return 0)

@@ -1,0 +1,4 @@
+/* xdp takes no name. */
+#include "object.h"
+
+PROGRAM("xdp/mine", return 0)
