@@ -118,7 +118,7 @@ let package = Package(
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
         // The kernel programs on kernels, which it boots; C and shell are in Tests/KernelMatrix.
-        .testTarget(name: "KernelMatrixTests", dependencies: ["cfic", "TestFixtures"]),
+        .testTarget(name: "KernelMatrixTests", dependencies: ["cfic", "BPFCheck", "TestFixtures"]),
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [

@@ -24,6 +24,14 @@ enum BPFSource {
         return try BPFObject(bytes: compiled(path, version, []), name: "text")
     }
 
+    /// A kernel's types, made of C source.
+    static func types(_ text: String) throws -> KernelBTF {
+        let fixture = try Fixture()
+        let path = fixture.directory + "/types.c"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        return try KernelBTF(path: fixture.write(compiled(path, "v3", []), to: "types.o"))
+    }
+
     private static func compiled(_ path: String, _ version: String, _ options: [String]) throws -> [UInt8] {
         let fixture = try Fixture()
         let object = fixture.directory + "/object.o"
@@ -38,6 +46,16 @@ enum BPFSource {
 }
 
 extension BPFObject {
+    /// An object of the source text of a program in `section`, and what else `declarations` has.
+    init(_ section: String, _ body: String, _ declarations: String = "", licence: String = "GPL") throws {
+        self = try BPFSource.object(text: """
+            #define LICENCE "\(licence)"
+            #include "objects/object.h"
+            \(declarations)
+            PROGRAM("\(section)", \(body))
+            """)
+    }
+
     func findings(_ major: Int, _ minor: Int, _ machines: [TargetMachine] = TargetMachine.allCases) -> [Finding] {
         findings(kernel: KernelVersion(major, minor), machines: machines)
     }

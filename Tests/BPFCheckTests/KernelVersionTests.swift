@@ -21,4 +21,23 @@ import Testing
     @Test func versionsAreOrderedByNumberAndNotByText() {
         #expect(KernelVersion(5, 4) < KernelVersion(5, 10) && KernelVersion(5, 19) < KernelVersion(6, 0))
     }
+
+    @Test(arguments: [
+        "4.18.0-553.el8.x86_64", "5.14.0-427.el9", "5.14.21-150500.55.7-default", "5.4.17-2136.el8uek.x86_64",
+        "5.10.201-191.748.amzn2.x86_64",
+    ])
+    func vendorsKernelsSayThatTheyAre(text: String) throws {
+        let release = try #require(KernelRelease(text))
+        #expect(release.isVendors && release.caution?.contains("vendor's kernel") == true)
+    }
+
+    @Test(arguments: ["5.10", "6.12.118+deb13-cloud-amd64", "6.8.0-45-generic", "6.18.44-fc-v782", "6.1.0-56-amd64"])
+    func othersDoNot(text: String) throws {
+        #expect(KernelRelease(text)?.isVendors == false && KernelRelease(text)?.caution == nil)
+    }
+
+    @Test(arguments: ["4.19", "3.10.0-1160", "7.4", "10.0"])
+    func releasesOutsideOfWhatIsKnownSaySo(text: String) {
+        #expect(KernelRelease(text)?.caution?.hasPrefix("nothing is known of releases") == true)
+    }
 }

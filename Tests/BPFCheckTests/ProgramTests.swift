@@ -28,7 +28,9 @@ import Testing
         let object = try BPFSource.object("new-program")
         #expect(object.kinds(5, 10) == ["program many", "program runs"])
         #expect(object.kinds(5, 14) == ["program many"])
-        #expect(object.findings(5, 18) == [])
+        #expect(object.findings(5, 18, [.x86_64]) == [])
+        #expect(object.kinds(6, 13, [.aarch64]) == ["program many"])
+        #expect(object.findings(6, 14) == [])
     }
 
     @Test func trampolinesOfAArch64Need64() throws {

@@ -64,7 +64,8 @@ import Testing
     @Test func whatCannotBeCheckedIsNoted() throws {
         try compile("good", "-g0")
         let outcome = try place.cfic("check-bpf", "good.o", "--kernel", "5.10")
-        #expect(outcome.code == 0)
+        // It has maps, of which nothing is known then: libbpf refuses it.
+        #expect(outcome.code == 1 && outcome.output.contains("BTF is required, but is missing or corrupted"))
         #expect(outcome.talk.contains("note: good.o: no BTF"))
     }
 
@@ -80,7 +81,67 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "--kernel five", "--kernel 5.10 --machine vax", "--kernel"])
+    /// A cause that has many places is one finding.
+    @Test func oneCauseIsOneFinding() throws {
+        try compile("many-places")
+        let outcome = try place.cfic("check-bpf", "--json", "many-places.o", "--kernel", "5.10", "--machine", "x86-64")
+        let report = try #require(try outcome.json() as? [String: Any])
+        let findings = try #require(report["findings"] as? [[String: Any]])
+        #expect(findings.map { $0["count"] as? Int } == [5])
+        let places = try #require(findings.first?["places"] as? [[String: Any]])
+        #expect(places.count == 5 && places.last?["function"] as? String == "second")
+        let text = try place.cfic("check-bpf", "many-places.o", "--kernel", "5.10", "--machine", "x86-64")
+        #expect(text.output.contains("  also     4 more places, also in second\n"))
+        #expect(text.talk.contains("1 finding"))
+    }
+
+    /// Programs that loaders leave out, and what depends on something else, don't make a pipeline stop.
+    @Test func whatNeedNotBeRefusedIsExitCode0() throws {
+        try compile("unsure")
+        let outcome = try place.cfic("check-bpf", "unsure.o", "--kernel", "5.10")
+        #expect(outcome.code == 0)
+        #expect(outcome.output.contains("  optional not loaded unless the loader asks for it"))
+        #expect(outcome.output.contains("  only if  the loader changes the constant use_tai\n"))
+        #expect(outcome.talk.contains("2 findings, 2 of them only if something else holds, or in optional programs"))
+        #expect(try place.cfic("check-bpf", "--optional", "unsure.o", "--kernel", "5.10").code == 1)
+    }
+
+    @Test func releasesThatSayLittleAreNoted() throws {
+        try compile("global-pointer")
+        for (kernel, words) in [
+            ("4.18.0-553.el8", "is a vendor's kernel"), ("4.19", "nothing is known of releases before Linux 5.4"),
+            ("9.1", "nothing is known of releases after Linux"),
+        ] {
+            let outcome = try place.cfic("check-bpf", "global-pointer.o", "--kernel", kernel)
+            #expect(outcome.talk.contains("note: ") && outcome.talk.contains(words), "\(outcome.talk)")
+        }
+    }
+
+    @Test func typesOfAKernelAreAFile() throws {
+        try compile("targets")
+        try compile("types")
+        let outcome = try place.cfic("check-bpf", "targets.o", "--kernel", "6.12", "--btf", "types.o")
+        #expect(outcome.code == 1)
+        #expect(outcome.output.contains("the security hook no_such_hook, which isn't in the kernel's types"))
+        #expect(!outcome.output.contains("there"))
+        let missing = try place.cfic("check-bpf", "targets.o", "--kernel", "6.12", "--btf", "missing")
+        #expect(missing.code == 1 && missing.talk.contains("missing: cannot open"))
+        #expect(try place.cfic("check-bpf", "targets.o", "--btf", "types.o").code == 64)
+    }
+
+    /// The kernel that this runs on, with its types where it has them.
+    @Test func runningKernelIsTheDefault() throws {
+        try compile("global-pointer")
+        var name = utsname()
+        uname(&name)
+        let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let version = release.split(separator: ".").prefix(2).joined(separator: ".")
+        let outcome = try place.cfic("check-bpf", "--json", "global-pointer.o")
+        try #require(outcome.json() is [String: Any], "\(outcome.talk)")
+        #expect(try place.cfic("check-bpf", "global-pointer.o").output.contains("Linux \(version)"))
+    }
+
+    @Test(arguments: ["--kernel five", "--kernel 5.10 --machine vax", "--kernel", "--btf a.o"])
     func wrongUsage(arguments: String) throws {
         try place.write([], to: "a.o")
         #expect(try place.shell("cfic check-bpf a.o \(arguments)").code == 64)

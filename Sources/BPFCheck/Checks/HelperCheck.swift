@@ -4,7 +4,7 @@ extension ObjectCheck {
         guard let helper = Helper.entry(helperNumber) else {
             return report(
                 .helper, in: function, at: slot, "calls helper \(helperNumber), a number that no known kernel has",
-                refusal: "invalid func unknown#\(helperNumber)",
+                refusal: helperNumber == 0 ? "bpf_unspec#0" : "invalid func unknown#\(helperNumber)",
                 remedy: "helpers go from 1 to \(Helper.entries.count); what is newer is a kernel function (__ksym)")
         }
         let what = "calls bpf_\(helper.name)(), helper \(helperNumber)"
@@ -31,19 +31,26 @@ extension ObjectCheck {
     private mutating func checkAccess(
         _ helper: Helper.Entry, _ helperNumber: Int, _ what: String, _ function: Int, _ slot: Int
     ) {
+        // What a vendor brought into an older kernel may be for other programs than where it comes from.
+        guard helper.since <= kernel else { return }
         var kinds: Set<String> = []
         for program in loaders[function] ?? [] {
             guard let kind = object.functions[program].kind, kinds.insert(kind.section).inserted,
                   let limit = HelperAccess.limit(helperNumber, kind: kind.helpers), kernel <= limit.lastRefusal
             else { continue }
+            let later = limit.allowed.map { "; Linux \($0) lets them" } ?? ""
             report(
-                .helperAccess, in: function, at: slot, "\(what), which programs for \(kind.section) may not",
-                refusal: kernel < HelperAccess.otherWords
-                    ? "unknown func bpf_\(helper.name)#\(helperNumber)"
-                    : "program of this type cannot use helper bpf_\(helper.name)#\(helperNumber)",
-                since: limit.since, program: program,
-                remedy: limit.since == nil
-                    ? "another helper, or a program of another kind" : "another helper on this kernel")
+                .helperAccess, in: function, at: slot, "\(what), which programs for \(kind.section) may not\(later)",
+                refusal: refusal(of: helper, helperNumber), program: program,
+                remedy: later.isEmpty ? "another helper, or a program of another kind" : "another helper on this kernel")
         }
+    }
+
+    /// The words of the releases that were measured.
+    private func refusal(of helper: Helper.Entry, _ helperNumber: Int) -> String? {
+        if helper.name == "get_func_ip" { return "func bpf_get_func_ip#\(helperNumber) not supported for" }
+        if kernel <= KernelVersion(6, 1) { return "unknown func bpf_\(helper.name)#\(helperNumber)" }
+        guard kernel >= KernelVersion(6, 12) else { return nil }
+        return "program of this type cannot use helper bpf_\(helper.name)#\(helperNumber)"
     }
 }

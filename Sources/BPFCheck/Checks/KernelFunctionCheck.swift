@@ -9,7 +9,10 @@ extension ObjectCheck {
         if isWeak, object.functions[function].instructions[slot].kind == .wideConstant { return }
         let what = "calls \(name)(), a function of the kernel"
         let remedy = "declare it __weak, and ask first: if (bpf_ksym_exists(\(name)))"
-        let refusal = isWeak ? "BPF_CALL uses reserved fields" : "extern (func ksym) '\(name)': not found"
+        let refusal =
+            if !isWeak { "extern (func ksym) '\(name)': not found" }
+            else if kernel < KernelVersion(5, 13) { "BPF_CALL uses reserved fields" }
+            else { "invalid kernel function call not eliminated" }
         func report(
             _ problem: String, since: KernelVersion?, machines: [TargetMachine]? = nil, refusal: String? = refusal,
             condition: String? = nil
@@ -21,12 +24,21 @@ extension ObjectCheck {
         if let types = target.btf {
             if !types.hasFunction(name) {
                 return report(
-                    "\(what) that isn't in its types", since: nil, condition: "no module of the kernel has it")
+                    "\(what) that isn't in its types", since: KernelFunction.entry(name).flatMap { entry in
+                        kernel < entry.since ? entry.since : nil
+                    }, condition: KernelFunction.mayBeOfModule(name) ? "no module of the kernel has it" : nil)
             }
-            if types.isCallable(name) == false {
+            switch types.isCallable(name) {
+            case false?:
                 return report(
                     "\(what) that programs can't call", since: nil,
                     refusal: "calling kernel function \(name) is not allowed")
+            case nil where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13):
+                return report(
+                    "\(what) that programs may not be allowed to call: its types don't say so, as before Linux 6.10",
+                    since: nil, refusal: "calling kernel function \(name) is not allowed",
+                    condition: "programs can't call \(name)()")
+            default: break
             }
             if prototypeDiffers(name, types) {
                 return report(

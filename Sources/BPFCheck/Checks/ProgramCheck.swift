@@ -64,7 +64,7 @@ extension ObjectCheck {
             guard Self.needTarget.contains(plain) else { return }
             return report(
                 .attachTarget, in: number, "a program for \(kind.section) that doesn't say for what",
-                refusal: "no BTF-based attach target is specified", isAnywhere: true,
+                refusal: "failed to prepare load attributes", isAnywhere: true,
                 remedy: "SEC(\"\(kind.section)/NAME\"), or bpf_program__set_attach_target() in the loader")
         }
         guard let types = self.target.btf else { return }
@@ -80,7 +80,7 @@ extension ObjectCheck {
         guard !isThere else { return }
         report(
             .attachTarget, in: number, "a program for \(kind.section) and the \(what), which isn't in the kernel's types",
-            refusal: "failed to find kernel BTF type ID of '\(target)'",
+            refusal: "failed to prepare load attributes",
             condition: isOfModules ? "no module of the kernel has it" : nil, isAnywhere: true,
             remedy: "bpf_program__set_autoload(program, false) where it isn't, and another target in its place")
     }

@@ -9,6 +9,8 @@ struct Construct: Equatable {
     let remedy: String
     /// Where a machine's kernel came to it later.
     var byMachine: [TargetMachine: Later] = [:]
+    /// A release before `since` whose later updates have it.
+    var update: KernelVersion?
 
     struct Later: Equatable {
         let since: KernelVersion
@@ -50,7 +52,7 @@ struct Construct: Equatable {
         isRefusedInDeadCode: true, remedy: version4)
     static let longJump = Construct(
         name: "a jump of 32 bits (gotol, -mcpu=v4)", since: KernelVersion(6, 6), refusal: "unknown opcode 06",
-        isRefusedInDeadCode: true, remedy: "\(version4), and make the function shorter")
+        isRefusedInDeadCode: true, remedy: "\(version4), and make the function shorter", update: KernelVersion(6, 1))
     static let mayGoto = Construct(
         name: "may_goto", since: KernelVersion(6, 9), refusal: "unknown opcode e5", isRefusedInDeadCode: true,
         remedy: "give the loop a bound that the verifier can see, instead of can_loop or cond_break")
@@ -103,13 +105,14 @@ struct Construct: Equatable {
     func refused(as other: Construct) -> Construct {
         Construct(
             name: name, since: since, refusal: other.refusal, isRefusedInDeadCode: other.isRefusedInDeadCode,
-            remedy: remedy, byMachine: byMachine)
+            remedy: remedy, byMachine: byMachine, update: update)
     }
 
     private init(
         name: String, since: KernelVersion, refusal: String, isRefusedInDeadCode: Bool, remedy: String,
-        byMachine: [TargetMachine: Later] = [:]
+        byMachine: [TargetMachine: Later] = [:], update: KernelVersion? = nil
     ) {
+        self.update = update
         self.byMachine = byMachine
         self.name = name
         self.since = since

@@ -1,5 +1,6 @@
 /// Functions of the kernel that programs may call (kfuncs), by the release that brought them, and the one that took
-/// them away or renamed them. What isn't here is not known, which is not the same as "in no kernel".
+/// them away or renamed them, or the first that is known to be without. What isn't here is not known, which is not the
+/// same as "in no kernel". Compared with the types of Debian's 5.10, 6.1, 6.12 and 7.3.
 enum KernelFunction {
     struct Entry {
         let since: KernelVersion
@@ -17,6 +18,12 @@ enum KernelFunction {
     /// Nil if nothing is known of a function of this name.
     static func entry(_ name: String) -> Entry? { entries[name] }
 
+    /// Whether a module may have it, whose types are its own: what isn't known, and what is known to be of some.
+    static func mayBeOfModule(_ name: String) -> Bool {
+        entry(name) == nil || ["bbr_", "dctcp_", "cubictcp_", "hid_bpf_"].contains { name.hasPrefix($0) }
+            || ["_ct_", "_fou_encap", "_xfrm_info"].contains { name.contains($0) }
+    }
+
     private static let entries: [String: Entry] = {
         var entries: [String: Entry] = [:]
         for (major, minor, names) in releases {
@@ -29,8 +36,7 @@ enum KernelFunction {
 
     private static let removed: [String: KernelVersion] = [
         "bpf_task_acquire_not_zero": KernelVersion(6, 4), "bpf_task_kptr_get": KernelVersion(6, 4),
-        "bpf_cgroup_kptr_get": KernelVersion(6, 4), "bpf_list_push_front": KernelVersion(6, 4),
-        "bpf_list_push_back": KernelVersion(6, 4), "bpf_rbtree_add": KernelVersion(6, 4),
+        "bpf_cgroup_kptr_get": KernelVersion(6, 4), "cubictcp_cwnd_event": KernelVersion(7, 3),
         "bpf_cpumask_any": KernelVersion(6, 5), "bpf_cpumask_any_and": KernelVersion(6, 5),
         "hid_bpf_attach_prog": KernelVersion(6, 11),
         "cgroup_rstat_updated": KernelVersion(6, 16), "cgroup_rstat_flush": KernelVersion(6, 16),
@@ -46,7 +52,7 @@ enum KernelFunction {
             + "bpf_ct_set_status bpf_ct_change_status"),
         (6, 1, "cgroup_rstat_updated cgroup_rstat_flush bpf_lookup_user_key bpf_lookup_system_key bpf_key_put "
             + "bpf_verify_pkcs7_signature bpf_ct_set_nat_info crash_kexec"),
-        (6, 2, "bpf_obj_new_impl bpf_obj_drop_impl bpf_list_push_front bpf_list_push_back bpf_list_pop_front "
+        (6, 2, "bpf_obj_new_impl bpf_obj_drop_impl bpf_list_pop_front "
             + "bpf_list_pop_back bpf_task_acquire bpf_task_release bpf_task_acquire_not_zero bpf_task_kptr_get "
             + "bpf_task_from_pid bpf_cgroup_acquire bpf_cgroup_release bpf_cgroup_kptr_get bpf_cgroup_ancestor "
             + "bpf_cast_to_kern_ctx bpf_rdonly_cast bpf_rcu_read_lock bpf_rcu_read_unlock bpf_skb_get_xfrm_info "
@@ -55,7 +61,7 @@ enum KernelFunction {
             + "bpf_cpumask_set_cpu bpf_cpumask_clear_cpu bpf_cpumask_test_cpu bpf_cpumask_test_and_set_cpu "
             + "bpf_cpumask_test_and_clear_cpu bpf_cpumask_setall bpf_cpumask_clear bpf_cpumask_and bpf_cpumask_or "
             + "bpf_cpumask_xor bpf_cpumask_equal bpf_cpumask_intersects bpf_cpumask_subset bpf_cpumask_empty "
-            + "bpf_cpumask_full bpf_cpumask_copy bpf_cpumask_any bpf_cpumask_any_and bpf_rbtree_add bpf_rbtree_first "
+            + "bpf_cpumask_full bpf_cpumask_copy bpf_cpumask_any bpf_cpumask_any_and bpf_rbtree_first "
             + "bpf_rbtree_remove bpf_xdp_metadata_rx_timestamp bpf_xdp_metadata_rx_hash hid_bpf_get_data "
             + "hid_bpf_attach_prog hid_bpf_allocate_context hid_bpf_release_context hid_bpf_hw_request"),
         (6, 4, "bpf_refcount_acquire_impl bpf_list_push_front_impl bpf_list_push_back_impl bpf_rbtree_add_impl "

@@ -212,5 +212,5 @@ struct MapProblem {
         }
     }
 
-    private static func isPagesPower(_ size: Int) -> Bool { size == 0 || size >= page && size & size - 1 == 0 }
+    private static func isPagesPower(_ size: Int) -> Bool { size == 0 || size >= page && size & (size - 1) == 0 }
 }

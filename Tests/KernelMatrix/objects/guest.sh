@@ -4,6 +4,9 @@
 mount -t bpf bpf /sys/fs/bpf
 mount -t tracefs tracefs /sys/kernel/tracing
 mount -t debugfs debugfs /sys/kernel/debug
+# libbpf reads the kernel's configuration where objects ask for some of it; what isn't in it is not set.
+mkdir -p /boot
+: > "/boot/config-$(uname -r)"
 echo "kernel $(uname -r)"
 ./load objects/*.bpf.o
 if [ "$1" = types ]; then

@@ -126,7 +126,7 @@ static char verdict(const struct kind *kind, int helper, const char *licence, in
 		return 'N';
 	if (strstr(text, "unknown func") || strstr(text, "cannot use helper"))
 		return 'U';
-	if (strstr(text, "might sleep"))
+	if (strstr(text, "sleep"))
 		return 'S';
 	return strstr(text, "GPL-restricted") ? 'G' : 'A';
 }

@@ -20,14 +20,15 @@ static const struct {
 	int attach;
 } newer[] = {
 	{"uprobe.multi+", BPF_PROG_TYPE_KPROBE, 48},
-	{"kprobe.session+", BPF_PROG_TYPE_KPROBE, 56},
-	{"uprobe.session+", BPF_PROG_TYPE_KPROBE, 57},
 	{"tcx/ingress", BPF_PROG_TYPE_SCHED_CLS, 46},
 	{"netfilter", 32, 45},
 	{"cgroup/connect_unix", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, 49},
 };
 
-/* What was said last that isn't a summary: of the verifier's log the line before its statistics. */
+/*
+ * What was said last that isn't a summary: of the verifier's log the line before its statistics, and before the advice
+ * of newer kernels, which is indented.
+ */
 static char said[512];
 
 static int keep(enum libbpf_print_level level, const char *format, va_list arguments)
@@ -39,8 +40,8 @@ static int keep(enum libbpf_print_level level, const char *format, va_list argum
 		return 0;
 	vsnprintf(text, sizeof(text), format, arguments);
 	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (!*line || strstr(line, "LOG --") || strstr(line, "processed ") || strstr(line, "failed to load") ||
-		    strstr(line, "verification time") || strstr(line, "stack depth"))
+		if (!*line || *line == ' ' || strstr(line, "LOG --") || strstr(line, "processed ") ||
+		    strstr(line, "failed to load") || strstr(line, "verification time") || strstr(line, "stack depth"))
 			continue;
 		snprintf(said, sizeof(said), "%s", line);
 	}
@@ -64,9 +65,6 @@ static int try(const char *path, int attaches)
 	if (!attaches)
 		return 0;
 	bpf_object__for_each_program(program, object) {
-		/* libbpf 1.1 can't attach what only the kernel knows; others can be attached. */
-		if (strncmp(bpf_program__section_name(program), "kprobe.session", 14) == 0)
-			bpf_program__set_expected_attach_type(program, 56);
 		if (!bpf_program__attach(program))
 			return 1;
 	}

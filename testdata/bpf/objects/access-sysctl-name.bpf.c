@@ -3,4 +3,4 @@
 
 HELPER(101, long, get, void *context, char *to, __u32 size, __u64 flags);
 
-PROGRAM("cgroup/sysctl", char name[8]; return get(context, name, 8, 0) & 1)
+PROGRAM("cgroup/sysctl", char name[8] = {}; return get(context, name, 8, 0) & 1)

@@ -1,0 +1,149 @@
+import BPFCheck
+import ELF
+import TestFixtures
+import Testing
+
+/// What is checked against a kernel's types, or known of its functions by release.
+@Suite struct KernelTypesTests {
+    private static let rcu = "extern void bpf_rcu_read_lock(void) __ksym;"
+
+    @Test func kernelFunctionsByRelease() throws {
+        let object = try BPFObject("tp_btf/x", "bpf_rcu_read_lock(); return 0", Self.rcu)
+        #expect(object.findings(5, 10).map(\.since) == [KernelVersion(6, 2)])
+        #expect(object.findings(6, 1).map(\.refusal) == ["extern (func ksym) 'bpf_rcu_read_lock': not found"])
+        #expect(object.findings(6, 2) == [])
+    }
+
+    @Test func kernelFunctionsThatAreGone() throws {
+        let object = try BPFObject(
+            "tp_btf/x", "cgroup_rstat_flush(context); return 0", "extern void cgroup_rstat_flush(void *) __ksym;")
+        #expect(object.findings(6, 15) == [])
+        #expect(object.findings(6, 16).map(\.problem) == [
+            "calls cgroup_rstat_flush(), a function of the kernel that is gone since Linux 6.16"
+        ])
+    }
+
+    /// Not known is neither refused nor fine.
+    @Test func unknownKernelFunctionsSayThatTheyAre() throws {
+        let object = try BPFObject("tp_btf/x", "return anything(1)", "extern int anything(int) __ksym;")
+        let findings = object.findings(6, 12)
+        #expect(findings.map(\.isRefusal) == [false])
+        #expect(findings.first?.problem.contains("which releases have it is not known here") == true)
+        // Before 5.13 no kernel let programs call any.
+        #expect(object.findings(5, 12).map(\.isRefusal) == [true])
+    }
+
+    @Test func kernelFunctionsByMachine() throws {
+        let object = try BPFObject(
+            "struct_ops/x", "tcp_slow_start(context, 1); return 0", "extern int tcp_slow_start(void *, int) __ksym;")
+        #expect(object.findings(5, 17, [.x86_64]) == [])
+        #expect(object.findings(5, 17, [.aarch64]).map(\.since).contains(KernelVersion(5, 18)))
+    }
+
+    @Test func kernelFunctionsNeedALicenceLikeTheKernels() throws {
+        let object = try BPFObject("tp_btf/x", "bpf_rcu_read_lock(); return 0", Self.rcu, licence: "MIT")
+        #expect(object.findings(6, 12).map(\.kind) == [.licence])
+    }
+
+    @Test func weakFunctionsAreAskedFor() throws {
+        let declaration = "extern void bpf_rcu_read_lock(void) __ksym __weak;"
+        let asks = try BPFObject("tp_btf/x", "if (bpf_rcu_read_lock) bpf_rcu_read_lock(); return 0", declaration)
+        #expect(asks.findings(6, 1) == [])
+        let calls = try BPFObject("tp_btf/x", "bpf_rcu_read_lock(); return 0", declaration)
+        #expect(calls.findings(6, 1).map(\.refusal) == ["BPF_CALL uses reserved fields"])
+    }
+
+    @Test func kernelFunctionsAgainstTypes() throws {
+        let object = try BPFObject("tp_btf/it", "return there(1)", "extern int there(int) __ksym;")
+        func problems(_ declaration: String) throws -> [String] {
+            let types = try BPFSource.types("""
+                typedef void (*btf_trace_it)(void *);
+                btf_trace_it keep;
+                \(declaration)
+                """)
+            return object.findings(kernel: KernelVersion(6, 12), types: types).map(\.problem)
+        }
+        let tag = "__attribute__((btf_decl_tag(\"bpf_kfunc\")))"
+        #expect(try problems("\(tag) int there(int a) { return a; }") == [])
+        #expect(try problems("int there(int a) { return a; }") == [])
+        #expect(try problems("int elsewhere(int a) { return a; }") == [
+            "calls there(), a function of the kernel that isn't in its types"
+        ])
+        #expect(try problems("int there(int a) { return a; } \(tag) int other(int a) { return a; }") == [
+            "calls there(), a function of the kernel that programs can't call"
+        ])
+        #expect(try problems("\(tag) int there(int a, int b) { return a + b; }") == [
+            "calls there(), a function of the kernel that is declared with other types than the kernel's"
+        ])
+        #expect(try problems("\(tag) int there(int *a) { return *a; }").count == 1)
+    }
+
+    @Test(arguments: [
+        ("fentry/there", true), ("fentry/elsewhere", false), ("tp_btf/it", true), ("tp_btf/other", false),
+        ("lsm/open", true), ("lsm/shut", false), ("iter/task", true), ("iter/mask", false),
+    ])
+    func attachTargets(section: String, isThere: Bool) throws {
+        let types = try BPFSource.types("""
+            typedef void (*btf_trace_it)(void *);
+            btf_trace_it keep;
+            int there(int a) { return a; }
+            int bpf_lsm_open(int a) { return a; }
+            int bpf_iter_task(int a) { return a; }
+            """)
+        let findings = try BPFObject(section, "return 0").findings(kernel: KernelVersion(6, 12), types: types)
+        #expect(findings.map(\.kind) == (isThere ? [] : [.attachTarget]))
+        // Modules have types of their own, but no security hooks.
+        if !isThere { #expect(findings[0].isRefusal == section.hasPrefix("lsm")) }
+    }
+
+    @Test(arguments: ["fentry", "lsm", "tp_btf", "iter", "fexit.s"])
+    func programsForTypesNeedATarget(section: String) throws {
+        #expect(try BPFObject(section, "return 0").kinds(6, 12) == ["attach-target program"])
+    }
+
+    @Test func relocationsAgainstTypes() throws {
+        let object = try BPFObject(
+            "kprobe/x", "int it; return read_kernel(&it, 4, &((struct a___mine *)now())->b.c[2])",
+            "struct b { char d; int c[4]; } __core; struct a___mine { struct b b; } __core;")
+        func refusals(_ text: String) throws -> [String?] {
+            let types = try BPFSource.types(text + "enum bpf_func_id { BPF_FUNC_ktime_get_ns, "
+                + "BPF_FUNC_probe_read_kernel } keep;")
+            return object.findings(kernel: KernelVersion(6, 12), types: types).map(\.refusal)
+        }
+        let refused = "invalid func unknown#195896080"
+        #expect(try refusals("struct a { struct { union { long c[4]; int e; }; } b; } it; ") == [])
+        #expect(try refusals("struct a { struct { int e; } b; } it; ") == [refused])
+        #expect(try refusals("struct other { int e; } it; ") == [refused])
+        // Without types nothing can be said of it.
+        #expect(object.findings(6, 12) == [])
+    }
+
+    @Test(arguments: ["", "not BTF", "\u{7f}ELF"])
+    func whatIsNoTypes(text: String) throws {
+        let path = try Fixture().write(Array(text.utf8), to: "types")
+        #expect(throws: ELFError.self) { try KernelBTF(path: path) }
+        #expect(throws: ELFError.self) { try KernelBTF(path: "/dev/zero") }
+    }
+
+    /// Whatever bytes are for a kernel's types, nothing crashes.
+    @Test func changedTypesNeverCrash() throws {
+        let fixture = try Fixture()
+        let object = try BPFObject(
+            "fentry/there", "struct a *it = context; return field_exists(it->b) ? there(1) : 0",
+            "extern int there(int) __ksym; struct a { int b; } __core;")
+        let source = try BPFSource.bytes("good")
+        let sections = try ELFImage(bytes: source, name: "good").sections()
+        let section = try #require(sections.first { $0.name == ".BTF" })
+        let bytes = Array(source[Int(section.offset)..<Int(section.offset + section.size)])
+        var random = SeededGenerator(seed: 12)
+        for _ in 0..<500 {
+            var changed = bytes
+            for _ in 0..<4 {
+                changed[Int.random(in: 0..<changed.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            let path = try fixture.write(changed, to: "types")
+            guard let types = try? KernelBTF(path: path) else { continue }
+            _ = object.findings(kernel: KernelVersion(6, 12), types: types)
+        }
+    }
+}
