@@ -50,6 +50,14 @@ import Testing
             == (name == "cast" ? [KernelVersion(6, 10)] : []))
     }
 
+    /// Stable updates of 6.1 have it, of which the release says nothing.
+    @Test func longJumpsCameToUpdatesOf61() throws {
+        let object = try BPFObject("kprobe/x", "asm volatile(\".byte 0x06, 0, 0, 0, 0, 0, 0, 0\"); return 0")
+        #expect(object.findings(6, 1).map(\.isRefusal) == [false])
+        #expect(object.findings(6, 2).map(\.isRefusal) == [true])
+        #expect(object.findings(5, 15).map(\.isRefusal) == [true])
+    }
+
     /// Kernels that know atomic additions only refuse any other, whatever it is.
     @Test func acquireIsRefusedAsAnyAtomicBefore512() throws {
         let object = try BPFSource.object(text: """
@@ -159,5 +167,12 @@ import Testing
             SEC("perf_event") int program(void *context) { return adds(1); }
             """)
         #expect(object.kinds(6, 1) == ["section adds", "unresolved-call program"])
+        // A static function is called by its section's symbol, which has no name.
+        let unnamed = try BPFSource.object(text: """
+            #include "bpf.h"
+            SEC("elsewhere") static __noinline int adds(int number) { return number + any(); }
+            SEC("perf_event") int program(void *context) { return adds(1); }
+            """)
+        #expect(unnamed.findings(6, 1).last?.problem.hasPrefix("calls adds(), which isn't in .text") == true)
     }
 }

@@ -40,6 +40,37 @@ import Testing
         #expect(object.findings(5, 17, [.aarch64]).map(\.since).contains(KernelVersion(5, 18)))
     }
 
+    /// Unwinding frames of programs came to aarch64 in 6.9.
+    @Test func exceptionsByMachine() throws {
+        let object = try BPFObject("tc", "bpf_throw(1); return 0", "extern void bpf_throw(__u64) __ksym;")
+        #expect(object.findings(6, 8, [.x86_64]) == [])
+        #expect(object.findings(6, 8, [.aarch64]).map(\.since) == [KernelVersion(6, 9)])
+    }
+
+    /// What no module has is refused for sure where the types don't have it; conntrack's functions are a module's.
+    @Test func functionsThatNoModuleHas() throws {
+        let types = try BPFSource.types("int something(int a) { return a; }")
+        func isRefusal(_ declaration: String, _ body: String) throws -> [Bool] {
+            try BPFObject("xdp", body, declaration).findings(kernel: KernelVersion(6, 12), types: types).map(\.isRefusal)
+        }
+        #expect(try isRefusal(Self.rcu, "bpf_rcu_read_lock(); return 0") == [true])
+        #expect(try isRefusal("extern void bpf_ct_release(void *) __ksym;", "bpf_ct_release(context); return 0")
+            == [false])
+    }
+
+    @Test func structuresOfOperations() throws {
+        let object = try BPFObject("raw_tp/x", "return 0", """
+            struct some_ops { int (*open)(void); };
+            struct some_ops mine SEC(".struct_ops") = {};
+            """)
+        let with = try BPFSource.types("struct bpf_struct_ops_some_ops { int data; } it;")
+        let without = try BPFSource.types("struct some_ops { int data; } it;")
+        #expect(object.findings(kernel: KernelVersion(6, 12), types: with) == [])
+        #expect(object.findings(kernel: KernelVersion(6, 12), types: without).map(\.problem) == [
+            "mine is a struct some_ops, for which the kernel's types have no operations"
+        ])
+    }
+
     @Test func kernelFunctionsNeedALicenceLikeTheKernels() throws {
         let object = try BPFObject("tp_btf/x", "bpf_rcu_read_lock(); return 0", Self.rcu, licence: "MIT")
         #expect(object.findings(6, 12).map(\.kind) == [.licence])
@@ -50,7 +81,8 @@ import Testing
         let asks = try BPFObject("tp_btf/x", "if (bpf_rcu_read_lock) bpf_rcu_read_lock(); return 0", declaration)
         #expect(asks.findings(6, 1) == [])
         let calls = try BPFObject("tp_btf/x", "bpf_rcu_read_lock(); return 0", declaration)
-        #expect(calls.findings(6, 1).map(\.refusal) == ["BPF_CALL uses reserved fields"])
+        #expect(calls.findings(5, 10).map(\.refusal) == ["BPF_CALL uses reserved fields"])
+        #expect(calls.findings(6, 1).map(\.refusal) == ["invalid kernel function call not eliminated"])
     }
 
     @Test func kernelFunctionsAgainstTypes() throws {
@@ -65,7 +97,11 @@ import Testing
         }
         let tag = "__attribute__((btf_decl_tag(\"bpf_kfunc\")))"
         #expect(try problems("\(tag) int there(int a) { return a; }") == [])
-        #expect(try problems("int there(int a) { return a; }") == [])
+        // Before 6.10 types don't say which functions can be called.
+        #expect(try problems("int there(int a) { return a; }") == [
+            "calls there(), a function of the kernel that programs may not be allowed to call: its types don't say so, as "
+                + "before Linux 6.10"
+        ])
         #expect(try problems("int elsewhere(int a) { return a; }") == [
             "calls there(), a function of the kernel that isn't in its types"
         ])

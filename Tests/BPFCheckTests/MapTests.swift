@@ -60,6 +60,15 @@ import Testing
         let fields = "\(Self.type(1)) \(Self.entries) __uint(key_size, 513); \(Self.value)"
         #expect(try Self.findings(fields, 5, 10).map(\.since) == [KernelVersion(5, 11)])
         #expect(try Self.findings(fields, 5, 11) == [])
+        let shorter = "\(Self.type(1)) \(Self.entries) __uint(key_size, 512); \(Self.value)"
+        #expect(try Self.findings(shorter, 5, 10) == [])
+    }
+
+    @Test(arguments: [(14, 5, 8), (16, 5, 9), (25, 5, 8)])
+    func wideEntriesByRelease(type: Int, major: Int, minor: Int) throws {
+        let fields = "\(Self.type(type)) \(Self.entries) \(Self.key) \(Self.value)"
+        #expect(try Self.findings(fields, major, minor - 1).map(\.since) == [KernelVersion(major, minor)])
+        #expect(try Self.findings(fields, major, minor) == [])
     }
 
     /// libbpf rounds ring buffers up; what other loaders do is theirs. The limit of frames is the administrator's.

@@ -43,6 +43,32 @@ import Testing
         #expect(object.findings(6, 4) == [])
     }
 
+    /// aarch64 got BPF's trampoline in 6.0.
+    @Test func structOpsByMachine() throws {
+        let object = try BPFObject("struct_ops/open", "return 0")
+        #expect(object.kinds(5, 5) == ["program program"])
+        #expect(object.findings(5, 19, [.x86_64]) == [])
+        #expect(object.findings(5, 19).map(\.machines) == [[.aarch64]])
+        #expect(object.findings(6, 0) == [])
+    }
+
+    @Test(arguments: [
+        "elsewhere", "xdp/mine", "tc/mine", "kprobe_x", "socket1", "cgroup_skb", "perf_event/x", "sk_skb/other",
+    ])
+    func sectionsThatLibbpfDoesNotKnow(section: String) throws {
+        let findings = try BPFObject(section, "return 0").findings(6, 12)
+        #expect(findings.map(\.refusal) == ["missing BPF prog type, check ELF section name '\(section)'"])
+        #expect(try BPFObject("?" + section, "return 0").findings(6, 12).map(\.isRefusal) == [false])
+    }
+
+    @Test(arguments: [
+        "xdp", "tc", "kprobe", "kprobe/x", "raw_tp", "socket", "cgroup_skb/ingress", "sk_skb/stream_parser", "sk_msg",
+        "cgroup/connect4", "tcx/ingress", "usdt/a:b:c", "syscall", "lirc_mode2", "cgroup/post_bind6",
+    ])
+    func sectionsThatItKnows(section: String) throws {
+        #expect(try BPFObject(section, "return 0").findings(6, 12) == [])
+    }
+
     @Test func tailCallsBesideFunctionsByMachine() throws {
         let object = try BPFSource.object("tail-call")
         func machines(_ major: Int, _ minor: Int) -> Set<[TargetMachine]?> {

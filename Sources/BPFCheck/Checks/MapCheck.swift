@@ -26,6 +26,27 @@ extension ObjectCheck {
                 remedy: "SEC(\".struct_ops\") on this kernel")
         }
         checkTypes()
+        checkStructOps()
+    }
+
+    /// What a structure of operations is for must be among the kernel's types.
+    private mutating func checkStructOps() {
+        guard let btf = object.btf, let types = target.btf else { return }
+        for section in btf.types where btf.kind(of: section) == .dataSection {
+            guard let name = try? btf.name(of: section), name.hasPrefix(".struct_ops"),
+                  let variables = try? btf.members(of: section)
+            else { continue }
+            for variable in variables where btf.kind(of: variable.type) == .variable {
+                guard let type = try? btf.plain(btf.reference(of: variable.type)),
+                      let structure = CoreResolution.name(of: type, btf),
+                      types.types(named: "bpf_struct_ops_" + structure, .structure).isEmpty
+                else { continue }
+                reportMap(
+                    .map, "\(variable.name) is a struct \(structure), for which the kernel's types have no operations",
+                    refusal: "struct_ops init_kern", condition: "no module of the kernel has them", section: name,
+                    remedy: "bpf_map__set_autocreate(map, false) where they aren't")
+            }
+        }
     }
 
     /// libbpf makes maps, and what it fills in, of types.

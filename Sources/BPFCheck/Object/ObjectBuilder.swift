@@ -176,7 +176,12 @@ struct ObjectBuilder {
             return .kernelFunction(name: symbol.name, isWeak: symbol.isWeak)
         }
         guard sections.indices.contains(symbol.section), sections[symbol.section].name == ".text" else {
-            return .nowhere("\(symbol.name)(), which isn't in .text, where libbpf wants all that programs call")
+            // A static function is called by its section's symbol, which has no name.
+            let place = Place(section: symbol.section, offset: symbol.isSection ? distance : symbol.value)
+            let name = symbol.name.isEmpty ? places[place].map { functions[$0].name } : symbol.name
+            return .nowhere(
+                "\(name.map { "\($0)()" } ?? "a function"), which isn't in .text, where libbpf wants all that programs "
+                    + "call")
         }
         // clang counts calls of static functions from the start of the section.
         let offset = symbol.isSection ? distance : 0
