@@ -14,7 +14,7 @@ struct CheckBPFCommand: ParsableCommand {
             taken as closed.
 
             Without --kernel it is the running kernel, with the types that it says to have. --btf takes another \
-            kernel's types, its /sys/kernel/btf/vmlinux: then attach targets, CO-RE relocations and kernel functions \
+            kernel's types, its /sys/kernel/btf/vmlinux, or a copy of /sys/kernel/btf with modules: then attach targets, CO-RE relocations and kernel functions \
             are checked against them, and helpers and kinds of maps are those of the types, whatever the release.
 
             What is known of releases reaches from Linux \(KernelVersion.known.lowerBound) to \
@@ -42,7 +42,8 @@ struct CheckBPFCommand: ParsableCommand {
 
     @Option(
         name: .customLong("btf"),
-        help: ArgumentHelp("The types of that kernel: its /sys/kernel/btf/vmlinux, or vmlinux.", valueName: "file"),
+        help: ArgumentHelp("The types of that kernel: its vmlinux or /sys/kernel/btf/vmlinux, or all of /sys/kernel/btf.",
+            valueName: "path"),
         completion: .file())
     var typesPath: String?
 
@@ -98,7 +99,7 @@ struct CheckBPFCommand: ParsableCommand {
             throw ValidationError("the running kernel calls itself \(release): --kernel is needed")
         }
         let own = TargetMachine(rawValue: machine == "x86_64" ? "x86-64" : machine)
-        let isThere = access(KernelBTF.running, R_OK) == 0
+        let isThere = access(KernelBTF.running + "/vmlinux", R_OK) == 0
         return (
             [running], isThere ? try KernelBTF(path: KernelBTF.running) : nil,
             machines.isEmpty ? own.map { [$0] } ?? chosen : machines

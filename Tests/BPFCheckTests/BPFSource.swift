@@ -1,4 +1,5 @@
 import BPFCheck
+import ELF
 import Foundation
 import TestFixtures
 import Testing
@@ -22,6 +23,17 @@ enum BPFSource {
         let path = fixture.directory + "/text.bpf.c"
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         return try BPFObject(bytes: compiled(path, version, []), name: "text")
+    }
+
+    /// The bytes of a section of what clang makes of C source.
+    static func section(_ name: String, of text: String) throws -> [UInt8] {
+        let fixture = try Fixture()
+        let path = fixture.directory + "/text.c"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let bytes = try compiled(path, "v3", [])
+        let sections = try ELFImage(bytes: bytes, name: "text").sections()
+        guard let section = sections.first(where: { $0.name == name }) else { throw TestFailure("no \(name)") }
+        return Array(bytes[Int(section.offset)..<Int(section.offset + section.size)])
     }
 
     /// A kernel's types, made of C source.

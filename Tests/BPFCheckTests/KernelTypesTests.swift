@@ -132,6 +132,26 @@ import Testing
         if !isThere { #expect(findings[0].isRefusal == section.hasPrefix("lsm")) }
     }
 
+    /// Beside a kernel's types those of its modules, which go on with its strings.
+    @Test func modulesHaveTypesOfTheirOwn() throws {
+        let fixture = try Fixture()
+        let kernel = try BPFSource.section(".BTF", of: "int there(int a) { return a; }")
+        try fixture.write(kernel, to: "btf/vmlinux")
+        // Strings of a module are counted from the end of the kernel's.
+        let size = UInt32(kernel[20...23].reversed().reduce(0) { $0 << 8 | Int($1) })
+        var name = size.littleEndian + 1
+        var module: [UInt8] = [0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 12, 0, 0, 0, 11, 0, 0, 0]
+        module += withUnsafeBytes(of: &name) { Array($0) } + [0, 0, 0, 12, 1, 0, 0, 0] + Array("\0of_module\0".utf8)
+        try fixture.write(module, to: "btf/module")
+        let types = try KernelBTF(path: fixture.directory + "/btf")
+        func findings(_ target: String) throws -> [Finding] {
+            try BPFObject("fentry/\(target)", "return 0").findings(kernel: KernelVersion(6, 12), types: types)
+        }
+        #expect(try findings("there") == [])
+        #expect(try findings("of_module") == [])
+        #expect(try findings("nobodys").map(\.isRefusal) == [true])
+    }
+
     @Test(arguments: ["fentry", "lsm", "tp_btf", "iter", "fexit.s"])
     func programsForTypesNeedATarget(section: String) throws {
         #expect(try BPFObject(section, "return 0").kinds(6, 12) == ["attach-target program"])

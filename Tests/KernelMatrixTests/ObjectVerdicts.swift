@@ -10,7 +10,7 @@ struct ObjectVerdicts {
     /// Objects whose loader died.
     var broken: [String] = []
     var kernel: KernelVersion
-    /// The kernel's own types.
+    /// The kernel's own types, and those of its modules, of which guests have none.
     var types: KernelBTF
 
     static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }

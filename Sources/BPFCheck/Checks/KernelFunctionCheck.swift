@@ -26,14 +26,14 @@ extension ObjectCheck {
                 return report(
                     "\(what) that isn't in its types", since: KernelFunction.entry(name).flatMap { entry in
                         kernel < entry.since ? entry.since : nil
-                    }, condition: KernelFunction.mayBeOfModule(name) ? "no module of the kernel has it" : nil)
+                    }, condition: KernelFunction.mayBeOfModule(name) ? unlessModule(types) : nil)
             }
             switch types.isCallable(name) {
             case false?:
                 return report(
                     "\(what) that programs can't call", since: nil,
                     refusal: "calling kernel function \(name) is not allowed")
-            case nil where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13):
+            case nil where KernelFunction.entry(name) == nil && !types.types(named: name, .function).isEmpty && kernel >= KernelVersion(5, 13):
                 return report(
                     "\(what) that programs may not be allowed to call: its types don't say so, as before Linux 6.10",
                     since: nil, refusal: "calling kernel function \(name) is not allowed",
@@ -70,23 +70,29 @@ extension ObjectCheck {
         }
     }
 
+    /// What must hold for something to be missing that modules may have.
+    func unlessModule(_ types: KernelBTF) -> String? {
+        types.knowsModules ? nil : "no module of the kernel has it"
+    }
+
     /// Whether libbpf would find that the object's declaration doesn't fit the kernel's function.
     private func prototypeDiffers(_ name: String, _ types: KernelBTF) -> Bool {
         guard let btf = object.btf, let own = object.kernelFunctionTypes[name],
               let prototype = try? btf.reference(of: own)
         else { return false }
         let resolution = CoreResolution(local: btf, kernel: types)
-        return !types.types(named: name, .function).contains { other in
+        let candidates = types.types(named: name, .function)
+        return !candidates.isEmpty && !candidates.contains { other in
             (try? types.types.reference(of: other)).map { resolution.fits(prototype, $0, 0) } ?? false
         }
     }
 
     mutating func checkKernelVariable(_ name: String, _ function: Int, _ slot: Int) {
-        guard let types = target.btf, types.types(named: name, .variable).isEmpty else { return }
+        guard let types = target.btf, !types.has(name, .variable) else { return }
         report(
             .kernelVariable, in: function, at: slot, "uses \(name), a variable of the kernel that isn't in its types",
             refusal: "extern (var ksym) '\(name)': not found in kernel BTF",
-            condition: "no module of the kernel has it, and it isn't weak", isAnywhere: true,
+            condition: (unlessModule(types).map { "\($0), and " } ?? "") + "it isn't declared __weak", isAnywhere: true,
             remedy: "declare it __weak, and ask first: if (&\(name))")
     }
 }

@@ -39,11 +39,11 @@ extension ObjectCheck {
             for variable in variables where btf.kind(of: variable.type) == .variable {
                 guard let type = try? btf.plain(btf.reference(of: variable.type)),
                       let structure = CoreResolution.name(of: type, btf),
-                      types.types(named: "bpf_struct_ops_" + structure, .structure).isEmpty
+                      !types.has("bpf_struct_ops_" + structure, .structure)
                 else { continue }
                 reportMap(
                     .map, "\(variable.name) is a struct \(structure), for which the kernel's types have no operations",
-                    refusal: "struct_ops init_kern", condition: "no module of the kernel has them", section: name,
+                    refusal: "struct_ops init_kern", condition: unlessModule(types), section: name,
                     remedy: "bpf_map__set_autocreate(map, false) where they aren't")
             }
         }

@@ -72,7 +72,7 @@ extension ObjectCheck {
             switch plain {
             case "fentry", "fexit", "fmod_ret": ("function \(target)", types.hasFunction(target), true)
             case "tp_btf":
-                ("tracepoint \(target)", !types.types(named: "btf_trace_" + target, .typedef).isEmpty, true)
+                ("tracepoint \(target)", types.has("btf_trace_" + target, .typedef), true)
             case "lsm", "lsm_cgroup": ("security hook \(target)", types.hasFunction("bpf_lsm_" + target), false)
             case "iter": ("iterator \(target)", types.hasFunction("bpf_iter_" + target), true)
             default: ("", true, false)
@@ -81,7 +81,7 @@ extension ObjectCheck {
         report(
             .attachTarget, in: number, "a program for \(kind.section) and the \(what), which isn't in the kernel's types",
             refusal: "failed to prepare load attributes",
-            condition: isOfModules ? "no module of the kernel has it" : nil, isAnywhere: true,
+            condition: isOfModules ? unlessModule(types) : nil, isAnywhere: true,
             remedy: "bpf_program__set_autoload(program, false) where it isn't, and another target in its place")
     }
 

@@ -1,33 +1,72 @@
 import ELF
+import Glibc
 
-/// The types of a kernel: `/sys/kernel/btf/vmlinux`, or a kernel's ELF file with a section `.BTF`.
+/// The types of a kernel: `/sys/kernel/btf/vmlinux`, or a kernel's ELF file with a section `.BTF`; or all of
+/// `/sys/kernel/btf`, where loaded modules have theirs beside it.
 public struct KernelBTF: Sendable {
     public let path: String
     let types: BTF
+    /// What modules have; nil if that isn't known.
+    private let modules: [Module]?
     private let named: [UInt64: [Int]]
     /// Functions that the kernel marks as callable; nil if it marks none, as before 6.10.
     private let callable: Set<Int>?
 
-    /// What this kernel says of itself.
-    public static let running = "/sys/kernel/btf/vmlinux"
-
-    /// - Throws: ``ELFError`` if it can't be read, is no BTF, or is malformed.
-    public init(path: String) throws(ELFError) {
-        let bytes = try SectionReader.contents(of: path)
-        if bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) {
-            let image = try ELFImage(bytes: bytes, name: path)
-            guard let section = try image.sections().first(where: { $0.name == ".BTF" }) else {
-                throw ELFError(file: path, kind: .unsupported("an ELF file without .BTF"))
-            }
-            try self.init(path: path, BTF(section, of: image))
-        } else {
-            try self.init(path: path, BTF(SectionReader(file: path, section: "BTF", bytes: bytes, isBigEndian: false)))
-        }
+    private struct Module {
+        let types: BTF
+        let named: [UInt64: [Int]]
     }
 
-    init(path: String, _ types: BTF) throws(ELFError) {
+    /// What this kernel says of itself and its modules.
+    public static let running = "/sys/kernel/btf"
+
+    /// - Parameter path: a file, or a directory with `vmlinux` and a file for each module.
+    /// - Throws: ``ELFError`` if it can't be read, is no BTF, or is malformed.
+    public init(path: String) throws(ELFError) {
+        guard let names = Self.entries(of: path) else {
+            try self.init(path: path, Self.types(path, nil), modules: nil)
+            return
+        }
+        let types = try Self.types(path + "/vmlinux", nil)
+        var modules: [Module] = []
+        for name in names.sorted() where name != "vmlinux" {
+            let module = try Self.types("\(path)/\(name)", types)
+            modules.append(Module(types: module, named: module.typesByHash()))
+        }
+        try self.init(path: path, types, modules: modules)
+    }
+
+    private static func types(_ path: String, _ base: BTF?) throws(ELFError) -> BTF {
+        let bytes = try SectionReader.contents(of: path)
+        guard bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else {
+            return try BTF(SectionReader(file: path, section: "BTF", bytes: bytes, isBigEndian: false), base: base)
+        }
+        let image = try ELFImage(bytes: bytes, name: path)
+        guard let section = try image.sections().first(where: { $0.name == ".BTF" }) else {
+            throw ELFError(file: path, kind: .unsupported("an ELF file without .BTF"))
+        }
+        return try BTF(SectionReader(section, of: image), base: base)
+    }
+
+    /// The names of a directory's files; nil if it is none.
+    private static func entries(of path: String) -> [String]? {
+        guard let directory = opendir(path) else { return nil }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            // d_name ends with a zero within the record, which readdir(3) lays out.
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names
+    }
+
+    private init(path: String, _ types: BTF, modules: [Module]?) throws(ELFError) {
         self.path = path
         self.types = types
+        self.modules = modules
         named = types.typesByHash()
         var callable: Set<Int> = []
         for type in types.types where types.kind(of: type) == .declarationTag {
@@ -43,11 +82,24 @@ public struct KernelBTF: Sendable {
         }
     }
 
-    func hasFunction(_ name: String) -> Bool { !types(named: name, .function).isEmpty }
+    /// Whether it is known what modules have.
+    var knowsModules: Bool { modules != nil }
 
-    /// Whether programs may call the function; nil if the kernel doesn't say.
+    func hasFunction(_ name: String) -> Bool { has(name, .function) }
+
+    /// Whether the kernel or a module has it.
+    func has(_ name: String, _ kind: BTF.Kind) -> Bool {
+        guard types(named: name, kind).isEmpty else { return true }
+        return modules?.contains { module in
+            (module.named[BTF.hash(name.utf8)] ?? []).contains {
+                module.types.kind(of: $0) == kind && (try? module.types.name(of: $0)) == name
+            }
+        } ?? false
+    }
+
+    /// Whether programs may call the function; nil if the kernel doesn't say, or a module has it.
     func isCallable(_ name: String) -> Bool? {
-        guard let callable else { return nil }
+        guard let callable, !types(named: name, .function).isEmpty else { return nil }
         return types(named: name, .function).contains { callable.contains($0) }
     }
 

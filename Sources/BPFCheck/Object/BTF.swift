@@ -25,6 +25,8 @@ struct BTF: Sendable {
     private let reader: SectionReader
     private let strings: Int
     private let stringsEnd: Int
+    /// How many bytes of strings another one has that this one goes on with, as a module's with its kernel's.
+    private let baseStrings: Int
     /// Where each type is, by its number; 0 is void, which is nowhere.
     private let places: [Int]
     /// The tags of functions' arguments, `arg:ctx`, by function.
@@ -40,8 +42,10 @@ struct BTF: Sendable {
         try self.init(SectionReader(section, of: image))
     }
 
-    init(_ reader: SectionReader) throws(ELFError) {
+    /// - Parameter base: what a module's types go on with. Only names of its own can be read then.
+    init(_ reader: SectionReader, base: BTF? = nil) throws(ELFError) {
         self.reader = reader
+        baseStrings = base?.stringsSize ?? 0
         guard try reader.integer(UInt16.self, at: 0) == 0xeb9f else { throw reader.malformed("no BTF magic", at: 0) }
         guard try reader.integer(UInt8.self, at: 2) == 1 else { throw reader.unsupported("this version of BTF", at: 2) }
         let header = try reader.word(at: 4)
@@ -79,7 +83,12 @@ struct BTF: Sendable {
         return Kind(rawValue: UInt8(info >> 24 & 0x1f))
     }
 
+    /// Bytes of all strings.
+    var stringsSize: Int { stringsEnd - strings }
+
     func string(at offset: Int, limit: Int = 512) throws(ELFError) -> String {
+        guard offset >= baseStrings else { return "" }
+        let offset = offset - baseStrings
         guard offset < stringsEnd - strings else { throw reader.malformed("a string lies outside", at: offset) }
         return try reader.string(at: strings + offset, limit: limit)
     }
@@ -96,8 +105,8 @@ struct BTF: Sendable {
             for type in types {
                 // A place of a type lies within the bytes, as init checked.
                 let name = bytes.loadUnaligned(fromByteOffset: places[type], as: UInt32.self)
-                let start = strings + Int(UInt32(littleEndian: name))
-                guard name != 0, start < stringsEnd else { continue }
+                let start = strings - baseStrings + Int(UInt32(littleEndian: name))
+                guard name != 0, start >= strings, start < stringsEnd else { continue }
                 found[Self.hash(bytes[start..<stringsEnd]), default: []].append(type)
             }
         }

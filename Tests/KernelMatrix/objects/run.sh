@@ -4,7 +4,8 @@
 #     run.sh KERNEL ARCH OBJECTS        as in run.sh 5.10 amd64 DIRECTORY
 #
 # KERNEL and ARCH are those of boot.sh; OBJECTS is a directory with *.bpf.o. What is built goes to $KERNEL_MATRIX/ARCH,
-# .build/kernel-matrix/ARCH if it is not set; there the kernel's BTF is left, too, as btf-KERNEL. Exit status: boot.sh's.
+# .build/kernel-matrix/ARCH if it is not set; there the kernel's BTF is left, too, in btf-KERNEL, as in
+# /sys/kernel/btf: guests have no modules. Exit status: boot.sh's.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail
@@ -49,11 +50,12 @@ cp "$out/load" "$here/guest.sh" "$guest"
 cp "$objects"/*.bpf.o "$guest/objects"
 
 # The kernel's types are asked for once.
-types=$out/btf-$kernel wanted=
+types=$out/btf-$kernel/vmlinux wanted=
+mkdir -p "$out/btf-$kernel"
 if [[ ! -s $types || ! $types -nt $cache/kernels/$arch/cloud-$kernel ]]; then wanted=types; fi
 "$matrix/boot.sh" "$kernel" "$arch" "$root" sh guest.sh $wanted > "$out/objects-$kernel"
 if [[ $wanted ]]; then
-	sed -n 's/^types //p' "$out/objects-$kernel" | base64 -d | gunzip > "$types.new"
-	mv "$types.new" "$types"
+	sed -n 's/^types //p' "$out/objects-$kernel" | base64 -d | gunzip > "$out/types.new"
+	mv "$out/types.new" "$types"
 fi
 grep -v '^types ' "$out/objects-$kernel"
