@@ -68,7 +68,8 @@ import Testing
     }
 
     @Test func optionalProgramsAreToldApart() throws {
-        let object = try BPFObject("?kprobe/x", "return tai()", Self.tai + "SEC(\"xdp\") int always(void *c) { return 2; }")
+        let always = "SEC(\"xdp\") int always(void *context) { return 2; }"
+        let object = try BPFObject("?kprobe/x", "return tai()", Self.tai + always)
         let findings = object.findings(5, 10)
         #expect(findings.map(\.isOptional) == [true] && findings.map(\.isRefusal) == [false])
         // A function of both kinds of programs is loaded.

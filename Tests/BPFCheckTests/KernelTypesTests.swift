@@ -51,7 +51,8 @@ import Testing
     @Test func functionsThatNoModuleHas() throws {
         let types = try BPFSource.types("int something(int a) { return a; }")
         func isRefusal(_ declaration: String, _ body: String) throws -> [Bool] {
-            try BPFObject("xdp", body, declaration).findings(kernel: KernelVersion(6, 12), types: types).map(\.isRefusal)
+            let object = try BPFObject("xdp", body, declaration)
+            return object.findings(kernel: KernelVersion(6, 12), types: types).map(\.isRefusal)
         }
         #expect(try isRefusal(Self.rcu, "bpf_rcu_read_lock(); return 0") == [true])
         #expect(try isRefusal("extern void bpf_ct_release(void *) __ksym;", "bpf_ct_release(context); return 0")
@@ -99,8 +100,8 @@ import Testing
         #expect(try problems("\(tag) int there(int a) { return a; }") == [])
         // Before 6.10 types don't say which functions can be called.
         #expect(try problems("int there(int a) { return a; }") == [
-            "calls there(), a function of the kernel that programs may not be allowed to call: its types don't say so, as "
-                + "before Linux 6.10"
+            "calls there(), a function of the kernel that programs may not be allowed to call: its types don't say so, "
+                + "as before Linux 6.10"
         ])
         #expect(try problems("int elsewhere(int a) { return a; }") == [
             "calls there(), a function of the kernel that isn't in its types"

@@ -31,7 +31,8 @@ import Testing
         ("has no max_entries", "\(type(1)) \(key) \(value)"),
         ("has values of no size", "\(type(1)) \(entries) \(key)"),
         ("has keys of no size", "\(type(1)) \(entries) \(value)"),
-        ("has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4", "\(type(2)) \(entries) __type(key, long); \(value)"),
+        ("has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4", "\(type(2)) \(entries) \(value) "
+            + "__type(key, long);"),
         ("has values of 32769 bytes for each CPU", "\(type(6)) \(entries) \(key) __type(value, char[32769]);"),
         ("has values of 40000 bytes for each CPU", "\(type(5)) \(entries) \(key) __type(value, char[40000]);"),
         ("has values; a BPF_MAP_TYPE_RINGBUF has none", "\(type(27)) __uint(max_entries, 4096); \(value)"),

@@ -6,6 +6,14 @@ struct Answers {
     let btf: BTF?
     /// Sections of constants, `.rodata` and `.rodata.NAME`, by their number.
     let constants: [Int: ConstantData]
+    /// What the kernel's types answered before: objects ask for the same field many times.
+    private let known = KnownAnswers()
+
+    init(target: TargetKernel, btf: BTF?, constants: [Int: ConstantData]) {
+        self.target = target
+        self.btf = btf
+        self.constants = constants
+    }
 
     /// The verifier takes what stands in a map that can't change any more for a constant from here on.
     private static let constantsAreFollowed = KernelVersion(5, 5)
@@ -23,7 +31,11 @@ struct Answers {
     /// Whether the kernel has what is asked for; nil if that isn't known.
     func isSatisfied(_ relocation: BTFExtension.CoreRelocation) -> Bool? {
         guard let btf else { return nil }
-        if let kernel = target.btf { return CoreResolution(local: btf, kernel: kernel).isSatisfied(relocation) }
+        if let kernel = target.btf {
+            return known.answer(to: relocation) {
+                CoreResolution(local: btf, kernel: kernel).isSatisfied(relocation)
+            }
+        }
         guard [.enumeratorExists, .enumeratorValue].contains(relocation.kind) else { return nil }
         return hasEnumerator(relocation, btf)
     }
@@ -91,5 +103,17 @@ struct ConstantData {
     func name(at offset: Int) -> String {
         // A member of a structure has the structure's name.
         names[offset] ?? names.filter { $0.key < offset }.max { $0.key < $1.key }?.value ?? section
+    }
+}
+
+/// Answers by question.
+private final class KnownAnswers {
+    private var answers: [BTFExtension.CoreRelocation: Bool?] = [:]
+
+    func answer(to relocation: BTFExtension.CoreRelocation, _ find: () -> Bool?) -> Bool? {
+        if let known = answers[relocation] { return known }
+        let answer = find()
+        answers[relocation] = .some(answer)
+        return answer
     }
 }

@@ -160,7 +160,8 @@ struct CoreResolution {
         if kind.isEnumeration, otherKind.isEnumeration { return true }
         guard kind == otherKind else { return false }
         guard kind == .array else { return true }
-        guard let a = try? local.array(one).element, let b = try? kernel.types.array(other).element else { return false }
+        guard let a = try? local.array(one).element, let b = try? kernel.types.array(other).element
+        else { return false }
         return isCompatible(a, b, depth + 1)
     }
 

@@ -34,7 +34,8 @@ struct Registers: Equatable {
 
     /// The same on a way that is only taken if the condition holds.
     func under(_ condition: Condition?) -> Registers {
-        guard let condition else { return self }
+        // One condition more or less doesn't matter where there are many, and a way may ask a hundred thousand times.
+        guard let condition, conditions.count < 8 else { return self }
         var registers = self
         registers.conditions.insert(condition)
         return registers

@@ -42,7 +42,8 @@ extension ObjectCheck {
             report(
                 .helperAccess, in: function, at: slot, "\(what), which programs for \(kind.section) may not\(later)",
                 refusal: refusal(of: helper, helperNumber), program: program,
-                remedy: later.isEmpty ? "another helper, or a program of another kind" : "another helper on this kernel")
+                remedy: later.isEmpty
+                    ? "another helper, or a program of another kind" : "another helper on this kernel")
         }
     }
 

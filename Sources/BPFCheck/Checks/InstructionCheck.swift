@@ -40,7 +40,8 @@ extension ObjectCheck {
                 construct == .callback ? .callback : .instruction, in: function, at: slot, construct.name,
                 refusal: construct.refusal, since: construct.since,
                 condition: construct.update == kernel
-                    ? "the kernel is an early update of Linux \(kernel), or of aarch64 and can't interpret programs" : nil,
+                    ? "the kernel is an early update of Linux \(kernel), or of aarch64 and can't interpret programs"
+                    : nil,
                 isAnywhere: construct.isRefusedInDeadCode, remedy: construct.remedy)
             return
         }

@@ -33,7 +33,8 @@ extension ObjectCheck {
                 return report(
                     "\(what) that programs can't call", since: nil,
                     refusal: "calling kernel function \(name) is not allowed")
-            case nil where KernelFunction.entry(name) == nil && !types.types(named: name, .function).isEmpty && kernel >= KernelVersion(5, 13):
+            case nil where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13)
+                && !types.types(named: name, .function).isEmpty:
                 return report(
                     "\(what) that programs may not be allowed to call: its types don't say so, as before Linux 6.10",
                     since: nil, refusal: "calling kernel function \(name) is not allowed",

@@ -73,7 +73,8 @@ extension ObjectCheck {
                 remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map in its place")
         }
         for machine in machines {
-            guard let since = MapKind.byMachine[shape.type]?[machine], kernel < since, target.btf == nil else { continue }
+            guard let since = MapKind.byMachine[shape.type]?[machine], kernel < since, target.btf == nil
+            else { continue }
             reportMap(
                 .map, "the map \(name) is a BPF_MAP_TYPE_\(kind.name)", since: since, machines: [machine],
                 remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map in its place")

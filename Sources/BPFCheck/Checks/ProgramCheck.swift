@@ -16,10 +16,11 @@ extension ObjectCheck {
             // What is in .text alone may be linked with others.
             guard function.section != ".text" else { return }
             return report(
-                .section, in: program.root, "a program in the section \(function.section), of which libbpf 1 doesn't know "
-                    + "what kind it means", refusal: "missing BPF prog type, check ELF section name "
+                .section, in: program.root, "a program in the section \(function.section), of which libbpf 1 doesn't "
+                    + "know what kind it means", refusal: "missing BPF prog type, check ELF section name "
                     + "'\(function.section)'", isAnywhere: true,
-                remedy: "a section of libbpf's (SEC(\"xdp\"), SEC(\"kprobe/…\")), or bpf_program__set_type() in the loader")
+                remedy: "a section of libbpf's (SEC(\"xdp\"), SEC(\"kprobe/…\")), or bpf_program__set_type() in the "
+                    + "loader")
         }
         let remedy = "bpf_program__set_autoload(program, false) on this kernel, and another program in its place"
         if kernel < kind.since {
@@ -54,7 +55,9 @@ extension ObjectCheck {
     }
 
     /// What libbpf finds in the kernel's types, to load programs for it.
-    private static let needTarget: Set = ["fentry", "fexit", "fmod_ret", "freplace", "tp_btf", "lsm", "lsm_cgroup", "iter"]
+    private static let needTarget: Set = [
+        "fentry", "fexit", "fmod_ret", "freplace", "tp_btf", "lsm", "lsm_cgroup", "iter",
+    ]
 
     /// Whether the kernel's types have what the program's section names.
     private mutating func checkTarget(_ number: Int, _ kind: ProgramKind) {
@@ -79,7 +82,8 @@ extension ObjectCheck {
             }
         guard !isThere else { return }
         report(
-            .attachTarget, in: number, "a program for \(kind.section) and the \(what), which isn't in the kernel's types",
+            .attachTarget, in: number,
+            "a program for \(kind.section) and the \(what), which isn't in the kernel's types",
             refusal: "failed to prepare load attributes",
             condition: isOfModules ? unlessModule(types) : nil, isAnywhere: true,
             remedy: "bpf_program__set_autoload(program, false) where it isn't, and another target in its place")

@@ -25,14 +25,16 @@ enum Helper {
     /// Those that only programs with a GPL-compatible licence may call; measured on 5.10 to 7.3, which agree.
     static func needsGPL(_ name: String) -> Bool { restricted.contains(name) }
 
-    private static let restricted = Set(("probe_read trace_printk perf_event_read perf_event_output get_stackid get_current_task "
-        + "probe_write_user override_return probe_read_str perf_event_read_value perf_prog_read_value get_stack "
-        + "fib_lookup rc_repeat rc_keydown rc_pointer_rel tcp_check_syncookie tcp_gen_syncookie skb_output "
-        + "probe_read_user probe_read_kernel probe_read_user_str probe_read_kernel_str read_branch_records "
-        + "xdp_output seq_printf seq_write seq_printf_btf get_current_task_btf check_mtu snprintf timer_init "
-        + "timer_set_callback timer_start timer_cancel get_func_ip task_pt_regs get_branch_snapshot "
-        + "trace_vprintk copy_from_user_task tcp_raw_gen_syncookie_ipv4 tcp_raw_gen_syncookie_ipv6 "
-        + "tcp_raw_check_syncookie_ipv4 tcp_raw_check_syncookie_ipv6").split(separator: " ").map(String.init))
+    private static let restricted = Set((
+        "probe_read trace_printk perf_event_read perf_event_output get_stackid get_current_task "
+            + "probe_write_user override_return probe_read_str perf_event_read_value perf_prog_read_value get_stack "
+            + "fib_lookup rc_repeat rc_keydown rc_pointer_rel tcp_check_syncookie tcp_gen_syncookie skb_output "
+            + "probe_read_user probe_read_kernel probe_read_user_str probe_read_kernel_str read_branch_records "
+            + "xdp_output seq_printf seq_write seq_printf_btf get_current_task_btf check_mtu snprintf timer_init "
+            + "timer_set_callback timer_start timer_cancel get_func_ip task_pt_regs get_branch_snapshot "
+            + "trace_vprintk copy_from_user_task tcp_raw_gen_syncookie_ipv4 tcp_raw_gen_syncookie_ipv6 "
+            + "tcp_raw_check_syncookie_ipv4 tcp_raw_check_syncookie_ipv6"
+    ).split(separator: " ").map(String.init))
 
     private static let prefix = "BPF_FUNC_"
     private static let first = 1

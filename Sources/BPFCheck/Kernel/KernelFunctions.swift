@@ -13,7 +13,9 @@ enum KernelFunction {
     /// The first release whose kernels let programs call functions at all, by machine.
     static let calls: [TargetMachine: KernelVersion] = [.x86_64: KernelVersion(5, 13), .aarch64: KernelVersion(5, 18)]
     /// Unwinding through a program's frames, which aarch64 learned later.
-    static let exceptions: [TargetMachine: KernelVersion] = [.x86_64: KernelVersion(6, 7), .aarch64: KernelVersion(6, 9)]
+    static let exceptions: [TargetMachine: KernelVersion] = [
+        .x86_64: KernelVersion(6, 7), .aarch64: KernelVersion(6, 9),
+    ]
 
     /// Nil if nothing is known of a function of this name.
     static func entry(_ name: String) -> Entry? { entries[name] }

@@ -22,23 +22,24 @@ public struct KernelRelease: Hashable, Sendable, CustomStringConvertible {
 
     /// `5.14.21-150500.55.7-default`
     private static func isSUSE(_ text: String) -> Bool {
-        guard let build = text.split(separator: "-").dropFirst().first?.split(separator: ".").first else { return false }
+        guard let build = text.split(separator: "-").dropFirst().first?.split(separator: ".").first
+        else { return false }
         return build.count >= 6 && build.hasPrefix("15") && build.allSatisfy(\.isNumber)
     }
 
     /// What keeps findings for this release from being the whole truth; nil if nothing does.
     public var caution: String? {
         if isVendors {
-            return "\(text) is a vendor's kernel, with features of later releases: what is said is of Linux \(version) as "
-                + "it was released; --btf with the target's BTF says more"
+            return "\(text) is a vendor's kernel, with features of later releases: what is said is of Linux \(version) "
+                + "as it was released; --btf with the target's BTF says more"
         }
         if version < KernelVersion.known.lowerBound {
-            return "nothing is known of releases before Linux \(KernelVersion.known.lowerBound); \(version) is looked at "
-                + "as if it were that, and may refuse more"
+            return "nothing is known of releases before Linux \(KernelVersion.known.lowerBound); \(version) is looked "
+                + "at as if it were that, and may refuse more"
         }
         if version > KernelVersion.known.upperBound {
-            return "nothing is known of releases after Linux \(KernelVersion.known.upperBound); \(version) is looked at "
-                + "as if it were that"
+            return "nothing is known of releases after Linux \(KernelVersion.known.upperBound); \(version) is looked "
+                + "at as if it were that"
         }
         return nil
     }

@@ -8,7 +8,7 @@ struct BTFExtension {
         let line: Int
     }
 
-    struct CoreRelocation {
+    struct CoreRelocation: Hashable {
         let type: Int
         /// `0:1:2`, or the number of an enumerator.
         let access: String
