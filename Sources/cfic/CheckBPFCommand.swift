@@ -15,8 +15,8 @@ struct CheckBPFCommand: ParsableCommand {
 
             Without --kernel it is the running kernel, with the types that it says to have. --btf takes another \
             kernel's types, its /sys/kernel/btf/vmlinux, or a copy of /sys/kernel/btf with modules: then attach \
-            targets, CO-RE relocations and kernel functions are checked against them, and helpers and kinds of maps \
-            are those of the types, whatever the release.
+            targets, CO-RE relocations and kernel functions are checked against them, and helpers, kinds of maps and \
+            of programs are those of the types, whatever the release.
 
             What is known of releases reaches from Linux \(KernelVersion.known.lowerBound) to \
             \(KernelVersion.known.upperBound). No finding doesn't mean that the verifier agrees: it checks every \

@@ -158,6 +158,23 @@ import Testing
         #expect(try BPFObject(section, "return 0").kinds(6, 12) == ["attach-target program"])
     }
 
+    /// As a vendor's kernel has them, whatever its release says.
+    @Test func kindsAndFlagsAreThoseOfTheTypes() throws {
+        let program = try BPFObject("kprobe.multi/x", "return 0", """
+            MAP(it, __uint(type, 2); __uint(max_entries, 1); __uint(map_flags, 1024); __type(key, int);
+                __type(value, int););
+            """)
+        let flags = "enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1024 } flags;"
+        let with = try BPFSource.types("enum bpf_attach_type { BPF_TRACE_KPROBE_MULTI = 42 } it; \(flags)")
+        #expect(program.findings(kernel: KernelVersion(5, 4), types: with, machines: [.x86_64]) == [])
+        let without = try BPFSource.types("""
+            enum bpf_attach_type { BPF_XDP = 37 } it;
+            enum { BPF_F_NO_PREALLOC = 1 } flags;
+            """)
+        #expect(program.findings(kernel: KernelVersion(6, 1), types: without, machines: [.x86_64]).map(\.kind)
+            == [.mapFlag, .program])
+    }
+
     @Test func relocationsAgainstTypes() throws {
         let object = try BPFObject(
             "kprobe/x", "int it; return read_kernel(&it, 4, &((struct a___mine *)now())->b.c[2])",

@@ -79,7 +79,7 @@ extension ObjectCheck {
                 .map, "the map \(name) is a BPF_MAP_TYPE_\(kind.name)", since: since, machines: [machine],
                 remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map in its place")
         }
-        for flag in MapKind.flags where shape.flags & 1 << flag.bit != 0 && kernel < flag.entry.since {
+        for flag in MapKind.flags where shape.flags & 1 << flag.bit != 0 && !target.has(flag: flag.entry) {
             reportMap(
                 .mapFlag, "the map \(name) has the flag \(flag.entry.name)", since: flag.entry.since,
                 refusal: "failed to create: Invalid argument",

@@ -23,7 +23,7 @@ extension ObjectCheck {
                     + "loader")
         }
         let remedy = "bpf_program__set_autoload(program, false) on this kernel, and another program in its place"
-        if kernel < kind.since {
+        if !target.has(kind) {
             report(
                 .program, in: program.root, "a program for \(kind.section), which can't be loaded or can't be attached",
                 since: kind.since, isAnywhere: true, remedy: remedy)

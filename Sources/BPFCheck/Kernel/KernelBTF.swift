@@ -11,6 +11,8 @@ public struct KernelBTF: Sendable {
     private let named: [UInt64: [Int]]
     /// Functions that the kernel marks as callable; nil if it marks none, as before 6.10.
     private let callable: Set<Int>?
+    /// Enumerators of enumerations without a name that begin as flags of BPF do.
+    private let flags: Set<String>
 
     private struct Module {
         let types: BTF
@@ -69,9 +71,18 @@ public struct KernelBTF: Sendable {
         self.modules = modules
         named = types.typesByHash()
         var callable: Set<Int> = []
-        for type in types.types where types.kind(of: type) == .declarationTag {
-            if try types.name(of: type) == "bpf_kfunc" { callable.insert(try types.reference(of: type)) }
+        var flags: Set<String> = []
+        for type in types.types {
+            switch types.kind(of: type) {
+            case .declarationTag where try types.name(of: type) == "bpf_kfunc":
+                callable.insert(try types.reference(of: type))
+            case .enumeration where try types.name(of: type) == "":
+                guard try types.enumerator(0, of: type)?.hasPrefix("BPF_") == true else { continue }
+                flags.formUnion(try types.enumerators(of: type).map(\.name))
+            default: break
+            }
         }
+        self.flags = flags
         self.callable = callable.isEmpty ? nil : callable
     }
 
@@ -102,6 +113,8 @@ public struct KernelBTF: Sendable {
         guard let callable, !types(named: name, .function).isEmpty else { return nil }
         return types(named: name, .function).contains { callable.contains($0) }
     }
+
+    func hasFlag(_ name: String) -> Bool { flags.contains(name) }
 
     /// The value of an enumerator; nil if the enumeration or the enumerator isn't there.
     func value(of enumerator: String, in enumeration: String) -> Int? {

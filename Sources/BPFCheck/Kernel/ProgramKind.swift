@@ -56,6 +56,25 @@ struct ProgramKind: Equatable {
         self.context = context ?? (isArray ? "" : nil)
     }
 
+    /// What the kernel's types have if it knows the kind: of `enum bpf_prog_type` or `enum bpf_attach_type`. Nil for
+    /// what 5.4 has, and for what no enumerator came with, such as sleeping.
+    var enumerator: String? { Self.enumerators[section] }
+
+    private static let enumerators: [String: String] = [
+        "kprobe.multi": "BPF_TRACE_KPROBE_MULTI", "kretprobe.multi": "BPF_TRACE_KPROBE_MULTI",
+        "kprobe.session": "BPF_TRACE_KPROBE_SESSION", "uprobe.multi": "BPF_TRACE_UPROBE_MULTI",
+        "uretprobe.multi": "BPF_TRACE_UPROBE_MULTI", "uprobe.multi.s": "BPF_TRACE_UPROBE_MULTI",
+        "uretprobe.multi.s": "BPF_TRACE_UPROBE_MULTI", "uprobe.session": "BPF_TRACE_UPROBE_SESSION",
+        "uprobe.session.s": "BPF_TRACE_UPROBE_SESSION", "tp_btf": "BPF_TRACE_RAW_TP", "fentry": "BPF_TRACE_FENTRY",
+        "fexit": "BPF_TRACE_FEXIT", "fmod_ret": "BPF_MODIFY_RETURN", "freplace": "BPF_PROG_TYPE_EXT",
+        "lsm": "BPF_LSM_MAC", "lsm_cgroup": "BPF_LSM_CGROUP", "iter": "BPF_TRACE_ITER",
+        "struct_ops": "BPF_PROG_TYPE_STRUCT_OPS", "syscall": "BPF_PROG_TYPE_SYSCALL", "sk_lookup": "BPF_SK_LOOKUP",
+        "sk_reuseport/migrate": "BPF_SK_REUSEPORT_SELECT_OR_MIGRATE", "sk_skb/verdict": "BPF_SK_SKB_VERDICT",
+        "xdp/devmap": "BPF_XDP_DEVMAP", "xdp/cpumap": "BPF_XDP_CPUMAP", "netfilter": "BPF_NETFILTER",
+        "tcx/ingress": "BPF_TCX_INGRESS", "tcx/egress": "BPF_TCX_EGRESS", "netkit/primary": "BPF_NETKIT_PRIMARY",
+        "netkit/peer": "BPF_NETKIT_PEER", "cgroup/sock_release": "BPF_CGROUP_INET_SOCK_RELEASE",
+    ]
+
     /// The structures that are some program's context.
     static let contexts = Set(kinds.compactMap(\.context))
 

@@ -19,6 +19,18 @@ struct TargetKernel {
         hasEnumerator("BPF_MAP_TYPE_" + kind.name, in: "bpf_map_type") ?? (kind.since <= version)
     }
 
+    func has(_ kind: ProgramKind) -> Bool {
+        kind.enumerator.flatMap {
+            hasEnumerator($0, in: $0.hasPrefix("BPF_PROG_TYPE_") ? "bpf_prog_type" : "bpf_attach_type")
+        } ?? (kind.since <= version)
+    }
+
+    /// Flags of maps are in an enumeration without a name.
+    func has(flag: MapKind.Entry) -> Bool {
+        guard let btf, btf.hasFlag("BPF_F_NO_PREALLOC") else { return flag.since <= version }
+        return btf.hasFlag(flag.name)
+    }
+
     /// Nil if the kernel's types aren't known, or don't have the enumeration at all.
     private func hasEnumerator(_ name: String, in enumeration: String) -> Bool? {
         guard let btf, !btf.types(named: enumeration, .enumeration, .enumeration64).isEmpty else { return nil }
