@@ -73,9 +73,9 @@ import Testing
         let findings = object.findings(5, 10)
         #expect(findings.map(\.isOptional) == [true] && findings.map(\.isRefusal) == [false])
         // A function of both kinds of programs is loaded.
-        let both = try BPFObject("?kprobe/x", "return asks(1)", Self.tai + """
+        let both = try BPFObject("kprobe/x", "return asks(1)", Self.tai + """
             static __noinline int asks(int number) { return number + tai(); }
-            SEC("kprobe/x") int always(void *context) { return asks(2); }
+            SEC("?kprobe/x") int optional(void *context) { return asks(2); }
             """)
         #expect(both.findings(5, 10).map(\.isOptional) == [false])
     }

@@ -7,8 +7,9 @@
 /* A program that does one thing. */
 #define PROGRAM(section, ...) SEC(section) int program(void *context) { __VA_ARGS__; }
 
-/* A map, and a program that looks a key of it up. */
 #define MAP(name, ...) struct { __VA_ARGS__ } name SEC(".maps")
+
+/* A program beside a map. */
 #define NOTHING PROGRAM("raw_tracepoint/sched_switch", return 0)
 
 #define __ksym __attribute__((section(".ksyms")))
