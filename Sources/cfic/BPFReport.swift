@@ -180,7 +180,7 @@ extension BPFReport.Entry {
         let machine = machines.map { " on " + $0.joined(separator: ", ") } ?? ""
         lines.append(("refused  ", "by Linux \(kernels.joined(separator: ", "))\(machine)"))
         if let condition { lines.append(("only if  ", condition)) }
-        if isOptional { lines.append(("optional ", "not loaded unless the loader asks for it (SEC(\"?…\"))")) }
+        if isOptional { lines.append(("optional ", "not loaded unless the loader asks for it (SEC(\"?...\"))")) }
         if let refusal { lines.append(("saying   ", refusal)) }
         if let since { lines.append(("accepted ", "from Linux \(since) on")) }
         lines.append(("remedy   ", remedy))

@@ -54,7 +54,7 @@ struct CheckBPFCommand: ParsableCommand {
         help: ArgumentHelp("x86-64 or aarch64; may be repeated. (default: both)", valueName: "name"))
     var machines: [TargetMachine] = []
 
-    @Flag(help: "Count optional programs (SEC(\"?…\")), which loaders leave out by default, as loaded.")
+    @Flag(help: "Count optional programs (SEC(\"?...\")), which loaders leave out by default, as loaded.")
     var optional = false
 
     @Flag(help: "Report as JSON.")

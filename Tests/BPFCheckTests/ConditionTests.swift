@@ -38,10 +38,11 @@ import Testing
     }
 
     @Test func whatLibbpfWorksOutItself() throws {
-        let cookie = "HELPER(174, __u64, cookie, void *);\nextern _Bool LINUX_HAS_BPF_COOKIE __kconfig __weak;\n"
+        let declaration = "extern _Bool LINUX_HAS_BPF_COOKIE __kconfig __weak;\n"
+        let cookie = "HELPER(174, __u64, cookie, void *);\n" + declaration
         let object = try BPFObject("kprobe/x", "return LINUX_HAS_BPF_COOKIE ? cookie(context) : 0", cookie)
         for (major, minor) in [(5, 10), (5, 14), (5, 15), (6, 1)] { #expect(object.findings(major, minor) == []) }
-        let other = try BPFObject("kprobe/x", "return LINUX_HAS_BPF_COOKIE ? 0 : tai()", cookie + Self.tai)
+        let other = try BPFObject("kprobe/x", "return LINUX_HAS_BPF_COOKIE ? 0 : tai()", declaration + Self.tai)
         #expect(other.kinds(5, 14) == ["helper program"] && other.findings(5, 15) == [])
         #expect(try Self.conditions("extern _Bool LINUX_HAS_SYSCALL_WRAPPER __kconfig __weak;", """
             return LINUX_HAS_SYSCALL_WRAPPER ? 0 : tai()

@@ -170,6 +170,7 @@ import Testing
         // A static function is called by its section's symbol, which has no name.
         let unnamed = try BPFSource.object(text: """
             #include "bpf.h"
+            SEC("elsewhere") static __noinline int takes(int number) { return number - any(); }
             SEC("elsewhere") static __noinline int adds(int number) { return number + any(); }
             SEC("perf_event") int program(void *context) { return adds(1); }
             """)

@@ -80,7 +80,7 @@ extension ObjectCheck {
         var words = chain.prefix(20).map { function in
             object.functions[function].name + (frames?[function].map { " (\($0))" } ?? "")
         }
-        if chain.count > 20, let last = chain.last { words += ["…", object.functions[last].name] }
+        if chain.count > 20, let last = chain.last { words += ["...", object.functions[last].name] }
         return words.joined(separator: " > ")
     }
 

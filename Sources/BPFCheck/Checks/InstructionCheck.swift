@@ -25,7 +25,7 @@ extension ObjectCheck {
             case .nowhere(let what):
                 report(
                     .unresolvedCall, in: number, at: slot, "calls \(what)", isAnywhere: true,
-                    remedy: "link the objects (bpftool gen object), or declare kernel functions as extern … __ksym")
+                    remedy: "link the objects (bpftool gen object), or declare kernel functions as extern ... __ksym")
             default:
                 guard instruction.opcode == 0x85, instruction.source == 0, isReached else { continue }
                 checkHelper(instruction.immediate, number, slot)

@@ -64,7 +64,7 @@ extension ObjectCheck {
             let what = shape.type == 0 ? "has no kind" : "is of the kind \(shape.type), which no known kernel has"
             return reportMap(
                 .map, "the map \(name) \(what)", refusal: shape.type == 0 ? "map type isn't specified" : nil,
-                remedy: "__uint(type, BPF_MAP_TYPE_…)")
+                remedy: "__uint(type, BPF_MAP_TYPE_...)")
         }
         if !target.has(kind) {
             return reportMap(

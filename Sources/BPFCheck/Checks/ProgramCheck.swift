@@ -19,7 +19,7 @@ extension ObjectCheck {
                 .section, in: program.root, "a program in the section \(function.section), of which libbpf 1 doesn't "
                     + "know what kind it means", refusal: "missing BPF prog type, check ELF section name "
                     + "'\(function.section)'", isAnywhere: true,
-                remedy: "a section of libbpf's (SEC(\"xdp\"), SEC(\"kprobe/…\")), or bpf_program__set_type() in the "
+                remedy: "a section of libbpf's (SEC(\"xdp\"), SEC(\"kprobe/...\")), or bpf_program__set_type() in the "
                     + "loader")
         }
         let remedy = "bpf_program__set_autoload(program, false) on this kernel, and another program in its place"

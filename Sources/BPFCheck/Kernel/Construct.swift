@@ -21,7 +21,7 @@ struct Construct: Equatable {
 
     private static let version4 = "compile with -mcpu=v3"
     private static let atomicRemedy =
-        "add with __atomic_fetch_add(…, __ATOMIC_RELAXED) and don't use the result, or compile with -mcpu=v2: with v3 "
+        "add with __atomic_fetch_add(..., __ATOMIC_RELAXED) and don't use the result, or compile with -mcpu=v2: with v3 "
         + "newer clangs make a fetching instruction of __sync_fetch_and_add() even if nobody wants the result"
 
     static let shortJump = Construct(

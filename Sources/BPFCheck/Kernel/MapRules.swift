@@ -124,7 +124,7 @@ struct MapProblem {
         if rule.needsTypes, !shape.hasKeyType || !shape.hasValueType {
             problems.append(MapProblem(
                 problem: "has sizes of key and value instead of types, which a \(name) needs",
-                remedy: "__type(key, int) and __type(value, …)"))
+                remedy: "__type(key, int) and __type(value, ...)"))
         }
         return problems
     }
@@ -148,7 +148,7 @@ struct MapProblem {
         switch rule.entries {
         case .some where shape.entries == 0:
             return [MapProblem(
-                problem: "has no max_entries", remedy: "__uint(max_entries, …), or bpf_map__set_max_entries()",
+                problem: "has no max_entries", remedy: "__uint(max_entries, ...), or bpf_map__set_max_entries()",
                 condition: nil)]
         case .none where shape.entries != 0:
             return [MapProblem(
