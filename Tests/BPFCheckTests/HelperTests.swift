@@ -36,6 +36,13 @@ import Testing
         #expect(try BPFObject("kprobe/x", Self.readKernel, licence: licence).findings(6, 1) == [])
     }
 
+    /// NEL, which some terminals obey, and an escape.
+    @Test func namesHaveNoControlCharacters() throws {
+        let object = try BPFObject("kprobe/x", Self.readKernel, licence: "a\\302\\205b\\033c\\303\\244")
+        #expect(object.licence == "a?b?cä")
+        #expect(object.findings(6, 1).first?.problem.contains("\"a?b?cä\"") == true)
+    }
+
     @Test func helperForAnybodyNeedsNoLicence() throws {
         #expect(try BPFObject("kprobe/x", "return now()", licence: "Proprietary").findings(6, 1) == [])
     }

@@ -59,6 +59,17 @@ import Testing
             == [false])
     }
 
+    @Test(arguments: [("", "there", []), ("", "missing", [true]), ("__weak", "missing", [])])
+    func typedVariables(weak: String, name: String, isRefusal: [Bool]) throws {
+        let fixture = try Fixture()
+        try fixture.write(BPFSource.section(".BTF", of: "int there = 1;"), to: "btf/vmlinux")
+        let types = try KernelBTF(path: fixture.directory + "/btf")
+        let object = try BPFObject(
+            "raw_tp/x", "return \(name)", "extern const int \(name) __ksym \(weak);")
+        let findings = object.findings(kernel: KernelVersion(6, 12), types: types)
+        #expect(findings.map(\.isRefusal) == isRefusal)
+    }
+
     @Test func structuresOfOperations() throws {
         let object = try BPFObject("raw_tp/x", "return 0", """
             struct some_ops { int (*open)(void); };

@@ -17,9 +17,9 @@ extension ObjectCheck {
             if isReached, let relocation = function.coreRelocations[slot] { checkRelocation(relocation, number, slot) }
             switch function.references[slot] {
             case .callback: check(.callback, number, slot, isReached: isReached)
-            case .kernelVariable(let name, isTyped: true):
+            case .kernelVariable(let name, isTyped: true, let isWeak):
                 check(.kernelVariable, number, slot, isReached: isReached)
-                checkKernelVariable(name, number, slot)
+                if !isWeak { checkKernelVariable(name, number, slot) }
             case .kernelFunction(let name, let isWeak):
                 checkKernelFunction(name, number, slot, isReached: isReached, isWeak: isWeak)
             case .nowhere(let what):

@@ -9,66 +9,77 @@ extension ObjectCheck {
         if isWeak, object.functions[function].instructions[slot].kind == .wideConstant { return }
         let what = "calls \(name)(), a function of the kernel"
         let remedy = "declare it __weak, and ask first: if (bpf_ksym_exists(\(name)))"
-        let refusal =
-            if !isWeak { "extern (func ksym) '\(name)': not found" }
-            else if kernel < KernelVersion(5, 13) { "BPF_CALL uses reserved fields" }
-            else { "invalid kernel function call not eliminated" }
-        func report(
-            _ problem: String, since: KernelVersion?, machines: [TargetMachine]? = nil, refusal: String? = refusal,
-            condition: String? = nil
-        ) {
-            self.report(
-                .kernelFunction, in: function, at: slot, problem, refusal: refusal, since: since, machines: machines,
-                condition: condition, isAnywhere: !isWeak, remedy: remedy)
-        }
-        if let types = target.btf {
-            if !types.hasFunction(name) {
-                return report(
-                    "\(what) that isn't in its types", since: KernelFunction.entry(name).flatMap { entry in
-                        kernel < entry.since ? entry.since : nil
-                    }, condition: KernelFunction.mayBeOfModule(name) ? unlessModule(types) : nil)
-            }
-            switch types.isCallable(name) {
-            case false?:
-                return report(
-                    "\(what) that programs can't call", since: nil,
-                    refusal: "calling kernel function \(name) is not allowed")
-            case nil where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13)
-                && !types.types(named: name, .function).isEmpty:
-                return report(
-                    "\(what) that programs may not be allowed to call: its types don't say so, as before Linux 6.10",
-                    since: nil, refusal: "calling kernel function \(name) is not allowed",
-                    condition: "programs can't call \(name)()")
-            default: break
-            }
-            if prototypeDiffers(name, types) {
-                return report(
-                    "\(what) that is declared with other types than the kernel's", since: nil,
-                    refusal: "extern (func ksym) '\(name)': func_proto")
-            }
-        } else if let entry = KernelFunction.entry(name) {
-            if kernel < entry.since { return report(what, since: entry.since) }
-            if let until = entry.until, kernel >= until {
-                return report("\(what) that is gone since Linux \(until)", since: nil)
-            }
-        } else if let first = KernelFunction.calls.values.min(), kernel < first {
-            return report(what, since: nil)
-        } else {
+        if let absence = absence(of: name, isWeak: isWeak) {
             return report(
-                "\(what); which releases have it is not known here", since: nil, refusal: nil,
-                condition: "Linux \(kernel) doesn't have it (--btf with the kernel's types tells)")
+                .kernelFunction, in: function, at: slot, what + absence.problem, refusal: absence.refusal,
+                since: absence.since, condition: absence.condition, isAnywhere: !isWeak, remedy: remedy)
         }
         let byMachine = name == "bpf_throw" ? KernelFunction.exceptions : KernelFunction.calls
         for machine in machines {
             guard let since = byMachine[machine], kernel < since else { continue }
-            report(what, since: since, machines: [machine], refusal: "JIT does not support calling kernel function")
+            report(
+                .kernelFunction, in: function, at: slot, what, refusal: "JIT does not support calling kernel function",
+                since: since, machines: [machine], isAnywhere: !isWeak, remedy: remedy)
         }
         if !object.isGPLCompatible {
-            self.report(
+            report(
                 .licence, in: function, at: slot, "\(what), which only programs with a GPL-compatible licence may; "
                     + licenceText, refusal: "cannot call kernel function from non-GPL compatible program",
                 remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if that is yours to say")
         }
+    }
+
+    /// Why programs can't call a function on this kernel, whatever its machine.
+    private struct Absence {
+        /// As it follows "calls NAME(), a function of the kernel".
+        var problem = ""
+        var since: KernelVersion?
+        var refusal: String?
+        var condition: String?
+    }
+
+    /// Nil if it can be called, as far as is known.
+    private func absence(of name: String, isWeak: Bool) -> Absence? {
+        let refusal =
+            if !isWeak { "extern (func ksym) '\(name)': not found" }
+            else if kernel < KernelVersion(5, 13) { "BPF_CALL uses reserved fields" }
+            else { "invalid kernel function call not eliminated" }
+        let entry = KernelFunction.entry(name)
+        if let types = target.btf {
+            guard types.hasFunction(name) else {
+                return Absence(
+                    problem: " that isn't in its types", since: entry.flatMap { kernel < $0.since ? $0.since : nil },
+                    refusal: refusal, condition: KernelFunction.mayBeOfModule(name) ? unlessModule(types) : nil)
+            }
+            return refused(name, types)
+        }
+        if let entry {
+            if kernel < entry.since { return Absence(since: entry.since, refusal: refusal) }
+            guard let until = entry.until, kernel >= until else { return nil }
+            return Absence(problem: " that is gone since Linux \(until)", refusal: refusal)
+        }
+        if let first = KernelFunction.calls.values.min(), kernel < first { return Absence(refusal: refusal) }
+        return Absence(
+            problem: "; which releases have it is not known here",
+            condition: "Linux \(kernel) doesn't have it (--btf with the kernel's types tells)")
+    }
+
+    /// Why programs can't call a function that the kernel has.
+    private func refused(_ name: String, _ types: KernelBTF) -> Absence? {
+        let refusal = "calling kernel function \(name) is not allowed"
+        switch types.isCallable(name) {
+        case false?: return Absence(problem: " that programs can't call", refusal: refusal)
+        case nil where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13)
+            && !types.types(named: name, .function).isEmpty:
+            return Absence(
+                problem: " that programs may not be allowed to call: its types don't say so, as before Linux 6.10",
+                refusal: refusal, condition: "programs can't call \(name)()")
+        default: break
+        }
+        guard prototypeDiffers(name, types) else { return nil }
+        return Absence(
+            problem: " that is declared with other types than the kernel's",
+            refusal: "extern (func ksym) '\(name)': func_proto")
     }
 
     /// What must hold for something to be missing that modules may have.
@@ -88,12 +99,13 @@ extension ObjectCheck {
         }
     }
 
+    /// One that isn't weak, and has a type.
     mutating func checkKernelVariable(_ name: String, _ function: Int, _ slot: Int) {
         guard let types = target.btf, !types.has(name, .variable) else { return }
         report(
             .kernelVariable, in: function, at: slot, "uses \(name), a variable of the kernel that isn't in its types",
             refusal: "extern (var ksym) '\(name)': not found in kernel BTF",
-            condition: (unlessModule(types).map { "\($0), and " } ?? "") + "it isn't declared __weak", isAnywhere: true,
+            condition: unlessModule(types), isAnywhere: true,
             remedy: "declare it __weak, and ask first: if (&\(name))")
     }
 }

@@ -39,11 +39,14 @@ public struct KernelBTF: Sendable {
     }
 
     private static func types(_ path: String, _ base: BTF?) throws(ELFError) -> BTF {
-        let bytes = try SectionReader.contents(of: path)
-        guard bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else {
+        let image: ELFImage
+        do {
+            // With debug information it may be a gigabyte: only the section is read.
+            image = try ELFImage(path: path)
+        } catch where error.kind == .notELF {
+            let bytes = try SectionReader.contents(of: path)
             return try BTF(SectionReader(file: path, section: "BTF", bytes: bytes, isBigEndian: false), base: base)
         }
-        let image = try ELFImage(bytes: bytes, name: path)
         guard let section = try image.sections().first(where: { $0.name == ".BTF" }) else {
             throw ELFError(file: path, kind: .unsupported("an ELF file without .BTF"))
         }

@@ -25,7 +25,7 @@ struct Function {
         case callback(Int)
         case map(Int)
         case kernelFunction(name: String, isWeak: Bool)
-        case kernelVariable(name: String, isTyped: Bool)
+        case kernelVariable(name: String, isTyped: Bool, isWeak: Bool)
         /// A variable that libbpf fills in (`__kconfig`).
         case configuration(name: String)
         /// A place in a section of constants, by the section's number.

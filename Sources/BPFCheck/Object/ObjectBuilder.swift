@@ -202,7 +202,8 @@ struct ObjectBuilder {
                 return .kernelFunction(name: symbol.name, isWeak: symbol.isWeak)
             }
             if configuration.contains(symbol.name) { return .configuration(name: symbol.name) }
-            return .kernelVariable(name: symbol.name, isTyped: typedVariables.contains(symbol.name))
+            return .kernelVariable(
+                name: symbol.name, isTyped: typedVariables.contains(symbol.name), isWeak: symbol.isWeak)
         }
         guard sections.indices.contains(symbol.section) else { return .data }
         if sections[symbol.section].isExecutable {
