@@ -43,6 +43,15 @@ import Testing
         #expect(object.findings(6, 4) == [])
     }
 
+    /// 6.19 is without, 7.3 has it; which between is the first isn't known, and nothing is said there.
+    @Test func kindsWhoseFirstReleaseIsNotKnown() throws {
+        let object = try BPFObject("fsession/x", "return 0", "MAP(it, __uint(type, 35); __uint(max_entries, 1); "
+            + "__type(key, int); __type(value, int););")
+        #expect(object.kinds(6, 19) == ["map -", "program program"])
+        #expect(object.findings(6, 19).map(\.since) == [nil, nil])
+        for minor in 0...3 { #expect(object.findings(7, minor) == []) }
+    }
+
     /// aarch64 got BPF's trampoline in 6.0.
     @Test func structOpsByMachine() throws {
         let object = try BPFObject("struct_ops/open", "return 0")

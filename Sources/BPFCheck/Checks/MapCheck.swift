@@ -68,7 +68,7 @@ extension ObjectCheck {
         }
         if !target.has(kind) {
             return reportMap(
-                .map, "the map \(name) is a BPF_MAP_TYPE_\(kind.name)", since: kind.since,
+                .map, "the map \(name) is a BPF_MAP_TYPE_\(kind.name)", since: kind.isExact ? kind.since : nil,
                 refusal: "failed to create: Invalid argument",
                 remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map in its place")
         }

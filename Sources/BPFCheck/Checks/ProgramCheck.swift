@@ -26,7 +26,7 @@ extension ObjectCheck {
         if !target.has(kind) {
             report(
                 .program, in: program.root, "a program for \(kind.section), which can't be loaded or can't be attached",
-                since: kind.since, isAnywhere: true, remedy: remedy)
+                since: kind.isExact ? kind.since : nil, isAnywhere: true, remedy: remedy)
         } else if let byMachine = Self.releases(of: kind) {
             for machine in machines {
                 guard let since = byMachine[machine], kernel < since else { continue }
@@ -56,7 +56,7 @@ extension ObjectCheck {
 
     /// What libbpf finds in the kernel's types, to load programs for it.
     private static let needTarget: Set = [
-        "fentry", "fexit", "fmod_ret", "freplace", "tp_btf", "lsm", "lsm_cgroup", "iter",
+        "fentry", "fexit", "fsession", "fmod_ret", "freplace", "tp_btf", "lsm", "lsm_cgroup", "iter",
     ]
 
     /// Whether the kernel's types have what the program's section names.
@@ -64,6 +64,7 @@ extension ObjectCheck {
         let function = object.functions[number]
         let plain = kind.section.split(separator: ".").first.map(String.init) ?? kind.section
         guard let target = kind.target(in: function.section) else {
+            if kind.section.contains(".multi") { return }
             guard Self.needTarget.contains(plain) else { return }
             return report(
                 .attachTarget, in: number, "a program for \(kind.section) that doesn't say for what",
@@ -73,7 +74,9 @@ extension ObjectCheck {
         guard let types = self.target.btf else { return }
         let (what, isThere, isOfModules): (String, Bool, Bool) =
             switch plain {
-            case "fentry", "fexit", "fmod_ret": ("function \(target)", types.hasFunction(target), true)
+            // The names of many are patterns.
+            case _ where kind.section.contains(".multi"): ("", true, false)
+            case "fentry", "fexit", "fsession", "fmod_ret": ("function \(target)", types.hasFunction(target), true)
             case "tp_btf":
                 ("tracepoint \(target)", types.has("btf_trace_" + target, .typedef), true)
             case "lsm", "lsm_cgroup": ("security hook \(target)", types.hasFunction("bpf_lsm_" + target), false)

@@ -8,6 +8,8 @@ enum MapKind {
     struct Entry {
         let name: String
         let since: KernelVersion
+        /// Whether `since` is the first release with it, and not only one after the last that is known to be without.
+        var isExact = true
     }
 
     /// By `enum bpf_map_type`; nil for a number that is no kind's.
@@ -34,6 +36,8 @@ enum MapKind {
             Entry(name: "CGRP_STORAGE", since: KernelVersion(6, 2)),
             Entry(name: "ARENA", since: KernelVersion(6, 9)),
             Entry(name: "INSN_ARRAY", since: KernelVersion(6, 19)),
+            // 7.3 has it.
+            Entry(name: "RHASH", since: KernelVersion(7, 0), isExact: false),
         ]
 
     /// Kinds that some machines' kernels got later.

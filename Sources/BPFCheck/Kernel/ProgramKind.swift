@@ -56,6 +56,9 @@ struct ProgramKind: Equatable {
         self.context = context ?? (isArray ? "" : nil)
     }
 
+    /// Whether `since` is the first release with it, and not only one after the last that is known to be without.
+    var isExact: Bool { since != KernelVersion(7, 0) }
+
     /// What the kernel's types have if it knows the kind: of `enum bpf_prog_type` or `enum bpf_attach_type`. Nil for
     /// what 5.4 has, and for what no enumerator came with, such as sleeping.
     var enumerator: String? { Self.enumerators[section] }
@@ -66,7 +69,9 @@ struct ProgramKind: Equatable {
         "uretprobe.multi": "BPF_TRACE_UPROBE_MULTI", "uprobe.multi.s": "BPF_TRACE_UPROBE_MULTI",
         "uretprobe.multi.s": "BPF_TRACE_UPROBE_MULTI", "uprobe.session": "BPF_TRACE_UPROBE_SESSION",
         "uprobe.session.s": "BPF_TRACE_UPROBE_SESSION", "tp_btf": "BPF_TRACE_RAW_TP", "fentry": "BPF_TRACE_FENTRY",
-        "fexit": "BPF_TRACE_FEXIT", "fmod_ret": "BPF_MODIFY_RETURN", "freplace": "BPF_PROG_TYPE_EXT",
+        "fexit": "BPF_TRACE_FEXIT", "fsession": "BPF_TRACE_FSESSION", "fentry.multi": "BPF_TRACE_FENTRY_MULTI",
+        "fexit.multi": "BPF_TRACE_FEXIT_MULTI", "fsession.multi": "BPF_TRACE_FSESSION_MULTI",
+        "fmod_ret": "BPF_MODIFY_RETURN", "freplace": "BPF_PROG_TYPE_EXT",
         "lsm": "BPF_LSM_MAC", "lsm_cgroup": "BPF_LSM_CGROUP", "iter": "BPF_TRACE_ITER",
         "struct_ops": "BPF_PROG_TYPE_STRUCT_OPS", "syscall": "BPF_PROG_TYPE_SYSCALL", "sk_lookup": "BPF_SK_LOOKUP",
         "sk_reuseport/migrate": "BPF_SK_REUSEPORT_SELECT_OR_MIGRATE", "sk_skb/verdict": "BPF_SK_SKB_VERDICT",
@@ -115,6 +120,12 @@ struct ProgramKind: Equatable {
         ProgramKind("fexit.s+", 5, 10, .trampoline),
         ProgramKind("fmod_ret.s+", 5, 10, .trampoline),
         ProgramKind("freplace+", 5, 6),
+        // 6.19 is without these, 7.3 has them.
+        ProgramKind("fsession+", 7, 0, .trampoline),
+        ProgramKind("fsession.s+", 7, 0, .trampoline),
+        ProgramKind("fentry.multi+", 7, 0, .trampoline),
+        ProgramKind("fexit.multi+", 7, 0, .trampoline),
+        ProgramKind("fsession.multi+", 7, 0, .trampoline),
         ProgramKind("lsm+", 5, 7, .securityModule),
         ProgramKind("lsm.s+", 5, 10, .securityModule),
         ProgramKind("lsm_cgroup+", 6, 0, .securityModule),
