@@ -60,9 +60,10 @@ struct SectionReader {
     func string(at offset: Int, limit: Int = 512) throws(ELFError) -> String {
         guard bytes.indices.contains(offset) else { throw malformed("a string lies outside", at: offset) }
         let text = bytes[offset...].prefix(limit).prefix { $0 != 0 }
-        guard text.contains(where: { !(0x20..<0x7f).contains($0) }) else { return String(decoding: text, as: UTF8.self) }
+        let plain = String(decoding: text, as: UTF8.self)
+        guard text.contains(where: { !(0x20..<0x7f).contains($0) }) else { return plain }
         var printable = String.UnicodeScalarView()
-        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+        for scalar in plain.unicodeScalars {
             printable.append(scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) ? "?" : scalar)
         }
         return String(printable)
