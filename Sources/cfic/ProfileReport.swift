@@ -10,8 +10,10 @@ struct ProfileReport: Encodable {
         var address: UInt64
         /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns there.
         var isExact: Bool
-        /// Whether it was found by the frame pointer.
+        /// Whether it was found without a rule, or by way of a frame that was.
         var isGuessed: Bool
+        /// Whether the code that would speak for the guess could not be read.
+        var isUnchecked: Bool
     }
 
     struct KernelFrame: Encodable, Hashable {
@@ -27,7 +29,9 @@ struct ProfileReport: Encodable {
         /// is what it ended by.
         var end: String
         var reason: String?
-        /// Whether rules alone led to the outermost frame.
+        /// `complete`, `guessed` or `truncated`: docs/stack-ends.md.
+        var outcome: String
+        /// Whether it is `complete`: rules alone led to the outermost frame.
         var isComplete: Bool
         /// The innermost first, as those of the kernel, which come before.
         var frames: [Frame]
@@ -44,6 +48,8 @@ struct ProfileReport: Encodable {
     var samples: UInt64
     var lostSamples: UInt64
     var completeStacks: UInt64
+    /// To the outermost frame, in part by guesses.
+    var guessedStacks: UInt64
     /// Stacks by how their walk ended.
     var ends: [String: UInt64]
     var userFrameCount: UInt64
@@ -67,6 +73,7 @@ struct ProfileReport: Encodable {
         samples = counters.samples
         lostSamples = counters.lost
         completeStacks = counters.complete
+        guessedStacks = counters.guessed
         ends = [:]
         for (code, count) in counters.ends.enumerated() where count > 0 {
             ends[StackEnd(code: UInt32(code)).name] = count
@@ -90,11 +97,11 @@ extension ProfileReport.Stack {
     init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
             command: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
-            isComplete: stack.end.isOutermost && !stack.userFrames.contains(where: \.isGuessed),
+            outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
             frames: stack.userFrames.map { frame in
                 ProfileReport.Frame(
                     function: symbolizer.name(of: frame, in: stack.program), address: frame.pc, isExact: frame.isExact,
-                    isGuessed: frame.isGuessed)
+                    isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked)
             },
             kernelFrames: stack.kernelFrames.map { address in
                 ProfileReport.KernelFrame(function: symbolizer.kernelFunction(at: address), address: address)
