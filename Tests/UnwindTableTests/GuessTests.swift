@@ -89,7 +89,7 @@ import UnwindTable
     @Test(arguments: machines) func framePointerThatIsNoneIsNotFollowed(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         process.putCall(before: caller, to: function)
-        for address in [MadeProcess.stack - 8, MadeProcess.stack + 0x24] {
+        for address in [MadeProcess.stack - 16, MadeProcess.stack + 0x24] {
             // The words that such an address reads.
             for offset: UInt64 in [0, 8, 16] { process.words[address & ~7 &+ offset] = caller | caller << 32 }
             process.setRecord(at: address & ~7, returnsTo: caller)

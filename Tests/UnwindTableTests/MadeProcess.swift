@@ -103,7 +103,7 @@ final class MadeProcess {
             put(
                 [
                     0x9000_0010 | (pages & 3) << 29 | (pages >> 2 & 0x7ffff) << 5,
-                    0xf940_0211 | UInt32(slot & 0xfff) / 8 << 10, 0x9100_0210, 0xd61f_0220,
+                    0xf940_0211 | (UInt32(slot & 0xfff) / 8) << 10, 0x9100_0210, 0xd61f_0220,
                 ], at: start)
         }
     }

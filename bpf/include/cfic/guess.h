@@ -82,10 +82,12 @@ CFIC_INLINE __u32 cfic_evidence_of_target(void *reader, __u64 here, __u64 target
 	/* As it is, and where it jumps to at once: through the procedure linkage table. */
 	for (__u32 turn = 0; turn < 2; turn++) {
 		__u64 distance = here - target;
+		enum cfic_information known = CFIC_INFORMATION(reader, target, e_machine);
 		enum cfic_jump jump;
 
-		if (distance < CFIC_FUNCTION_MAX
-			&& (distance < CFIC_FUNCTION_NEAR || CFIC_INFORMATION(reader, target, e_machine) == information))
+		if (known == CFIC_INFORMATION_NO_CODE)
+			break;
+		if (distance < CFIC_FUNCTION_MAX && (distance < CFIC_FUNCTION_NEAR || known == information))
 			return CFIC_EVIDENCE_DIRECT + CFIC_FUNCTION_MAX - (__u32)distance;
 		if (turn)
 			break;
