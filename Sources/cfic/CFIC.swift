@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import Symbols
 import UnwindTable
 
 @main
@@ -23,4 +25,21 @@ struct CFIC: ParsableCommand {
             CheckBPFCommand.self, CompileCommand.self, DumpCommand.self, KernelCommand.self, LookupCommand.self,
             ProfileCommand.self, StatsCommand.self, ValidateCommand.self, VerifyCommand.self,
         ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            let code = exitCode(for: error)
+            // Help, versions and completions are ours; messages may have in them what was typed.
+            if code.isSuccess { exit(withError: error) }
+            var message = fullMessage(for: error)
+            for argument in CommandLine.arguments.dropFirst() where PrintableText.of(argument) != argument {
+                message = message.replacing(argument, with: PrintableText.of(argument))
+            }
+            if !message.isEmpty { Talk.sayLines(message) }
+            Glibc.exit(code.rawValue)
+        }
+    }
 }
