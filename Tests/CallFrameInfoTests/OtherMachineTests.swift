@@ -17,7 +17,7 @@ import Testing
         \(move)
         .cfi_def_cfa_offset 0
         .cfi_endproc
-        .p2align 4
+        .fill 2, 4, 0
         g:
         .cfi_startproc
         \(move)
