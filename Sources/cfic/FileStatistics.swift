@@ -1,3 +1,4 @@
+import CallFrameInfo
 import ELF
 import TableCompiler
 import TreeCompiler
@@ -14,8 +15,8 @@ struct FileStatistics: Encodable {
 
     /// Code that has rows but no rule.
     struct Unsupported: Encodable {
-        var start: UInt64
-        var limit: UInt64
+        @HexAddress var start: UInt64
+        @HexAddress var limit: UInt64
         var reason: String
         var text: String
         var function: String?
@@ -52,7 +53,7 @@ struct FileStatistics: Encodable {
         let machine = table.machine ?? .x86_64
         let counts = table.header.counts
         self.path = path
-        self.machine = machine == .x86_64 ? "x86-64" : "aarch64"
+        self.machine = machine.name
         fdes = UInt64(counts.fdes)
         badFDEs = UInt64(counts.bad_fdes)
         overlappingFDEs = UInt64(counts.overlapping_fdes)

@@ -1,33 +1,40 @@
+import CallFrameInfo
 import KernelUnwinder
 import Profile
 
 /// A profile as a program reads it: what was counted, and the stacks with names.
-struct ProfileReport: Encodable {
+struct ProfileReport: JSONDocument {
+    static let schema = "profile"
+
     struct Frame: Encodable, Hashable {
         /// `[file]` where that has no symbol.
         var function: String
         /// AVMA
-        var address: UInt64
+        @HexAddress var address: UInt64
         /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns there.
         var isExact: Bool
-        /// Whether it was found by the frame pointer.
+        /// Whether it was found without a rule, or by way of a frame that was.
         var isGuessed: Bool
+        /// Whether the code that would speak for the guess could not be read.
+        var isUnchecked: Bool
     }
 
     struct KernelFrame: Encodable, Hashable {
         var function: String
-        var address: UInt64
+        @HexAddress var address: UInt64
     }
 
     /// What stacks are told apart by.
     struct Stack: Encodable, Hashable {
-        var command: String
+        var thread: String
         var process: Int32
         /// How the walk ended, by its name in docs/stack-ends.md, written `end-of-stack`; and the table's reason where that
         /// is what it ended by.
         var end: String
         var reason: String?
-        /// Whether rules alone led to the outermost frame.
+        /// `complete`, `guessed` or `truncated`: docs/stack-ends.md.
+        var outcome: String
+        /// Whether it is `complete`: rules alone led to the outermost frame.
         var isComplete: Bool
         /// The innermost first, as those of the kernel, which come before.
         var frames: [Frame]
@@ -44,14 +51,16 @@ struct ProfileReport: Encodable {
     var samples: UInt64
     var lostSamples: UInt64
     var completeStacks: UInt64
+    /// To the outermost frame, in part by guesses.
+    var guessedStacks: UInt64
     /// Stacks by how their walk ended.
     var ends: [String: UInt64]
     var userFrameCount: UInt64
     var kernelFrameCount: UInt64
     var lookups: UInt64
     var tables: Int
-    var kernelMemoryUsed: Int
-    var kernelMemory: Int
+    var kernelMemoryUsedBytes: Int
+    var kernelMemoryBytes: Int
     /// Images whose frames were found by the frame pointer, if at all, and why.
     var imagesWithoutTable: [String: String]
     /// How the command ended, if not well.
@@ -67,6 +76,7 @@ struct ProfileReport: Encodable {
         samples = counters.samples
         lostSamples = counters.lost
         completeStacks = counters.complete
+        guessedStacks = counters.guessed
         ends = [:]
         for (code, count) in counters.ends.enumerated() where count > 0 {
             ends[StackEnd(code: UInt32(code)).name] = count
@@ -75,8 +85,8 @@ struct ProfileReport: Encodable {
         kernelFrameCount = counters.kernelFrames
         lookups = counters.lookups
         tables = memory.tables
-        kernelMemoryUsed = memory.used
-        kernelMemory = memory.mapped
+        kernelMemoryUsedBytes = memory.used
+        kernelMemoryBytes = memory.mapped
         imagesWithoutTable = Dictionary(
             run.recorder.programs.imagesWithoutTable.map { ($0.name, $0.problem) }, uniquingKeysWith: { first, _ in first })
         commandProblem = run.commandProblem
@@ -89,12 +99,12 @@ struct ProfileReport: Encodable {
 extension ProfileReport.Stack {
     init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
-            command: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
-            isComplete: stack.end.isOutermost && !stack.userFrames.contains(where: \.isGuessed),
+            thread: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
+            outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
             frames: stack.userFrames.map { frame in
                 ProfileReport.Frame(
                     function: symbolizer.name(of: frame, in: stack.program), address: frame.pc, isExact: frame.isExact,
-                    isGuessed: frame.isGuessed)
+                    isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked)
             },
             kernelFrames: stack.kernelFrames.map { address in
                 ProfileReport.KernelFrame(function: symbolizer.kernelFunction(at: address), address: address)
@@ -121,6 +131,6 @@ extension ProfileReport.CountedStack {
         if stack.kernelFrames != other.stack.kernelFrames {
             return stack.kernelFrames.map(\.address).lexicographicallyPrecedes(other.stack.kernelFrames.map(\.address))
         }
-        return (stack.command, stack.end) < (other.stack.command, other.stack.end)
+        return (stack.thread, stack.end) < (other.stack.thread, other.stack.end)
     }
 }

@@ -6,7 +6,7 @@ extension FileStatistics {
     /// Of a relocatable file: section by section, each address once, by the FDE that comes first.
     init(relocatable image: ELFImage, machine: TableMachine) throws {
         path = image.name
-        self.machine = machine == .x86_64 ? "x86-64" : "aarch64"
+        self.machine = machine.name
         let placement = try image.sectionPlacement()
         let sources = try FrameSources(of: image, search: nil, placement: placement)
         let lowered = LoweredFrames(sources.sections, machine: machine)
