@@ -109,10 +109,10 @@ final class TableBytes {
             throw Failure("\(path): not a regular file")
         }
         let size = Int(status.st_size)
+        guard size <= 1 << 34 else { throw Failure("\(path): larger than a table can be (16 GiB)") }
         guard UInt64(size) <= 1 << 20 + 64 * status.presentBytes(descriptor) else {
             throw Failure("\(path): nearly all of its \(size) bytes are a hole")
         }
-        guard size <= 1 << 34 else { throw Failure("\(path): larger than a table can be (16 GiB)") }
         memory = .allocate(byteCount: max(size, 16), alignment: 16)
         var done = 0
         while done < size {
