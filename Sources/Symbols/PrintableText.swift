@@ -1,7 +1,10 @@
+import Files
+
 /// Text without what terminals obey, and without what ends lines: names of files, functions and threads can hold any byte.
 public enum PrintableText {
     /// The text with `\x1b` instead of a control character (below U+0020, DEL, U+0080 to U+009F), and `\u202e` instead of a
-    /// character that turns the direction of writing around or separates lines. What is no UTF-8 is not in a String.
+    /// character that turns the direction of writing around or separates lines. Bytes of paths that are no UTF-8 are shown
+    /// as `String.readable` has them.
     public static func of(_ text: String) -> String { of(text, keepsLineEnds: false) }
 
     /// The same for text that has its own ends of lines.
@@ -10,7 +13,7 @@ public enum PrintableText {
     private static func of(_ text: String, keepsLineEnds: Bool) -> String {
         guard needsEscapes(text) else { return text }
         var escaped = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
+        for scalar in text.readable.unicodeScalars {
             if isControl(scalar), scalar != "\n" || !keepsLineEnds {
                 let digits = String(scalar.value, radix: 16)
                 escaped.append(contentsOf: "\\x\(digits.count < 2 ? "0" : "")\(digits)".unicodeScalars)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Glibc
 import Symbols
 import UnwindTable
@@ -27,19 +28,27 @@ struct CFIC: ParsableCommand {
         ])
 
     static func main() {
+        let arguments = CommandLine.exactArguments
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(arguments)
             try command.run()
         } catch {
             let code = exitCode(for: error)
             // Help, versions and completions are ours; messages may have in them what was typed.
             if code.isSuccess { exit(withError: error) }
             var message = fullMessage(for: error)
-            for argument in CommandLine.arguments.dropFirst() where PrintableText.of(argument) != argument {
+            for argument in arguments where PrintableText.of(argument) != argument {
                 message = message.replacing(argument, with: PrintableText.of(argument))
             }
             if !message.isEmpty { Talk.sayLines(message) }
             Glibc.exit(code.rawValue)
         }
+    }
+}
+
+extension CommandLine {
+    /// The arguments without the program's name, as strings that keep their bytes (`String.init(path:)`).
+    static var exactArguments: [String] {
+        (1..<max(1, Int(argc))).compactMap { number in unsafeArgv[number].map { String(path: $0) } }
     }
 }

@@ -9,8 +9,8 @@ struct StatsCommand: ParsableCommand {
         commandName: "stats",
         abstract: "Show how much code can be unwound, and why the rest can't.",
         discussion: """
-            For ELF files (also relocatable ones, and archives of them), tables, and directories. Coverage is the share of \
-            executable bytes that have a rule or are known to be the end of the stack; padding between functions, \
+            For ELF files (also relocatable ones, and archives of them), tables, and directories. Coverage is the \
+            share of executable bytes that have a rule or are known to be the end of the stack; padding between functions, \
             which gets the rule before it, counts.
 
             Examples:
@@ -24,7 +24,8 @@ struct StatsCommand: ParsableCommand {
 
     @Option(
         name: .customLong("min-coverage"),
-        help: ArgumentHelp("Exit with 1 if a file's coverage is below, or nothing can be measured.", valueName: "percent"))
+        help: ArgumentHelp(
+            "Exit with 1 if a file's coverage is below, or nothing can be measured.", valueName: "percent"))
     var minimumCoverage: Double?
 
     @Flag(help: "Report as JSON.")

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Symbols
 import Testing
@@ -31,6 +32,10 @@ import Testing
         // One Character each, of which a part is a control.
         #expect(PrintableText.of("\r\n") == "\\x0d\\x0a")
         #expect(PrintableText.of("\u{1b}\u{301}") == "\\x1b\u{301}")
+    }
+
+    @Test func bytesOfPathsAreShown() {
+        #expect(PrintableText.of(String(path: [0x61, 0x9b, 0x1b, 0xff])) == "a\\x9b\\x1b\\xff")
     }
 
     @Test func linesKeepTheirEnds() {
