@@ -64,7 +64,7 @@ public struct FunctionSymbols {
     /// Throws the first problem if nothing could be read.
     ///
     /// - Parameter limit: how many symbols of a table are read.
-    init(of image: ELFImage, limit: Int = symbolLimit) throws(ELFError) {
+    init(of image: ELFImage, limit: Int = FunctionSymbols.symbolLimit) throws(ELFError) {
         self.image = image
         let sections = try image.sections()
         let code = CodeSections(of: image, sections)
