@@ -39,7 +39,7 @@ let package = Package(
 
         // Mapped files that may shrink.
         .target(name: "CFileMapping"),
-        // What of Linux Swift can't call: perf_event_open(2), fork(2).
+        // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2).
         .target(name: "CLinux"),
 
         // One direction, one step a module.
@@ -93,7 +93,7 @@ let package = Package(
             name: "TestFixtures", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "Tests/TestFixtures"),
 
         // A test target per module.
-        .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
+        .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma", "TestFixtures"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(
             name: "ValidationTests",

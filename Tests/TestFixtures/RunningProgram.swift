@@ -48,6 +48,7 @@ public final class RunningProgram {
             hasEnded = true
             throw TestFailure("\(words[0]): \(String(cString: strerror(code)))")
         }
+        ProcessGroupKeeper.shared.keep(id)
     }
 
     deinit {
@@ -64,6 +65,7 @@ public final class RunningProgram {
 
     public func waitUntilExit() {
         var status: Int32 = 0
+        if !hasEnded { ProcessGroupKeeper.shared.release(id) }
         while !hasEnded, waitpid(id, &status, 0) == -1, errno == EINTR {}
         hasEnded = true
     }
