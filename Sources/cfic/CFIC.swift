@@ -23,4 +23,19 @@ struct CFIC: ParsableCommand {
             CheckBPFCommand.self, CompileCommand.self, DumpCommand.self, KernelCommand.self, LookupCommand.self,
             ProfileCommand.self, StatsCommand.self, ValidateCommand.self, VerifyCommand.self,
         ])
+
+    static func main() {
+        let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "help", let name = unknownCommand(in: arguments.dropFirst()) {
+            exit(withError: ValidationError("Unknown command '\(name)'."))
+        }
+        main(Array(arguments))
+    }
+
+    /// What help is asked for that isn't there; `help` by itself would show the help of all.
+    private static func unknownCommand(in names: ArraySlice<String>) -> String? {
+        let commands = configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
+        let isKnown = names.first.map { commands.contains($0) || $0.hasPrefix("-") } ?? true
+        return isKnown ? names.dropFirst().first { !$0.hasPrefix("-") } : names.first
+    }
 }

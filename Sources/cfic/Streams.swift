@@ -53,9 +53,9 @@ enum Talk {
         case dim = "2"
     }
 
-    /// Colours only on a terminal, and not under NO_COLOR.
+    /// Colours only on a terminal, and not on a plain one or under NO_COLOR.
     static func style(_ text: String, _ style: Style, isTerminal: Bool = isTerminal) -> String {
-        guard isTerminal, getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return text }
+        guard isTerminal, !Terminal.isPlain, getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return text }
         return "\u{1b}[\(style.rawValue)m\(text)\u{1b}[0m"
     }
 }
