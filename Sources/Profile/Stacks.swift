@@ -11,6 +11,8 @@ public struct Stacks {
         public var kernelFrames: [UInt64]
         public var userFrames: [Sample.Frame]
         public var end: StackEnd
+
+        public var outcome: StackOutcome { StackOutcome(end, hasGuesses: userFrames.contains(where: \.isGuessed)) }
     }
 
     public private(set) var counts: [Stack: Int] = [:]

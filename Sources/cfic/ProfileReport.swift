@@ -13,8 +13,10 @@ struct ProfileReport: JSONDocument {
         @HexAddress var address: UInt64
         /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns there.
         var isExact: Bool
-        /// Whether it was found by the frame pointer.
+        /// Whether it was found without a rule, or by way of a frame that was.
         var isGuessed: Bool
+        /// Whether the code that would speak for the guess could not be read.
+        var isUnchecked: Bool
     }
 
     struct KernelFrame: Encodable, Hashable {
@@ -30,7 +32,9 @@ struct ProfileReport: JSONDocument {
         /// is what it ended by.
         var end: String
         var reason: String?
-        /// Whether rules alone led to the outermost frame.
+        /// `complete`, `guessed` or `truncated`: docs/stack-ends.md.
+        var outcome: String
+        /// Whether it is `complete`: rules alone led to the outermost frame.
         var isComplete: Bool
         /// The innermost first, as those of the kernel, which come before.
         var frames: [Frame]
@@ -47,6 +51,8 @@ struct ProfileReport: JSONDocument {
     var samples: UInt64
     var lostSamples: UInt64
     var completeStacks: UInt64
+    /// To the outermost frame, in part by guesses.
+    var guessedStacks: UInt64
     /// Stacks by how their walk ended.
     var ends: [String: UInt64]
     var userFrameCount: UInt64
@@ -70,6 +76,7 @@ struct ProfileReport: JSONDocument {
         samples = counters.samples
         lostSamples = counters.lost
         completeStacks = counters.complete
+        guessedStacks = counters.guessed
         ends = [:]
         for (code, count) in counters.ends.enumerated() where count > 0 {
             ends[StackEnd(code: UInt32(code)).name] = count
@@ -93,11 +100,11 @@ extension ProfileReport.Stack {
     init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
             thread: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
-            isComplete: stack.end.isOutermost && !stack.userFrames.contains(where: \.isGuessed),
+            outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
             frames: stack.userFrames.map { frame in
                 ProfileReport.Frame(
                     function: symbolizer.name(of: frame, in: stack.program), address: frame.pc, isExact: frame.isExact,
-                    isGuessed: frame.isGuessed)
+                    isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked)
             },
             kernelFrames: stack.kernelFrames.map { address in
                 ProfileReport.KernelFrame(function: symbolizer.kernelFunction(at: address), address: address)

@@ -32,10 +32,7 @@ struct ProfileSummary {
     private func writeEnds() {
         guard counters.samples > 0 else { return }
         line(counters.complete, "complete")
-        let outermost = counters.ends.enumerated().filter { StackEnd(code: UInt32($0.offset)).isOutermost }
-            .reduce(0) { $0 + $1.element }
-        // Outermost, but partly by frame pointers.
-        line(outermost - counters.complete, "to the outermost frame, in part by frame pointers")
+        line(counters.guessed, "to the outermost frame, in part by guesses")
         for (code, count) in counters.ends.enumerated() where !StackEnd(code: UInt32(code)).isOutermost {
             line(count, "truncated: \(StackEnd(code: UInt32(code)))")
         }
