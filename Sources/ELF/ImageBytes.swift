@@ -27,10 +27,16 @@ public struct FileIdentity: Hashable, Sendable {
     }
 }
 
+// lseek(2); <unistd.h> has them only with _GNU_SOURCE.
+private let seekData: Int32 = 3
+private let seekHole: Int32 = 4
+
 /// An open file descriptor, closed with its last reference.
 final class OpenFile {
     let descriptor: Int32
     let identity: FileIdentity
+    /// Bytes that are in the file and not in holes, at least if these make up nearly all of it; else its size.
+    let presentBytes: UInt64
 
     /// Opens a regular file for reading. `stat` comes first because opening a device can act on it
     /// (a tape rewinds, a watchdog starts); `O_NONBLOCK` because the path may become a FIFO in between.
@@ -57,6 +63,25 @@ final class OpenFile {
         }
         self.descriptor = descriptor
         identity = FileIdentity(status)
+        presentBytes = Self.presentBytes(descriptor, status)
+    }
+
+    /// A file of a few blocks may claim terabytes, which read as zeros. (A file system that compresses has fewer blocks,
+    /// too, and says where data is.)
+    private static func presentBytes(_ descriptor: Int32, _ status: stat) -> UInt64 {
+        let size = UInt64(clamping: status.st_size)
+        guard size > UInt64(clamping: status.st_blocks) &* 512 &* 64, size > 1 << 20 else { return size }
+        var present: UInt64 = 0
+        var offset: off_t = 0
+        // What is in more pieces than that is not small.
+        for _ in 0..<65_536 {
+            let start = lseek(descriptor, offset, seekData)
+            if start < 0 { return errno == ENXIO ? present : size }
+            offset = lseek(descriptor, start, seekHole)
+            guard offset > start else { return size }
+            present += UInt64(offset - start)
+        }
+        return present
     }
 
     deinit {
@@ -134,6 +159,11 @@ enum ImageBytes {
         }
     }
 
+    /// As `size`, without holes.
+    var presentSize: UInt64 {
+        if case .file(let file) = self { file.presentBytes } else { size }
+    }
+
     /// `count` bytes at `offset`; the caller has checked that both lie within `size`.
     func read(offset: UInt64, count: Int, name: String) throws(ELFError) -> [UInt8] {
         switch self {
@@ -154,8 +184,17 @@ enum ImageBytes {
         }
     }
 
+    /// Larger debug files than are known; a minute's work.
+    private static let checksumLimit: UInt64 = 16 << 30
+
     /// CRC-32 (IEEE 802.3, as in zlib and `.gnu_debuglink`) of all the bytes, in chunks of 64 KiB.
+    ///
+    /// Throws ``ELFError`` if they can't be read, or are too many: over 16 GiB, or nearly all in holes.
     func checksum(name: String) throws(ELFError) -> UInt32 {
+        guard size <= Self.checksumLimit, Budget(imageSize: presentSize).readable >= size else {
+            throw ELFError(
+                file: name, kind: .unsupported("a checksum of \(size) bytes, of which \(presentSize) are no holes"))
+        }
         var checksum: UInt32 = 0
         var offset: UInt64 = 0
         while offset < size {

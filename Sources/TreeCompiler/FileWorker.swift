@@ -61,7 +61,7 @@ struct FileWorker {
     /// The build id; else the content key, out of the store's index if the file is unchanged.
     private func key(of image: ELFImage) throws(CompileError) -> TableSource.Key {
         do throws(ELFError) {
-            if let buildID = try image.tableBuildID() { return .buildID(buildID) }
+            if let buildID = image.tableBuildID() { return .buildID(buildID) }
             if let identity = image.identity, let known = tree.store.contentKey(for: identity) { return .content(known) }
             let key = try image.tableKey()
             if let identity = image.identity, case .content(let bytes) = key {

@@ -9,9 +9,9 @@ struct StatsCommand: ParsableCommand {
         commandName: "stats",
         abstract: "Show how much code can be unwound, and why the rest can't.",
         discussion: """
-            Takes ELF files (also relocatable ones), tables, and directories of them. Coverage is the share of \
-            executable bytes that have a rule or are known to end the stack. Padding between functions, which gets \
-            the rule before it, counts as covered.
+            Takes ELF files (also relocatable ones, and archives of them), tables, and directories. Coverage is the \
+            share of executable bytes that have a rule or are known to end the stack. Padding between functions, \
+            which gets the rule before it, counts as covered.
 
             Examples:
               cfic stats /bin/bash
@@ -24,7 +24,8 @@ struct StatsCommand: ParsableCommand {
 
     @Option(
         name: .customLong("min-coverage"),
-        help: ArgumentHelp("Exit with 1 if a file's coverage is below this.", valueName: "percent"))
+        help: ArgumentHelp(
+            "Exit with 1 if a file's coverage is below this, or nothing can be measured.", valueName: "percent"))
     var minimumCoverage: Double?
 
     @Flag(help: "Report as JSON.")
@@ -74,16 +75,18 @@ struct StatsCommand: ParsableCommand {
                 report.files.append(FileStatistics(try LoadedTable(bytes, file.path), path: file.path))
                 return
             }
+            if try Self.isArchive(file.path) { return try addMembers(of: file.path, to: &report) }
             guard try file.isNamed || file.isELF() else { return }
             let image = try ELFImage(path: file.path)
-            if image.fileType == .relocatable, let machine = TableMachine(rawValue: image.machine.rawValue), image.is64Bit {
-                report.files.append(try FileStatistics(relocatable: image, machine: machine))
-                return
-            }
+            if try addRelocatable(image, to: &report) { return }
             let table = try LoadedTable(compiling: file.path, debugFiles: debugFiles.search)
             report.files.append(FileStatistics(table, path: file.path))
         } catch let skip as SkippedFile {
             if file.isNamed { report.failures.append(skip.description) } else { report.skipped.append(skip.description) }
+            // Code without any rule is no less below a minimum than code with few.
+            if skip.reason == .noCallFrameInformation, !file.isNamed, minimumCoverage != nil, Self.hasCode(file.path) {
+                report.failures.append("\(file.path): coverage 0 %: \(skip.reason)")
+            }
         } catch {
             report.failures.append("\(error)")
         }
@@ -93,6 +96,10 @@ struct StatsCommand: ParsableCommand {
         if report.isEmpty { throw noneFound("ELF file or table", below: paths) }
         var hasFailed = !report.failures.isEmpty
         if let minimumCoverage {
+            if report.files.allSatisfy({ $0.coverage == nil }), report.failures.isEmpty {
+                Talk.error("there is no code whose coverage could be measured")
+                hasFailed = true
+            }
             for file in report.files {
                 guard let coverage = file.coverage, coverage * 100 < minimumCoverage else { continue }
                 Talk.error("\(file.path): coverage \(Quantity.percent(coverage)) is below \(minimumCoverage) %")

@@ -27,6 +27,24 @@ import Testing
         #expect(kill(released.id, 0) == 0)
     }
 
+    /// `Process` would wait for whoever has its descriptors.
+    @Test func whatLivesOnInheritsNothing() throws {
+        let fixture = try Fixture()
+        let path = try fixture.write([], to: "inheritable")
+        let descriptor = open(path, O_RDONLY)
+        defer { close(descriptor) }
+        try #require(descriptor > 2)
+        let keeper = ProcessGroupKeeper()
+        let program = try RunningProgram(["/bin/sleep", "1000"])
+        for id in [keeper.shell, program.id] {
+            // It has closed them when it is another program.
+            while try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/exe").hasSuffix(".xctest") {}
+            let names = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/fd")
+            let files = names.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/fd/\($0)") }
+            #expect(files.count >= 3 && !files.contains(path), "\(files)")
+        }
+    }
+
     /// Not in the group that a terminal interrupts.
     @Test func theKeeperIsInAGroupOfItsOwn() {
         let keeper = ProcessGroupKeeper()

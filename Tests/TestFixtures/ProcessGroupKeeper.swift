@@ -36,6 +36,7 @@ public final class ProcessGroupKeeper: Sendable {
         posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         // Whoever reads what a test run prints does not wait for the shell.
         for stream: Int32 in [1, 2] { posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0) }
+        actions.addClose(from: 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -73,5 +74,16 @@ public final class ProcessGroupKeeper: Sendable {
             let bytes = Array(line.utf8)
             while send(input, bytes, bytes.count, Int32(MSG_NOSIGNAL)) < 0, errno == EINTR {}
         }
+    }
+}
+
+extension posix_spawn_file_actions_t {
+    /// Closes what the child would inherit by chance: `Process` makes its descriptors inheritable, waits until nobody has
+    /// them any more, and a child that lives on would make it wait for ever.
+    mutating func addClose(from first: Int32) {
+        // In glibc's headers for _GNU_SOURCE only.
+        typealias AddCloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+        guard let function = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return }
+        _ = unsafeBitCast(function, to: AddCloseFrom.self)(&self, first)
     }
 }

@@ -21,6 +21,7 @@ public final class RunningProgram {
         posix_spawn_file_actions_adddup2(&actions, toProgram[0], 0)
         posix_spawn_file_actions_adddup2(&actions, fromProgram[1], 1)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        actions.addClose(from: 3)
 
         // A group of its own, and signals as a shell would have them.
         var attributes = posix_spawnattr_t()
