@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// An archive of object files (`ar`): its members, one after the other.
@@ -50,8 +51,8 @@ public struct Archive {
 
     /// The next member; nil at the end. Indices of symbols are passed over.
     ///
-    /// Throws ``ELFError`` if a header is malformed, after which nothing more can be read; or if the member itself can't,
-    /// after which the next one can.
+    /// Throws ``ELFError`` if a header is malformed, after which nothing more can be read; or if the member itself
+    /// can't, after which the next one can.
     public mutating func nextMember() throws(ELFError) -> Member? {
         while next < file.identity.size {
             let header = next
@@ -93,7 +94,7 @@ public struct Archive {
             let bytes = try read(content, length, "a member's name")
             content += length
             size -= length
-            return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            return String(path: bytes)
         }
         guard field.hasPrefix("/") else { return field.hasSuffix("/") ? String(field.dropLast()) : field }
         // In a thin archive, `/123:456` is a member of an archive within.
@@ -101,7 +102,7 @@ public struct Archive {
             throw malformed("\"\(field)\" is no name", header)
         }
         let line = longNames[offset...].prefix { $0 != 0x0a }
-        return String(decoding: line.last == UInt8(ascii: "/") ? line.dropLast() : line, as: UTF8.self)
+        return String(path: line.last == UInt8(ascii: "/") ? line.dropLast() : line)
     }
 
     private func image(_ memberName: String, _ content: UInt64, _ size: UInt64) throws(ELFError) -> ELFImage? {
@@ -145,6 +146,6 @@ public struct Archive {
     private static func trimmed(_ field: ArraySlice<UInt8>) -> String {
         var field = field
         while field.last == UInt8(ascii: " ") { field.removeLast() }
-        return String(decoding: field, as: UTF8.self)
+        return String(path: field)
     }
 }

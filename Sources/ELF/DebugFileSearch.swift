@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Finds the separate debug file of an image, in the places where GDB looks (GDB manual, "Debugging Information in
@@ -30,7 +31,7 @@ public struct DebugFileSearch: Sendable {
         var link: (name: String, crc: UInt32)?
         do throws(ELFError) { link = try image.debugLink() } catch { result.rejected.append(error) }
         for candidate in buildIDPaths(buildID) + debugLinkPaths(link?.name, of: path) {
-            guard access(candidate, F_OK) == 0 else { continue }
+            guard candidate.withPath({ access($0, F_OK) }) == 0 else { continue }
             do throws(ELFError) {
                 let debugFile = try ELFImage(path: candidate)
                 // Searching /usr/lib/debug for a debug file's own debug file ends here.
@@ -71,9 +72,9 @@ public struct DebugFileSearch: Sendable {
 
     /// The directory of a file without symbolic links, and without a slash at its end; nil if there is no such file.
     private func absoluteDirectory(of path: String) -> String? {
-        guard let resolved = realpath(path, nil) else { return nil }
+        guard let resolved = path.withPath({ realpath($0, nil) }) else { return nil }
         defer { free(resolved) }
-        let absolute = String(cString: resolved)
+        let absolute = String(path: resolved)
         return absolute.lastIndex(of: "/").map { String(absolute[..<$0]) }
     }
 }

@@ -162,8 +162,8 @@ extension ELFImage {
             section: section)
     }
 
-    /// Throws ``ELFError`` unless the sections' bytes, as far as they lie in the image, add up to what real ones do: for
-    /// libraries that read whatever a section header claims.
+    /// Throws ``ELFError`` unless the sections' bytes, as far as they lie in the image, add up to what real ones do:
+    /// for libraries that read whatever a section header claims.
     public func checkSectionSizes() throws(ELFError) {
         var budget = Budget(imageSize: source.presentSize)
         for section in try sections() where !section.hasNoBits && section.offset <= size {

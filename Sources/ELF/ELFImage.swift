@@ -158,7 +158,8 @@ public final class ELFImage {
         }
         guard let stated, stated <= Budget(imageSize: source.presentSize).readable / entrySize else {
             throw ELFError(
-                file: name, offset: offset, kind: .malformed("\(stated ?? 0) section headers run past the end of the file"))
+                file: name, offset: offset,
+                kind: .malformed("\(stated ?? 0) section headers run past the end of the file"))
         }
     }
 

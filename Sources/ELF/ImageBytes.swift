@@ -1,5 +1,6 @@
 import CFileMapping
 import CLiblzma
+import Files
 import Glibc
 
 /// What tells one state of one file from another: two equal identities are the same bytes, short of deliberate forgery.
@@ -27,10 +28,6 @@ public struct FileIdentity: Hashable, Sendable {
     }
 }
 
-// lseek(2); <unistd.h> has them only with _GNU_SOURCE.
-private let seekData: Int32 = 3
-private let seekHole: Int32 = 4
-
 /// An open file descriptor, closed with its last reference.
 final class OpenFile {
     let descriptor: Int32
@@ -42,9 +39,11 @@ final class OpenFile {
     /// (a tape rewinds, a watchdog starts); `O_NONBLOCK` because the path may become a FIFO in between.
     convenience init(path: String) throws(ELFError) {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
+        guard path.withPath({ stat($0, &status) }) == 0 else {
+            throw ELFError(file: path, kind: .cannotOpen(errno: errno))
+        }
         guard status.isRegularFile else { throw ELFError(file: path, kind: .notRegularFile) }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
         try self.init(descriptor: descriptor, path: path)
     }
@@ -63,25 +62,7 @@ final class OpenFile {
         }
         self.descriptor = descriptor
         identity = FileIdentity(status)
-        presentBytes = Self.presentBytes(descriptor, status)
-    }
-
-    /// A file of a few blocks may claim terabytes, which read as zeros. (A file system that compresses has fewer blocks,
-    /// too, and says where data is.)
-    private static func presentBytes(_ descriptor: Int32, _ status: stat) -> UInt64 {
-        let size = UInt64(clamping: status.st_size)
-        guard size > UInt64(clamping: status.st_blocks) &* 512 &* 64, size > 1 << 20 else { return size }
-        var present: UInt64 = 0
-        var offset: off_t = 0
-        // What is in more pieces than that is not small.
-        for _ in 0..<65_536 {
-            let start = lseek(descriptor, offset, seekData)
-            if start < 0 { return errno == ENXIO ? present : size }
-            offset = lseek(descriptor, start, seekHole)
-            guard offset > start else { return size }
-            present += UInt64(offset - start)
-        }
-        return present
+        presentBytes = status.presentBytes(descriptor)
     }
 
     deinit {

@@ -1,5 +1,5 @@
-/// What a relocation type computes: S + A, less P if it is relative to the place (in the psABIs' letters); and what becomes
-/// of that at the place.
+/// What a relocation type computes: S + A, less P if it is relative to the place (in the psABIs' letters); and what
+/// becomes of that at the place.
 struct RelocationRule {
     enum Effect { case replaces, isAdded, isSubtracted }
 
@@ -87,8 +87,8 @@ extension ELFImage {
         Dictionary(grouping: sections.filter(\.isRelocationTable)) { Int($0.info) }
     }
 
-    /// The bytes of a section of a relocatable file after relocation, each section taken to be where `placement` has it,
-    /// else at the address that its header says, which is 0. Without relocations, the bytes as they are.
+    /// The bytes of a section of a relocatable file after relocation, each section taken to be where `placement` has
+    /// it, else at the address that its header says, which is 0. Without relocations, the bytes as they are.
     func relocatedBytes(
         of section: Section, by tables: [Section], sections: [Section], placement: SectionPlacement?
     ) throws(ELFError) -> UnsafeRawBufferPointer {

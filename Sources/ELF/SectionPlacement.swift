@@ -17,7 +17,8 @@ public struct SectionPlacement: Sendable {
         // Sections don't overlap in the file, so that they add up to less than it.
         var left = size
         for section in sections where section.isExecutable && !section.hasNoBits && section.size > 0 {
-            guard section.offset <= size, section.size <= min(size - section.offset, left), left < 1 << 60 else { continue }
+            guard section.offset <= size, section.size <= min(size - section.offset, left), left < 1 << 60
+            else { continue }
             left -= section.size
             addresses[section.index] = next
             ranges.append(next..<next + section.size)

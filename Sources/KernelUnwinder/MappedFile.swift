@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 
 /// A file that a process maps, where it can be opened.
@@ -16,7 +17,7 @@ struct MappedFile: Sendable {
         if !mapping.isDeleted {
             let path = "/proc/\(process)/root\(mapping.path)"
             // Another file may have taken the name.
-            if stat(path, &status) == 0, status.st_ino == mapping.inode {
+            if path.withPath({ stat($0, &status) }) == 0, status.st_ino == mapping.inode {
                 (self.path, identity) = (path, FileIdentity(status))
                 return
             }

@@ -8,7 +8,8 @@ import Synchronization
 public enum Threads {
     /// Calls `body` with each number in 0..<count, once, and returns when all calls have.
     ///
-    /// Which thread makes which call, and how many threads there are, is not said: up to `count`, the caller's among them.
+    /// Which thread makes which call, and how many threads there are, is not said: up to `count`, the caller's among
+    /// them.
     public static func perform(_ count: Int, _ body: @Sendable (Int) -> Void) {
         perform(count, start: pthread_create, body)
     }

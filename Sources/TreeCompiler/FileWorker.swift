@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 import TableCompiler
 import TableStore
@@ -33,7 +34,7 @@ struct FileWorker {
 
     /// The file as an ELF image; nil if it isn't one and nobody named it.
     private func open(_ file: FoundFile) throws(ELFError) -> ELFImage? {
-        let descriptor = Glibc.open(file.path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        let descriptor = file.path.withPath { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard descriptor >= 0 else { throw ELFError(file: file.path, kind: .cannotOpen(errno: errno)) }
         if !file.isNamed, !ELFImage.isELF(descriptor: descriptor) {
             close(descriptor)

@@ -10,8 +10,8 @@ extension LoweredFrames {
 
     /// Which frame answers for which addresses: of several the first, as in a table; by rising address and disjoint.
     ///
-    /// - Parameter ranges: sorted and disjoint, one for each section of code. A frame ends where the range ends in which
-    ///   it begins; one that begins in none has no piece.
+    /// - Parameter ranges: sorted and disjoint, one for each section of code. A frame ends where the range ends in
+    ///   which it begins; one that begins in none has no piece.
     public func pieces(within ranges: [Range<UInt64>]) -> [Piece] {
         let clipped = frames.indices.compactMap { number -> Piece? in
             let frame = frames[number]

@@ -4,8 +4,8 @@ import UnwindTable
 
 extension ReferenceImage {
     /// The call frame sections that have entries behind a zero length, as an image of their own in which libdw doesn't
-    /// stop there: the zero length becomes four more bytes, all DW_CFA_nop, of the entry before it; those in front of all
-    /// entries are left out. Nil if there is none.
+    /// stop there: the zero length becomes four more bytes, all DW_CFA_nop, of the entry before it; those in front of
+    /// all entries are left out. Nil if there is none.
     convenience init?(continuing sources: FrameSources, machine: TableMachine) {
         let files = withExtendedLifetime(sources) {
             sources.sections.compactMap { section in Self.continued(section).map { ($0, section) } }
@@ -54,7 +54,8 @@ extension ReferenceImage {
             if section.kind == .debugFrame, skipped > 0 {
                 // The CIE pointer is an offset in the section; all ones make a CIE of it.
                 let pointer = number(content, field.size)
-                if pointer != .max >> UInt64(64 - 8 * field.size) { store(pointer &- UInt64(skipped), content, field.size) }
+                let isCIE = pointer == .max >> UInt64(64 - 8 * field.size)
+                if !isCIE { store(pointer &- UInt64(skipped), content, field.size) }
             }
             last = field
             position = content + Int(length)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import UnwindTable
 
 @main
@@ -25,11 +26,11 @@ struct CFIC: ParsableCommand {
         ])
 
     static func main() {
-        let arguments = CommandLine.arguments.dropFirst()
+        let arguments = CommandLine.exactArguments
         if arguments.first == "help", let name = unknownCommand(in: arguments.dropFirst()) {
             exit(withError: ValidationError("Unknown command '\(name)'."))
         }
-        main(Array(arguments))
+        main(arguments)
     }
 
     /// What help is asked for that isn't there; `help` by itself would show the help of all.
@@ -37,5 +38,12 @@ struct CFIC: ParsableCommand {
         let commands = configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
         let isKnown = names.first.map { commands.contains($0) || $0.hasPrefix("-") } ?? true
         return isKnown ? names.dropFirst().first { !$0.hasPrefix("-") } : names.first
+    }
+}
+
+extension CommandLine {
+    /// The arguments without the program's name, as strings that keep their bytes (`String.init(path:)`).
+    static var exactArguments: [String] {
+        (1..<max(1, Int(argc))).compactMap { number in unsafeArgv[number].map { String(path: $0) } }
     }
 }

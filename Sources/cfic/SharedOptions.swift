@@ -40,7 +40,7 @@ struct DebugFileOptions: ParsableArguments {
 
 struct ThreadOption: ParsableArguments {
     @Option(
-        name: [.customShort("j"), .customLong("jobs")],
+        name: [.customShort("j", allowingJoined: true), .customLong("jobs")],
         help: ArgumentHelp("Number of threads. (default: all cores)", valueName: "n"))
     var jobs: Int?
 

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 import TreeCompiler
 import UnwindTable
@@ -6,7 +7,7 @@ import UnwindTable
 extension StatsCommand {
     /// Whether the file begins as archives do.
     static func isArchive(_ path: String) throws -> Bool {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
         return Archive.isArchive(descriptor: descriptor)
@@ -32,7 +33,8 @@ extension StatsCommand {
     ///
     /// - Returns: false if it is none that tables could be made for, once it is linked.
     func addRelocatable(_ image: ELFImage, to report: inout Report) throws -> Bool {
-        guard image.fileType == .relocatable, let machine = TableMachine(rawValue: image.machine.rawValue), image.is64Bit
+        guard image.fileType == .relocatable, image.is64Bit,
+            let machine = TableMachine(rawValue: image.machine.rawValue)
         else { return false }
         report.files.append(try FileStatistics(relocatable: image, machine: machine))
         return true

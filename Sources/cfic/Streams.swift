@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Standard output, written in large pieces. Data goes here.
@@ -10,7 +11,7 @@ struct StandardOutput: TextOutputStream {
     }
 
     mutating func line(_ text: String = "") {
-        write(text)
+        write(text.readable)
         write("\n")
     }
 
@@ -38,7 +39,7 @@ struct StandardOutput: TextOutputStream {
 /// Standard error: what is said to a person.
 enum Talk {
     static func say(_ text: String) {
-        var bytes = Array(text.utf8)
+        var bytes = Array(text.readable.utf8)
         bytes.append(UInt8(ascii: "\n"))
         _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }

@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("riscv64-linux-gnu", ".option norvc\naddi sp, sp, -16"), ("riscv32-linux-gnu", ".option norvc\naddi sp, sp, -16"),
+        ("riscv64-linux-gnu", ".option norvc\naddi sp, sp, -16"),
+        ("riscv32-linux-gnu", ".option norvc\naddi sp, sp, -16"),
         ("powerpc64le-linux-gnu", "nop"), ("powerpc64-linux-gnu", "nop"), ("powerpc-linux-gnu", "nop"),
         ("s390x-linux-gnu", "lgr %r1, %r1"), ("mips-linux-gnu", "nop"), ("mipsel-linux-gnu", "nop"),
         ("mips64-linux-gnuabi64", "nop"), ("mips64el-linux-gnuabi64", "nop"), ("arm-linux-gnueabi", "nop"),

@@ -117,6 +117,18 @@ import Testing
         }
     }
 
+    /// A table of 16 GiB but for a few bytes: no more than 96 MiB of memory.
+    @Test func sparseTable() throws {
+        try place.library()
+        let path = place.directory + "/t"
+        #expect(try place.cfic("compile", "-o", path, "lib.so").code == 0)
+        try #require(truncate(path, 16 << 30) == 0)
+        for command in ["verify", "stats", "dump"] {
+            let outcome = try place.shell("ulimit -d 98304; cfic \(command) t")
+            #expect(outcome.code == 1 && outcome.talk.contains("are a hole"), "\(command): \(outcome.talk)")
+        }
+    }
+
     /// 2 GiB without blocks on the disk; no more than 96 MiB of memory.
     @Test(arguments: ["zeros", "library", "section"])
     func sparseFile(kind: String) throws {

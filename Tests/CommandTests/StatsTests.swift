@@ -100,7 +100,7 @@ import Testing
     func archivesAreWalked(_ flags: String) throws {
         try object(Self.half, named: "an_object_file_of_a_long_name.o")
         try object(".text\n.cfi_startproc\nnop\n.cfi_endproc", named: "b.o")
-        #expect(try place.shell("mkdir d && cp *.o d/ && cd d && ar \(flags) lib.a *.o && cd .. && cp d/lib.a .").code == 0)
+        #expect(try place.shell("mkdir d && cp *.o d/ && cd d && ar \(flags) lib.a *.o").code == 0)
         let outcome = try place.cfic("stats", "d/lib.a")
         #expect(outcome.code == 0)
         #expect(outcome.output.contains("d/lib.a(an_object_file_of_a_long_name.o) (x86-64)"))
@@ -120,14 +120,15 @@ import Testing
 
     @Test func nothingToMeasureIsBelowAnyMinimum() throws {
         try object(".text\nnop", named: "bare.o")
-        #expect(try place.shell("mkdir empty d a && ld -e 0 -o d/bare bare.o && ar rc a/lib.a bare.o && echo x > empty/x").code == 0)
+        let make = "mkdir empty d a && ld -e 0 -o d/bare bare.o && ar rc a/lib.a bare.o && echo x > empty/x"
+        #expect(try place.shell(make).code == 0)
         for name in ["empty", "d", "a", "bare.o", "d/bare"] {
             let outcome = try place.cfic("stats", "--min-coverage", "1", name)
             #expect(outcome.code == 1, "\(name)")
             #expect(!outcome.talk.isEmpty, "\(name)")
         }
         #expect(try place.cfic("stats", "--min-coverage", "1", "d").talk.contains("d/bare: coverage 0 %"))
-        #expect(try place.cfic("stats", "--min-coverage", "1", "empty").talk.contains("no code"))
+        #expect(try place.cfic("stats", "--min-coverage", "1", "empty").talk.contains("no ELF file or table found below"))
     }
 
     @Test func aLibraryWithoutCodeIsNotBelowTheMinimum() throws {

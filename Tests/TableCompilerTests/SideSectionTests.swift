@@ -21,12 +21,13 @@ import UnwindTable
         """
     private static let row = "+0 CFA = rsp+8, rbp = rbp, ra = *(CFA-8)"
 
+    private static let zdebug = ".section .zdebug_frame, \"\", @progbits\n"
     /// Sections, and what the note says.
     private static let sections: [(source: String, note: String)] = [
         // zlib of nonsense that unpacks to 16 bytes; too much; nothing
-        (".section .zdebug_frame, \"\", @progbits\n.ascii \"ZLIB\\0\\0\\0\\0\\0\\0\\0\\x10nonsense\"", ".zdebug_frame+0x0: zlib"),
-        (".section .zdebug_frame, \"\", @progbits\n.ascii \"ZLIB\\1\\0\\0\\0\\0\\0\\0\\x10nonsense\"", "claim to unpack to"),
-        (".section .zdebug_frame, \"\", @progbits\n.byte 1", ".zdebug_frame+0x0: doesn't start with"),
+        (zdebug + ".ascii \"ZLIB\\0\\0\\0\\0\\0\\0\\0\\x10nonsense\"", ".zdebug_frame+0x0: zlib"),
+        (zdebug + ".ascii \"ZLIB\\1\\0\\0\\0\\0\\0\\0\\x10nonsense\"", "claim to unpack to"),
+        (zdebug + ".byte 1", ".zdebug_frame+0x0: doesn't start with"),
         (".section .gnu_debuglink, \"\", @progbits\n.ascii \"abc\"", ".gnu_debuglink+0x0: the name"),
         (".section .gnu_debugdata, \"\", @progbits\n.ascii \"nonsense\"", ".gnu_debugdata"),
         // The descriptor is longer than the note.

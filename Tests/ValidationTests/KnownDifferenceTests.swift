@@ -84,8 +84,8 @@ import Validation
 
             """
         let path = try Entries.program(
-            past, Entries.fde(start: "f + 16", size: 16, cfaOffset: 8), Entries.fde(start: "f + 32", size: 16, cfaOffset: 24),
-            in: fixture)
+            past, Entries.fde(start: "f + 16", size: 16, cfaOffset: 8),
+            Entries.fde(start: "f + 32", size: 16, cfaOffset: 24), in: fixture)
         #expect(try known(path) == [:])
         let validation = try validated(path).validation
         #expect(validation.disagreementCount == 0 && validation.known.isEmpty)
