@@ -1,5 +1,7 @@
 import ArgumentParser
 import Files
+import Glibc
+import Symbols
 import UnwindTable
 
 @main
@@ -27,10 +29,23 @@ struct CFIC: ParsableCommand {
 
     static func main() {
         let arguments = CommandLine.exactArguments
-        if arguments.first == "help", let name = unknownCommand(in: arguments.dropFirst()) {
-            exit(withError: ValidationError("Unknown command '\(name)'."))
+        do {
+            if arguments.first == "help", let name = unknownCommand(in: arguments.dropFirst()) {
+                throw ValidationError("Unknown command '\(name)'.")
+            }
+            var command = try parseAsRoot(arguments)
+            try command.run()
+        } catch {
+            let code = exitCode(for: error)
+            // Help, versions and completions are ours; messages may have in them what was typed.
+            if code.isSuccess { exit(withError: error) }
+            var message = fullMessage(for: error)
+            for argument in arguments where PrintableText.of(argument) != argument {
+                message = message.replacing(argument, with: PrintableText.of(argument))
+            }
+            if !message.isEmpty { Talk.sayLines(message) }
+            Glibc.exit(code.rawValue)
         }
-        main(arguments)
     }
 
     /// What help is asked for that isn't there; `help` by itself would show the help of all.

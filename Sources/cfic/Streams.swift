@@ -1,18 +1,28 @@
-import Files
 import Glibc
+import Symbols
 
-/// Standard output, written in large pieces. Data goes here.
+/// Standard output, written in large pieces. Data goes here. Nothing of it is a terminal's command but what ``Talk/Style``
+/// adds: text is made printable here, whoever's names are in it.
 struct StandardOutput: TextOutputStream {
     private var buffer: [UInt8] = []
 
-    mutating func write(_ text: String) {
-        buffer.append(contentsOf: text.utf8)
-        if buffer.count >= 1 << 16 { flush() }
+    /// Text that has its own ends of lines. What is in it is written with ``line(_:_:)`` where names could have some, too.
+    mutating func write(_ text: String) { append(PrintableText.ofLines(text)) }
+
+    /// A line of its own.
+    mutating func line(_ text: String = "", _ style: Talk.Style? = nil) { line([(text, style)]) }
+
+    /// A line of parts that look different.
+    mutating func line(_ parts: [(text: String, style: Talk.Style?)]) {
+        for part in parts {
+            append(Talk.styled(PrintableText.of(part.text), part.style, isTerminal: isatty(STDOUT_FILENO) == 1))
+        }
+        append("\n")
     }
 
-    mutating func line(_ text: String = "") {
-        write(text.readable)
-        write("\n")
+    private mutating func append(_ printable: String) {
+        buffer.append(contentsOf: printable.utf8)
+        if buffer.count >= 1 << 16 { flush() }
     }
 
     /// A reader that has gone (`| head`) ends the program as it ends others; any other failure is said.
@@ -29,22 +39,28 @@ struct StandardOutput: TextOutputStream {
         }
         buffer.removeAll(keepingCapacity: true)
     }
-
-    /// Colours only where a person reads, as ``Talk`` has it.
-    func style(_ text: String, _ style: Talk.Style) -> String {
-        Talk.style(text, style, isTerminal: isatty(STDOUT_FILENO) == 1)
-    }
 }
 
-/// Standard error: what is said to a person.
+/// Standard error: what is said to a person, made printable as it is on ``StandardOutput``.
 enum Talk {
-    static func say(_ text: String) {
-        var bytes = Array(text.readable.utf8)
-        bytes.append(UInt8(ascii: "\n"))
-        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    /// A line.
+    static func say(_ text: String, _ style: Style? = nil) { say([(text, style)]) }
+
+    static func error(_ text: String) { say([("cfic:", .red), (" \(text)", nil)]) }
+
+    static func note(_ text: String) { say([("note:", .dim), (" \(text)", nil)]) }
+
+    /// Lines that have their own ends.
+    static func sayLines(_ text: String) { put(PrintableText.ofLines(text) + "\n") }
+
+    private static func say(_ parts: [(text: String, style: Style?)]) {
+        put(parts.map { styled(PrintableText.of($0.text), $0.style, isTerminal: isTerminal) }.joined() + "\n")
     }
 
-    static func error(_ text: String) { say("\(style("cfic:", .red)) \(text)") }
+    private static func put(_ printable: String) {
+        let bytes = Array(printable.utf8)
+        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
@@ -55,8 +71,9 @@ enum Talk {
     }
 
     /// Colours only on a terminal, and not on a plain one or under NO_COLOR.
-    static func style(_ text: String, _ style: Style, isTerminal: Bool = isTerminal) -> String {
-        guard isTerminal, !Terminal.isPlain, getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return text }
-        return "\u{1b}[\(style.rawValue)m\(text)\u{1b}[0m"
+    fileprivate static func styled(_ printable: String, _ style: Style?, isTerminal: Bool) -> String {
+        guard let style, isTerminal, !Terminal.isPlain else { return printable }
+        guard getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return printable }
+        return "\u{1b}[\(style.rawValue)m\(printable)\u{1b}[0m"
     }
 }

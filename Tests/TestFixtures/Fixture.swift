@@ -10,7 +10,7 @@ public struct TestFailure: Error {
 
 /// A directory with ELF files made from assembly, which goes away with its last reference.
 public final class Fixture {
-    public enum Target: String {
+    public enum Target: String, Sendable {
         case x86_64 = "x86_64-linux-gnu"
         case aarch64 = "aarch64-linux-gnu"
     }
