@@ -40,8 +40,8 @@ public struct ProcessImages {
         self.source = source
         self.time = time
         var seen: Set<ObjectIdentifier> = []
-        // Calls into these are emulated: no frame stands there.
-        for mapping in source where mapping.path != "[vsyscall]" && mapping.path != "[uprobes]" {
+        // Calls into this are emulated: no frame stands there.
+        for mapping in source where mapping.path != "[uprobes]" {
             let image = image(mapping)
             // A file that is no image: libraries of Java and other machines map theirs so, and code they made themselves.
             let bias = image?.bias(start: mapping.start, offset: mapping.path == "[vdso]" ? 0 : mapping.offset)
