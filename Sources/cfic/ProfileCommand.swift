@@ -96,7 +96,7 @@ struct ProfileCommand: ParsableCommand {
                 out.flush()
             }
             for image in run.recorder.programs.imagesWithoutTable {
-                Talk.error("\(image.name) has no table, its callers are found by frame pointers: \(image.problem)")
+                Talk.error("\(image.name) has no table, callers of its frames are guessed: \(image.problem)")
             }
             for problem in problems + run.recorder.problems + symbolizer.problems { Talk.error(problem) }
             try ProfileSummary(run).write()
