@@ -39,7 +39,7 @@ extension TableStore {
 
     /// The descriptor behind /dev/stdout and its like. They are written to and never opened: opening one that goes to
     /// a regular file would start at its beginning again, and its name may be gone.
-    private static func descriptor(namedBy path: String) -> Int32? {
+    static func descriptor(namedBy path: String) -> Int32? {
         switch path {
         case "/dev/stdout": return STDOUT_FILENO
         case "/dev/stderr": return STDERR_FILENO
@@ -52,7 +52,7 @@ extension TableStore {
     }
 
     /// `path` without symbolic links, if it is one itself; its directory stays as it is.
-    private static func resolved(_ path: String) -> String {
+    static func resolved(_ path: String) -> String {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
         guard let target = realpath(path, nil) else { return path }

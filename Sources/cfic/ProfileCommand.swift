@@ -87,12 +87,10 @@ struct ProfileCommand: ParsableCommand {
             if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
             unwinder.close()
             let symbolizer = Symbolizer(run.recorder.programs)
-            let text = json
-                ? try JSONOutput.text(ProfileReport(run, symbolizer))
-                : FoldedStacks(run.recorder.stacks, symbolizer).text
-            if let output { try write(text, to: output) } else {
+            let text = ProfileText(run: run, symbolizer: symbolizer, isJSON: json)
+            if let output { try TableStore.write(to: output) { try text.write(to: &$0) } } else {
                 var out = StandardOutput()
-                out.write(text)
+                try text.write(to: &out)
                 out.flush()
             }
             for image in run.recorder.programs.imagesWithoutTable {
@@ -101,11 +99,5 @@ struct ProfileCommand: ParsableCommand {
             for problem in problems + run.recorder.problems + symbolizer.problems { Talk.error(problem) }
             try ProfileSummary(run).write()
         }
-    }
-
-    /// Whole or not at all.
-    private func write(_ text: String, to path: String) throws {
-        var text = text
-        try text.withUTF8 { try TableStore.write(UnsafeRawBufferPointer($0), to: path) }
     }
 }
