@@ -2,34 +2,38 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-# C compiler of the walks that are compared with: the Swift toolchain brings clang.
+# C compiler of the walks that are compared with: the Swift toolchain's, not the first clang on PATH.
 ifeq ($(origin CC),default)
-CC := clang
+CC = $(TOOLCHAIN)/bin/clang
 endif
 CFLAGS ?= -O2
 SWIFT ?= swift
 
-# Debian's names. Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
-BUILD_PACKAGES := libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev libxxhash-dev nettle-dev git
+# Debian's names. What the Swift toolchain itself is linked with, and links programs with.
+TOOLCHAIN_PACKAGES := binutils ca-certificates libcurl4 libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 tzdata zlib1g-dev
+# Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
+BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev \
+	libxxhash-dev nettle-dev git
 # Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata; programs to stop and look
-# at, what builds and stops them, and eu-stack to compare with; emulated machines to boot kernels on, and what builds
+# at, what builds, finds and stops them, and eu-stack to compare with; emulated machines to boot kernels on, and what builds
 # for them.
-TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils g++ gdb elfutils python3 \
+TEST_PACKAGES := $(BUILD_PACKAGES) make procps libc6-arm64-cross xz-utils g++ gdb elfutils python3 \
 	qemu-system-x86 qemu-system-arm cpio debian-archive-keyring libbpf-dev zlib1g-dev gcc-aarch64-linux-gnu \
 	libc6-dev-arm64-cross libstdc++6-arm64-cross
 # Validation of everything: what Debian has of aarch64 libraries.
 VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatomic1 libc6 libgcc-s1 libgfortran5 libgm2-17 \
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
 # Benchmarks: readelf to compare with.
-BENCH_PACKAGES := $(BUILD_PACKAGES) binutils
+BENCH_PACKAGES := $(BUILD_PACKAGES)
 # Fuzzing: objcopy for sections compressed the older way, xz for a .gnu_debugdata.
-FUZZ_PACKAGES := $(BUILD_PACKAGES) binutils xz-utils
+FUZZ_PACKAGES := $(BUILD_PACKAGES) xz-utils
 
 # One configuration for everything but the tests, so that what is measured is what is installed. The tests have a
 # directory of their own: theirs is built with testable modules, and neither would leave the other's alone.
 SCRATCH := .build
 TEST_SCRATCH := .build/tests
-SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib --scratch-path $(SCRATCH)
+# lld, as gold would warn of a function in the static Foundation that nothing here calls.
+SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld --scratch-path $(SCRATCH)
 SWIFT_TEST := $(SWIFT) test -c release --disable-xctest --scratch-path $(TEST_SCRATCH)
 BINARIES := $(SCRATCH)/release
 LIBDW_WALK := $(SCRATCH)/libdw-walk
@@ -38,8 +42,8 @@ MINIMAL_WALK := $(SCRATCH)/minimal-walk
 # Installs those of the packages $(1) that are missing; asks nothing and touches no network if none is.
 define install_packages
 @set -e; \
-if ! command -v dpkg-query >/dev/null; then \
-	echo "not Debian: please have these packages, or what they are called here: $(1)"; exit 0; \
+if [ "$$(. /etc/os-release 2>/dev/null && echo "$$ID $$VERSION_ID")" != "debian 12" ]; then \
+	echo "not Debian 12: please have these packages, or what they are called here: $(1)"; exit 0; \
 fi; \
 missing=; \
 for package in $(1); do \
@@ -87,7 +91,7 @@ deps-fuzz: ## the same for fuzzing
 	$(call install_packages,$(FUZZ_PACKAGES))
 
 .PHONY: build
-build: toolchain deps ## build cfic, and check that its kernel programs need no more than Linux 5.10
+build: deps toolchain ## build cfic, and check that its kernel programs need no more than Linux 5.10
 	$(SWIFT_BUILD) --product cfic
 	@$(BINARIES)/cfic kernel --object $(SCRATCH)/unwinder.bpf.o
 	$(BINARIES)/cfic check-bpf --optional $(SCRATCH)/unwinder.bpf.o --kernel 5.10
@@ -98,14 +102,14 @@ run: build ## compile /bin/bash, its libraries and the dynamic loader into a cac
 		$$(ldd /bin/bash | awk '{ for (i = 1; i <= NF; i++) if ($$i ~ /^\//) print $$i }')
 
 .PHONY: test
-test: toolchain deps-test ## build and run all tests
+test: deps-test toolchain ## build and run all tests
 	$(SWIFT_TEST)
 
 # The Swift toolchain, wherever it is.
 TOOLCHAIN = $(abspath $(dir $(shell readlink -f "$$(command -v $(SWIFT))"))/..)
 
 .PHONY: validate-all
-validate-all: toolchain deps-validate ## compare the tables of all of /usr and of the toolchain with libdw (VALIDATE_FLAGS=--exhaustive)
+validate-all: deps-validate toolchain ## compare the tables of all of /usr and of the toolchain with libdw (VALIDATE_FLAGS=--exhaustive)
 	$(SWIFT_BUILD) --product cfic
 	$(BINARIES)/cfic validate --no-cache $(VALIDATE_FLAGS) /usr $(TOOLCHAIN)
 
@@ -118,7 +122,7 @@ $(MINIMAL_WALK): Benchmarks/minimal-walk.c
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
 
 .PHONY: bench
-bench: toolchain deps-bench ## measure, compare with libdw and readelf, and tell which bars hold (BENCH_FLAGS=--quick)
+bench: deps-bench toolchain ## measure, compare with libdw and readelf, and tell which bars hold (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
 	@$(MAKE) --no-print-directory $(LIBDW_WALK) $(MINIMAL_WALK)
@@ -132,41 +136,21 @@ FUZZ_BUILD := $(SWIFT) build -c release --package-path Fuzz --scratch-path $(FUZ
 	-Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=fuzzer-no-link,address
 
 .PHONY: fuzz
-fuzz: toolchain deps-fuzz build ## run the fuzz targets for SECONDS=60 each, or one: TARGET=fuzz-cfi
+fuzz: deps-fuzz toolchain build ## run the fuzz targets for SECONDS=60 each, or one: TARGET=fuzz-cfi
 	@for target in $(TARGET); do $(FUZZ_BUILD) --product $$target || exit 1; done
-	@Fuzz/seed.sh $(BINARIES)/cfic $(FUZZ)/seeds
+	@PATH="$(TOOLCHAIN)/bin:$$PATH" Fuzz/seed.sh $(BINARIES)/cfic $(FUZZ)/seeds
 	@Fuzz/run.sh $(SECONDS) $(FUZZ) $(FUZZ)/build/release $(TARGET)
 
-# What `install` puts where, below DESTDIR and PREFIX.
-BIN := $(DESTDIR)$(PREFIX)/bin
-INCLUDE := $(DESTDIR)$(PREFIX)/include/cfic
-# All but those of the library's own C code.
-HEADERS := $(filter-out %/native.h %/names.h,$(wildcard bpf/include/cfic/*.h))
-DOCUMENTS := README.md LICENSE CHANGELOG.md CONTRIBUTING.md
-DOC := $(DESTDIR)$(PREFIX)/share/doc/cfic
-BASH := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cfic
-ZSH := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cfic
-FISH := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cfic.fish
+# Only what was built is installed, so that root need not build. Blanks in these reach the script as they are.
+.PHONY: install uninstall
+install uninstall: export PREFIX := $(PREFIX)
+install uninstall: export DESTDIR := $(DESTDIR)
+install uninstall: export BINARIES := $(BINARIES)
+install: ## install what `make build` made, completions, C headers and documentation below PREFIX (/usr/local)
+	@scripts/install.sh install
 
-.PHONY: install
-install: build ## install cfic, its completions, C headers and documentation below PREFIX (/usr/local)
-	install -d $(BIN) $(INCLUDE)/x86_64 $(INCLUDE)/aarch64 $(DOC) $(dir $(BASH) $(ZSH) $(FISH))
-	install -m 755 $(BINARIES)/cfic $(BIN)/cfic
-	install -m 644 $(HEADERS) $(INCLUDE)
-	install -m 644 bpf/include/cfic/x86_64/*.h $(INCLUDE)/x86_64
-	install -m 644 bpf/include/cfic/aarch64/*.h $(INCLUDE)/aarch64
-	install -m 644 $(DOCUMENTS) $(DOC)
-	install -d $(DOC)/docs $(DOC)/bpf
-	install -m 644 docs/* $(DOC)/docs
-	install -m 644 bpf/LICENSE.* $(DOC)/bpf
-	$(BINARIES)/cfic --generate-completion-script bash > $(BASH)
-	$(BINARIES)/cfic --generate-completion-script zsh > $(ZSH)
-	$(BINARIES)/cfic --generate-completion-script fish > $(FISH)
-
-.PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -f $(BIN)/cfic $(BASH) $(ZSH) $(FISH)
-	rm -rf $(INCLUDE) $(DOC)
+	@scripts/install.sh uninstall
 
 .PHONY: clean
 clean: ## remove everything that was built

@@ -40,7 +40,7 @@ let package = Package(
 
         // Mapped files that may shrink.
         .target(name: "CFileMapping"),
-        // What of Linux Swift can't call: perf_event_open(2), fork(2), syncfs(2).
+        // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2).
         .target(name: "CLinux"),
 
         // One direction, one step a module.
@@ -105,7 +105,7 @@ let package = Package(
             name: "TestFixtures", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "Tests/TestFixtures"),
 
         // A test target per module.
-        .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
+        .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma", "TestFixtures"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),

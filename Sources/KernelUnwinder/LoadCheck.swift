@@ -42,7 +42,7 @@ enum LoadCheck {
         let missing = Capability.needed.filter { !Capability.effective.contains($0) }
         guard missing.isEmpty || Capability.effective.contains(.sysAdmin) else {
             let names = missing.map(\.name).joined(separator: " and ")
-            return "\(names) \(missing.count == 1 ? "is" : "are") missing: run it as root, or give it them: "
+            return "\(names) \(missing.count == 1 ? "is" : "are") missing: run it as root, or grant them: "
                 + "setcap cap_bpf,cap_perfmon,cap_sys_ptrace=ep FILE"
         }
         if firstLine("/proc/sys/kernel/unprivileged_bpf_disabled") != nil, getuid() != 0 {

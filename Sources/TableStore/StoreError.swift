@@ -56,7 +56,7 @@ extension StoreError: CustomStringConvertible {
         case .noSuchBuildID(let text, let directory):
             return "\(directory): no table of a build id that begins with \(text): compile its file first"
         case .ambiguous(let prefix, let candidates, let count):
-            let more = count > candidates.count ? ", … (\(count) in all)" : ""
+            let more = count > candidates.count ? ", ... (\(count) in all)" : ""
             return "\(prefix) stands for more than one table: \(candidates.joined(separator: ", "))\(more): "
                 + "give more digits"
         case .writableByOthers(let path, let owner):

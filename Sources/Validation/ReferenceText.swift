@@ -76,7 +76,7 @@ struct LocationText {
             stack.append("(\(left) \(Self.symbols[atom] ?? "op 0x\(String(atom, radix: 16))") \(right))")
         }
         // Doubling again and again would take memory out of proportion.
-        if let top = stack.last, top.utf8.count > 4096 { stack[stack.count - 1] = "…" }
+        if let top = stack.last, top.utf8.count > 4096 { stack[stack.count - 1] = "..." }
     }
 
     private func sum(_ base: String, _ offset: Int64) -> String {

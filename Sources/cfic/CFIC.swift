@@ -30,6 +30,9 @@ struct CFIC: ParsableCommand {
     static func main() {
         let arguments = CommandLine.exactArguments
         do {
+            if arguments.first == "help", let name = unknownCommand(in: arguments.dropFirst()) {
+                throw ValidationError("Unknown command '\(name)'.")
+            }
             var command = try parseAsRoot(arguments)
             try command.run()
         } catch {
@@ -43,6 +46,13 @@ struct CFIC: ParsableCommand {
             if !message.isEmpty { Talk.sayLines(message) }
             Glibc.exit(code.rawValue)
         }
+    }
+
+    /// What help is asked for that isn't there; `help` by itself would show the help of all.
+    private static func unknownCommand(in names: ArraySlice<String>) -> String? {
+        let commands = configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
+        let isKnown = names.first.map { commands.contains($0) || $0.hasPrefix("-") } ?? true
+        return isKnown ? names.dropFirst().first { !$0.hasPrefix("-") } : names.first
     }
 }
 

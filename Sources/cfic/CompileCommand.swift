@@ -12,9 +12,8 @@ struct CompileCommand: ParsableCommand {
         commandName: "compile",
         abstract: "Compile ELF files into unwind tables and keep them by build id.",
         discussion: """
-            Directories are searched for ELF files. What is cached and current (same key, compiler version and \
-            options) is not compiled again. A line per table goes to standard output, what was passed over and a \
-            summary to standard error.
+            Directories are searched for ELF files. Tables that are cached and current (same key, compiler version \
+            and options) are not compiled again. stdout gets one line per table, stderr the skipped files and a summary.
 
             Examples:
               cfic compile /bin/bash /usr/lib/x86_64-linux-gnu/libc.so.6
@@ -30,7 +29,7 @@ struct CompileCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("o"), .long],
-        help: ArgumentHelp("Write the one table there instead of into the cache.", valueName: "file"),
+        help: ArgumentHelp("Write the one table to this file instead of into the cache.", valueName: "file"),
         completion: .file())
     var output: String?
 
@@ -39,7 +38,7 @@ struct CompileCommand: ParsableCommand {
     @Flag(help: "Fail on any malformed FDE and any code whose rules could not be lowered.")
     var strict = false
 
-    @Flag(help: "Compile again what is cached and current.")
+    @Flag(help: "Compile again even if the cached table is current.")
     var force = false
 
     @Flag(name: .customLong("keep-gaps"), help: "Keep padding between functions as gaps without a rule.")

@@ -14,12 +14,12 @@ struct DumpCommand: ParsableCommand {
             entries  CIEs and FDEs with their instructions    (as readelf -wf shows them)
             rows     the rows that they build, all registers  (as readelf -wF shows them)
             rules    what the rows lower to, in words
-            pages    the table's pages and what they take
+            pages    the table's pages and their sizes
 
-            The text of entries and rows is readelf's but where that is wrong or says less: a register that is \
-            undefined, and not merely unspecified, is `undef`, and an FDE of nothing but padding has its CIE's row.
+            The text of entries and rows is readelf's, except where readelf is wrong or says less: a register that is \
+            undefined, not merely unspecified, is `undef`, and an FDE of nothing but padding has its CIE's row.
 
-            A table knows only rules and pages. Relocatable files are shown relocated, each section at address 0.
+            A table has only rules and pages. Relocatable files are shown relocated, each section at address 0.
 
             Examples:
               cfic dump --stage rows /bin/bash --pc 2f1b0

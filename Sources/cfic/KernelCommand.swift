@@ -7,13 +7,12 @@ import UnwindTable
 struct KernelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernel",
-        abstract: "Try whether this kernel takes the programs, and what its verifier spends on each.",
+        abstract: "Check that this kernel loads the BPF programs, and show the verifier's work on each.",
         discussion: """
-            Loads the programs that unwind stacks, and takes them back. The verifier follows a program instruction by \
-            instruction along its branches, and gives up after 1,000,000; what it processed of each program is printed.
+            Loads the programs that unwind stacks, and unloads them. The verifier follows each branch of a program \
+            instruction by instruction and gives up after 1,000,000 instructions; this prints how many it processed.
 
-            With --object nothing is loaded: the programs are written to an object file, for other loaders and for \
-            cfic check-bpf.
+            --object loads nothing: it writes the programs to an object file, for other loaders and for cfic check-bpf.
 
             Examples:
               sudo cfic kernel
@@ -23,11 +22,11 @@ struct KernelCommand: ParsableCommand {
     @Flag(help: "Report as JSON.")
     var json = false
 
-    @Option(help: ArgumentHelp("Write the programs there instead.", valueName: "file"), completion: .file())
+    @Option(help: ArgumentHelp("Write the programs to this file instead.", valueName: "file"), completion: .file())
     var object: String?
 
     func validate() throws {
-        if json, object != nil { throw ValidationError("With --object nothing is measured: there is no JSON.") }
+        if json, object != nil { throw ValidationError("--object measures nothing, so it excludes --json.") }
     }
 
     func run() throws {
@@ -64,7 +63,7 @@ private struct KernelReport: JSONDocument {
 
     func write() {
         var out = StandardOutput()
-        out.line("Linux \(kernel), \(machine): takes all programs")
+        out.line("Linux \(kernel), \(machine): loads all programs")
         out.line("INSTRUCTIONS  PROGRAM")
         for program in programs {
             let count = program.instructions.map { Quantity.count($0) } ?? "-"

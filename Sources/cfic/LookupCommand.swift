@@ -11,13 +11,13 @@ import Validation
 struct LookupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lookup",
-        abstract: "Show the rule in force at addresses, in words.",
+        abstract: "Show the unwind rule at an address, in words.",
         discussion: """
-            Addresses are those of the file (as nm and objdump show them), in hexadecimal. The file is an ELF \
-            file, which is compiled in memory, or a table; or a build id in the cache (its beginning will do).
+            Addresses are those of the file (as nm and objdump show them), in hexadecimal. The input is an ELF \
+            file, which is compiled in memory, a table, or a build id in the cache (a prefix will do).
 
-            With --explain, which needs the ELF file: the call frame instructions that led to the address, the row \
-            that they build, the table's rule, and libdw's answer.
+            --explain, which needs the ELF file, shows the call frame instructions up to the address, the row that \
+            they build, the table's rule, and libdw's answer.
 
             Examples:
               cfic lookup /bin/bash 2f1b0
@@ -36,7 +36,7 @@ struct LookupCommand: ParsableCommand {
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
 
-    @Flag(help: "Show what led to the rule, and what libdw says.")
+    @Flag(help: "Show the instructions behind the rule, and libdw's answer.")
     var explain = false
 
     @Flag(help: "Report as JSON.")

@@ -7,18 +7,18 @@ import TableStore
 struct ProfileCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "profile",
-        abstract: "Sample where processes spend their time on CPU; prints folded stacks.",
+        abstract: "Sample where processes spend CPU time, and print folded stacks.",
         discussion: """
-            Stacks are unwound in the kernel, by tables: without frame pointers, to 1,024 frames, with nothing left out. \
-            Tables come from the cache, or are compiled into it. Processes that are made meanwhile are sampled, too.
+            The kernel unwinds stacks by tables: without frame pointers, up to 1,024 frames. Tables come from the \
+            cache, or are compiled into it. Processes that start meanwhile are sampled, too.
 
-            Prints a line for each different stack, as flame graph tools read it: thread;outermost;…;innermost count. \
+            Prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
             Functions of the kernel end with _[k]; frames that were found by the frame pointer, because their code has no \
             call frame information, with _[fp]; a stack whose outermost frame was not reached begins with [truncated]. \
-            A summary goes to standard error.
+            A summary goes to stderr.
 
-            With --json both are in one document, with addresses, and with the end of each stack as docs/stack-ends.md \
-            names it. A command's own output goes where it always does: use -o to keep it out of the stacks.
+            With --json both are in one document, with addresses and how each stack ended (docs/stack-ends.md). The \
+            command's own output still goes to stdout: use -o to keep it apart from the stacks.
 
             Needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; Linux 5.10 or newer with BTF.
 
@@ -31,20 +31,22 @@ struct ProfileCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("p"), .customLong("pid")],
-        help: ArgumentHelp("A process to sample; may be repeated.", valueName: "pid"))
+        help: ArgumentHelp("A process to sample; may be repeated.", valueName: "pid"),
+        completion: Completions.processes)
     var processes: [Int32] = []
 
     @Option(
-        name: [.customShort("F"), .long], help: ArgumentHelp("Samples a second and CPU.", valueName: "hz"))
+        name: [.customShort("F"), .long], help: ArgumentHelp("Samples per second on each CPU.", valueName: "hz"))
     var frequency = 99
 
     @Option(
         name: [.customShort("d"), .long],
-        help: ArgumentHelp("Stop after so long; the command, but not what it began, is ended then.", valueName: "seconds"))
+        help: ArgumentHelp(
+            "Stop after this many seconds and terminate the command (not its children).", valueName: "seconds"))
     var duration: Double?
 
     @Option(
-        name: [.customShort("o"), .long], help: ArgumentHelp("Write the stacks there.", valueName: "file"),
+        name: [.customShort("o"), .long], help: ArgumentHelp("Write the stacks to this file.", valueName: "file"),
         completion: .file())
     var output: String?
 
@@ -55,15 +57,16 @@ struct ProfileCommand: ParsableCommand {
     @OptionGroup var debugFiles: DebugFileOptions
 
     @Argument(
-        parsing: .postTerminator, help: ArgumentHelp("A command to run and sample, after --.", valueName: "command"))
+        parsing: .postTerminator, help: ArgumentHelp("A command to run and sample, after --.", valueName: "command"),
+        completion: Completions.commands)
     var command: [String] = []
 
     func validate() throws {
         if processes.isEmpty, command.isEmpty {
-            throw ValidationError("Say what to sample: processes (-p), or a command after --.")
+            throw ValidationError("Name what to sample: processes (-p), or a command after --.")
         }
         if !processes.isEmpty, !command.isEmpty {
-            throw ValidationError("Say either processes (-p) or a command, not both.")
+            throw ValidationError("Name either processes (-p) or a command, not both.")
         }
         if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
         guard (1...100_000).contains(frequency) else { throw ValidationError("-F takes 1 to 100000 samples a second.") }

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// A bar on standard error while a run goes on; nothing where that is no terminal.
+/// A bar on standard error while a run goes on; nothing where that is no terminal, or a plain one.
 final class ProgressBar: Sendable {
     private struct State {
         var drawnAt: Int64 = 0
@@ -12,7 +12,7 @@ final class ProgressBar: Sendable {
     private let isShown: Bool
 
     /// - Parameter isWorthwhile: whether there is enough to do for a bar.
-    init(isWorthwhile: Bool) { isShown = isWorthwhile && Talk.isTerminal }
+    init(isWorthwhile: Bool) { isShown = isWorthwhile && Talk.isTerminal && !Terminal.isPlain }
 
     /// Draws at most ten times a second.
     func update(_ done: UInt64, of total: UInt64) {

@@ -9,7 +9,8 @@ struct CacheOption: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "The table cache. (default: $CFIC_CACHE, else $XDG_CACHE_HOME/cfic, else ~/.cache/cfic)",
-            valueName: "dir"))
+            valueName: "dir"),
+        completion: .directory)
     var cache: String?
 
     @Flag(name: .customLong("shared-cache"), help: "As root, use the cache even if other users can write it.")
@@ -35,10 +36,11 @@ struct DebugFileOptions: ParsableArguments {
     @Option(
         name: .customLong("debug-dir"),
         help: ArgumentHelp(
-            "Where separate debug files are, instead of /usr/lib/debug; may be repeated.", valueName: "dir"))
+            "Search for separate debug files here instead of in /usr/lib/debug; may be repeated.", valueName: "dir"),
+        completion: .directory)
     var directories: [String] = []
 
-    @Flag(name: .customLong("no-debug-files"), help: "Don't look for separate debug files.")
+    @Flag(name: .customLong("no-debug-files"), help: "Don't use separate debug files.")
     var isOff = false
 
     var search: DebugFileSearch? {
@@ -49,7 +51,7 @@ struct DebugFileOptions: ParsableArguments {
 struct ThreadOption: ParsableArguments {
     @Option(
         name: [.customShort("j", allowingJoined: true), .customLong("jobs")],
-        help: ArgumentHelp("How many threads may work. (default: all cores)", valueName: "n"))
+        help: ArgumentHelp("Number of threads. (default: all cores)", valueName: "n"))
     var jobs: Int?
 
     func validate() throws {
@@ -57,6 +59,11 @@ struct ThreadOption: ParsableArguments {
     }
 
     var count: Int { jobs ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}
+
+/// Says that paths held nothing to work on, which is a failure: of `what`, such as "table".
+func noneFound(_ what: String, below paths: [String]) -> Failure {
+    Failure("no \(what) found below \(paths.joined(separator: ", "))")
 }
 
 /// A failure that was said; the program ends with exit code 1.

@@ -10,13 +10,13 @@ struct StatsCommand: ParsableCommand {
         commandName: "stats",
         abstract: "Show how much code can be unwound, and why the rest can't.",
         discussion: """
-            For ELF files (also relocatable ones, and archives of them), tables, and directories. Coverage is the \
-            share of executable bytes that have a rule or are known to be the end of the stack; padding between functions, \
-            which gets the rule before it, counts.
+            Takes ELF files (also relocatable ones, and archives of them), tables, and directories. Coverage is the \
+            share of executable bytes that have a rule or are known to end the stack. Padding between functions, \
+            which gets the rule before it, counts as covered.
 
             Examples:
               cfic stats /bin/bash
-              cfic stats build/ --min-coverage 98     exit code 1 if a file falls short
+              cfic stats build/ --min-coverage 98     exits with 1 if a file has less
               cfic stats --json /usr/bin | jq '.files[] | select(.coverage < 0.9) | .path'
             """)
 
@@ -26,7 +26,7 @@ struct StatsCommand: ParsableCommand {
     @Option(
         name: .customLong("min-coverage"),
         help: ArgumentHelp(
-            "Exit with 1 if a file's coverage is below, or nothing can be measured.", valueName: "percent"))
+            "Exit with 1 if a file's coverage is below this, or nothing can be measured.", valueName: "percent"))
     var minimumCoverage: Double?
 
     @Flag(help: "Report as JSON.")
@@ -41,6 +41,8 @@ struct StatsCommand: ParsableCommand {
         var files: [FileStatistics] = []
         var skipped: [String] = []
         var failures: [String] = []
+
+        var isEmpty: Bool { files.isEmpty && skipped.isEmpty && failures.isEmpty }
     }
 
     func validate() throws {
@@ -103,6 +105,7 @@ struct StatsCommand: ParsableCommand {
     }
 
     private func judge(_ report: Report) throws {
+        if report.isEmpty { throw noneFound("ELF file or table", below: paths) }
         var hasFailed = !report.failures.isEmpty
         if let minimumCoverage {
             if report.files.allSatisfy({ $0.coverage == nil }), report.failures.isEmpty {

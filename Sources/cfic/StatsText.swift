@@ -54,7 +54,7 @@ struct StatsText {
             output.line("  unsupported: \(entry.function ?? "(no symbol)") \(range): \(entry.text)")
         }
         if file.unsupported.count > Self.listed {
-            output.line("  … and \(Quantity.count(file.unsupported.count - Self.listed)) more (--json lists all)")
+            output.line("  ... and \(Quantity.count(file.unsupported.count - Self.listed)) more (--json lists all)")
         }
         for note in file.notes.prefix(Self.listed) { output.line("  \(note)") }
     }

@@ -70,9 +70,10 @@ enum Talk {
         case dim = "2"
     }
 
-    /// Colours only on a terminal, and not under NO_COLOR.
+    /// Colours only on a terminal, and not on a plain one or under NO_COLOR.
     fileprivate static func styled(_ printable: String, _ style: Style?, isTerminal: Bool) -> String {
-        guard let style, isTerminal, getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return printable }
+        guard let style, isTerminal, !Terminal.isPlain else { return printable }
+        guard getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return printable }
         return "\u{1b}[\(style.rawValue)m\(printable)\u{1b}[0m"
     }
 }

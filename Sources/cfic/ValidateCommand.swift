@@ -10,17 +10,16 @@ struct ValidateCommand: ParsableCommand {
         commandName: "validate",
         abstract: "Compare tables with libdw: address by address, or the stacks of a core dump.",
         discussion: """
-            Takes each file's table from the cache, or compiles it, and compares what the table and libdw say \
-            wherever either of them can change, one address before and one after, and in the gaps. Both are evaluated \
-            on the same made-up registers and memory, and must give the same CFA, stack pointer, frame pointer and \
-            return address, the same end of stack and the same signal frames. Differences that are nobody's fault, \
-            or known to be libdw's, are counted by name.
+            Takes each file's table from the cache, or compiles it, and compares it with libdw wherever either \
+            can change, one address before and one after, and in the gaps. Both are evaluated on the same generated \
+            registers and memory, and must give the same CFA, stack pointer, frame pointer and return address, the \
+            same end of stack and the same signal frames. Differences with a known cause are counted by name.
 
-            With --core the stacks of all threads of a core dump are walked twice, with the tables through the C code \
-            that kernels run and with libdw's unwinder, and compared frame by frame. Files are looked for where they \
-            were, below --sysroot, and by build id in the debug directories.
+            --core walks the stacks of all threads of a core dump twice, with the tables through the C code that \
+            kernels run and with libdw's unwinder, and compares them frame by frame. It looks for files at their \
+            recorded paths, below --sysroot, and by build id in the debug directories.
 
-            Exit code 1 if a difference is left, or a file can't be read.
+            Exits with 1 if any unexplained difference remains, or a file can't be read.
 
             Examples:
               cfic validate /bin/bash
@@ -40,25 +39,25 @@ struct ValidateCommand: ParsableCommand {
     var core: String?
 
     @Option(
-        help: ArgumentHelp("With --core: where the files of the core are below.", valueName: "dir"),
+        help: ArgumentHelp("With --core: the directory that holds the core's files.", valueName: "dir"),
         completion: .directory)
     var sysroot: String?
 
-    @Flag(help: "Compare at every instruction unit, instead of wherever something can change.")
+    @Flag(help: "Compare at every instruction unit, not only where something can change.")
     var exhaustive = false
 
-    @Option(help: ArgumentHelp("Made-up states that each rule is evaluated on.", valueName: "count"))
+    @Option(help: ArgumentHelp("How many generated states each rule is evaluated on.", valueName: "count"))
     var states = 2
 
-    @Option(help: ArgumentHelp("Other states for another number.", valueName: "number"))
+    @Option(help: ArgumentHelp("Seed of the generated states.", valueName: "number"))
     var seed: UInt64 = 1
 
-    @Flag(name: .customLong("keep-gaps"), help: "Tables in which padding between functions stays a gap.")
+    @Flag(name: .customLong("keep-gaps"), help: "Compare tables that keep padding between functions as gaps.")
     var keepGaps = false
 
     @OptionGroup var cache: CacheOption
 
-    @Flag(name: .customLong("no-cache"), help: "Compile every table anew.")
+    @Flag(name: .customLong("no-cache"), help: "Compile every table, whatever the cache holds.")
     var ignoresCache = false
 
     @OptionGroup var debugFiles: DebugFileOptions
@@ -71,9 +70,9 @@ struct ValidateCommand: ParsableCommand {
         if !(1...64).contains(states) { throw ValidationError("--states takes a number from 1 to 64.") }
         if core == nil, paths.isEmpty { throw ValidationError("Name a file or directory, or a core dump with --core.") }
         if core == nil, sysroot != nil { throw ValidationError("--sysroot goes with --core.") }
-        if core != nil, paths.count > 1 { throw ValidationError("With --core there is one program at most.") }
+        if core != nil, paths.count > 1 { throw ValidationError("--core takes at most one program.") }
         if core != nil, exhaustive || keepGaps {
-            throw ValidationError("With --core there is no --exhaustive or --keep-gaps.")
+            throw ValidationError("--core excludes --exhaustive and --keep-gaps.")
         }
         if ignoresCache, cache.cache != nil { throw ValidationError("--no-cache and --cache exclude each other.") }
     }
@@ -81,7 +80,9 @@ struct ValidateCommand: ParsableCommand {
     func run() throws {
         try reporting {
             if let core { return try finish(try validateStacks(core)) }
-            try finish(try validateFiles())
+            let report = try validateFiles()
+            try finish(report)
+            if report.isEmpty { throw noneFound("ELF file", below: paths) }
         }
     }
 

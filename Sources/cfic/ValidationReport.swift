@@ -42,6 +42,7 @@ struct ValidationReport: ValidationOutput {
     var skipped: [String] = []
     var failures: [String] = []
 
+    var isEmpty: Bool { files.isEmpty && skipped.isEmpty && failures.isEmpty }
     var isGood: Bool { failures.isEmpty && files.allSatisfy { $0.disagreements == 0 } }
 
     /// - Parameter outcomes: of the walk's files, in their order.

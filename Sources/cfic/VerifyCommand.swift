@@ -7,11 +7,10 @@ import UnwindTable
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Prove every index, offset and bound of table files.",
+        abstract: "Prove that table files are safe to look up in.",
         discussion: """
-            What is proved here is what a kernel loader relies on: that no lookup in the table leaves its page, \
-            takes more than eight steps, or names a rule or program that isn't there. Directories are searched \
-            for tables.
+            Checks every index, offset and bound that a kernel loader relies on: no lookup leaves its page, takes \
+            more than eight steps, or names a rule or program that isn't there. Directories are searched for tables.
 
             Examples:
               cfic verify a.out.unwind
@@ -62,7 +61,7 @@ struct VerifyCommand: ParsableCommand {
             }
             report.failures = report.files.compactMap(\.failure)
             if json { try JSONOutput.print(report) } else { Self.write(report) }
-            if report.files.isEmpty { throw Failure("no table found below \(paths.joined(separator: ", "))") }
+            if report.files.isEmpty { throw noneFound("table", below: paths) }
             if !report.failures.isEmpty { throw ExitCode(1) }
         }
     }

@@ -52,6 +52,13 @@ import Testing
         #expect(findings[0]["since"] as? String == "5.12")
     }
 
+    /// What `make build` asks for.
+    @Test func ourOwnProgramsNeedNoMoreThanLinux510() throws {
+        try #require(place.cfic("kernel", "--object", "unwinder.bpf.o").code == 0)
+        let outcome = try place.cfic("check-bpf", "--optional", "unwinder.bpf.o", "--kernel", "5.10")
+        #expect(outcome.code == 0, "\(outcome.output)")
+    }
+
     @Test func machineLimitsWhatIsSaid() throws {
         try compile("tail-call")
         let arguments = ["check-bpf", "--json", "tail-call.o", "--kernel", "5.10", "--machine"]

@@ -1,4 +1,6 @@
 import Foundation
+import class TestFixtures.ProcessGroupKeeper
+import enum TestFixtures.Toolchain
 import Testing
 
 struct TestFailure: Error {
@@ -63,7 +65,7 @@ final class Workplace {
         process.arguments = ["100"] + words
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         process.environment = ProcessInfo.processInfo.environment
-            .merging(["CFIC_CACHE": cache]) { $1 }.merging(environment) { $1 }
+            .merging(Toolchain.environment) { $1 }.merging(["CFIC_CACHE": cache]) { $1 }.merging(environment) { $1 }
         let number = UInt32.random(in: 0 ... .max)
         let paths = ["\(parent)/output-\(number)", "\(parent)/talk-\(number)"]
         for path in paths { _ = FileManager.default.createFile(atPath: path, contents: nil) }
@@ -71,6 +73,9 @@ final class Workplace {
         process.standardOutput = FileHandle(forWritingAtPath: paths[0])
         process.standardError = FileHandle(forWritingAtPath: paths[1])
         try process.run()
+        // `timeout` leads the group.
+        ProcessGroupKeeper.shared.keep(process.processIdentifier)
+        defer { ProcessGroupKeeper.shared.release(process.processIdentifier) }
         process.waitUntilExit()
         let texts = try paths.map { String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self) }
         for path in paths { unlink(path) }

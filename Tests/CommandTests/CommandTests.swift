@@ -41,6 +41,27 @@ import Testing
         #expect(outcome.output == "" && outcome.talk.contains("Usage:"))
     }
 
+    @Test func helpOfWhatIsNoCommandIs64() throws {
+        for arguments in [["help", "nonsense"], ["help", "compile", "nonsense"]] {
+            let outcome = try place.shell("cfic \(arguments.joined(separator: " "))")
+            #expect(outcome.code == 64 && outcome.output == "" && outcome.talk.contains("'nonsense'"), "\(outcome.talk)")
+        }
+        for arguments in ["help", "help compile", "help help", "help --help", "compile --help"] {
+            let outcome = try place.shell("cfic \(arguments)")
+            #expect(outcome.code == 0 && outcome.output.contains("USAGE:"), "\(arguments): \(outcome.talk)")
+        }
+    }
+
+    @Test(arguments: ["stats", "verify", "validate"]) func nothingToDoIsAFailure(command: String) throws {
+        try #require(mkdir(place.directory + "/empty", 0o755) == 0)
+        try place.write(Array("text".utf8), to: "empty/text")
+        for json in ["", "--json"] {
+            let outcome = try place.shell("cfic \(command) empty \(json)")
+            #expect(outcome.code == 1 && outcome.talk.hasSuffix(" found below empty\n"), "\(outcome.talk)")
+            #expect(json.isEmpty ? outcome.output == "" : try outcome.list("files")?.isEmpty == true)
+        }
+    }
+
     // MARK: compile
 
     @Test func compileReportsDataOnOutputAndTalksOnError() throws {
@@ -343,9 +364,38 @@ import Testing
         guard access("/usr/bin/script", X_OK) == 0 else { return }
         let program = try Workplace.program()
         let command = "script -qec '\(program) compile missing' /dev/null"
+        let terminal = ["TERM": "xterm", "LC_ALL": "C.UTF-8"]
         // Empty counts as unset.
-        #expect(try place.shell(command, environment: ["TERM": "xterm", "NO_COLOR": ""]).output.contains("\u{1b}["))
-        #expect(try !place.shell(command, environment: ["TERM": "xterm", "NO_COLOR": "1"]).output.contains("\u{1b}["))
+        #expect(try place.shell(command, environment: terminal.merging(["NO_COLOR": ""]) { $1 }).output.contains("\u{1b}["))
+        #expect(try !place.shell(command, environment: terminal.merging(["NO_COLOR": "1"]) { $1 }).output.contains("\u{1b}["))
         #expect(try !place.cfic("compile", "missing").talk.contains("\u{1b}["))
+    }
+
+    /// A bar appears for more than twenty files.
+    @Test(.enabled(if: access("/usr/bin/script", X_OK) == 0, "script is not installed"))
+    func plainTerminalsGetPlainText() throws {
+        let path = try place.library()
+        for number in 0..<25 { try place.write(place.bytes(path), to: "copy\(number).so") }
+        let command = "script -qec '\(try Workplace.program()) validate --exhaustive --states 64 . missing' /dev/null"
+        func output(_ environment: [String: String]) throws -> String {
+            try place.shell(command, environment: environment.merging(["LC_ALL": "", "LC_CTYPE": ""]) { $1 }).output
+        }
+        let rich = try output(["TERM": "xterm", "LANG": "en_US.utf8", "NO_COLOR": ""])
+        #expect(rich.contains("\u{1b}[") && rich.contains("agrees"))
+        for plain in [["TERM": "dumb", "LANG": "C.UTF-8"], ["TERM": "xterm", "LANG": "C"], ["TERM": "xterm", "LANG": ""]] {
+            let text = try output(plain)
+            #expect(text.contains("agrees") && !text.contains("\u{1b}"), "\(plain)")
+            #expect(text.utf8.allSatisfy { $0 < 0x80 }, "\(plain)")
+        }
+    }
+
+    /// What is said of itself, whatever the terminal.
+    @Test func helpIsASCII() throws {
+        for command in [
+            "", "check-bpf", "compile", "dump", "kernel", "lookup", "profile", "stats", "validate", "verify",
+        ] {
+            let help = try place.shell("cfic \(command) --help")
+            #expect(help.code == 0 && help.output.utf8.allSatisfy { $0 < 0x80 }, "\(command)")
+        }
     }
 }

@@ -82,7 +82,8 @@ import enum TestFixtures.HostKernel
     @Test(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
     func profileAndKernelAreAsDocumented() throws {
         let busy = "bash -c 'for ((i = 0; i < 100000; i++)); do :; done; exit 3'"
-        let profile = try place.shell("cfic profile --json -F 999 -o profile -- \(busy); code=$?; cat profile; exit $code")
+        let command = "cfic profile --json -F 999 -o profile -- \(busy)"
+        let profile = try place.shell("\(command); code=$?; cat profile; exit $code")
         try expectDocumented("profile", profile, code: profile.code)
         try expectDocumented("kernel", try place.cfic("kernel", "--json"))
     }

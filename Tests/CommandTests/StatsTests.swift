@@ -135,7 +135,7 @@ import Testing
             #expect(!outcome.talk.isEmpty, "\(name)")
         }
         #expect(try place.cfic("stats", "--min-coverage", "1", "d").talk.contains("d/bare: coverage 0 %"))
-        #expect(try place.cfic("stats", "--min-coverage", "1", "empty").talk.contains("no code"))
+        #expect(try place.cfic("stats", "--min-coverage", "1", "empty").talk.contains("no ELF file or table found below"))
     }
 
     @Test func aLibraryWithoutCodeIsNotBelowTheMinimum() throws {

@@ -1,5 +1,6 @@
 import ELF
 import Glibc
+import func TestFixtures.run
 import Testing
 
 struct RelocationTests {
@@ -208,7 +209,7 @@ struct RelocationTests {
 
             """
         let path = try directory.write(Array(source.utf8), to: "a.s")
-        try #require(system("clang --target=\(target) -c -o '\(path).o' '\(path)'") == 0)
+        try run("clang", "--target=\(target)", "-c", "-o", path + ".o", path)
         let found = try #require(try ELFImage(path: path + ".o").callFrameSection(.ehFrame))
         // A CIE, then FDEs: length, CIE pointer, initial location (pcrel sdata4), range.
         var locations: [Int] = []

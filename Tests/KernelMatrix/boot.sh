@@ -111,7 +111,9 @@ arm64)
 *) die "unknown architecture $arch" ;;
 esac
 : > "$work/console"
-timeout --foreground -k 5 "${BOOT_SECONDS:-240}" "${qemu[@]}" -accel tcg -m 768 -smp 1 \
+# It ends with this script, however that ends.
+with_us=(setpriv --pdeathsig KILL)
+"${with_us[@]}" timeout --foreground -k 5 "${BOOT_SECONDS:-240}" "${with_us[@]}" "${qemu[@]}" -accel tcg -m 768 -smp 1 \
 	-nodefaults -no-user-config -no-reboot -display none -monitor none -serial "file:$work/console" \
 	-kernel "$image" -initrd "$work/initrd" -append "$parameters" < /dev/null > "$work/qemu" 2>&1 &
 guest=$! status=0

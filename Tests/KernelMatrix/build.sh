@@ -11,6 +11,8 @@ project=$(cd "$here/../.." && pwd)
 # shellcheck source=debian.sh
 . "$here/debian.sh"
 arch=$1 out=$2 cfic=$3
+# The Swift toolchain's clang, whatever else there is.
+PATH=$(dirname "$(readlink -f "$(command -v swift)")"):$PATH
 guest=$out/root/guest
 
 inputs=("$here" "$project/bpf" "$project/testdata" "$cfic")

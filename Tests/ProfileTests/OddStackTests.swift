@@ -101,7 +101,14 @@ struct OddStackTests {
                 "-Dspin=spin_after", "-Dwork=work_after", "-o", "after", "\(LiveProgram.sources)/odd-stacks.c",
             ], in: fixture.directory)
         let program = try LiveProgram.odd("exec", "\(fixture.directory)/after", in: fixture)
-        let stacks = try LiveStacks(of: program, count: 200) { $0.innermost == "spin_after" }
+        var isTold = false
+        let stacks = try LiveStacks(of: program, count: 200) { live in
+            if live.innermost == "work", !isTold {
+                isTold = true
+                kill(program.id, SIGUSR1)
+            }
+            return live.innermost == "spin_after"
+        }
         #expect(stacks.all.contains { $0.innermost == "work" })
         #expect(stacks.inside("spin_after").filter(\.isComplete).reduce(0) { $0 + $1.count } >= 100)
         for live in stacks.all {

@@ -123,9 +123,18 @@ struct Writer {
     /// The same, with /proc/self/fd hidden: without it a file without a name can't be given one, so that the store takes
     /// the way of file systems without O_TMPFILE.
     static func withNamedTemporaries(_ arguments: [String], output: String) throws -> Writer {
+        try hidingDescriptors([program()] + arguments, output: output)
+    }
+
+    /// Whether that is possible: not in a chroot, and not in many containers.
+    static let canHideDescriptors: Bool = {
+        guard access("/usr/bin/unshare", X_OK) == 0 else { return false }
+        return (try? hidingDescriptors(["true"], output: "/dev/null").wait()) == 0
+    }()
+
+    private static func hidingDescriptors(_ words: [String], output: String) throws -> Writer {
         let command = "mount -t tmpfs none /proc/$$/fd && exec \"$0\" \"$@\""
-        return try Writer(
-            ["-m", "sh", "-c", command, program()] + arguments, program: "/usr/bin/unshare", output: output)
+        return try Writer(["-m", "sh", "-c", command] + words, program: "/usr/bin/unshare", output: output)
     }
 
     /// Beside the test bundle, which is the running program.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Runs a program and waits for it, a minute at most; what it printed on both streams.
+/// Runs a program and waits for it, a minute at most; what it printed on both streams. `clang` is the toolchain's.
 @discardableResult
 public func run(_ words: String..., in directory: String? = nil) throws -> String {
     try run(words: words, in: directory)
@@ -18,13 +18,17 @@ public func run(
     let pipe = Pipe()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
     process.arguments = ["--kill-after=5", "\(seconds)"] + words
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.environment = ProcessInfo.processInfo.environment
+        .merging(Toolchain.environment) { $1 }.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = pipe
     process.standardError = pipe
     if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
     try process.run()
+    // `timeout` leads the group.
+    ProcessGroupKeeper.shared.keep(process.processIdentifier)
     let output = String(decoding: readToEnd(pipe.fileHandleForReading.fileDescriptor), as: UTF8.self)
+    ProcessGroupKeeper.shared.release(process.processIdentifier)
     process.waitUntilExit()
     guard process.terminationStatus == 0 else { throw TestFailure("\(words.joined(separator: " ")): \(output)") }
     return output

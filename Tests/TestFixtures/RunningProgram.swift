@@ -21,6 +21,7 @@ public final class RunningProgram {
         posix_spawn_file_actions_adddup2(&actions, toProgram[0], 0)
         posix_spawn_file_actions_adddup2(&actions, fromProgram[1], 1)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        actions.addClose(from: 3)
 
         // A group of its own, and signals as a shell would have them.
         var attributes = posix_spawnattr_t()
@@ -48,6 +49,7 @@ public final class RunningProgram {
             hasEnded = true
             throw TestFailure("\(words[0]): \(String(cString: strerror(code)))")
         }
+        ProcessGroupKeeper.shared.keep(id)
     }
 
     deinit {
@@ -64,6 +66,7 @@ public final class RunningProgram {
 
     public func waitUntilExit() {
         var status: Int32 = 0
+        if !hasEnded { ProcessGroupKeeper.shared.release(id) }
         while !hasEnded, waitpid(id, &status, 0) == -1, errno == EINTR {}
         hasEnded = true
     }

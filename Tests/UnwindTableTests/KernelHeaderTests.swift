@@ -25,8 +25,8 @@ import Testing
     }
 
     /// All that are installed. Some ask for definitions first, and say for which.
-    @Test(arguments: ["gcc", "clang"])
-    func eachHeaderStandsAloneOrSaysWhatItNeeds(compiler: String) throws {
+    @Test(arguments: [("gcc", "c"), ("clang", "c"), ("g++", "cc"), ("clang++", "cc")])
+    func eachHeaderStandsAloneOrSaysWhatItNeeds(compiler: String, language: String) throws {
         let fixture = try Fixture()
         let asked = [
             "program.h": "CFIC_READ", "sigframe.h": "CFIC_READ", "step.h": "CFIC_READ", "guess.h": "CFIC_READ",
@@ -37,7 +37,7 @@ import Testing
         let names = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".h") }
         #expect(names.count >= 15)
         for name in names {
-            let path = try fixture.write(Array("#include <cfic/\(name)>\n".utf8), to: "one.c")
+            let path = try fixture.write(Array("#include <cfic/\(name)>\n".utf8), to: "one.\(language)")
             let words = [compiler, "-Wall", "-Wextra", "-Werror", "-I\(Self.root)/bpf/include", "-fsyntax-only", path]
             if let definition = asked[name] {
                 #expect(throws: (any Error).self, "\(name)") { try run(words: words) }
@@ -46,5 +46,14 @@ import Testing
                 try run(words: words)
             }
         }
+    }
+
+    /// In the oldest and the newest C++ that both know.
+    @Test(arguments: ["g++", "clang++"], ["c++11", "c++20"])
+    func walksCompileAsCPlusPlus(compiler: String, standard: String) throws {
+        try run(words: [
+            compiler, "-std=\(standard)", "-Wall", "-Wextra", "-Werror", "-I\(Self.root)/bpf/include", "-fsyntax-only",
+            "\(Self.root)/Tests/KernelHeaders/walk.cc",
+        ])
     }
 }

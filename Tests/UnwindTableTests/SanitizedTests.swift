@@ -1,5 +1,6 @@
 import CUnwindTable
 import Glibc
+import func TestFixtures.run
 import Testing
 
 /// The C that kernels will run, built with `-fsanitize=address,undefined`.
@@ -12,10 +13,9 @@ import Testing
         defer { for path in [name, "\(name).txt"] { unlink(path) } }
         let build = """
             clang -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fuse-ld=lld -Wall -Wextra -Werror \
-            -I'\(Self.root)/bpf/include' '\(Self.root)/Tests/Sanitized/step.c' \
-            '\(Self.root)'/bpf/native/*.c -o \(name)
+            -I"$0/bpf/include" "$0/Tests/Sanitized/step.c" "$0"/bpf/native/*.c -o \(name)
             """
-        try #require(system(build) == 0)
+        try run("sh", "-c", build, Self.root)
         #expect(system("\(name) > \(name).txt") == 0)
         let file = try #require(fopen("\(name).txt", "r"))
         defer { fclose(file) }

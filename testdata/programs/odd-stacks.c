@@ -9,12 +9,13 @@
  *   fork N      a child that works from its first instruction on, N milliseconds, and ends; again and again
  *   bind        a child that calls functions of the C library for the first time, and ends; again and again
  *   library L   a function of a library that is opened only now
- *   exec P      after a while, another program
+ *   exec P      work, and at SIGUSR1 another program
  *
  * Origin: own. Licence: Apache-2.0.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,9 @@ OWN_FRAME void open_library(const char *path)
 	NO_TAIL_CALL;
 }
 
+static volatile sig_atomic_t goes_on;
+static void go_on(int signal) { goes_on = signal; }
+
 int main(int count, char **words)
 {
 	const char *kind = count > 1 ? words[1] : "", *word = count > 2 ? words[2] : "";
@@ -161,7 +165,9 @@ int main(int count, char **words)
 	else if (!strcmp(kind, "library"))
 		open_library(word);
 	else if (!strcmp(kind, "exec")) {
-		work(400);
+		signal(SIGUSR1, go_on);
+		while (!goes_on)
+			work(1);
 		execl(word, word, "depth", "10", (char *)0);
 	}
 	return 1;

@@ -69,12 +69,12 @@ struct cfic_process {
 	__u32 group[CFIC_PROCESS_GROUPS]; /* place of the group                                         */
 };
 
-_Static_assert(sizeof(struct cfic_loaded_range) == 32, "layout");
-_Static_assert(sizeof(struct cfic_mapping) == 24, "layout");
-_Static_assert(sizeof(struct cfic_process) == 776, "layout");
-_Static_assert(CFIC_GROUP_SIZE(CFIC_GROUP_MAPPINGS) <= CFIC_ELEMENT_SIZE, "a group fits an element");
-_Static_assert(CFIC_GROUP_MAPPINGS <= 255 && CFIC_PROCESS_GROUPS <= 255, "a search takes 8 steps");
-_Static_assert(CFIC_RULES_MAX * sizeof(struct cfic_rule) <= CFIC_ELEMENT_SIZE, "rules fit an element");
-_Static_assert(CFIC_EXPRESSIONS_MAX * sizeof(struct cfic_op) <= CFIC_ELEMENT_SIZE, "operations fit an element");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_loaded_range) == 32, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_mapping) == 24, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_process) == 776, "layout");
+CFIC_STATIC_ASSERT(CFIC_GROUP_SIZE(CFIC_GROUP_MAPPINGS) <= CFIC_ELEMENT_SIZE, "a group fits an element");
+CFIC_STATIC_ASSERT(CFIC_GROUP_MAPPINGS <= 255 && CFIC_PROCESS_GROUPS <= 255, "a search takes 8 steps");
+CFIC_STATIC_ASSERT(CFIC_RULES_MAX * sizeof(struct cfic_rule) <= CFIC_ELEMENT_SIZE, "rules fit an element");
+CFIC_STATIC_ASSERT(CFIC_EXPRESSIONS_MAX * sizeof(struct cfic_op) <= CFIC_ELEMENT_SIZE, "operations fit an element");
 
 #endif

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #include "reasons.h"
+#include "static_assert.h"
 
 /* How the CFA is computed: low three bits of cfic_rule.kind. */
 enum cfic_cfa_kind {
@@ -109,9 +110,9 @@ struct cfic_op {
 	__s32 imm;
 };
 
-_Static_assert(sizeof(struct cfic_rule) == 12, "a rule is 12 bytes");
-_Static_assert(sizeof(struct cfic_op) == 8, "an operation is 8 bytes");
-_Static_assert(CFIC_CFA_KIND_COUNT - 1 <= CFIC_CFA_KIND_MASK, "CFA kinds fit three bits");
-_Static_assert(CFIC_VALUE_KIND_COUNT <= 8, "value kinds fit three bits");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_rule) == 12, "a rule is 12 bytes");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_op) == 8, "an operation is 8 bytes");
+CFIC_STATIC_ASSERT(CFIC_CFA_KIND_COUNT - 1 <= CFIC_CFA_KIND_MASK, "CFA kinds fit three bits");
+CFIC_STATIC_ASSERT(CFIC_VALUE_KIND_COUNT <= 8, "value kinds fit three bits");
 
 #endif

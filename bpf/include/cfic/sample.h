@@ -57,9 +57,9 @@ struct cfic_counters {
 	__u64 ends[32];        /* by enum cfic_step                                                     */
 };
 
-_Static_assert(sizeof(struct cfic_settings) == 24, "layout");
-_Static_assert(sizeof(struct cfic_sample) == 48, "layout");
-_Static_assert(sizeof(struct cfic_counters) == 43 * 8, "layout");
-_Static_assert(CFIC_STEP_COUNT <= 32, "every end has its counter");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 24, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_sample) == 48, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 43 * 8, "layout");
+CFIC_STATIC_ASSERT(CFIC_STEP_COUNT <= 32, "every end has its counter");
 
 #endif

@@ -158,16 +158,16 @@ struct cfic_quarter {
 	__u16 start[CFIC_QUARTER_BLOCKS + 1]; /* first row of each block                            */
 };
 
-_Static_assert(sizeof(struct cfic_section) == 24, "layout");
-_Static_assert(sizeof(struct cfic_counts) == 64, "layout");
-_Static_assert(sizeof(struct cfic_table_header) == 304, "layout");
-_Static_assert(sizeof(struct cfic_range) == 16, "layout");
-_Static_assert(sizeof(struct cfic_sparse) == 4, "layout");
-_Static_assert(sizeof(struct cfic_dense) == 328, "layout");
-_Static_assert(sizeof(struct cfic_dense_row) == 2, "layout");
-_Static_assert(sizeof(struct cfic_quarters) == 16, "layout");
-_Static_assert(sizeof(struct cfic_quarter) == 132, "layout");
-_Static_assert(sizeof(struct cfic_quarter) + 3 * CFIC_QUARTER_UNITS <= CFIC_RECORD_MAX, "a quarter always fits");
-_Static_assert(CFIC_SPARSE_MAX * 3 + sizeof(struct cfic_sparse) + 2 * CFIC_PALETTE_MAX <= CFIC_RECORD_MAX, "fits");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_section) == 24, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_counts) == 64, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_table_header) == 304, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_range) == 16, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_sparse) == 4, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_dense) == 328, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_dense_row) == 2, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_quarters) == 16, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_quarter) == 132, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_quarter) + 3 * CFIC_QUARTER_UNITS <= CFIC_RECORD_MAX, "a quarter always fits");
+CFIC_STATIC_ASSERT(CFIC_SPARSE_MAX * 3 + sizeof(struct cfic_sparse) + 2 * CFIC_PALETTE_MAX <= CFIC_RECORD_MAX, "fits");
 
 #endif

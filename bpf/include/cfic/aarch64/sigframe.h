@@ -26,6 +26,6 @@ CFIC_INLINE int cfic_aarch64_read_saved(void *reader, struct cfic_machine *machi
 			 machine->registers[CFIC_AARCH64_SP] + CFIC_AARCH64_SAVED_X0);
 }
 
-_Static_assert(sizeof(((struct cfic_machine *)0)->registers) == 32 * 8, "x0 to x30 and sp");
+CFIC_STATIC_ASSERT(sizeof(((struct cfic_machine *)0)->registers) == 32 * 8, "x0 to x30 and sp");
 
 #endif

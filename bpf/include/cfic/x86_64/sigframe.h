@@ -35,6 +35,6 @@ CFIC_INLINE int cfic_x86_64_read_saved(void *reader, struct cfic_machine *machin
 	return 0;
 }
 
-_Static_assert(CFIC_STACK_MAX >= 8, "the second half of the registers passes through the stack of programs");
+CFIC_STATIC_ASSERT(CFIC_STACK_MAX >= 8, "the second half of the registers passes through the stack of programs");
 
 #endif

@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+private let hasMake = access("/usr/bin/make", X_OK) == 0
+
+/// `make install`, into a directory of the test's.
+@Suite(.timeLimit(.minutes(2)), .enabled(if: hasMake, "make is not installed")) struct InstallTests {
+    private static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+    private let place: Workplace
+
+    init() throws { place = try Workplace() }
+
+    /// - Parameter binaries: where `make build` is said to have put the program: here that of the tests.
+    private func make(_ target: String, binaries: String? = nil, _ variables: String = "") throws -> Outcome {
+        let binaries = try binaries ?? (Workplace.program() as NSString).deletingLastPathComponent
+        return try place.shell(
+            "umask 077; make --no-print-directory -C '\(Self.project)' \(target) BINARIES='\(binaries)' \(variables)")
+    }
+
+    /// Paths below the workplace with their modes, sorted.
+    private func listing() throws -> [String] {
+        let outcome = try place.shell("find . -mindepth 1 -printf '%m %P\\n' | sort -k 2")
+        return outcome.output.split(separator: "\n").map(String.init)
+    }
+
+    @Test func blanksAndTheUmaskDoNotMatter() throws {
+        try #require(mkdir(place.directory + "/a stage", 0o755) == 0)
+        let before = try listing()
+        let stage = "DESTDIR='\(place.directory)/a stage' PREFIX='/opt/my cfic'"
+        let install = try make("install", stage)
+        #expect(install.code == 0, "\(install.talk)")
+        let files = try listing()
+        let root = "a stage/opt/my cfic"
+        #expect(files.contains("755 \(root)/bin/cfic"))
+        for name in [
+            "include/cfic/lookup.h", "include/cfic/x86_64/sigframe.h", "share/doc/cfic/README.md",
+            "share/doc/cfic/docs/json.md", "share/bash-completion/completions/cfic", "share/zsh/site-functions/_cfic",
+            "share/fish/vendor_completions.d/cfic.fish",
+        ] { #expect(files.contains("644 \(root)/\(name)"), "\(name)") }
+        #expect(files.allSatisfy { $0.hasPrefix("755 ") || $0.hasPrefix("644 ") }, "\(files)")
+        #expect(!files.contains { $0.hasSuffix("native.h") })
+        // Once more over it, and all of it goes.
+        #expect(try make("install", stage).code == 0)
+        let uninstall = try make("uninstall", stage)
+        #expect(uninstall.code == 0, "\(uninstall.talk)")
+        #expect(try listing() == before)
+    }
+
+    @Test func directoriesThatWereThereStay() throws {
+        try #require(place.shell("mkdir -p root/bin root/share/zsh/site-functions && touch root/bin/other").code == 0)
+        let before = try listing().map { $0.split(separator: " ")[1] }
+        let root = "PREFIX='\(place.directory)/root'"
+        #expect(try make("install", root).code == 0 && make("uninstall", root).code == 0)
+        #expect(try listing().map { $0.split(separator: " ")[1] } == before)
+    }
+
+    /// Nothing is compiled, as root might own it then.
+    @Test func withoutABuildItSaysSo() throws {
+        let outcome = try make("install", binaries: "\(place.directory)/none", "PREFIX='\(place.directory)/root'")
+        #expect(outcome.code != 0 && outcome.talk.contains("run 'make build' first"), "\(outcome.talk)")
+        #expect(try listing() == [])
+    }
+
+    @Test func itLeavesNothingInTheTree() throws {
+        func files() throws -> String {
+            let command = "find '\(Self.project)' -name .build -prune -o -name .git -prune -o -type f -print"
+            return try place.shell("\(command) | sort").output
+        }
+        let before = try files()
+        let root = "PREFIX='\(place.directory)/root'"
+        #expect(try make("install", root).code == 0 && make("uninstall", root).code == 0)
+        #expect(try files() == before)
+    }
+}

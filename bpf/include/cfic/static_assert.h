@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef CFIC_STATIC_ASSERT_H
+#define CFIC_STATIC_ASSERT_H
+
+/* What C and C++ call differently. */
+#ifdef __cplusplus
+#define CFIC_STATIC_ASSERT static_assert
+#else
+#define CFIC_STATIC_ASSERT _Static_assert
+#endif
+
+#endif

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Puts what was built where PREFIX says, or takes it away again: install.sh install|uninstall. `make install` calls it.
+#
+#     PREFIX      /usr/local; DESTDIR stands before it, as packagers like it
+#     BINARIES    where the built cfic is
+#
+# Nothing is built, and nothing changes but below DESTDIR and PREFIX. Modes are the same whatever the umask is. The
+# directories that had to be made are listed in share/doc/cfic/directories, so that uninstalling removes just those.
+#
+# Origin: own. Licence: Apache-2.0.
+set -euo pipefail
+umask 022
+project=$(cd "$(dirname "$0")/.." && pwd)
+root=${DESTDIR:-}${PREFIX:-/usr/local}
+cfic=${BINARIES:-$project/.build/release}/cfic
+
+include=$root/include/cfic
+doc=$root/share/doc/cfic
+list=$doc/directories
+completions=(
+	bash "$root/share/bash-completion/completions/cfic"
+	zsh "$root/share/zsh/site-functions/_cfic"
+	fish "$root/share/fish/vendor_completions.d/cfic.fish"
+)
+made=()
+
+# Makes a directory, and remembers which of those above it were not there.
+make_directory() {
+	local directory=$1 missing=()
+	while [[ ! -d $directory ]]; do
+		missing=("$directory" "${missing[@]}")
+		directory=$(dirname "$directory")
+	done
+	[[ ${#missing[@]} -gt 0 ]] || return 0
+	mkdir -p "$1"
+	made+=("${missing[@]}")
+}
+
+# copy MODE DIRECTORY FILE...
+copy() {
+	local mode=$1 directory=$2
+	shift 2
+	make_directory "$directory"
+	install -m "$mode" "$@" "$directory"
+}
+
+install_all() {
+	if [[ ! -x $cfic ]]; then
+		echo "install.sh: nothing is built, $cfic is not there: run 'make build' first (root is not needed for it)" >&2
+		exit 1
+	fi
+	copy 755 "$root/bin" "$cfic"
+	local header headers=()
+	# All but those of the library's own C code.
+	for header in "$project"/bpf/include/cfic/*.h; do
+		case $header in */native.h | */names.h) ;; *) headers+=("$header") ;; esac
+	done
+	copy 644 "$include" "${headers[@]}"
+	copy 644 "$include/x86_64" "$project"/bpf/include/cfic/x86_64/*.h
+	copy 644 "$include/aarch64" "$project"/bpf/include/cfic/aarch64/*.h
+	copy 644 "$doc" "$project"/{README.md,LICENSE,CHANGELOG.md,CONTRIBUTING.md}
+	copy 644 "$doc/docs" "$project"/docs/*
+	copy 644 "$doc/bpf" "$project"/bpf/LICENSE.*
+	local index
+	for ((index = 0; index < ${#completions[@]}; index += 2)); do
+		make_directory "$(dirname "${completions[index + 1]}")"
+		"$cfic" --generate-completion-script "${completions[index]}" |
+			install -m 644 /dev/stdin "${completions[index + 1]}"
+	done
+	# Those of an installation before this one were made, too.
+	[[ ${#made[@]} -eq 0 ]] || printf '%s\n' "${made[@]#"${DESTDIR:-}"}" >> "$list"
+	echo "installed cfic below $root"
+}
+
+uninstall_all() {
+	local directories=() directory index
+	[[ ! -r $list ]] || mapfile -t directories < "$list"
+	rm -f "$root/bin/cfic"
+	for ((index = 1; index < ${#completions[@]}; index += 2)); do rm -f "${completions[index]}"; done
+	rm -rf "$include" "$doc"
+	# The innermost first; those that others use stay.
+	for ((index = ${#directories[@]} - 1; index >= 0; index--)); do
+		directory=${DESTDIR:-}${directories[index]}
+		[[ ! -d $directory ]] || rmdir --ignore-fail-on-non-empty "$directory"
+	done
+	echo "removed cfic below $root"
+}
+
+case ${1:-} in
+install) install_all ;;
+uninstall) uninstall_all ;;
+*) echo "usage: install.sh install|uninstall" >&2; exit 64 ;;
+esac
