@@ -74,6 +74,18 @@ import UnwindTable
         }
     }
 
+    /// As far before as no function is long.
+    @Test(arguments: machines) func callOfCodeFarBeforeIsNoneOfThisFunction(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.extra = MadeProcess.bias - 0x20_0000..<MadeProcess.bias
+        let target = process.pc - UInt64(CFIC_FUNCTION_MAX)
+        process.putCall(before: caller, to: target)
+        process.setRecord(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        process.putCall(before: caller, to: target + 4)
+        #expect(process.step() == CFIC_STEP_CALLER)
+    }
+
     @Test(arguments: machines) func frameStandsBehindItsOwnCallsAsWell(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         // It returned from a call that is its last instruction: the address behind is another function's first.
@@ -89,13 +101,14 @@ import UnwindTable
     @Test(arguments: machines) func framePointerThatIsNoneIsNotFollowed(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         process.putCall(before: caller, to: function)
-        for address in [MadeProcess.stack - 16, MadeProcess.stack + 0x24] {
-            // The words that such an address reads.
-            for offset: UInt64 in [0, 8, 16] { process.words[address & ~7 &+ offset] = caller | caller << 32 }
-            process.setRecord(at: address & ~7, returnsTo: caller)
-            process[process.fp] = address
-            #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER, "\(address)")
-        }
+        process.setRecord(at: MadeProcess.stack - 16, returnsTo: caller)
+        process.words[MadeProcess.stack] = 0
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        // Eight bytes across two words.
+        let record = MadeProcess.stack + 0x20
+        process.words = [record: 0, record + 8: caller << 32, record + 16: 0]
+        process[process.fp] = record + 4
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
         process.setRecord(returnsTo: caller)
         process.frame.flags |= UInt32(CFIC_FRAME_NO_FRAME_POINTER)
         #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
@@ -334,6 +347,18 @@ import UnwindTable
         process.code = [:]
         process.put([0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05], endingAt: address + 7)
         #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
+    }
+
+    /// No call leads to what a signal interrupted, nor to what its handler returns to, whose rule says so.
+    @Test func signalsAreNoCalls() throws {
+        let process = try MadeProcess(.x86_64)
+        process.frame.machine.pc = caller
+        process.frame.flags = UInt32(CFIC_FRAME_GUESSED)
+        process.words[MadeProcess.stack + 24] = MadeProcess.signal + 4
+        process.words[MadeProcess.stack + 56] = MadeProcess.covered + 0x20
+        #expect(process.step() == CFIC_STEP_CALLER && process.pc == MadeProcess.signal + 4)
+        #expect(process.step() == CFIC_STEP_CALLER && process.pc == MadeProcess.covered + 0x20)
+        #expect(process.has(CFIC_FRAME_EXACT_PC) && process.has(CFIC_FRAME_GUESSED))
     }
 
     @Test(arguments: machines) func guessBehindAnUncheckedOneIsUncheckedToo(machine: TableMachine) throws {

@@ -7,6 +7,8 @@ final class MadeProcess {
     static let bias: UInt64 = 0x7000_0000
     /// A function that information speaks of: 256 bytes.
     static let covered = bias + 0x1000
+    /// Of x86-64, what handlers return to: frames of 32 bytes.
+    static let signal = bias + 0x2800
     /// Code that none speaks of.
     static let uncovered = bias + 0x4000
     /// Behind what is executable.
@@ -19,7 +21,7 @@ final class MadeProcess {
     /// By address; elsewhere code reads as zeros.
     var code: [UInt64: UInt8] = [:]
     var unreadable: Set<UInt64> = []
-    /// More that is executable, without a table; it can't be read.
+    /// More that is executable, without a table.
     var extra: Range<UInt64> = 0..<0
     private let table: BuiltTable
     private let native: UnsafeMutablePointer<cfic_native_table>
@@ -30,6 +32,10 @@ final class MadeProcess {
         var writer = CFIWriter(machine, codeAlignment: machine == .x86_64 ? 1 : 4)
         writer.addFunction(0x1000, length: 0x100, [.init(0, 32)])
         writer.addFDE(0x2000, length: 0x10, CFI.undefined(register: machine == .x86_64 ? 16 : 30))
+        if machine == .x86_64 {
+            writer.addCIE(augmentation: "S")
+            writer.addFunction(0x2800, length: 0x10, [.init(0, 32)])
+        }
         table = try BuiltTable(writer, executable: [0x1000..<0x10000], keepsGaps: true)
         native = .allocate(capacity: 1)
         native.initialize(to: table.view.native)
@@ -142,7 +148,7 @@ final class MadeProcess {
         for (offset, byte) in to.indices.enumerated() {
             let at = address &+ UInt64(offset)
             if unreadable.contains(at) { return -1 }
-            if at >= Self.bias, at < Self.end {
+            if (Self.bias..<Self.end).contains(at) || extra.contains(at) {
                 to[byte] = code[at] ?? 0
             } else if let word = words[at & ~7] {
                 to[byte] = UInt8(truncatingIfNeeded: word >> (8 * (at & 7)))
