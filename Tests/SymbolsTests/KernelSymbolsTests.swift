@@ -33,8 +33,10 @@ import Testing
 
     @Test func bestKnownNameIsGiven() {
         let symbols = symbols(
-            "1000 t local", "1000 T global", "1000 B data", "2000 T __two", "2000 T _two", "2000 T two", "3000 d end")
+            "1000 t local", "1000 T global", "1000 B data", "2000 T __two", "2000 T _two", "2000 T two", "3000 T __one",
+            "3000 T _one", "4000 d end")
         #expect(symbols.function(at: 0x1000) == "global" && symbols.function(at: 0x2000) == "two")
+        #expect(symbols.function(at: 0x3000) == "_one")
     }
 
     @Test func withoutThePrivilegeThereAreNone() {
