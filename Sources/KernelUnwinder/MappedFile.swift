@@ -24,7 +24,19 @@ struct MappedFile: Sendable {
         }
         let range = String(mapping.start, radix: 16) + "-" + String(mapping.end, radix: 16)
         path = "/proc/\(process)/map_files/\(range)"
-        guard stat(path, &status) == 0 else { return nil }
+        guard path.withPath({ stat($0, &status) }) == 0 else { return nil }
         identity = FileIdentity(status)
+    }
+
+    /// The image in it.
+    ///
+    /// Throws ``ELFError`` if it can't be read, or if the path, which the process may choose, leads to another file by
+    /// now: what is found there must not become what other processes' mappings of this file are unwound by.
+    func image() throws(ELFError) -> ELFImage {
+        let image = try ELFImage(path: path)
+        guard image.identity == identity else {
+            throw ELFError(file: path, kind: .isAnotherFile)
+        }
+        return image
     }
 }
