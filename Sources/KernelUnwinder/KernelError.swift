@@ -24,6 +24,8 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case isThread(Int32, of: Int32)
     /// A thread of the kernel has no stack of user code.
     case isOfKernel(Int32)
+    /// A process that has ended, and that its parent has not waited for.
+    case hasEnded(Int32)
     case tooManyProcesses(limit: Int)
     case cannotReadProcess(Int32, errno: Int32)
     /// All places of table memory are in use.
@@ -52,6 +54,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
         case .noSuchProcess(let process): "there is no process \(process)"
         case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name that"
         case .isOfKernel(let thread): "\(thread) is a thread of the kernel, without code of its own"
+        case .hasEnded(let process): "process \(process) has ended: it has no memory any more (a zombie)"
         case .tooManyProcesses(let limit): "more than \(limit) processes at once"
         case .cannotReadProcess(let process, let code):
             "process \(process) can't be read: \(message(code))"

@@ -80,7 +80,8 @@ struct ProfileCommand: ParsableCommand {
             var problems: [String] = []
             unwinder.onProblem = { problems.append($0) }
             let run = ProfileRun(
-                unwinder, signals: try SignalDescriptor(), frequency: frequency, duration: duration)
+                unwinder, signals: try SignalDescriptor(), frequency: frequency, duration: duration,
+                tellsProcessesApart: json)
             if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
             unwinder.close()
             let symbolizer = Symbolizer(run.recorder.programs)

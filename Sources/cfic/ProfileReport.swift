@@ -41,13 +41,14 @@ struct ProfileReport: Encodable {
 
     var event: String
     var seconds: Double
-    var samples: UInt64
+    /// That stacks were recorded of; those that were lost are not among them.
+    var samples: Int
     var lostSamples: UInt64
-    var completeStacks: UInt64
+    var completeStacks: Int
     /// Stacks by how their walk ended.
-    var ends: [String: UInt64]
-    var userFrameCount: UInt64
-    var kernelFrameCount: UInt64
+    var ends: [String: Int]
+    var userFrameCount: Int
+    var kernelFrameCount: Int
     var lookups: UInt64
     var tables: Int
     var kernelMemoryUsed: Int
@@ -64,15 +65,13 @@ struct ProfileReport: Encodable {
         let memory = run.recorder.unwinder.memoryUse
         event = run.event == .cycles ? "cycles" : "clock"
         seconds = run.seconds
-        samples = counters.samples
+        let totals = run.recorder.stacks.totals
+        samples = totals.samples
         lostSamples = counters.lost
-        completeStacks = counters.complete
-        ends = [:]
-        for (code, count) in counters.ends.enumerated() where count > 0 {
-            ends[StackEnd(code: UInt32(code)).name] = count
-        }
-        userFrameCount = counters.userFrames
-        kernelFrameCount = counters.kernelFrames
+        completeStacks = totals.complete
+        ends = Dictionary(totals.ends.map { ($0.key.name, $0.value) }, uniquingKeysWith: +)
+        userFrameCount = totals.userFrames
+        kernelFrameCount = totals.kernelFrames
         lookups = counters.lookups
         tables = memory.tables
         kernelMemoryUsed = memory.used
@@ -90,10 +89,10 @@ extension ProfileReport.Stack {
     init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
             command: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
-            isComplete: stack.end.isOutermost && !stack.userFrames.contains(where: \.isGuessed),
-            frames: stack.userFrames.map { frame in
+            isComplete: stack.isComplete,
+            frames: zip(stack.userFrames, stack.addresses).map { frame, address in
                 ProfileReport.Frame(
-                    function: symbolizer.name(of: frame, in: stack.program), address: frame.pc, isExact: frame.isExact,
+                    function: symbolizer.name(of: frame, in: stack.program), address: address, isExact: frame.isExact,
                     isGuessed: frame.isGuessed)
             },
             kernelFrames: stack.kernelFrames.map { address in

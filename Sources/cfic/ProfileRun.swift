@@ -16,12 +16,15 @@ final class ProfileRun {
     private(set) var elapsed = Duration.zero
     var seconds: Double { Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18 }
 
-    init(_ unwinder: KernelUnwinder, signals: SignalDescriptor, frequency: Int, duration: Double?) {
+    init(
+        _ unwinder: KernelUnwinder, signals: SignalDescriptor, frequency: Int, duration: Double?,
+        tellsProcessesApart: Bool
+    ) {
         self.unwinder = unwinder
         self.signals = signals
         self.frequency = frequency
         self.duration = duration
-        recorder = Recorder(unwinder)
+        recorder = Recorder(unwinder, tellsProcessesApart: tellsProcessesApart)
     }
 
     func sample(_ processes: [Int32]) throws {

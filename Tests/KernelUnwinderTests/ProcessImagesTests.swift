@@ -60,11 +60,11 @@ import Testing
     @Test func mappingIsFoundByAddress() throws {
         let images = ProcessImages(
             [
-                ExecutableMapping(start: 0x1000, end: 0x2000, offset: 0, inode: 0, path: "first"),
-                ExecutableMapping(start: 0x2000, end: 0x3000, offset: 0, inode: 0, path: "second"),
-                ExecutableMapping(start: 0x5000, end: 0x6000, offset: 0, inode: 0, path: "third"),
+                ExecutableMapping(start: 0x1000, end: 0x2000, offset: 0, device: 0, inode: 0, path: "first"),
+                ExecutableMapping(start: 0x2000, end: 0x3000, offset: 0, device: 0, inode: 0, path: "second"),
+                ExecutableMapping(start: 0x5000, end: 0x6000, offset: 0, device: 0, inode: 0, path: "third"),
                 ExecutableMapping(
-                    start: 0xffff_ffff_ff60_0000, end: 0xffff_ffff_ff60_1000, offset: 0, inode: 0, path: "[vsyscall]"),
+                    start: 0xffff_ffff_ff60_0000, end: 0xffff_ffff_ff60_1000, offset: 0, device: 0, inode: 0, path: "[vsyscall]"),
             ], time: 0, image: { _ in nil })
         let expected: [(UInt64, String?)] = [
             (0, nil), (0xfff, nil), (0x1000, "first"), (0x1fff, "first"), (0x2000, "second"), (0x2fff, "second"),
