@@ -14,7 +14,7 @@ BUILD_PACKAGES := libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblz
 # Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata; programs to stop and look
 # at, what builds and stops them, and eu-stack to compare with; emulated machines to boot kernels on, and what builds
 # for them.
-TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils g++ gdb elfutils openssl python3 \
+TEST_PACKAGES := $(BUILD_PACKAGES) binutils libc6-arm64-cross xz-utils g++ gdb elfutils python3 \
 	qemu-system-x86 qemu-system-arm cpio debian-archive-keyring libbpf-dev zlib1g-dev gcc-aarch64-linux-gnu \
 	libc6-dev-arm64-cross libstdc++6-arm64-cross
 # Validation of everything: what Debian has of aarch64 libraries.

@@ -25,6 +25,13 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
     case x86_64 = 62
     case aarch64 = 183
 
+    public var name: String {
+        switch self {
+        case .x86_64: "x86-64"
+        case .aarch64: "aarch64"
+        }
+    }
+
     /// log2 of the pc unit in bytes.
     public var pcShift: UInt8 {
         switch self {

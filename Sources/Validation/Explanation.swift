@@ -14,8 +14,8 @@ public struct Explanation: Sendable {
         public var cieOffset: Int
         public var fdeOffset: Int
         /// SVMAs: the first byte, and behind the last one.
-        public var start: UInt64
-        public var limit: UInt64
+        @HexAddress public var start: UInt64
+        @HexAddress public var limit: UInt64
         /// The CIE's instructions, then the FDE's up to the address.
         public var initialInstructions: [ListedInstruction]
         public var instructions: [ListedInstruction]
@@ -80,9 +80,9 @@ public final class ImageExplainer {
             // Behind the address, instructions make other rows.
             let instructions = entry.instructions ?? []
             frames.append(Explanation.Frame(
-                section: entry.section, cieOffset: fields.cie, fdeOffset: entry.offset, start: fields.start,
+                section: entry.section, cieOffset: fields.cieOffset, fdeOffset: entry.offset, start: fields.start,
                 limit: fields.limit, initialInstructions: cie?.instructions ?? [],
-                instructions: Array(instructions.prefix { $0.location ?? 0 <= pc }), row: entry.rows?.first,
+                instructions: Array(instructions.prefix { $0.address ?? 0 <= pc }), row: entry.rows?.first,
                 problems: entry.problems))
         }
         return frames

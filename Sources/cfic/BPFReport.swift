@@ -2,7 +2,9 @@ import BPFCheck
 import Glibc
 
 /// What `check-bpf` found, for people and for programs.
-struct BPFReport: Encodable {
+struct BPFReport: JSONDocument {
+    static let schema = "check-bpf"
+
     /// One cause, with all places that have it.
     struct Entry: Encodable {
         var path: String

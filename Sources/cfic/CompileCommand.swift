@@ -76,6 +76,7 @@ struct CompileCommand: ParsableCommand {
     }
 
     private func compileOne(to output: String) throws {
+        let start = ContinuousClock.now
         var status = stat()
         if stat(paths[0], &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
             throw Failure("\(paths[0]): -o takes one file, not a directory: compile it into a cache (--cache)")
@@ -94,6 +95,10 @@ struct CompileCommand: ParsableCommand {
         let facts = TableFacts(result)
         if strict, !facts.isFlawless { throw Failure("\(image.name): \(CompileReport.flaws(facts))") }
         try TableStore.write(result.built.table, to: output)
-        if json { try JSONOutput.print(FileEntry(FileReport(path: image.name, outcome: .compiled(facts)))) }
+        if json {
+            let report = FileReport(path: image.name, outcome: .compiled(facts), notes: result.notes)
+            try JSONOutput.print(CompileReport(
+                [report], elfBytes: UInt64(max(0, status.st_size)), duration: ContinuousClock.now - start))
+        }
     }
 }

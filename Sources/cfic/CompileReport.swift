@@ -3,11 +3,15 @@ import TreeCompiler
 import UnwindTable
 
 /// What `cfic compile` says of a run: as text, or encoded as JSON.
-struct CompileReport: Encodable {
-    var cache: String
+struct CompileReport: JSONDocument {
+    static let schema = "compile"
+
+    /// Nil if the one table went elsewhere.
+    var cache: String?
     var files: [FileEntry]
     var summary: Totals
-    var problems: [String]
+    /// What failed and why: paths that can't be read, then files.
+    var failures: [String]
 
     struct Totals: Encodable {
         var compiled = 0
@@ -28,15 +32,20 @@ struct CompileReport: Encodable {
     var hasFailed: Bool { summary.failed > 0 }
 
     init(_ run: TreeCompiler.Summary, store: String, duration: Duration) {
+        self.init(run.reports, elfBytes: run.elfBytes, duration: duration)
         cache = store
-        files = run.reports.filter { if case .notELF = $0.outcome { false } else { true } }.map(FileEntry.init)
-        problems = run.walkProblems
-        summary = Totals()
+        failures = run.walkProblems + failures
         summary.hardLinks = run.hardLinkCount
-        summary.elfBytes = run.elfBytes
+        summary.failed += run.walkProblems.count
+    }
+
+    init(_ reports: [FileReport], elfBytes: UInt64, duration: Duration) {
+        files = reports.filter { if case .notELF = $0.outcome { false } else { true } }.map(FileEntry.init)
+        failures = files.compactMap(\.failure)
+        summary = Totals()
+        summary.elfBytes = elfBytes
         summary.seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
-        for report in run.reports { count(report.outcome) }
-        summary.failed += problems.count
+        for report in reports { count(report.outcome) }
     }
 
     private mutating func count(_ outcome: FileOutcome) {
@@ -71,12 +80,11 @@ struct CompileReport: Encodable {
         output.flush()
         for file in files {
             for note in file.notes { Talk.say(Talk.style(note.hasPrefix(file.path) ? note : "\(file.path): \(note)", .dim)) }
-            if let reason = file.reason, file.status == "skipped" {
-                Talk.say(Talk.style("\(file.path): skipped: \(reason)", .dim))
+            if let message = file.message, file.status == "skipped" {
+                Talk.say(Talk.style("\(file.path): skipped: \(message)", .dim))
             }
         }
-        for problem in problems { Talk.error(problem) }
-        for file in files where file.status == "failed" { Talk.error(file.reason ?? file.path) }
+        for failure in failures { Talk.error(failure) }
         Talk.say(summaryText)
     }
 
@@ -91,7 +99,7 @@ struct CompileReport: Encodable {
         let perRow = summary.rows == 0 ? 0 : Double(summary.tableBytes) / Double(summary.rows)
         if summary.rows == 0 { return parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s" }
         text += "\(Quantity.count(summary.rows)) rows in \(Quantity.bytes(summary.tableBytes)) of tables "
-        text += "(\(Quantity.fixed(perRow, 2)) bytes a row), in \(cache)"
+        text += "(\(Quantity.fixed(perRow, 2)) bytes a row)" + (cache.map { ", in \($0)" } ?? "")
         return text
     }
 
@@ -107,7 +115,8 @@ struct FileEntry: Encodable {
     var path: String
     /// compiled, current, duplicate, skipped or failed.
     var status: String
-    var reason: String?
+    /// Why it was skipped or failed.
+    var message: String?
     var duplicateOf: String?
     var key: String?
     /// build-id or content.
@@ -135,19 +144,22 @@ struct FileEntry: Encodable {
             duplicateOf = first
         case .skipped(let why):
             status = "skipped"
-            reason = why.description
+            message = why.description
         case .notELF:
             status = "skipped"
-            reason = "not an ELF file"
+            message = "not an ELF file"
         case .flawed(let facts):
             status = "failed"
-            reason = "\(report.path): \(CompileReport.flaws(facts))"
+            message = "\(report.path): \(CompileReport.flaws(facts))"
         case .failed(let why):
             status = "failed"
-            reason = why
+            message = why
         }
         if let facts = report.outcome.facts { take(facts) }
     }
+
+    /// Why it failed, with its path.
+    var failure: String? { status == "failed" ? message ?? path : nil }
 
     private mutating func take(_ facts: TableFacts) {
         key = Quantity.hex(facts.key.bytes)

@@ -1,12 +1,15 @@
+import CallFrameInfo
 import UnwindTable
 import Validation
 
 /// What `cfic validate --core` found.
 struct CoreReport: ValidationOutput {
+    static let schema = "validate --core"
+
     struct Frame: Encodable {
-        var pc: UInt64
-        var stackPointer: UInt64
-        var framePointer: UInt64?
+        @HexAddress var address: UInt64
+        @HexAddress var stackPointer: UInt64
+        @HexAddress var framePointer: UInt64?
         var isExact: Bool
     }
 
@@ -17,7 +20,7 @@ struct CoreReport: ValidationOutput {
         var reference: String
         /// The frame before it, in what file that stands, and both sides' rules there.
         var callee: String
-        var file: String
+        var path: String
         var rule: String
         var referenceRow: String
         /// What libdw's row makes of that frame.
@@ -31,27 +34,27 @@ struct CoreReport: ValidationOutput {
         var end: String
         var isComplete: Bool
         /// Why libdw has more frames, and how many.
-        var known: String?
+        var knownDifference: String?
         var further: Int
         var difference: Difference?
     }
 
     var core: String
     var threads: [Thread]
-    var problems: [String]
+    var failures: [String]
 
-    var isGood: Bool { !threads.isEmpty && problems.isEmpty && threads.allSatisfy { $0.difference == nil } }
+    var isGood: Bool { !threads.isEmpty && failures.isEmpty && threads.allSatisfy { $0.difference == nil } }
 
     private let validation: CoreValidation
 
     private enum CodingKeys: CodingKey {
-        case core, threads, problems
+        case core, threads, failures
     }
 
     init(_ validation: CoreValidation, core: String) {
         self.core = core
         self.validation = validation
-        problems = validation.problems
+        failures = validation.problems
         threads = validation.threads.map(Thread.init)
     }
 
@@ -67,7 +70,7 @@ struct CoreReport: ValidationOutput {
                 + "\(Quantity.count(frames, "frame")) agree; "
                 + "\(Quantity.count(validation.disagreementCount, "thread")) with a difference")
         output.flush()
-        for problem in problems { Talk.error(problem) }
+        for failure in failures { Talk.error(failure) }
         if threads.isEmpty { Talk.error("\(core): no thread in it can be read") }
     }
 
@@ -93,13 +96,13 @@ extension CoreReport.Thread {
     init(_ thread: ThreadValidation) {
         id = thread.id
         frames = thread.frames.map {
-            .init(pc: $0.pc, stackPointer: $0.stackPointer, framePointer: $0.framePointer, isExact: $0.isExact)
+            .init(address: $0.pc, stackPointer: $0.stackPointer, framePointer: $0.framePointer, isExact: $0.isExact)
         }
         (agreeing, end, isComplete) = (thread.agreeing, thread.end, thread.isComplete)
-        (known, further) = (thread.known?.rawValue, thread.further)
+        (knownDifference, further) = (thread.known.map { JSONOutput.name($0.rawValue) }, thread.further)
         difference = thread.difference.map {
             .init(
-                frame: $0.index, table: $0.table, reference: $0.reference, callee: $0.callee, file: $0.file,
+                frame: $0.index, table: $0.table, reference: $0.reference, callee: $0.callee, path: $0.file,
                 rule: $0.rule, referenceRow: $0.referenceRow, meaning: $0.meaning)
         }
     }

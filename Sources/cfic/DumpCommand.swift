@@ -79,7 +79,7 @@ struct DumpCommand: ParsableCommand {
             var entries: [ListedEntry] = []
             listing.forEachEntry(stage == .rows ? .rows : .instructions, pc: pc?.value) { entries.append($0) }
             try sources.checkAreWhole()
-            try JSONOutput.print(entries)
+            try JSONOutput.print(EntryDump(entries: entries))
             return try checkIsCovered(entries.count)
         }
         var output = StandardOutput()
@@ -96,9 +96,21 @@ struct DumpCommand: ParsableCommand {
 
     // MARK: Rules
 
+    private struct EntryDump: JSONDocument {
+        static let schema = "dump --stage entries, rows"
+
+        var entries: [ListedEntry]
+    }
+
+    private struct RuleDump: JSONDocument {
+        static let schema = "dump --stage rules"
+
+        var rows: [RuleRow]
+    }
+
     struct RuleRow: Encodable {
-        var start: UInt64
-        var limit: UInt64
+        @HexAddress var start: UInt64
+        @HexAddress var limit: UInt64
         var rule: String
     }
 
@@ -145,7 +157,7 @@ struct DumpCommand: ParsableCommand {
             if json { return rows.append(row) }
             output.line("\(padded(row.start))..\(padded(row.limit))  \(row.rule)")
         }
-        if json { try JSONOutput.print(rows) } else { output.flush() }
+        if json { try JSONOutput.print(RuleDump(rows: rows)) } else { output.flush() }
     }
 
     private func padded(_ address: UInt64) -> String {

@@ -4,12 +4,13 @@ import Validation
 
 /// What `cfic lookup --explain` shows of an address.
 struct ExplanationReport: Encodable {
-    var pc: UInt64
+    @HexAddress var address: UInt64
     var function: String?
+    var functionOffset: UInt64?
     var frames: [Explanation.Frame]
     var rule: String
     /// libdw's row.
-    var reference: String?
+    var referenceRow: String?
     /// `agrees`, `disagrees`, `unsaid`, or the name of a known difference.
     var verdict: String
 
@@ -17,29 +18,29 @@ struct ExplanationReport: Encodable {
     private let machine: TableMachine
 
     private enum CodingKeys: CodingKey {
-        case pc, function, frames, rule, reference, verdict
+        case address, function, functionOffset, frames, rule, referenceRow, verdict
     }
 
-    init(_ explanation: Explanation, function: String?, machine: TableMachine) {
+    init(_ explanation: Explanation, function: (name: String, offset: UInt64)?, machine: TableMachine) {
         self.explanation = explanation
         self.machine = machine
-        self.function = function
-        (pc, frames, rule) = (explanation.pc, explanation.frames, explanation.rule)
-        reference = explanation.reference
+        (self.function, functionOffset) = (function?.name, function?.offset)
+        (address, frames, rule) = (explanation.pc, explanation.frames, explanation.rule)
+        referenceRow = explanation.reference
         verdict = switch explanation.verdict {
         case .agrees: "agrees"
         case .disagrees: "disagrees"
         case .unsaid: "unsaid"
-        case .known(let known): known.rawValue
+        case .known(let known): JSONOutput.name(known.rawValue)
         }
     }
 
     func write(to output: inout StandardOutput) {
-        output.line(Quantity.hex(pc) + (function.map { " <\($0)>" } ?? ""))
+        output.line(LookupCommand.heading(address, function, functionOffset))
         for frame in frames { write(frame, to: &output) }
         if frames.isEmpty { output.line("  no FDE covers it") }
         output.line("  table  \(rule)")
-        output.line("  libdw  \(reference ?? "nothing known")")
+        output.line("  libdw  \(referenceRow ?? "nothing known")")
         output.line("  \(verdictText)")
     }
 
@@ -58,7 +59,7 @@ struct ExplanationReport: Encodable {
                 + "..\(Quantity.hex(frame.limit)), CIE +\(Quantity.hex(UInt64(frame.cieOffset)))")
         let width = Quantity.hex(frame.limit).count
         for (place, instruction) in frame.initialInstructions.map({ ("CIE", $0) })
-            + frame.instructions.map({ (Quantity.hex($0.location ?? frame.start), $0) }) where instruction.isTelling {
+            + frame.instructions.map({ (Quantity.hex($0.address ?? frame.start), $0) }) where instruction.isTelling {
             let margin = String(repeating: " ", count: max(0, width - place.count))
             output.line("    \(place)\(margin)  \(instruction.name) \(instruction.operands ?? "")")
         }

@@ -1,3 +1,4 @@
+import CallFrameInfo
 import ELF
 import TableCompiler
 import TreeCompiler
@@ -14,8 +15,8 @@ struct FileStatistics: Encodable {
 
     /// Code that has rows but no rule.
     struct Unsupported: Encodable {
-        var start: UInt64
-        var limit: UInt64
+        @HexAddress var start: UInt64
+        @HexAddress var limit: UInt64
         var reason: String
         var text: String
         var function: String?
@@ -52,7 +53,7 @@ struct FileStatistics: Encodable {
         let machine = table.machine ?? .x86_64
         let counts = table.header.counts
         self.path = path
-        self.machine = machine == .x86_64 ? "x86-64" : "aarch64"
+        self.machine = machine.name
         fdes = UInt64(counts.fdes)
         badFDEs = UInt64(counts.bad_fdes)
         overlappingFDEs = UInt64(counts.overlapping_fdes)
@@ -78,7 +79,7 @@ struct FileStatistics: Encodable {
     /// Of a relocatable file, whose functions all begin at address 0: FDE by FDE.
     init(relocatable image: ELFImage, machine: TableMachine) throws {
         path = image.name
-        self.machine = machine == .x86_64 ? "x86-64" : "aarch64"
+        self.machine = machine.name
         let sources = try FrameSources(of: image, search: nil)
         let lowered = LoweredFrames(sources.sections, machine: machine)
         try sources.checkAreWhole()

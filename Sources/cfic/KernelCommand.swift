@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import KernelUnwinder
 import TableStore
+import UnwindTable
 
 struct KernelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -39,7 +40,7 @@ struct KernelCommand: ParsableCommand {
             options.batches = true
             let unwinder = try KernelUnwinder(options)
             let report = KernelReport(
-                kernel: KernelUnwinder.kernelRelease, machine: "\(try KernelUnwinder.hostMachine)",
+                kernel: KernelUnwinder.kernelRelease, machine: try KernelUnwinder.hostMachine.name,
                 programs: unwinder.verifiedPrograms.map {
                     KernelReport.Program(name: $0.name, instructions: $0.instructions)
                 })
@@ -49,7 +50,9 @@ struct KernelCommand: ParsableCommand {
 }
 
 /// What the verifier spent.
-private struct KernelReport: Encodable {
+private struct KernelReport: JSONDocument {
+    static let schema = "kernel"
+
     struct Program: Encodable {
         var name: String
         var instructions: Int?

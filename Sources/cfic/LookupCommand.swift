@@ -1,4 +1,5 @@
 import ArgumentParser
+import CallFrameInfo
 import ELF
 import Glibc
 import TableCompiler
@@ -39,15 +40,29 @@ struct LookupCommand: ParsableCommand {
     @Flag(help: "Report as JSON.")
     var json = false
 
+    struct Answers: JSONDocument {
+        static let schema = "lookup"
+
+        var answers: [Answer]
+    }
+
+    struct Explanations: JSONDocument {
+        static let schema = "lookup --explain"
+
+        var answers: [ExplanationReport]
+    }
+
     struct Answer: Encodable {
-        var pc: UInt64
+        @HexAddress var address: UInt64
         /// The addresses for which the row holds: first, and the one behind the last.
-        var start: UInt64?
-        var limit: UInt64?
+        @HexAddress var start: UInt64?
+        @HexAddress var limit: UInt64?
         var ruleNumber: Int
         var rule: String
         var reason: String?
         var function: String?
+        /// From the function's start, in bytes.
+        var functionOffset: UInt64?
     }
 
     func validate() throws {
@@ -60,7 +75,7 @@ struct LookupCommand: ParsableCommand {
             let table = try LoadedTable(input, store: cache.store, debugFiles: debugFiles.search)
             let symbols = table.image.flatMap { try? $0.functionSymbols() }
             let answers = table.withView { self.answers($0, symbols) }
-            if json { return try JSONOutput.print(answers) }
+            if json { return try JSONOutput.print(Answers(answers: answers)) }
             var output = StandardOutput()
             for answer in answers { output.line(text(answer)) }
             output.flush()
@@ -83,10 +98,10 @@ struct LookupCommand: ParsableCommand {
         let reports = addresses.map { address in
             ExplanationReport(
                 explainer.explain(address.value),
-                function: Self.name(of: address.value, symbols),
+                function: symbols?.lookup(address.value),
                 machine: explainer.machine)
         }
-        if json { return try JSONOutput.print(reports) }
+        if json { return try JSONOutput.print(Explanations(answers: reports)) }
         var output = StandardOutput()
         for report in reports { report.write(to: &output) }
         output.flush()
@@ -100,21 +115,22 @@ struct LookupCommand: ParsableCommand {
         }
         return addresses.map { address in
             let number = table.ruleNumber(at: address.value)
+            let function = symbols?.lookup(address.value)
             return Answer(
-                pc: address.value, start: rows[address.value]?.lowerBound, limit: rows[address.value]?.upperBound,
+                address: address.value, start: rows[address.value]?.lowerBound, limit: rows[address.value]?.upperBound,
                 ruleNumber: number, rule: table.describe(number),
                 reason: table.rules[number].reason?.name,
-                function: Self.name(of: address.value, symbols))
+                function: function?.name, functionOffset: function?.offset)
         }
     }
 
-    private static func name(of address: UInt64, _ symbols: FunctionSymbols?) -> String? {
-        symbols?.lookup(address).map { "\($0.name)+\(Quantity.hex($0.offset))" }
+    /// 0x401136 <main+0x8>
+    static func heading(_ address: UInt64, _ function: String?, _ offset: UInt64?) -> String {
+        Quantity.hex(address) + (function.map { " <\($0)+\(Quantity.hex(offset ?? 0))>" } ?? "")
     }
 
     private func text(_ answer: Answer) -> String {
-        var text = Quantity.hex(answer.pc)
-        if let function = answer.function { text += " <\(function)>" }
+        var text = Self.heading(answer.address, answer.function, answer.functionOffset)
         if let start = answer.start, let limit = answer.limit {
             text += "  row \(Quantity.hex(start))..\(Quantity.hex(limit))"
         }

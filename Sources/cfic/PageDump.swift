@@ -1,10 +1,13 @@
 import CUnwindTable
+import CallFrameInfo
 import UnwindTable
 
 /// A table's header and pages, and what each takes.
-struct PageDump: Encodable {
+struct PageDump: JSONDocument {
+    static let schema = "dump --stage pages"
+
     struct Page: Encodable {
-        var address: UInt64
+        @HexAddress var address: UInt64
         var kind: String
         var rows: Int
         var palette: Int

@@ -1,13 +1,16 @@
+import CallFrameInfo
 import KernelUnwinder
 import Profile
 
 /// A profile as a program reads it: what was counted, and the stacks with names.
-struct ProfileReport: Encodable {
+struct ProfileReport: JSONDocument {
+    static let schema = "profile"
+
     struct Frame: Encodable, Hashable {
         /// `[file]` where that has no symbol.
         var function: String
         /// AVMA
-        var address: UInt64
+        @HexAddress var address: UInt64
         /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns there.
         var isExact: Bool
         /// Whether it was found by the frame pointer.
@@ -16,12 +19,12 @@ struct ProfileReport: Encodable {
 
     struct KernelFrame: Encodable, Hashable {
         var function: String
-        var address: UInt64
+        @HexAddress var address: UInt64
     }
 
     /// What stacks are told apart by.
     struct Stack: Encodable, Hashable {
-        var command: String
+        var thread: String
         var process: Int32
         /// How the walk ended, by its name in docs/stack-ends.md, written `end-of-stack`; and the table's reason where that
         /// is what it ended by.
@@ -51,8 +54,8 @@ struct ProfileReport: Encodable {
     var kernelFrameCount: Int
     var lookups: UInt64
     var tables: Int
-    var kernelMemoryUsed: Int
-    var kernelMemory: Int
+    var kernelMemoryUsedBytes: Int
+    var kernelMemoryBytes: Int
     /// Images whose frames were found by the frame pointer, if at all, and why.
     var imagesWithoutTable: [String: String]
     /// How the command ended, if not well.
@@ -74,8 +77,8 @@ struct ProfileReport: Encodable {
         kernelFrameCount = totals.kernelFrames
         lookups = counters.lookups
         tables = memory.tables
-        kernelMemoryUsed = memory.used
-        kernelMemory = memory.mapped
+        kernelMemoryUsedBytes = memory.used
+        kernelMemoryBytes = memory.mapped
         imagesWithoutTable = Dictionary(
             run.recorder.programs.imagesWithoutTable.map { ($0.name, $0.problem) }, uniquingKeysWith: { first, _ in first })
         commandProblem = run.commandProblem
@@ -88,7 +91,7 @@ struct ProfileReport: Encodable {
 extension ProfileReport.Stack {
     init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
-            command: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
+            thread: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
             isComplete: stack.isComplete,
             frames: zip(stack.userFrames, stack.addresses).map { frame, address in
                 ProfileReport.Frame(
@@ -120,6 +123,6 @@ extension ProfileReport.CountedStack {
         if stack.kernelFrames != other.stack.kernelFrames {
             return stack.kernelFrames.map(\.address).lexicographicallyPrecedes(other.stack.kernelFrames.map(\.address))
         }
-        return (stack.command, stack.end) < (other.stack.command, other.stack.end)
+        return (stack.thread, stack.end) < (other.stack.thread, other.stack.end)
     }
 }

@@ -32,7 +32,9 @@ struct StatsCommand: ParsableCommand {
 
     @OptionGroup var debugFiles: DebugFileOptions
 
-    struct Report: Encodable {
+    struct Report: JSONDocument {
+        static let schema = "stats"
+
         var files: [FileStatistics] = []
         var skipped: [String] = []
         var failures: [String] = []

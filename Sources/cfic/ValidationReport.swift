@@ -1,9 +1,10 @@
+import CallFrameInfo
 import TreeCompiler
 import UnwindTable
 import Validation
 
 /// A report of `cfic validate`.
-protocol ValidationOutput: Encodable {
+protocol ValidationOutput: JSONDocument {
     /// Whether no difference is left, and everything could be read.
     var isGood: Bool { get }
     func write()
@@ -11,9 +12,11 @@ protocol ValidationOutput: Encodable {
 
 /// What `cfic validate PATH…` found.
 struct ValidationReport: ValidationOutput {
+    static let schema = "validate"
+
     struct Difference: Encodable {
         /// SVMA.
-        var address: UInt64
+        @HexAddress var address: UInt64
         /// The table's rule, in words.
         var rule: String
         var table: String
@@ -26,7 +29,7 @@ struct ValidationReport: ValidationOutput {
         var probes: Int
         var agreements: Int
         /// Differences that have a name, by it.
-        var known: [String: Int]
+        var knownDifferences: [String: Int]
         /// Addresses for which the table has a reason and libdw an answer, by reason.
         var unsaidByTable: [String: Int]
         /// Addresses for which the table has a rule and libdw no answer, by what it can't say: disagreements.
@@ -71,7 +74,7 @@ struct ValidationReport: ValidationOutput {
             "\(Quantity.count(files.count, "file")), \(text(\.probes)) probes: "
                 + "\(text(\.agreements)) agree, \(text(\.disagreements)) disagree")
         for known in KnownDifference.allCases {
-            let count = sum { $0.known[known.rawValue] ?? 0 }
+            let count = sum { $0.knownDifferences[JSONOutput.name(known.rawValue)] ?? 0 }
             if count > 0 { output.line("  \(Quantity.count(count)) known: \(known.text)") }
         }
         for (what, counts) in [("the table", \File.unsaidByTable), ("libdw", \File.unsaidByReference)] {
@@ -90,7 +93,8 @@ extension ValidationReport.File {
         isFromCache = result.isFromCache
         probes = validation.probes
         agreements = validation.agreements
-        known = Dictionary(uniqueKeysWithValues: validation.known.map { ($0.key.rawValue, $0.value) })
+        knownDifferences = Dictionary(
+            uniqueKeysWithValues: validation.known.map { (JSONOutput.name($0.key.rawValue), $0.value) })
         unsaidByTable = validation.unsaidByTable
         unsaidByReference = validation.unsaidByReference
         disagreements = validation.disagreementCount

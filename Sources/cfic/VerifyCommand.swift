@@ -23,29 +23,41 @@ struct VerifyCommand: ParsableCommand {
     @Flag(help: "Report as JSON.")
     var json = false
 
+    struct Report: JSONDocument {
+        static let schema = "verify"
+
+        var files: [Verdict] = []
+        /// What was not proved, and why.
+        var failures: [String] = []
+    }
+
     struct Verdict: Encodable {
         var path: String
         var isProved: Bool
-        var problem: String?
+        /// Why it isn't.
+        var message: String?
         var rows: UInt64?
         var rules: Int?
-        var bytes: Int?
+        var tableBytes: Int?
+
+        var failure: String? { isProved ? nil : "\(path): \(message ?? "")" }
     }
 
     func run() throws {
         try reporting {
             let walk = FileWalk(paths)
-            var verdicts: [Verdict] = []
+            var report = Report()
             for file in walk.files {
                 if !file.isNamed, try !LoadedTable.isTable(file.path) { continue }
-                verdicts.append(Self.verdict(file.path))
+                report.files.append(Self.verdict(file.path))
             }
             for problem in walk.problems {
-                verdicts.append(Verdict(path: problem.path, isProved: false, problem: problem.problem))
+                report.files.append(Verdict(path: problem.path, isProved: false, message: problem.problem))
             }
-            if json { try JSONOutput.print(verdicts) } else { Self.write(verdicts) }
-            if verdicts.isEmpty { throw Failure("no table found below \(paths.joined(separator: ", "))") }
-            if !verdicts.allSatisfy(\.isProved) { throw ExitCode(1) }
+            report.failures = report.files.compactMap(\.failure)
+            if json { try JSONOutput.print(report) } else { Self.write(report) }
+            if report.files.isEmpty { throw Failure("no table found below \(paths.joined(separator: ", "))") }
+            if !report.failures.isEmpty { throw ExitCode(1) }
         }
     }
 
@@ -55,24 +67,22 @@ struct VerifyCommand: ParsableCommand {
             let view = try TableVerifier.verify(table.bytes)
             return Verdict(
                 path: path, isProved: true, rows: view.header.counts.rows, rules: view.rules.count,
-                bytes: table.bytes.count)
+                tableBytes: table.bytes.count)
         } catch let defect as TableDefect {
-            return Verdict(path: path, isProved: false, problem: defect.description)
+            return Verdict(path: path, isProved: false, message: defect.description)
         } catch {
-            return Verdict(path: path, isProved: false, problem: "\(error)")
+            return Verdict(path: path, isProved: false, message: "\(error)")
         }
     }
 
-    private static func write(_ verdicts: [Verdict]) {
+    private static func write(_ report: Report) {
         var output = StandardOutput()
-        for verdict in verdicts where verdict.isProved {
+        for verdict in report.files where verdict.isProved {
             output.line(
                 "\(verdict.path): proved: \(Quantity.count(verdict.rows ?? 0)) rows, "
-                    + "\(Quantity.count(verdict.rules ?? 0)) rules, \(Quantity.bytes(UInt64(verdict.bytes ?? 0)))")
+                    + "\(Quantity.count(verdict.rules ?? 0)) rules, \(Quantity.bytes(UInt64(verdict.tableBytes ?? 0)))")
         }
         output.flush()
-        for verdict in verdicts where !verdict.isProved {
-            Talk.error("\(verdict.path): \(verdict.problem ?? "")")
-        }
+        for failure in report.failures { Talk.error(failure) }
     }
 }

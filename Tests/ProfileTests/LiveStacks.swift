@@ -29,6 +29,15 @@ struct LiveStacks {
                 .map(\.rawValue).contains(stack.end.code)
                 && !Set(kernelFunctions).isDisjoint(with: ["do_wp_page_[k]", "wp_page_copy_[k]"])
         }
+        /// Whether the kernel was about to begin or end a signal handler: it writes the thread's saved registers one
+        /// after the other, and a sample in between has the stack pointer of one place and the program counter of
+        /// another.
+        var isWhileASignalChangesRegisters: Bool {
+            !Set(kernelFunctions).isDisjoint(with: [
+                "x64_setup_rt_frame_[k]", "setup_rt_frame_[k]", "handle_signal_[k]", "restore_sigcontext_[k]",
+                "__do_sys_rt_sigreturn_[k]", "__x64_sys_rt_sigreturn_[k]",
+            ])
+        }
         /// The outermost first, separated by semicolons.
         var text: String { functions.reversed().joined(separator: ";") }
     }
@@ -39,7 +48,7 @@ struct LiveStacks {
     var count: Int { all.reduce(0) { $0 + $1.count } }
 
     /// Samples a program, and processes that it makes, for a while: until there are enough samples by themselves, or
-    /// ten seconds.
+    /// a minute.
     ///
     /// - Parameters:
     ///   - others: processes that it has made already.
@@ -54,7 +63,7 @@ struct LiveStacks {
         for process in [program.id] + others { try recorder.add(process) }
         try unwinder.start(.clock, frequency: 1999)
         let start = ContinuousClock.now
-        while ContinuousClock.now - start < .seconds(10) {
+        while ContinuousClock.now - start < .seconds(60) {
             unwinder.wait(milliseconds: 20)
             try recorder.collect()
             guard ContinuousClock.now - start > .seconds(seconds) else { continue }

@@ -14,10 +14,12 @@ struct RepeatedStackTests {
         isOutermost: (LiveStacks.Live) -> Bool
     ) {
         let own = stacks.all.filter { $0.stack.program.process == process }
-        #expect(own.reduce(0) { $0 + $1.count } >= 100, sourceLocation: sourceLocation)
+        #expect(own.filter(\.isComplete).reduce(0) { $0 + $1.count } >= 100, sourceLocation: sourceLocation)
         for live in own {
-            let isRight = live.isComplete && isOutermost(live) || isWrongByItsCompiler(live, stacks)
-            #expect(isRight, "\(live.stack.end): \(live.text)", sourceLocation: sourceLocation)
+            let isRight = live.isComplete && isOutermost(live) || live.isWhileASignalChangesRegisters
+                || isWrongByItsCompiler(live, stacks)
+            #expect(
+                isRight, "\(live.stack.end): \(live.text), \(live.kernelFunctions)", sourceLocation: sourceLocation)
         }
     }
 
@@ -57,39 +59,18 @@ struct RepeatedStackTests {
     @Test(arguments: [
         ("c-recursion.c", "gcc"), ("c-recursion.c", "clang"), ("alloca.c", "gcc"), ("alloca.c", "clang"),
         ("realigned.c", "gcc"), ("realigned.c", "clang"), ("longjmp.c", "gcc"), ("vdso.c", "gcc"),
-        ("signal-leaf.c", "gcc"), ("cpp-exceptions.cpp", "g++"), ("cpp-exceptions.cpp", "clang++"),
+        ("signal-leaf.c", "gcc"), ("assembly.c", "gcc"), ("cpp-exceptions.cpp", "g++"),
+        ("cpp-exceptions.cpp", "clang++"),
     ])
     func everySampleIsComplete(source: String, compiler: String) throws {
         let program = try LiveProgram.repeating(
             source, by: compiler, once: source.hasSuffix("cpp") ? "_Z4oncev" : "once")
-        // Until it has begun.
-        usleep(100_000)
+        #expect(try program.running.line() == "once")
         let stacks = try LiveStacks(of: program, count: 300)
         let start = try Regex("^" + LiveStacks.start + "(;.*)?$")
         expectComplete(stacks, program.id) { (try? start.wholeMatch(in: $0.text)) != nil }
         if source == "vdso.c" {
             #expect(stacks.all.contains { $0.innermost.hasPrefix("__vdso_") && $0.text.contains(";descend;") })
         }
-    }
-
-    /// Which assembly runs depends on the processor, or on what OpenSSL is told of it.
-    @Test(
-        arguments: ["", "0", ":~0x20000000"],
-        [["sha256"], ["-evp", "aes-256-cbc"], ["-evp", "chacha20"], ["rsa2048"], ["ecdsap256"]])
-    func assemblyOfLibcrypto(processor: String, algorithm: [String]) throws {
-        let program = try LiveProgram(
-            ["/usr/bin/openssl", "speed", "-seconds", "20"] + algorithm,
-            environment: processor.isEmpty ? [:] : ["OPENSSL_ia32cap": processor])
-        usleep(150_000)
-        let stacks = try LiveStacks(of: program, count: 200)
-        let entry = try contents("/usr/bin/openssl")[24..<32].reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-        expectComplete(stacks, program.id) { live in
-            // Distributions take symbols away; the entry point stays.
-            guard let frame = live.stack.userFrames.last,
-                let mapping = stacks.recorder.programs.images(of: live.stack.program)?.mapping(at: frame.lookupAddress)
-            else { return false }
-            return (entry..<entry + 64).contains(frame.lookupAddress &- mapping.bias)
-        }
-        #expect(stacks.all.contains { $0.innermost == "[libcrypto.so.3]" || $0.innermost.contains("aes") })
     }
 }

@@ -90,27 +90,23 @@ struct CoreProgramLanguageTests {
         #expect(frames.count { $0.function == "_PyEval_EvalFrameDefault" } > 30)
     }
 
-    /// On any machine, for the functions are those of a processor without extensions.
     @Test func assemblyHasCFAsInRegistersAndInMemory() throws {
-        let digest = try CoreDumps(of: .cryptoWithoutExtensions).innermostCFAs()
-        for stop in ["sha256-140", "sha256-420", "montgomery-200", "montgomery-1000"] {
-            #expect(digest[stop] == "exp", "\(digest)")
-        }
-        #expect(digest["montgomery-55"] == "rax+8")
-        let blocks = try CoreDumps(of: .cryptoBlocksWithoutExtensions).innermostCFAs()
-        #expect(blocks["aes-cbc-200"] == "exp" && blocks["aes-cbc-105"]?.hasPrefix("rsp+") == true, "\(blocks)")
+        let cfas = try CoreDumps(of: .handWritten).innermostCFAs()
+        let first = ["digest-0": "rsp+8", "digest-1": "rax+8", "digest-7": "rax+8"]
+        let loop = ["digest-8": "exp", "digest-12": "exp", "digest-13": "rsp+8", "digest-15": "rsp+16"]
+        let last = ["leaves-0": "exp", "leaves-1": "rsi+8", "leaves-6": "rsi+8", "leaves-7": "rsp+8"]
+        for (stop, cfa) in [first, loop, last].joined() { #expect(cfas[stop] == cfa, "\(stop): \(cfas)") }
     }
 
-    @Test(arguments: CoreProgram.assembly)
-    func assemblyOfLibcryptoIsInnermost(program: CoreProgram) throws {
-        let dumps = try CoreDumps(of: program)
+    @Test func everyInstructionOfAssemblyLeadsToItsCallers() throws {
+        let dumps = try CoreDumps(of: .handWritten)
+        #expect(dumps.cores.count == 39)
         for core in dumps.cores {
-            let frames = try CoreStacks(core.path, of: dumps).frames
-            #expect(frames.first?.file.hasPrefix("libcrypto") == true, "\(core.name)")
-            // Nearly no function in assembly has a symbol; those in C that programs call have.
-            #expect(["", "AES_cbc_encrypt"].contains(frames.first?.function), "\(core.name)")
-            #expect(frames.count > 9, "\(core.name): \(frames)")
-            #expect(frames.contains { $0.function == "__libc_start_main" }, "\(core.name)")
+            let functions = try CoreStacks(core.path, of: dumps).functions
+            // The helper has no symbol.
+            let digest = functions.first == "" ? Array(functions.dropFirst()) : functions
+            #expect(digest.first == "digest" && digest.last == "_start", "\(core.name): \(functions)")
+            #expect(digest.dropFirst().prefix { $0 == "descend" }.count == 21, "\(core.name): \(functions)")
         }
     }
 }

@@ -1,6 +1,6 @@
 /// An entry for programs: what the listings show, as a tree of values that encodes to JSON.
 ///
-/// Addresses and offsets are numbers; DWARF expressions and instructions' operands are the listing's text.
+/// Offsets are numbers, addresses ``HexAddress``es; DWARF expressions and instructions' operands are the listing's text.
 public struct ListedEntry: Encodable, Sendable {
     public enum Kind: String, Encodable, Sendable {
         case cie, fde, terminator
@@ -13,7 +13,7 @@ public struct ListedEntry: Encodable, Sendable {
     /// Offset in the section.
     public var offset: Int
     /// Bytes that the entry takes up, its length field included; 0 if that is unknown.
-    public var size: Int
+    public var bytes: Int
     /// The fields of a CIE.
     public var cie: ListedCIEFields?
     /// The fields of an FDE.
@@ -29,7 +29,7 @@ public struct ListedEntry: Encodable, Sendable {
 public struct ListedCIEFields: Encodable, Sendable {
     public var version: UInt8
     public var augmentation: String
-    public var addressSize: Int
+    public var addressBytes: Int
     public var codeAlignment: UInt64
     public var dataAlignment: Int64
     public var returnAddressRegister: UInt64
@@ -43,11 +43,11 @@ public struct ListedCIEFields: Encodable, Sendable {
 /// The fields of an FDE (DWARF 5 §6.4.1).
 public struct ListedFDEFields: Encodable, Sendable {
     /// Offset of its CIE in the section.
-    public var cie: Int
+    public var cieOffset: Int
     /// SVMA of the first byte described.
-    public var start: UInt64
+    @HexAddress public var start: UInt64
     /// SVMA behind the last byte described.
-    public var limit: UInt64
+    @HexAddress public var limit: UInt64
 }
 
 public struct ListedInstruction: Encodable, Sendable {
@@ -58,15 +58,15 @@ public struct ListedInstruction: Encodable, Sendable {
     /// `16`; nil if it has none.
     public var operands: String?
     /// SVMA that it has advanced to, or that is in force; nil in a CIE.
-    public var location: UInt64?
+    @HexAddress public var address: UInt64?
 }
 
 /// One row of the CFI table.
 public struct ListedRow: Encodable, Sendable {
     /// SVMA from which the row holds; 0 for a CIE's.
-    public var start: UInt64
+    @HexAddress public var start: UInt64
     /// SVMA of the next row, of the FDE's end, or from which nothing is known because of an error.
-    public var limit: UInt64
+    @HexAddress public var limit: UInt64
     public var cfa: ListedRule
     /// By rising number; registers that nothing was said of are left out.
     public var registers: [ListedRule]
@@ -74,9 +74,9 @@ public struct ListedRow: Encodable, Sendable {
     public var returnAddressState: ReturnAddressState?
 
     public enum ReturnAddressState: String, Encodable, Sendable {
-        case notSigned = "not_signed"
+        case notSigned = "not-signed"
         case signed
-        case signedWithPC = "signed_with_pc"
+        case signedWithPC = "signed-with-pc"
     }
 }
 
@@ -84,14 +84,14 @@ public struct ListedRow: Encodable, Sendable {
 public struct ListedRule: Encodable, Sendable {
     public enum Kind: String, Encodable, Sendable {
         case unspecified, undefined, register, expression
-        case sameValue = "same_value"
+        case sameValue = "same-value"
         /// In memory at CFA + offset.
         case offset
         /// CFA + offset. Of a CFA: register + offset.
-        case valueOffset = "val_offset"
-        case valueExpression = "val_expression"
+        case valueOffset = "value-offset"
+        case valueExpression = "value-expression"
         /// The operand is wider than 56 bits.
-        case tooWide = "too_wide"
+        case tooWide = "too-wide"
     }
 
     public var kind: Kind

@@ -56,7 +56,7 @@ private struct ListedEntryBuilder {
         case .terminator(let header):
             return ListedEntry(header, .terminator, name)
         case .end(let offset, let problem):
-            return ListedEntry(kind: .malformed, section: name, offset: offset, size: 0, problems: [problem])
+            return ListedEntry(kind: .malformed, section: name, offset: offset, bytes: 0, problems: [problem])
         case .malformed(let header, let problem):
             var entry = ListedEntry(header, .malformed, name)
             entry.problems = [problem]
@@ -76,7 +76,7 @@ private struct ListedEntryBuilder {
             return entry
         case .fde(let header, let cie, let fde):
             var entry = ListedEntry(header, .fde, name)
-            entry.fde = ListedFDEFields(cie: cie.entry.offset, start: fde.start, limit: fde.limit)
+            entry.fde = ListedFDEFields(cieOffset: cie.entry.offset, start: fde.start, limit: fde.limit)
             if parts.contains(.instructions) {
                 appendInstructions(fde.instructions, cie, start: fde.start, to: &entry, walk)
             }
@@ -97,7 +97,7 @@ private struct ListedEntryBuilder {
                 instructions.append(ListedInstruction(
                     offset: instruction.offset, name: printer.name(of: instruction).description,
                     operands: operands.isEmpty ? nil : operands,
-                    location: entry.kind == .fde ? printer.location : nil))
+                    address: entry.kind == .fde ? printer.location : nil))
             }
         } catch {
             entry.problems.append(walk.problem(error.description, at: reader.instructionOffset))
@@ -129,7 +129,7 @@ private struct ListedEntryBuilder {
 
 extension ListedEntry {
     fileprivate init(_ header: EntryHeader, _ kind: Kind, _ section: String) {
-        self.init(kind: kind, section: section, offset: header.offset, size: header.end - header.offset)
+        self.init(kind: kind, section: section, offset: header.offset, bytes: header.end - header.offset)
     }
 }
 
@@ -138,7 +138,7 @@ extension ListedCIEFields {
         let augmentation = UnsafeRawBufferPointer(rebasing: section.bytes[cie.augmentation])
         self.init(
             version: cie.version, augmentation: ListingText.string { $0.append(escaping: augmentation) },
-            addressSize: cie.addressSize, codeAlignment: cie.codeAlignment, dataAlignment: cie.dataAlignment,
+            addressBytes: cie.addressSize, codeAlignment: cie.codeAlignment, dataAlignment: cie.dataAlignment,
             returnAddressRegister: cie.returnAddressRegister, isSignalFrame: cie.isSignalFrame,
             usesBKey: cie.usesBKey, isTagged: cie.isTagged)
     }

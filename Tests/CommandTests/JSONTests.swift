@@ -1,0 +1,96 @@
+import Foundation
+import Testing
+import enum TestFixtures.HostKernel
+
+/// What `--json` prints is what docs/json.md says, field by field.
+@Suite(.timeLimit(.minutes(3))) struct JSONTests {
+    private let place: Workplace
+    private let documented: DocumentedJSON
+
+    init() throws {
+        place = try Workplace()
+        documented = try DocumentedJSON()
+    }
+
+    private func expectDocumented(
+        _ schema: String, _ outcome: Outcome, code: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        #expect(outcome.code == code, "\(outcome.talk)", sourceLocation: sourceLocation)
+        let document = try JSONDecoder().decode(JSONValue.self, from: Data(outcome.output.utf8))
+        #expect(documented.problems(of: document, schema: schema) == [], sourceLocation: sourceLocation)
+    }
+
+    /// good.so with rules, bad.so whose f has a malformed FDE, what is no ELF file, a table and a relocatable file.
+    private func makeInputs() throws {
+        try place.library("good.so", cfi: ".cfi_def_cfa_offset 16\n.cfi_offset rbp, -16\n.cfi_val_offset r12, 8")
+        try place.library("bad.so", buildID: "0xabcd0002", cfi: ".cfi_escape 0x3f")
+        try place.library("same.so", cfi: ".cfi_def_cfa_offset 16\n.cfi_offset rbp, -16\n.cfi_val_offset r12, 8")
+        try place.write(Array("#!/bin/sh\n".utf8), to: "script")
+        try #require(try place.cfic("compile", "good.so", "-o", "table").code == 0)
+    }
+
+    @Test func tablesAreConsistent() {
+        #expect(documented.problems == [])
+        #expect(documented.schemas == [
+            "compile", "check-bpf", "dump --stage entries, rows", "dump --stage rules", "dump --stage pages", "kernel",
+            "lookup", "lookup --explain", "profile", "stats", "validate", "validate --core", "verify",
+        ])
+    }
+
+    @Test(arguments: [
+        ("compile", "compile good.so same.so bad.so script missing", 1),
+        ("compile", "compile --strict bad.so", 1),
+        ("compile", "compile bad.so -o out", 0),
+        ("dump --stage entries, rows", "dump --stage entries bad.so", 0),
+        ("dump --stage entries, rows", "dump --stage rows good.so", 0),
+        ("dump --stage entries, rows", "dump --stage rows --pc fffffffffff good.so", 1),
+        ("dump --stage rules", "dump --stage rules good.so", 0),
+        ("dump --stage pages", "dump --stage pages table", 0),
+        ("lookup", "lookup good.so $START 0", 0),
+        ("lookup", "lookup table $START ffffffffffffffff", 0),
+        ("lookup --explain", "lookup --explain good.so $START 0", 0),
+        ("stats", "stats good.so bad.so table script missing", 1),
+        ("validate", "validate good.so bad.so missing", 1),
+        ("verify", "verify table good.so missing", 1),
+    ] as [(String, String, Int32)])
+    func documentIsAsDocumented(schema: String, arguments: String, code: Int32) throws {
+        try makeInputs()
+        let start = "START=$(cfic dump --stage rules good.so | head -1 | cut -d. -f1)"
+        let outcome = try place.shell("\(start); cfic \(arguments) --json")
+        try expectDocumented(schema, outcome, code: code)
+    }
+
+    @Test func findingsAreAsDocumented() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+        for name in ["global-pointer", "maps", "unsure"] {
+            let made = try place.shell("""
+                clang -target bpf -mcpu=v3 -O2 -g -I"/usr/include/$(uname -m)-linux-gnu" \\
+                    -c '\(root)/testdata/bpf/\(name).bpf.c' -o \(name).o
+                """)
+            try #require(made.code == 0, "\(made.talk)")
+        }
+        let outcome = try place.shell("cfic check-bpf --json global-pointer.o maps.o unsure.o missing --kernel 5.10")
+        try expectDocumented("check-bpf", outcome, code: 1)
+    }
+
+    @Test func stacksOfACoreAreAsDocumented() throws {
+        let gdb = try place.shell("gdb -nx -batch -ex starti -ex 'generate-core-file core' /bin/true")
+        guard access(place.directory + "/core", R_OK) == 0 else { throw TestFailure("no core: \(gdb.talk)") }
+        try expectDocumented("validate --core", try place.cfic("validate", "--json", "--core", "core"))
+    }
+
+    @Test(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+    func profileAndKernelAreAsDocumented() throws {
+        let busy = "bash -c 'for ((i = 0; i < 100000; i++)); do :; done; exit 3'"
+        let profile = try place.shell("cfic profile --json -F 999 -o profile -- \(busy); code=$?; cat profile; exit $code")
+        try expectDocumented("profile", profile, code: profile.code)
+        try expectDocumented("kernel", try place.cfic("kernel", "--json"))
+    }
+
+    /// Readers that keep numbers as doubles would round it.
+    @Test func addressesOf64BitsAreExact() throws {
+        try place.library()
+        let outcome = try place.cfic("lookup", "--json", "lib.so", "fffffffffffffffe")
+        #expect(outcome.output.contains(#""address" : "0xfffffffffffffffe""#), "\(outcome.output)")
+    }
+}
