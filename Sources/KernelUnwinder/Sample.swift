@@ -11,10 +11,15 @@ public struct Sample {
         public var pc: UInt64 { word & sampleAddressMask }
         /// Innermost, or interrupted by a signal.
         public var isExact: Bool { word >> 63 == 1 }
-        /// Found by the frame pointer, because its callee's code has no rules.
+        /// Found without a rule, because its callee's code has none, or by way of a frame that was.
         public var isGuessed: Bool { word >> 62 & 1 == 1 }
+        /// Guessed, and the code that would speak for it could not be read.
+        public var isUnchecked: Bool { word >> 61 & 1 == 1 }
         /// An address in the function that the frame belongs to.
         public var lookupAddress: UInt64 { isExact ? pc : pc &- 1 }
+
+        /// Above all that a frame can have as its pc.
+        package static var addressLimit: UInt64 { sampleAddressMask }
 
         /// The same frame where its code has another address.
         package func moved(to pc: UInt64) -> Self { Self(word: word & ~sampleAddressMask | pc & sampleAddressMask) }
@@ -35,8 +40,7 @@ public struct Sample {
     public var userFrames: some RandomAccessCollection<Frame> { userWords.lazy.map { Frame(word: $0) } }
     /// How the walk ended.
     public var end: StackEnd { StackEnd(code: UInt32(header.end), reason: UInt32(header.reason)) }
-    /// Whether rules alone led to the outermost frame.
-    public var isComplete: Bool { end.isOutermost && header.guessed_count == 0 }
+    public var outcome: StackOutcome { StackOutcome(end, hasGuesses: header.guessed_count > 0) }
     /// The thread's name.
     public var command: String {
         withUnsafeBytes(of: header.command) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
@@ -57,7 +61,26 @@ public struct Sample {
 }
 
 /// CFIC_SAMPLE_ADDRESS, an expression that Swift doesn't import.
-private let sampleAddressMask: UInt64 = 1 << 62 - 1
+private let sampleAddressMask: UInt64 = 1 << 61 - 1
+
+/// How much of a stack is known: the three outcomes of a walk.
+public enum StackOutcome: String, Sendable, CaseIterable {
+    /// Rules alone led to the outermost frame.
+    case complete
+    /// The outermost frame was reached, in part by guesses.
+    case guessed
+    /// The outermost frames are missing.
+    case truncated
+
+    /// - Parameter hasGuesses: whether any of its frames ``Sample/Frame/isGuessed``.
+    public init(_ end: StackEnd, hasGuesses: Bool) {
+        if !end.isOutermost {
+            self = .truncated
+        } else {
+            self = hasGuesses || end.code == CFIC_STEP_END_OF_CHAIN.rawValue ? .guessed : .complete
+        }
+    }
+}
 
 /// How a walk ended: a code of `CFIC_STEPS`, with the table's reason where that is what it ended by.
 public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
@@ -75,9 +98,10 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     /// programs had been told, and what they took for its callers was cut off. No `enum cfic_step` has this code.
     public static let mappingChanged = StackEnd(code: 1 << 16)
 
-    /// Whether the last frame is the outermost one of its thread.
+    /// Whether the last frame is the outermost one of its thread: CFIC_IS_OUTERMOST.
     public var isOutermost: Bool {
         code == CFIC_STEP_END_OF_STACK.rawValue || code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue
+            || code == CFIC_STEP_END_OF_CHAIN.rawValue
     }
     /// A stable name for programs, such as `end-of-stack`.
     public var name: String {
@@ -106,6 +130,8 @@ public struct Counters: Sendable {
     public var guessedFrames: UInt64 = 0
     /// Stacks that rules alone led to the outermost frame.
     public var complete: UInt64 = 0
+    /// Stacks that reach the outermost frame in part by guesses.
+    public var guessed: UInt64 = 0
     public var lookups: UInt64 = 0
     public var mappingLookups: UInt64 = 0
     public var stackReads: UInt64 = 0
@@ -122,6 +148,7 @@ public struct Counters: Sendable {
         userFrames += other.user_frames
         guessedFrames += other.guessed_frames
         complete += other.complete
+        guessed += other.guessed
         lookups += other.lookups
         mappingLookups += other.mapping_lookups
         stackReads += other.stack_reads

@@ -23,8 +23,6 @@ struct CodeSpace {
     private(set) var problems: [String: String] = [:]
 
     private static let pageSize: UInt64 = 4096
-    /// Bits of a frame's address (``Sample/Frame/pc``).
-    private static let end: UInt64 = 1 << 62
 
     /// The address here of one in a mapping; 1, where nothing is, if there is no room.
     mutating func address(of pc: UInt64, in mapping: ProcessImages.Mapping) -> UInt64 {
@@ -40,7 +38,7 @@ struct CodeSpace {
     }
 
     private mutating func add(_ piece: Piece, _ mapping: ProcessImages.Mapping) -> UInt64? {
-        guard piece.size < Self.end - next - 2 * Self.pageSize else { return nil }
+        guard piece.size < Sample.Frame.addressLimit - next - 2 * Self.pageSize else { return nil }
         let start = next
         // A page is left free, so that an address right behind a piece is in no other one.
         next += (piece.size + 2 * Self.pageSize - 1) & ~(Self.pageSize - 1)

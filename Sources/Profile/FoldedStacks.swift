@@ -1,6 +1,8 @@
 import KernelUnwinder
 
-/// Stacks as flame graph tools read them: `command;outermost;…;innermost count`, a line each.
+/// Stacks as flame graph tools read them: `command;outermost;…;innermost count`, a line each. What is not known stands
+/// there: `[truncated]` for outermost frames that are missing, `_[fp]` behind frames that were guessed, `_[fp?]` behind
+/// those of which the guess could not be checked.
 public struct FoldedStacks {
     /// Lines without their counts, and the counts, by falling count and then by name.
     public private(set) var lines: [(stack: String, count: Int)] = []
@@ -17,10 +19,10 @@ public struct FoldedStacks {
     private static func line(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) -> String {
         var parts = [escaped(stack.command)]
         // What the outermost frame that was found was called by is not known: nobody shall take it for a thread's start.
-        if !stack.end.isOutermost { parts.append("[truncated]") }
+        if stack.outcome == .truncated { parts.append("[truncated]") }
         for frame in stack.userFrames.reversed() {
             let name = escaped(symbolizer.name(of: frame, in: stack.program))
-            parts.append(frame.isGuessed ? name + "_[fp]" : name)
+            parts.append(name + (frame.isUnchecked ? "_[fp?]" : frame.isGuessed ? "_[fp]" : ""))
         }
         for address in stack.kernelFrames.reversed() { parts.append(escaped(symbolizer.kernelName(of: address))) }
         return parts.joined(separator: ";")

@@ -14,8 +14,7 @@ public struct Stacks {
         /// AVMAs of the user frames where the stacks of each process are told apart; else none.
         public var addresses: [UInt64] = []
 
-        /// Whether rules alone led to the outermost frame.
-        public var isComplete: Bool { end.isOutermost && !userFrames.contains(where: \.isGuessed) }
+        public var outcome: StackOutcome { StackOutcome(end, hasGuesses: userFrames.contains(where: \.isGuessed)) }
     }
 
     public private(set) var counts: [Stack: Int] = [:]
@@ -29,8 +28,8 @@ public struct Stacks {
         public var samples = 0
         public var userFrames = 0
         public var kernelFrames = 0
-        /// Stacks that rules alone led to the outermost frame.
-        public var complete = 0
+        /// Stacks by how much of them is known.
+        public var outcomes: [StackOutcome: Int] = [:]
         /// Stacks by how their walk ended, whatever reason a table had.
         public var ends: [StackEnd: Int] = [:]
     }
@@ -41,7 +40,7 @@ public struct Stacks {
             totals.samples += count
             totals.userFrames += count * stack.userFrames.count
             totals.kernelFrames += count * stack.kernelFrames.count
-            if stack.isComplete { totals.complete += count }
+            totals.outcomes[stack.outcome, default: 0] += count
             totals.ends[StackEnd(code: stack.end.code), default: 0] += count
         }
         return totals

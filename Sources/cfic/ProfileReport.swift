@@ -13,8 +13,10 @@ struct ProfileReport: JSONDocument {
         @HexAddress var address: UInt64
         /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns there.
         var isExact: Bool
-        /// Whether it was found by the frame pointer.
+        /// Whether it was found without a rule, or by way of a frame that was.
         var isGuessed: Bool
+        /// Whether the code that would speak for the guess could not be read.
+        var isUnchecked: Bool
     }
 
     struct KernelFrame: Encodable, Hashable {
@@ -30,7 +32,9 @@ struct ProfileReport: JSONDocument {
         /// is what it ended by.
         var end: String
         var reason: String?
-        /// Whether rules alone led to the outermost frame.
+        /// `complete`, `guessed` or `truncated`: docs/stack-ends.md.
+        var outcome: String
+        /// Whether it is `complete`: rules alone led to the outermost frame.
         var isComplete: Bool
         /// The innermost first, as those of the kernel, which come before.
         var frames: [Frame]
@@ -48,6 +52,8 @@ struct ProfileReport: JSONDocument {
     var samples: Int
     var lostSamples: UInt64
     var completeStacks: Int
+    /// To the outermost frame, in part by guesses.
+    var guessedStacks: Int
     /// Stacks by how their walk ended.
     var ends: [String: Int]
     var userFrameCount: Int
@@ -71,7 +77,8 @@ struct ProfileReport: JSONDocument {
         let totals = run.recorder.stacks.totals
         samples = totals.samples
         lostSamples = counters.lost
-        completeStacks = totals.complete
+        completeStacks = totals.outcomes[.complete] ?? 0
+        guessedStacks = totals.outcomes[.guessed] ?? 0
         ends = Dictionary(totals.ends.map { ($0.key.name, $0.value) }, uniquingKeysWith: +)
         userFrameCount = totals.userFrames
         kernelFrameCount = totals.kernelFrames
@@ -92,11 +99,11 @@ extension ProfileReport.Stack {
     init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
             thread: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
-            isComplete: stack.isComplete,
+            outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
             frames: zip(stack.userFrames, stack.addresses).map { frame, address in
                 ProfileReport.Frame(
                     function: symbolizer.name(of: frame, in: stack.program), address: address, isExact: frame.isExact,
-                    isGuessed: frame.isGuessed)
+                    isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked)
             },
             kernelFrames: stack.kernelFrames.map { address in
                 ProfileReport.KernelFrame(function: symbolizer.kernelFunction(at: address), address: address)

@@ -33,10 +33,8 @@ struct ProfileSummary {
     }
 
     private func writeEnds() {
-        line(totals.complete, "complete")
-        let outermost = totals.ends.reduce(0) { $0 + ($1.key.isOutermost ? $1.value : 0) }
-        // Outermost, but partly by frame pointers.
-        line(outermost - totals.complete, "to the outermost frame, in part by frame pointers")
+        line(totals.outcomes[.complete] ?? 0, "complete")
+        line(totals.outcomes[.guessed] ?? 0, "to the outermost frame, in part by guesses")
         for (end, count) in totals.ends.sorted(by: { $0.key.code < $1.key.code }) where !end.isOutermost {
             line(count, "truncated: \(end)")
         }

@@ -19,25 +19,26 @@ import Testing
     }
 
     @Test func framesAreKernelsThenUsers() throws {
-        let exact: UInt64 = 1 << 63, guessed: UInt64 = 1 << 62
-        let words = record(kernel: 2, user: 3, [0xffff_8000_0000_1000, 0xffff_8000_0000_2000, exact | 0x1000, 0x2000,
-            guessed | 0x3000]) { header in
+        let exact: UInt64 = 1 << 63, guessed: UInt64 = 1 << 62, unchecked: UInt64 = 1 << 61
+        let words = record(kernel: 2, user: 4, [0xffff_8000_0000_1000, 0xffff_8000_0000_2000, exact | 0x1000, 0x2000,
+            guessed | 0x3000, guessed | unchecked | 0x4000]) { header in
                 header.time = 12
                 header.process = 34
                 header.thread = 56
-                header.guessed_count = 1
+                header.guessed_count = 2
                 withUnsafeMutableBytes(of: &header.command) { $0.copyBytes(from: Array("thread".utf8)) }
             }
         try words.withUnsafeBytes { bytes in
             let sample = try #require(Sample(bytes))
             #expect(sample.time == 12 && sample.process == 34 && sample.thread == 56 && sample.command == "thread")
             #expect(Array(sample.kernelFrames) == [0xffff_8000_0000_1000, 0xffff_8000_0000_2000])
-            #expect(sample.userFrames.map(\.pc) == [0x1000, 0x2000, 0x3000])
-            #expect(sample.userFrames.map(\.isExact) == [true, false, false])
-            #expect(sample.userFrames.map(\.isGuessed) == [false, false, true])
+            #expect(sample.userFrames.map(\.pc) == [0x1000, 0x2000, 0x3000, 0x4000])
+            #expect(sample.userFrames.map(\.isExact) == [true, false, false, false])
+            #expect(sample.userFrames.map(\.isGuessed) == [false, false, true, true])
+            #expect(sample.userFrames.map(\.isUnchecked) == [false, false, false, true])
             // A call may be its function's last instruction.
-            #expect(sample.userFrames.map(\.lookupAddress) == [0x1000, 0x1fff, 0x2fff])
-            #expect(sample.end.isOutermost && !sample.isComplete)
+            #expect(sample.userFrames.map(\.lookupAddress) == [0x1000, 0x1fff, 0x2fff, 0x3fff])
+            #expect(sample.end.isOutermost && sample.outcome == .guessed)
         }
     }
 
@@ -66,9 +67,22 @@ import Testing
 
     // MARK: Ends
 
-    @Test func onlyTwoEndsAreOutermost() {
+    @Test func onlyThreeEndsAreOutermost() {
         let outermost = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).filter { StackEnd(code: $0).isOutermost }
-        #expect(outermost == [CFIC_STEP_END_OF_STACK.rawValue, CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue])
+        #expect(
+            outermost == [CFIC_STEP_END_OF_STACK, CFIC_STEP_ZERO_RETURN_ADDRESS, CFIC_STEP_END_OF_CHAIN].map(\.rawValue))
+    }
+
+    /// The chain of frame pointers is no rule, even where no frame was found by it.
+    @Test func outcomeIsCompleteByRulesAlone() {
+        for code in 0..<UInt32(CFIC_STEP_COUNT.rawValue) {
+            let end = StackEnd(code: code)
+            let isByRules = code != CFIC_STEP_END_OF_CHAIN.rawValue
+            #expect(
+                StackOutcome(end, hasGuesses: false)
+                    == (!end.isOutermost ? .truncated : isByRules ? .complete : .guessed), "\(end)")
+            #expect(StackOutcome(end, hasGuesses: true) == (end.isOutermost ? .guessed : .truncated), "\(end)")
+        }
     }
 
     @Test func everyEndHasANameAndAText() {

@@ -47,7 +47,7 @@ enum FakeImages {
 
 extension Sample.Frame {
     /// A frame that an address stands in, or returns to.
-    init(_ pc: UInt64, isExact: Bool = false, isGuessed: Bool = false) {
-        self.init(word: pc | (isExact ? 1 << 63 : 0) | (isGuessed ? 1 << 62 : 0))
+    init(_ pc: UInt64, isExact: Bool = false, isGuessed: Bool = false, isUnchecked: Bool = false) {
+        self.init(word: pc | (isExact ? 1 << 63 : 0) | (isGuessed ? 1 << 62 : 0) | (isUnchecked ? 1 << 61 : 0))
     }
 }

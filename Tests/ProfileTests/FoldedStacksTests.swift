@@ -50,6 +50,19 @@ import Testing
         #expect(lines(["/a", "/b"], [(stack(frames), 1)]) == ["thread;[b];[b]_[fp];[a] 1"])
     }
 
+    /// The outermost frame was reached, or not: only then it says so.
+    @Test func guessesThatCouldNotBeCheckedHaveAMarkOfTheirOwn() {
+        let frames = [
+            Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010, isGuessed: true, isUnchecked: true),
+            Sample.Frame(0x2020, isGuessed: true, isUnchecked: true),
+        ]
+        #expect(lines(["/a", "/b"], [(stack(frames), 1)]) == ["thread;[b]_[fp?];[b]_[fp?];[a] 1"])
+        let chain = StackEnd(code: CFIC_STEP_END_OF_CHAIN.rawValue)
+        let bad = StackEnd(code: CFIC_STEP_BAD_FRAME_POINTER.rawValue)
+        #expect(lines(["/a", "/b"], [(stack(frames, end: chain), 1)]) == ["thread;[b]_[fp?];[b]_[fp?];[a] 1"])
+        #expect(lines(["/a", "/b"], [(stack(frames, end: bad), 1)]) == ["thread;[truncated];[b]_[fp?];[b]_[fp?];[a] 1"])
+    }
+
     @Test func namesCannotEndThemselvesOrTheLine() {
         let frames = [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010)]
         let found = lines(["/a;b", "/c\nd 7"], [(stack(frames, command: "x;y\tz\u{1}"), 2)])

@@ -20,7 +20,7 @@ struct LiveStacks {
         var depth: Int { functions.count }
         var guessed: Int { stack.userFrames.count { $0.isGuessed } }
         /// Whether rules alone led to the outermost frame.
-        var isComplete: Bool { stack.end.isOutermost && guessed == 0 }
+        var isComplete: Bool { stack.outcome == .complete }
         /// Whether the kernel was about to copy a page that two processes share since a fork, because one of them
         /// wrote to it: it takes the page away first, and nothing on it can be read until its copy is in place. Pages
         /// of stacks are the first that children write to.

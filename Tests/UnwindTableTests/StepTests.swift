@@ -148,7 +148,7 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
             CFIC_CFA_DEREF, flags: CFIC_RULE_SIGNAL, 160, fp: value(CFIC_VALUE_AT_REGISTER, 7), fpOffset: 120,
             ra: value(CFIC_VALUE_AT_REGISTER, 7), raOffset: 168)
         #expect(unwinder.step(restorer) == CFIC_STEP_CALLER)
-        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS))
+        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_INTERRUPTED))
         // By DWARF number: rax rdx rcx rbx rsi rdi rbp rsp r8 ...
         #expect((0..<16).map { (unwinder[$0] - 0x1000) / 8 } == [13, 12, 14, 11, 9, 8, 10, 15, 0, 1, 2, 3, 4, 5, 6, 7])
         #expect(unwinder.frame.machine.pc == 0x1080)
@@ -159,7 +159,7 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
         // Part of the kernel's frame can't be read: the caller is known without its other registers.
         incomplete.memory.words[0x7ff0_0000 + 40] = nil
         #expect(incomplete.step(restorer) == CFIC_STEP_CALLER)
-        #expect(incomplete.frame.flags == UInt32(CFIC_FRAME_EXACT_PC))
+        #expect(incomplete.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_INTERRUPTED))
         #expect(incomplete[7] == 0x1000 + 8 * 15 && incomplete[6] == 0x1000 + 8 * 10)
     }
 
@@ -172,7 +172,7 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
             CFIC_CFA_DEREF, flags: CFIC_RULE_SIGNAL, cfa: 31, 560, fp: value(CFIC_VALUE_AT_REGISTER, 31), fpOffset: 544,
             ra: value(CFIC_VALUE_AT_REGISTER, 31), raOffset: 568)
         #expect(unwinder.step(restorer) == CFIC_STEP_CALLER)
-        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS))
+        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_INTERRUPTED))
         #expect((0..<32).map { unwinder[$0] } == (0..<32).map { 0x1000 + $0 })
         #expect(unwinder.frame.machine.pc == 0x1020)
     }
@@ -183,7 +183,7 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
             CFIC_CFA_DEREF, flags: CFIC_RULE_SIGNAL, 160, fp: value(CFIC_VALUE_AT_REGISTER, 7), fpOffset: 128,
             ra: value(CFIC_VALUE_AT_REGISTER, 7), raOffset: 168)
         #expect(unwinder.step(other) == CFIC_STEP_CALLER)
-        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC))
+        #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_INTERRUPTED))
     }
 
     @Test mutating func returnAddressInARegister() {

@@ -93,9 +93,9 @@ struct walk {
 	__u32 mapping_lookups;
 	__u32 stack_reads;
 	__u32 other_reads;
+	__u32 guesses;           /* frames whose caller no rule leads to                                */
 	__u32 frame_count;       /* of frames[], kernel frames among them                               */
 	__u32 frame_limit;
-	__u32 reserved;
 	struct recent_rule recent[RECENT_RULES];
 	struct cfic_sample sample;
 	__u64 frames[FRAMES_MAX]; /* right behind the sample: they are given out together                */

@@ -13,6 +13,7 @@ static __always_inline void begin(struct walk *walk, __u32 process)
 	walk->mapping_lookups = 0;
 	walk->stack_reads = 0;
 	walk->other_reads = 0;
+	walk->guesses = 0;
 	walk->frame_count = 0;
 	walk->frame_limit = settings.frames_max;
 	walk->sample.kernel_count = 0;
@@ -43,18 +44,12 @@ static __always_inline void take_kernel_frames(struct walk *walk, void *context)
 	walk->sample.kernel_count = count;
 }
 
-static __always_inline int is_outermost(enum cfic_step step)
-{
-	return step == CFIC_STEP_END_OF_STACK || step == CFIC_STEP_ZERO_RETURN_ADDRESS;
-}
-
 /* Each frame's rule is looked up once, but where there is nothing to look it up in. */
 static __always_inline __u32 lookups(const struct walk *walk, enum cfic_step step)
 {
-	__u32 without = walk->sample.guessed_count;
+	__u32 without = walk->guesses;
 
-	if (step == CFIC_STEP_NO_MAPPING || step == CFIC_STEP_NO_TABLE || step == CFIC_STEP_BAD_FRAME_POINTER
-		|| step == CFIC_STEP_NO_PROCESS)
+	if (step == CFIC_STEP_NO_MAPPING || step == CFIC_STEP_NO_TABLE || step == CFIC_STEP_NO_PROCESS)
 		without++;
 	return walk->sample.user_count > without ? walk->sample.user_count - without : 0;
 }
@@ -73,7 +68,10 @@ static __always_inline void count(struct walk *walk, enum cfic_step step)
 	all->kernel_frames += walk->sample.kernel_count;
 	all->user_frames += walk->sample.user_count;
 	all->guessed_frames += walk->sample.guessed_count;
-	all->complete += is_outermost(step) && !walk->sample.guessed_count;
+	if (CFIC_IS_OUTERMOST(step) && CFIC_IS_BY_RULES(step, walk->sample.guessed_count))
+		all->complete++;
+	else if (CFIC_IS_OUTERMOST(step))
+		all->guessed++;
 	all->lookups += lookups(walk, step);
 	all->mapping_lookups += walk->mapping_lookups;
 	all->stack_reads += walk->stack_reads;

@@ -13,14 +13,32 @@ int NAME(unwind)(void)
 {
 	struct walk *walk = this_walk();
 
-	return walk ? (int)cfic_unwind(walk, &walk->frame, &walk->rule, MACHINE) : CFIC_STEP_NO_RULE;
+	return walk ? (int)cfic_unwind_unusual(walk, &walk->frame, &walk->rule, MACHINE) : CFIC_STEP_NO_RULE;
 }
 
-int NAME(unwind_by_frame_pointer)(void)
+/* Where there is no rule; and what guesses ask for. */
+int NAME(guess)(void)
 {
 	struct walk *walk = this_walk();
 
-	return walk ? (int)cfic_unwind_by_frame_pointer(walk, &walk->frame, MACHINE) : CFIC_STEP_NO_TABLE;
+	if (!walk)
+		return CFIC_STEP_NO_TABLE;
+	walk->guesses++;
+	return cfic_guess(walk, &walk->frame, MACHINE);
+}
+
+__u32 NAME(evidence)(__u64 address)
+{
+	struct walk *walk = this_walk();
+
+	return walk ? cfic_evidence(walk, &walk->frame, address, MACHINE) : CFIC_EVIDENCE_NONE;
+}
+
+int NAME(information)(__u64 pc)
+{
+	struct walk *walk = this_walk();
+
+	return walk ? (int)cfic_information(walk, pc, MACHINE) : CFIC_INFORMATION_NO_CODE;
 }
 
 /* Adds the frame to the sample; 0 if there is room. */
@@ -37,6 +55,11 @@ static __always_inline int NAME(give_out)(struct walk *walk)
 		pc |= CFIC_SAMPLE_GUESSED;
 		walk->sample.guessed_count++;
 	}
+	if (walk->frame.flags & CFIC_FRAME_UNCHECKED)
+		pc |= CFIC_SAMPLE_UNCHECKED;
+	/* No call leads to where a handler returns to: the kernel put it there. */
+	if ((walk->frame.flags & CFIC_FRAME_INTERRUPTED) && count > 0)
+		walk->frames[count - 1] |= CFIC_SAMPLE_EXACT;
 	walk->frames[count] = pc;
 	walk->frame_count = count + 1;
 	return 0;

@@ -17,14 +17,21 @@
 /* Functions of their own, of each machine: programs.h. */
 int unwind_x86_64(void);
 int unwind_aarch64(void);
-int unwind_by_frame_pointer_x86_64(void);
-int unwind_by_frame_pointer_aarch64(void);
+int guess_x86_64(void);
+int guess_aarch64(void);
+__u32 evidence_x86_64(__u64 address);
+__u32 evidence_aarch64(__u64 address);
+int information_x86_64(__u64 pc);
+int information_aarch64(__u64 pc);
 
 /* The machine is a constant wherever these are expanded. */
-#define OF_MACHINE(e_machine, function) \
-	(enum cfic_step)((e_machine) == CFIC_MACHINE_AARCH64 ? function##_aarch64() : function##_x86_64())
-#define CFIC_UNWIND(reader, frame, rule, e_machine) OF_MACHINE(e_machine, unwind)
-#define CFIC_UNWIND_BY_FRAME_POINTER(reader, frame, e_machine) OF_MACHINE(e_machine, unwind_by_frame_pointer)
+#define OF_MACHINE(e_machine, function, ...) \
+	((e_machine) == CFIC_MACHINE_AARCH64 ? function##_aarch64(__VA_ARGS__) : function##_x86_64(__VA_ARGS__))
+#define CFIC_UNWIND(reader, frame, rule, e_machine) (enum cfic_step)OF_MACHINE(e_machine, unwind)
+#define CFIC_GUESS(reader, frame, e_machine) (enum cfic_step)OF_MACHINE(e_machine, guess)
+#define CFIC_EVIDENCE(reader, frame, address, e_machine) OF_MACHINE(e_machine, evidence, address)
+#define CFIC_INFORMATION(reader, pc, e_machine) \
+	((void)(reader), (enum cfic_information)OF_MACHINE(e_machine, information, pc))
 
 #include "cfic/walk.h"
 

@@ -210,7 +210,8 @@ static void handler(int number, siginfo_t *info, void *context)
 #else
 	record(known, (__u64)interrupted->uc_mcontext.pc | CFIC_SAMPLE_EXACT);
 #endif
-	RECORD(known);
+	/* No call leads to where a handler returns to. */
+	record(known, (__u64)__builtin_return_address(0) | CFIC_SAMPLE_EXACT);
 	USE(info);
 	end = spin;
 	known->reserved = NEXT(depth_in_handler) + number;

@@ -52,14 +52,12 @@ OWN_FRAME static void called_by_made_code(void)
 	const __u64 *frame = __builtin_frame_address(0), *caller = (const __u64 *)frame[0];
 	void (*stay)(volatile __u32 *ready, __u64 *pc) = (void *)(made + (stays - calls));
 
-#if defined(__aarch64__)
-	/* There frame pointers don't lead to stack pointers, which the rules of these frames want. */
+	record(known, caller[1]);
+	RECORD(known);
+	record(known, 0);
+	/* The innermost frame's caller is a guess, and so is all that is found by way of it. */
 	for (__u32 i = 0; i < known->frame_count; i++)
 		known->frames[i] |= CFIC_SAMPLE_GUESSED;
-#endif
-	record(known, caller[1] | CFIC_SAMPLE_GUESSED);
-	RECORD(known);
-	record(known, CFIC_SAMPLE_GUESSED);
 	stay(&known->ready, &known->frames[known->frame_count - 1]);
 	/* The call is not the last thing that is done. */
 	USE(frame);

@@ -30,12 +30,8 @@ static void add_plt(struct known_stack *known)
 			add_place(known, start, start + sections[i].sh_size);
 	}
 #if defined(__aarch64__)
-	/*
-	 * Linkers write call frame information for it on x86-64 only. The frame pointer is still that of `call`, so what it
-	 * leads to is the caller of that; the stack pointer it does not lead to.
-	 */
+	/* Linkers write call frame information for it on x86-64 only: a stub's caller is a guess, a leaf's. */
 	known->places[known->place_count - 1].guessed = 1;
-	known->places[known->place_count - 1].left_out = 1;
 #endif
 }
 

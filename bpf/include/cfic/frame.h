@@ -9,12 +9,21 @@
 /* Frames of a walk, the innermost one among them: what a stack that loops costs at the most. */
 #define CFIC_FRAMES_MAX 1024
 
+/* Of guesses. A function's bytes from its first instruction on, at the most: where a direct call leads to is no further back. */
+#define CFIC_FUNCTION_MAX (1u << 20)
+/* So near behind a call's target, code belongs to the same function even where information ends between: clone3. */
+#define CFIC_FUNCTION_NEAR 64
+
 /* cfic_frame.flags */
 #define CFIC_FRAME_ALL_REGISTERS 0x1    /* all registers are known, not only stack and frame pointer                */
 #define CFIC_FRAME_EXACT_PC 0x2         /* pc is where the frame stands, not where a call returns to                */
 #define CFIC_FRAME_NO_FRAME_POINTER 0x4 /* the frame pointer is not known                                           */
-#define CFIC_FRAME_GUESSED 0x8          /* its callee had no rule: found by the frame pointer, as compilers use to  */
+#define CFIC_FRAME_GUESSED 0x8          /* a callee had no rule: this frame, or one it was found by, is a guess      */
 #define CFIC_FRAME_NO_STACK_POINTER 0x10 /* the stack pointer is not known: it is at or above what stands for it    */
+#define CFIC_FRAME_UNCHECKED 0x20       /* guessed, and the code that would speak for it could not be read          */
+#define CFIC_FRAME_INTERRUPTED 0x40     /* its callee returns from a signal's handler                               */
+/* What is said of a frame holds for all that are found by it. */
+#define CFIC_FRAME_MARKS (CFIC_FRAME_GUESSED | CFIC_FRAME_UNCHECKED)
 
 /*
  * The innermost frame has both of the first two. A frame that a signal interrupted has an exact pc; and all registers,

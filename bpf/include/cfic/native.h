@@ -35,7 +35,7 @@ struct cfic_reader {
 	/* Programs of the rule at hand; a walk sets them. */
 	const struct cfic_op *operations;
 	__u32 operation_count;
-	/* Whether walks go on by the frame pointer where there is no call frame information. */
+	/* Whether walks guess on where there is no call frame information; then the code is read, too. */
 	__u32 guesses;
 };
 

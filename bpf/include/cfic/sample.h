@@ -21,8 +21,9 @@ struct cfic_settings {
 
 /* Marks of a sample's user frames, above what an address can have. */
 #define CFIC_SAMPLE_EXACT (1ull << 63)   /* the pc is where the frame stands, not a return address           */
-#define CFIC_SAMPLE_GUESSED (1ull << 62) /* found by the frame pointer, without a rule                       */
-#define CFIC_SAMPLE_ADDRESS (CFIC_SAMPLE_GUESSED - 1)
+#define CFIC_SAMPLE_GUESSED (1ull << 62) /* found without a rule, or by a frame that was                     */
+#define CFIC_SAMPLE_UNCHECKED (1ull << 61) /* and the code that would speak for the guess could not be read  */
+#define CFIC_SAMPLE_ADDRESS (CFIC_SAMPLE_UNCHECKED - 1)
 
 /* A sample, in the ring buffer; followed by `kernel_count` and then `user_count` pcs (u64), innermost first. */
 struct cfic_sample {
@@ -47,6 +48,7 @@ struct cfic_counters {
 	__u64 user_frames;
 	__u64 guessed_frames;  /* of the user frames                                                    */
 	__u64 complete;        /* stacks that rules alone led to the outermost frame                    */
+	__u64 guessed;         /* stacks that reach the outermost frame in part by guesses              */
 	__u64 lookups;         /* that gave a rule                                                      */
 	__u64 mapping_lookups; /* of the mapping, where it is not that of the frame before              */
 	__u64 stack_reads;     /* of windows of the stack                                               */
@@ -56,7 +58,7 @@ struct cfic_counters {
 
 _Static_assert(sizeof(struct cfic_settings) == 24, "layout");
 _Static_assert(sizeof(struct cfic_sample) == 48, "layout");
-_Static_assert(sizeof(struct cfic_counters) == 42 * 8, "layout");
+_Static_assert(sizeof(struct cfic_counters) == 43 * 8, "layout");
 _Static_assert(CFIC_STEP_COUNT <= 32, "every end has its counter");
 
 #endif

@@ -143,37 +143,6 @@ CFIC_INLINE enum cfic_step cfic_check_caller(const struct cfic_frame *frame, __u
 }
 
 /*
- * Makes the frame that of its caller where there is no rule at all, as in code made at run time: by the frame pointer,
- * at which that of the caller and the return address stand. Compilers for both machines use to keep it so, but nothing
- * says that this one did: the caller is marked.
- */
-CFIC_INLINE enum cfic_step cfic_unwind_by_frame_pointer(void *reader, struct cfic_frame *frame, __u32 e_machine)
-{
-	__u32 sp = cfic_sp_of(e_machine), fp = cfic_fp_of(e_machine);
-	struct cfic_machine *machine = &frame->machine;
-	__u64 record = machine->registers[fp], caller_fp = 0, caller_pc = 0;
-
-	/* Frames further out stand higher; and a frame pointer that isn't aligned is some other number. */
-	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) || (record & 7) || record < machine->registers[sp])
-		return CFIC_STEP_BAD_FRAME_POINTER;
-	if (CFIC_READ(reader, &caller_pc, sizeof(caller_pc), record + 8)
-		|| CFIC_READ(reader, &caller_fp, sizeof(caller_fp), record))
-		return CFIC_STEP_BAD_FRAME_POINTER;
-	if (e_machine == CFIC_MACHINE_AARCH64)
-		caller_pc &= frame->address_bits;
-	if (caller_pc == 0)
-		return CFIC_STEP_ZERO_RETURN_ADDRESS;
-	machine->registers[sp] = record + 16;
-	machine->registers[fp] = caller_fp;
-	machine->pc = caller_pc;
-	frame->flags = CFIC_FRAME_GUESSED;
-	/* There the record is at the bottom of the frame, with what a function keeps above it. */
-	if (e_machine == CFIC_MACHINE_AARCH64)
-		frame->flags |= CFIC_FRAME_NO_STACK_POINTER;
-	return CFIC_STEP_CALLER;
-}
-
-/*
  * Makes the frame that of its caller, by the rule in force at the frame's pc: look that up at cfic_lookup_pc. Leaves
  * the frame as it is unless the result is CFIC_STEP_CALLER, but for the CFA.
  *
@@ -188,7 +157,7 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 	__u64 caller_sp = 0, caller_fp = 0, caller_pc = 0;
 	enum cfic_evaluation evaluation;
 	enum cfic_step step;
-	__u32 flags = 0;
+	__u32 flags = frame->flags & CFIC_FRAME_MARKS;
 
 	if (kind == CFIC_CFA_NONE)
 		return CFIC_STEP_NO_RULE;
@@ -198,10 +167,6 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 		return CFIC_STEP_NO_REGISTERS;
 	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) && cfic_reads(reader, rule, fp))
 		return CFIC_STEP_NO_FRAME_POINTER;
-	/* Who guessed to get here guesses on, until a rule finds the CFA without the stack pointer. */
-	if (e_machine == CFIC_MACHINE_AARCH64 && (frame->flags & CFIC_FRAME_NO_STACK_POINTER)
-		&& cfic_reads(reader, rule, sp))
-		return cfic_unwind_by_frame_pointer(reader, frame, e_machine);
 
 	evaluation = cfic_compute_cfa(reader, machine, rule, &caller_sp);
 	if (evaluation != CFIC_EVALUATION_DONE)
@@ -226,7 +191,7 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 	if (step != CFIC_STEP_CALLER)
 		return step;
 	if (rule->kind & CFIC_RULE_SIGNAL) {
-		flags |= CFIC_FRAME_EXACT_PC;
+		flags |= CFIC_FRAME_EXACT_PC | CFIC_FRAME_INTERRUPTED;
 		if (cfic_read_interrupted(reader, machine, rule, e_machine) == 0)
 			flags |= CFIC_FRAME_ALL_REGISTERS;
 	}
@@ -276,7 +241,7 @@ CFIC_INLINE enum cfic_step cfic_unwind_usual(
 	machine->registers[sp] = cfa;
 	machine->registers[fp] = caller_fp;
 	machine->pc = caller_pc;
-	frame->flags = 0;
+	frame->flags &= CFIC_FRAME_MARKS;
 	return CFIC_STEP_CALLER;
 }
 

@@ -23,10 +23,11 @@
 	X(11, NO_MAPPING, "no file is mapped where the frame stands")                                        \
 	X(12, NO_TABLE, "the file that is mapped there has no table")                                        \
 	X(13, TOO_DEEP, "there are more frames than a walk takes")                                           \
-	X(14, BAD_FRAME_POINTER, "code without rules, and its frame pointer leads nowhere")                  \
+	X(14, BAD_FRAME_POINTER, "code without rules, and its frame pointer leads to no call of it")         \
 	X(15, NO_PROCESS, "what the process maps is not known yet")                                          \
 	X(16, NO_USER_REGISTERS, "the registers that the thread entered the kernel with can't be read")      \
-	X(17, OTHER_MACHINE, "the thread runs code of another machine, such as 32-bit code")
+	X(17, OTHER_MACHINE, "the thread runs code of another machine, such as 32-bit code")                 \
+	X(18, END_OF_CHAIN, "code without rules, and its frame pointer is 0: the chain of frame pointers ends")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,
@@ -34,5 +35,13 @@ enum cfic_step {
 #undef CFIC_STEP
 	CFIC_STEP_COUNT
 };
+
+/*
+ * The three outcomes of a walk: complete (rules alone led to the outermost frame), guessed (the outermost frame was
+ * reached, in part by guesses), truncated (anything else). `guessed_count` is that of the frames that are marked.
+ */
+#define CFIC_IS_OUTERMOST(step)                                                                              \
+	((step) == CFIC_STEP_END_OF_STACK || (step) == CFIC_STEP_ZERO_RETURN_ADDRESS || (step) == CFIC_STEP_END_OF_CHAIN)
+#define CFIC_IS_BY_RULES(step, guessed_count) ((step) != CFIC_STEP_END_OF_CHAIN && (guessed_count) == 0)
 
 #endif

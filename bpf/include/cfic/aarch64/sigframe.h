@@ -7,6 +7,7 @@
 
 #define CFIC_AARCH64_SP 31
 #define CFIC_AARCH64_FP 29
+#define CFIC_AARCH64_LR 30
 
 /*
  * From the stack pointer that rt_sigreturn is called with: siginfo takes 128 bytes, struct ucontext 176 up to its

@@ -1,0 +1,292 @@
+import CUnwindTable
+import Testing
+import UnwindTable
+
+/// Callers of code that no rule speaks of, found by the C that kernels run, on both machines: what the code behind a
+/// return address speaks for, and nothing else.
+@Suite(.timeLimit(.minutes(1))) struct GuessTests {
+    static let machines: [TableMachine] = [.x86_64, .aarch64]
+    /// Where the frame's function starts, without information; and a place in a function that has some.
+    private let function = MadeProcess.uncovered
+    private let caller = MadeProcess.covered + 0x80
+
+    // MARK: By the frame record
+
+    @Test(arguments: machines) func recordBehindACallOfTheFunctionLeadsToTheCaller(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.putCall(before: caller, to: function)
+        process.setRecord(returnsTo: caller, fp: MadeProcess.stack + 0x100)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller)
+        #expect(process[process.fp] == MadeProcess.stack + 0x100)
+        #expect(process[process.sp] == MadeProcess.stack + 0x30)
+        #expect(process.has(CFIC_FRAME_GUESSED) && !process.has(CFIC_FRAME_UNCHECKED))
+        #expect(!process.has(CFIC_FRAME_EXACT_PC) && !process.has(CFIC_FRAME_ALL_REGISTERS))
+        #expect(process.has(CFIC_FRAME_NO_STACK_POINTER) == (machine == .aarch64))
+    }
+
+    /// In a file without a table, as in code made at run time.
+    @Test(arguments: machines) func codeWithoutATableIsGuessedAboutAlike(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        let made = MadeProcess.bias + 0x11000
+        process.frame.machine.pc = made + 0x10
+        process.putCall(before: made + 0x800, to: made)
+        process.setRecord(returnsTo: made + 0x800)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == made + 0x800)
+    }
+
+    @Test(arguments: machines) func callOfWhatARegisterSaysCanHaveLedAnywhere(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.putIndirectCall(before: caller)
+        process.setRecord(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller && process.has(CFIC_FRAME_GUESSED) && !process.has(CFIC_FRAME_UNCHECKED))
+    }
+
+    @Test(arguments: machines) func whatIsBehindNoCallIsNoCaller(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.setRecord(returnsTo: caller)
+        let before = process.frame.machine.pc
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        #expect(process.pc == before && process[process.sp] == MadeProcess.stack && !process.has(CFIC_FRAME_GUESSED))
+    }
+
+    @Test(arguments: machines) func whatIsNotExecutableIsNoCaller(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        for address in [MadeProcess.end + 0x100, 0x5000_0000, 1, 0] {
+            process.words[(address &- 8) & ~7] = 0xd0ff_d0ff_d0ff_d0ff
+            process.setRecord(returnsTo: address)
+            #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER, "\(address)")
+        }
+    }
+
+    /// The record is that of another function: its call leads there.
+    @Test(arguments: machines) func callOfAnotherFunctionIsNoneOfThisOne(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        // One that has information; one behind us; one too far before; one that is not mapped.
+        for target in [
+            MadeProcess.covered, process.pc + 4, process.pc &- UInt64(CFIC_FUNCTION_MAX), MadeProcess.end + 0x1000,
+        ] {
+            process.putCall(before: caller, to: target)
+            process.setRecord(returnsTo: caller)
+            #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER, "\(target)")
+        }
+    }
+
+    @Test(arguments: machines) func frameStandsBehindItsOwnCallsAsWell(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        // It returned from a call that is its last instruction: the address behind is another function's first.
+        process.frame.flags = 0
+        process.frame.machine.pc = function + 0x40
+        process.putCall(before: caller, to: function + 0x40)
+        process.setRecord(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        process.putCall(before: caller, to: function)
+        #expect(process.step() == CFIC_STEP_CALLER)
+    }
+
+    @Test(arguments: machines) func framePointerThatIsNoneIsNotFollowed(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.putCall(before: caller, to: function)
+        for address in [MadeProcess.stack - 16, MadeProcess.stack + 0x24] {
+            // The words that such an address reads.
+            for offset: UInt64 in [0, 8, 16] { process.words[address & ~7 &+ offset] = caller | caller << 32 }
+            process.setRecord(at: address & ~7, returnsTo: caller)
+            process[process.fp] = address
+            #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER, "\(address)")
+        }
+        process.setRecord(returnsTo: caller)
+        process.frame.flags |= UInt32(CFIC_FRAME_NO_FRAME_POINTER)
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        process.frame.flags &= ~UInt32(CFIC_FRAME_NO_FRAME_POINTER)
+        #expect(process.step() == CFIC_STEP_CALLER)
+    }
+
+    @Test(arguments: machines) func codeThatCannotBeReadLeavesAGuessUnchecked(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.unreadable = Set(caller - 8..<caller)
+        process.setRecord(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller && process.has(CFIC_FRAME_GUESSED) && process.has(CFIC_FRAME_UNCHECKED))
+    }
+
+    // MARK: Leaves
+
+    /// A leaf that doesn't touch the frame pointer: that is its caller's caller's.
+    @Test(arguments: machines) func leafIsFoundWhereTheRecordIsAnothers(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        let grandparent = caller + 0x40
+        process.putCall(before: grandparent, to: MadeProcess.covered)
+        process.setRecord(returnsTo: grandparent)
+        process.putCall(before: caller, to: function)
+        process.setLeaf(returnsTo: caller)
+        let kept = process[process.fp]
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller && process[process.fp] == kept)
+        // It pushed nothing.
+        #expect(process[process.sp] == MadeProcess.stack + (machine == .x86_64 ? 8 : 0))
+        #expect(process.has(CFIC_FRAME_GUESSED) && !process.has(CFIC_FRAME_NO_STACK_POINTER))
+    }
+
+    @Test(arguments: machines) func leafIsFoundWithoutAFramePointer(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.frame.flags |= UInt32(CFIC_FRAME_NO_FRAME_POINTER)
+        process.putIndirectCall(before: caller)
+        process.setLeaf(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller && process.has(CFIC_FRAME_NO_FRAME_POINTER))
+    }
+
+    @Test(arguments: machines) func callOfTheLeafSpeaksLouderThanOneOfARegister(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.putIndirectCall(before: caller + 0x40)
+        process.setRecord(returnsTo: caller + 0x40)
+        process.putCall(before: caller, to: function)
+        process.setLeaf(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller)
+    }
+
+    @Test(arguments: machines) func theCallThatLeadsNearestIsTheOneOfThisFunction(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.putCall(before: caller + 0x40, to: function - 0x100)
+        process.setRecord(returnsTo: caller + 0x40)
+        process.putCall(before: caller, to: function)
+        process.setLeaf(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller)
+    }
+
+    /// What is left over of an earlier call is behind a call, too.
+    @Test(arguments: machines) func ofEqualEvidenceTheRecordCounts(machine: TableMachine) throws {
+        for isDirect in [false, true] {
+            let process = try MadeProcess(machine)
+            for address in [caller, caller + 0x40] {
+                process.putIndirectCall(before: address)
+                if isDirect { process.putCall(before: address, to: function) }
+            }
+            process.setRecord(returnsTo: caller + 0x40)
+            process.setLeaf(returnsTo: caller)
+            #expect(process.step() == CFIC_STEP_CALLER)
+            #expect(process.pc == caller + 0x40, "\(isDirect)")
+        }
+    }
+
+    /// The function called another one, before it in memory: that return address is not its own.
+    @Test(arguments: machines) func leftoverOfTheFunctionsOwnCallIsNoLeafs(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.putIndirectCall(before: caller)
+        process.setRecord(returnsTo: caller)
+        process.putCall(before: process.pc - 0x10, to: function - 0x200)
+        process.setLeaf(returnsTo: process.pc - 0x10)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller)
+    }
+
+    /// A frame that called another one: nothing of it is on top of the stack or in the link register any more.
+    @Test(arguments: machines) func onlyInnermostAndInterruptedFramesAreLeaves(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.frame.flags = 0
+        process.putCall(before: caller, to: function)
+        process.setLeaf(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        process.frame.flags = UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS)
+        #expect(process.step() == CFIC_STEP_CALLER)
+    }
+
+    // MARK: Stubs
+
+    @Test(arguments: machines) func stubOfTheLinkageTableLeadsToTheFunction(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        let (stub, slot) = (MadeProcess.covered + 0x20, UInt64(0x7003_0010))
+        process.putStub(at: stub, slot: slot)
+        process.putCall(before: caller, to: stub)
+        process.setRecord(returnsTo: caller)
+        process.words[slot] = MadeProcess.covered
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        process.words[slot] = function
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller && !process.has(CFIC_FRAME_UNCHECKED))
+    }
+
+    @Test(arguments: machines) func stubWhoseSlotCannotBeReadLeavesAGuessUnchecked(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.putStub(at: MadeProcess.covered + 0x20, slot: 0x7003_0010)
+        process.putCall(before: caller, to: MadeProcess.covered + 0x20)
+        process.setRecord(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.has(CFIC_FRAME_UNCHECKED))
+    }
+
+    /// It pushes nothing: the caller is that of its own call.
+    @Test(arguments: machines) func callerOfAStubWithoutInformationIsFound(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.putStub(at: function, slot: 0x7003_0010)
+        process.frame.machine.pc = function + 4
+        process.putCall(before: caller, to: function)
+        process.setLeaf(returnsTo: caller)
+        process[process.fp] = 12345
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.pc == caller && process[process.fp] == 12345)
+    }
+
+    /// As in clone3, whose information ends before its system call.
+    @Test(arguments: machines) func codeRightBehindWhatACallLeadsToIsTheSameFunction(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        let start = MadeProcess.covered + 0xf0
+        process.putCall(before: caller, to: start)
+        process.setLeaf(returnsTo: caller)
+        process.frame.machine.pc = start + UInt64(CFIC_FUNCTION_NEAR)
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        process.frame.machine.pc = start + UInt64(CFIC_FUNCTION_NEAR) - 4
+        #expect(process.step() == CFIC_STEP_CALLER)
+    }
+
+    // MARK: Ends
+
+    @Test(arguments: machines) func zeroFramePointerEndsTheChainBehindTheInnermostFrame(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process[process.fp] = 0
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        process.frame.flags = UInt32(CFIC_FRAME_GUESSED)
+        #expect(process.step() == CFIC_STEP_END_OF_CHAIN)
+        process.frame.flags = UInt32(CFIC_FRAME_NO_FRAME_POINTER)
+        #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+    }
+
+    /// Zeros are no evidence: memory is full of them.
+    @Test(arguments: machines) func zerosWhereTheFramePointerLeadsAreNoEnd(machine: TableMachine) throws {
+        for flags in [CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_EXACT_PC, 0] {
+            let process = try MadeProcess(machine)
+            process.frame.flags = UInt32(flags)
+            process.setRecord(returnsTo: 0)
+            #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        }
+    }
+
+    // MARK: Marks
+
+    /// A frame that rules find is as true as the one that they start from.
+    @Test func marksOfAFrameAreThoseOfItsCallers() throws {
+        let process = try MadeProcess(.x86_64)
+        for marks in [0, CFIC_FRAME_GUESSED, CFIC_FRAME_GUESSED | CFIC_FRAME_UNCHECKED] {
+            process.frame.machine.pc = caller
+            process.frame.flags = UInt32(marks)
+            process[7] = MadeProcess.stack
+            process.words[MadeProcess.stack + 24] = MadeProcess.bias + 0x2001
+            #expect(process.step() == CFIC_STEP_CALLER)
+            #expect(process.frame.flags == UInt32(marks))
+            #expect(process.step() == CFIC_STEP_END_OF_STACK)
+        }
+    }
+
+    @Test(arguments: machines) func guessBehindAnUncheckedOneIsUncheckedToo(machine: TableMachine) throws {
+        let process = try MadeProcess(machine)
+        process.frame.flags = UInt32(CFIC_FRAME_GUESSED | CFIC_FRAME_UNCHECKED)
+        process.putCall(before: caller, to: function)
+        process.setRecord(returnsTo: caller)
+        #expect(process.step() == CFIC_STEP_CALLER)
+        #expect(process.has(CFIC_FRAME_UNCHECKED))
+    }
+}
