@@ -18,6 +18,15 @@ struct AtomicFile {
         if let parent = Descriptor(opening: directory, O_RDONLY | O_DIRECTORY) { parent.synchronizeNames() }
     }
 
+    /// Checks that files can be made there.
+    func check() throws(StoreError) {
+        let temporary = StaleTemporaries.newPath(in: directory)
+        guard Descriptor(opening: temporary, O_CREAT | O_EXCL | O_WRONLY) != nil else {
+            throw .cannot(.write, path: path, errno: errno, in: area)
+        }
+        unlink(temporary)
+    }
+
     /// Through a file without a name, of which nothing stays when the process is killed.
     ///
     /// - Returns: false if that isn't possible here: the file system (or a kernel's overlayfs before 6.3) has no

@@ -26,7 +26,7 @@ final class Interruption: Sendable {
     let descriptor: Int32
 
     init() throws {
-        descriptor = eventfd(0, Int32(EFD_NONBLOCK.rawValue | EFD_CLOEXEC.rawValue))
+        descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard descriptor >= 0 else { throw Failure("signals can't be waited for: \(String(cString: strerror(errno)))") }
         var signals = Self.signals
         guard pthread_sigmask(SIG_BLOCK, &signals, nil) == 0 else { throw Failure("signals can't be blocked") }

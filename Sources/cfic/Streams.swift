@@ -1,4 +1,5 @@
 import Glibc
+import TableStore
 
 /// Standard output, written in large pieces. Data goes here.
 struct StandardOutput: TextOutputStream {
@@ -16,17 +17,16 @@ struct StandardOutput: TextOutputStream {
 
     /// A reader that has gone (`| head`) ends the program as it ends others; any other failure is said.
     mutating func flush() {
-        var rest = buffer[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                if errno != EPIPE { Talk.error("cannot write to standard output: \(String(cString: strerror(errno)))") }
-                exit(1)
-            }
-            rest = rest.dropFirst(count)
+        if let code = writeOut() {
+            if code != EPIPE { Talk.error("cannot write to standard output: \(String(cString: strerror(code)))") }
+            exit(1)
         }
-        buffer.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes what there is, waiting where standard output is non-blocking and full: the `errno` of a failure.
+    mutating func writeOut() -> Int32? {
+        defer { buffer.removeAll(keepingCapacity: true) }
+        return buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) }
     }
 
     /// Colours only where a person reads, as ``Talk`` has it.
@@ -40,8 +40,11 @@ enum Talk {
     static func say(_ text: String) {
         var bytes = Array(text.utf8)
         bytes.append(UInt8(ascii: "\n"))
-        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = bytes.withUnsafeBytes { TableStore.write($0, to: STDERR_FILENO) }
     }
+
+    /// What is being done, for a person who waits: on a terminal only.
+    static func progress(_ text: String) { if isTerminal { say(style(text + " …", .dim)) } }
 
     static func error(_ text: String) { say("\(style("cfic:", .red)) \(text)") }
 
