@@ -43,32 +43,39 @@ let package = Package(
         .target(name: "CLinux"),
 
         // One direction, one step a module.
-        .target(name: "ELF", dependencies: ["CFileMapping", "CLibelf", "CLiblzma"]),
+        // Paths that keep their bytes; directories.
+        .target(name: "Files"),
+        .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
-        .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "CUnwindTable", "CXXHash"]),
+        // Work on several threads, or on as many as there are.
+        .target(name: "Threads"),
+        .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "Threads", "CUnwindTable", "CXXHash"]),
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
         .target(name: "TableStore", dependencies: ["ELF", "UnwindTable", "CUnwindTable", "CXXHash"]),
-        .target(name: "TreeCompiler", dependencies: ["ELF", "UnwindTable", "TableCompiler", "TableStore"]),
+        .target(
+            name: "TreeCompiler",
+            dependencies: ["ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "Threads"]),
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "UnwindTable", "TableCompiler", "TableStore", "CUnwindTable", "CLinux", "CLibbpf",
+                "ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "Threads", "CUnwindTable", "CLinux",
+                "CLibbpf",
             ],
             plugins: ["BPFObject"]),
         .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder"]),
         .target(
             name: "Validation",
             dependencies: [
-                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler", "CUnwindTable",
-                "CLibdw",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler",
+                "Threads", "CUnwindTable", "CLibdw",
             ]),
         // BPF objects, and what kernels refuse of them.
-        .target(name: "BPFCheck", dependencies: ["ELF"]),
+        .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
-                "ELF", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler", "Validation",
-                "BPFCheck", "KernelUnwinder", "Profile", "CLinux",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler",
+                "Validation", "BPFCheck", "KernelUnwinder", "Profile", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -94,6 +101,8 @@ let package = Package(
 
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma"]),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(
             name: "ValidationTests",

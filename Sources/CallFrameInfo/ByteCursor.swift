@@ -39,63 +39,53 @@ public struct ByteCursor {
         return value
     }
 
-    /// An unsigned LEB128 number (DWARF 5 §7.6). Padding is accepted, a value beyond 64 bits is not.
+    /// An unsigned LEB128 number (DWARF 5 §7.6), of 64 bits; more bits than these may only repeat what is known.
     @inlinable @inline(__always)
     public mutating func readULEB() throws(CFIError) -> UInt64 {
         let first = try readU8()
         if first < 0x80 { return UInt64(first) }
-        return try readLongULEB(UInt64(first & 0x7f))
+        return try readLongLEB(UInt64(first & 0x7f)).bits
     }
 
-    @inlinable @inline(never)
-    mutating func readLongULEB(_ low: UInt64) throws(CFIError) -> UInt64 {
-        var result = low
-        var shift: UInt64 = 7
-        while true {
-            let byte = try readU8()
-            let bits = UInt64(byte & 0x7f)
-            if shift < 64 {
-                guard shift < 63 || bits <= 1 else { throw .numberTooWide }
-                result |= bits &<< shift
-            } else if bits != 0 {
-                throw .numberTooWide
-            }
-            if byte < 0x80 { return result }
-            shift = min(shift &+ 7, 70)  // saturates: only padding may follow
-        }
-    }
-
-    /// A signed LEB128 number (DWARF 5 §7.6). Padding is accepted, a value beyond 64 bits is not.
+    /// A signed LEB128 number (DWARF 5 §7.6), of 64 bits; more bits than these may only repeat what is known.
     @inlinable @inline(__always)
     public mutating func readSLEB() throws(CFIError) -> Int64 {
         let first = try readU8()
         if first < 0x80 { return Int64(Int8(bitPattern: first &<< 1) &>> 1) }
-        return try readLongSLEB(UInt64(first & 0x7f))
+        let (bits, width) = try readLongLEB(UInt64(first & 0x7f))
+        // The number's own sign bit is the highest that was written.
+        let unused = UInt64(64 &- min(width, 64))
+        return Int64(bitPattern: bits &<< unused) &>> Int64(unused)
     }
 
+    /// The rest of a LEB128 number: its low 64 bits, and how many bits were written, saturating at 70.
+    ///
+    /// Ten bytes have 70 bits, and more may follow. Assemblers write a negative number as the unsigned one of 64 bits
+    /// (LLVM, and gas before 2.21 also where a signed one is due) or extend its sign without end: above bit 63 there
+    /// may be only zeros, or only ones if bit 63 is one.
     @inlinable @inline(never)
-    mutating func readLongSLEB(_ low: UInt64) throws(CFIError) -> Int64 {
+    mutating func readLongLEB(_ low: UInt64) throws(CFIError) -> (bits: UInt64, width: UInt64) {
         var result = low
-        var shift: UInt64 = 7
+        var width: UInt64 = 7
+        var allOnes: UInt8 = 0x7f
+        var anyOne: UInt8 = 0
         while true {
             let byte = try readU8()
-            let bits = UInt64(byte & 0x7f)
-            if shift < 63 {
-                result |= bits &<< shift
-                if byte < 0x80 {
-                    // The number's own sign bit is bit 6 of its last byte.
-                    let width = shift &+ 7
-                    if bits & 0x40 != 0, width < 64 { result |= ~0 &<< width }
-                    return Int64(bitPattern: result)
-                }
+            let bits = byte & 0x7f
+            if width < 63 {
+                result |= UInt64(bits) &<< width
+            } else if width == 63 {
+                result |= UInt64(bits) &<< 63
+                allOnes &= bits | 1
+                anyOne |= bits & ~1
             } else {
-                // Bit 63 is the only one left; everything above must repeat the sign.
-                if shift == 63 { result |= bits &<< 63 }
-                let sign: UInt64 = result >> 63 == 1 ? 0x7f : 0
-                guard bits == sign else { throw .numberTooWide }
-                if byte < 0x80 { return Int64(bitPattern: result) }
+                allOnes &= bits
+                anyOne |= bits
             }
-            shift = min(shift &+ 7, 70)
+            width = min(width &+ 7, 70)
+            guard byte < 0x80 else { continue }
+            guard anyOne == 0 || allOnes == 0x7f && result &>> 63 == 1 else { throw .numberTooWide }
+            return (result, width)
         }
     }
 

@@ -115,7 +115,8 @@ public struct InstructionReader {
             instruction.register = try cursor.readULEB()
             instruction.operand = UInt64(bitPattern: try cursor.readSLEB())
             guard try cursor.readULEB() == 0 else { throw .unsupportedAddressSpace }
-        case Opcode.gnuWindowSave where section.isAArch64, Opcode.aarch64NegateRAStateWithPC where section.isAArch64:
+        case Opcode.gnuWindowSave where section.isAArch64 || section.isSPARC,
+            Opcode.aarch64NegateRAStateWithPC where section.isAArch64:
             break
         case Opcode.aarch64SetRAState where section.isAArch64:
             instruction.register = try cursor.readULEB()
@@ -135,4 +136,11 @@ public struct InstructionReader {
 extension FrameSection {
     /// ELF `EM_AARCH64`.
     var isAArch64: Bool { machine == 183 }
+
+    /// ELF `EM_SPARC`, `EM_SPARC32PLUS` or `EM_SPARCV9`.
+    @inlinable var isSPARC: Bool { machine == 2 || machine == 18 || machine == 43 }
+
+    /// The registers %l0 to %l7 and %i0 to %i7, which `DW_CFA_GNU_window_save` says are saved in words from the CFA on
+    /// (SPARC ABI supplement, "The Stack Frame").
+    @inlinable static var sparcWindow: ClosedRange<UInt64> { 16...31 }
 }

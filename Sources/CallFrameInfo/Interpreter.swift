@@ -131,7 +131,7 @@ public struct Interpreter<Columns: RegisterColumns> {
         switch opcode {
         case Opcode.defCFAOffset:
             guard state.pointee.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
-            state.pointee.cfa.operand = Int64(clamping: try cursor.readULEB())
+            state.pointee.cfa.operand = Int64(bitPattern: try cursor.readULEB())
         case Opcode.offset...(Opcode.offset | 0x3f):
             let rule = savedAt(factored: try cursor.readULEB())
             state.pointee.columns.setRule(rule, for: UInt64(opcode & 0x3f))
@@ -158,10 +158,11 @@ public struct Interpreter<Columns: RegisterColumns> {
         return tooFar || wrapped ? .max : sum
     }
 
-    /// `offset(N)` with N factored by the data alignment.
+    /// `offset(N)` with N factored by the data alignment. N is read as a two's complement number, as by all consumers:
+    /// assemblers have no other way to write a negative one.
     @inlinable @inline(__always)
     func savedAt(factored: UInt64) -> RegisterRule {
-        let (offset, overflow) = Int64(clamping: factored).multipliedReportingOverflow(by: dataAlignment)
+        let (offset, overflow) = Int64(bitPattern: factored).multipliedReportingOverflow(by: dataAlignment)
         return overflow ? RegisterRule(.tooWide) : RegisterRule(.offset, signed: offset)
     }
 

@@ -17,11 +17,13 @@ extension Interpreter {
         case Opcode.restoreState: try restore(&state)
         case Opcode.defCFA:
             let register = try cursor.readULEB()
-            state.setCFA(.register(register, offset: Int64(clamping: try cursor.readULEB())))
+            state.setCFA(.register(register, offset: Int64(bitPattern: try cursor.readULEB())))
         case Opcode.defCFARegister:
             let register = try cursor.readULEB()
-            guard state.cfa.kind == .registerOffset else { throw .cfaNotRegisterOffset }
-            state.setCFA(.register(register, offset: state.cfa.offset))
+            // Before any def_cfa the offset is 0, as all consumers have it: assembly of RISC-V, MIPS and others
+            // begins like this.
+            guard state.cfa.kind != .expression else { throw .cfaNotRegisterOffset }
+            state.setCFA(.register(register, offset: state.cfa.kind == .undefined ? 0 : state.cfa.offset))
         case Opcode.defCFASF:
             let register = try cursor.readULEB()
             state.setCFA(.register(register, offset: factored(try cursor.readSLEB())))
@@ -34,13 +36,18 @@ extension Interpreter {
         case Opcode.llvmDefAspaceCFA, Opcode.llvmDefAspaceCFASF:
             let register = try cursor.readULEB()
             let offset = opcode == Opcode.llvmDefAspaceCFA
-                ? Int64(clamping: try cursor.readULEB()) : factored(try cursor.readSLEB())
+                ? Int64(bitPattern: try cursor.readULEB()) : factored(try cursor.readSLEB())
             guard try cursor.readULEB() == 0 else { throw .unsupportedAddressSpace }
             state.setCFA(.register(register, offset: offset))
         case Opcode.gnuArgsSize:
             _ = try cursor.readULEB()  // for unwinding into a landing pad; says nothing of callers
         case Opcode.gnuWindowSave where section.machine == Self.aarch64:
             state.columns.negateReturnAddressState(withPC: false)
+        case Opcode.gnuWindowSave where section.isSPARC:
+            for register in FrameSection.sparcWindow {
+                let offset = Int64(register &- FrameSection.sparcWindow.lowerBound) &* Int64(section.addressSize)
+                state.columns.setRule(RegisterRule(.offset, signed: offset), for: register)
+            }
         case Opcode.aarch64NegateRAStateWithPC where section.machine == Self.aarch64:
             state.columns.negateReturnAddressState(withPC: true)
         case Opcode.aarch64SetRAState where section.machine == Self.aarch64:
@@ -73,11 +80,11 @@ extension Interpreter {
             rule = RegisterRule(.valueExpression, block: try cursor.readBlock(try cursor.readULEB()))
         case Opcode.offsetExtendedSF: rule = RegisterRule(.offset, signed: factored(try cursor.readSLEB()))
         case Opcode.valOffset:
-            let offset = factored(Int64(clamping: try cursor.readULEB()))
+            let offset = factored(Int64(bitPattern: try cursor.readULEB()))
             rule = RegisterRule(.valueOffset, signed: offset)
         case Opcode.valOffsetSF: rule = RegisterRule(.valueOffset, signed: factored(try cursor.readSLEB()))
         default:  // gnuNegativeOffsetExtended: an offset whose sign is reversed
-            let offset = factored(Int64(clamping: try cursor.readULEB()))
+            let offset = factored(Int64(bitPattern: try cursor.readULEB()))
             rule = RegisterRule(.offset, signed: 0 &- offset)
         }
         state.columns.setRule(rule, for: register)

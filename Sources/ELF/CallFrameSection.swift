@@ -51,7 +51,11 @@ extension ELFImage {
     ///
     /// Throws ``ELFError`` if a section lies outside the image, can't be unpacked or relocated; or if the section
     /// headers are broken and the program headers don't help.
-    public func callFrameSections(_ kind: CallFrameSectionKind) throws(ELFError) -> [CallFrameSection] {
+    ///
+    /// - Parameter placement: where a relocatable file's code is taken to be; nil: all sections are at 0.
+    public func callFrameSections(
+        _ kind: CallFrameSectionKind, placement: SectionPlacement? = nil
+    ) throws(ELFError) -> [CallFrameSection] {
         let sections: [Section]
         do throws(ELFError) {
             sections = try self.sections()
@@ -67,7 +71,8 @@ extension ELFImage {
         let relocations = fileType == .relocatable ? relocationSections(sections) : [:]
         var result: [CallFrameSection] = []
         for section in named where !section.hasNoBits {
-            let bytes = try relocatedBytes(of: section, by: relocations[section.index] ?? [], sections: sections)
+            let bytes = try relocatedBytes(
+                of: section, by: relocations[section.index] ?? [], sections: sections, placement: placement)
             result.append(
                 CallFrameSection(
                     kind: kind, name: section.name, bytes: bytes, address: section.address, textAddress: text,

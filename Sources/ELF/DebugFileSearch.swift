@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Finds the separate debug file of an image, in the places where GDB looks (GDB manual, "Debugging Information in
@@ -7,7 +8,7 @@ public struct DebugFileSearch: Sendable {
     public struct Result {
         /// The debug file; nil if there is none. Its ``ELFImage/name`` is its path.
         public var image: ELFImage?
-        /// Files that were in the right place, and why they are not it.
+        /// Files that were in the right place, and why they are not it; .gnu_debuglink itself, if it is malformed.
         public var rejected: [ELFError]
     }
 
@@ -23,13 +24,14 @@ public struct DebugFileSearch: Sendable {
     /// `.gnu_debuglink` is looked for.
     ///
     /// A file is accepted if both have the same build id; or, when at least one of them has none, if its CRC-32 is the
-    /// one in `.gnu_debuglink`. The image itself never is. Throws ``ELFError`` only for faults of `image`.
-    public func find(for image: ELFImage, path: String) throws(ELFError) -> Result {
-        let buildID = try image.buildID()
-        let link = try image.debugLink()
+    /// one in `.gnu_debuglink`. The image itself never is. Malformed notes are as good as no build id.
+    public func find(for image: ELFImage, path: String) -> Result {
         var result = Result(image: nil, rejected: [])
+        let buildID = (try? image.buildID()) ?? nil
+        var link: (name: String, crc: UInt32)?
+        do throws(ELFError) { link = try image.debugLink() } catch { result.rejected.append(error) }
         for candidate in buildIDPaths(buildID) + debugLinkPaths(link?.name, of: path) {
-            guard access(candidate, F_OK) == 0 else { continue }
+            guard candidate.withPath({ access($0, F_OK) }) == 0 else { continue }
             do throws(ELFError) {
                 let debugFile = try ELFImage(path: candidate)
                 // Searching /usr/lib/debug for a debug file's own debug file ends here.
@@ -70,9 +72,9 @@ public struct DebugFileSearch: Sendable {
 
     /// The directory of a file without symbolic links, and without a slash at its end; nil if there is no such file.
     private func absoluteDirectory(of path: String) -> String? {
-        guard let resolved = realpath(path, nil) else { return nil }
+        guard let resolved = path.withPath({ realpath($0, nil) }) else { return nil }
         defer { free(resolved) }
-        let absolute = String(cString: resolved)
+        let absolute = String(path: resolved)
         return absolute.lastIndex(of: "/").map { String(absolute[..<$0]) }
     }
 }

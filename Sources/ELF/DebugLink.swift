@@ -1,3 +1,5 @@
+import Files
+
 extension ELFImage {
     /// `.gnu_debuglink`: the name of the separate debug file, without a directory, and the CRC-32 of its bytes;
     /// nil if there is no such section (GDB manual, "Debugging Information in Separate Files").
@@ -14,7 +16,7 @@ extension ELFImage {
         guard let checksum = bytes.integer(UInt32.self, at: checksumOffset, bigEndian: isBigEndian) else {
             throw malformed("there is no checksum", section: section.name, offset: UInt64(checksumOffset))
         }
-        let linkName = String(decoding: link, as: UTF8.self)
+        let linkName = String(path: link)
         guard !linkName.isEmpty, !linkName.contains("/") else {
             throw malformed("\"\(linkName)\" isn't the name of a file", section: section.name, offset: 0)
         }

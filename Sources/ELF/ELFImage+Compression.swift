@@ -4,9 +4,7 @@ extension ELFImage {
     /// Unpacks a section. libelf allocates the size that the section states, so that is checked first.
     func unpackedBytes(of section: Section) throws(ELFError) -> UnsafeRawBufferPointer {
         try checkExtent(of: section)
-        guard budget.read(section.size) else {
-            throw malformed("the sections overlap: they add up to several times the file", section: section.name)
-        }
+        guard budget.read(section.size) else { throw overdrawn(section.name) }
         let unpacked =
             if section.hasCompressionHeader {
                 try unpackWithHeader(section)

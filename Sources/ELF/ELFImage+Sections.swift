@@ -140,9 +140,7 @@ extension ELFImage {
 
     /// Bytes of the file, which the caller has checked to lie inside.
     func fileBytes(offset: UInt64, count: UInt64, section: String?) throws(ELFError) -> UnsafeRawBufferPointer {
-        guard budget.read(count) else {
-            throw malformed("the sections overlap: they add up to several times the file", section: section)
-        }
+        guard budget.read(count) else { throw overdrawn(section) }
         if case .file(let file) = source, count >= Self.leastMapped,
             let mapping = MappedBytes(file, offset: offset, count: Int(count)) {
             mapped.append(mapping)
@@ -152,6 +150,25 @@ extension ELFImage {
             throw malformed("\(LibelfHandle.lastError()): the file may have shrunk", section: section, offset: 0)
         }
         return bytes
+    }
+
+    /// Sections add up to more than the image really has.
+    func overdrawn(_ section: String?) -> ELFError {
+        let present = source.presentSize
+        return malformed(
+            present < size
+                ? "the sections add up to more than the file has: \(present) of its \(size) bytes are no holes"
+                : "the sections overlap: they add up to several times the file",
+            section: section)
+    }
+
+    /// Throws ``ELFError`` unless the sections' bytes, as far as they lie in the image, add up to what real ones do:
+    /// for libraries that read whatever a section header claims.
+    public func checkSectionSizes() throws(ELFError) {
+        var budget = Budget(imageSize: source.presentSize)
+        for section in try sections() where !section.hasNoBits && section.offset <= size {
+            guard budget.read(min(section.size, size - section.offset)) else { throw overdrawn(section.name) }
+        }
     }
 
     /// Bytes from which on a section is mapped and not read: what is smaller is copied in less time than it takes to

@@ -41,6 +41,8 @@ public final class ELFImage {
     var mapped: [MappedBytes] = []
     /// Copies of CFI sections with relocations applied, by section index.
     var relocated: [Int: OwnedMemory] = [:]
+    /// Further copies, relocated by a placement.
+    var placed: [OwnedMemory] = []
     var budget: Budget
 
     /// Opens a regular file: anything else is refused before it is opened, so that a FIFO doesn't block.
@@ -79,7 +81,7 @@ public final class ELFImage {
             throw ELFError(file: name, kind: .malformed("ELF header: \(LibelfHandle.lastError())"))
         }
         let programHeaders = try Self.programHeaderRange(
-            header, libelf: libelf, is64Bit: bytes[4] == ELFCLASS64, imageSize: source.size, name: name)
+            header, libelf: libelf, is64Bit: bytes[4] == ELFCLASS64, source, name: name)
         var segments: [Segment] = []
         segments.reserveCapacity(programHeaders.count)
         for index in 0..<programHeaders.count {
@@ -97,7 +99,7 @@ public final class ELFImage {
         self.segments = segments
         if case .file(let file) = source { identity = file.identity } else { identity = nil }
         size = source.size
-        budget = Budget(imageSize: source.size)
+        budget = Budget(imageSize: source.presentSize)
         headerBytes = bytes
         programHeaderBytes = try source.read(
             offset: programHeaders.offset, count: programHeaders.byteCount, name: name)
@@ -128,12 +130,42 @@ public final class ELFImage {
         let headerSize = Int32(bytes[4]) == ELFCLASS64 ? 64 : 52
         guard bytes.count >= headerSize else { throw malformed("the ELF header is cut off", at: bytes.count) }
         bytes.removeSubrange(headerSize...)
+        try checkSectionCount(bytes, of: source, name: name)
         return bytes
+    }
+
+    /// libelf allocates some hundred bytes for each section header when it opens a file, if all lie in the file: which
+    /// holes do, too.
+    private static func checkSectionCount(_ header: [UInt8], of source: ImageBytes, name: String) throws(ELFError) {
+        let isBigEndian = Int32(header[5]) == ELFDATA2MSB
+        let is64Bit = header.count == 64
+        let place = header.withUnsafeBytes { header in
+            (offset: is64Bit
+                ? header.integer(UInt64.self, at: 40, bigEndian: isBigEndian)
+                : header.integer(UInt32.self, at: 32, bigEndian: isBigEndian).map(UInt64.init),
+             count: header.integer(UInt16.self, at: is64Bit ? 60 : 48, bigEndian: isBigEndian))
+        }
+        let entrySize: UInt64 = is64Bit ? 64 : 40
+        // The number of more than fit 16 bits is in section header 0 (gABI, "ELF Header", e_shnum).
+        guard let offset = place.offset, offset != 0, place.count == 0, offset <= source.size,
+            entrySize <= source.size - offset
+        else { return }
+        let first = try source.read(offset: offset, count: Int(entrySize), name: name)
+        let stated = first.withUnsafeBytes {
+            is64Bit
+                ? $0.integer(UInt64.self, at: 32, bigEndian: isBigEndian)
+                : $0.integer(UInt32.self, at: 20, bigEndian: isBigEndian).map(UInt64.init)
+        }
+        guard let stated, stated <= Budget(imageSize: source.presentSize).readable / entrySize else {
+            throw ELFError(
+                file: name, offset: offset,
+                kind: .malformed("\(stated ?? 0) section headers run past the end of the file"))
+        }
     }
 
     /// Where the program headers are, checked to lie in the image.
     private static func programHeaderRange(
-        _ header: GElf_Ehdr, libelf: LibelfHandle, is64Bit: Bool, imageSize: UInt64, name: String
+        _ header: GElf_Ehdr, libelf: LibelfHandle, is64Bit: Bool, _ source: ImageBytes, name: String
     ) throws(ELFError) -> (offset: UInt64, count: Int, byteCount: Int) {
         guard header.e_phoff != 0, header.e_phnum != 0 else { return (0, 0, 0) }
         func malformed(_ what: String) -> ELFError {
@@ -153,7 +185,9 @@ public final class ELFImage {
         }
         // count < 2^32, so that the product doesn't overflow.
         let byteCount = count * entrySize
-        guard header.e_phoff <= imageSize, UInt64(byteCount) <= imageSize - header.e_phoff else {
+        guard header.e_phoff <= source.size, UInt64(byteCount) <= source.size - header.e_phoff,
+            UInt64(byteCount) <= Budget(imageSize: source.presentSize).readable
+        else {
             throw malformed("\(count) program headers run past the end of the file")
         }
         guard libelf.programHeaderCount == count else {

@@ -1,5 +1,6 @@
 import CFileMapping
 import CLiblzma
+import Files
 import Glibc
 
 /// What tells one state of one file from another: two equal identities are the same bytes, short of deliberate forgery.
@@ -31,14 +32,18 @@ public struct FileIdentity: Hashable, Sendable {
 final class OpenFile {
     let descriptor: Int32
     let identity: FileIdentity
+    /// Bytes that are in the file and not in holes, at least if these make up nearly all of it; else its size.
+    let presentBytes: UInt64
 
     /// Opens a regular file for reading. `stat` comes first because opening a device can act on it
     /// (a tape rewinds, a watchdog starts); `O_NONBLOCK` because the path may become a FIFO in between.
     convenience init(path: String) throws(ELFError) {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
+        guard path.withPath({ stat($0, &status) }) == 0 else {
+            throw ELFError(file: path, kind: .cannotOpen(errno: errno))
+        }
         guard status.isRegularFile else { throw ELFError(file: path, kind: .notRegularFile) }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
         try self.init(descriptor: descriptor, path: path)
     }
@@ -57,6 +62,7 @@ final class OpenFile {
         }
         self.descriptor = descriptor
         identity = FileIdentity(status)
+        presentBytes = status.presentBytes(descriptor)
     }
 
     deinit {
@@ -134,6 +140,11 @@ enum ImageBytes {
         }
     }
 
+    /// As `size`, without holes.
+    var presentSize: UInt64 {
+        if case .file(let file) = self { file.presentBytes } else { size }
+    }
+
     /// `count` bytes at `offset`; the caller has checked that both lie within `size`.
     func read(offset: UInt64, count: Int, name: String) throws(ELFError) -> [UInt8] {
         switch self {
@@ -154,8 +165,17 @@ enum ImageBytes {
         }
     }
 
+    /// Larger debug files than are known; a minute's work.
+    private static let checksumLimit: UInt64 = 16 << 30
+
     /// CRC-32 (IEEE 802.3, as in zlib and `.gnu_debuglink`) of all the bytes, in chunks of 64 KiB.
+    ///
+    /// Throws ``ELFError`` if they can't be read, or are too many: over 16 GiB, or nearly all in holes.
     func checksum(name: String) throws(ELFError) -> UInt32 {
+        guard size <= Self.checksumLimit, Budget(imageSize: presentSize).readable >= size else {
+            throw ELFError(
+                file: name, kind: .unsupported("a checksum of \(size) bytes, of which \(presentSize) are no holes"))
+        }
         var checksum: UInt32 = 0
         var offset: UInt64 = 0
         while offset < size {

@@ -6,11 +6,15 @@ public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvert
         self.rawValue = rawValue
     }
 
+    public static let sparc = Machine(rawValue: 2)
     public static let i386 = Machine(rawValue: 3)
     public static let mips = Machine(rawValue: 8)
+    public static let sparc32Plus = Machine(rawValue: 18)
+    public static let powerPC = Machine(rawValue: 20)
     public static let powerPC64 = Machine(rawValue: 21)
     public static let s390 = Machine(rawValue: 22)
     public static let arm = Machine(rawValue: 40)
+    public static let sparcV9 = Machine(rawValue: 43)
     public static let x86_64 = Machine(rawValue: 62)
     public static let aarch64 = Machine(rawValue: 183)
     public static let riscv = Machine(rawValue: 243)
@@ -22,12 +26,15 @@ public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvert
         switch self {
         case .i386: "i386"
         case .mips: "mips"
+        case .powerPC: "ppc"
         case .powerPC64: "ppc64"
         case .s390: "s390"
         case .arm: "arm"
         case .x86_64: "x86-64"
         case .aarch64: "aarch64"
         case .riscv: "riscv"
+        case .sparc, .sparc32Plus: "sparc"
+        case .sparcV9: "sparc64"
         case .bpf: "bpf"
         case .loongArch: "loongarch"
         default: "machine \(rawValue.hex)"

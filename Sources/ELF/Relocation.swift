@@ -1,29 +1,40 @@
-/// What a relocation type computes: S + A, less P if it is relative to the place (in the psABIs' letters).
+/// What a relocation type computes: S + A, less P if it is relative to the place (in the psABIs' letters); and what
+/// becomes of that at the place.
 struct RelocationRule {
-    /// Bytes at the place; 0 for a relocation that does nothing.
-    let width: Int
-    let isPlaceRelative: Bool
+    enum Effect { case replaces, isAdded, isSubtracted }
 
-    static let nothing = RelocationRule(width: 0, isPlaceRelative: false)
-    static func absolute(_ width: Int) -> RelocationRule { RelocationRule(width: width, isPlaceRelative: false) }
-    static func placeRelative(_ width: Int) -> RelocationRule { RelocationRule(width: width, isPlaceRelative: true) }
+    /// Bits at the place; 0 for a relocation that does nothing. Of six, the two above them stay.
+    let bits: Int
+    var isPlaceRelative = false
+    var effect = Effect.replaces
+
+    /// Bytes at the place.
+    var width: Int { (bits + 7) / 8 }
+
+    static let nothing = RelocationRule(bits: 0)
+    static func absolute(_ width: Int) -> RelocationRule { RelocationRule(bits: 8 * width) }
+    static func placeRelative(_ width: Int) -> RelocationRule { RelocationRule(bits: 8 * width, isPlaceRelative: true) }
+    static func adding(_ width: Int) -> RelocationRule { RelocationRule(bits: 8 * width, effect: .isAdded) }
+    static func subtracting(_ width: Int) -> RelocationRule { RelocationRule(bits: 8 * width, effect: .isSubtracted) }
+    static let sixBits = RelocationRule(bits: 6)
+    static let addingSixBits = RelocationRule(bits: 6, effect: .isAdded)
+    static let subtractingSixBits = RelocationRule(bits: 6, effect: .isSubtracted)
 
     /// The rule of a relocation type that assemblers emit for call frame information; nil for any other.
-    init?(type: UInt32, machine: Machine) {
-        let rule: RelocationRule? =
-            switch machine {
-            case .x86_64: .x86_64(type)
-            case .i386: .i386(type)
-            case .aarch64: .aarch64(type)
-            default: nil
-            }
-        guard let rule else { return nil }
-        self = rule
-    }
-
-    init(width: Int, isPlaceRelative: Bool) {
-        self.width = width
-        self.isPlaceRelative = isPlaceRelative
+    static func rule(type: UInt32, machine: Machine) -> RelocationRule? {
+        switch machine {
+        case .x86_64: .x86_64(type)
+        case .i386: .i386(type)
+        case .aarch64: .aarch64(type)
+        case .arm: .arm(type)
+        case .loongArch: .loongArch(type)
+        case .mips: .mips(type)
+        case .powerPC, .powerPC64: .powerPC(type)
+        case .riscv: .riscv(type)
+        case .s390: .s390(type)
+        case .sparc, .sparc32Plus, .sparcV9: .sparc(type)
+        default: nil
+        }
     }
 }
 
@@ -36,14 +47,19 @@ private struct Relocation {
     let addend: UInt64?
 
     /// Nil if `bytes` ends before.
-    init?(_ bytes: UnsafeRawBufferPointer, at offset: Int, hasAddend: Bool, is64Bit: Bool, bigEndian: Bool) {
+    init?(_ bytes: UnsafeRawBufferPointer, at offset: Int, hasAddend: Bool, of image: ELFImage) {
+        let (is64Bit, bigEndian) = (image.is64Bit, image.isBigEndian)
         if is64Bit {
             guard let place = bytes.integer(UInt64.self, at: offset, bigEndian: bigEndian),
                   let info = bytes.integer(UInt64.self, at: offset + 8, bigEndian: bigEndian)
             else { return nil }
             self.place = place
-            symbol = Int(info >> 32)
-            type = UInt32(truncatingIfNeeded: info)
+            // MIPS has the fields in this order in either byte order: a symbol of 32 bits, a byte, and three types, the
+            // last one first.
+            let isMixed = image.machine == .mips && !bigEndian
+            symbol = Int(isMixed ? info & 0xffff_ffff : info >> 32)
+            let types = UInt32(truncatingIfNeeded: isMixed ? info >> 32 : info)
+            type = isMixed ? types.byteSwapped : types
         } else {
             guard let place = bytes.integer(UInt32.self, at: offset, bigEndian: bigEndian),
                   let info = bytes.integer(UInt32.self, at: offset + 4, bigEndian: bigEndian)
@@ -71,12 +87,12 @@ extension ELFImage {
         Dictionary(grouping: sections.filter(\.isRelocationTable)) { Int($0.info) }
     }
 
-    /// The bytes of a section of a relocatable file after relocation, each section taken to be at the address that its
-    /// header says, which is 0. Without relocations, the bytes as they are.
+    /// The bytes of a section of a relocatable file after relocation, each section taken to be where `placement` has
+    /// it, else at the address that its header says, which is 0. Without relocations, the bytes as they are.
     func relocatedBytes(
-        of section: Section, by tables: [Section], sections: [Section]
+        of section: Section, by tables: [Section], sections: [Section], placement: SectionPlacement?
     ) throws(ELFError) -> UnsafeRawBufferPointer {
-        if let copy = relocated[section.index] { return UnsafeRawBufferPointer(copy.bytes) }
+        if placement == nil, let copy = relocated[section.index] { return UnsafeRawBufferPointer(copy.bytes) }
         let original = try bytes(of: section)
         guard !tables.isEmpty else { return original }
         let copy = OwnedMemory(copying: original)
@@ -84,15 +100,15 @@ extension ELFImage {
             guard sections.indices.contains(Int(table.link)), sections[Int(table.link)].isSymbolTable else {
                 throw malformed("there is no symbol table in section \(table.link)", section: table.name)
             }
-            try apply(table, to: copy.bytes, of: section, symbols: bytes(of: sections[Int(table.link)]))
+            let symbols = try SymbolValues(sections[Int(table.link)], of: self, sections, placement)
+            try apply(table, to: copy.bytes, of: section, symbols: symbols)
         }
-        relocated[section.index] = copy
+        if placement == nil { relocated[section.index] = copy } else { placed.append(copy) }
         return UnsafeRawBufferPointer(copy.bytes)
     }
 
     private func apply(
-        _ table: Section, to target: UnsafeMutableRawBufferPointer, of section: Section,
-        symbols: UnsafeRawBufferPointer
+        _ table: Section, to target: UnsafeMutableRawBufferPointer, of section: Section, symbols: SymbolValues
     ) throws(ELFError) {
         let relocations = try bytes(of: table)
         let hasAddend = table.isRelocationTableWithAddends
@@ -102,14 +118,14 @@ extension ELFImage {
             func problem(_ kind: ELFError.Kind) -> ELFError {
                 ELFError(file: name, section: table.name, offset: UInt64(offset), kind: kind)
             }
-            guard let relocation = Relocation(
-                relocations, at: offset, hasAddend: hasAddend, is64Bit: is64Bit, bigEndian: isBigEndian)
-            else { throw problem(.malformed("a relocation is cut off")) }
-            guard let rule = RelocationRule(type: relocation.type, machine: machine) else {
+            guard let relocation = Relocation(relocations, at: offset, hasAddend: hasAddend, of: self) else {
+                throw problem(.malformed("a relocation is cut off"))
+            }
+            guard let rule = RelocationRule.rule(type: relocation.type, machine: machine) else {
                 throw problem(
                     .unsupported("relocation type \(relocation.type) of \(machine.name) in \(section.name)"))
             }
-            guard let symbol = symbolValue(relocation.symbol, in: symbols) else {
+            guard let symbol = symbols.value(of: relocation.symbol) else {
                 throw problem(.malformed("there is no symbol \(relocation.symbol)"))
             }
             guard let place = Place(relocation.place, width: rule.width, of: target, bigEndian: isBigEndian) else {
@@ -119,20 +135,51 @@ extension ELFImage {
             var value = symbol &+ (relocation.addend ?? place.addend)
             if rule.isPlaceRelative { value = value &- (section.address &+ relocation.place) }
             if !is64Bit { value &= 0xffff_ffff }
-            guard place.store(value) else {
+            guard place.apply(value, rule) else {
                 throw problem(.malformed("\(value.hex) doesn't fit \(section.name)+\(relocation.place.hex)"))
             }
             offset += entrySize
         }
     }
+}
 
-    /// `st_value`; 0 for symbol 0, which is none. Nil if there is no such symbol.
-    private func symbolValue(_ index: Int, in symbols: UnsafeRawBufferPointer) -> UInt64? {
+/// The values that relocations take from a symbol table.
+private struct SymbolValues {
+    private let bytes: UnsafeRawBufferPointer
+    /// Section indices that don't fit a symbol, four bytes each (`SHT_SYMTAB_SHNDX`); empty without a placement.
+    private let wideIndices: UnsafeRawBufferPointer
+    private let image: ELFImage
+    private let placement: SectionPlacement?
+
+    init(
+        _ table: Section, of image: ELFImage, _ sections: [Section], _ placement: SectionPlacement?
+    ) throws(ELFError) {
+        self.image = image
+        self.placement = placement
+        bytes = try image.bytes(of: table)
+        let wide = placement == nil ? nil : sections.first { $0.isSymbolSectionIndices && Int($0.link) == table.index }
+        if let wide { wideIndices = try image.bytes(of: wide) } else { wideIndices = .init(start: nil, count: 0) }
+    }
+
+    /// `st_value`, from where the placement has the symbol's section; 0 for symbol 0, which is none. Nil if there is no
+    /// such symbol.
+    func value(of index: Int) -> UInt64? {
         if index == 0 { return 0 }
         // index < 2^32: the products don't overflow.
-        return is64Bit
-            ? symbols.integer(UInt64.self, at: index * 24 + 8, bigEndian: isBigEndian)
-            : symbols.integer(UInt32.self, at: index * 16 + 4, bigEndian: isBigEndian).map(UInt64.init)
+        let value = image.is64Bit
+            ? bytes.integer(UInt64.self, at: index * 24 + 8, bigEndian: image.isBigEndian)
+            : bytes.integer(UInt32.self, at: index * 16 + 4, bigEndian: image.isBigEndian).map(UInt64.init)
+        guard let value, let placement, let section = section(of: index) else { return value }
+        return value &+ (placement.address(ofSection: section) ?? 0)
+    }
+
+    /// `st_shndx`; nil if there is none. Those from `SHN_LORESERVE` on are no sections, and have no place.
+    private func section(of index: Int) -> Int? {
+        let offset = image.is64Bit ? index * 24 + 6 : index * 16 + 14
+        guard let section = bytes.integer(UInt16.self, at: offset, bigEndian: image.isBigEndian) else { return nil }
+        // SHN_XINDEX
+        guard section == 0xffff else { return section < 0xff00 ? Int(section) : nil }
+        return wideIndices.integer(UInt32.self, at: index * 4, bigEndian: image.isBigEndian).map(Int.init)
     }
 }
 
@@ -151,31 +198,49 @@ private struct Place {
     /// What is there before, sign-extended.
     var addend: UInt64 {
         let bytes = UnsafeRawBufferPointer(bytes)
-        let value =
-            bytes.count == 8
-            ? bytes.integer(Int64.self, at: 0, bigEndian: bigEndian)
-            : bytes.integer(Int32.self, at: 0, bigEndian: bigEndian).map(Int64.init)
+        let value: Int64? =
+            switch bytes.count {
+            case 8: bytes.integer(Int64.self, at: 0, bigEndian: bigEndian)
+            case 4: bytes.integer(Int32.self, at: 0, bigEndian: bigEndian).map(Int64.init)
+            case 2: bytes.integer(Int16.self, at: 0, bigEndian: bigEndian).map(Int64.init)
+            case 1: bytes.integer(Int8.self, at: 0, bigEndian: bigEndian).map(Int64.init)
+            default: 0
+            }
         return UInt64(bitPattern: value ?? 0)
     }
 
-    /// False if the value fits neither as a signed nor as an unsigned number.
-    func store(_ value: UInt64) -> Bool {
-        switch bytes.count {
-        case 8:
-            bytes.storeBytes(of: bigEndian ? value.bigEndian : value.littleEndian, as: UInt64.self)
-        case 4:
-            guard (-1 << 31..<1 << 32).contains(Int64(bitPattern: value)) else { return false }
-            let word = UInt32(truncatingIfNeeded: value)
-            bytes.storeBytes(of: bigEndian ? word.bigEndian : word.littleEndian, as: UInt32.self)
-        default: break
+    /// False if the value should replace what is there and fits neither as a signed nor as an unsigned number. Of
+    /// differences only the whole must fit, which their parts don't show.
+    func apply(_ value: UInt64, _ rule: RelocationRule) -> Bool {
+        guard rule.bits > 0 else { return true }
+        let mask = UInt64.max >> UInt64(64 - rule.bits)
+        switch rule.effect {
+        case .replaces:
+            // Six bits are the first part of a difference.
+            let isSigned = Int64(bitPattern: value) < 0
+            guard rule.bits == 6 || value & ~mask == 0 || isSigned && ~value & ~(mask >> 1) == 0 else { return false }
+            store(value, mask)
+        case .isAdded: store(addend &+ value, mask)
+        case .isSubtracted: store(addend &- value, mask)
         }
         return true
+    }
+
+    /// The bits of `mask`; the others stay.
+    private func store(_ value: UInt64, _ mask: UInt64) {
+        let word = addend & ~mask | value & mask
+        for index in bytes.indices {
+            let shift = UInt64(8 * (bigEndian ? bytes.count - 1 - index : index))
+            bytes[index] = UInt8(truncatingIfNeeded: word >> shift)
+        }
     }
 }
 
 extension Section {
     /// `SHT_RELA`
     fileprivate var isRelocationTableWithAddends: Bool { type == 4 }
+    /// `SHT_SYMTAB_SHNDX`
+    fileprivate var isSymbolSectionIndices: Bool { type == 18 }
     /// `SHT_RELA` or `SHT_REL`
     fileprivate var isRelocationTable: Bool { isRelocationTableWithAddends || type == 9 }
 }

@@ -1,9 +1,9 @@
-import Dispatch
 import ELF
 import Glibc
 import Synchronization
 import TableCompiler
 import TableStore
+import Threads
 import UnwindTable
 
 /// Images for what processes map: opened once a file, with a table from the store, or made for them.
@@ -60,7 +60,7 @@ final class ImageSupply {
         let (all, store, options) = (work, store, compiler.options)
         let next = Atomic(0)
         let found = Mutex<[FileIdentity: PreparedImage]>([:])
-        DispatchQueue.concurrentPerform(iterations: min(compiler.threads, all.count)) { _ in
+        Threads.perform(min(compiler.threads, all.count)) { _ in
             while true {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < all.count else { return }

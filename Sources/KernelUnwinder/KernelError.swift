@@ -17,8 +17,6 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case otherPIDNamespace
     /// The table is for another machine than this one.
     case otherMachine(String)
-    /// More than a process can have; see `limit`.
-    case tooManyMappings(process: Int32, limit: Int)
     case noSuchProcess(Int32)
     /// The id is that of a thread which is not its process's first.
     case isThread(Int32, of: Int32)
@@ -49,8 +47,6 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "this is not the initial pid namespace, so that process ids mean others to the kernel: run it outside of "
                 + "the container, or with the host's pid namespace"
         case .otherMachine(let name): "the table is for \(name), not for this machine"
-        case .tooManyMappings(let process, let limit):
-            "process \(process) has more than \(limit) executable mappings"
         case .noSuchProcess(let process): "there is no process \(process)"
         case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name that"
         case .isOfKernel(let thread): "\(thread) is a thread of the kernel, without code of its own"

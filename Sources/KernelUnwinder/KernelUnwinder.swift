@@ -61,6 +61,8 @@ public final class KernelUnwinder {
     /// samples may still be to be read.
     private var readings: [UInt32: ProcessImages] = [:]
     private var sweptNumbers: [UInt32] = []
+    /// Processes with more mappings than fit, of which that was said.
+    private var crowded: Set<Int32> = []
 
     /// Loads the programs into the kernel.
     ///
@@ -169,10 +171,9 @@ public final class KernelUnwinder {
     /// Fills first, and publishes last.
     @discardableResult
     func publish(_ process: Int32, _ mappings: [PlacedMapping]) throws(KernelError) -> PlacedProcess {
-        guard mappings.count <= PlacedProcess.mappingLimit else {
-            throw .tooManyMappings(process: process, limit: PlacedProcess.mappingLimit)
-        }
-        let placed = try PlacedProcess(mappings, number: numbers.next(), in: memory)
+        let (kept, leftOut) = PlacedMapping.fitting(mappings, limit: PlacedProcess.mappingLimit)
+        if leftOut > 0 { noteLeftOut(leftOut, of: process) }
+        let placed = try PlacedProcess(kept, number: numbers.next(), in: memory)
         do throws(KernelError) {
             try memory.waitUntilVisible()
             try publish(process, place: placed.place)
@@ -181,6 +182,14 @@ public final class KernelUnwinder {
             throw error
         }
         return placed
+    }
+
+    /// Says once of a process that not all of its mappings are unwound.
+    private func noteLeftOut(_ count: Int, of process: Int32) {
+        guard crowded.insert(process).inserted else { return }
+        images.onProblem(
+            "process \(process) has \(count) executable mappings more than the \(PlacedProcess.mappingLimit) that a "
+                + "process can have: stacks end where they come to the smallest")
     }
 
     /// Has samples taken of a process that is about to run another program: nothing is known of it until then.
@@ -197,6 +206,7 @@ public final class KernelUnwinder {
     func forget(_ process: Int32) {
         planMemory.withoutFirstThread.remove(process)
         planMemory.justBegun[process] = nil
+        crowded.remove(process)
         if let known = processes.removeValue(forKey: process) { leave(known) }
     }
 

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 
 /// A file that a process maps, where it can be opened.
@@ -21,7 +22,7 @@ struct MappedFile: Sendable {
         let found = [named, mapped, program].compactMap { path -> Candidate? in
             guard let path else { return nil }
             var status = stat()
-            guard stat(path, &status) == 0 else {
+            guard path.withPath({ stat($0, &status) }) == 0 else {
                 // What keeps the mapping from being opened is what matters.
                 if path == mapped || code == ENOENT { code = errno }
                 return nil

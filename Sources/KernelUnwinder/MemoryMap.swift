@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 
 /// What a process has mapped executable: a line of /proc/PID/maps (proc(5)), or a perf event of a new mapping.
@@ -123,10 +124,9 @@ struct MemoryMap {
 
     /// The kernel writes a newline in a name as \012.
     private static func name(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
-        let name = String(decoding: bytes, as: UTF8.self)
-        guard name.utf8.contains(UInt8(ascii: "\\")) else { return name }
+        guard bytes.contains(UInt8(ascii: "\\")) else { return String(path: bytes) }
         var characters: [UInt8] = []
-        var rest = Array(name.utf8)[...]
+        var rest = Array(bytes)[...]
         while let first = rest.first {
             if rest.starts(with: [0x5c, 0x30, 0x31, 0x32]) {
                 characters.append(UInt8(ascii: "\n"))
@@ -136,7 +136,7 @@ struct MemoryMap {
                 rest = rest.dropFirst()
             }
         }
-        return String(decoding: characters, as: UTF8.self)
+        return String(path: characters)
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt64? {
@@ -164,16 +164,8 @@ struct MemoryMap {
     }
 
     private static func threads(of process: Int32) -> [Int32] {
-        guard let directory = opendir("/proc/\(process)/task") else { return [] }
-        defer { closedir(directory) }
-        var threads: [Int32] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let thread = Int32(name) { threads.append(thread) }
-        }
-        return threads
+        let names = try? Directory.names(in: "/proc/\(process)/task")
+        return (names ?? []).compactMap { Int32($0) }
     }
 
     private static func failure(_ process: Int32, _ code: Int32) -> KernelError {

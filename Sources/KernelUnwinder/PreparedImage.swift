@@ -35,7 +35,7 @@ final class PreparedImage: @unchecked Sendable {
 
     /// The build id; else the content key, out of the store's index if the file is unchanged.
     private static func key(of image: ELFImage, _ store: TableStore?) throws -> TableSource.Key {
-        if let buildID = try image.tableBuildID() { return .buildID(buildID) }
+        if let buildID = image.tableBuildID() { return .buildID(buildID) }
         if let identity = image.identity, let known = store?.contentKey(for: identity) { return .content(known) }
         let key = try image.tableKey()
         if let identity = image.identity, case .content(let bytes) = key { _ = store?.remember(bytes, for: identity) }

@@ -1,4 +1,5 @@
 import CLinux
+import Files
 
 /// Something that happened to a process.
 public struct ProcessEvent: Sendable, Equatable {
@@ -80,6 +81,6 @@ extension ExecutableMapping {
         self.init(
             start: start, end: end.overflow ? .max : end.partialValue, offset: long(32), device: major << 32 | minor,
             inode: inode,
-            path: name.starts(with: "//".utf8) ? "" : String(decoding: name, as: UTF8.self))
+            path: name.starts(with: "//".utf8) ? "" : String(path: Array(name)))
     }
 }

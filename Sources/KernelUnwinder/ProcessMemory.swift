@@ -1,5 +1,5 @@
 import CLinux
-import ELF
+import Files
 import Glibc
 
 /// The memory of another process, as process_vm_readv(2) reads it: who may trace the process may do so.
@@ -20,7 +20,7 @@ struct ProcessMemory {
 
     /// Whether a file is the one that is mapped, as far as its bytes say: its build id, or pages of its code.
     func has(_ file: MappedFile, _ mapping: ExecutableMapping) -> Bool {
-        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+        let descriptor = file.path.withPath { open($0, O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         return Self.isSame(mapping, file: { offset, count in

@@ -10,9 +10,9 @@ enum ContentKey {
         nettle_sha256_init(&context)
         image.headerBytes.withUnsafeBytes { update(&context, $0) }
         image.programHeaderBytes.withUnsafeBytes { update(&context, $0) }
-        for kind in [CallFrameSectionKind.ehFrame, .debugFrame] {
-            for section in try image.callFrameSections(kind) { update(&context, section.bytes) }
-        }
+        // A .debug_frame that can't be read is in no table, and not in its key.
+        let debugFrames = (try? image.callFrameSections(.debugFrame)) ?? []
+        for section in try image.callFrameSections(.ehFrame) + debugFrames { update(&context, section.bytes) }
         try image.checkIsWhole()
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_SIZE))
         nettle_sha256_digest(&context, digest.count, &digest)
@@ -32,13 +32,14 @@ extension ELFImage {
     ///
     /// The hash needs the call frame sections; a build id only the program headers and the note.
     public func tableKey() throws(ELFError) -> TableSource.Key {
-        if let buildID = try tableBuildID() { return .buildID(buildID) }
+        if let buildID = tableBuildID() { return .buildID(buildID) }
         return .content(try ContentKey.key(of: self))
     }
 
-    /// The build id, unless it is one that a table can't hold: empty, or longer than 64 bytes.
-    public func tableBuildID() throws(ELFError) -> [UInt8]? {
-        guard let buildID = try buildID(), (1...64).contains(buildID.count) else { return nil }
+    /// The build id, unless it is one that a table can't hold: empty, or longer than 64 bytes. Nil too if none is found
+    /// in notes that are malformed: these are no reason to do without a table.
+    public func tableBuildID() -> [UInt8]? {
+        guard let buildID = try? buildID(), (1...64).contains(buildID.count) else { return nil }
         return buildID
     }
 }

@@ -10,29 +10,42 @@ public struct FrameSources {
     public private(set) var debugSource = TableSource.DebugSource.none
     /// Bytes of the separate debug file.
     public private(set) var debugSize: UInt64 = 0
-    /// Debug files that were found but don't fit, or can't be read.
+    /// Parts of the image, and debug files, that can't be used. They cost nothing but themselves.
     public private(set) var rejected: [ELFError] = []
     /// Where .debug_frame came from, if not from the image itself: the separate debug file, or .gnu_debugdata unpacked.
     public private(set) var debugImage: ELFImage?
+    /// SVMAs of a signal trampoline that has our own rule, as the image states none.
+    public var trampolineAddresses: Range<UInt64>? { trampoline?.addresses }
     private let image: ELFImage
     private var trampoline: SignalTrampoline?
 
     /// Gathers .eh_frame, then .debug_frame: the image's own, else that of its debug file, else that of
     /// .gnu_debugdata.
     ///
-    /// - Parameter search: nil looks only into the image itself.
-    public init(of image: ELFImage, search: DebugFileSearch?) throws(ELFError) {
+    /// Throws ``ELFError`` if .eh_frame can't be read; or if something else can't, and nothing is left.
+    ///
+    /// - Parameters:
+    ///   - search: nil looks only into the image itself.
+    ///   - placement: where a relocatable file's code is taken to be; nil: all sections are at 0.
+    public init(of image: ELFImage, search: DebugFileSearch?, placement: SectionPlacement? = nil) throws(ELFError) {
         self.image = image
-        for section in try image.callFrameSections(.ehFrame) { append(section, of: image) }
-        defer { appendTrampoline() }
-        let own = try image.callFrameSections(.debugFrame)
-        for section in own {
-            append(section, of: image)
-            debugSource = .sameFile
+        for section in try image.callFrameSections(.ehFrame, placement: placement) { append(section, of: image) }
+        do throws(ELFError) { _ = try image.buildID() } catch { rejected.append(error) }
+        mergeOwnDebugFrame(of: image, placement)
+        if debugSource == .none, let search, !mergeDebugFile(of: image, search) { mergeMiniDebugInfo(of: image) }
+        if sections.isEmpty, let first = rejected.first { throw first }
+        appendTrampoline()
+    }
+
+    private mutating func mergeOwnDebugFrame(of image: ELFImage, _ placement: SectionPlacement?) {
+        do throws(ELFError) {
+            for section in try image.callFrameSections(.debugFrame, placement: placement) {
+                append(section, of: image)
+                debugSource = .sameFile
+            }
+        } catch {
+            rejected.append(error)
         }
-        guard own.isEmpty, let search else { return }
-        if try mergeDebugFile(of: image, search) { return }
-        mergeMiniDebugInfo(of: image)
     }
 
     /// To be asked when the sections have been used.
@@ -43,10 +56,10 @@ public struct FrameSources {
         try debugImage?.checkIsWhole()
     }
 
-    private mutating func mergeDebugFile(of image: ELFImage, _ search: DebugFileSearch) throws(ELFError) -> Bool {
+    private mutating func mergeDebugFile(of image: ELFImage, _ search: DebugFileSearch) -> Bool {
         guard image.identity != nil else { return false }
-        let found = try search.find(for: image, path: image.name)
-        rejected = found.rejected
+        let found = search.find(for: image, path: image.name)
+        rejected += found.rejected
         guard let debugFile = found.image else { return false }
         do throws(ELFError) {
             let sections = try debugFile.callFrameSections(.debugFrame)
@@ -75,6 +88,9 @@ public struct FrameSources {
             rejected.append(error)
         }
     }
+
+    /// What can't be used and why, a line each.
+    public var notes: [String] { rejected.map { "not used: \($0)" } }
 
     /// Last: it counts only where nothing else does.
     private mutating func appendTrampoline() {

@@ -43,8 +43,8 @@ public final class ImageCompiler {
         public var source: TableSource
         /// Names of the sections that `built.badFrames` and `built.malformed` count.
         public var sectionNames: [String]
-        /// Debug files that were found but don't fit, or can't be read.
-        public var rejectedDebugFiles: [ELFError]
+        /// Parts of the image, and debug files, that can't be used and why.
+        public var rejected: [String]
     }
 
     /// Compiles an image.
@@ -96,7 +96,7 @@ public final class ImageCompiler {
                 frames.sections, executable: image.executableSegments, executableBytes: executableBytes,
                 source: source, options: options, threads: threads)
             return Result(
-                built: built, source: source, sectionNames: frames.names, rejectedDebugFiles: frames.rejected)
+                built: built, source: source, sectionNames: frames.names, rejected: frames.notes)
         } catch {
             if error == .noFrames { throw .skipped(.noCallFrameInformation) }
             throw .table(error, file: image.name)
@@ -107,7 +107,7 @@ public final class ImageCompiler {
 extension ImageCompiler.Result {
     /// What was wrong, a line each, with section and offset; at most 64 of a kind.
     public var notes: [String] {
-        var notes = rejectedDebugFiles.map { "debug file not used: \($0)" }
+        var notes = rejected
         for entry in built.malformed.prefix(64) {
             notes.append("\(sectionNames[entry.section])+0x\(String(entry.offset, radix: 16)): \(entry.error)")
         }

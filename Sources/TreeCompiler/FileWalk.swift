@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// A file that a walk found.
@@ -40,7 +41,7 @@ public struct FileWalk {
     public init(_ paths: [String]) {
         for path in paths {
             var status = stat()
-            guard stat(path, &status) == 0 else {
+            guard path.withPath({ stat($0, &status) }) == 0 else {
                 note(path, errno)
                 continue
             }
@@ -73,26 +74,19 @@ public struct FileWalk {
     private mutating func enter(_ path: String, _ identity: Identity) {
         // PATH_MAX bounds the depth; a bind mount of an ancestor would otherwise use it up.
         guard !ancestors.contains(identity) else { return }
-        guard let directory = opendir(path) else { return note(path, errno) }
-        directoryCount += 1
-        var names: [String] = []
-        errno = 0
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-            errno = 0
+        var names: [String]
+        do throws(Directory.Failure) { names = try Directory.names(in: path) } catch {
+            note(path, error.errno)
+            names = error.names
         }
-        if errno != 0 { note(path, errno) }
-        closedir(directory)
+        directoryCount += 1
 
         ancestors.append(identity)
         let prefix = path.hasSuffix("/") ? path : path + "/"
         for name in names.sorted() {
             var status = stat()
-            guard lstat(prefix + name, &status) == 0 else {
-                // A name that isn't UTF-8, or a file removed meanwhile.
+            guard (prefix + name).withPath({ lstat($0, &status) }) == 0 else {
+                // Removed meanwhile.
                 note(prefix + name, errno)
                 continue
             }

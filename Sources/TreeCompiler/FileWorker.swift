@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 import TableCompiler
 import TableStore
@@ -33,7 +34,7 @@ struct FileWorker {
 
     /// The file as an ELF image; nil if it isn't one and nobody named it.
     private func open(_ file: FoundFile) throws(ELFError) -> ELFImage? {
-        let descriptor = Glibc.open(file.path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        let descriptor = file.path.withPath { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard descriptor >= 0 else { throw ELFError(file: file.path, kind: .cannotOpen(errno: errno)) }
         if !file.isNamed, !ELFImage.isELF(descriptor: descriptor) {
             close(descriptor)
@@ -61,7 +62,7 @@ struct FileWorker {
     /// The build id; else the content key, out of the store's index if the file is unchanged.
     private func key(of image: ELFImage) throws(CompileError) -> TableSource.Key {
         do throws(ELFError) {
-            if let buildID = try image.tableBuildID() { return .buildID(buildID) }
+            if let buildID = image.tableBuildID() { return .buildID(buildID) }
             if let identity = image.identity, let known = tree.store.contentKey(for: identity) { return .content(known) }
             let key = try image.tableKey()
             if let identity = image.identity, case .content(let bytes) = key {

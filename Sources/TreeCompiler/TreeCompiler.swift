@@ -1,8 +1,8 @@
-import Dispatch
 import ELF
 import Synchronization
 import TableCompiler
 import TableStore
+import Threads
 import UnwindTable
 
 /// Compiles files and directory trees into a store.
@@ -43,6 +43,8 @@ public struct TreeCompiler: Sendable {
         let next = Atomic<Int>(0)
         let done = Atomic<UInt64>(0)
         let work: @Sendable (Int) -> Void = { _ in
+            // With fewer threads than wanted the first ones leave nothing.
+            guard next.load(ordering: .relaxed) < order.count else { return }
             let compiler = ImageCompiler(options: options, debugFiles: debugFiles, threads: threadsEach)
             let worker = FileWorker(tree: self, compiler: compiler, shared: shared)
             while true {
@@ -53,7 +55,7 @@ public struct TreeCompiler: Sendable {
                 progress(done.add(file.size, ordering: .relaxed).newValue, total)
             }
         }
-        if workers == 1 { work(0) } else { DispatchQueue.concurrentPerform(iterations: workers, execute: work) }
+        Threads.perform(workers, work)
         return shared.summary(of: walk)
     }
 }

@@ -1,6 +1,6 @@
 import CUnwindTable
 import CallFrameInfo
-import Dispatch
+import Threads
 
 /// Compiles call frame sections of one architecture into a table. Keeps its memory from one image to the next.
 struct ArchitectureBuilder<A: Architecture>: ~Copyable {
@@ -91,7 +91,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     }
 
     private func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
-        if count == 1 { body(0) } else { DispatchQueue.concurrentPerform(iterations: count, execute: body) }
+        Threads.perform(count, body)
     }
 
     // MARK: Statistics

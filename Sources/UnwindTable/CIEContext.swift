@@ -35,7 +35,9 @@ struct CIEContext<A: Architecture> {
         if isPlain, !span.isPart,
             let instructions = lowering.section.plainInstructions(
                 ofEntryAt: Int(span.offset), hasAugmentationData: hasAugmentationData) {
-            return interpreter.run(instructions: instructions, start: span.start, limit: span.limit, sink: &sink)
+            return interpreter.run(
+                instructions: instructions, start: span.start, limit: A.rowLimit(from: span.start, to: span.limit),
+                sink: &sink)
         }
         if let failure { return .poisoned(failure, location: span.start, offset: Int(span.offset)) }
         return try runWhole(span, index, &sink)
@@ -56,9 +58,15 @@ struct CIEContext<A: Architecture> {
     ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
         let header = try lowering.section.entryHeader(at: Int(span.offset))
         let fde = try lowering.section.frameDescriptionEntry(header, cie: index.cies[span.cie].entry)
-        if span.isPart { return interpreter.run(fde, sink: &sink) }
+        if span.isPart {
+            return interpreter.run(
+                instructions: fde.instructions, start: fde.start, limit: A.rowLimit(from: fde.start, to: fde.limit),
+                sink: &sink)
+        }
         // As the index has it: addresses never fall, even if the bytes were written to meanwhile.
-        return interpreter.run(instructions: fde.instructions, start: span.start, limit: span.limit, sink: &sink)
+        return interpreter.run(
+            instructions: fde.instructions, start: span.start, limit: A.rowLimit(from: span.start, to: span.limit),
+            sink: &sink)
     }
 }
 

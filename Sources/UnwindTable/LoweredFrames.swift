@@ -83,7 +83,10 @@ public struct LoweredFrames {
             frame.error = failure
         } else {
             var interpreter = prepared.interpreter
-            if case .poisoned(let error, let location, _) = interpreter.run(fde, sink: &sink) {
+            let outcome = interpreter.run(
+                instructions: fde.instructions, start: fde.start, limit: A.rowLimit(from: fde.start, to: fde.limit),
+                sink: &sink)
+            if case .poisoned(let error, let location, _) = outcome {
                 sink.poison(location, error)
                 frame.error = error
             }

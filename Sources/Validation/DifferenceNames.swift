@@ -29,6 +29,7 @@ final class DifferenceNames {
     ) -> KnownDifference? {
         if isOverlapping(found, expected, state) { return .overlappingFrames }
         guard let frame else {
+            if sources?.trampolineAddresses?.contains(state.pc) == true { return .signalTrampoline }
             if let frame = continued?.frame(at: state.pc) {
                 return frame.meaning(of: state) == found ? .behindTerminator : nil
             }

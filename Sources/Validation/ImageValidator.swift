@@ -47,9 +47,12 @@ public final class ImageValidator {
 extension ReferenceImage {
     /// - Parameter sources: says where there is more of the image's .debug_frame.
     convenience init(of image: ELFImage, _ sources: FrameSources) throws {
-        self.init(try [image, sources.debugImage].compactMap { $0 }.map { image throws(LibdwFile.Failure) in
+        // libdw reads all debug sections, whatever they claim.
+        for image in [image, sources.debugImage] { try image?.checkSectionSizes() }
+        let files = try [image, sources.debugImage].compactMap { $0 }.map { image throws(LibdwFile.Failure) in
             if let bytes = image.memoryBytes { return try LibdwFile(bytes: bytes, name: image.name) }
             return try LibdwFile(path: image.name)
-        })
+        }
+        self.init(files, edges: FrameEdges(sources))
     }
 }

@@ -1,4 +1,5 @@
 import CLibdw
+import Files
 import Glibc
 
 /// An ELF file, or an image in memory, as libdw reads it.
@@ -22,7 +23,7 @@ final class LibdwFile {
     /// Not mapped: a file that shrinks meanwhile is an error then, no SIGBUS.
     convenience init(path: String) throws(Failure) {
         _ = elf_version(UInt32(EV_CURRENT))
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw Failure(name: path, message: String(cString: strerror(errno))) }
         guard let elf = elf_begin(descriptor, ELF_C_READ, nil) else {
             close(descriptor)

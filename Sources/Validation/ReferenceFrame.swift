@@ -4,7 +4,8 @@ import UnwindTable
 
 /// A row of call frame information as libdw gives it.
 final class ReferenceFrame {
-    /// The SVMA that libdw was asked about, and the one behind the last byte that it says the row holds for.
+    /// The SVMA that libdw was asked about, and the one behind the last byte that it says the row holds for, or where
+    /// another FDE may begin.
     let asked: UInt64
     let end: UInt64
     let isSignalFrame: Bool
@@ -13,15 +14,17 @@ final class ReferenceFrame {
     private let frame: OpaquePointer
     let machine: TableMachine
 
-    /// - Parameter frame: what libdw gave, which this object then owns.
-    init(_ frame: OpaquePointer, at address: UInt64, _ machine: TableMachine) {
+    /// - Parameters:
+    ///   - frame: what libdw gave, which this object then owns.
+    ///   - edge: where another FDE may begin, or none be.
+    init(_ frame: OpaquePointer, at address: UInt64, _ machine: TableMachine, edge: UInt64 = .max) {
         self.frame = frame
         self.machine = machine
         asked = address
         var (start, end): (UInt64, UInt64) = (0, 0)
         var isSignalFrame = false
         returnAddressColumn = dwarf_frame_info(frame, &start, &end, &isSignalFrame)
-        self.end = end
+        self.end = min(end, edge)
         self.isSignalFrame = isSignalFrame
     }
 

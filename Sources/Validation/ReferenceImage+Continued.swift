@@ -4,53 +4,62 @@ import UnwindTable
 
 extension ReferenceImage {
     /// The call frame sections that have entries behind a zero length, as an image of their own in which libdw doesn't
-    /// stop there: the zero length becomes four more bytes, all DW_CFA_nop, of the entry before it. Nil if there is
-    /// none.
+    /// stop there: the zero length becomes four more bytes, all DW_CFA_nop, of the entry before it; those in front of
+    /// all entries are left out. Nil if there is none.
     convenience init?(continuing sources: FrameSources, machine: TableMachine) {
         let files = withExtendedLifetime(sources) {
             sources.sections.compactMap { section in Self.continued(section).map { ($0, section) } }
-        }.compactMap { bytes, section in
+        }.compactMap { continued, section in
             try? LibdwFile(
                 bytes: SectionImage(
-                    name: section.kind == .ehFrame ? ".eh_frame" : ".debug_frame", bytes: bytes,
-                    address: section.address, machine: machine).bytes,
+                    name: section.kind == .ehFrame ? ".eh_frame" : ".debug_frame", bytes: continued.bytes,
+                    address: section.address &+ UInt64(continued.skipped), machine: machine).bytes,
                 name: "continued section")
         }
         guard !files.isEmpty else { return nil }
         self.init(files)
     }
 
-    /// The section's bytes with the zero lengths between its entries made part of the entry before; nil if none is.
-    private static func continued(_ section: FrameSection) -> [UInt8]? {
+    /// The section's bytes, without the first `skipped`, with the zero lengths between its entries made part of the
+    /// entry before; nil if there is no zero length before an entry.
+    private static func continued(_ section: FrameSection) -> (bytes: [UInt8], skipped: Int)? {
         var bytes = Array(section.bytes)
-        var isChanged = false
-        /// Where the length of the last entry is, and how long.
-        var last: (offset: Int, size: Int)?
-        var position = 0
         func number(_ offset: Int, _ size: Int) -> UInt64 {
             (0..<size).reduce(0) { $0 | UInt64(bytes[offset + $1]) << UInt64(8 * $1) }
         }
+        func store(_ number: UInt64, _ offset: Int, _ size: Int) {
+            for index in 0..<size { bytes[offset + index] = UInt8(truncatingIfNeeded: number >> UInt64(8 * index)) }
+        }
+        var position = 0
+        while position + 4 <= bytes.count, number(position, 4) == 0 { position += 4 }
+        let skipped = position
+        var isChanged = skipped > 0
+        /// Where the length of the last entry is, and how long.
+        var last: (offset: Int, size: Int)?
         while position + 4 <= bytes.count {
             let is64Bit = number(position, 4) == 0xffff_ffff
             guard !is64Bit || position + 12 <= bytes.count else { break }
             let field = is64Bit ? (offset: position + 4, size: 8) : (offset: position, size: 4)
             let length = number(field.offset, field.size)
             if length == 0, !is64Bit {
-                // One at the very beginning has no entry before it, one at the very end nothing behind it.
+                // One at the very end has nothing behind it.
                 guard let last, position + 4 < bytes.count else { break }
-                let longer = number(last.offset, last.size) + 4
-                for index in 0..<last.size {
-                    bytes[last.offset + index] = UInt8(truncatingIfNeeded: longer >> UInt64(8 * index))
-                }
+                store(number(last.offset, last.size) + 4, last.offset, last.size)
                 isChanged = true
                 position += 4
                 continue
             }
+            let content = field.offset + field.size
+            guard length >= UInt64(field.size), length <= UInt64(bytes.count - content) else { break }
+            if section.kind == .debugFrame, skipped > 0 {
+                // The CIE pointer is an offset in the section; all ones make a CIE of it.
+                let pointer = number(content, field.size)
+                let isCIE = pointer == .max >> UInt64(64 - 8 * field.size)
+                if !isCIE { store(pointer &- UInt64(skipped), content, field.size) }
+            }
             last = field
-            let end = UInt64(field.offset + field.size) &+ length
-            guard length <= UInt64(bytes.count), end <= UInt64(bytes.count) else { break }
-            position = Int(end)
+            position = content + Int(length)
         }
-        return isChanged ? bytes : nil
+        return isChanged && last != nil ? (Array(bytes[skipped...]), skipped) : nil
     }
 }

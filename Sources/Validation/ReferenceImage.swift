@@ -7,6 +7,7 @@ public final class ReferenceImage {
     /// In the order in which they are asked.
     private let sections: [OpaquePointer]
     private var last: ReferenceFrame?
+    private let edges: FrameEdges?
     let machine: TableMachine
 
     /// - Throws: an error that says what libdw, or the system, said.
@@ -21,9 +22,12 @@ public final class ReferenceImage {
         self.init([try LibdwFile(bytes: bytes, name: name)])
     }
 
-    /// - Parameter files: the image; then what has more of its .debug_frame.
-    init(_ files: [LibdwFile]) {
+    /// - Parameters:
+    ///   - files: the image; then what has more of its .debug_frame.
+    ///   - edges: where FDEs begin and end; nil: none advances past its end.
+    init(_ files: [LibdwFile], edges: FrameEdges? = nil) {
         self.files = files
+        self.edges = edges
         sections = files.prefix(1).compactMap(\.ehFrame) + files.compactMap(\.debugFrame)
         machine = TableMachine(rawValue: files.first?.machine ?? 0) ?? .x86_64
     }
@@ -32,13 +36,14 @@ public final class ReferenceImage {
     ///
     /// libdw is asked once for each row of the first section: it runs the FDE's instructions until they pass the address,
     /// so that up to where it says that the row ends the answer is the same. Those of other sections hold only where the
-    /// ones before have nothing, which is asked each time.
+    /// ones before have nothing, which is asked each time. libdw's end of a row may be past that of the FDE, if the FDE
+    /// advances so far: where another FDE may begin it is asked again.
     func frame(at address: UInt64) -> ReferenceFrame? {
         if let last, last.asked <= address, address < last.end { return last }
         for (number, section) in sections.enumerated() {
             var frame: OpaquePointer?
             guard dwarf_cfi_addrframe(section, address, &frame) == 0, let frame else { continue }
-            let found = ReferenceFrame(frame, at: address, machine)
+            let found = ReferenceFrame(frame, at: address, machine, edge: edges?.next(after: address) ?? .max)
             if number == 0 { last = found }
             return found
         }

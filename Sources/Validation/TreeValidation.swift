@@ -1,7 +1,7 @@
-import Dispatch
 import ELF
 import Synchronization
 import TableCompiler
+import Threads
 import TreeCompiler
 
 /// Compares the tables of many files with libdw, on several threads.
@@ -30,6 +30,8 @@ public enum TreeValidation {
         let done = Atomic<UInt64>(0)
         let outcomes = Mutex([Outcome](repeating: .notELF, count: files.count))
         let work: @Sendable (Int) -> Void = { _ in
+            // With fewer threads than wanted the first ones leave nothing.
+            guard next.load(ordering: .relaxed) < order.count else { return }
             let validator = validator()
             while true {
                 let turn = next.add(1, ordering: .relaxed).oldValue
@@ -40,7 +42,7 @@ public enum TreeValidation {
                 progress(done.add(file.size, ordering: .relaxed).newValue)
             }
         }
-        DispatchQueue.concurrentPerform(iterations: max(1, min(threads, files.count)), execute: work)
+        Threads.perform(max(1, min(threads, files.count)), work)
         return outcomes.withLock { $0 }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import UnwindTable
 
 @main
@@ -23,4 +24,13 @@ struct CFIC: ParsableCommand {
             CheckBPFCommand.self, CompileCommand.self, DumpCommand.self, KernelCommand.self, LookupCommand.self,
             ProfileCommand.self, StatsCommand.self, ValidateCommand.self, VerifyCommand.self,
         ])
+
+    static func main() { main(CommandLine.exactArguments) }
+}
+
+extension CommandLine {
+    /// The arguments without the program's name, as strings that keep their bytes (`String.init(path:)`).
+    static var exactArguments: [String] {
+        (1..<max(1, Int(argc))).compactMap { number in unsafeArgv[number].map { String(path: $0) } }
+    }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ELF
+import Files
 import Glibc
 import TableCompiler
 import TableStore
@@ -78,7 +79,7 @@ struct CompileCommand: ParsableCommand {
     private func compileOne(to output: String) throws {
         let start = ContinuousClock.now
         var status = stat()
-        if stat(paths[0], &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+        if paths[0].withPath({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFDIR {
             throw Failure("\(paths[0]): -o takes one file, not a directory: compile it into a cache (--cache)")
         }
         let image = try ELFImage(path: paths[0])

@@ -76,40 +76,8 @@ struct FileStatistics: Encodable {
         shares = counter.shares
     }
 
-    /// Of a relocatable file, whose functions all begin at address 0: FDE by FDE.
-    init(relocatable image: ELFImage, machine: TableMachine) throws {
-        path = image.name
-        self.machine = machine.name
-        let sources = try FrameSources(of: image, search: nil)
-        let lowered = LoweredFrames(sources.sections, machine: machine)
-        try sources.checkAreWhole()
-        executableBytes = try image.sections().filter(\.isExecutable).reduce(0) { $0 &+ $1.size }
-        fdes = UInt64(lowered.frames.count)
-        badFDEs = UInt64(lowered.malformed.count)
-        var counter = ShareCounter()
-        for frame in lowered.frames {
-            if frame.error != nil { badFDEs += 1 }
-            coveredBytes &+= frame.limit - frame.start
-            rawRows += UInt64(frame.rows.count)
-            for (position, row) in frame.rows.enumerated() {
-                let limit = position + 1 < frame.rows.count ? frame.rows[position + 1].address : frame.limit
-                guard row.address < limit else { continue }
-                let kind = RuleClass(lowered.rules[row.rule], machine: machine)
-                counter.add(kind, limit - row.address)
-                if case .unsupported(let reason) = kind { add(reason, row.address..<limit, nil) } else {
-                    loweredBytes &+= limit - row.address
-                }
-            }
-        }
-        rows = rawRows
-        uncoveredBytes = executableBytes - min(executableBytes, coveredBytes)
-        if executableBytes > 0 { coverage = min(1, Double(loweredBytes) / Double(executableBytes)) }
-        shares = counter.shares
-        withExtendedLifetime(sources) {}
-    }
-
     /// A run of rows of one reason in one function is one entry.
-    private mutating func add(_ reason: Reason, _ range: Range<UInt64>, _ symbols: FunctionSymbols?) {
+    mutating func add(_ reason: Reason, _ range: Range<UInt64>, _ symbols: FunctionSymbols?) {
         let function = symbols?.lookup(range.lowerBound)?.name
         if let last = unsupported.last, last.limit == range.lowerBound, last.reason == reason.name,
             last.function == function {

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 import TableCompiler
 import TableStore
@@ -16,7 +17,7 @@ struct LoadedTable {
 
     /// A table file, an ELF file (compiled in memory), or a build id in the cache.
     init(_ name: String, store: () throws -> TableStore, debugFiles: DebugFileSearch?) throws {
-        if access(name, F_OK) == 0 {
+        if name.withPath({ access($0, F_OK) }) == 0 {
             if try Self.isTable(name) {
                 try self.init(try TableBytes(reading: name), name)
             } else {
@@ -69,7 +70,7 @@ struct LoadedTable {
 
     /// Whether the file begins as tables do.
     static func isTable(_ path: String) throws -> Bool {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
         var magic = [UInt8](repeating: 0, count: TableView.magic.count)
@@ -87,7 +88,7 @@ struct SkippedFile: Error, CustomStringConvertible {
 extension FoundFile {
     /// Whether the file begins as ELF files do.
     func isELF() throws -> Bool {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
         return ELFImage.isELF(descriptor: descriptor)
@@ -100,16 +101,18 @@ final class TableBytes {
     private let memory: UnsafeMutableRawBufferPointer
 
     init(reading path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw Failure("\(path): not a regular file")
         }
-        // Read before it is believed: memory grows with what is really there, not with a sparse file's size.
         let size = Int(status.st_size)
         guard size <= 1 << 34 else { throw Failure("\(path): larger than a table can be (16 GiB)") }
+        guard UInt64(size) <= 1 << 20 + 64 * status.presentBytes(descriptor) else {
+            throw Failure("\(path): nearly all of its \(size) bytes are a hole")
+        }
         memory = .allocate(byteCount: max(size, 16), alignment: 16)
         var done = 0
         while done < size {

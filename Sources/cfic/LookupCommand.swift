@@ -1,6 +1,7 @@
 import ArgumentParser
 import CallFrameInfo
 import ELF
+import Files
 import Glibc
 import TableCompiler
 import UnwindTable
@@ -83,7 +84,7 @@ struct LookupCommand: ParsableCommand {
     }
 
     private func explainAddresses() throws {
-        guard access(input, F_OK) == 0, try !LoadedTable.isTable(input) else {
+        guard input.withPath({ access($0, F_OK) }) == 0, try !LoadedTable.isTable(input) else {
             throw Failure("\(input): --explain needs the ELF file that the table is of")
         }
         let image = try ELFImage(path: input)

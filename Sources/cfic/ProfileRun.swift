@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 import KernelUnwinder
 import Profile
@@ -41,7 +42,7 @@ final class ProfileRun {
 
     func sample(_ command: [String]) throws {
         try unwinder.watchProcesses()
-        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { $0.withPath { strdup($0) } } + [nil]
         defer { for argument in arguments { free(argument) } }
         var go: Int32 = -1
         let child = spawn_waiting(&arguments, &go)

@@ -38,7 +38,7 @@ struct DebugFileOptions: ParsableArguments {
 
 struct ThreadOption: ParsableArguments {
     @Option(
-        name: [.customShort("j"), .customLong("jobs")],
+        name: [.customShort("j", allowingJoined: true), .customLong("jobs")],
         help: ArgumentHelp("How many threads may work. (default: all cores)", valueName: "n"))
     var jobs: Int?
 

@@ -9,8 +9,8 @@ struct StatsCommand: ParsableCommand {
         commandName: "stats",
         abstract: "Show how much code can be unwound, and why the rest can't.",
         discussion: """
-            For ELF files (also relocatable ones), tables, and directories of them. Coverage is the share of \
-            executable bytes that have a rule or are known to be the end of the stack; padding between functions, \
+            For ELF files (also relocatable ones, and archives of them), tables, and directories. Coverage is the \
+            share of executable bytes that have a rule or are known to be the end of the stack; padding between functions, \
             which gets the rule before it, counts.
 
             Examples:
@@ -24,7 +24,8 @@ struct StatsCommand: ParsableCommand {
 
     @Option(
         name: .customLong("min-coverage"),
-        help: ArgumentHelp("Exit with 1 if a file's coverage is below.", valueName: "percent"))
+        help: ArgumentHelp(
+            "Exit with 1 if a file's coverage is below, or nothing can be measured.", valueName: "percent"))
     var minimumCoverage: Double?
 
     @Flag(help: "Report as JSON.")
@@ -72,16 +73,18 @@ struct StatsCommand: ParsableCommand {
                 report.files.append(FileStatistics(try LoadedTable(bytes, file.path), path: file.path))
                 return
             }
+            if try Self.isArchive(file.path) { return try addMembers(of: file.path, to: &report) }
             guard try file.isNamed || file.isELF() else { return }
             let image = try ELFImage(path: file.path)
-            if image.fileType == .relocatable, let machine = TableMachine(rawValue: image.machine.rawValue), image.is64Bit {
-                report.files.append(try FileStatistics(relocatable: image, machine: machine))
-                return
-            }
+            if try addRelocatable(image, to: &report) { return }
             let table = try LoadedTable(compiling: file.path, debugFiles: debugFiles.search)
             report.files.append(FileStatistics(table, path: file.path))
         } catch let skip as SkippedFile {
             if file.isNamed { report.failures.append(skip.description) } else { report.skipped.append(skip.description) }
+            // Code without any rule is no less below a minimum than code with few.
+            if skip.reason == .noCallFrameInformation, !file.isNamed, minimumCoverage != nil, Self.hasCode(file.path) {
+                report.failures.append("\(file.path): coverage 0 %: \(skip.reason)")
+            }
         } catch {
             report.failures.append("\(error)")
         }
@@ -90,6 +93,10 @@ struct StatsCommand: ParsableCommand {
     private func judge(_ report: Report) throws {
         var hasFailed = !report.failures.isEmpty
         if let minimumCoverage {
+            if report.files.allSatisfy({ $0.coverage == nil }), report.failures.isEmpty {
+                Talk.error("there is no code whose coverage could be measured")
+                hasFailed = true
+            }
             for file in report.files {
                 guard let coverage = file.coverage, coverage * 100 < minimumCoverage else { continue }
                 Talk.error("\(file.path): coverage \(Quantity.percent(coverage)) is below \(minimumCoverage) %")

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import TableStore
 
@@ -11,7 +12,7 @@ struct StandardOutput: TextOutputStream {
     }
 
     mutating func line(_ text: String = "") {
-        write(text)
+        write(text.readable)
         write("\n")
     }
 
@@ -38,7 +39,7 @@ struct StandardOutput: TextOutputStream {
 /// Standard error: what is said to a person.
 enum Talk {
     static func say(_ text: String) {
-        var bytes = Array(text.utf8)
+        var bytes = Array(text.readable.utf8)
         bytes.append(UInt8(ascii: "\n"))
         _ = bytes.withUnsafeBytes { TableStore.write($0, to: STDERR_FILENO) }
     }

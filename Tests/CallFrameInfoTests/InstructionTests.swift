@@ -231,11 +231,63 @@ import Testing
         #expect(try rows([0x0e] + [UInt8](repeating: 0xff, count: 9) + [0x02]).error == .numberTooWide)
         #expect(try rows([0x13, 0xf0] + [UInt8](repeating: 0xff, count: 20) + [0x7f]).rows == ["1000: r7+128 r16=c-8"])
         #expect(try rows([0x13] + [UInt8](repeating: 0xff, count: 9) + [0x02]).error == .numberTooWide)
+        // Above bit 63, ones are only good if bit 63 is one, and if they are ones throughout.
+        let full = [UInt8](repeating: 0x80, count: 9)
+        for opcode: UInt8 in [0x0e, 0x13] {
+            for end: [UInt8] in [[0x7e], [0xff, 0x00], [0x81, 0x01], [0xff, 0x7e]] {
+                #expect(try rows([opcode] + full + end).error == .numberTooWide)
+            }
+        }
+    }
+
+    /// -112 as an unsigned number of 64 bits, as LLVM writes it; and the same with its sign extended into byte 11.
+    private static let negative112: [[UInt8]] = [
+        [0x90, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+        [0x90, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+        [0x90, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+    ]
+
+    @Test(arguments: negative112)
+    func unsignedOperandsAreTwosComplement(_ bytes: [UInt8]) throws {
+        #expect(try rows([0x0e] + bytes).rows == ["1000: r7-112 r16=c-8"])
+        #expect(try rows([0x0c, 6] + bytes).rows == ["1000: r6-112 r16=c-8"])
+        #expect(try rows([0x30, 6] + bytes + [0]).rows == ["1000: r6-112 r16=c-8"])
+        // Factored by -8.
+        #expect(try rows([0x86] + bytes).rows == ["1000: r7+8 r6=c+896 r16=c-8"])
+        #expect(try rows([0x05, 6] + bytes).rows == ["1000: r7+8 r6=c+896 r16=c-8"])
+        #expect(try rows([0x14, 6] + bytes).rows == ["1000: r7+8 r6=v+896 r16=c-8"])
+        #expect(try rows([0x2f, 6] + bytes).rows == ["1000: r7+8 r6=c-896 r16=c-8"])
+    }
+
+    @Test(arguments: negative112)
+    func signedOperandsOfTenBytesMayEndInZeros(_ bytes: [UInt8]) throws {
+        // gas before 2.21 wrote signed numbers like that.
+        #expect(try rows([0x13] + bytes).rows == ["1000: r7+896 r16=c-8"])
+        #expect(try rows([0x11, 6] + bytes).rows == ["1000: r7+8 r6=c+896 r16=c-8"])
+    }
+
+    @Test func signedOperandsOfNineBytesHaveTheirSignInBit62() throws {
+        let nine = [UInt8](repeating: 0xff, count: 8)
+        #expect(try rows([0x13, 0x90] + nine.dropFirst() + [0x7f]).rows == ["1000: r7+896 r16=c-8"])
+    }
+
+    @Test func defCFARegisterWithoutDefCFAHasOffsetZero() throws {
+        #expect(try rows([0x0d, 2, 0x44, 0x0e, 16], initial: []) == complete(["1000: r2+0", "1004: r2+16"]))
+        #expect(try rows([0x0e, 16], initial: []).error == .cfaNotRegisterOffset)
+    }
+
+    @Test(arguments: [(2, 4), (18, 4), (43, 8)] as [(UInt16, Int)])
+    func windowSaveOnSPARCSavesLocalsAndIns(_ machine: UInt16, _ word: Int) throws {
+        var builder = FrameBuilder(machine: machine, addressSize: word, isBigEndian: true)
+        let cie = builder.cie(returnAddress: [15], instructions: [0x0c, 14, 0])
+        let fde = builder.fde(cie: cie, instructions: [0x41, 0x0d, 30, 0x2d, 0x09, 15, 31])
+        let saved = (0..<16).map { " r\(16 + $0)=c+\($0 * word)" }.joined()
+        #expect(try builder.rows(fde) == complete(["1000: r14+0", "1001: r30+0 r15=r31" + saved]))
     }
 
     @Test func offsetsThatDoNotFitAreNeverCutOff() throws {
         #expect(try rows([0x05, 6] + uleb(1 << 60)).rows == ["1000: r7+8 r6=wide r16=c-8"])
-        #expect(try rows([0x05, 6] + uleb(.max)).rows == ["1000: r7+8 r6=wide r16=c-8"])
+        #expect(try rows([0x05, 6] + uleb(1 << 63)).rows == ["1000: r7+8 r6=wide r16=c-8"])
     }
 
     @Test func truncatedOperandPoisonsTheRest() throws {

@@ -19,7 +19,10 @@ import Testing
         ([0x05, 0x63, 2], "DW_CFA_offset_extended: r99 at cfa-16"),
         ([0x11, 6, 0x7e], "DW_CFA_offset_extended_sf: r6 (rbp) at cfa+16"),
         ([0x2f, 6, 2], "DW_CFA_GNU_negative_offset_extended: r6 (rbp) at cfa+16"),
-        ([0x05, 6] + uleb(.max), "DW_CFA_offset_extended: r6 (rbp) at cfa<more than 64 bits>"),
+        ([0x0e] + uleb(UInt64(bitPattern: -112)), "DW_CFA_def_cfa_offset: -112"),
+        ([0x0c, 6] + uleb(UInt64(bitPattern: -112)), "DW_CFA_def_cfa: r6 (rbp) ofs -112"),
+        ([0x05, 6] + uleb(.max), "DW_CFA_offset_extended: r6 (rbp) at cfa+8"),
+        ([0x05, 6] + uleb(1 << 62), "DW_CFA_offset_extended: r6 (rbp) at cfa<more than 64 bits>"),
         ([0xc6], "DW_CFA_restore: r6 (rbp)"),
         ([0x09, 6, 16], "DW_CFA_register: r6 (rbp) in r16 (rip)"),
         ([0x0a], "DW_CFA_remember_state"),
@@ -46,6 +49,10 @@ import Testing
             "DW_CFA_AARCH64_negate_ra_state", "DW_CFA_AARCH64_negate_ra_state_with_pc",
             "DW_CFA_AARCH64_set_ra_state: 1, -4",
         ])
+    }
+
+    @Test func windowSaveOfSPARC() {
+        #expect(lines([0x2d, 0x0d, 30], machine: 43) == ["DW_CFA_GNU_window_save", "DW_CFA_def_cfa_register: r30"])
     }
 
     @Test func deeplyNestedExpressionsDoNotOverflowTheStack() {

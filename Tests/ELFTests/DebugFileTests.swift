@@ -99,6 +99,37 @@ struct DebugFileTests {
         #expect(found.image == nil && found.rejected.count == 1)
     }
 
+    @Test func malformedLinkAndNotesLeaveTheOtherWays() throws {
+        let directory = try TemporaryDirectory()
+        let debug = try directory.write(
+            ELFBuilder(sections: [idSection(id), .init(name: ".debug_frame", bytes: [1])]).bytes,
+            to: ".build-id/ab/cdef01.debug")
+        let link = ELFBuilder.Section(name: ".gnu_debuglink", bytes: [0x61])
+        let binary = try directory.write(ELFBuilder(sections: [idSection(id), link]).bytes, to: "a")
+        let found = try DebugFileSearch(directories: [directory.path]).find(for: ELFImage(path: binary), path: binary)
+        #expect(found.image?.name == debug)
+        #expect(found.rejected.map(\.section) == [".gnu_debuglink"])
+
+        // A note that is cut off: as good as none, and the link's checksum decides.
+        let other = ELFBuilder(sections: [.init(name: ".debug_frame", bytes: [2])]).bytes
+        try directory.write(other, to: "b.debug")
+        let note = ELFBuilder.Section(name: ".note.x", type: 7, bytes: [4, 0, 0, 0, 255, 0, 0, 0, 3, 0, 0, 0])
+        let cut = try directory.write(
+            ELFBuilder(sections: [note, linkSection("b.debug", crc: crc32(other))]).bytes, to: "b")
+        let second = try DebugFileSearch(directories: []).find(for: ELFImage(path: cut), path: cut)
+        #expect(second.image?.name.hasSuffix("/b.debug") == true)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func debugFileOfHolesIsRejectedUnread() throws {
+        let directory = try TemporaryDirectory()
+        let debug = try directory.write(ELFBuilder().bytes, to: "a.debug")
+        guard truncate(debug, 200 << 30) == 0 else { return }
+        let binary = try directory.write(ELFBuilder(sections: [linkSection("a.debug", crc: 1)]).bytes, to: "a")
+        let found = try DebugFileSearch(directories: []).find(for: ELFImage(path: binary), path: binary)
+        #expect(found.image == nil)
+        #expect(found.rejected.first?.description.contains("a checksum of 214748364800 bytes") == true)
+    }
+
     @Test func imageIsNotItsOwnDebugFile() throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write(
@@ -114,7 +145,7 @@ struct DebugFileTests {
             ELFBuilder(sections: [idSection(id)]).bytes, to: "two/.build-id/ab/cdef01.debug")
         let image = try image(ELFBuilder(sections: [idSection(id)]))
         let search = DebugFileSearch(directories: [directory.path + "/one", directory.path + "/two"])
-        let found = try search.find(for: image, path: "/nonexistent")
+        let found = search.find(for: image, path: "/nonexistent")
         #expect(found.image?.name == path && found.rejected.map(\.kind) == [.notELF])
     }
 }

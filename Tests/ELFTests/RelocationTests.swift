@@ -87,6 +87,59 @@ struct RelocationTests {
         #expect(bytes == encoded(UInt32(0xfc)) + encoded(UInt32(0x120)))
     }
 
+    /// Machine, type, bytes, whether relative to the place, byte order: as in each psABI.
+    @Test(arguments: [
+        (2, 23, 4, false, true), (2, 6, 4, true, true), (43, 54, 8, false, true), (43, 46, 8, true, true),
+        (8, 2, 4, false, true), (8, 18, 8, false, true), (8, 248, 4, true, true),
+        (21, 1, 4, false, true), (21, 26, 4, true, false), (21, 38, 8, false, false), (21, 44, 8, true, true),
+        (22, 4, 4, false, true), (22, 5, 4, true, true), (22, 22, 8, false, true), (22, 23, 8, true, true),
+        (40, 2, 4, false, false), (40, 3, 4, true, false),
+        (243, 1, 4, false, false), (243, 2, 8, false, false), (243, 57, 4, true, false), (243, 55, 2, false, false),
+        (258, 1, 4, false, false), (258, 2, 8, false, false), (258, 99, 4, true, false), (258, 109, 8, true, false),
+    ] as [(UInt16, UInt32, Int, Bool, Bool)])
+    func otherMachines(_ machine: UInt16, _ type: UInt32, _ width: Int, _ isRelative: Bool, _ bigEndian: Bool) throws {
+        let bytes = try relocated(object(
+            Array(repeating: 0xcc, count: 24), [.init(place: 8, symbol: 1, type: type, addend: 0x20)],
+            machine: machine, bigEndian: bigEndian))
+        let value = encoded(Int64(0x120 - (isRelative ? 8 : 0)), bigEndian: bigEndian)
+        #expect(Array(bytes[8..<8 + width]) == Array(bigEndian ? value.suffix(width) : value.prefix(width)))
+        #expect(bytes[..<8].allSatisfy { $0 == 0xcc } && bytes[(8 + width)...].allSatisfy { $0 == 0xcc })
+    }
+
+    /// RISC-V and LoongArch write a difference as two relocations of one place.
+    @Test(arguments: [(243, 33, 37, 1), (243, 34, 38, 2), (243, 35, 39, 4), (243, 36, 40, 8), (258, 47, 52, 1),
+        (258, 48, 53, 2), (258, 50, 55, 4), (258, 51, 56, 8)] as [(UInt16, UInt32, UInt32, Int)])
+    func differences(_ machine: UInt16, _ add: UInt32, _ subtract: UInt32, _ width: Int) throws {
+        let bytes = try relocated(object(
+            [7] + Array(repeating: 0, count: 15),
+            [.init(place: 0, symbol: 1, type: add, addend: 0x30), .init(place: 0, symbol: 1, type: subtract)],
+            machine: machine))
+        #expect(Array(bytes[..<8]) == encoded(Int64(7 + 0x30)))
+    }
+
+    /// The six bits of DW_CFA_advance_loc: the opcode above them stays.
+    @Test(arguments: [(243, 53, 52, 0x30), (258, 105, 106, 0x35)] as [(UInt16, UInt32, UInt32, UInt8)])
+    func differencesOfSixBits(_ machine: UInt16, _ add: UInt32, _ subtract: UInt32, _ difference: UInt8) throws {
+        let bytes = try relocated(object(
+            [0x45, 0xff],
+            [.init(place: 0, symbol: 1, type: add, addend: 0x30), .init(place: 0, symbol: 1, type: subtract)],
+            machine: machine))
+        #expect(bytes == [0x40 | difference, 0xff])
+    }
+
+    @Test func relocationsOfMIPSInLittleEndianHaveFieldsOfTheirOwn() throws {
+        // r_sym, r_ssym, r_type3, r_type2, r_type: 1, then none but R_MIPS_64. ELFBuilder writes sym << 32 | type.
+        func object(types: UInt32) throws -> ELFBuilder {
+            var builder = self.object(
+                Array(repeating: 0, count: 8), [.init(place: 0, symbol: types, type: 1, addend: 0x20)], machine: 8)
+            builder.bigEndian = false
+            return builder
+        }
+        #expect(try relocated(object(types: 18 << 24)) == encoded(Int64(0x120)))
+        // A second type: not known.
+        #expect(relocationError(try object(types: 18 << 24 | 2 << 16))?.isUnsupported == true)
+    }
+
     @Test func noneDoesNothing() throws {
         let bytes: [UInt8] = Array(repeating: 0xcc, count: 8)
         #expect(try relocated(object(bytes, [.init(place: 8, symbol: 0, type: 0)])) == bytes)
@@ -100,7 +153,8 @@ struct RelocationTests {
         let builder = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 42)])
         let error = try #require(relocationError(builder))
         #expect(error.isUnsupported && error.section == ".rela.eh_frame" && error.description.contains("42 of x86-64"))
-        let other = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 1)], machine: 243)
+        // h8/300: none of its types is known.
+        let other = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 1)], machine: 46)
         #expect(relocationError(other)?.isUnsupported == true)
     }
 

@@ -62,6 +62,10 @@ import UnwindTable
         ("0x16, 6, 2, 0x77, 0x10", "rsp+8", "rsp+16", "*(CFA-8)"),  // val_expression
         ("0x2e, 0x80, 1", "rsp+8", "rbp", "*(CFA-8)"),  // GNU_args_size
         ("0x2f, 6, 2", "rsp+8", "*(CFA+16)", "*(CFA-8)"),  // GNU_negative_offset_extended
+        // def_cfa, and expressions, with negative numbers in ten bytes as LLVM and gas before 2.21 write them.
+        ("0x0c, 6, 0x90, 255, 255, 255, 255, 255, 255, 255, 255, 1", "rbp-112", "rbp", "*(CFA-8)"),
+        ("0x16, 6, 11, 0x77, 0xf9, 255, 255, 255, 255, 255, 255, 255, 255, 1", "rsp+8", "rsp-7", "*(CFA-8)"),
+        ("0x16, 6, 13, 0x77, 16, 0x23, 0xf8, 255, 255, 255, 255, 255, 255, 255, 255, 1", "rsp+8", "rsp+8", "*(CFA-8)"),
         ("0x30, 6, 16, 0", "rbp+16", "rbp", "*(CFA-8)"),  // LLVM_def_aspace_cfa
         ("0x31, 6, 0x7e, 0", "rbp+16", "rbp", "*(CFA-8)"),  // LLVM_def_aspace_cfa_sf
     ])

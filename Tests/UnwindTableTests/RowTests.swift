@@ -191,6 +191,24 @@ private typealias Row = CFIWriter.Row
         #expect(table.badFrames.map(\.error) == [.misalignedAddress])
     }
 
+    @Test(arguments: [1, 2, 3, 4] as [UInt64])
+    func rowInsideOfTheLastInstructionHoldsNowhere(_ distance: UInt64) throws {
+        // As Go writes every function of aarch64 ("nextpc--"): the last advance goes to the byte before the end.
+        var writer = CFIWriter(.aarch64)
+        writer.addFDE(
+            0x2000, length: 0x40,
+            CFI.advance(8) + CFI.defineCFAOffset(16) + CFI.advance(0x38 - UInt64(distance)) + CFI.defineCFAOffset(32))
+        writer.addFDE(0x2040, length: 0x40, CFI.advance(4) + CFI.defineCFAOffset(48))
+        let table = try BuiltTable(writer, executable: [0x1000..<0x3000])
+        requireSameAsLinear(table, writer)
+        #expect(table.badFrames.isEmpty)
+        // Four bytes before the end is the last instruction itself.
+        #expect(table.cfaOffset(at: 0x203c) == (distance == 4 ? 32 : 16))
+        #expect(table.cfaOffset(at: 0x2038) == 16)
+        #expect(table.cfaOffset(at: 0x2040) == 0)
+        #expect(table.cfaOffset(at: 0x2044) == 48)
+    }
+
     @Test func gapsInsideOfInstructionsMakeNoRows() throws {
         // Two FDEs and a gap in each instruction of more than a page: rows would be three times a page's units.
         var writer = CFIWriter(.aarch64)

@@ -63,6 +63,51 @@ import Validation
         #expect(known == [.behindTerminator: 64])
     }
 
+    /// Two zero lengths in front of all entries, where libdw finds nothing else.
+    @Test(arguments: [".eh_frame", ".debug_frame"])
+    func entriesBehindLeadingZeros(section: String) throws {
+        let path = try Entries.program(
+            Entries.fde(start: "f", size: 64, cfaOffset: 16), Entries.fde(start: "f + 64", size: 64, cfaOffset: 24),
+            leadingZeros: 2, section: section, in: fixture)
+        #expect(try known(path) == [.behindTerminator: 128])
+    }
+
+    /// An FDE whose first row ends 64 KiB later, as libdw has it: where others are.
+    @Test func frameThatAdvancesPastItsEnd() throws {
+        let past = """
+            .long 1f - 0f
+            0: .long CIE
+            .quad f, 16
+            .byte 0x04, 0, 0, 1, 0, 0x0e, 64
+            .balign 8, 0
+            1:
+
+            """
+        let path = try Entries.program(
+            past, Entries.fde(start: "f + 16", size: 16, cfaOffset: 8),
+            Entries.fde(start: "f + 32", size: 16, cfaOffset: 24), in: fixture)
+        #expect(try known(path) == [:])
+        let validation = try validated(path).validation
+        #expect(validation.disagreementCount == 0 && validation.known.isEmpty)
+    }
+
+    /// What aarch64's vDSOs have since Linux 5.8: the trampoline, a nop before it, and nothing about it.
+    @Test func signalTrampolineWithARuleOfOurOwn() throws {
+        let path = try fixture.library(
+            """
+            .text
+            .p2align 4
+            .cfi_startproc
+            .fill 4, 4, 0xd503201f
+            .cfi_endproc
+            nop
+            mov x8, #139
+            svc #0
+            .fill 4, 4, 0xd503201f
+            """, .aarch64)
+        #expect(try known(path) == [.signalTrampoline: 3])
+    }
+
     @Test func returnAddressInARegisterThatNothingSpeaksOf() throws {
         let path = try fixture.library(
             """

@@ -46,10 +46,12 @@ enum Entries {
         """
     }
 
-    /// A program with these entries.
-    static func program(_ entries: String..., section: String = ".eh_frame", in fixture: Fixture) throws -> String {
+    /// A program with these entries, behind zero lengths.
+    static func program(
+        _ entries: String..., leadingZeros: Int = 0, section: String = ".eh_frame", in fixture: Fixture
+    ) throws -> String {
         let isDebugFrame = section == ".debug_frame"
-        let text = ([cie] + entries).joined()
+        let text = ([".fill \(leadingZeros), 4, 0\n", cie] + entries).joined()
             .replacingOccurrences(of: "ID", with: isDebugFrame ? "-1" : "0")
             .replacingOccurrences(of: "CIE", with: isDebugFrame ? "cie - section" : "0b - cie")
         return try fixture.program(

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 
 /// The types of a kernel: `/sys/kernel/btf/vmlinux`, or a kernel's ELF file with a section `.BTF`; or all of
@@ -55,17 +56,8 @@ public struct KernelBTF: Sendable {
 
     /// The names of a directory's files; nil if it is none.
     private static func entries(of path: String) -> [String]? {
-        guard let directory = opendir(path) else { return nil }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            // d_name ends with a zero within the record, which readdir(3) lays out.
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names
+        let names = try? Directory.names(in: path)
+        return names?.filter { !$0.hasPrefix(".") }
     }
 
     private init(path: String, _ types: BTF, modules: [Module]?) throws(ELFError) {

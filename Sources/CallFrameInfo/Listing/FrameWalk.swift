@@ -149,6 +149,8 @@ extension [UInt64] {
             case Opcode.offset, Opcode.restore, Opcode.offsetExtended...Opcode.register, Opcode.expression,
                 Opcode.offsetExtendedSF, Opcode.valOffset...Opcode.valExpression, Opcode.gnuNegativeOffsetExtended:
                 insertSorted(instruction.register)
+            case Opcode.gnuWindowSave where section.isSPARC:
+                for register in FrameSection.sparcWindow { insertSorted(register) }
             case Opcode.gnuWindowSave, Opcode.aarch64NegateRAStateWithPC, Opcode.aarch64SetRAState:
                 insertSorted(AllRegisters.signingStateRegister)
             default: break

@@ -97,14 +97,16 @@ struct InstructionPrinter {
         case Opcode.defCFA, Opcode.llvmDefAspaceCFA:
             text.append(register: instruction.register, names)
             text.append(" ofs " as StaticString)
-            text.append(decimal: instruction.operand)
+            text.append(decimal: instruction.signedOperand)
         case Opcode.defCFASF, Opcode.llvmDefAspaceCFASF:
             text.append(register: instruction.register, names)
             text.append(" ofs " as StaticString)
             append(product: factored(instruction.signedOperand), to: &text)
         case Opcode.defCFAOffsetSF:
             append(product: factored(instruction.signedOperand), to: &text)
-        case Opcode.defCFAOffset, Opcode.gnuArgsSize:
+        case Opcode.defCFAOffset:
+            text.append(decimal: instruction.signedOperand)
+        case Opcode.gnuArgsSize:
             text.append(decimal: instruction.operand)
         case Opcode.aarch64SetRAState:
             text.append(decimal: instruction.register)
@@ -137,10 +139,9 @@ struct InstructionPrinter {
 
     /// `-16`: the offset operand times the data alignment factor.
     private func appendFactored(_ instruction: Instruction, sign: Int64, to text: inout ListingText) {
-        let isSigned = instruction.opcode == Opcode.offsetExtendedSF || instruction.opcode == Opcode.valOffsetSF
-        guard isSigned || instruction.operand <= UInt64(Int64.max),
-            let product = factored(instruction.signedOperand), product != .min
-        else { return append(product: nil, to: &text) }
+        guard let product = factored(instruction.signedOperand), product != .min else {
+            return append(product: nil, to: &text)
+        }
         text.append(signed: product * sign)
     }
 

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 
 /// A core dump: what was mapped, and the memory that was dumped. Nothing in it is trusted.
@@ -42,7 +43,7 @@ final class CoreFile {
         addressBits = machine == 183 ? 1 << 48 - 1 : .max
         segments = image.segments.filter { $0.isLoad && $0.fileSize > 0 }
             .sorted { $0.virtualAddress < $1.virtualAddress }
-        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
         var rest = Self.noteLimit
         for segment in image.segments where segment.type == UInt32(PT_NOTE) {

@@ -72,7 +72,7 @@ public struct ModuleSearch: Sendable {
         let size = Int(clamping: min(mapping.end - mapping.start, 1 << 16))
         let bytes = core.bytes(at: mapping.start, limit: size)
         guard !bytes.isEmpty, let image = try? ELFImage(bytes: bytes, name: mapping.path) else { return nil }
-        return (try? image.tableBuildID()) ?? nil
+        return image.tableBuildID()
     }
 
     /// The file at a path of the core that has the build id, if one is expected. Nil if it is no ELF file.

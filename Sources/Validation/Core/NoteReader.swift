@@ -1,3 +1,5 @@
+import Files
+
 /// Takes the notes of a core dump apart. Little-endian, 64 bits.
 struct NoteReader {
     struct Note {
@@ -42,7 +44,7 @@ extension NoteReader.Note {
             let (offset, overflow) = page.multipliedReportingOverflow(by: pageSize)
             if !overflow {
                 mappings.append(CoreFile.Mapping(
-                    path: String(decoding: names[..<nameEnd], as: UTF8.self), start: start, end: end,
+                    path: String(path: names[..<nameEnd]), start: start, end: end,
                     fileOffset: offset))
             }
             names = names[(nameEnd + 1)...]

@@ -1,4 +1,5 @@
 import CLibdw
+import Files
 import Glibc
 import Synchronization
 import UnwindTable
@@ -141,14 +142,14 @@ extension CoreModule {
     fileprivate func hand(
         _ name: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ elf: UnsafeMutablePointer<OpaquePointer?>?
     ) -> Int32 {
-        name?.pointee = strdup(image.name)
+        name?.pointee = image.name.withPath { strdup($0) }
         if let memory { elf?.pointee = elf_memory(memory.baseAddress, memory.count) }
-        return memory == nil ? open(image.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1
+        return memory == nil ? image.name.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) } : -1
     }
 
     fileprivate func handDebugFile(_ name: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> Int32 {
         guard let debugImage = table?.sources.debugImage, debugImage.memoryBytes == nil else { return -1 }
-        name?.pointee = strdup(debugImage.name)
-        return open(debugImage.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        name?.pointee = debugImage.name.withPath { strdup($0) }
+        return debugImage.name.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
     }
 }

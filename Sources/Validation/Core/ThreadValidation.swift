@@ -61,7 +61,8 @@ public struct ThreadValidation: Sendable {
         end = walk.end.name
         endText = cfic_step_text(walk.end.rawValue).map { String(cString: $0) } ?? end
         isComplete = walk.end == CFIC_STEP_END_OF_STACK || walk.end == CFIC_STEP_ZERO_RETURN_ADDRESS
-        agreeing = zip(walk.activations, reference.frames).prefix { $0 == $1 }.count
+        let walked = walk.frames.activations(among: reference.frames.count)
+        agreeing = zip(walked, reference.frames).prefix { $0 == $1 }.count
         further = max(0, reference.frames.count - walk.frames.count)
         let isSame = agreeing == walk.frames.count && agreeing == reference.frames.count
         if isSame, isComplete == (reference.problem == nil && !reference.isCut) { return }
@@ -70,7 +71,7 @@ public struct ThreadValidation: Sendable {
             // Neither side got any further, and neither says that this is the outermost frame.
             if known != nil || isSame { return }
         }
-        difference = difference(walk, reference, core, modules)
+        difference = difference(walk, walked, reference, core, modules)
     }
 
     private static func name(of end: cfic_step, at frame: WalkedFrame?, _ modules: [CoreModule]) -> Known? {
@@ -88,7 +89,8 @@ public struct ThreadValidation: Sendable {
     }
 
     private func difference(
-        _ walk: TableWalk, _ reference: ReferenceProcess.Thread, _ core: CoreFile, _ modules: [CoreModule]
+        _ walk: TableWalk, _ walked: [WalkedFrame], _ reference: ReferenceProcess.Thread, _ core: CoreFile,
+        _ modules: [CoreModule]
     ) -> Difference {
         let callee = agreeing > 0 ? walk.frames[agreeing - 1] : nil
         let module = callee.flatMap { modules.module(at: $0.lookupPC) }
@@ -101,8 +103,7 @@ public struct ThreadValidation: Sendable {
             frames.indices.contains(agreeing) ? "\(frames[agreeing])" : end
         }
         return Difference(
-            index: agreeing, table: text(walk.frames, endText),
-            reference: text(reference.frames, reference.problem ?? "the end of the stack"),
+            index: agreeing, table: text(walked, endText), reference: text(reference.frames, reference.endText),
             callee: callee.map { "\($0)" } ?? "none", file: module?.image.name ?? "nothing is mapped there",
             rule: callee.flatMap { module?.ruleText(at: $0.lookupPC) } ?? "none",
             referenceRow: row?.text ?? "no row",
@@ -110,13 +111,22 @@ public struct ThreadValidation: Sendable {
     }
 }
 
-extension TableWalk {
+extension ReferenceProcess.Thread {
+    /// How the walk ended, in words.
+    fileprivate var endText: String {
+        isCut ? "stopped after \(ReferenceProcess.frameLimit) frames" : problem ?? "the end of the stack"
+    }
+}
+
+extension [WalkedFrame] {
     /// The frames, with exact pcs where libdwfl says so: also in a signal frame itself, which a frame with an exact pc
-    /// comes after (dwfl_frame_pc: "activation").
-    fileprivate var activations: [WalkedFrame] {
-        frames.indices.map { index in
-            var frame = frames[index]
-            if frames.indices.contains(index + 1), frames[index + 1].isExact { frame.isExact = true }
+    /// comes after (dwfl_frame_pc: "activation"). Of its last frame libdwfl can't say it.
+    ///
+    /// - Parameter count: of libdwfl's frames.
+    func activations(among count: Int) -> [WalkedFrame] {
+        indices.map { index in
+            var frame = self[index]
+            if index + 1 < Swift.min(self.count, count), self[index + 1].isExact { frame.isExact = true }
             return frame
         }
     }

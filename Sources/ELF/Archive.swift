@@ -1,0 +1,151 @@
+import Files
+import Glibc
+
+/// An archive of object files (`ar`): its members, one after the other.
+///
+/// The format is that of System V and GNU, with BSD's long names, and GNU's thin archives, whose members are files of
+/// their own beside the archive (ar(5); GNU binutils, "Archive Format").
+public struct Archive {
+    /// The path of the archive.
+    public let name: String
+    private let file: OpenFile
+    private let isThin: Bool
+    /// Offset of the next member's header.
+    private var next: UInt64 = 8
+    /// The member "//": names that don't fit a header.
+    private var longNames: [UInt8] = []
+
+    public struct Member {
+        /// The member's name; of a thin archive, the path that it states.
+        public var name: String
+        /// The member as an image, `ARCHIVE(MEMBER)`; nil if it isn't an ELF file.
+        public var image: ELFImage?
+    }
+
+    private static let headerSize = 60
+    /// A table of names is some bytes for each member.
+    private static let longNameLimit: UInt64 = 64 << 20
+    /// Object files are kilobytes; what is larger can be taken out of the archive.
+    private static let memberLimit: UInt64 = 2 << 30
+
+    /// Whether the open file begins as archives do.
+    public static func isArchive(descriptor: Int32) -> Bool {
+        var magic = [UInt8](repeating: 0, count: 8)
+        return pread(descriptor, &magic, 8, 0) == 8 && (magic == Self.magic || magic == Self.thinMagic)
+    }
+
+    private static let magic = Array("!<arch>\n".utf8)
+    private static let thinMagic = Array("!<thin>\n".utf8)
+
+    /// Opens an archive; nil if it is none.
+    ///
+    /// Throws ``ELFError`` if the file can't be opened or read.
+    public init?(path: String) throws(ELFError) {
+        file = try OpenFile(path: path)
+        name = path
+        guard file.identity.size >= 8 else { return nil }
+        let magic = try ImageBytes.file(file).read(offset: 0, count: 8, name: path)
+        guard magic == Self.magic || magic == Self.thinMagic else { return nil }
+        isThin = magic == Self.thinMagic
+    }
+
+    /// The next member; nil at the end. Indices of symbols are passed over.
+    ///
+    /// Throws ``ELFError`` if a header is malformed, after which nothing more can be read; or if the member itself
+    /// can't, after which the next one can.
+    public mutating func nextMember() throws(ELFError) -> Member? {
+        while next < file.identity.size {
+            let header = next
+            // Unless the header says where the next one is, there is none.
+            next = .max
+            let bytes = try read(header, UInt64(Self.headerSize), "a member's header")
+            guard bytes[58] == 0x60, bytes[59] == 0x0a, let size = Self.number(bytes[48..<58]) else {
+                throw malformed("not the header of a member", header)
+            }
+            var content = header + UInt64(Self.headerSize)
+            let field = Self.trimmed(bytes[0..<16])
+            let isIndex = field == "/" || field == "/SYM64/" || field == "__.SYMDEF"
+            let isNames = field == "//"
+            // A thin archive holds only indices and names itself. Members begin at even offsets.
+            let end = isThin && !isIndex && !isNames ? content : content + size
+            next = end + end % 2
+            if isIndex { continue }
+            if isNames {
+                guard size <= Self.longNameLimit else {
+                    throw malformed("more than \(Self.longNameLimit) bytes of names", header)
+                }
+                longNames = try read(content, size, "the names")
+                continue
+            }
+            var left = size
+            let memberName = try memberName(field, &content, &left, header)
+            if memberName.hasPrefix("__.SYMDEF") { continue }
+            return Member(name: memberName, image: try image(memberName, content, left))
+        }
+        return nil
+    }
+
+    /// The name that a header's field stands for: `/123` is one of the long names, `#1/20` stands before the content.
+    private func memberName(
+        _ field: String, _ content: inout UInt64, _ size: inout UInt64, _ header: UInt64
+    ) throws(ELFError) -> String {
+        if field.hasPrefix("#1/"), let length = UInt64(field.dropFirst(3)) {
+            guard length <= size, length <= 4096 else { throw malformed("the name is longer than the member", header) }
+            let bytes = try read(content, length, "a member's name")
+            content += length
+            size -= length
+            return String(path: bytes)
+        }
+        guard field.hasPrefix("/") else { return field.hasSuffix("/") ? String(field.dropLast()) : field }
+        // In a thin archive, `/123:456` is a member of an archive within.
+        guard let offset = Int(field.dropFirst()), longNames.indices.contains(offset) else {
+            throw malformed("\"\(field)\" is no name", header)
+        }
+        let line = longNames[offset...].prefix { $0 != 0x0a }
+        return String(path: line.last == UInt8(ascii: "/") ? line.dropLast() : line)
+    }
+
+    private func image(_ memberName: String, _ content: UInt64, _ size: UInt64) throws(ELFError) -> ELFImage? {
+        let title = "\(name)(\(memberName))"
+        do throws(ELFError) {
+            if isThin {
+                let directory = name.lastIndex(of: "/").map { name[...$0] } ?? ""
+                let path = memberName.hasPrefix("/") ? memberName : directory + memberName
+                return try ELFImage(source: .file(OpenFile(path: path)), name: title)
+            }
+            guard size <= Self.memberLimit else {
+                throw ELFError(file: title, kind: .unsupported("a member of \(size) bytes"))
+            }
+            let magic = try read(content, min(size, 4), "a member")
+            guard magic == [0x7f, 0x45, 0x4c, 0x46] else { return nil }
+            return try ELFImage(bytes: try read(content, size, "a member"), name: title)
+        } catch {
+            if isThin, error.kind == .notELF || error.kind == .empty { return nil }
+            throw ELFError(file: title, section: error.section, offset: error.offset, kind: error.kind)
+        }
+    }
+
+    private func read(_ offset: UInt64, _ count: UInt64, _ what: String) throws(ELFError) -> [UInt8] {
+        let size = file.identity.size
+        guard offset <= size, count <= size - offset else {
+            throw malformed("\(what) runs past the end of the file", offset)
+        }
+        guard count <= Budget(imageSize: file.presentBytes).readable else {
+            throw malformed("\(what) is nothing but a hole", offset)
+        }
+        return try ImageBytes.file(file).read(offset: offset, count: Int(count), name: name)
+    }
+
+    private func malformed(_ what: String, _ offset: UInt64) -> ELFError {
+        ELFError(file: name, offset: offset, kind: .malformed(what))
+    }
+
+    /// A decimal number of ten digits at most, with blanks behind.
+    private static func number(_ field: ArraySlice<UInt8>) -> UInt64? { UInt64(trimmed(field)) }
+
+    private static func trimmed(_ field: ArraySlice<UInt8>) -> String {
+        var field = field
+        while field.last == UInt8(ascii: " ") { field.removeLast() }
+        return String(path: field)
+    }
+}

@@ -1,0 +1,29 @@
+import Glibc
+
+/// What a directory holds.
+public enum Directory {
+    /// The system refused it.
+    public struct Failure: Error {
+        public let errno: Int32
+        /// What could be read before that.
+        public let names: [String]
+    }
+
+    /// The names in a directory, but for `.` and `..`, in no order; paths' strings (`String.init(path:)`).
+    ///
+    /// - Parameter limit: reads no more than this many.
+    public static func names(in path: String, limit: Int = .max) throws(Failure) -> [String] {
+        guard let directory = path.withPath({ opendir($0) }) else { throw Failure(errno: errno, names: []) }
+        defer { closedir(directory) }
+        var names: [String] = []
+        errno = 0
+        while names.count < limit, let entry = readdir(directory) {
+            // The name ends with a 0 within the record, which may be shorter than the structure.
+            let name = entry.pointer(to: \.d_name).map { UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) }
+            if let name, strcmp(name, ".") != 0, strcmp(name, "..") != 0 { names.append(String(path: name)) }
+            errno = 0
+        }
+        if errno != 0 { throw Failure(errno: errno, names: names) }
+        return names
+    }
+}

@@ -1,0 +1,47 @@
+import ELF
+import Files
+import Glibc
+import TreeCompiler
+import UnwindTable
+
+extension StatsCommand {
+    /// Whether the file begins as archives do.
+    static func isArchive(_ path: String) throws -> Bool {
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        return Archive.isArchive(descriptor: descriptor)
+    }
+
+    /// The members that are object files, each as a file of its own.
+    func addMembers(of path: String, to report: inout Report) throws {
+        guard var archive = try Archive(path: path) else { return }
+        while true {
+            do {
+                guard let member = try archive.nextMember() else { return }
+                guard let image = member.image else { continue }
+                if try !addRelocatable(image, to: &report) {
+                    report.skipped.append("\(image.name): no object file of x86-64 or aarch64")
+                }
+            } catch {
+                report.failures.append("\(error)")
+            }
+        }
+    }
+
+    /// A relocatable file.
+    ///
+    /// - Returns: false if it is none that tables could be made for, once it is linked.
+    func addRelocatable(_ image: ELFImage, to report: inout Report) throws -> Bool {
+        guard image.fileType == .relocatable, image.is64Bit,
+            let machine = TableMachine(rawValue: image.machine.rawValue)
+        else { return false }
+        report.files.append(try FileStatistics(relocatable: image, machine: machine))
+        return true
+    }
+
+    static func hasCode(_ path: String) -> Bool {
+        let ranges = try? ELFImage(path: path).executableRanges()
+        return ranges?.isEmpty == false
+    }
+}

@@ -1,0 +1,78 @@
+import Glibc
+import Synchronization
+@testable import Threads
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct ThreadsTests {
+    /// Counts the calls with each number.
+    private final class Calls: Sendable {
+        private let counts: Mutex<[Int]>
+        init(_ count: Int) { counts = Mutex([Int](repeating: 0, count: count)) }
+        func note(_ number: Int) { counts.withLock { $0[number] += 1 } }
+        var all: [Int] { counts.withLock { $0 } }
+    }
+
+    @Test(arguments: [0, 1, 2, 7, 1000])
+    func eachNumberIsTakenOnce(_ count: Int) {
+        let calls = Calls(count)
+        Threads.perform(count) { calls.note($0) }
+        #expect(calls.all == [Int](repeating: 1, count: count))
+    }
+
+    @Test func thereAreSeveralThreads() {
+        // Both wait for each other, which one thread alone could not.
+        let arrived = Atomic<Int>(0)
+        let met = Atomic<Int>(0)
+        Threads.perform(2) { _ in
+            arrived.add(1, ordering: .sequentiallyConsistent)
+            Self.wait { arrived.load(ordering: .sequentiallyConsistent) == 2 }
+            if arrived.load(ordering: .sequentiallyConsistent) == 2 { met.add(1, ordering: .relaxed) }
+        }
+        #expect(met.load(ordering: .relaxed) == 2)
+    }
+
+    @Test(arguments: [0, 1, 3])
+    func withoutThreadsTheCallerDoesTheWork(_ available: Int) {
+        let calls = Calls(100)
+        let caller = pthread_self()
+        let others = Atomic<Int>(0)
+        var started = 0
+        Threads.perform(100, start: { thread, attributes, body, context in
+            guard started < available else { return EAGAIN }
+            started += 1
+            return pthread_create(thread, attributes, body, context)
+        }) { number in
+            calls.note(number)
+            if pthread_equal(pthread_self(), caller) == 0 { others.add(1, ordering: .relaxed) }
+        }
+        #expect(calls.all == [Int](repeating: 1, count: 100))
+        #expect(started <= available)
+        if available == 0 { #expect(others.load(ordering: .relaxed) == 0) }
+    }
+
+    @Test func signalsFromOutsideAreOthersBusiness() {
+        @Sendable func isBlocked(_ signal: Int32) -> Bool {
+            var mask = sigset_t()
+            pthread_sigmask(SIG_BLOCK, nil, &mask)
+            return sigismember(&mask, signal) == 1
+        }
+        let before = [SIGINT, SIGBUS].map(isBlocked)
+        let caller = pthread_self()
+        let arrived = Atomic<Int>(0)
+        let wrong = Atomic<Int>(0)
+        Threads.perform(2) { _ in
+            arrived.add(1, ordering: .sequentiallyConsistent)
+            Self.wait { arrived.load(ordering: .sequentiallyConsistent) == 2 }
+            let expected = pthread_equal(pthread_self(), caller) != 0 ? before : [true, before[1]]
+            if [SIGINT, SIGBUS].map(isBlocked) != expected { wrong.add(1, ordering: .relaxed) }
+        }
+        #expect(wrong.load(ordering: .relaxed) == 0)
+        #expect([SIGINT, SIGBUS].map(isBlocked) == before)
+    }
+
+    /// Waits for other threads, half a minute at most.
+    private static func wait(_ isDone: () -> Bool) {
+        let start = ContinuousClock.now
+        while !isDone(), ContinuousClock.now - start < .seconds(30) { sched_yield() }
+    }
+}
