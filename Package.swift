@@ -11,6 +11,7 @@ let package = Package(
         .library(name: "TableStore", targets: ["TableStore"]),
         .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
         .library(name: "KernelUnwinder", targets: ["KernelUnwinder"]),
+        .library(name: "Symbols", targets: ["Symbols"]),
         .library(name: "Profile", targets: ["Profile"]),
         // For the package in Fuzz/.
         .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
@@ -62,7 +63,9 @@ let package = Package(
                 "CLibbpf",
             ],
             plugins: ["BPFObject"]),
-        .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder"]),
+        // Names of code, and how they are printed.
+        .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
+        .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "Symbols"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -75,7 +78,7 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler",
-                "Validation", "BPFCheck", "KernelUnwinder", "Profile", "CLinux",
+                "Validation", "BPFCheck", "KernelUnwinder", "Profile", "Symbols", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -135,7 +138,9 @@ let package = Package(
                 "TestFixtures",
             ]),
         .testTarget(
-            name: "ProfileTests", dependencies: ["Profile", "KernelUnwinder", "ELF", "CUnwindTable", "TestFixtures"]),
+            name: "ProfileTests",
+            dependencies: ["Profile", "KernelUnwinder", "Symbols", "ELF", "CUnwindTable", "TestFixtures"]),
+        .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable", "TestFixtures"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,115 +1,239 @@
-/// The functions of an image by address. Names are made into strings only when a lookup gives them.
+/// The functions of an image by address: those of `.symtab` and `.dynsym`, and the stubs of its procedure linkage table.
+/// Names are made into strings only when a lookup gives them.
 public struct FunctionSymbols {
-    private struct Entry {
-        let address: UInt64
-        let size: UInt64
-        let nameOffset: UInt32
-        /// The more, the better known is this name among several of one address.
-        let rank: UInt8
+    /// The function that an address belongs to, as far as symbols tell.
+    public struct Match: Equatable {
+        /// Without its default version (`@@VERSION`), and with `@plt` behind it if it is a stub; of at most
+        /// ``nameLimit`` bytes.
+        public var name: String
+        /// SVMA of its first byte.
+        public var start: UInt64
+        /// Whether its symbol says where it ends. Else it is taken to reach to the next symbol, or to the end of its
+        /// section.
+        public var hasSize: Bool
+        /// A local symbol without type and size: a function of hand-written assembly, or a label within one.
+        public var isLabel: Bool
     }
 
-    /// By address, one for each.
-    private var entries: [Entry] = []
-    private var names = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// By address, one for each, with the best known name.
+    private var functions: [Symbol] = []
+    /// Where runs of addresses begin that belong to one function: its index, or `nobody`.
+    private var starts: [UInt64] = []
+    private var owners: [UInt32] = []
+    /// The string tables that symbols' names are in.
+    private var names: [UnsafeRawBufferPointer] = []
+    /// A table that could not be read, or not to its end; the functions are those of the others.
+    public private(set) var problem: ELFError?
     /// Owns `names`.
     private let image: ELFImage
 
-    /// How many addresses have a name.
-    public var count: Int { entries.count }
-    public var isEmpty: Bool { entries.isEmpty }
+    private static let nobody = UInt32.max
+    /// Symbols that are read of one table. The largest programs have a few millions; a symbol takes 24 bytes of a file,
+    /// or nothing where that is sparse.
+    static let symbolLimit = 1 << 24
+    /// Bytes that a name may have here. Longer ones are cut, and end with a hash of what they were.
+    public static let nameLimit = 1024
 
-    /// How many entries a lookup goes back when the nearest function ends before the address. Functions hardly ever
-    /// contain others, and then few.
-    private static let nestingLimit = 16
+    /// How many addresses have a name.
+    public var count: Int { functions.count }
+    public var isEmpty: Bool { functions.isEmpty }
 
     /// The function that contains the SVMA `address`, and how many bytes after its start that is; nil if there is none.
-    /// A function of unknown size (0, as for hand-written assembly) reaches to the next one.
     public func lookup(_ address: UInt64) -> (name: String, offset: UInt64)? {
-        var low = 0
-        var high = entries.count
+        match(address).map { ($0.name, address &- $0.start) }
+    }
+
+    /// The function that contains the SVMA `address`; nil if there is none. Of functions that contain each other it is
+    /// the one that starts last.
+    public func match(_ address: UInt64) -> Match? {
+        var (low, high) = (0, starts.count)
         while low < high {
             let middle = low + (high - low) / 2
-            if entries[middle].address <= address { low = middle + 1 } else { high = middle }
+            if starts[middle] <= address { low = middle + 1 } else { high = middle }
         }
-        for index in stride(from: low - 1, through: max(0, low - Self.nestingLimit), by: -1) {
-            let entry = entries[index]
-            let offset = address - entry.address
-            let contains = entry.size == 0 ? index == low - 1 : offset < entry.size
-            if contains, let name = names.stringBytes(at: Int(entry.nameOffset)) {
-                return (String(decoding: name, as: UTF8.self), offset)
-            }
+        guard low > 0, owners[low - 1] != Self.nobody else { return nil }
+        let symbol = functions[Int(owners[low - 1])]
+        guard let name = names[Int(symbol.table)].symbolName(at: Int(symbol.name), isStub: symbol.isStub) else {
+            return nil
         }
-        return nil
+        return Match(name: name, start: symbol.address, hasSize: symbol.size > 0, isLabel: symbol.isLabel)
     }
 
-    init(image: ELFImage) {
-        self.image = image
-    }
+    // MARK: Reading
 
-    /// Reads an `SHT_SYMTAB` or `SHT_DYNSYM` and the string table that belongs to it (gABI, "Symbol Table").
-    init(_ table: Section, of image: ELFImage) throws(ELFError) {
+    /// Throws the first problem if nothing could be read.
+    init(of image: ELFImage) throws(ELFError) {
         self.image = image
         let sections = try image.sections()
-        guard sections.indices.contains(Int(table.link)) else {
-            throw image.malformed("there is no string table in section \(table.link)", section: table.name)
-        }
-        let symbols = try image.bytes(of: table)
-        names = try image.bytes(of: sections[Int(table.link)])
-        let entrySize = image.is64Bit ? 24 : 16
-        guard symbols.count % entrySize == 0 else {
-            throw image.malformed(
-                "a symbol is cut off", section: table.name,
-                offset: UInt64(symbols.count - symbols.count % entrySize))
-        }
-        for offset in stride(from: 0, to: symbols.count, by: entrySize) {
-            if let entry = Self.function(in: symbols, at: offset, of: image), Int(entry.nameOffset) < names.count,
-               names[Int(entry.nameOffset)] != 0 {
-                entries.append(entry)
+        let code = CodeSections(of: image, sections)
+        var found: [Symbol] = []
+        var dynamic: SymbolTable?
+        for name in [".symtab", ".dynsym"] {
+            guard let section = sections.first(where: { $0.name == name && $0.isSymbolTable }) else { continue }
+            do throws(ELFError) {
+                let table = try SymbolTable(section, of: image, sections)
+                found += table.functions(in: code, number: UInt8(names.count))
+                if name == ".dynsym" { dynamic = table }
+                names.append(table.names)
+                if table.isCutOff, problem == nil {
+                    problem = ELFError(
+                        file: image.name, section: name,
+                        kind: .unsupported("more than \(Self.symbolLimit) symbols; those behind are left out"))
+                }
+            } catch {
+                if problem == nil { problem = error }
             }
         }
-        sortAndKeepBest()
+        functions = Self.best(of: found)
+        do throws(ELFError) { try addStubs(dynamic, sections) } catch { if problem == nil { problem = error } }
+        dropLabelsOfAssemblers()
+        share(code)
+        if isEmpty, let problem { throw problem }
     }
 
-    /// The symbol at `offset` if it is a function that is defined here.
-    private static func function(in symbols: UnsafeRawBufferPointer, at offset: Int, of image: ELFImage) -> Entry? {
-        func field<T: FixedWidthInteger>(_ type: T.Type, _ offset64: Int, _ offset32: Int) -> T? {
-            symbols.integer(type, at: offset + (image.is64Bit ? offset64 : offset32), bigEndian: image.isBigEndian)
+    /// The stubs of the procedure linkage table, by the symbols whose addresses they jump to.
+    private mutating func addStubs(_ dynamic: SymbolTable?, _ sections: [Section]) throws(ELFError) {
+        let stubs = try LinkageStubs(of: image, sections)
+        guard !stubs.all.isEmpty else { return }
+        let names = UInt8(dynamic == nil ? 0 : self.names.count - 1)
+        var added: [Symbol] = []
+        for stub in stubs.all {
+            var symbol: Symbol
+            switch stub.target {
+            case .symbol(let number):
+                guard let name = dynamic?.nameOffset(number) else { continue }
+                symbol = Symbol(name: name, table: names)
+            case .address(let address):
+                guard let index = index(of: address) else { continue }
+                symbol = functions[index]
+            }
+            (symbol.address, symbol.size) = (stub.start, stub.size)
+            symbol.makeStub()
+            added.append(symbol)
         }
-        guard let info = field(UInt8.self, 4, 12), let home = field(UInt16.self, 6, 14), home != 0,
-              info & 0xf == 2 || info & 0xf == 10,  // STT_FUNC, STT_GNU_IFUNC
-              let name = field(UInt32.self, 0, 0),
-              let address = image.is64Bit ? field(UInt64.self, 8, 0) : field(UInt32.self, 0, 4).map(UInt64.init),
-              let size = image.is64Bit ? field(UInt64.self, 16, 0) : field(UInt32.self, 0, 8).map(UInt64.init)
-        else { return nil }
-        // STB_GLOBAL before STB_WEAK before STB_LOCAL; any of them with a size before those without.
-        let binding: UInt8 = info >> 4 == 1 ? 2 : info >> 4 == 2 ? 1 : 0
-        return Entry(address: address, size: size, nameOffset: name, rank: binding + (size > 0 ? 4 : 0))
+        if !added.isEmpty { functions = Self.best(of: functions + added) }
     }
 
-    private mutating func sortAndKeepBest() {
-        entries.sort {
-            ($0.address, $1.rank, $0.nameOffset) < ($1.address, $0.rank, $1.nameOffset)
+    /// Index of the function that starts at an address.
+    private func index(of address: UInt64) -> Int? {
+        var (low, high) = (0, functions.count)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if functions[middle].address < address { low = middle + 1 } else { high = middle }
         }
+        return low < functions.count && functions[low].address == address ? low : nil
+    }
+
+    /// By address, one for each: the best known name, and the size of the largest.
+    private static func best(of symbols: [Symbol]) -> [Symbol] {
+        let sorted = symbols.sorted {
+            ($0.address, $1.rank, $0.table, $0.name) < ($1.address, $0.rank, $1.table, $1.name)
+        }
+        var best: [Symbol] = []
+        best.reserveCapacity(sorted.count)
+        for symbol in sorted {
+            if let last = best.last, last.address == symbol.address {
+                best[best.count - 1].size = max(last.size, symbol.size)
+            } else {
+                best.append(symbol)
+            }
+        }
+        return best
+    }
+
+    /// NASM and YASM write labels within `f` as `f.label`.
+    private mutating func dropLabelsOfAssemblers() {
+        guard functions.contains(where: \.isLabel) else { return }
         var kept = 0
-        for index in entries.indices where kept == 0 || entries[kept - 1].address != entries[index].address {
-            entries[kept] = entries[index]
+        for index in functions.indices {
+            if functions[index].isLabel, kept > 0, isLabel(functions[index], within: functions[kept - 1]) { continue }
+            functions[kept] = functions[index]
             kept += 1
         }
-        entries.removeSubrange(kept...)
+        functions.removeSubrange(kept...)
+    }
+
+    private func isLabel(_ symbol: Symbol, within function: Symbol) -> Bool {
+        // Nobody writes longer ones by hand.
+        let label = names[Int(symbol.table)][Int(symbol.name)...].prefix(256)
+        let name = names[Int(function.table)][Int(function.name)...].prefix(256)
+        var (at, other) = (label.startIndex, name.startIndex)
+        while at < label.endIndex, other < name.endIndex, label[at] == name[other], label[at] != 0 {
+            at += 1
+            other += 1
+        }
+        return at < label.endIndex && other < name.endIndex && label[at] == UInt8(ascii: ".") && name[other] == 0
+    }
+
+    /// Says of each address whose it is. What has a size keeps all of it, but for what starts within and has a size, too;
+    /// what has none reaches to the next one, or to the end of its section.
+    private mutating func share(_ code: CodeSections) {
+        /// Functions that have begun and not ended, the last one having begun last.
+        var open: [(index: Int, end: UInt64)] = []
+        func begin(_ address: UInt64, _ owner: UInt32) {
+            if starts.last == address { owners[owners.count - 1] = owner } else {
+                starts.append(address)
+                owners.append(owner)
+            }
+        }
+        func close(before address: UInt64?) {
+            while let last = open.last, address.map({ last.end <= $0 }) ?? true {
+                // Those that it outlived ended within it.
+                while let other = open.last, other.end <= last.end { open.removeLast() }
+                begin(last.end, open.last.map { UInt32($0.index) } ?? Self.nobody)
+            }
+        }
+        // At most 2^25 + what the linkage table has, which is less than a file of 4 GiB has bytes.
+        for (index, symbol) in functions.enumerated() {
+            close(before: symbol.address)
+            if symbol.size > 0 {
+                let (end, overflow) = symbol.address.addingReportingOverflow(symbol.size)
+                begin(symbol.address, UInt32(index))
+                open.append((index, overflow ? .max : end))
+            } else if open.isEmpty, let end = code.end(of: symbol) {
+                begin(symbol.address, UInt32(index))
+                if index + 1 == functions.count || end < functions[index + 1].address { begin(end, Self.nobody) }
+            }
+        }
+        close(before: nil)
     }
 }
 
 extension ELFImage {
-    /// The functions of `.symtab`, or of `.dynsym` if that has none or is missing. In relocatable files, addresses are
-    /// relative to the sections, and overlap.
+    /// The functions that symbols name. In relocatable files, addresses are relative to the sections, and overlap.
     ///
-    /// Throws ``ELFError`` if the section headers are broken, or a symbol or string table lies outside the image.
-    public func functionSymbols() throws(ELFError) -> FunctionSymbols {
-        for name in [".symtab", ".dynsym"] {
-            guard let table = try section(named: name), table.isSymbolTable else { continue }
-            let symbols = try FunctionSymbols(table, of: self)
-            if !symbols.isEmpty { return symbols }
+    /// Throws ``ELFError`` if the section headers are broken, or if there are symbol tables none of which can be read.
+    public func functionSymbols() throws(ELFError) -> FunctionSymbols { try FunctionSymbols(of: self) }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The name of a symbol; nil if it is not in the string table, or doesn't end there.
+    fileprivate func symbolName(at offset: Int, isStub: Bool) -> String? {
+        // What is longer than this is told apart no further.
+        let most = 1 << 20
+        guard offset >= 0, offset < count else { return nil }
+        let rest = self[offset..<Swift.min(count, offset + most)]
+        let end = rest.firstIndex(of: 0)
+        guard end != nil || rest.count == most else { return nil }
+        var name = rest[..<(end ?? rest.endIndex)]
+        // `memcpy@@GLIBC_2.14` is what everybody means by memcpy. Other versions say which they are.
+        if let at = name.firstIndex(of: UInt8(ascii: "@")), at > name.startIndex, at + 1 < name.endIndex,
+            name[at + 1] == UInt8(ascii: "@") {
+            name = name[..<at]
         }
-        return FunctionSymbols(image: self)
+        return Self.shortened(name, to: FunctionSymbols.nameLimit) + (isStub ? "@plt" : "")
+    }
+
+    /// Names that differ differ still when they are cut, by their hash (FNV-1a, 32 bits).
+    private static func shortened(_ name: Slice<UnsafeRawBufferPointer>, to limit: Int) -> String {
+        guard name.count > limit else { return String(decoding: name, as: UTF8.self) }
+        var hash: UInt32 = 0x811c_9dc5
+        for byte in name { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+        let digits = String(hash, radix: 16)
+        let mark = "...#" + String(repeating: "0", count: 8 - digits.count) + digits
+        var end = name.startIndex + limit - mark.utf8.count
+        // Not within a character.
+        while end > name.startIndex, name[end] & 0xc0 == 0x80 { end -= 1 }
+        return String(decoding: name[..<end], as: UTF8.self) + mark
     }
 }

@@ -32,6 +32,8 @@ public struct Segment: Hashable, Sendable {
     /// `PF_X`
     public var isExecutable: Bool { flags & 1 != 0 }
     /// `PT_NOTE`
+    var isDynamic: Bool { type == 2 }
+    var isInterpreter: Bool { type == 3 }
     var isNote: Bool { type == 4 }
     /// `PT_GNU_EH_FRAME` (LSB, "Program Header")
     var isEHFrameHeader: Bool { type == 0x6474_e550 }

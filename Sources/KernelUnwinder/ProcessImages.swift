@@ -48,8 +48,8 @@ public struct ProcessImages {
         self.source = source
         self.time = time
         var seen: Set<ObjectIdentifier> = []
-        // Calls into these are emulated: no frame stands there.
-        for mapping in source where mapping.path != "[vsyscall]" && mapping.path != "[uprobes]" {
+        // Calls into this are emulated: no frame stands there.
+        for mapping in source where mapping.path != "[uprobes]" {
             let image = image(mapping)
             mappings.append(Mapping(mapping, of: image))
             if let image, seen.insert(ObjectIdentifier(image)).inserted { images.append(image) }

@@ -8,7 +8,9 @@ public struct Sample {
         let word: UInt64
 
         /// AVMA. Where the frame stands if `isExact`, else where a call returns to: its instruction comes before.
-        public var pc: UInt64 { word & sampleAddressMask }
+        ///
+        /// Below the marks its highest bit is repeated: that is set of the vsyscall page alone.
+        public var pc: UInt64 { UInt64(bitPattern: Int64(bitPattern: word << 3) >> 3) }
         /// Innermost, or interrupted by a signal.
         public var isExact: Bool { word >> 63 == 1 }
         /// Found without a rule, because its callee's code has none, or by way of a frame that was.
@@ -59,9 +61,6 @@ public struct Sample {
         userWords = UnsafeBufferPointer(start: words + kernel, count: user)
     }
 }
-
-/// CFIC_SAMPLE_ADDRESS, an expression that Swift doesn't import.
-private let sampleAddressMask: UInt64 = 1 << 61 - 1
 
 /// How much of a stack is known: the three outcomes of a walk.
 public enum StackOutcome: String, Sendable, CaseIterable {

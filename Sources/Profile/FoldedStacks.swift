@@ -1,37 +1,90 @@
 import KernelUnwinder
+import Symbols
 
 /// Stacks as flame graph tools read them: `command;outermost;…;innermost count`, a line each. What is not known stands
 /// there: `[truncated]` for outermost frames that are missing, `_[fp]` behind frames that were guessed, `_[fp?]` behind
 /// those of which the guess could not be checked.
+///
+/// A line is as long as its names are together; so lines are made one by one, where they are written.
 public struct FoldedStacks {
-    /// Lines without their counts, and the counts, by falling count and then by name.
-    public private(set) var lines: [(stack: String, count: Int)] = []
+    /// The parts of lines, each once, as they are printed.
+    private var parts = NameTable()
+    /// Lines by their parts, by falling count and then by name.
+    private var lines: [(parts: [NameTable.ID], count: Int)] = []
 
     public init(_ stacks: Stacks, _ symbolizer: Symbolizer) {
-        var folded: [String: Int] = [:]
-        for (stack, count) in stacks.counts { folded[Self.line(stack, symbolizer), default: 0] += count }
-        lines = folded.map { (stack: $0.key, count: $0.value) }
-            .sorted { ($1.count, $0.stack) < ($0.count, $1.stack) }
-    }
-
-    public var text: String { lines.map { "\($0.stack) \($0.count)\n" }.joined() }
-
-    private static func line(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) -> String {
-        var parts = [escaped(stack.command)]
-        // What the outermost frame that was found was called by is not known: nobody shall take it for a thread's start.
-        if stack.outcome == .truncated { parts.append("[truncated]") }
-        for frame in stack.userFrames.reversed() {
-            let name = escaped(symbolizer.name(of: frame, in: stack.program))
-            parts.append(name + (frame.isUnchecked ? "_[fp?]" : frame.isGuessed ? "_[fp]" : ""))
+        var folding = Folding(symbolizer)
+        var folded: [[NameTable.ID]: Int] = [:]
+        for (stack, count) in stacks.counts { folded[folding.line(stack), default: 0] += count }
+        parts = folding.parts
+        let order = parts.order()
+        lines = folded.map { (parts: $0.key, count: $0.value) }.sorted {
+            $0.count != $1.count ? $0.count > $1.count : $0.parts.lexicographicallyPrecedes($1.parts, by: order)
         }
-        for address in stack.kernelFrames.reversed() { parts.append(escaped(symbolizer.kernelName(of: address))) }
-        return parts.joined(separator: ";")
     }
 
-    /// A semicolon, or a newline, in a name would be taken for the end of it.
+    public var lineCount: Int { lines.count }
+
+    /// All lines at once.
+    public var text: String {
+        var text = ""
+        write(to: &text)
+        return text
+    }
+
+    /// Writes line by line: no more than one is in memory.
+    public func write(to output: inout some TextOutputStream) {
+        for line in lines {
+            for (index, part) in line.parts.enumerated() {
+                if index > 0 { output.write(";") }
+                output.write(parts[part])
+            }
+            output.write(" \(line.count)\n")
+        }
+    }
+}
+
+/// Makes lines of stacks.
+private struct Folding {
+    private(set) var parts = NameTable()
+    private let symbolizer: Symbolizer
+    /// What was made of a name already.
+    private var made: [Mark: [NameTable.ID: NameTable.ID]] = [:]
+
+    private enum Mark { case none, guessed, unchecked, kernel }
+
+    init(_ symbolizer: Symbolizer) { self.symbolizer = symbolizer }
+
+    mutating func line(_ stack: Stacks.Stack) -> [NameTable.ID] {
+        var line = [parts.intern(Self.escaped(stack.command))]
+        line.reserveCapacity(2 + stack.userFrames.count + stack.kernelFrames.count)
+        // What the outermost frame that was found was called by is not known: nobody shall take it for a thread's start.
+        if stack.outcome == .truncated { line.append(parts.intern("[truncated]")) }
+        for frame in stack.userFrames.reversed() {
+            let mark: Mark = frame.isUnchecked ? .unchecked : frame.isGuessed ? .guessed : .none
+            line.append(part(symbolizer.id(of: frame, in: stack.program), mark))
+        }
+        for address in stack.kernelFrames.reversed() { line.append(part(symbolizer.kernelID(of: address), .kernel)) }
+        return line
+    }
+
+    private mutating func part(_ name: NameTable.ID, _ mark: Mark) -> NameTable.ID {
+        if let known = made[mark]?[name] { return known }
+        let text = Self.escaped(symbolizer.names[name])
+        let part = switch mark {
+        case .none: parts.intern(text)
+        case .guessed: parts.intern(text + "_[fp]")
+        case .unchecked: parts.intern(text + "_[fp?]")
+        case .kernel: parts.intern(Symbolizer.marked(text))
+        }
+        made[mark, default: [:]][name] = part
+        return part
+    }
+
+    /// A semicolon would be taken for the end of a name.
     private static func escaped(_ name: String) -> String {
-        guard name.utf8.contains(where: { $0 == UInt8(ascii: ";") || $0 < 0x20 }) else { return name }
-        return String(
-            decoding: name.utf8.map { $0 == UInt8(ascii: ";") ? UInt8(ascii: ":") : max($0, 0x20) }, as: UTF8.self)
+        let name = PrintableText.of(name)
+        guard name.utf8.contains(UInt8(ascii: ";")) else { return name }
+        return String(decoding: name.utf8.map { $0 == UInt8(ascii: ";") ? UInt8(ascii: ":") : $0 }, as: UTF8.self)
     }
 }

@@ -1,34 +1,102 @@
 import ELF
 import KernelUnwinder
+import Symbols
 
-/// Names for addresses: functions of ELF images, of which each is read once, and of the kernel.
+/// Names for addresses: functions of ELF images, of which each is read once, and of the kernel. docs/names.md says what a
+/// frame is called and why.
 public final class Symbolizer {
+    /// A place in the code of an image: addresses in different processes are the same place.
+    private struct Place: Hashable {
+        var image: ObjectIdentifier
+        /// SVMA.
+        var pc: UInt64
+        var isExact: Bool
+    }
+
+    /// Memory of a program without an image.
+    private struct Memory: Hashable {
+        var program: ProgramID
+        /// AVMA.
+        var start: UInt64
+    }
+
     private let programs: Programs
-    private let kernel: KernelSymbols
-    private var functions: [ObjectIdentifier: FunctionSymbols?] = [:]
+    private lazy var kernel = makeKernel()
+    private let makeKernel: () -> KernelSymbols
+    /// Nil of an image that can't be read. Keeps the images that `Place` tells apart.
+    private var images: [ObjectIdentifier: (image: MappedImage, names: ImageNames?)] = [:]
+    private var known: [Place: NameTable.ID] = [:]
+    private var knownMemory: [Memory: NameTable.ID] = [:]
+    private var knownKernel: [UInt64: NameTable.ID] = [:]
+    /// All names that were given so far.
+    public private(set) var names = NameTable()
+
     /// Images whose symbols can't be read, each once.
-    public private(set) var problems: [String] = []
+    public var problems: [String] {
+        images.values.flatMap { $0.names?.problems ?? [] }.map { "\($0)" }.sorted()
+    }
 
-    public init(_ programs: Programs, kernel: KernelSymbols = KernelSymbols()) {
+    /// - Parameter kernel: asked for when the first kernel address is.
+    public init(_ programs: Programs, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols()) {
         self.programs = programs
-        self.kernel = kernel
+        makeKernel = kernel
     }
 
-    /// `function`; `[file]` where that has no such symbol; `[unknown]`.
+    /// `function`; `[file]+0x1234` where no symbol names it, but an FDE begins at that SVMA; `[file]` where there is none
+    /// either; `[unknown]` where nothing is mapped.
     public func name(of frame: Sample.Frame, in program: ProgramID) -> String {
-        guard let mapping = programs.images(of: program)?.mapping(at: frame.lookupAddress) else { return "[unknown]" }
-        guard let image = mapping.image else {
-            return mapping.name.isEmpty ? "[anonymous]" : "[\(Self.file(mapping.name))]"
-        }
-        if let found = symbols(of: image)?.lookup(frame.lookupAddress &- mapping.bias) { return found.name }
-        return "[\(Self.file(image.name))]"
+        let id = id(of: frame, in: program)
+        return names[id]
     }
 
-    /// `function_[k]`, as flame graphs mark kernel code; `[kernel]` if its symbols can't be read.
-    public func kernelName(of address: UInt64) -> String { kernel.function(at: address).map { $0 + "_[k]" } ?? "[kernel]" }
+    /// The same by its number in ``names``.
+    public func id(of frame: Sample.Frame, in program: ProgramID) -> NameTable.ID {
+        guard let mapping = programs.images(of: program)?.mapping(at: frame.lookupAddress) else {
+            return names.intern("[unknown]")
+        }
+        guard let image = mapping.image else {
+            let memory = Memory(program: program, start: mapping.start)
+            if let known = knownMemory[memory] { return known }
+            let found = names.intern(mapping.name.isEmpty ? "[anonymous]" : "[\(Self.file(mapping.name))]")
+            knownMemory[memory] = found
+            return found
+        }
+        let place = Place(
+            image: ObjectIdentifier(image), pc: frame.pc &- mapping.bias, isExact: frame.isExact)
+        if let known = known[place] { return known }
+        let found = names.intern(name(at: place, in: image))
+        known[place] = found
+        return found
+    }
 
-    /// The same without the mark.
-    public func kernelFunction(at address: UInt64) -> String { kernel.function(at: address) ?? "[kernel]" }
+    private func name(at place: Place, in image: MappedImage) -> String {
+        switch imageNames(image)?.name(at: place.pc, isExact: place.isExact) {
+        case .function(let name): name
+        case .frame(let start): "[\(Self.file(image.name))]+0x\(String(start, radix: 16))"
+        case nil: "[\(Self.file(image.name))]"
+        }
+    }
+
+    /// The kernel's function, without a mark; `[kernel]` if its symbols can't be read, or none is there.
+    public func kernelFunction(at address: UInt64) -> String {
+        let id = kernelID(of: address)
+        return names[id]
+    }
+
+    /// The same by its number in ``names``.
+    public func kernelID(of address: UInt64) -> NameTable.ID {
+        if let known = knownKernel[address] { return known }
+        let found = names.intern(kernel.function(at: address) ?? "[kernel]")
+        knownKernel[address] = found
+        return found
+    }
+
+    /// `function_[k]`, as flame graphs mark kernel code; `[kernel]`.
+    public func kernelName(of address: UInt64) -> String { Self.marked(kernelFunction(at: address)) }
+
+    static func marked(_ kernelFunction: String) -> String {
+        kernelFunction == "[kernel]" ? kernelFunction : kernelFunction + "_[k]"
+    }
 
     /// The last part of a path, without the brackets of the kernel's own names.
     private static func file(_ path: String) -> Substring {
@@ -36,12 +104,11 @@ public final class Symbolizer {
         return name.hasPrefix("[") && name.hasSuffix("]") ? name.dropFirst().dropLast() : name
     }
 
-    private func symbols(of image: MappedImage) -> FunctionSymbols? {
+    private func imageNames(_ image: MappedImage) -> ImageNames? {
         let id = ObjectIdentifier(image)
-        if let known = functions[id] { return known }
-        var found: FunctionSymbols?
-        do throws(ELFError) { found = try image.image?.functionSymbols() } catch { problems.append("\(error)") }
-        functions[id] = found
-        return found
+        if let known = images[id] { return known.names }
+        let names = image.image.map(ImageNames.init)
+        images[id] = (image, names)
+        return names
     }
 }

@@ -14,6 +14,8 @@ public struct FrameSources {
     public private(set) var rejected: [ELFError] = []
     /// Where .debug_frame came from, if not from the image itself: the separate debug file, or .gnu_debugdata unpacked.
     public private(set) var debugImage: ELFImage?
+    /// Where the image's outermost frame is, whatever the sections say; nil if it starts no program.
+    public private(set) var entry: EntryPoint?
     /// SVMAs of a signal trampoline that has our own rule, as the image states none.
     public var trampolineAddresses: Range<UInt64>? { trampoline?.addresses }
     private let image: ELFImage
@@ -35,6 +37,7 @@ public struct FrameSources {
         if debugSource == .none, let search, !mergeDebugFile(of: image, search) { mergeMiniDebugInfo(of: image) }
         if sections.isEmpty, let first = rejected.first { throw first }
         appendTrampoline()
+        do throws(ELFError) { entry = try EntryPoint(of: image) } catch { rejected.append(error) }
     }
 
     private mutating func mergeOwnDebugFrame(of image: ELFImage, _ placement: SectionPlacement?) {

@@ -93,8 +93,8 @@ public final class ImageCompiler {
     ) throws(CompileError) -> Result {
         do throws(TableError) {
             let built = try builder.build(
-                frames.sections, executable: image.executableSegments, executableBytes: executableBytes,
-                source: source, options: options, threads: threads)
+                frames.sections, entry: frames.entry, executable: image.executableSegments,
+                executableBytes: executableBytes, source: source, options: options, threads: threads)
             return Result(
                 built: built, source: source, sectionNames: frames.names, rejected: frames.notes)
         } catch {

@@ -10,8 +10,8 @@ import UnwindTable
 struct SignalTrampoline {
     /// SVMAs.
     let addresses: Range<UInt64>
-    let section: FrameSection
-    private let owner: SectionBytes
+    var section: FrameSection { frame.section }
+    private let frame: StatedFrame
 
     /// `mov x8, #139` (rt_sigreturn), `svc #0`
     private static let code: [UInt8] = [0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4]
@@ -26,9 +26,8 @@ struct SignalTrampoline {
         // Handlers return to its first byte, and return addresses are looked up at the byte before: the kernel keeps a
         // nop there for that.
         addresses = start &- 4..<start &+ UInt64(Self.code.count)
-        owner = SectionBytes(Self.frameInformation(addresses))
-        section = FrameSection(
-            kind: .debugFrame, bytes: owner.bytes, address: 0, machine: image.machine.rawValue)
+        frame = StatedFrame(
+            addresses, machine: image.machine.rawValue, isSignalFrame: true, instructions: Self.instructions)
     }
 
     private static func find(in image: ELFImage) throws(ELFError) -> UInt64? {
@@ -42,9 +41,9 @@ struct SignalTrampoline {
         return nil
     }
 
-    /// A CIE and an FDE as in .debug_frame (DWARF 5 §6.4.1). The kernel's struct sigcontext holds x29 at 544, sp at 560
-    /// and pc at 568 bytes from the stack pointer (cfic/aarch64/sigframe.h).
-    private static func frameInformation(_ addresses: Range<UInt64>) -> [UInt8] {
+    /// The kernel's struct sigcontext holds x29 at 544, sp at 560 and pc at 568 bytes from the stack pointer
+    /// (cfic/aarch64/sigframe.h).
+    private static var instructions: [UInt8] {
         let stackPointer: [UInt8] = [0x8f]  // DW_OP_breg31
         func slot(_ offset: UInt16) -> [UInt8] {
             // Two bytes of SLEB128.
@@ -53,34 +52,7 @@ struct SignalTrampoline {
         func expression(_ opcode: [UInt8], _ expression: [UInt8]) -> [UInt8] {
             opcode + [UInt8(expression.count)] + expression
         }
-        // Version 1, augmentation "zS": a signal frame. Alignment factors 4 and -8, return address in x30.
-        let cie: [UInt8] = [1, 0x7a, 0x53, 0, 4, 0x78, 30, 0]
-        let rules = expression([0x0f], slot(560) + [0x06])  // DW_CFA_def_cfa_expression: deref
+        return expression([0x0f], slot(560) + [0x06])  // DW_CFA_def_cfa_expression: deref
             + expression([0x10, 29], slot(544)) + expression([0x10, 30], slot(568))  // DW_CFA_expression
-        return entry([0xff, 0xff, 0xff, 0xff] + cie)
-            + entry(bytes(UInt32(0)) + bytes(addresses.lowerBound) + bytes(UInt64(addresses.count)) + [0] + rules)
     }
-
-    /// With its length before it, and filled up with DW_CFA_nop.
-    private static func entry(_ content: [UInt8]) -> [UInt8] {
-        let padding = [UInt8](repeating: 0, count: -content.count & 7)
-        return bytes(UInt32(content.count + padding.count)) + content + padding
-    }
-
-    private static func bytes(_ value: some FixedWidthInteger) -> [UInt8] {
-        withUnsafeBytes(of: value.littleEndian) { Array($0) }
-    }
-}
-
-/// Bytes that stay where they are.
-private final class SectionBytes {
-    let bytes: UnsafeRawBufferPointer
-
-    init(_ content: [UInt8]) {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: content.count, alignment: 16)
-        memory.copyBytes(from: content)
-        bytes = UnsafeRawBufferPointer(memory)
-    }
-
-    deinit { bytes.deallocate() }
 }

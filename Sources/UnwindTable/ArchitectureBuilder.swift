@@ -16,16 +16,43 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     init() {}
 
     mutating func build(
-        _ sections: [FrameSection], executable: [Range<UInt64>], executableBytes: UInt64, source: TableSource,
-        options: TableOptions = TableOptions(), threads: Int = 1
+        _ sections: [FrameSection], entry: EntryPoint? = nil, executable: [Range<UInt64>], executableBytes: UInt64,
+        source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1
     ) throws(TableError) {
         counts = cfic_counts()
+        // Overlaps are rare, and found on the way; but only without them is it known which FDE has the entry point.
+        try readIndex(sections, executable, settles: entry != nil)
+        guard let entry, let stated = statedFrame(of: entry, sections, executable: executable) else {
+            return try buildIndexed(
+                sections, executable: executable, executableBytes: executableBytes, source: source, options: options,
+                threads: threads)
+        }
+        let all = [stated.section] + sections
+        try withExtendedLifetime(stated) { () throws(TableError) in
+            try readIndex(all, executable, settles: false)
+            try buildIndexed(
+                all, executable: executable, executableBytes: executableBytes, source: source, options: options,
+                threads: threads)
+        }
+        // Sections are those of the caller, and nothing is wrong with ours.
+        for position in badFrames.indices { badFrames[position].section -= 1 }
+        for position in malformed.indices { malformed[position].section -= 1 }
+    }
+
+    private mutating func readIndex(
+        _ sections: [FrameSection], _ executable: [Range<UInt64>], settles: Bool
+    ) throws(TableError) {
         do throws(CFIError) {
-            // Overlaps are rare, and found on the way.
-            try index.read(sections, clippedTo: executable, settles: false)
+            try index.read(sections, clippedTo: executable, settles: settles)
         } catch {
             throw .section(error)
         }
+    }
+
+    private mutating func buildIndexed(
+        _ sections: [FrameSection], executable: [Range<UInt64>], executableBytes: UInt64, source: TableSource,
+        options: TableOptions, threads: Int
+    ) throws(TableError) {
         malformed = index.malformed
         guard index.count != 0 else { throw .noFrames }
         layout = try PageLayout<A>(executable: executable)

@@ -130,6 +130,19 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         }
     }
 
+    /// Whether an FDE's rows from an address on all say that there is no caller.
+    mutating func isOutermost(
+        _ span: FrameSpan, from address: UInt64, _ index: borrowing FrameIndex, _ sections: [FrameSection]
+    ) -> Bool {
+        sink.isCollecting = true
+        sink.collected.removeAll()
+        interpret(span, index, sections)
+        sink.isCollecting = false
+        let rows = sink.collected.elements
+        let first = rows.lastIndex { $0.address <= address } ?? rows.startIndex
+        return !rows.isEmpty && rows[first...].allSatisfy { sink.ruleSet.rules[Int($0.rule)].isEndOfStack }
+    }
+
     private mutating func note(_ error: CFIError, _ span: FrameSpan, _ index: borrowing FrameIndex, blamed: Int) {
         badFrames.append(BadFrame(
             section: index.cies[span.cie].section, offset: Int(span.offset), start: span.start, blamed: blamed,

@@ -34,23 +34,24 @@ public struct TableBuilder: ~Copyable {
     /// Compiles `sections`, in order of precedence.
     ///
     /// - Parameters:
+    ///   - entry: where the outermost frame is, whatever the sections say.
     ///   - executable: SVMA ranges of the file-backed bytes of executable segments, sorted and disjoint.
     ///   - executableBytes: executable bytes for the statistics.
     ///   - threads: how many may work; the output does not depend on it.
     public mutating func build(
-        _ sections: [FrameSection], executable: [Range<UInt64>], executableBytes: UInt64, source: TableSource,
-        options: TableOptions = TableOptions(), threads: Int = 1
+        _ sections: [FrameSection], entry: EntryPoint? = nil, executable: [Range<UInt64>], executableBytes: UInt64,
+        source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1
     ) throws(TableError) -> Result {
         switch source.machine {
         case .x86_64:
             try x86_64.build(
-                sections, executable: executable, executableBytes: executableBytes, source: source, options: options,
-                threads: threads)
+                sections, entry: entry, executable: executable, executableBytes: executableBytes, source: source,
+                options: options, threads: threads)
             return Result(x86_64)
         case .aarch64:
             try aarch64.build(
-                sections, executable: executable, executableBytes: executableBytes, source: source, options: options,
-                threads: threads)
+                sections, entry: entry, executable: executable, executableBytes: executableBytes, source: source,
+                options: options, threads: threads)
             return Result(aarch64)
         }
     }

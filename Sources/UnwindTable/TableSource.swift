@@ -49,7 +49,7 @@ public struct TableOptions: Sendable, Equatable {
 
 /// The compiler's version as tables record it.
 public enum Producer {
-    public static let version = (major: 0, minor: 1, patch: 0)
+    public static let version = (major: 0, minor: 1, patch: 1)
     public static var code: UInt32 { UInt32(version.major << 16 | version.minor << 8 | version.patch) }
     public static var text: String { "\(version.major).\(version.minor).\(version.patch)" }
 }

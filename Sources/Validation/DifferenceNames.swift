@@ -27,6 +27,7 @@ final class DifferenceNames {
     func name(
         of found: FrameMeaning, _ frame: ReferenceFrame?, _ expected: FrameMeaning, of state: Snapshot
     ) -> KnownDifference? {
+        if found == .endOfStack, sources?.entry?.isFunction(at: state.pc, of: table) == true { return .entryPoint }
         if isOverlapping(found, expected, state) { return .overlappingFrames }
         guard let frame else {
             if sources?.trampolineAddresses?.contains(state.pc) == true { return .signalTrampoline }

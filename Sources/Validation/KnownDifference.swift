@@ -13,6 +13,9 @@ public enum KnownDifference: String, CaseIterable, Sendable {
     case unspecifiedReturnColumn
     /// A function that the linker discarded and whose FDE it left behind, beginning at address 0. A table drops it.
     case discardedFunction
+    /// The code where the kernel starts a program. Nothing called it: a table says so even where call frame information
+    /// names a caller, or there is none.
+    case entryPoint
     /// aarch64's signal trampoline, of which the kernel's vDSO says nothing: a table has a rule of our own.
     case signalTrampoline
 
@@ -23,6 +26,7 @@ public enum KnownDifference: String, CaseIterable, Sendable {
         case .behindTerminator: "FDEs behind a zero length, at which libdw stops"
         case .unspecifiedReturnColumn: "return address in a register that libdw takes for undefined"
         case .discardedFunction: "functions that the linker discarded, at address 0"
+        case .entryPoint: "the entry point, which nothing called, whatever its FDE says"
         case .signalTrampoline: "the vDSO's signal trampoline, whose rule is our own"
         }
     }

@@ -81,13 +81,14 @@ struct BPFReport: JSONDocument {
     func write(kernels: [KernelVersion]) {
         var output = StandardOutput()
         for finding in findings {
-            let problem = output.style(finding.problem, finding.isSure ? .red : .bold)
-            output.line("\(output.style(finding.place, .bold)): \(problem)")
+            output.line([
+                (finding.place, .bold), (": ", nil), (finding.problem, finding.isSure ? .red : .bold),
+            ])
             for (name, text) in finding.details { output.line("  \(name)\(text)") }
             output.line()
         }
         output.flush()
-        for note in notes { Talk.say("\(Talk.style("note:", .dim)) \(note)") }
+        for note in notes { Talk.note(note) }
         if findings.isEmpty, !objects.isEmpty {
             let names = Set(kernels).sorted().map(\.description).joined(separator: ", ")
             output.line("\(objects.joined(separator: ", ")): nothing found that Linux \(names) refuses")

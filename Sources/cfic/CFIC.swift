@@ -1,5 +1,7 @@
 import ArgumentParser
 import Files
+import Glibc
+import Symbols
 import UnwindTable
 
 @main
@@ -25,7 +27,23 @@ struct CFIC: ParsableCommand {
             ProfileCommand.self, StatsCommand.self, ValidateCommand.self, VerifyCommand.self,
         ])
 
-    static func main() { main(CommandLine.exactArguments) }
+    static func main() {
+        let arguments = CommandLine.exactArguments
+        do {
+            var command = try parseAsRoot(arguments)
+            try command.run()
+        } catch {
+            let code = exitCode(for: error)
+            // Help, versions and completions are ours; messages may have in them what was typed.
+            if code.isSuccess { exit(withError: error) }
+            var message = fullMessage(for: error)
+            for argument in arguments where PrintableText.of(argument) != argument {
+                message = message.replacing(argument, with: PrintableText.of(argument))
+            }
+            if !message.isEmpty { Talk.sayLines(message) }
+            Glibc.exit(code.rawValue)
+        }
+    }
 }
 
 extension CommandLine {

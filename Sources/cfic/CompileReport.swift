@@ -79,28 +79,30 @@ struct CompileReport: JSONDocument {
         if hasTables { table.write(to: &output) }
         output.flush()
         for file in files {
-            for note in file.notes { Talk.say(Talk.style(note.hasPrefix(file.path) ? note : "\(file.path): \(note)", .dim)) }
+            for note in file.notes { Talk.say(note.hasPrefix(file.path) ? note : "\(file.path): \(note)", .dim) }
             if let message = file.message, file.status == "skipped" {
-                Talk.say(Talk.style("\(file.path): skipped: \(message)", .dim))
+                Talk.say("\(file.path): skipped: \(message)", .dim)
             }
         }
         for failure in failures { Talk.error(failure) }
-        Talk.say(summaryText)
+        for line in summaryLines { Talk.say(line) }
     }
 
-    private var summaryText: String {
+    private var summaryLines: [String] {
         var parts = ["\(Quantity.count(summary.compiled)) compiled", "\(Quantity.count(summary.current)) current"]
         if summary.duplicates > 0 { parts.append(Quantity.count(summary.duplicates, "duplicate")) }
         if summary.hardLinks > 0 { parts.append(Quantity.count(summary.hardLinks, "hard link")) }
         if summary.skipped > 0 { parts.append("\(Quantity.count(summary.skipped)) skipped") }
         if summary.notELF > 0 { parts.append("\(Quantity.count(summary.notELF)) not ELF") }
         parts.append("\(Quantity.count(summary.failed)) failed")
-        var text = parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s\n"
-        let perRow = summary.rows == 0 ? 0 : Double(summary.tableBytes) / Double(summary.rows)
-        if summary.rows == 0 { return parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s" }
-        text += "\(Quantity.count(summary.rows)) rows in \(Quantity.bytes(summary.tableBytes)) of tables "
-        text += "(\(Quantity.fixed(perRow, 2)) bytes a row)" + (cache.map { ", in \($0)" } ?? "")
-        return text
+        let files = parts.joined(separator: ", ") + " in \(Quantity.fixed(summary.seconds, 2)) s"
+        if summary.rows == 0 { return [files] }
+        let perRow = Double(summary.tableBytes) / Double(summary.rows)
+        return [
+            files,
+            "\(Quantity.count(summary.rows)) rows in \(Quantity.bytes(summary.tableBytes)) of tables "
+                + "(\(Quantity.fixed(perRow, 2)) bytes a row)" + (cache.map { ", in \($0)" } ?? ""),
+        ]
     }
 
     /// What keeps a table from being flawless.

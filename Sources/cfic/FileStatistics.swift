@@ -1,5 +1,6 @@
 import CallFrameInfo
 import ELF
+import Symbols
 import TableCompiler
 import TreeCompiler
 import UnwindTable
@@ -44,12 +45,12 @@ struct FileStatistics: Encodable {
 
     /// Of a table, compiled just now or read.
     init(_ table: LoadedTable, path: String) {
-        let symbols = table.image.flatMap { try? $0.functionSymbols() }
+        let symbols = table.image.map(ImageNames.init)
         self = table.withView { FileStatistics($0, path: path, symbols) }
         notes = table.notes
     }
 
-    private init(_ table: TableView, path: String, _ symbols: FunctionSymbols?) {
+    private init(_ table: TableView, path: String, _ symbols: ImageNames?) {
         let machine = table.machine ?? .x86_64
         let counts = table.header.counts
         self.path = path
@@ -77,7 +78,7 @@ struct FileStatistics: Encodable {
     }
 
     /// A run of rows of one reason in one function is one entry.
-    mutating func add(_ reason: Reason, _ range: Range<UInt64>, _ symbols: FunctionSymbols?) {
+    mutating func add(_ reason: Reason, _ range: Range<UInt64>, _ symbols: ImageNames?) {
         let function = symbols?.lookup(range.lowerBound)?.name
         if let last = unsupported.last, last.limit == range.lowerBound, last.reason == reason.name,
             last.function == function {

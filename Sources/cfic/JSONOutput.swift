@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Symbols
 
 /// A document of `--json`; docs/json.md describes it under the heading ``schema``.
 ///
@@ -17,7 +18,8 @@ enum JSONOutput {
     static func text<Document: JSONDocument>(_ document: Document) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(Labelled(document: document)), as: UTF8.self) + "\n"
+        let text = String(decoding: try encoder.encode(Labelled(document: document)), as: UTF8.self)
+        return PrintableText.ofJSON(text) + "\n"
     }
 
     /// Writes it to standard output.

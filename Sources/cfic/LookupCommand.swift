@@ -3,6 +3,7 @@ import CallFrameInfo
 import ELF
 import Files
 import Glibc
+import Symbols
 import TableCompiler
 import UnwindTable
 import Validation
@@ -74,11 +75,14 @@ struct LookupCommand: ParsableCommand {
         try reporting {
             if explain { return try explainAddresses() }
             let table = try LoadedTable(input, store: cache.store, debugFiles: debugFiles.search)
-            let symbols = table.image.flatMap { try? $0.functionSymbols() }
+            let symbols = table.image.map(ImageNames.init)
             let answers = table.withView { self.answers($0, symbols) }
             if json { return try JSONOutput.print(Answers(answers: answers)) }
             var output = StandardOutput()
-            for answer in answers { output.line(text(answer)) }
+            for answer in answers {
+                output.line(text(answer))
+                output.line("  \(answer.rule)")
+            }
             output.flush()
         }
     }
@@ -95,11 +99,11 @@ struct LookupCommand: ParsableCommand {
             guard case .skipped(let reason) = error else { throw error }
             throw Failure("\(input): \(reason)")
         }
-        let symbols = try? image.functionSymbols()
+        let symbols = ImageNames(image)
         let reports = addresses.map { address in
             ExplanationReport(
                 explainer.explain(address.value),
-                function: symbols?.lookup(address.value),
+                function: symbols.lookup(address.value),
                 machine: explainer.machine)
         }
         if json { return try JSONOutput.print(Explanations(answers: reports)) }
@@ -108,7 +112,7 @@ struct LookupCommand: ParsableCommand {
         output.flush()
     }
 
-    private func answers(_ table: TableView, _ symbols: FunctionSymbols?) -> [Answer] {
+    private func answers(_ table: TableView, _ symbols: ImageNames?) -> [Answer] {
         var rows: [UInt64: Range<UInt64>] = [:]
         let wanted = Set(addresses.map(\.value))
         table.forEachRow { range, _ in
@@ -135,6 +139,6 @@ struct LookupCommand: ParsableCommand {
         if let start = answer.start, let limit = answer.limit {
             text += "  row \(Quantity.hex(start))..\(Quantity.hex(limit))"
         }
-        return text + "\n  \(answer.rule)"
+        return text
     }
 }

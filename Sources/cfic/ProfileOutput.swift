@@ -1,4 +1,5 @@
 import Glibc
+import Symbols
 import TableStore
 
 /// Where a profile goes. That it can be written is checked before anything is recorded; and what was recorded goes
@@ -31,9 +32,9 @@ struct ProfileOutput {
     /// Why it could not be written.
     private func failure(of text: String, _ path: String?) -> String? {
         guard let path else {
-            var out = StandardOutput()
-            out.write(text)
-            guard let code = out.writeOut() else { return nil }
+            var printable = PrintableText.ofLines(text)
+            let written = printable.withUTF8 { TableStore.write(UnsafeRawBufferPointer($0), to: STDOUT_FILENO) }
+            guard let code = written else { return nil }
             // The reader has gone, and wants no more.
             if code == EPIPE { exit(1) }
             return "cannot write to standard output: \(String(cString: strerror(code)))"

@@ -7,7 +7,7 @@ struct ProfileReport: JSONDocument {
     static let schema = "profile"
 
     struct Frame: Encodable, Hashable {
-        /// `[file]` where that has no symbol.
+        /// docs/names.md
         var function: String
         /// AVMA
         @HexAddress var address: UInt64

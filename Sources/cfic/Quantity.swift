@@ -1,4 +1,5 @@
 import Glibc
+import Symbols
 
 /// Numbers as people read them.
 enum Quantity {
@@ -66,7 +67,7 @@ struct TextTable {
         self.left = left
     }
 
-    mutating func add(_ row: [String]) { rows.append(row) }
+    mutating func add(_ row: [String]) { rows.append(row.map(PrintableText.of)) }
 
     func write(to output: inout StandardOutput) {
         let columns = rows.map(\.count).max() ?? 0

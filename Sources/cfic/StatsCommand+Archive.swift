@@ -16,10 +16,13 @@ extension StatsCommand {
     /// The members that are object files, each as a file of its own.
     func addMembers(of path: String, to report: inout Report) throws {
         guard var archive = try Archive(path: path) else { return }
+        // A thin archive may name a file as often as it likes; as of hard links, the first counts.
+        var seen: Set<FileIdentity> = []
         while true {
             do {
                 guard let member = try archive.nextMember() else { return }
                 guard let image = member.image else { continue }
+                if let identity = image.identity, !seen.insert(identity).inserted { continue }
                 if try !addRelocatable(image, to: &report) {
                     report.skipped.append("\(image.name): no object file of x86-64 or aarch64")
                 }

@@ -16,7 +16,7 @@ struct StatsText {
         }
         if report.files.count > 1 { writeTotal(to: &output) }
         output.flush()
-        for skip in report.skipped { Talk.say(Talk.style(skip, .dim)) }
+        for skip in report.skipped { Talk.say(skip, .dim) }
         for failure in report.failures { Talk.error(failure) }
     }
 

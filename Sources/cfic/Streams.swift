@@ -1,53 +1,66 @@
-import Files
 import Glibc
+import Symbols
 import TableStore
 
-/// Standard output, written in large pieces. Data goes here.
+/// Standard output, written in large pieces. Data goes here. Nothing of it is a terminal's command but what ``Talk/Style``
+/// adds: text is made printable here, whoever's names are in it.
 struct StandardOutput: TextOutputStream {
     private var buffer: [UInt8] = []
 
-    mutating func write(_ text: String) {
-        buffer.append(contentsOf: text.utf8)
+    /// Text that has its own ends of lines. What is in it is written with ``line(_:_:)`` where names could have some, too.
+    mutating func write(_ text: String) { append(PrintableText.ofLines(text)) }
+
+    /// A line of its own.
+    mutating func line(_ text: String = "", _ style: Talk.Style? = nil) { line([(text, style)]) }
+
+    /// A line of parts that look different.
+    mutating func line(_ parts: [(text: String, style: Talk.Style?)]) {
+        for part in parts {
+            append(Talk.styled(PrintableText.of(part.text), part.style, isTerminal: isatty(STDOUT_FILENO) == 1))
+        }
+        append("\n")
+    }
+
+    private mutating func append(_ printable: String) {
+        buffer.append(contentsOf: printable.utf8)
         if buffer.count >= 1 << 16 { flush() }
     }
 
-    mutating func line(_ text: String = "") {
-        write(text.readable)
-        write("\n")
-    }
-
-    /// A reader that has gone (`| head`) ends the program as it ends others; any other failure is said.
+    /// Waits where standard output doesn't block. A reader that has gone (`| head`) ends the program as it ends others;
+    /// any other failure is said.
     mutating func flush() {
-        if let code = writeOut() {
+        let code = buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) }
+        if let code {
             if code != EPIPE { Talk.error("cannot write to standard output: \(String(cString: strerror(code)))") }
             exit(1)
         }
-    }
-
-    /// Writes what there is, waiting where standard output is non-blocking and full: the `errno` of a failure.
-    mutating func writeOut() -> Int32? {
-        defer { buffer.removeAll(keepingCapacity: true) }
-        return buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) }
-    }
-
-    /// Colours only where a person reads, as ``Talk`` has it.
-    func style(_ text: String, _ style: Talk.Style) -> String {
-        Talk.style(text, style, isTerminal: isatty(STDOUT_FILENO) == 1)
+        buffer.removeAll(keepingCapacity: true)
     }
 }
 
-/// Standard error: what is said to a person.
+/// Standard error: what is said to a person, made printable as it is on ``StandardOutput``.
 enum Talk {
-    static func say(_ text: String) {
-        var bytes = Array(text.readable.utf8)
-        bytes.append(UInt8(ascii: "\n"))
-        _ = bytes.withUnsafeBytes { TableStore.write($0, to: STDERR_FILENO) }
-    }
+    /// A line.
+    static func say(_ text: String, _ style: Style? = nil) { say([(text, style)]) }
 
     /// What is being done, for a person who waits: on a terminal only.
-    static func progress(_ text: String) { if isTerminal { say(style(text + " …", .dim)) } }
+    static func progress(_ text: String) { if isTerminal { say(text + " …", .dim) } }
 
-    static func error(_ text: String) { say("\(style("cfic:", .red)) \(text)") }
+    static func error(_ text: String) { say([("cfic:", .red), (" \(text)", nil)]) }
+
+    static func note(_ text: String) { say([("note:", .dim), (" \(text)", nil)]) }
+
+    /// Lines that have their own ends.
+    static func sayLines(_ text: String) { put(PrintableText.ofLines(text) + "\n") }
+
+    private static func say(_ parts: [(text: String, style: Style?)]) {
+        put(parts.map { styled(PrintableText.of($0.text), $0.style, isTerminal: isTerminal) }.joined() + "\n")
+    }
+
+    private static func put(_ printable: String) {
+        let bytes = Array(printable.utf8)
+        _ = bytes.withUnsafeBytes { TableStore.write($0, to: STDERR_FILENO) }
+    }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
@@ -58,8 +71,8 @@ enum Talk {
     }
 
     /// Colours only on a terminal, and not under NO_COLOR.
-    static func style(_ text: String, _ style: Style, isTerminal: Bool = isTerminal) -> String {
-        guard isTerminal, getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return text }
-        return "\u{1b}[\(style.rawValue)m\(text)\u{1b}[0m"
+    fileprivate static func styled(_ printable: String, _ style: Style?, isTerminal: Bool) -> String {
+        guard let style, isTerminal, getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return printable }
+        return "\u{1b}[\(style.rawValue)m\(printable)\u{1b}[0m"
     }
 }

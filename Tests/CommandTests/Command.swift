@@ -46,6 +46,8 @@ final class Workplace {
         try run([Self.program()] + arguments, environment)
     }
 
+    func cfic(_ arguments: [String]) throws -> Outcome { try run([Self.program()] + arguments, [:]) }
+
     /// Runs a command line of bash in which `cfic` is the program.
     func shell(_ command: String, environment: [String: String] = [:]) throws -> Outcome {
         try run(["/bin/bash", "-c", "cfic() { \(try Self.program()) \"$@\"; }\n\(command)"], environment)

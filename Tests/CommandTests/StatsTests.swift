@@ -110,6 +110,13 @@ import Testing
         #expect(try place.cfic("stats", "d/lib.a", "--min-coverage", "40").code == 0)
     }
 
+    @Test func aFileThatAThinArchiveNamesTwiceCountsOnce() throws {
+        try object(Self.half, named: "a.o")
+        #expect(try place.shell("ar rcT lib.a a.o && ar qcT lib.a a.o && [ $(ar t lib.a | wc -l) = 2 ]").code == 0)
+        let report = try #require(try place.cfic("stats", "--json", "lib.a").json() as? [String: Any])
+        #expect((report["files"] as? [Any])?.count == 1)
+    }
+
     @Test func archiveThatIsCutOffIsAnError() throws {
         try place.write(Array("!<arch>\nnothing".utf8), to: "lib.a")
         let outcome = try place.cfic("stats", "lib.a")

@@ -52,9 +52,18 @@ struct FunctionSymbolTests {
     }
 
     @Test func functionOfUnknownSizeReachesToTheNext() throws {
-        let symbols = try symbols([.init(name: "f", address: 0x1000), .init(name: "g", address: 0x1100, size: 1)])
+        let code = ELFBuilder.Section(
+            name: ".text", flags: 6, address: 0x1000, bytes: Array(repeating: 0x90, count: 0x180))
+        let sections = tables([
+            .init(name: "f", address: 0x1000, section: 3), .init(name: "g", address: 0x1100, size: 1, section: 3),
+            .init(name: "h", address: 0x1110, section: 3), .init(name: "nowhere", address: 0x2000, section: 3),
+        ]) + [code]
+        let symbols = try image(ELFBuilder(sections: sections)).functionSymbols()
         #expect(try #require(symbols.lookup(0x10ff)) == ("f", 0xff))
         #expect(symbols.lookup(0x1101) == nil)
+        // To the end of the section.
+        #expect(try #require(symbols.lookup(0x117f)) == ("h", 0x6f))
+        #expect(symbols.lookup(0x1180) == nil && symbols.lookup(0x2000) == nil)
     }
 
     @Test func functionWithinAnotherDoesntHideTheRest() throws {
@@ -63,6 +72,72 @@ struct FunctionSymbolTests {
         ])
         #expect(try #require(symbols.lookup(0x1015)) == ("inner", 5))
         #expect(try #require(symbols.lookup(0x1080)) == ("outer", 0x80))
+    }
+
+    @Test func functionsThatOverlapEndWhereTheySay() throws {
+        let symbols = try symbols([
+            .init(name: "a", address: 0x1000, size: 0x30), .init(name: "b", address: 0x1010, size: 0x100),
+            .init(name: "c", address: 0x1020, size: 8), .init(name: "d", address: 0x1028, size: 8),
+            .init(name: "e", address: 0x1110, size: 1), .init(name: "f", address: UInt64.max - 1, size: 100),
+        ])
+        let expected: [(UInt64, String?)] = [
+            (0x100f, "a"), (0x1010, "b"), (0x1020, "c"), (0x1027, "c"), (0x1028, "d"), (0x1030, "b"), (0x110f, "b"),
+            (0x1110, "e"), (0x1111, nil), (UInt64.max - 1, "f"),
+        ]
+        for (address, name) in expected { #expect(symbols.lookup(address)?.name == name, "\(address)") }
+    }
+
+    /// However many functions there are in one, and however deep.
+    @Test func manyFunctionsWithinAnotherDontHideIt() throws {
+        let inner = (0..<1000).map { Symbol(name: "inner", address: 0x1010 + $0 * 16, size: 8) }
+        let symbols = try symbols([.init(name: "outer", address: 0x1000, size: 0x10000)] + inner)
+        #expect(symbols.lookup(0x1010 + 999 * 16 + 8)?.name == "outer")
+        #expect(symbols.lookup(0x1010 + 999 * 16)?.name == "inner")
+    }
+
+    /// Local symbols without a type in code, none of which is a function's name.
+    @Test(arguments: [".L1", "..@2.end", ".annobin_f.c", "$x", "$x.1", "$d", "$d.12", "$xrv64i2p1", "f.loop"])
+    func whatToolsMarkIsNoFunction(name: String) throws {
+        let code = ELFBuilder.Section(
+            name: ".text", flags: 6, address: 0x1000, bytes: Array(repeating: 0x90, count: 0x100))
+        func found(_ name: String) throws -> String? {
+            let sections = tables([
+                .init(name: "f", address: 0x1000, section: 3), .init(name: name, address: 0x1080, info: 0, section: 3),
+            ]) + [code]
+            return try image(ELFBuilder(sections: sections)).functionSymbols().lookup(0x1080)?.name
+        }
+        #expect(try found(name) == "f")
+        // A name like it is one.
+        let other = name.replacing("$", with: "x$").replacing(".", with: "_")
+        #expect(try found(other) == other)
+    }
+
+    @Test func marksBesideCodeAreNoFunctions() throws {
+        let sections = tables([
+            .init(name: "end", address: 0x1100, info: 0x10, section: 3),
+            .init(name: "data", address: 0x2000, info: 0x10, section: 4),
+            .init(name: "absolute", address: 0x1010, info: 0x10, section: 0xfff1),
+        ]) + [
+            .init(name: ".text", flags: 6, address: 0x1000, bytes: Array(repeating: 0x90, count: 0x100)),
+            .init(name: ".data", flags: 3, address: 0x2000, bytes: [0]),
+        ]
+        let symbols = try image(ELFBuilder(sections: sections)).functionSymbols()
+        #expect(symbols.count == 1 && symbols.lookup(0x1010)?.name == "absolute")
+    }
+
+    @Test func brokenTableCostsItself() throws {
+        var sections = tables([.init(name: "f", address: 0x1000, size: 8)])
+        sections[0].link = 99
+        let dynamic = tables([.init(name: "g", address: 0x2000, size: 8)], dynamic: true, link: 4)
+        let symbols = try image(ELFBuilder(sections: sections + dynamic)).functionSymbols()
+        #expect(symbols.lookup(0x2000)?.name == "g" && symbols.problem?.section == ".symtab")
+    }
+
+    @Test func dynamicSymbolsAddToOthers() throws {
+        let sections = tables([.init(name: "f", address: 0x1000, size: 8)])
+            + tables([.init(name: "g", address: 0x2000, size: 8)], dynamic: true, link: 4)
+        let symbols = try image(ELFBuilder(sections: sections)).functionSymbols()
+        #expect(symbols.lookup(0x1000)?.name == "f" && symbols.lookup(0x2000)?.name == "g" && symbols.problem == nil)
     }
 
     @Test func globalNameWithASizeIsPreferred() throws {

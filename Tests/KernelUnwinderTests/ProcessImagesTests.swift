@@ -109,8 +109,7 @@ import Testing
         let expected: [(UInt64, String?)] = [
             (0, nil), (0xfff, nil), (0x1000, "first"), (0x1fff, "first"), (0x2000, "second"), (0x2fff, "second"),
             (0x3000, nil), (0x4fff, nil), (0x5000, "third"), (0x5fff, "third"), (0x6000, nil), (.max, nil),
-            // Its calls are emulated.
-            (0xffff_ffff_ff60_0000, nil),
+            (0xffff_ffff_ff5f_ffff, nil), (0xffff_ffff_ff60_0000, "[vsyscall]"), (0xffff_ffff_ff60_1000, nil),
         ]
         for (address, name) in expected {
             #expect(images.mapping(at: address)?.name == name, "\(String(address, radix: 16))")

@@ -277,6 +277,27 @@ struct ProcessTests {
         #expect(found.map(\.step) == [CFIC_STEP_NO_TABLE, CFIC_STEP_NO_TABLE])
     }
 
+    // MARK: Following
+
+    /// An id that was a listed process' once may be that of a child of a process that is not listed.
+    @Test(.timeLimit(.minutes(1))) func childOfAnUnlistedProcessIsNotWhatItsIDWasBefore() throws {
+        let unwinder = try KernelUnwinder()
+        try unwinder.watchProcesses()
+        // Other processes may take the ids meanwhile.
+        for _ in 0..<50 {
+            let last = try sleeper().id
+            let next = (last + 1...last + 100).filter { kill($0, 0) != 0 }
+            for process in next { try unwinder.expectProcess(process) }
+            let child = try sleeper()
+            defer { for process in next { unwinder.removeProcess(process) } }
+            guard next.contains(child.id) else { continue }
+            #expect(!unwinder.isListed(child.id))
+            #expect(next.contains { unwinder.isListed($0) })
+            return
+        }
+        Issue.record("no process got one of the ids that come next")
+    }
+
     // MARK: Limits
 
     @Test func moreProcessesThanTheLimitAreRefused() throws {

@@ -42,6 +42,15 @@ import Testing
         }
     }
 
+    /// All other user addresses are below 2^56.
+    @Test func addressOfTheVsyscallPageIsWhole() throws {
+        let address: UInt64 = 0xffff_ffff_ff60_0400, mask: UInt64 = 1 << 61 - 1
+        for marks: UInt64 in [0, 1 << 63, 7 << 61] {
+            let words = record(kernel: 0, user: 1, [address & mask | marks])
+            words.withUnsafeBytes { #expect(Sample($0)?.userFrames.map(\.pc) == [address]) }
+        }
+    }
+
     @Test func commandMayFillItsField() throws {
         let words = record(kernel: 0, user: 0, []) { header in
             withUnsafeMutableBytes(of: &header.command) { $0.copyBytes(from: Array("0123456789abcdef".utf8)) }

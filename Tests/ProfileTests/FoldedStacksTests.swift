@@ -66,7 +66,7 @@ import Testing
     @Test func namesCannotEndThemselvesOrTheLine() {
         let frames = [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010)]
         let found = lines(["/a;b", "/c\nd 7"], [(stack(frames, command: "x;y\tz\u{1}"), 2)])
-        #expect(found == ["x:y z ;[c d 7];[a:b] 2"])
+        #expect(found == ["x:y\\x09z\\x01;[c\\x0ad 7];[a:b] 2"])
     }
 
     @Test func addressWithoutAMappingIsUnknown() {
@@ -92,6 +92,24 @@ import Testing
     @Test func returnAddressBelongsToTheCaller() {
         let found = lines(["/a", "/b"], [(stack([Sample.Frame(0x2000, isExact: true), Sample.Frame(0x2000)]), 1)])
         #expect(found == ["thread;[a];[b] 1"])
+    }
+
+    /// Stacks hold numbers of names: two hundred stacks with a mebibyte in each frame are not 21 GB.
+    @Test(.timeLimit(.minutes(1))) func namesAreKeptOnce() {
+        struct Counter: TextOutputStream {
+            var bytes = 0
+            mutating func write(_ text: String) { bytes += text.utf8.count }
+        }
+        let long = "/" + String(repeating: "n", count: 1 << 20)
+        var programs = Programs()
+        programs.note(FakeImages.named([(0x1000, long)]), of: 1)
+        var counted = Stacks()
+        for depth in 1...200 { counted.add(stack(Array(repeating: Sample.Frame(0x1010), count: depth))) }
+        let folded = FoldedStacks(counted, Symbolizer(programs))
+        #expect(folded.lineCount == 200)
+        var counter = Counter()
+        folded.write(to: &counter)
+        #expect(counter.bytes > 200 * 200 / 2 * (1 << 20))
     }
 
     @Test func nothingIsNoLine() {

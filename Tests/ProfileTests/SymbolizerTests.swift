@@ -1,6 +1,7 @@
 import ELF
 @testable import KernelUnwinder
 @testable import Profile
+import Symbols
 import TestFixtures
 import Testing
 
@@ -24,7 +25,10 @@ import Testing
             second:
             .fill 16, 1, 0x90
             .size second, .-second
-            .fill 64, 1, 0x90
+            .cfi_startproc
+            .fill 32, 1, 0x90
+            .cfi_endproc
+            .fill 32, 1, 0x90
             """)
         let image = try ELFImage(path: path)
         let functions = try image.functionSymbols()
@@ -53,14 +57,28 @@ import Testing
 
     @Test func codeWithoutASymbolHasItsFilesName() throws {
         try library { symbolizer, program, start in
-            #expect(symbolizer.name(of: Sample.Frame(start + 40, isExact: true), in: program) == "[lib.so]")
+            let svma = String(start + 32 - Self.bias, radix: 16)
+            #expect(symbolizer.name(of: Sample.Frame(start + 32, isExact: true), in: program) == "[lib.so]+0x\(svma)")
+            #expect(symbolizer.name(of: Sample.Frame(start + 64), in: program) == "[lib.so]+0x\(svma)")
+            #expect(symbolizer.name(of: Sample.Frame(start + 64, isExact: true), in: program) == "[lib.so]")
             #expect(symbolizer.name(of: Sample.Frame(12), in: program) == "[unknown]")
             let other = ProgramID(process: 2, number: 0)
             #expect(symbolizer.name(of: Sample.Frame(start), in: other) == "[unknown]")
         }
     }
 
-    @Test func kernelAddressBelowAllFunctionsIsTheKernel() {
-        #expect(KernelSymbols().function(at: 0) == nil && Symbolizer(Programs()).kernelName(of: 0) == "[kernel]")
+    @Test func placesOfOneFunctionAreOneName() throws {
+        try library { symbolizer, program, start in
+            let ids = Set([0, 1, 15].map { symbolizer.id(of: Sample.Frame(start + $0, isExact: true), in: program) })
+            #expect(ids.count == 1 && symbolizer.names.count == 1)
+        }
+    }
+
+    @Test func kernelFunctionsAreMarkedAndTheKernelIsNot() {
+        let kernel = KernelSymbols(text: Array("1000 T schedule\n2000 D data\n".utf8))
+        let symbolizer = Symbolizer(Programs(), kernel: kernel)
+        #expect(symbolizer.kernelName(of: 0x1010) == "schedule_[k]" && symbolizer.kernelName(of: 0x2000) == "[kernel]")
+        #expect(symbolizer.kernelFunction(at: 0x1010) == "schedule")
+        #expect(Symbolizer(Programs()).kernelName(of: 0) == "[kernel]")
     }
 }

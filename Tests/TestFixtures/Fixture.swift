@@ -10,7 +10,7 @@ public struct TestFailure: Error {
 
 /// A directory with ELF files made from assembly, which goes away with its last reference.
 public final class Fixture {
-    public enum Target: String {
+    public enum Target: String, Sendable {
         case x86_64 = "x86_64-linux-gnu"
         case aarch64 = "aarch64-linux-gnu"
     }
@@ -33,11 +33,11 @@ public final class Fixture {
         try link(source, target, name, ["-shared", "-fuse-ld=lld", "-nostdlib"] + flags)
     }
 
-    /// Assembles and links a program whose code begins at 0x401000, and whose section .cfi, which the linker takes for
-    /// data and leaves as it is written, becomes its .eh_frame; its path.
+    /// Assembles and links a program without an entry point whose code begins at 0x401000, and whose section .cfi, which
+    /// the linker takes for data and leaves as it is written, becomes its .eh_frame; its path.
     public func program(_ source: String, _ target: Target = .x86_64, section: String = ".eh_frame") throws -> String {
         let path = try link(
-            source, target, "program", ["-fuse-ld=lld", "-nostdlib", "-static", "-Wl,-Ttext=0x401000,-e,0x401000"])
+            source, target, "program", ["-fuse-ld=lld", "-nostdlib", "-static", "-Wl,-Ttext=0x401000,-e,0"])
         try run("objcopy", "--rename-section", ".cfi=\(section)", path)
         return path
     }

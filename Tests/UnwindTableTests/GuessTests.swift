@@ -274,11 +274,39 @@ import UnwindTable
             process.frame.machine.pc = caller
             process.frame.flags = UInt32(marks)
             process[7] = MadeProcess.stack
-            process.words[MadeProcess.stack + 24] = MadeProcess.bias + 0x2001
+            process.words[MadeProcess.stack + 24] = MadeProcess.bias + 0x2008
+            process.putIndirectCall(before: MadeProcess.bias + 0x2008)
             #expect(process.step() == CFIC_STEP_CALLER)
             #expect(process.frame.flags == UInt32(marks))
             #expect(process.step() == CFIC_STEP_END_OF_STACK)
         }
+    }
+
+    /// Rules lead from any frame to something: behind a guess that must be a call.
+    @Test func whatRulesFindBehindAGuessIsBehindACall() throws {
+        let process = try MadeProcess(.x86_64)
+        let address = MadeProcess.covered + 0x20
+        func step(_ marks: Int32) -> cfic_step {
+            process.frame.machine.pc = caller
+            process.frame.flags = UInt32(marks)
+            process[7] = MadeProcess.stack
+            process.words[MadeProcess.stack + 24] = address
+            return process.step()
+        }
+        #expect(step(0) == CFIC_STEP_CALLER)
+        #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_NO_CALL)
+        process.putIndirectCall(before: address)
+        #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
+        process.putCall(before: address, to: 0)
+        #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
+        // What can't be read speaks against nothing.
+        process.unreadable = Set(address - 8..<address)
+        #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
+        // A handler's return address.
+        process.unreadable = []
+        process.code = [:]
+        process.put([0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05], endingAt: address + 7)
+        #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
     }
 
     @Test(arguments: machines) func guessBehindAnUncheckedOneIsUncheckedToo(machine: TableMachine) throws {

@@ -30,6 +30,7 @@ import Testing
         let fixture = try Fixture()
         let asked = [
             "program.h": "CFIC_READ", "sigframe.h": "CFIC_READ", "step.h": "CFIC_READ", "guess.h": "CFIC_READ",
+            "known_code.h": "CFIC_READ",
             "walk.h": "CFIC_FIND",
         ]
         let directory = "\(Self.root)/bpf/include/cfic"

@@ -19,6 +19,8 @@ final class MadeProcess {
     /// By address; elsewhere code reads as zeros.
     var code: [UInt64: UInt8] = [:]
     var unreadable: Set<UInt64> = []
+    /// More that is executable, without a table; it can't be read.
+    var extra: Range<UInt64> = 0..<0
     private let table: BuiltTable
     private let native: UnsafeMutablePointer<cfic_native_table>
 
@@ -121,6 +123,7 @@ final class MadeProcess {
                 MadeProcess.of(context).read(UnsafeMutableRawBufferPointer(start: to, count: Int(size)), at: address)
             },
             find: { context, pc, table, bias in
+                if MadeProcess.of(context).extra.contains(pc) { return CFIC_STEP_NO_TABLE }
                 // The second half is a file without a table.
                 guard pc >= MadeProcess.bias, pc < MadeProcess.end else { return CFIC_STEP_NO_MAPPING }
                 guard pc < MadeProcess.bias + 0x10000 else { return CFIC_STEP_NO_TABLE }

@@ -209,6 +209,18 @@ private typealias Row = CFIWriter.Row
         #expect(table.cfaOffset(at: 0x2044) == 48)
     }
 
+    @Test(arguments: [CFI.defineCFAOffset(16), CFI.advance(1) + CFI.defineCFAOffset(16), [0, 0, 0]])
+    func functionInsideOfAnInstructionIsMisaligned(_ instructions: [UInt8]) throws {
+        var writer = CFIWriter(.aarch64)
+        writer.addFDE(0x2000, length: 2, [])
+        writer.addFDE(0x2002, length: 2, instructions)
+        let table = try BuiltTable(writer, executable: [0x1000..<0x3000])
+        requireSameRows(table)
+        #expect(table.reason(at: 0x2000) == "misaligned-address")
+        #expect(table.reason(at: 0x2004) == "no-information")
+        #expect(table.badFrames.map(\.error) == [.misalignedAddress])
+    }
+
     @Test func gapsInsideOfInstructionsMakeNoRows() throws {
         // Two FDEs and a gap in each instruction of more than a page: rows would be three times a page's units.
         var writer = CFIWriter(.aarch64)

@@ -108,6 +108,27 @@ import Validation
         #expect(try known(path) == [.signalTrampoline: 3])
     }
 
+    /// With an FDE that names a caller, and without one; 8 bytes each. The next function's is compared as ever.
+    @Test(arguments: [(".cfi_startproc", ".cfi_endproc"), ("", "")])
+    func entryPointThatNothingCalled(start: String, end: String) throws {
+        let source = """
+            .text
+            .globl _start
+            _start: \(start)
+            .fill 8, 1, 0x90
+            \(end)
+            .cfi_startproc
+            .fill 20, 1, 0x90
+            .cfi_endproc
+            """
+        try fixture.write(Array((source + "\n").utf8), to: "program.s")
+        try run(
+            words: ["clang", "--target=x86_64-linux-gnu", "-nostdlib", "-static", "-fuse-ld=lld"]
+                + ["-o", "program", "program.s"],
+            in: fixture.directory)
+        #expect(try known("\(fixture.directory)/program") == [.entryPoint: 8])
+    }
+
     @Test func returnAddressInARegisterThatNothingSpeaksOf() throws {
         let path = try fixture.library(
             """

@@ -34,6 +34,20 @@ __u32 NAME(evidence)(__u64 address)
 	return walk ? cfic_evidence(walk, &walk->frame, address, MACHINE) : CFIC_EVIDENCE_NONE;
 }
 
+int NAME(known_code)(void)
+{
+	struct walk *walk = this_walk();
+
+	return walk ? (int)cfic_known_code(walk, &walk->frame, MACHINE) : CFIC_KNOWN_NOTHING;
+}
+
+int NAME(is_called_from)(void)
+{
+	struct walk *walk = this_walk();
+
+	return walk ? cfic_is_called_from(walk, &walk->frame, MACHINE) : 0;
+}
+
 int NAME(information)(__u64 pc)
 {
 	struct walk *walk = this_walk();

@@ -23,12 +23,20 @@ __u32 evidence_x86_64(__u64 address);
 __u32 evidence_aarch64(__u64 address);
 int information_x86_64(__u64 pc);
 int information_aarch64(__u64 pc);
+int known_code_x86_64(void);
+int known_code_aarch64(void);
+int is_called_from_x86_64(void);
+int is_called_from_aarch64(void);
 
 /* The machine is a constant wherever these are expanded. */
 #define OF_MACHINE(e_machine, function, ...) \
 	((e_machine) == CFIC_MACHINE_AARCH64 ? function##_aarch64(__VA_ARGS__) : function##_x86_64(__VA_ARGS__))
 #define CFIC_UNWIND(reader, frame, rule, e_machine) (enum cfic_step)OF_MACHINE(e_machine, unwind)
 #define CFIC_GUESS(reader, frame, e_machine) (enum cfic_step)OF_MACHINE(e_machine, guess)
+#define CFIC_KNOWN_CODE(reader, frame, e_machine) \
+	((void)(reader), (void)(frame), (enum cfic_known_code)OF_MACHINE(e_machine, known_code))
+#define CFIC_IS_CALLED_FROM(reader, frame, e_machine) \
+	((void)(reader), OF_MACHINE(e_machine, is_called_from))
 #define CFIC_EVIDENCE(reader, frame, address, e_machine) OF_MACHINE(e_machine, evidence, address)
 #define CFIC_INFORMATION(reader, pc, e_machine) \
 	((void)(reader), (enum cfic_information)OF_MACHINE(e_machine, information, pc))

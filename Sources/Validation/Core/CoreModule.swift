@@ -65,6 +65,12 @@ final class CoreModule {
     /// libdw's row at an AVMA; nil where it has none.
     func referenceFrame(at address: UInt64) -> ReferenceFrame? { reference?.frame(at: address &- bias) }
 
+    /// Whether the function of the image's entry point is at an AVMA.
+    func isEntryPoint(at address: UInt64) -> Bool {
+        guard let table, let entry = table.sources.entry else { return false }
+        return table.withView { entry.isFunction(at: address &- bias, of: $0) }
+    }
+
     /// The table's rule at an AVMA, in words.
     func ruleText(at address: UInt64) -> String {
         table.map { table in table.withView { $0.describe($0.ruleNumber(at: address &- bias)) } } ?? "no table"

@@ -13,6 +13,9 @@ public struct ThreadValidation: Sendable {
         case tooDeep
         /// The table has a reason instead of a rule.
         case noRule
+        /// The entry point, which nothing called. Its call frame information says otherwise, or is not there, and libdwfl
+        /// goes on.
+        case entryPoint
 
         public var text: String {
             switch self {
@@ -20,6 +23,7 @@ public struct ThreadValidation: Sendable {
             case .needsRegisters: "the rule needs a register that tables don't carry from frame to frame"
             case .tooDeep: "more frames than a walk takes"
             case .noRule: "the table has a reason instead of a rule"
+            case .entryPoint: "the entry point, which nothing called; libdw goes on"
             }
         }
     }
@@ -66,6 +70,11 @@ public struct ThreadValidation: Sendable {
         further = max(0, reference.frames.count - walk.frames.count)
         let isSame = agreeing == walk.frames.count && agreeing == reference.frames.count
         if isSame, isComplete == (reference.problem == nil && !reference.isCut) { return }
+        if agreeing == walk.frames.count, walk.end == CFIC_STEP_END_OF_STACK, let last = walk.frames.last,
+            modules.module(at: last.lookupPC)?.isEntryPoint(at: last.lookupPC) == true {
+            if !isSame { known = .entryPoint }
+            return
+        }
         if agreeing == walk.frames.count, !isComplete {
             known = Self.name(of: walk.end, at: walk.frames.last, modules)
             // Neither side got any further, and neither says that this is the outermost frame.

@@ -9,7 +9,7 @@
 /* Frames of a walk, the innermost one among them: what a stack that loops costs at the most. */
 #define CFIC_FRAMES_MAX 1024
 
-/* Of guesses. A function's bytes from its first instruction on, at the most: where a direct call leads to is no further back. */
+/* Of guesses. A function's bytes from its first instruction on, at the most: a direct call leads no further back. */
 #define CFIC_FUNCTION_MAX (1u << 20)
 /* So near behind a call's target, code belongs to the same function even where information ends between: clone3. */
 #define CFIC_FUNCTION_NEAR 64

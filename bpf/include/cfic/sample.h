@@ -23,6 +23,7 @@ struct cfic_settings {
 #define CFIC_SAMPLE_EXACT (1ull << 63)   /* the pc is where the frame stands, not a return address           */
 #define CFIC_SAMPLE_GUESSED (1ull << 62) /* found without a rule, or by a frame that was                     */
 #define CFIC_SAMPLE_UNCHECKED (1ull << 61) /* and the code that would speak for the guess could not be read  */
+/* What is left is the address; its highest bit stands for those above, which are set of the vsyscall page alone. */
 #define CFIC_SAMPLE_ADDRESS (CFIC_SAMPLE_UNCHECKED - 1)
 
 /* A sample, in the ring buffer; followed by `kernel_count` and then `user_count` pcs (u64), innermost first. */

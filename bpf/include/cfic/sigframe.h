@@ -24,6 +24,22 @@ CFIC_INLINE int cfic_is_sigframe(
 		&& rule->fp == at_sp && rule->fp_offset == saved_fp && rule->ra == at_sp && rule->ra_offset == saved_pc;
 }
 
+/* The rule of code that calls rt_sigreturn(2), by which all registers are read. */
+CFIC_INLINE void cfic_set_sigframe_rule(struct cfic_rule *rule, __u32 e_machine)
+{
+	int is_aarch64 = e_machine == CFIC_MACHINE_AARCH64;
+	__u8 sp = is_aarch64 ? CFIC_AARCH64_SP : CFIC_X86_64_SP;
+	__u8 at_sp = (__u8)(CFIC_VALUE_AT_REGISTER << CFIC_VALUE_SHIFT | sp);
+
+	rule->kind = CFIC_CFA_DEREF | CFIC_RULE_SIGNAL;
+	rule->cfa = sp;
+	rule->fp = at_sp;
+	rule->ra = at_sp;
+	rule->cfa_offset = is_aarch64 ? CFIC_AARCH64_SAVED_SP : CFIC_X86_64_SAVED_RSP;
+	rule->fp_offset = is_aarch64 ? CFIC_AARCH64_SAVED_X29 : CFIC_X86_64_SAVED_RBP;
+	rule->ra_offset = is_aarch64 ? CFIC_AARCH64_SAVED_PC : CFIC_X86_64_SAVED_RIP;
+}
+
 /* Reads all registers of the frame that a signal interrupted, if the rule is that of the kernel's frame; 0 if so. */
 CFIC_INLINE int cfic_read_interrupted(
 	void *reader, struct cfic_machine *machine, const struct cfic_rule *rule, __u32 e_machine)

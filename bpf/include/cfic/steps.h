@@ -27,7 +27,8 @@
 	X(15, NO_PROCESS, "what the process maps is not known yet")                                          \
 	X(16, NO_USER_REGISTERS, "the registers that the thread entered the kernel with can't be read")      \
 	X(17, OTHER_MACHINE, "the thread runs code of another machine, such as 32-bit code")                 \
-	X(18, END_OF_CHAIN, "code without rules, and its frame pointer is 0: the chain of frame pointers ends")
+	X(18, END_OF_CHAIN, "code without rules, and its frame pointer is 0: the chain of frame pointers ends") \
+	X(19, NO_CALL, "a guess led to an address behind no call: it was wrong")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,

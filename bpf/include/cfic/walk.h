@@ -24,6 +24,7 @@ CFIC_INLINE int cfic_says_nothing(const struct cfic_rule *rule)
 }
 
 #include "guess.h"
+#include "known_code.h"
 
 /*
  * Rules that are not usual ones, guesses, and what guesses ask for; a kernel program may define these first, to have
@@ -32,6 +33,8 @@ CFIC_INLINE int cfic_says_nothing(const struct cfic_rule *rule)
 #ifndef CFIC_UNWIND
 #define CFIC_UNWIND(reader, frame, rule, e_machine) cfic_unwind_unusual((reader), (frame), (rule), (e_machine))
 #define CFIC_GUESS(reader, frame, e_machine) cfic_guess((reader), (frame), (e_machine))
+#define CFIC_KNOWN_CODE(reader, frame, e_machine) cfic_known_code((reader), (frame), (e_machine))
+#define CFIC_IS_CALLED_FROM(reader, frame, e_machine) cfic_is_called_from((reader), (frame), (e_machine))
 #endif
 
 /* By any rule, but where it reads a stack pointer that a guess left unknown: there one guess leads to the next. */
@@ -44,6 +47,53 @@ CFIC_INLINE enum cfic_step cfic_unwind_unusual(
 	return cfic_unwind(reader, frame, rule, e_machine);
 }
 
+/* Where no call frame information speaks of the code. Known code may have a rule nevertheless: it is put in *rule. */
+CFIC_INLINE enum cfic_step cfic_walk_without_rule(
+	void *reader, struct cfic_frame *frame, struct cfic_rule *rule, __u32 e_machine)
+{
+	switch (CFIC_KNOWN_CODE(reader, frame, e_machine)) {
+	case CFIC_KNOWN_RESTORER:
+		cfic_set_sigframe_rule(rule, e_machine);
+		return CFIC_UNWIND(reader, frame, rule, e_machine);
+	case CFIC_KNOWN_THREAD_START:
+		return CFIC_STEP_END_OF_STACK;
+	case CFIC_KNOWN_LEAF: /* of x86-64 only */
+		cfic_x86_64_set_leaf_rule(rule);
+		return CFIC_UNWIND(reader, frame, rule, e_machine);
+	default:
+		return CFIC_GUESS(reader, frame, e_machine);
+	}
+}
+
+/*
+ * Whether a frame stands where one can that called another, or where a handler returns to. Code that can't be read
+ * speaks against nothing.
+ */
+CFIC_INLINE int cfic_is_called_from(void *reader, const struct cfic_frame *frame, __u32 e_machine)
+{
+	__u64 pc = frame->machine.pc, target = 0;
+	struct cfic_rule rule;
+	enum cfic_step found;
+
+	if (cfic_call_before(reader, pc, &target, e_machine) || cfic_known_code(reader, frame, e_machine))
+		return 1;
+	rule.kind = 0; /* compilers read it before they know that it was found */
+	found = CFIC_FIND(reader, pc - 1, &rule, e_machine);
+	return found == CFIC_STEP_CALLER && (rule.kind & CFIC_RULE_SIGNAL);
+}
+
+/*
+ * How a step by a rule ended. What a guess led to may be anything, and rules lead on from there to anything else: as
+ * soon as that shows, the walk ends.
+ */
+CFIC_INLINE enum cfic_step cfic_check_guess(
+	void *reader, const struct cfic_frame *frame, enum cfic_step step, __u32 e_machine)
+{
+	if (step != CFIC_STEP_CALLER || !(frame->flags & CFIC_FRAME_GUESSED) || (frame->flags & CFIC_FRAME_EXACT_PC))
+		return step;
+	return CFIC_IS_CALLED_FROM(reader, frame, e_machine) ? CFIC_STEP_CALLER : CFIC_STEP_NO_CALL;
+}
+
 /* *rule is where the rule is put. */
 CFIC_INLINE enum cfic_step cfic_walk_step(
 	void *reader, struct cfic_frame *frame, struct cfic_rule *rule, __u32 e_machine)
@@ -51,14 +101,14 @@ CFIC_INLINE enum cfic_step cfic_walk_step(
 	enum cfic_step found = CFIC_FIND(reader, cfic_lookup_pc(frame), rule, e_machine);
 
 	if (found == CFIC_STEP_CALLER && cfic_is_usual(frame, rule, e_machine))
-		return cfic_unwind_usual(reader, frame, rule, e_machine);
+		return cfic_check_guess(reader, frame, cfic_unwind_usual(reader, frame, rule, e_machine), e_machine);
 	/* Where a table has a reason, there is information: only what nothing is known of may be guessed. */
 	if (CFIC_GUESSES(reader)
 		&& (found == CFIC_STEP_NO_TABLE || (found == CFIC_STEP_CALLER && cfic_says_nothing(rule))))
-		return CFIC_GUESS(reader, frame, e_machine);
+		return cfic_walk_without_rule(reader, frame, rule, e_machine);
 	if (found != CFIC_STEP_CALLER)
 		return found;
-	return CFIC_UNWIND(reader, frame, rule, e_machine);
+	return cfic_check_guess(reader, frame, CFIC_UNWIND(reader, frame, rule, e_machine), e_machine);
 }
 
 #endif

@@ -21,7 +21,7 @@ CFIC_INLINE int cfic_x86_64_is_indirect(const __u8 *end, __u32 size)
 		expected = 3; /* with a SIB byte */
 	if (mod == 1)
 		expected += 1;
-	else if (mod == 2 || (mod == 0 && rm == 5) || (mod == 0 && rm == 4 && size > 3 && (end[2 - (int)size] & 7) == 5))
+	else if (mod == 2 || (mod == 0 && rm == 5) || (mod == 0 && rm == 4 && (end[2 - (int)size] & 7) == 5))
 		expected += 4;
 	return size == expected;
 }

@@ -1,0 +1,96 @@
+import Glibc
+
+/// The kernel's functions by address, as /proc/kallsyms has them.
+public final class KernelSymbols {
+    private struct Symbol {
+        var address: UInt64
+        /// Where its name is in the text.
+        var name: Range<Int>
+        /// The more, the better known is this name among several of one address; 0 of what is no function.
+        var rank: UInt8
+    }
+
+    private let text: [UInt8]
+    /// By rising address, one for each.
+    private let symbols: [Symbol]
+
+    /// No function is larger: far behind one that a module ends with there may be code that has no symbols.
+    private static let largest: UInt64 = 256 << 10
+
+    /// The running kernel's.
+    public convenience init() { self.init(text: Self.read("/proc/kallsyms")) }
+
+    /// Of lines such as `ffffffff81000000 T _stext`, with `[module]` behind that for some.
+    ///
+    /// - Parameter text: as in /proc/kallsyms. Without the privilege to see them all addresses are 0: there are none then.
+    public init(text: [UInt8]) {
+        self.text = text
+        symbols = text.withUnsafeBytes(Self.parsed)
+    }
+
+    /// The function that an address is in; nil if none is there. A function reaches to the next symbol, of a function or
+    /// not; nobody knows where the last one ends.
+    public func function(at address: UInt64) -> String? {
+        var (first, end) = (0, symbols.count)
+        while first < end {
+            let middle = (first + end) / 2
+            if symbols[middle].address <= address { first = middle + 1 } else { end = middle }
+        }
+        guard first > 0 else { return nil }
+        let symbol = symbols[first - 1]
+        guard symbol.rank > 0, first < symbols.count || symbol.address == address,
+            address - symbol.address < Self.largest
+        else { return nil }
+        return String(decoding: text[symbol.name], as: UTF8.self)
+    }
+
+    // MARK: Reading
+
+    private static func parsed(_ text: UnsafeRawBufferPointer) -> [Symbol] {
+        var found: [Symbol] = []
+        var start = 0
+        while start < text.count {
+            let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
+            if let symbol = symbol(text, start..<end) { found.append(symbol) }
+            start = end + 1
+        }
+        found.sort { ($0.address, $1.rank, $0.name.lowerBound) < ($1.address, $0.rank, $1.name.lowerBound) }
+        var best: [Symbol] = []
+        best.reserveCapacity(found.count)
+        for symbol in found where best.last?.address != symbol.address { best.append(symbol) }
+        return best
+    }
+
+    /// Of a line; nil if it is none, or has no address.
+    private static func symbol(_ text: UnsafeRawBufferPointer, _ line: Range<Int>) -> Symbol? {
+        let fields = text[line].split(maxSplits: 3) { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+        guard fields.count >= 3, let kind = fields[1].first, fields[1].count == 1,
+            let address = UInt64(String(decoding: fields[0], as: UTF8.self), radix: 16), address != 0
+        else { return nil }
+        let name = fields[2].startIndex..<fields[2].endIndex
+        return Symbol(address: address, name: name, rank: rank(kind, fields[2]))
+    }
+
+    /// As nm(1) has its letters: functions are `t`, or `w` if weak; capitals are global.
+    private static func rank(_ kind: UInt8, _ name: Slice<UnsafeRawBufferPointer>) -> UInt8 {
+        let isFunction = [UInt8(ascii: "t"), UInt8(ascii: "w")].contains(kind | 0x20)
+        let isGlobal = kind & 0x20 == 0
+        let underscores = UInt8(name.prefix(2).prefix { $0 == UInt8(ascii: "_") }.count)
+        return isFunction ? 1 + (isGlobal ? 4 : 0) + 2 - underscores : 0
+    }
+
+    /// All bytes of a file of the kernel's, whose size is not known before; none if it can't be read.
+    private static func read(_ path: String) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Glibc.read(descriptor, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return bytes }
+            bytes.append(contentsOf: piece[..<count])
+        }
+    }
+}

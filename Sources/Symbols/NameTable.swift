@@ -1,0 +1,32 @@
+/// Names, each once, by number. What refers to many names so takes four bytes for each.
+public struct NameTable {
+    public struct ID: Hashable, Sendable {
+        var number: UInt32
+    }
+
+    private var names: [String] = []
+    private var numbers: [String: UInt32] = [:]
+
+    public init() {}
+
+    public var count: Int { names.count }
+
+    /// The number of a name, which it keeps.
+    public mutating func intern(_ name: String) -> ID {
+        if let known = numbers[name] { return ID(number: known) }
+        let number = UInt32(names.count)
+        names.append(name)
+        numbers[name] = number
+        return ID(number: number)
+    }
+
+    public subscript(id: ID) -> String { names[Int(id.number)] }
+
+    /// Whether one name comes before another one, bytewise. Sorts all names once.
+    public func order() -> (ID, ID) -> Bool {
+        var ranks = [UInt32](repeating: 0, count: names.count)
+        let sorted = names.indices.sorted { names[$0].utf8.lexicographicallyPrecedes(names[$1].utf8) }
+        for (rank, number) in sorted.enumerated() { ranks[number] = UInt32(rank) }
+        return { [ranks] in ranks[Int($0.number)] < ranks[Int($1.number)] }
+    }
+}

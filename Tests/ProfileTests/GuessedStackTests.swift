@@ -1,0 +1,138 @@
+import CUnwindTable
+import Foundation
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// Stacks in code without call frame information: what is found is right or missing, and says which.
+@Suite(
+    .enabled(if: LiveProgram.canRun, "needs root, BTF and x86-64"), .serialized, .timeLimit(.minutes(5)))
+struct GuessedStackTests {
+    /// The stacks in a function of no-information.c, at least 20 samples, and no other but such as no process is known
+    /// of yet.
+    private func stacks(_ kind: String, in function: String) throws -> [LiveStacks.Live] {
+        let fixture = try Fixture()
+        try run(
+            words: ["gcc"] + LiveProgram.optimised + ["-o", "program", "\(LiveProgram.sources)/no-information.c"],
+            in: fixture.directory)
+        let program = try LiveProgram(fixture, "program", [kind])
+        let found = try LiveStacks(of: program) { $0.innermost == function }.inside(function)
+        try #require(found.reduce(0) { $0 + $1.count } >= 20)
+        return found
+    }
+
+    /// The frame pointer is that of the grandparent, which leads to main's return address: behind a call of another
+    /// function.
+    @Test func leafThatLeavesTheFramePointerAloneHasItsCaller() throws {
+        for live in try stacks("leaf", in: "leaf") {
+            #expect(live.functions.prefix(4) == ["leaf", "parent", "grandparent", "main"], "\(live.text)")
+            #expect(live.stack.outcome == .guessed && live.outermost == "_start", "\(live.stack.end)")
+            // The first guess counts for all frames outward.
+            #expect(!live.stack.userFrames[0].isGuessed)
+            #expect(live.stack.userFrames.dropFirst().allSatisfy { $0.isGuessed && !$0.isUnchecked })
+        }
+    }
+
+    @Test func zerosWhereTheFramePointerLeadsAreNoOutermostFrame() throws {
+        for live in try stacks("zeros", in: "zeros") {
+            #expect(live.stack.end.code == CFIC_STEP_BAD_FRAME_POINTER.rawValue && live.depth == 1, "\(live.text)")
+            #expect(live.stack.outcome == .truncated)
+        }
+    }
+
+    @Test func whatIsLeftOverBelowAFrameIsNoCaller() throws {
+        for live in try stacks("stale", in: "stale") {
+            #expect(live.functions.prefix(3) == ["stale", "keeps_frame_pointer", "main"], "\(live.text)")
+            #expect(live.stack.outcome == .guessed)
+        }
+    }
+
+    @Test func restorerIsKnownByItsCode() throws {
+        for live in try stacks("restorer", in: "spin") {
+            #expect(
+                live.functions.prefix(5) == ["spin", "handler", "restorer", "interrupted", "main"], "\(live.text)")
+            #expect(live.isComplete && live.outermost == "_start", "\(live.stack.end)")
+            #expect(live.stack.userFrames.prefix(5).map(\.isExact) == [true, false, true, true, false])
+        }
+    }
+
+    @Test func codeThatEndsTheThreadIsTheOutermost() throws {
+        for live in try stacks("thread", in: "spin") {
+            #expect(live.functions == ["spin", "body", "starts_thread"], "\(live.text)")
+            #expect(live.isComplete && live.stack.end.code == CFIC_STEP_END_OF_STACK.rawValue)
+        }
+    }
+
+    @Test func vsyscallPageHasItsRule() throws {
+        guard try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).contains("[vsyscall]") else { return }
+        for live in try stacks("vsyscall", in: "[vsyscall]") {
+            #expect(live.functions.prefix(3) == ["[vsyscall]", "calls_vsyscall", "main"], "\(live.text)")
+            #expect(live.isComplete && live.outermost == "_start", "\(live.stack.end)")
+        }
+    }
+
+    /// As both psABIs ask: the deepest frame is marked by a zero.
+    @Test func zeroFramePointerEndsTheChain() throws {
+        let fixture = try assemble(
+            """
+            _start: xor %ebp, %ebp
+            call a
+            a: push %rbp
+            mov %rsp, %rbp
+            call b
+            b: push %rbp
+            mov %rsp, %rbp
+            1: jmp 1b
+            """, ["_start", "a", "b"])
+        let found = try LiveStacks(of: LiveProgram(fixture, "program")) { $0.innermost == "b" }.inside("b")
+        try #require(found.reduce(0) { $0 + $1.count } >= 20)
+        for live in found {
+            #expect(live.functions == ["b", "a", "_start"] && live.stack.outcome == .guessed, "\(live.text)")
+            #expect(live.stack.end.code == CFIC_STEP_END_OF_CHAIN.rawValue)
+        }
+    }
+
+    /// The entry point is the outermost frame even if its information names a caller.
+    @Test func entryPointIsTheOutermost() throws {
+        let fixture = try assemble(
+            """
+            _start: .cfi_startproc
+            xor %ebp, %ebp
+            call a
+            .cfi_endproc
+            a: .cfi_startproc
+            1: jmp 1b
+            .cfi_endproc
+            """, ["_start", "a"])
+        let found = try LiveStacks(of: LiveProgram(fixture, "program")) { $0.innermost == "a" }.inside("a")
+        try #require(found.reduce(0) { $0 + $1.count } >= 20)
+        for live in found { #expect(live.functions == ["a", "_start"] && live.isComplete, "\(live.stack.end)") }
+    }
+
+    /// 64-bit registers of 32-bit code mean nothing.
+    @Test func codeOf32BitIsToldAsSuch() throws {
+        let fixture = try assemble("_start: jmp _start", ["_start"], target: "i386-linux-gnu")
+        // A kernel without 32-bit emulation refuses to run it.
+        guard let program = try? LiveProgram(fixture, "program") else { return }
+        let found = try LiveStacks(of: program)
+        try #require(found.count >= 20)
+        for live in found.all {
+            #expect(live.stack.end.code == CFIC_STEP_OTHER_MACHINE.rawValue, "\(live.stack.end): \(live.text)")
+            #expect(live.depth == 0 && live.stack.outcome == .truncated)
+        }
+    }
+
+    /// A program of nothing but assembly, whose functions have symbols.
+    private func assemble(
+        _ source: String, _ functions: [String], target: String = "x86_64-linux-gnu"
+    ) throws -> Fixture {
+        let fixture = try Fixture()
+        let types = functions.map { ".globl \($0)\n.type \($0), @function\n" }.joined()
+        try fixture.write(Array(".text\n\(types)\(source)\n".utf8), to: "program.s")
+        try run(
+            words: ["clang", "--target=\(target)", "-nostdlib", "-static", "-fuse-ld=lld"]
+                + ["-o", "program", "program.s"],
+            in: fixture.directory)
+        return fixture
+    }
+}

@@ -1,0 +1,51 @@
+import Symbols
+import Testing
+
+/// Lines as in /proc/kallsyms.
+@Suite struct KernelSymbolsTests {
+    private func symbols(_ lines: String...) -> KernelSymbols { KernelSymbols(text: Array(lines.map { $0 + "\n" }.joined().utf8)) }
+
+    @Test func functionReachesToTheNextSymbol() {
+        let symbols = symbols(
+            "ffffffff81000010 T second", "ffffffff81000000 t first", "ffffffff81000030 D data", "ffffffff81000040 W third",
+            "ffffffff81000050 B end")
+        #expect(symbols.function(at: 0xffff_ffff_80ff_ffff) == nil)
+        #expect(symbols.function(at: 0xffff_ffff_8100_0000) == "first")
+        #expect(symbols.function(at: 0xffff_ffff_8100_000f) == "first")
+        #expect(symbols.function(at: 0xffff_ffff_8100_0010) == "second")
+        #expect(symbols.function(at: 0xffff_ffff_8100_002f) == "second")
+        #expect(symbols.function(at: 0xffff_ffff_8100_0030) == nil)
+        #expect(symbols.function(at: 0xffff_ffff_8100_0040) == "third")
+        #expect(symbols.function(at: 0xffff_ffff_8100_0050) == nil)
+        #expect(symbols.function(at: .max) == nil)
+    }
+
+    @Test func lastFunctionIsKnownByItsFirstByteOnly() {
+        let symbols = symbols("1000 T one", "2000 t last\t[module]")
+        #expect(symbols.function(at: 0x2000) == "last" && symbols.function(at: 0x2001) == nil)
+    }
+
+    @Test func functionFarBehindIsAnother() {
+        let symbols = symbols("100000 t end_of_module\t[one]", "9000000 t start_of_module\t[two]")
+        #expect(symbols.function(at: 0x100000 + 256 << 10 - 1) == "end_of_module")
+        #expect(symbols.function(at: 0x100000 + 256 << 10) == nil)
+    }
+
+    @Test func bestKnownNameIsGiven() {
+        let symbols = symbols(
+            "1000 t local", "1000 T global", "1000 B data", "2000 T __two", "2000 T _two", "2000 T two", "3000 d end")
+        #expect(symbols.function(at: 0x1000) == "global" && symbols.function(at: 0x2000) == "two")
+    }
+
+    @Test func withoutThePrivilegeThereAreNone() {
+        let symbols = symbols("0000000000000000 T first", "0000000000000000 T second")
+        #expect(symbols.function(at: 0) == nil && symbols.function(at: 0x1000) == nil)
+    }
+
+    @Test func otherLinesAreIgnored() {
+        let symbols = symbols("", "1000", "1000 T", "zzz T f", "1000 TT f", "1000 T good", "2000 A x")
+        #expect(symbols.function(at: 0x1fff) == "good")
+        #expect(KernelSymbols(text: Array("1000 T f\n2000 T g".utf8)).function(at: 0x2000) == "g")
+        #expect(KernelSymbols(text: []).function(at: 0x1000) == nil)
+    }
+}

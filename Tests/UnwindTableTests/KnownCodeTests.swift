@@ -1,0 +1,116 @@
+import CUnwindTable
+import Testing
+import UnwindTable
+
+/// Code without call frame information of which the system call that it makes says what it is: musl's, whose restorer
+/// and whose threads' start have none.
+@Suite(.timeLimit(.minutes(1))) struct KnownCodeTests {
+    static let machines: [TableMachine] = [.x86_64, .aarch64]
+    /// Where a restorer is put, of 9, 7 or 8 bytes.
+    private let start = MadeProcess.uncovered
+
+    private static let restorers: [(machine: TableMachine, code: [UInt8], call: UInt64)] = [
+        (.x86_64, [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05], 7),  // mov $15, %rax; syscall
+        (.x86_64, [0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05], 5),  // mov $15, %eax; syscall
+        (.aarch64, [0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4], 4),  // mov x8, #139; svc #0
+    ]
+
+    /// A process in a restorer, with the kernel's frame for a signal at the stack pointer: each register holds its
+    /// own number.
+    private func process(_ machine: TableMachine, _ code: [UInt8], at pc: UInt64, flags: Int32) throws -> MadeProcess {
+        let process = try MadeProcess(machine)
+        process.put(code, endingAt: start + UInt64(code.count))
+        process.frame.machine.pc = pc
+        process.frame.flags = UInt32(flags)
+        // struct ucontext: x86-64 r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip; aarch64 x0 to x30, sp, pc.
+        let registers: [UInt64] = machine == .x86_64
+            ? [8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 99] : Array(0...31) + [99]
+        let first: UInt64 = machine == .x86_64 ? 40 : 312
+        for (index, register) in registers.enumerated() {
+            process.words[MadeProcess.stack + first + 8 * UInt64(index)] = register == 99 ? 0x7777 : 0x100 + register
+        }
+        return process
+    }
+
+    private func expectInterrupted(_ process: MadeProcess, _ comment: String) {
+        #expect(process.step() == CFIC_STEP_CALLER, "\(comment)")
+        #expect(process.pc == 0x7777 && process[process.sp] == 0x100 + UInt64(process.sp), "\(comment)")
+        for register in 0..<(process.machine == .x86_64 ? 16 : 32) {
+            #expect(process[register] == 0x100 + UInt64(register), "\(comment)")
+        }
+    }
+
+    /// The handler's return address is its first byte: what lies before it is another function's.
+    @Test func handlerReturnsToARestorerWhoseCallerWasInterrupted() throws {
+        for (machine, code, _) in Self.restorers {
+            for flags in [0, CFIC_FRAME_GUESSED] {
+                let process = try process(machine, code, at: start, flags: flags)
+                expectInterrupted(process, "\(code)")
+                #expect(
+                    process.frame.flags
+                        == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_INTERRUPTED | flags))
+            }
+        }
+    }
+
+    /// Before its instructions, and in its system call, of which the registers tell.
+    @Test func everyPlaceInARestorerIsKnown() throws {
+        let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
+        for (machine, code, call) in Self.restorers {
+            for place in [0, call] {
+                expectInterrupted(try process(machine, code, at: start + place, flags: innermost), "\(code) \(place)")
+            }
+            let end = start + UInt64(code.count)
+            let inCall = try process(machine, code, at: end, flags: innermost)
+            // Another function begins there, unless the registers are those of the call.
+            #expect(inCall.step() == CFIC_STEP_BAD_FRAME_POINTER)
+            inCall[machine == .x86_64 ? 2 : 8] = machine == .x86_64 ? end : 139
+            expectInterrupted(inCall, "\(code) end")
+        }
+    }
+
+    @Test func otherSystemCallsAreNoRestorers() throws {
+        for (machine, code, call) in Self.restorers {
+            for position in code.indices {
+                var other = code
+                other[position] ^= 0x20
+                let process = try process(machine, other, at: start, flags: 0)
+                #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER, "\(other)")
+            }
+            // A frame that was called stands at no place but the first.
+            let process = try process(machine, code, at: start + call, flags: 0)
+            #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        }
+    }
+
+    /// The page of x86-64 that all processes have, and no file: its functions push nothing.
+    @Test func functionsOfTheVsyscallPageAreLeaves() throws {
+        let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
+        let process = try process(.x86_64, [], at: 0xffff_ffff_ff60_0400, flags: innermost)
+        process.extra = 0xffff_ffff_ff60_0000..<0xffff_ffff_ff60_1000
+        process.words[MadeProcess.stack] = MadeProcess.covered + 8
+        #expect(process.step() == CFIC_STEP_CALLER)
+        // By a rule: nothing is guessed.
+        #expect(process.pc == MadeProcess.covered + 8 && process.frame.flags == 0)
+        #expect(process[7] == MadeProcess.stack + 8 && process[6] == 1)
+        // A frame that was called can't be there.
+        let called = try self.process(.x86_64, [], at: 0xffff_ffff_ff60_0400, flags: 0)
+        called.extra = process.extra
+        #expect(called.step() == CFIC_STEP_BAD_FRAME_POINTER)
+    }
+
+    /// musl's clone: call of the thread's function, and exit(2).
+    @Test(arguments: machines) func codeThatExitsBehindItsCallIsTheOutermost(machine: TableMachine) throws {
+        let code: [UInt8] = machine == .x86_64
+            ? [0x89, 0xc7, 0x31, 0xc0, 0xb0, 0x3c, 0x0f, 0x05] : [0xa8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4]
+        for position in code.indices {
+            var other = code
+            other[position] ^= 0x40
+            #expect(try process(machine, other, at: start, flags: 0).step() == CFIC_STEP_BAD_FRAME_POINTER)
+        }
+        #expect(try process(machine, code, at: start, flags: 0).step() == CFIC_STEP_END_OF_STACK)
+        // Only behind a call: the innermost frame has none yet.
+        let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
+        #expect(try process(machine, code, at: start, flags: innermost).step() == CFIC_STEP_BAD_FRAME_POINTER)
+    }
+}

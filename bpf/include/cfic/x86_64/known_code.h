@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* x86-64 code of which is known what it is by the system call that it makes. */
+#ifndef CFIC_X86_64_KNOWN_CODE_H
+#define CFIC_X86_64_KNOWN_CODE_H
+
+#include "../frame.h"
+
+#define CFIC_X86_64_RCX 2
+
+/* Whether the bytes before an address are `mov $15, %rax` (7 bytes) or `mov $15, %eax` (5), and `syscall`. */
+CFIC_INLINE int cfic_x86_64_ends_restorer(void *reader, __u64 end)
+{
+	__u64 code[2] = {0, 0};
+
+	if (CFIC_READ(reader, code, 9, end - 9))
+		return 0;
+	if (code[0] == 0x0f0000000fc0c748 && code[1] == 0x05)
+		return 1;
+	return (code[0] >> 16 | code[1] << 48) == 0x050f0000000fb8;
+}
+
+/* The page that the kernel has in all processes, and whose three functions it makes up for (vsyscall(2)). */
+#define CFIC_X86_64_VSYSCALL 0xffffffffff600000
+
+/* The rule of code that has pushed nothing since its call. */
+CFIC_INLINE void cfic_x86_64_set_leaf_rule(struct cfic_rule *rule)
+{
+	rule->kind = CFIC_CFA_REGISTER;
+	rule->cfa = CFIC_X86_64_SP;
+	rule->fp = CFIC_VALUE_SAME << CFIC_VALUE_SHIFT;
+	rule->ra = CFIC_VALUE_AT_CFA << CFIC_VALUE_SHIFT;
+	rule->cfa_offset = 8;
+	rule->fp_offset = 0;
+	rule->ra_offset = -8;
+}
+
+CFIC_INLINE enum cfic_known_code cfic_x86_64_known_code(void *reader, const struct cfic_frame *frame)
+{
+	__u64 pc = frame->machine.pc, code = 0;
+
+	/* Its functions are traps: nothing of them runs but the one instruction at which they are. */
+	if (pc >> 12 == CFIC_X86_64_VSYSCALL >> 12)
+		return frame->flags & CFIC_FRAME_EXACT_PC ? CFIC_KNOWN_LEAF : CFIC_KNOWN_NOTHING;
+	/* At the first instruction, where handlers return to. */
+	if (cfic_x86_64_ends_restorer(reader, pc + 9) || cfic_x86_64_ends_restorer(reader, pc + 7))
+		return CFIC_KNOWN_RESTORER;
+	if (frame->flags & CFIC_FRAME_EXACT_PC) {
+		/* At the system call, and in it: then rcx is where it would return to. */
+		if (cfic_x86_64_ends_restorer(reader, pc + 2))
+			return CFIC_KNOWN_RESTORER;
+		return frame->machine.registers[CFIC_X86_64_RCX] == pc && cfic_x86_64_ends_restorer(reader, pc)
+			? CFIC_KNOWN_RESTORER : CFIC_KNOWN_NOTHING;
+	}
+	/* mov %eax, %edi; xor %eax, %eax; mov $60 (exit), %al; syscall: behind the call in musl's clone. */
+	if (CFIC_READ(reader, &code, sizeof(code), pc) == 0 && code == 0x050f3cb0c031c789)
+		return CFIC_KNOWN_THREAD_START;
+	return CFIC_KNOWN_NOTHING;
+}
+
+#endif
