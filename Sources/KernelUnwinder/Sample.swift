@@ -20,11 +20,13 @@ public struct Sample {
         /// An address in the function that the frame belongs to.
         public var lookupAddress: UInt64 { isExact ? pc : pc &- 1 }
 
-        /// Above all that a frame can have as its pc.
-        package static var addressLimit: UInt64 { sampleAddressMask }
+        /// Above all that a frame can have as its pc, but for the vsyscall page.
+        package static var addressLimit: UInt64 { 1 << 60 }
+        /// Bits of the word that are its pc: what is above are marks.
+        private static let pcBits: UInt64 = 1 << 61 - 1
 
         /// The same frame where its code has another address.
-        package func moved(to pc: UInt64) -> Self { Self(word: word & ~sampleAddressMask | pc & sampleAddressMask) }
+        package func moved(to pc: UInt64) -> Self { Self(word: word & ~Self.pcBits | pc & Self.pcBits) }
     }
 
     public let header: cfic_sample

@@ -19,7 +19,6 @@ public struct FileWalk {
     public private(set) var files: [FoundFile] = []
     /// Paths that could not be read, with errno's text.
     public private(set) var problems: [(path: String, problem: String)] = []
-    public private(set) var directoryCount = 0
     /// Further names of files found before.
     public private(set) var hardLinkCount = 0
     /// Symbolic links, devices and the like in directories.
@@ -79,11 +78,10 @@ public struct FileWalk {
             note(path, error.errno)
             names = error.names
         }
-        directoryCount += 1
-
         ancestors.append(identity)
         let prefix = path.hasSuffix("/") ? path : path + "/"
-        for name in names.sorted() {
+        // By their bytes: two names may be the same text to Unicode.
+        for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
             var status = stat()
             guard (prefix + name).withPath({ lstat($0, &status) }) == 0 else {
                 // Removed meanwhile.

@@ -74,6 +74,7 @@ struct DumpCommand: ParsableCommand {
         let sources = try FrameSources(of: image, search: debugFiles.search)
         defer { withExtendedLifetime(sources) {} }
         guard !sources.sections.isEmpty else { throw Failure("\(file): no call frame information") }
+        for note in sources.notes { Talk.note(note) }
         let listing = FrameListing(sections: sources.sections)
         if json {
             var entries: [ListedEntry] = []
@@ -133,6 +134,7 @@ struct DumpCommand: ParsableCommand {
         }
         let sources = try FrameSources(of: image, search: nil)
         defer { withExtendedLifetime(sources) {} }
+        for note in sources.notes { Talk.note(note) }
         let lowered = LoweredFrames(sources.sections, machine: machine)
         try sources.checkAreWhole()
         try write { row in

@@ -100,7 +100,7 @@ struct ProfileCommand: ParsableCommand {
     /// Says what happened, and what went wrong.
     private func report(_ run: ProfileRun, _ problems: [String]) {
         for image in run.recorder.programs.imagesWithoutTable {
-            Talk.error("\(image.name) has no table, its callers are found by frame pointers: \(image.problem)")
+            Talk.error("\(image.name) has no table, callers of its frames are guessed: \(image.problem)")
         }
         for problem in problems { Talk.error(problem) }
         do { try ProfileSummary(run).write() } catch { Talk.error("\(error)") }

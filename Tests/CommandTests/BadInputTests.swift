@@ -117,6 +117,15 @@ import Testing
         }
     }
 
+    @Test(arguments: ["compile", "stats", "dump", "dump --stage entries --json"])
+    func sideSectionThatCannotBeReadIsANote(_ command: String) throws {
+        let section = ".pushsection .zdebug_frame, \"\", @progbits\n.byte 1\n.popsection"
+        try place.library("odd.so", cfi: section)
+        let outcome = try place.shell("cfic \(command) odd.so")
+        #expect(outcome.code == 0)
+        #expect((outcome.output + outcome.talk).contains("not used: odd.so: .zdebug_frame+0x0: "), "\(outcome.talk)")
+    }
+
     /// A table of 16 GiB but for a few bytes: no more than 96 MiB of memory.
     @Test func sparseTable() throws {
         try place.library()

@@ -100,6 +100,31 @@ struct ProfileCommandTests {
         #expect(report.kernelMemoryUsedBytes > 0 && report.kernelMemoryUsedBytes <= report.kernelMemoryBytes)
     }
 
+    /// The summary, the counters and each stack tell the three outcomes apart alike; and the text marks them.
+    @Test func outcomesAreTheSameEverywhere() throws {
+        struct Report: Decodable {
+            struct Frame: Decodable { var function: String, isGuessed: Bool, isUnchecked: Bool }
+            struct Stack: Decodable { var samples: Int, outcome: String, isComplete: Bool, frames: [Frame] }
+            var samples: Int, completeStacks: Int, guessedStacks: Int, stacks: [Stack]
+        }
+        let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+        let made = try place.shell(
+            "gcc -O2 -fomit-frame-pointer -w -o guessed '\(root)/testdata/programs/no-information.c'")
+        try #require(made.code == 0, "\(made.talk)")
+        let outcome = try place.shell("cfic profile --json -F 999 -d 1 -- ./guessed leaf")
+        let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+        func samples(_ outcome: String) -> Int {
+            report.stacks.filter { $0.outcome == outcome }.reduce(0) { $0 + $1.samples }
+        }
+        #expect(report.guessedStacks >= 20 && samples("guessed") == report.guessedStacks)
+        #expect(samples("complete") == report.completeStacks)
+        #expect(samples("complete") + samples("guessed") + samples("truncated") == report.samples)
+        #expect(report.stacks.allSatisfy { $0.isComplete == ($0.outcome == "complete") })
+        #expect(outcome.talk.contains(") to the outermost frame, in part by guesses\n"), "\(outcome.talk)")
+        let text = try place.shell("cfic profile -F 999 -d 1 -- ./guessed leaf")
+        #expect(text.output.contains(";main_[fp];grandparent_[fp];parent_[fp];leaf "), "\(text.output)")
+    }
+
     @Test func idsThatAreNotProcessesSayWhatTheyAre() throws {
         // The second thread of this process.
         let own = Int32(ProcessInfo.processInfo.processIdentifier)

@@ -195,6 +195,33 @@ import UnwindTable
         #expect(process.step() == CFIC_STEP_CALLER)
     }
 
+    /// A return address of aarch64 may carry an authentication code above its own bits.
+    @Test func codesOfReturnAddressesAreStripped() throws {
+        let code: UInt64 = 0x00a5_0000_0000_0000
+        let record = try MadeProcess(.aarch64)
+        record.putCall(before: caller, to: function)
+        record.setRecord(returnsTo: caller | code)
+        #expect(record.step() == CFIC_STEP_CALLER && record.pc == caller)
+        let leaf = try MadeProcess(.aarch64)
+        leaf.putCall(before: caller, to: function)
+        leaf.setLeaf(returnsTo: caller | code)
+        #expect(leaf.step() == CFIC_STEP_CALLER && leaf.pc == caller)
+    }
+
+    /// There a record doesn't lead to a stack pointer: a rule that reads that one is of no use.
+    @Test func oneGuessOfAArch64LeadsToTheNext() throws {
+        let process = try MadeProcess(.aarch64)
+        process.frame.machine.pc = MadeProcess.covered + 0x40
+        process.frame.flags = UInt32(CFIC_FRAME_GUESSED | CFIC_FRAME_NO_STACK_POINTER)
+        process.putCall(before: MadeProcess.covered + 0xc0, to: MadeProcess.covered)
+        process.setRecord(returnsTo: MadeProcess.covered + 0xc0)
+        // What the rule would read.
+        process[30] = MadeProcess.covered + 0x20
+        process.words[MadeProcess.stack + 24] = MadeProcess.covered + 0x20
+        #expect(process.step() == CFIC_STEP_CALLER && process.pc == MadeProcess.covered + 0xc0)
+        #expect(process.has(CFIC_FRAME_NO_STACK_POINTER) && process.has(CFIC_FRAME_GUESSED))
+    }
+
     // MARK: Stubs
 
     @Test(arguments: machines) func stubOfTheLinkageTableLeadsToTheFunction(machine: TableMachine) throws {

@@ -83,6 +83,37 @@ import UnwindTable
         }
     }
 
+    /// glibc's clone3, between its system call and where its information goes on. The one that made the thread has its
+    /// caller.
+    @Test(arguments: machines) func newThreadIsTheOutermost(machine: TableMachine) throws {
+        let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
+        // mov $435, %eax; syscall. mov x8, #435; svc #0
+        let code: [UInt8] = machine == .x86_64
+            ? [0xb8, 0xb3, 0x01, 0, 0, 0x0f, 0x05] : [0x68, 0x36, 0x80, 0xd2, 0x01, 0, 0, 0xd4]
+        let end = start + UInt64(code.count)
+        for distance: UInt64 in machine == .x86_64 ? [0, 3, 5] : [0, 4] {
+            let child = try process(machine, code, at: end + distance, flags: innermost)
+            child[0] = 0
+            #expect(child.step() == CFIC_STEP_END_OF_STACK, "\(distance)")
+            let parent = try process(machine, code, at: end + distance, flags: innermost)
+            parent[0] = 1234
+            parent.putCall(before: MadeProcess.covered + 0x80, to: start)
+            parent.setLeaf(returnsTo: MadeProcess.covered + 0x80)
+            #expect(parent.step() == CFIC_STEP_CALLER && parent.pc == MadeProcess.covered + 0x80, "\(distance)")
+        }
+        // Registers that are not known, and another system call.
+        let unknown = try process(machine, code, at: end, flags: CFIC_FRAME_EXACT_PC)
+        unknown[0] = 0
+        #expect(unknown.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        for position in code.indices {
+            var other = code
+            other[position] ^= 0x40
+            let process = try process(machine, other, at: end, flags: innermost)
+            process[0] = 0
+            #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER, "\(other)")
+        }
+    }
+
     /// The page of x86-64 that all processes have, and no file: its functions push nothing.
     @Test func functionsOfTheVsyscallPageAreLeaves() throws {
         let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 
 /// The bytes of a section, read within bounds; what is missing is an ``ELFError`` with file, section and offset.
@@ -24,7 +25,7 @@ struct SectionReader {
 
     /// The bytes of a file that isn't ELF, of 256 MiB at most: a kernel's types are some megabytes.
     static func contents(of path: String) throws(ELFError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
         defer { close(descriptor) }
         var status = stat()

@@ -11,7 +11,7 @@
 enum cfic_known_code {
 	CFIC_KNOWN_NOTHING = 0,
 	CFIC_KNOWN_RESTORER = 1,     /* calls rt_sigreturn(2): the kernel's frame for a signal stands at the stack pointer */
-	CFIC_KNOWN_THREAD_START = 2, /* has called a thread's first function, and then calls exit(2)                       */
+	CFIC_KNOWN_THREAD_START = 2, /* is a new thread's behind clone3(2), or calls exit(2) behind its first function      */
 	CFIC_KNOWN_LEAF = 3,         /* pushes nothing: the return address is on top of the stack                          */
 };
 

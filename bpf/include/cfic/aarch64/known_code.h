@@ -8,6 +8,7 @@
 #define CFIC_AARCH64_X8 8
 #define CFIC_AARCH64_RT_SIGRETURN 0xd4000001d2801168 /* mov x8, #139; svc #0 */
 #define CFIC_AARCH64_EXIT 0xd4000001d2800ba8         /* mov x8, #93; svc #0  */
+#define CFIC_AARCH64_CLONE3 0xd4000001d2803668       /* mov x8, #435; svc #0 */
 
 /* The two instructions at an address; 0 if they can't be read. */
 CFIC_INLINE __u64 cfic_aarch64_instructions(void *reader, __u64 address)
@@ -23,6 +24,14 @@ CFIC_INLINE enum cfic_known_code cfic_aarch64_known_code(void *reader, const str
 {
 	__u64 pc = frame->machine.pc, code = cfic_aarch64_instructions(reader, pc);
 
+	/*
+	 * A new thread, whose clone3 returned 0: its stack is new, but the link register still that of the thread that made
+	 * it. Of glibc's code (mov; svc; cmp x0, #0; beq) all instructions up to the jump.
+	 */
+	if ((frame->flags & CFIC_FRAME_ALL_REGISTERS) && frame->machine.registers[0] == 0
+		&& (cfic_aarch64_instructions(reader, pc - 8) == CFIC_AARCH64_CLONE3
+			|| cfic_aarch64_instructions(reader, pc - 12) == CFIC_AARCH64_CLONE3))
+		return CFIC_KNOWN_THREAD_START;
 	/* At the first instruction, where handlers return to. */
 	if (code == CFIC_AARCH64_RT_SIGRETURN)
 		return CFIC_KNOWN_RESTORER;

@@ -5,6 +5,7 @@
 
 #include "../frame.h"
 
+#define CFIC_X86_64_RAX 0
 #define CFIC_X86_64_RCX 2
 
 /* Whether the bytes before an address are `mov $15, %rax` (7 bytes) or `mov $15, %eax` (5), and `syscall`. */
@@ -17,6 +18,27 @@ CFIC_INLINE int cfic_x86_64_ends_restorer(void *reader, __u64 end)
 	if (code[0] == 0x0f0000000fc0c748 && code[1] == 0x05)
 		return 1;
 	return (code[0] >> 16 | code[1] << 48) == 0x050f0000000fb8;
+}
+
+/* Whether the bytes before an address are `mov $435, %eax` (clone3) and `syscall`. */
+CFIC_INLINE int cfic_x86_64_ends_clone3(void *reader, __u64 end)
+{
+	__u64 code[1] = {0};
+
+	return CFIC_READ(reader, code, 7, end - 7) == 0 && code[0] == 0x050f000001b3b8;
+}
+
+/*
+ * Whether a thread is new: its clone3 returned 0, and nothing was called yet. Of glibc's code (mov; syscall; test %rax,
+ * %rax; jl; je) all instructions up to the second jump, behind which there is call frame information again.
+ */
+CFIC_INLINE int cfic_x86_64_is_new_thread(void *reader, const struct cfic_frame *frame)
+{
+	__u64 pc = frame->machine.pc;
+
+	return (frame->flags & CFIC_FRAME_ALL_REGISTERS) && frame->machine.registers[CFIC_X86_64_RAX] == 0
+		&& (cfic_x86_64_ends_clone3(reader, pc) || cfic_x86_64_ends_clone3(reader, pc - 3)
+			|| cfic_x86_64_ends_clone3(reader, pc - 5));
 }
 
 /* The page that the kernel has in all processes, and whose three functions it makes up for (vsyscall(2)). */
@@ -48,6 +70,8 @@ CFIC_INLINE enum cfic_known_code cfic_x86_64_known_code(void *reader, const stru
 		/* At the system call, and in it: then rcx is where it would return to. */
 		if (cfic_x86_64_ends_restorer(reader, pc + 2))
 			return CFIC_KNOWN_RESTORER;
+		if (cfic_x86_64_is_new_thread(reader, frame))
+			return CFIC_KNOWN_THREAD_START;
 		return frame->machine.registers[CFIC_X86_64_RCX] == pc && cfic_x86_64_ends_restorer(reader, pc)
 			? CFIC_KNOWN_RESTORER : CFIC_KNOWN_NOTHING;
 	}
