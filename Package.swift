@@ -40,7 +40,7 @@ let package = Package(
 
         // Mapped files that may shrink.
         .target(name: "CFileMapping"),
-        // What of Linux Swift can't call: perf_event_open(2), fork(2).
+        // What of Linux Swift can't call: perf_event_open(2), fork(2), syncfs(2).
         .target(name: "CLinux"),
 
         // One direction, one step a module.
@@ -52,7 +52,9 @@ let package = Package(
         .target(name: "Threads"),
         .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "Threads", "CUnwindTable", "CXXHash"]),
         .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
-        .target(name: "TableStore", dependencies: ["ELF", "UnwindTable", "CUnwindTable", "CXXHash"]),
+        .target(
+            name: "TableStore",
+            dependencies: ["ELF", "Files", "UnwindTable", "TableCompiler", "CUnwindTable", "CXXHash", "CLinux"]),
         .target(
             name: "TreeCompiler",
             dependencies: ["ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "Threads"]),

@@ -18,6 +18,10 @@ public struct ELFError: Error, Equatable, Sendable, CustomStringConvertible {
         case malformed(String)
         /// Valid as far as is known, but not something this module reads; says what.
         case unsupported(String)
+        /// Somebody can change it who can't change what it would speak of.
+        case writableByOthers
+        /// Its path led to another file, or another state of it, a moment ago.
+        case isAnotherFile
     }
 
     /// The path of the file, or the name that was given to an image in memory.
@@ -56,6 +60,8 @@ extension ELFError.Kind: CustomStringConvertible {
         case .notELF: "not an ELF file"
         case .malformed(let what): what
         case .unsupported(let what): "unsupported: \(what)"
+        case .isAnotherFile: "another file than the one looked at before, or changed meanwhile"
+        case .writableByOthers: "others can write it, but not the file that it is for"
         }
     }
 }

@@ -62,7 +62,9 @@ public struct FunctionSymbols {
     // MARK: Reading
 
     /// Throws the first problem if nothing could be read.
-    init(of image: ELFImage) throws(ELFError) {
+    ///
+    /// - Parameter limit: how many symbols of a table are read.
+    init(of image: ELFImage, limit: Int = FunctionSymbols.symbolLimit) throws(ELFError) {
         self.image = image
         let sections = try image.sections()
         let code = CodeSections(of: image, sections)
@@ -72,13 +74,13 @@ public struct FunctionSymbols {
             guard let section = sections.first(where: { $0.name == name && $0.isSymbolTable }) else { continue }
             do throws(ELFError) {
                 let table = try SymbolTable(section, of: image, sections)
-                found += table.functions(in: code, number: UInt8(names.count))
+                found += table.functions(in: code, number: UInt8(names.count), limit: limit)
                 if name == ".dynsym" { dynamic = table }
                 names.append(table.names)
-                if table.isCutOff, problem == nil {
+                if table.count > limit, problem == nil {
                     problem = ELFError(
                         file: image.name, section: name,
-                        kind: .unsupported("more than \(Self.symbolLimit) symbols; those behind are left out"))
+                        kind: .unsupported("more than \(limit) symbols; those behind are left out"))
                 }
             } catch {
                 if problem == nil { problem = error }

@@ -35,8 +35,8 @@ struct Symbol {
 /// An `SHT_SYMTAB` or `SHT_DYNSYM`, and its string table (gABI, "Symbol Table").
 struct SymbolTable {
     let names: UnsafeRawBufferPointer
-    /// Whether it has more symbols than are read.
-    let isCutOff: Bool
+    /// How many symbols it has.
+    var count: Int { symbols.count / entrySize }
     private let symbols: UnsafeRawBufferPointer
     /// `.gnu.version`: a number for each symbol; empty if there is none.
     private let versions: UnsafeRawBufferPointer
@@ -56,7 +56,6 @@ struct SymbolTable {
                 "a symbol is cut off", section: table.name,
                 offset: UInt64(symbols.count - symbols.count % entrySize))
         }
-        isCutOff = symbols.count / entrySize > FunctionSymbols.symbolLimit
         // SHT_GNU_versym. Without it, all versions are as good.
         let version = sections.first { $0.type == 0x6fff_ffff && $0.link == UInt32(truncatingIfNeeded: table.index) }
         var versions = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -66,7 +65,7 @@ struct SymbolTable {
 
     /// `st_name` of a symbol that has a name.
     func nameOffset(_ number: Int) -> UInt32? {
-        guard number >= 0, number < symbols.count / entrySize else { return nil }
+        guard number >= 0, number < count else { return nil }
         let offset = symbols.integer(UInt32.self, at: number * entrySize, bigEndian: image.isBigEndian)
         return offset.flatMap { byte($0) ?? 0 == 0 ? nil : $0 }
     }
@@ -76,10 +75,12 @@ struct SymbolTable {
 
     /// Functions that are defined here.
     ///
-    /// - Parameter number: the string table's.
-    func functions(in code: CodeSections, number: UInt8) -> [Symbol] {
+    /// - Parameters:
+    ///   - number: the string table's.
+    ///   - limit: how many symbols are read.
+    func functions(in code: CodeSections, number: UInt8, limit: Int) -> [Symbol] {
         var found: [Symbol] = []
-        for index in 0..<min(symbols.count / entrySize, FunctionSymbols.symbolLimit) {
+        for index in 0..<min(count, limit) {
             if let symbol = function(index, code, table: number) { found.append(symbol) }
         }
         return found

@@ -11,11 +11,17 @@ final class ImageSupply {
     private let memory: ElementMemory
     private let machine: TableMachine
     private let store: TableStore?
+    /// What was compiled for the process at hand, and is to be stored; with the images' names.
+    private let batch: TableBatch?
+    private var compiled: [TableSource.Key: String] = [:]
+    private var storeIsBroken = false
     private let compiler: ImageCompiler
     private var byFile: [FileIdentity: MappedImage] = [:]
     /// The vDSO is the same in nearly all processes, and has no file.
     private var vdsos: [[UInt8]: MappedImage] = [:]
     private var tables: [TableSource.Key: KernelTable] = [:]
+    /// Those that somebody vouched for.
+    private var added: Set<TableSource.Key> = []
     private var numbers = Numbers()
     private var prepared: [FileIdentity: PreparedImage] = [:]
     /// What was found of the files of the process at hand.
@@ -27,6 +33,7 @@ final class ImageSupply {
         self.memory = memory
         self.machine = machine
         store = options.store
+        batch = options.store.map(TableBatch.init)
         compiler = ImageCompiler(debugFiles: options.debugFiles, threads: options.threads)
     }
 
@@ -44,6 +51,7 @@ final class ImageSupply {
     func add(_ view: TableView) throws(KernelError) -> Bool {
         if tables[view.key] != nil { return false }
         try load(view).users += 1
+        added.insert(view.key)
         return true
     }
 
@@ -57,25 +65,40 @@ final class ImageSupply {
             if byFile[file.identity] == nil { work.append(file) }
         }
         guard work.count > 1, compiler.threads > 1 else { return }
-        let (all, store, options) = (work, store, compiler.options)
+        let (all, store, options, debugFiles) = (work, store, compiler.options, compiler.debugFiles)
         let next = Atomic(0)
         let found = Mutex<[FileIdentity: PreparedImage]>([:])
         Threads.perform(min(compiler.threads, all.count)) { _ in
             while true {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < all.count else { return }
-                guard let image = try? ELFImage(path: all[index].path) else { continue }
-                let one = PreparedImage(image, store, options)
+                guard let image = try? all[index].image() else { continue }
+                let one = PreparedImage(image, store, options, debugFiles)
                 found.withLock { $0[all[index].identity] = one }
             }
         }
         prepared = found.withLock { $0 }
     }
 
-    /// What was prepared and not mapped after all.
-    func forgetPrepared() {
+    /// Stores what was compiled since, and forgets what was prepared and not mapped after all.
+    func finishProcess() {
         prepared = [:]
         files = [:]
+        guard !compiled.isEmpty, let batch else { return }
+        for (key, failure) in batch.flush() { reportNotKept(compiled[key] ?? "", failure) }
+        compiled = [:]
+    }
+
+    /// Where the store takes nothing at all that is said once.
+    private func reportNotKept(_ name: String, _ failure: any Error) {
+        if storeIsBroken { return }
+        do {
+            try store?.checkIsWritable()
+            onProblem("\(name): its table could not be kept: \(failure)")
+        } catch {
+            storeIsBroken = true
+            onProblem("tables could not be kept: \(error)")
+        }
     }
 
     /// The image that a process maps. Never fails: what can't be used is an image without a table.
@@ -95,11 +118,12 @@ final class ImageSupply {
             if let known = prepared[identity] {
                 image = known
             } else {
-                image = PreparedImage(try ELFImage(path: file.path), store, compiler.options)
+                image = PreparedImage(try file.image(), store, compiler.options, compiler.debugFiles)
             }
         } catch {
             let unusable = unusable(mapping.path, "\(error)")
-            byFile[identity] = unusable
+            // Of a path that leads elsewhere by now, nothing is learnt of this file.
+            if error.kind != .isAnotherFile { byFile[identity] = unusable }
             return unusable
         }
         let found = mapped(image, name: mapping.path)
@@ -114,7 +138,8 @@ final class ImageSupply {
         if let known = vdsos[bytes] { return known }
         do throws(ELFError) {
             let image = try ELFImage(bytes: bytes, name: mapping.path)
-            let found = mapped(PreparedImage(image, store, compiler.options), name: mapping.path)
+            let found = mapped(
+                PreparedImage(image, store, compiler.options, compiler.debugFiles), name: mapping.path)
             vdsos[bytes] = found
             return found
         } catch {
@@ -146,13 +171,21 @@ final class ImageSupply {
         let found = MappedImage(name: name, image: prepared.image)
         do {
             let key = try prepared.key.get()
-            let table = try tables[key] ?? withTable(of: prepared, key) { view throws(KernelError) in try load(view) }
+            let table = try tables[key] ?? addedTable(for: prepared)
+                ?? withTable(of: prepared, key) { view throws(KernelError) in try load(view) }
             table.users += 1
             found.table = table
         } catch {
             found.problem = "\(error)"
         }
         return found
+    }
+
+    /// A table that was added for the content of an image, which isn't shared by that where others can write the file.
+    private func addedTable(for prepared: PreparedImage) throws -> KernelTable? {
+        if added.isEmpty { return nil }
+        let key = try prepared.input.contentKey()
+        return added.contains(key) ? tables[key] : nil
     }
 
     private func load(_ view: TableView) throws(KernelError) -> KernelTable {
@@ -169,12 +202,13 @@ final class ImageSupply {
         of prepared: PreparedImage, _ key: TableSource.Key, _ body: (TableView) throws(KernelError) -> Value
     ) throws -> Value {
         if let view = prepared.storedView { return try withExtendedLifetime(prepared) { try body(view) } }
-        let bytes = try compiler.compile(prepared.image, key: key).built.table
+        let bytes = try compiler.compile(prepared.input, key: key).built.table
         let view = try TableVerifier.verify(bytes)
         do {
-            try store?.insert(bytes, key: key)
+            try batch?.insert(bytes, key: key)
+            compiled[key] = prepared.image.name
         } catch {
-            onProblem("\(prepared.image.name): its table could not be kept: \(error)")
+            reportNotKept(prepared.image.name, error)
         }
         return try withExtendedLifetime(compiler) { try body(view) }
     }

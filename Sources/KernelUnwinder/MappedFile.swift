@@ -54,4 +54,16 @@ struct MappedFile: Sendable {
     static func choose(_ candidates: [Candidate], for mapping: ExecutableMapping) -> Candidate? {
         candidates.first { $0.isCertain(mapping) } ?? candidates.first { $0.file.inode == mapping.inode }
     }
+
+    /// The image in it.
+    ///
+    /// Throws ``ELFError`` if it can't be read, or if the path, which the process may choose, leads to another file by
+    /// now: what is found there must not become what other processes' mappings of this file are unwound by.
+    func image() throws(ELFError) -> ELFImage {
+        let image = try ELFImage(path: path)
+        guard image.identity == identity else {
+            throw ELFError(file: path, kind: .isAnotherFile)
+        }
+        return image
+    }
 }

@@ -8,16 +8,18 @@ import UnwindTable
 /// @unchecked: made by one thread, and then used by another one.
 final class PreparedImage: @unchecked Sendable {
     let image: ELFImage
+    let input: ImageInput
     /// Or why it gets no table.
     let key: Result<TableSource.Key, any Error>
     /// Of the store's table, proved; valid as long as this lives.
     let storedView: TableView?
     private let stored: StoredTable?
 
-    init(_ image: ELFImage, _ store: TableStore?, _ options: TableOptions) {
+    init(_ image: ELFImage, _ store: TableStore?, _ options: TableOptions, _ debugFiles: DebugFileSearch?) {
         self.image = image
+        input = ImageInput(image, search: debugFiles)
         do {
-            let key = try Self.key(of: image, store)
+            let key = try store?.key(of: input) ?? input.sharedKey()
             // What can't be proved is as good as absent: it is made again.
             if let stored = try? store?.currentUnchecked(key: key, options: options),
                 let view = try? TableVerifier.verify(stored.bytes) {
@@ -31,14 +33,5 @@ final class PreparedImage: @unchecked Sendable {
             key = .failure(error)
         }
         (storedView, stored) = (nil, nil)
-    }
-
-    /// The build id; else the content key, out of the store's index if the file is unchanged.
-    private static func key(of image: ELFImage, _ store: TableStore?) throws -> TableSource.Key {
-        if let buildID = image.tableBuildID() { return .buildID(buildID) }
-        if let identity = image.identity, let known = store?.contentKey(for: identity) { return .content(known) }
-        let key = try image.tableKey()
-        if let identity = image.identity, case .content(let bytes) = key { _ = store?.remember(bytes, for: identity) }
-        return key
     }
 }

@@ -36,7 +36,7 @@ public struct ProcessImages {
     init(_ map: MemoryMap, _ supply: ImageSupply) {
         let process = map.thread
         supply.prepare(map.mappings, of: process)
-        defer { supply.forgetPrepared() }
+        defer { supply.finishProcess() }
         self.init(map.mappings, time: map.time) { mapping in
             if mapping.path == "[vdso]" { return supply.vdso(mapping, in: process) }
             return mapping.isFile ? supply.image(of: mapping, in: process) : nil

@@ -30,11 +30,21 @@ public struct FrameSources {
     ///   - search: nil looks only into the image itself.
     ///   - placement: where a relocatable file's code is taken to be; nil: all sections are at 0.
     public init(of image: ELFImage, search: DebugFileSearch?, placement: SectionPlacement? = nil) throws(ELFError) {
+        try self.init(of: image, DebugFile(of: image, search: search), placement: placement)
+    }
+
+    /// The same with a debug file that was found before.
+    init(of image: ELFImage, _ debugFile: DebugFile, placement: SectionPlacement? = nil) throws(ELFError) {
         self.image = image
         for section in try image.callFrameSections(.ehFrame, placement: placement) { append(section, of: image) }
         do throws(ELFError) { _ = try image.buildID() } catch { rejected.append(error) }
         mergeOwnDebugFrame(of: image, placement)
-        if debugSource == .none, let search, !mergeDebugFile(of: image, search) { mergeMiniDebugInfo(of: image) }
+        if debugSource == .none, debugFile.isWanted {
+            // If its own can't be read, there may be another.
+            let debugFile = image.hasDebugFrame ? debugFile.searched(for: image) : debugFile
+            rejected += debugFile.rejected
+            if !(debugFile.image.map { merge($0) } ?? false) { mergeMiniDebugInfo(of: image) }
+        }
         if sections.isEmpty, let first = rejected.first { throw first }
         appendTrampoline()
         do throws(ELFError) { entry = try EntryPoint(of: image) } catch { rejected.append(error) }
@@ -59,11 +69,7 @@ public struct FrameSources {
         try debugImage?.checkIsWhole()
     }
 
-    private mutating func mergeDebugFile(of image: ELFImage, _ search: DebugFileSearch) -> Bool {
-        guard image.identity != nil else { return false }
-        let found = search.find(for: image, path: image.name)
-        rejected += found.rejected
-        guard let debugFile = found.image else { return false }
+    private mutating func merge(_ debugFile: ELFImage) -> Bool {
         do throws(ELFError) {
             let sections = try debugFile.callFrameSections(.debugFrame)
             guard !sections.isEmpty else { return false }

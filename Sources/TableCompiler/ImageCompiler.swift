@@ -49,16 +49,22 @@ public final class ImageCompiler {
 
     /// Compiles an image.
     ///
-    /// - Parameter key: the image's key, if the caller has asked for it already.
+    /// - Parameter key: what the table is to be found by; nil for its content key.
     public func compile(_ image: ELFImage, key: TableSource.Key? = nil) throws(CompileError) -> Result {
+        try compile(ImageInput(image, search: debugFiles), key: key)
+    }
+
+    /// Compiles an image of which a part was read before, for its key.
+    public func compile(_ input: ImageInput, key: TableSource.Key? = nil) throws(CompileError) -> Result {
+        let image = input.image
         let machine = try checkEligible(image)
-        let frames = try reading { () throws(ELFError) in try FrameSources(of: image, search: debugFiles) }
+        let frames = try reading { () throws(ELFError) in try input.frames() }
         guard !frames.sections.isEmpty else { throw .skipped(.noCallFrameInformation) }
         let ranges = try reading { () throws(ELFError) in try image.executableRanges() }
         let executableBytes = ranges.reduce(0) { $0 + UInt64($1.count) }
         let tableKey: TableSource.Key
-        if let key { tableKey = key } else { tableKey = try reading { () throws(ELFError) in try image.tableKey() } }
-        var source = TableSource(machine: machine, key: tableKey, size: image.size)
+        if let key { tableKey = key } else { tableKey = try reading { () throws(ELFError) in try input.contentKey() } }
+        var source = TableSource(machine: machine, key: tableKey, size: image.loadedSize)
         source.debugSource = frames.debugSource
         source.debugSize = frames.debugSize
         return try withExtendedLifetime(frames) { () throws(CompileError) -> Result in
@@ -83,6 +89,9 @@ public final class ImageCompiler {
     private func isSeparateDebugFile(_ image: ELFImage) -> Bool {
         do throws(ELFError) { return try image.isSeparateDebugFile() } catch { return false }
     }
+
+    /// What a table of an image is to be made of.
+    public func input(_ image: ELFImage) -> ImageInput { ImageInput(image, search: debugFiles) }
 
     private func reading<Value>(_ body: () throws(ELFError) -> Value) throws(CompileError) -> Value {
         do throws(ELFError) { return try body() } catch { throw .elf(error) }

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// A file that appears with all its bytes or not at all, in place of one that may be there.
@@ -6,66 +7,98 @@ struct AtomicFile {
     var name: String
     /// For messages.
     var area: StoreError.Area
-    /// Whether the bytes are on the disk before the name is seen.
-    var isDurable: Bool
 
-    private var path: String { directory + "/" + name }
+    /// What the umask leaves of it is the file's: of the store's files nothing to others but reading.
+    var mode: mode_t { area == .store ? 0o644 : 0o666 }
+    var path: String { directory + "/" + name }
 
-    func replace(with bytes: UnsafeRawBufferPointer) throws(StoreError) {
-        if try !replaceWithUnnamed(bytes) { try replaceWithNamed(bytes) }
+    /// Checks that files can be made there.
+    func check() throws(StoreError) { _ = try UnseenFile(self, UnsafeRawBufferPointer(start: nil, count: 0)) }
+
+    /// - Parameter isDurable: whether the bytes are on the disk before the name is seen, and the name when this returns.
+    func replace(with bytes: UnsafeRawBufferPointer, isDurable: Bool) throws(StoreError) {
+        let file = try UnseenFile(self, bytes)
+        if isDurable { try file.synchronize() }
+        try file.publish()
         guard isDurable else { return }
         // Without it a power failure may bring back the file that was there before, or none.
         if let parent = Descriptor(opening: directory, O_RDONLY | O_DIRECTORY) { parent.synchronizeNames() }
     }
+}
 
-    /// Checks that files can be made there.
-    func check() throws(StoreError) {
-        let temporary = StaleTemporaries.newPath(in: directory)
-        guard Descriptor(opening: temporary, O_CREAT | O_EXCL | O_WRONLY) != nil else {
-            throw .cannot(.write, path: path, errno: errno, in: area)
+/// A file with all its bytes, before its name is seen. If that never comes, nothing of it stays.
+final class UnseenFile {
+    private let target: AtomicFile
+    private let file: Descriptor
+    private let size: Int
+    /// Its name until then; nil of a file that has none, of which nothing stays even if the process is killed.
+    private var temporary: String?
+
+    init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        self.target = target
+        size = bytes.count
+        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Not every file system has it, nor
+        // a kernel's overlayfs before 6.3.
+        if let unnamed = Descriptor(opening: target.directory, 0o20000000 | O_DIRECTORY | O_RDWR, mode: target.mode) {
+            file = unnamed
+        } else {
+            let path = StaleTemporaries.newPath(in: target.directory)
+            guard let named = Descriptor(opening: path, O_CREAT | O_EXCL | O_RDWR, mode: target.mode) else {
+                throw .cannot(.write, path: target.path, errno: errno, in: target.area)
+            }
+            file = named
+            temporary = path
         }
-        unlink(temporary)
+        if let code = file.write(bytes) { throw .cannot(.write, path: target.path, errno: code, in: target.area) }
     }
 
-    /// Through a file without a name, of which nothing stays when the process is killed.
-    ///
-    /// - Returns: false if that isn't possible here: the file system (or a kernel's overlayfs before 6.3) has no
-    ///   `O_TMPFILE` or no hard links, or /proc isn't mounted. What else is wrong the named way will meet again.
-    private func replaceWithUnnamed(_ bytes: UnsafeRawBufferPointer) throws(StoreError) -> Bool {
-        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE.
-        guard let file = Descriptor(opening: directory, 0o20000000 | O_DIRECTORY | O_WRONLY) else { return false }
-        try fill(file, bytes)
-        guard let code = file.link(as: path) else { return true }
-        let temporary = StaleTemporaries.newPath(in: directory)
-        guard code == EEXIST, file.link(as: temporary) == nil else { return false }
-        try publish(temporary)
-        return true
+    deinit {
+        if let temporary { temporary.withPath { _ = unlink($0) } }
     }
 
-    private func replaceWithNamed(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
-        let temporary = StaleTemporaries.newPath(in: directory)
-        guard let file = Descriptor(opening: temporary, O_CREAT | O_EXCL | O_WRONLY) else {
-            throw .cannot(.write, path: path, errno: errno, in: area)
+    func synchronize() throws(StoreError) {
+        guard let code = file.synchronize() else { return }
+        throw .cannot(.write, path: target.path, errno: code, in: target.area)
+    }
+
+    /// Gives it its name, in place of what has it.
+    func publish() throws(StoreError) {
+        if temporary == nil {
+            guard let code = file.link(as: target.path) else { return }
+            let name = StaleTemporaries.newPath(in: target.directory)
+            if code == EEXIST, file.link(as: name) == nil { temporary = name } else { return try publishCopy() }
         }
-        do throws(StoreError) {
-            try fill(file, bytes)
-        } catch {
-            unlink(temporary)
-            throw error
+        let path = target.path
+        guard let name = temporary, name.withPath({ from in path.withPath { rename(from, $0) } }) != 0 else {
+            temporary = nil
+            return
         }
-        try publish(temporary)
+        throw .cannot(.replace, path: target.path, errno: errno, in: target.area)
     }
 
-    private func fill(_ file: borrowing Descriptor, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
-        if let code = file.write(bytes) { throw .cannot(.write, path: path, errno: code, in: area) }
-        guard isDurable, let code = file.synchronize() else { return }
-        throw .cannot(.write, path: path, errno: code, in: area)
+    /// Where a file without a name can't be given one: there are no hard links, or /proc isn't mounted. What else is
+    /// wrong, a file with a name will meet again.
+    private func publishCopy() throws(StoreError) {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+        defer { bytes.deallocate() }
+        if let code = file.read(into: bytes) {
+            throw .cannot(.write, path: target.path, errno: code == 0 ? EIO : code, in: target.area)
+        }
+        let copy = try UnseenFile(copying: UnsafeRawBufferPointer(bytes), to: target)
+        try copy.synchronize()
+        try copy.publish()
     }
 
-    private func publish(_ temporary: String) throws(StoreError) {
-        guard rename(temporary, path) != 0 else { return }
-        let code = errno
-        unlink(temporary)
-        throw .cannot(.replace, path: path, errno: code, in: area)
+    /// With a name from the start.
+    private init(copying bytes: UnsafeRawBufferPointer, to target: AtomicFile) throws(StoreError) {
+        self.target = target
+        size = bytes.count
+        let path = StaleTemporaries.newPath(in: target.directory)
+        guard let named = Descriptor(opening: path, O_CREAT | O_EXCL | O_RDWR, mode: target.mode) else {
+            throw .cannot(.write, path: target.path, errno: errno, in: target.area)
+        }
+        file = named
+        temporary = path
+        if let code = file.write(bytes) { throw .cannot(.write, path: target.path, errno: code, in: target.area) }
     }
 }

@@ -1,3 +1,5 @@
+import CLinux
+import Files
 import Glibc
 
 /// An open file descriptor, closed at the end of its life.
@@ -7,7 +9,7 @@ struct Descriptor: ~Copyable {
 
     /// `open(2)`, close-on-exec; nil with `errno` set.
     init?(opening path: String, _ flags: Int32, mode: mode_t = 0o666) {
-        let number = open(path, flags | O_CLOEXEC, mode)
+        let number = path.withPath { open($0, flags | O_CLOEXEC, mode) }
         guard number >= 0 else { return nil }
         self.number = number
     }
@@ -29,10 +31,35 @@ struct Descriptor: ~Copyable {
         }
     }
 
-    /// `mmap(2)` of the first `count` bytes, read-only; nil with `errno` set.
-    func map(count: Int) -> UnsafeRawBufferPointer? {
-        let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, number, 0)
-        return start == MAP_FAILED ? nil : UnsafeRawBufferPointer(start: start, count: count)
+    /// Fills `buffer` from the start of the file.
+    ///
+    /// - Returns: the `errno` of `pread(2)`, 0 if the file ends before, or nil.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int32? {
+        var done = 0
+        while done < buffer.count {
+            let count = pread(number, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(done))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return count < 0 ? errno : 0 }
+            done += count
+        }
+        return nil
+    }
+
+    /// Whether `wanted` bytes or more of the file are there, rather than holes that read as zeros; true where the file
+    /// system doesn't say. Takes time in proportion to what is there.
+    func holds(atLeast wanted: Int) -> Bool {
+        let (seekData, seekHole): (Int32, Int32) = (3, 4)  // SEEK_DATA, SEEK_HOLE
+        var found = 0
+        var position: off_t = 0
+        while found < wanted {
+            let data = lseek(number, position, seekData)
+            guard data >= 0 else { return errno != ENXIO }
+            let hole = lseek(number, data, seekHole)
+            guard hole > data else { return true }
+            found += Int(hole - data)
+            position = hole
+        }
+        return true
     }
 
     /// Gives a file that has no name one that doesn't exist yet, in the way of open(2), O_TMPFILE, that needs no
@@ -40,7 +67,9 @@ struct Descriptor: ~Copyable {
     ///
     /// - Returns: the `errno` of `linkat(2)`, or nil.
     func link(as path: String) -> Int32? {
-        linkat(AT_FDCWD, "/proc/self/fd/\(number)", AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 ? nil : errno
+        path.withPath {
+            linkat(AT_FDCWD, "/proc/self/fd/\(number)", AT_FDCWD, $0, AT_SYMLINK_FOLLOW) == 0 ? nil : errno
+        }
     }
 
     /// Writes all of `bytes` at the file position.
@@ -90,6 +119,16 @@ struct Descriptor: ~Copyable {
             }
         }
         return nil
+    }
+
+    /// `syncfs(2)`, where the file system can.
+    ///
+    /// - Returns: its `errno`, or nil.
+    func synchronizeFileSystem() -> Int32? {
+        switch sync_file_system(number) {
+        case 0, EINVAL, ENOSYS, EOPNOTSUPP: nil
+        case let code: code
+        }
     }
 
     /// Beyond RLIMIT_FSIZE, `write(2)` sends SIGXFSZ, which kills, before it returns EFBIG. The signal goes to the

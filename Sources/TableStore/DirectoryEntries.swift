@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// The names in a directory.
@@ -7,7 +8,7 @@ enum DirectoryEntries {
     /// - Returns: the `errno` of `opendir(3)`, or nil.
     @discardableResult
     static func forEach(in path: String, limit: Int = .max, _ body: (String) -> Void) -> Int32? {
-        guard let directory = opendir(path) else { return errno }
+        guard let directory = path.withPath({ opendir($0) }) else { return errno }
         defer { closedir(directory) }
         var count = 0
         while count < limit, let entry = readdir(directory) {

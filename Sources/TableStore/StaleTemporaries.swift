@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Temporary files under a name, and those that killed processes left behind.
@@ -23,9 +24,9 @@ enum StaleTemporaries {
             guard name.hasPrefix(prefix), name.hasSuffix(suffix), stale.count < removalLimit else { return }
             let path = directory + "/" + name
             var status = stat()
-            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
+            guard path.withPath({ lstat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
             if status.st_mtim.tv_sec < oldest { stale.append(path) }
         }
-        for path in stale { unlink(path) }
+        for path in stale { path.withPath { _ = unlink($0) } }
     }
 }

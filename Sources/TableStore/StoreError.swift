@@ -22,15 +22,19 @@ public enum StoreError: Error, Equatable, Sendable {
     case noDirectory
     /// A system call failed.
     case cannot(Action, path: String, errno: Int32, in: Area)
-    /// A key that isn't 1 to 64 bytes long.
+    /// A key that isn't 1 to 48 bytes long.
     case invalidKey(byteCount: Int)
     /// Bytes to be inserted that are no table, or that of another key.
     case notTheTable(NotCurrent)
     /// Not hexadecimal, or too short.
     case invalidPrefix(String)
     case noSuchBuildID(String, directory: String)
-    /// Build ids that begin so, in lowercase hex, sorted: at most 16 of `count`.
+    /// Tables that begin so, build id and digest in lowercase hex, sorted: at most 16 of `count`.
     case ambiguous(prefix: String, candidates: [String], count: Int)
+    /// Root uses no directory that others can write.
+    case writableByOthers(path: String, owner: UInt32)
+    /// Root follows no symbolic link of others.
+    case linkOfOthers(path: String, owner: UInt32)
     /// A table that was found but can't be used.
     case unusable(path: String, NotCurrent)
 }
@@ -44,17 +48,24 @@ extension StoreError: CustomStringConvertible {
             let advice = Self.advice(code, area)
             return "\(path): cannot \(action.rawValue): \(systemMessage(code))" + (advice.isEmpty ? "" : ": " + advice)
         case .invalidKey(let byteCount):
-            return "a key of \(byteCount) bytes: tables are kept by keys of 1 to 64"
+            return "a key of \(byteCount) bytes: tables are kept by keys of 1 to 48"
         case .notTheTable(let reason):
             return "not kept: \(reason)"
         case .invalidPrefix(let text):
-            return "'\(text)' is not a build id: give it in full, or at least 4 hexadecimal digits of it"
+            return "'\(text)' is not a build id: give it in full, or at least 2 hexadecimal digits of it"
         case .noSuchBuildID(let text, let directory):
             return "\(directory): no table of a build id that begins with \(text): compile its file first"
         case .ambiguous(let prefix, let candidates, let count):
             let more = count > candidates.count ? ", … (\(count) in all)" : ""
-            return "\(prefix) begins more than one build id: \(candidates.joined(separator: ", "))\(more): "
+            return "\(prefix) stands for more than one table: \(candidates.joined(separator: ", "))\(more): "
                 + "give more digits"
+        case .writableByOthers(let path, let owner):
+            return (owner == 0 ? "\(path): others than root can write it" : "\(path): it belongs to user \(owner)")
+                + ", and who can put tables there can have root unwind by them: choose another directory "
+                + "(--cache, CFIC_CACHE), or say --shared-cache"
+        case .linkOfOthers(let path, let owner):
+            return "\(path): a symbolic link of user \(owner), which root doesn't follow to its cache: name the "
+                + "directory that it leads to, or say --shared-cache"
         case .unusable(let path, let reason):
             return "\(path): \(reason): compile its file again"
         }

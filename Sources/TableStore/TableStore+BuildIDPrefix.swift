@@ -2,37 +2,38 @@ import Glibc
 import UnwindTable
 
 extension TableStore {
-    /// The fewest digits that may stand for a longer build id.
-    static let shortestPrefix = 4
-
     /// The table whose build id is `text`, or the only one whose build id begins with it.
     ///
     /// It is whole, but may be of another compiler version or other options than ``current(key:options:)`` asks for.
     ///
-    /// - Parameter text: hexadecimal digits, upper or lower case: a whole build id of any length, or at least 4 digits
-    ///   of one.
+    /// - Parameter text: hexadecimal digits, upper or lower case: 2 or more digits of a build id; of files that share a
+    ///   build id, all of it, a hyphen, and as many digits of the digest as tell them apart.
     /// - Throws: ``StoreError/invalidPrefix(_:)``, ``StoreError/noSuchBuildID(_:directory:)``,
     ///   ``StoreError/ambiguous(prefix:candidates:count:)``, ``StoreError/unusable(path:_:)``, or
     ///   ``StoreError/cannot(_:path:errno:in:)`` if the directory can't be read.
     public func lookup(buildIDPrefixHex text: String) throws(StoreError) -> StoredTable {
-        let prefix = text.lowercased()
-        guard Hex.isText(prefix), (2...128).contains(prefix.utf8.count) else { throw .invalidPrefix(text) }
-        let found = try buildIDs(startingWith: prefix).sorted()
+        guard let prefix = EntryName(prefix: text.lowercased()) else { throw .invalidPrefix(text) }
+        let found = try entries(startingWith: prefix)
         // A whole build id is meant even if another one begins with it.
-        let matches = found.first == prefix ? [prefix] : found
-        guard prefix.utf8.count >= Self.shortestPrefix || matches == [prefix] else { throw .invalidPrefix(text) }
+        let whole = found.filter { $0.buildID == prefix.buildID }
+        let matches = whole.isEmpty ? found : whole
         guard let match = matches.first else { throw .noSuchBuildID(text, directory: directory) }
         guard matches.count == 1 else {
-            throw .ambiguous(prefix: text, candidates: Array(matches.prefix(16)), count: matches.count)
+            throw .ambiguous(prefix: text, candidates: matches.prefix(16).map(\.text), count: matches.count)
         }
-        return try table(buildIDHex: match)
+        return try table(match)
     }
 
-    private func table(buildIDHex hex: String) throws(StoreError) -> StoredTable {
-        let path = "\(directory)/\(Self.buildIDDirectory)/\(hex.prefix(2))/\(hex.dropFirst(2))\(Self.suffix)"
+    /// Whether `text` is what ``lookup(buildIDPrefixHex:)`` takes.
+    public static func isBuildIDPrefix(_ text: String) -> Bool { EntryName(prefix: text.lowercased()) != nil }
+
+    private func table(_ entry: EntryName) throws(StoreError) -> StoredTable {
+        let path = "\(directory)/\(Self.buildIDDirectory)/\(entry.text.prefix(2))/\(entry.text.dropFirst(2))\(Self.suffix)"
         do throws(NotCurrent) {
-            let table = try StoredTable(mapping: path)
-            guard case .buildID(let bytes) = table.key, Hex.text(bytes) == hex else { throw .otherKey }
+            let table = try StoredTable(path, isTrusted: isTrusted)
+            guard case .buildID(let bytes, let digest) = table.key, Hex.text(bytes) == entry.buildID,
+                Hex.text(digest) == entry.digest
+            else { throw .otherKey }
             try table.checkSections()
             return table
         } catch {
@@ -40,19 +41,48 @@ extension TableStore {
         }
     }
 
-    private func buildIDs(startingWith prefix: String) throws(StoreError) -> [String] {
-        let first = String(prefix.prefix(2))
+    /// Sorted.
+    private func entries(startingWith prefix: EntryName) throws(StoreError) -> [EntryName] {
+        let first = String(prefix.buildID.prefix(2))
         let path = "\(directory)/\(Self.buildIDDirectory)/\(first)"
-        var found: [String] = []
+        var found: [EntryName] = []
         let failure = DirectoryEntries.forEach(in: path) { name in
             guard name.hasSuffix(Self.suffix) else { return }
-            let rest = name.dropLast(Self.suffix.utf8.count)
-            let whole = first + rest
             // Not every name that ends so is a build id's.
-            guard Hex.isText(rest), whole.utf8.count.isMultiple(of: 2), whole.hasPrefix(prefix) else { return }
-            found.append(whole)
+            guard let entry = EntryName(first + name.dropLast(Self.suffix.utf8.count)) else { return }
+            if entry.starts(with: prefix) { found.append(entry) }
         }
         if let failure, failure != ENOENT { throw .cannot(.list, path: path, errno: failure, in: .store) }
-        return found
+        return found.sorted { $0.text < $1.text }
+    }
+}
+
+/// The name of an entry, or its beginning, in lowercase hex: `BUILDID` or `BUILDID-DIGEST`.
+struct EntryName {
+    let buildID: String
+    let digest: String
+
+    var text: String { digest.isEmpty ? buildID : buildID + "-" + digest }
+
+    /// A whole name; nil if it isn't one.
+    init?(_ text: String) {
+        guard let name = EntryName(prefix: text), name.buildID.utf8.count.isMultiple(of: 2),
+            [0, 32].contains(name.digest.utf8.count), name.text == text
+        else { return nil }
+        self = name
+    }
+
+    /// The beginning of one: at least the two digits that its directory is named by.
+    init?(prefix text: String) {
+        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard (2...2 * TableSource.Key.longestBuildID).contains(parts[0].utf8.count), parts.allSatisfy(Hex.isText)
+        else { return nil }
+        buildID = String(parts[0])
+        digest = parts.count > 1 ? String(parts[1]) : ""
+    }
+
+    func starts(with prefix: EntryName) -> Bool {
+        prefix.digest.isEmpty
+            ? buildID.hasPrefix(prefix.buildID) : buildID == prefix.buildID && digest.hasPrefix(prefix.digest)
     }
 }

@@ -1,39 +1,48 @@
 import CXXHash
 import ELF
 import Glibc
+import TableCompiler
+import UnwindTable
 
-// The content key of a file without a build id takes reading its call frame sections. The index remembers it for as
-// long as device, inode, size and modification time stay: a file for each inode, so that a new state of a file
-// replaces the old one's.
+// The content digest of a file takes reading its call frame sections. The index remembers it for as long as the file
+// and its debug file stay what they are: an entry for each inode, so that a new state of a file replaces the old one's.
 extension TableStore {
-    /// The content key that a file in this state had.
-    ///
-    /// - Returns: 32 bytes, or nil if it isn't known; an entry that is torn or another state's is as none.
-    public func contentKey(for identity: FileIdentity) -> [UInt8]? {
-        let place = indexPlace(of: identity)
-        let path = place.directory + "/" + place.name
-        guard let file = Descriptor(opening: path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) else { return nil }
-        let bytes = file.read(limit: IndexEntry.size + 1)
-        return IndexEntry.key(in: bytes, for: identity)
+    /// The key that the table of an image is kept by; of a file that this store has seen in this state before, without
+    /// reading its call frame sections.
+    public func key(of input: ImageInput) throws(ELFError) -> TableSource.Key {
+        try input.sharedKey(known: contentDigest, remember: { remember($1, of: $0) })
     }
 
-    /// Remembers the content key of a file in this state; it costs only time if that fails.
+    /// The content digest that files in this state had.
     ///
-    /// A file modified in the last two seconds is not remembered: it may change again without its modification time
-    /// doing so (file systems count in steps of up to two seconds).
+    /// - Returns: 32 bytes, or nil if it isn't known; an entry that is torn or another state's is as none.
+    package func contentDigest(of state: FileState) -> [UInt8]? {
+        let place = indexPlace(of: state.file)
+        let path = place.directory + "/" + place.name
+        guard let file = Descriptor(opening: path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) else { return nil }
+        guard let status = file.status(), isTrusted(status) else { return nil }
+        let bytes = file.read(limit: IndexEntry.size + 1)
+        return IndexEntry.digest(in: bytes, for: state)
+    }
+
+    /// Remembers the content digest of files in this state; it costs only time if that fails.
     ///
-    /// - Parameter key: 32 bytes, of what was read after the file had this `identity`.
+    /// A file that changed within ``settlingSeconds`` isn't.
+    ///
+    /// - Parameter digest: 32 bytes, of what was read after the files were in this `state`.
     /// - Returns: whether it is remembered.
     @discardableResult
-    public func remember(_ key: [UInt8], for identity: FileIdentity) -> Bool {
-        let modified = identity.modificationNanoseconds / 1_000_000_000
-        guard key.count == IndexEntry.keySize, modified < Int64(time(nil)) - 2 else { return false }
-        let place = indexPlace(of: identity)
+    package func remember(_ digest: [UInt8], of state: FileState) -> Bool {
+        let changed = state.lastChange / 1_000_000_000
+        guard digest.count == IndexEntry.digestSize, changed < Int64(time(nil)) - settlingSeconds else { return false }
+        let place = indexPlace(of: state.file)
         do {
             try makeDirectories(place.directory)
+            try checkDirectory(directory + "/" + Self.indexDirectory)
+            try checkDirectory(place.directory)
             StaleTemporaries.remove(from: place.directory)
-            let file = AtomicFile(directory: place.directory, name: place.name, area: .store, isDurable: false)
-            try IndexEntry.bytes(of: key, for: identity).withUnsafeBytes { try file.replace(with: $0) }
+            let file = AtomicFile(directory: place.directory, name: place.name, area: .store)
+            try IndexEntry.bytes(of: digest, for: state).withUnsafeBytes { try file.replace(with: $0, isDurable: false) }
             return true
         } catch {
             return false
@@ -42,38 +51,29 @@ extension TableStore {
 
     private func indexPlace(of identity: FileIdentity) -> (directory: String, name: String) {
         let fan = Hex.text([UInt8(truncatingIfNeeded: identity.inode)])
-        return ("\(directory)/.content-index/\(fan)", "\(Hex.text(identity.device))-\(Hex.text(identity.inode))")
+        return ("\(directory)/\(Self.indexDirectory)/\(fan)", "\(Hex.text(identity.device))-\(Hex.text(identity.inode))")
     }
 }
 
-/// magic[8] │ device u64 │ inode u64 │ size u64 │ mtime i64 │ key[32] │ XXH64 of all before; little-endian
+/// magic[8] │ SHA-256 of the files' identities [32] │ content digest [32] │ XXH64 of all before, little-endian
 enum IndexEntry {
-    static let keySize = 32
-    static let size = headSize + keySize + 8
-    private static let headSize = 8 + 4 * 8
-    private static let magic = [0x89] + Array("UNWIDX1".utf8)
+    static let digestSize = 32
+    static let size = magic.count + 2 * digestSize + 8
+    private static let magic = [0x89] + Array("UNWIDX2".utf8)
 
-    static func bytes(of key: [UInt8], for identity: FileIdentity) -> [UInt8] {
-        var bytes = head(identity) + key
-        bytes.append(contentsOf: littleEndian(checksum(bytes)))
-        return bytes
+    static func bytes(of digest: [UInt8], for state: FileState) -> [UInt8] {
+        let bytes = magic + state.digest + digest
+        return bytes + checksum(bytes)
     }
 
-    static func key(in bytes: [UInt8], for identity: FileIdentity) -> [UInt8]? {
-        guard bytes.count == size, bytes.starts(with: head(identity)) else { return nil }
+    static func digest(in bytes: [UInt8], for state: FileState) -> [UInt8]? {
+        guard bytes.count == size, bytes.starts(with: magic + state.digest) else { return nil }
         let covered = Array(bytes.dropLast(8))
-        guard bytes.suffix(8).elementsEqual(littleEndian(checksum(covered))) else { return nil }
-        return Array(covered[headSize...])
+        guard bytes.suffix(8).elementsEqual(checksum(covered)) else { return nil }
+        return Array(covered.suffix(digestSize))
     }
 
-    private static func head(_ identity: FileIdentity) -> [UInt8] {
-        magic + littleEndian(identity.device) + littleEndian(identity.inode) + littleEndian(identity.size)
-            + littleEndian(UInt64(bitPattern: identity.modificationNanoseconds))
+    private static func checksum(_ bytes: [UInt8]) -> [UInt8] {
+        withUnsafeBytes(of: XXH64(bytes, bytes.count, 0).littleEndian) { Array($0) }
     }
-
-    private static func littleEndian(_ number: UInt64) -> [UInt8] {
-        withUnsafeBytes(of: number.littleEndian) { Array($0) }
-    }
-
-    private static func checksum(_ bytes: [UInt8]) -> UInt64 { XXH64(bytes, bytes.count, 0) }
 }

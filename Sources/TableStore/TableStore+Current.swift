@@ -17,7 +17,7 @@ extension TableStore {
     public func currentUnchecked(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
         let path: String
         do throws(StoreError) { path = try self.path(of: key) } catch { throw .absent }
-        let table = try StoredTable(mapping: path)
+        let table = try StoredTable(path, isTrusted: isTrusted)
         guard table.key == key else { throw .otherKey }
         guard table.header.producer == Producer.code else { throw .otherProducer(table.header.producer) }
         guard table.header.options == options.bits else { throw .otherOptions(table.header.options) }
@@ -31,6 +31,8 @@ public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
     case cannotRead(errno: Int32)
     /// A directory, symbolic link, FIFO, socket or device is in its place.
     case notRegularFile
+    /// Others can write it, which root doesn't take for its own (docs/security.md).
+    case writableByOthers
     /// Cut off, overwritten or never a table; says where.
     case damaged(String)
     /// The version of the file format.
@@ -42,11 +44,21 @@ public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
     /// The table of another image.
     case otherKey
 
+    /// What is wrong with a file that somebody says is a table.
+    public var problem: String {
+        switch self {
+        case .absent: "no such file"
+        case .damaged(let problem): problem
+        default: description
+        }
+    }
+
     public var description: String {
         switch self {
         case .absent: "no such table"
         case .cannotRead(let code): "cannot read: \(systemMessage(code))"
         case .notRegularFile: "not a regular file"
+        case .writableByOthers: "other users can write it"
         case .damaged(let problem): "damaged: \(problem)"
         case .otherFormat(let version): "format version \(version)"
         case .otherProducer(let code): "made by cfic \(code >> 16).\(code >> 8 & 0xff).\(code & 0xff)"

@@ -1,4 +1,5 @@
 import CUnwindTable
+import Files
 import Glibc
 import UnwindTable
 
@@ -12,31 +13,45 @@ extension TableStore {
     ///   ``StoreError/invalidKey(byteCount:)``; ``StoreError/notTheTable(_:)`` if the header of `table` is damaged or
     ///   has another key.
     public func insert(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) {
+        let target = try target(of: table, key: key)
+        try target.replace(with: table, isDurable: true)
+    }
+
+    /// The same table with its bytes in the store, and not yet seen or on the disk.
+    func unseenFile(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) -> UnseenFile {
+        let target = try target(of: table, key: key)
+        return try UnseenFile(target, table)
+    }
+
+    /// Where a table goes, in a directory that is there.
+    private func target(of table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) -> AtomicFile {
         do throws(NotCurrent) {
             let header = try WholeTable.header(of: table)
-            guard WholeTable.key(of: header) == key else { throw .otherKey }
+            guard TableSource.Key(header) == key else { throw .otherKey }
         } catch {
             throw .notTheTable(error)
         }
         let place = try self.place(of: key)
         try makeDirectories(place.directory)
+        try checkDirectory(place.parent)
+        try checkDirectory(place.directory)
         // First: they may be what fills the disk.
         StaleTemporaries.remove(from: place.directory)
-        try AtomicFile(directory: place.directory, name: place.name, area: .store, isDurable: true).replace(with: table)
+        return AtomicFile(directory: place.directory, name: place.name, area: .store)
     }
 
-    /// Makes a directory and those above it; none of them need be missing.
+    /// Makes a directory and those above it, which nobody else may write; none of them need be missing.
     func makeDirectories(_ path: String) throws(StoreError) {
-        guard mkdir(path, 0o777) != 0 else { return }
+        guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
         var code = errno
         if code == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
             try makeDirectories(String(path[..<slash]))
-            guard mkdir(path, 0o777) != 0 else { return }
+            guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
             code = errno
         }
         // Some file systems answer EROFS or EACCES before they look whether it exists.
         var status = stat()
-        if stat(path, &status) == 0 {
+        if path.withPath({ stat($0, &status) }) == 0 {
             if status.st_mode & S_IFMT == S_IFDIR { return }
             code = ENOTDIR
         }

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 extension TableStore {
@@ -13,7 +14,7 @@ extension TableStore {
             throw .cannot(.write, path: path, errno: code, in: .output)
         }
         var status = stat()
-        let exists = stat(path, &status) == 0
+        let exists = path.withPath { stat($0, &status) } == 0
         if exists, status.st_mode & S_IFMT != S_IFREG { return try writeInto(path, bytes) }
         let target = exists ? resolved(path) : path
         guard let slash = target.lastIndex(of: "/") else { return try replace(".", target, bytes) }
@@ -45,7 +46,7 @@ extension TableStore {
         let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
         if name.isEmpty { throw failure(EISDIR) }
         let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
-        try AtomicFile(directory: directory, name: String(name), area: .output, isDurable: false).check()
+        try AtomicFile(directory: directory, name: String(name), area: .output).check()
     }
 
     /// Writes all bytes to a descriptor, waiting where it is non-blocking and full.
@@ -60,7 +61,8 @@ extension TableStore {
     ) throws(StoreError) {
         let path = directory + "/" + name
         guard !name.isEmpty else { throw .cannot(.write, path: path, errno: EISDIR, in: .output) }
-        try AtomicFile(directory: directory, name: name, area: .output, isDurable: true).replace(with: bytes)
+        try AtomicFile(directory: directory, name: name, area: .output)
+            .replace(with: bytes, isDurable: true)
     }
 
     private static func writeInto(_ path: String, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
@@ -73,7 +75,7 @@ extension TableStore {
 
     /// The descriptor behind /dev/stdout and its like. They are written to and never opened: opening one that goes to
     /// a regular file would start at its beginning again, and its name may be gone.
-    private static func descriptor(namedBy path: String) -> Int32? {
+    static func descriptor(namedBy path: String) -> Int32? {
         switch path {
         case "/dev/stdout": return STDOUT_FILENO
         case "/dev/stderr": return STDERR_FILENO
@@ -86,11 +88,11 @@ extension TableStore {
     }
 
     /// `path` without symbolic links, if it is one itself; its directory stays as it is.
-    private static func resolved(_ path: String) -> String {
+    static func resolved(_ path: String) -> String {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
-        guard let target = realpath(path, nil) else { return path }
+        guard path.withPath({ lstat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
+        guard let target = path.withPath({ realpath($0, nil) }) else { return path }
         defer { free(target) }
-        return String(cString: target)
+        return String(path: target)
     }
 }

@@ -3,15 +3,20 @@ import UnwindTable
 
 /// Unwind tables in a directory, by key.
 ///
-///     DIRECTORY/.build-id/ab/cdef….unwind     tables of files with a build id, in lowercase hex
-///     DIRECTORY/.content/ab/cdef….unwind      tables of files without one, by SHA-256
-///     DIRECTORY/.content-index/…              which content key an unchanged file had
+///     DIRECTORY/.build-id/ab/cdef…-DIGEST.unwind    tables of files with a build id, in lowercase hex
+///     DIRECTORY/.content/ab/cdef….unwind            tables of files without one, by SHA-256
+///     DIRECTORY/.content-index/…                    which content digest an unchanged file had
 ///
-/// Any number of threads and processes may use one directory at once: an entry appears whole or not at all, is only
-/// ever replaced by rename, and stays mapped for whoever opened it before.
+/// Any number of threads and processes may use one directory at once: an entry appears whole or not at all, and is only
+/// ever replaced by rename.
 public struct TableStore: Sendable {
     /// The directory as it was given; made with its parents by the first insertion.
     public let directory: String
+    /// Whether root uses the store though others can write it.
+    public var isShared = false
+    /// How long a file must have been left alone before its content digest is remembered: file systems count time in
+    /// steps of up to two seconds, within which it may change again without its time of change doing so.
+    package var settlingSeconds: Int64 = 2
 
     public init(directory: String) {
         self.directory = directory
@@ -50,20 +55,27 @@ public struct TableStore: Sendable {
 
     /// Where the table with `key` is, or would be.
     ///
-    /// - Throws: ``StoreError/invalidKey(byteCount:)`` if the key isn't 1 to 64 bytes long.
+    /// - Throws: ``StoreError/invalidKey(byteCount:)`` if the key isn't 1 to 48 bytes long.
     public func path(of key: TableSource.Key) throws(StoreError) -> String {
         let place = try self.place(of: key)
         return place.directory + "/" + place.name
     }
 
-    func place(of key: TableSource.Key) throws(StoreError) -> (directory: String, name: String) {
+    /// - Returns: the directory of all keys of the same kind, the entry's own directory in it, and the entry's name.
+    func place(
+        of key: TableSource.Key
+    ) throws(StoreError) -> (parent: String, directory: String, name: String) {
         let hex = Hex.text(key.bytes)
-        guard (2...128).contains(hex.utf8.count) else { throw .invalidKey(byteCount: key.bytes.count) }
+        guard (1...TableSource.Key.longestBuildID).contains(key.bytes.count) else {
+            throw .invalidKey(byteCount: key.bytes.count)
+        }
         let kind = if case .content = key { ".content" } else { Self.buildIDDirectory }
-        return ("\(directory)/\(kind)/\(hex.prefix(2))", hex.dropFirst(2) + Self.suffix)
+        let digest = key.digest.isEmpty ? "" : "-" + Hex.text(key.digest)
+        return ("\(directory)/\(kind)", "\(directory)/\(kind)/\(hex.prefix(2))", hex.dropFirst(2) + digest + Self.suffix)
     }
 
     static let buildIDDirectory = ".build-id"
+    static let indexDirectory = ".content-index"
     /// A one-byte build id leaves nothing else of the name.
     static let suffix = ".unwind"
 }

@@ -3,17 +3,28 @@ import UnwindTable
 
 /// Whether bytes are a whole table: header and checksums. What is inside sections, `TableVerifier.verify` proves.
 enum WholeTable {
+    /// - Parameter bytes: the header at least, of a file of `fileSize` bytes.
     /// - Throws: ``NotCurrent/damaged(_:)`` or ``NotCurrent/otherFormat(_:)``
-    static func header(of bytes: UnsafeRawBufferPointer) throws(NotCurrent) -> cfic_table_header {
+    static func header(of bytes: UnsafeRawBufferPointer, fileSize: Int? = nil) throws(NotCurrent) -> cfic_table_header {
         let size = MemoryLayout<cfic_table_header>.size
         if bytes.count >= size, bytes.starts(with: TableView.magic) {
             let version = bytes.loadUnaligned(as: cfic_table_header.self).version
             guard version == UInt16(CFIC_TABLE_VERSION) else { throw .otherFormat(version) }
         }
         do throws(TableDefect) {
-            return try TableVerifier.readHeader(bytes)
+            return try TableVerifier.readHeader(bytes, fileSize: fileSize ?? bytes.count)
         } catch {
             throw .damaged(error.description)
+        }
+    }
+
+    /// What ``header(of:fileSize:)`` throws, or nil.
+    static func problem(of bytes: UnsafeRawBufferPointer, fileSize: Int) -> NotCurrent? {
+        do throws(NotCurrent) {
+            _ = try header(of: bytes, fileSize: fileSize)
+            return nil
+        } catch {
+            return error
         }
     }
 
@@ -24,10 +35,5 @@ enum WholeTable {
         } catch {
             throw .damaged(error.description)
         }
-    }
-
-    static func key(of header: cfic_table_header) -> TableSource.Key {
-        let bytes = withUnsafeBytes(of: header.key) { Array($0.prefix(Int(header.key_size))) }
-        return UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue ? .content(bytes) : .buildID(bytes)
     }
 }

@@ -45,37 +45,26 @@ struct FileWorker {
 
     private func process(_ image: ELFImage, _ notes: inout [String]) throws(CompileError) -> FileResult.State {
         try compiler.checkEligible(image)
-        let key = try key(of: image)
+        let input = compiler.input(image)
+        let key: TableSource.Key
+        do throws(ELFError) { key = try tree.store.key(of: input) } catch { throw .elf(error) }
         guard shared.claim(key) else { return .keyed(key) }
+        var table = SharedTable(path: image.name)
         do throws(CompileError) {
-            shared.finish(key, try table(of: image, key, &notes))
+            table.outcome = try self.table(of: input, key, &table.notes)
         } catch {
             if case .skipped(let reason) = error {
-                shared.finish(key, .skipped(reason))
+                table.outcome = .skipped(reason)
             } else {
-                shared.finish(key, .failed(error.description))
+                table.outcome = .failed(error.description)
             }
         }
+        shared.finish(key, table)
         return .keyed(key)
     }
 
-    /// The build id; else the content key, out of the store's index if the file is unchanged.
-    private func key(of image: ELFImage) throws(CompileError) -> TableSource.Key {
-        do throws(ELFError) {
-            if let buildID = image.tableBuildID() { return .buildID(buildID) }
-            if let identity = image.identity, let known = tree.store.contentKey(for: identity) { return .content(known) }
-            let key = try image.tableKey()
-            if let identity = image.identity, case .content(let bytes) = key {
-                _ = tree.store.remember(bytes, for: identity)
-            }
-            return key
-        } catch {
-            throw .elf(error)
-        }
-    }
-
     private func table(
-        of image: ELFImage, _ key: TableSource.Key, _ notes: inout [String]
+        of input: ImageInput, _ key: TableSource.Key, _ notes: inout [String]
     ) throws(CompileError) -> FileOutcome {
         if !tree.isForced {
             do throws(NotCurrent) {
@@ -89,12 +78,13 @@ struct FileWorker {
                 if case .damaged(let problem) = error { notes.append("replaced a damaged table: \(problem)") }
             }
         }
-        let result = try compiler.compile(image, key: key)
+        if let problem = shared.storeProblem { return .failed(problem) }
+        let result = try compiler.compile(input, key: key)
         notes += result.notes
         do throws(StoreError) {
-            try tree.store.insert(result.built.table, key: key)
+            try shared.batch.insert(result.built.table, key: key)
         } catch {
-            return .failed("\(image.name): \(error)")
+            return .failed(shared.explain(error, tree.store) ?? "\(input.image.name): \(error)")
         }
         return finished(TableFacts(result), isNew: true)
     }

@@ -37,7 +37,7 @@ public struct TreeCompiler: Sendable {
         let total = files.reduce(0) { $0 + $1.size }
         // Largest first, so that no thread is left alone with it at the end; equal ones in the walk's order.
         let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
-        let shared = SharedRun(count: files.count)
+        let shared = SharedRun(count: files.count, store)
         let workers = max(1, min(threads, files.count))
         let threadsEach = max(1, threads / max(1, files.count))
         let next = Atomic<Int>(0)
@@ -56,6 +56,7 @@ public struct TreeCompiler: Sendable {
             }
         }
         Threads.perform(workers, work)
+        shared.flush(store)
         return shared.summary(of: walk)
     }
 }
@@ -78,17 +79,50 @@ final class SharedRun: Sendable {
     private struct State {
         var results: [FileResult?]
         var started: Set<TableSource.Key> = []
-        var finished: [TableSource.Key: FileOutcome] = [:]
+        var finished: [TableSource.Key: SharedTable] = [:]
+        var storeProblem: String?
     }
 
     private let state: Mutex<State>
 
-    init(count: Int) { state = Mutex(State(results: Array(repeating: nil, count: count))) }
+    let batch: TableBatch
+
+    init(count: Int, _ store: TableStore) {
+        state = Mutex(State(results: Array(repeating: nil, count: count)))
+        batch = TableBatch(store)
+    }
+
+    /// Has the store keep all tables; what it doesn't keep becomes a failure.
+    func flush(_ store: TableStore) {
+        for (key, failure) in batch.flush() {
+            let problem = explain(failure, store)
+            state.withLock {
+                guard let path = $0.finished[key]?.path else { return }
+                $0.finished[key]?.outcome = .failed(problem ?? "\(path): \(failure)")
+            }
+        }
+    }
 
     /// Whether the caller is the first with this key and has to care for its table.
     func claim(_ key: TableSource.Key) -> Bool { state.withLock { $0.started.insert(key).inserted } }
 
-    func finish(_ key: TableSource.Key, _ outcome: FileOutcome) { state.withLock { $0.finished[key] = outcome } }
+    func finish(_ key: TableSource.Key, _ table: SharedTable) { state.withLock { $0.finished[key] = table } }
+
+    /// Why the store takes no table at all, once that is known.
+    var storeProblem: String? { state.withLock { $0.storeProblem } }
+
+    /// Whether a failed insertion means that the store takes no table at all: why, which is then the same of all files.
+    func explain(_ failure: StoreError, _ store: TableStore) -> String? {
+        let problem: StoreError
+        do throws(StoreError) {
+            try store.checkIsWritable()
+            return nil
+        } catch {
+            problem = error
+        }
+        state.withLock { $0.storeProblem = "\(problem)" }
+        return "\(problem)"
+    }
 
     func keep(_ result: FileResult, at index: Int) { state.withLock { $0.results[index] = result } }
 
@@ -100,9 +134,7 @@ final class SharedRun: Sendable {
             for (file, result) in zip(walk.files, state.results) {
                 guard let result else { continue }
                 elfBytes += result.elfBytes
-                reports.append(FileReport(
-                    path: file.path, outcome: Self.outcome(result, file, state.finished, &firstPaths),
-                    notes: result.notes))
+                reports.append(Self.report(result, file, state.finished, &firstPaths))
             }
             return TreeCompiler.Summary(
                 reports: reports, walkProblems: walk.problems.map { "\($0.path): \($0.problem)" },
@@ -110,21 +142,47 @@ final class SharedRun: Sendable {
         }
     }
 
-    /// Of files with one key the first has the table's outcome, the others are its duplicates.
-    private static func outcome(
-        _ result: FileResult, _ file: FoundFile, _ finished: [TableSource.Key: FileOutcome],
+    /// Of files with one key, whose tables are equal, the first in the walk has the table, and the others are its
+    /// duplicates: whichever a thread came to first.
+    private static func report(
+        _ result: FileResult, _ file: FoundFile, _ finished: [TableSource.Key: SharedTable],
         _ firstPaths: inout [TableSource.Key: String]
-    ) -> FileOutcome {
+    ) -> FileReport {
+        let key: TableSource.Key
         switch result.state {
-        case .outcome(let outcome): return outcome
-        case .keyed(let key):
-            guard let outcome = finished[key] else { return .failed("\(file.path): not finished") }
-            guard let facts = outcome.facts else { return outcome }
-            guard let first = firstPaths[key] else {
-                firstPaths[key] = file.path
-                return outcome
-            }
-            return .duplicate(of: first, facts)
+        case .outcome(let outcome): return FileReport(path: file.path, outcome: outcome, notes: result.notes)
+        case .keyed(let itsKey): key = itsKey
         }
+        guard let table = finished[key]?.renamed(to: file.path) else {
+            return FileReport(path: file.path, outcome: .failed("\(file.path): not finished"), notes: result.notes)
+        }
+        guard let facts = table.outcome.facts, let first = firstPaths[key] else {
+            firstPaths[key] = file.path
+            return FileReport(path: file.path, outcome: table.outcome, notes: result.notes + table.notes)
+        }
+        return FileReport(path: file.path, outcome: .duplicate(of: first, facts), notes: result.notes)
+    }
+}
+
+/// What became of a table that several files may have.
+struct SharedTable: Sendable {
+    /// The file that it was made from.
+    var path: String
+    var outcome = FileOutcome.notELF
+    var notes: [String] = []
+
+    /// As if made from an equal file.
+    func renamed(to other: String) -> SharedTable {
+        func renamed(_ text: String) -> String {
+            for start in ["", "not used: "] where text.hasPrefix(start + path + ":") {
+                return start + other + text.dropFirst(start.count + path.count)
+            }
+            return text
+        }
+        var copy = self
+        copy.path = other
+        copy.notes = notes.map(renamed)
+        if case .failed(let why) = outcome { copy.outcome = .failed(renamed(why)) }
+        return copy
     }
 }

@@ -6,8 +6,12 @@ extension TableVerifier {
     /// Enough to tell whether a cache entry is current. Touches only the first 304 bytes, which need no
     /// alignment here.
     ///
-    /// - Parameter bytes: all of a table's file.
-    public static func readHeader(_ bytes: UnsafeRawBufferPointer) throws(TableDefect) -> cfic_table_header {
+    /// - Parameters:
+    ///   - bytes: all of a table's file, or its first 304 bytes at least.
+    ///   - fileSize: bytes of the whole file; those that are given, if nil.
+    public static func readHeader(
+        _ bytes: UnsafeRawBufferPointer, fileSize: Int? = nil
+    ) throws(TableDefect) -> cfic_table_header {
         let size = MemoryLayout<cfic_table_header>.size
         guard bytes.count >= size else { throw defect("file is smaller than a header", at: bytes.count) }
         let header = bytes.loadUnaligned(as: cfic_table_header.self)
@@ -23,7 +27,7 @@ extension TableVerifier {
             throw defect("checksum does not match", at: covered.count)
         }
         try checkFields(header)
-        try checkSections(header, fileSize: bytes.count)
+        try checkSections(header, fileSize: fileSize ?? bytes.count)
         return header
     }
 
@@ -55,6 +59,9 @@ extension TableVerifier {
         }
         guard withUnsafeBytes(of: header.key, { $0.dropFirst(Int(header.key_size)).allSatisfy { $0 == 0 } }) else {
             throw defect("bytes behind the key are not zero", at: 32 + Int(header.key_size))
+        }
+        guard keySizes.lowerBound == 1 || withUnsafeBytes(of: header.digest, { $0.allSatisfy { $0 == 0 } }) else {
+            throw defect("a content key has no digest beside it", at: 80)
         }
     }
 

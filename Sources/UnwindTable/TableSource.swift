@@ -4,14 +4,38 @@ import CUnwindTable
 public struct TableSource: Sendable, Equatable {
     /// How the key was made.
     public enum Key: Sendable, Hashable {
-        /// The GNU build id's bytes, at most 64.
-        case buildID([UInt8])
-        /// SHA-256 over ELF header, program headers and CFI sections, of a file without a build id.
+        /// The GNU build id's bytes, 1 to 48; and 16 bytes that tell files of one build id apart, or none where only
+        /// the build id is known.
+        case buildID([UInt8], digest: [UInt8] = [])
+        /// SHA-256 of what the table is made of, for a file without a build id.
         case content([UInt8])
 
+        /// The build id, or the hash.
         public var bytes: [UInt8] {
             switch self {
-            case .buildID(let bytes), .content(let bytes): bytes
+            case .buildID(let bytes, _), .content(let bytes): bytes
+            }
+        }
+
+        /// In bytes.
+        public static let longestBuildID = Int(CFIC_KEY_MAX)
+
+        /// What stands beside a build id: 16 bytes or none.
+        public var digest: [UInt8] {
+            switch self {
+            case .buildID(_, let digest): digest
+            case .content: []
+            }
+        }
+
+        /// The key that a header states, which `TableVerifier.readHeader` has proved.
+        public init(_ header: cfic_table_header) {
+            let bytes = withUnsafeBytes(of: header.key) { Array($0.prefix(Int(header.key_size))) }
+            let digest = withUnsafeBytes(of: header.digest) { Array($0) }
+            if UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue {
+                self = .content(bytes)
+            } else {
+                self = .buildID(bytes, digest: digest.allSatisfy { $0 == 0 } ? [] : digest)
             }
         }
     }
@@ -23,7 +47,7 @@ public struct TableSource: Sendable, Equatable {
 
     public var machine: TableMachine
     public var key: Key
-    /// Bytes of the ELF file.
+    /// Bytes of the ELF file that its loaded segments end at: what stripping takes off isn't counted.
     public var size: UInt64
     public var debugSource: DebugSource = .none
     /// Bytes of the separate debug file; 0 without one.

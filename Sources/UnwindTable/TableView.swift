@@ -24,10 +24,7 @@ public struct TableView {
     public var machine: TableMachine? { TableMachine(rawValue: header.machine) }
     public var pageShift: UInt64 { UInt64(header.pc_shift) + UInt64(CFIC_PAGE_BITS) }
 
-    public var key: TableSource.Key {
-        let bytes = withUnsafeBytes(of: header.key) { Array($0.prefix(Int(header.key_size))) }
-        return UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue ? .content(bytes) : .buildID(bytes)
-    }
+    public var key: TableSource.Key { TableSource.Key(header) }
 
     /// The number of the rule in force at `address` (SVMA); 0, "no information", outside the table.
     public func ruleNumber(at address: UInt64) -> Int {

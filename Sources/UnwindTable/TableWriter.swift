@@ -94,6 +94,7 @@ extension ArchitectureBuilder {
         }
         header.key_size = UInt8(key.count)
         withUnsafeMutableBytes(of: &header.key) { $0.copyBytes(from: key) }
+        withUnsafeMutableBytes(of: &header.digest) { $0.copyBytes(from: source.key.digest.prefix($0.count)) }
         header.debug_source = source.debugSource.rawValue
         header.source_size = source.size
         header.debug_size = source.debugSize

@@ -34,21 +34,21 @@ struct ImageTable {
     /// - Throws: `CompileError`, `.skipped` among them; `ELFError`; ``Failure``.
     init(of image: ELFImage, store: TableStore?, compiler: ImageCompiler) throws {
         try compiler.checkEligible(image)
-        let key = try image.tableKey()
+        let input = compiler.input(image)
+        let key = try store?.key(of: input) ?? input.contentKey()
         // What can't be proved is as good as absent.
         if let stored = try? store?.current(key: key, options: compiler.options),
             let view = try? TableVerifier.verify(stored.bytes) {
             (self.view, isFromCache, owner) = (view, true, stored)
         } else {
-            let bytes = try compiler.compile(image, key: key).built.table
+            let bytes = try compiler.compile(input, key: key).built.table
             do throws(TableDefect) { view = try TableVerifier.verify(bytes) } catch {
                 throw Failure.unproved(image.name, error)
             }
             (isFromCache, owner) = (false, compiler)
         }
         let debugSource = TableSource.DebugSource(rawValue: view.header.debug_source) ?? .none
-        let isElsewhere = debugSource == .separateFile || debugSource == .embedded
-        sources = try FrameSources(of: image, search: isElsewhere ? compiler.debugFiles ?? DebugFileSearch() : nil)
+        sources = try input.frames()
         guard sources.debugSource == debugSource, sources.debugSize == view.header.debug_size else {
             throw Failure.debugFileGone(image.name)
         }

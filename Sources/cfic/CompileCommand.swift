@@ -82,6 +82,10 @@ struct CompileCommand: ParsableCommand {
         if paths[0].withPath({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFDIR {
             throw Failure("\(paths[0]): -o takes one file, not a directory: compile it into a cache (--cache)")
         }
+        var target = stat()
+        if output.withPath({ stat($0, &target) }) == 0, target.st_dev == status.st_dev, target.st_ino == status.st_ino {
+            throw Failure("\(output): this is the file that is to be compiled: name another one to write to")
+        }
         let image = try ELFImage(path: paths[0])
         let compiler = ImageCompiler(
             options: TableOptions(keepsGaps: keepGaps), debugFiles: debugFiles.search, threads: threads.count)

@@ -41,7 +41,9 @@ struct CompileReport: JSONDocument {
 
     init(_ reports: [FileReport], elfBytes: UInt64, duration: Duration) {
         files = reports.filter { if case .notELF = $0.outcome { false } else { true } }.map(FileEntry.init)
-        failures = files.compactMap(\.failure)
+        // What is wrong with the cache, and not with a file, is said once.
+        var said: Set<String> = []
+        failures = files.compactMap(\.failure).filter { said.insert($0).inserted }
         summary = Totals()
         summary.elfBytes = elfBytes
         summary.seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18

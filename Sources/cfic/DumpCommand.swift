@@ -31,7 +31,7 @@ struct DumpCommand: ParsableCommand {
         case entries, rows, rules, pages
     }
 
-    @Argument(help: ArgumentHelp("An ELF file or a table.", valueName: "file"), completion: .file())
+    @Argument(help: ArgumentHelp("An ELF file, a table, or a build id in the cache.", valueName: "file|build-id"), completion: .file())
     var file: String
 
     @Option(help: ArgumentHelp("What to show. (default: rows; of a table: rules)", valueName: "stage"))
@@ -40,6 +40,7 @@ struct DumpCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Show only what concerns this address.", valueName: "address"))
     var pc: Address?
 
+    @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
 
     @Flag(help: "Report as JSON.")
@@ -47,11 +48,14 @@ struct DumpCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
-            if try LoadedTable.isTable(file) {
+            let isCached = LoadedTable.isBuildID(file)
+            if try isCached || LoadedTable.isTable(file) {
                 if stage == .entries || stage == .rows {
                     throw Failure("\(file): a table has no entries and rows: name its ELF file, or --stage rules")
                 }
-                try dump(LoadedTable(TableBytes(reading: file), file), stage ?? .rules)
+                let table = try isCached
+                    ? LoadedTable(buildID: file, store: cache.store()) : LoadedTable(TableFile(named: file), file)
+                try dump(table, stage ?? .rules)
             } else {
                 try dumpImage(ELFImage(path: file))
             }

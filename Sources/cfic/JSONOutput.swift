@@ -16,10 +16,38 @@ enum JSONOutput {
 
     /// The document as indented JSON with sorted keys, in lines.
     static func text<Document: JSONDocument>(_ document: Document) throws -> String {
+        try encoded(Labelled(document: document)) + "\n"
+    }
+
+    /// Writes a document whose list may be too long for memory, as ``text(_:)`` would put it: the list's elements are
+    /// encoded one by one.
+    ///
+    /// - Parameters:
+    ///   - document: with an empty list.
+    ///   - list: the list's key in the document.
+    static func write(
+        _ document: some JSONDocument, list: String, _ elements: some Sequence<some Encodable>,
+        to output: inout some TextOutputStream
+    ) throws {
+        let text = try text(document)
+        // Text within JSON has no ends of lines, and deeper keys have more space before them.
+        let opening = "\n  \"\(list)\" : ["
+        guard let start = text.firstRange(of: opening)?.upperBound, let end = text[start...].firstIndex(of: "]") else {
+            throw Failure("JSON without \(list)")
+        }
+        output.write(String(text[..<start]))
+        var separator = ""
+        for element in elements {
+            output.write(separator + "\n    " + (try encoded(element)).replacing("\n", with: "\n    "))
+            separator = ","
+        }
+        output.write((separator.isEmpty ? String(text[start..<end]) : "\n  ") + String(text[end...]))
+    }
+
+    private static func encoded(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let text = String(decoding: try encoder.encode(Labelled(document: document)), as: UTF8.self)
-        return PrintableText.ofJSON(text) + "\n"
+        return PrintableText.ofJSON(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
     /// Writes it to standard output.

@@ -13,31 +13,44 @@ struct LoadedTable {
     var image: ELFImage?
     /// Malformed FDEs and the like, where it was compiled just now.
     var notes: [String] = []
+    /// Where it is in the cache, if it was found there.
+    private(set) var path: String?
     private let owner: AnyObject
 
     /// A table file, an ELF file (compiled in memory), or a build id in the cache.
     init(_ name: String, store: () throws -> TableStore, debugFiles: DebugFileSearch?) throws {
         if name.withPath({ access($0, F_OK) }) == 0 {
             if try Self.isTable(name) {
-                try self.init(try TableBytes(reading: name), name)
+                try self.init(try TableFile(named: name), name)
             } else {
                 try self.init(compiling: name, debugFiles: debugFiles)
             }
             return
         }
-        guard name.count >= 4, name.allSatisfy(\.isHexDigit) else {
+        guard TableStore.isBuildIDPrefix(name) else {
             throw Failure("\(name): no such file, and not a build id")
         }
-        let stored = try store().lookup(buildIDPrefixHex: name)
+        try self.init(buildID: name, store: store())
+    }
+
+    /// Whether `name` stands for a table of the cache: there is no such file, and a build id may begin so.
+    static func isBuildID(_ name: String) -> Bool {
+        name.withPath({ access($0, F_OK) }) != 0 && TableStore.isBuildIDPrefix(name)
+    }
+
+    /// The only table of the cache whose build id begins so.
+    init(buildID name: String, store: TableStore) throws {
+        let stored = try store.lookup(buildIDPrefixHex: name)
         do {
-            self = LoadedTable(view: try TableVerifier.verify(stored.bytes), owner: stored)
+            self.init(view: try TableVerifier.verify(stored.bytes), owner: stored)
+            path = stored.path
         } catch {
             throw Failure("\(stored.path): \(error): compile the file again with --force")
         }
     }
 
     /// A table file's bytes, which `name` stands for in messages.
-    init(_ bytes: TableBytes, _ name: String) throws {
+    init(_ bytes: TableFile, _ name: String) throws {
         self.init(view: try bytes.verified(name), owner: bytes)
     }
 
@@ -95,40 +108,11 @@ extension FoundFile {
     }
 }
 
-/// A table file's bytes, read into memory that is aligned as a table needs it.
-final class TableBytes {
-    let bytes: UnsafeRawBufferPointer
-    private let memory: UnsafeMutableRawBufferPointer
-
-    init(reading path: String) throws {
-        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
-        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw Failure("\(path): not a regular file")
-        }
-        let size = Int(status.st_size)
-        guard size <= 1 << 34 else { throw Failure("\(path): larger than a table can be (16 GiB)") }
-        guard UInt64(size) <= 1 << 20 + 64 * status.presentBytes(descriptor) else {
-            throw Failure("\(path): nearly all of its \(size) bytes are a hole")
-        }
-        memory = .allocate(byteCount: max(size, 16), alignment: 16)
-        var done = 0
-        while done < size {
-            let count = pread(descriptor, memory.baseAddress.map { $0 + done }, size - done, off_t(done))
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else {
-                let problem = count == 0 ? "became shorter while it was read" : String(cString: strerror(errno))
-                memory.deallocate()
-                throw Failure("\(path): \(problem)")
-            }
-            done += count
-        }
-        bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[..<size])
+extension TableFile {
+    /// Reads a table that the user named.
+    convenience init(named path: String) throws {
+        do { try self.init(reading: path) } catch { throw Failure("\(path): \(error.problem)") }
     }
-
-    deinit { memory.deallocate() }
 
     func verified(_ name: String) throws -> TableView {
         do {

@@ -88,9 +88,7 @@ struct ProfileCommand: ParsableCommand {
             unwinder.close()
             Talk.progress("Naming \(Quantity.count(run.recorder.stacks.counts.count, "stack"))")
             let symbolizer = Symbolizer(run.recorder.programs)
-            let text = json
-                ? try JSONOutput.text(ProfileReport(run, symbolizer))
-                : FoldedStacks(run.recorder.stacks, symbolizer).text
+            let text = ProfileText(run: run, symbolizer: symbolizer, isJSON: json)
             defer { report(run, problems + run.recorder.problems + symbolizer.problems) }
             try file.write(text)
             if run.commandCode != 0 { throw ExitCode(run.commandCode) }

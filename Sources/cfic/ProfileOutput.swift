@@ -14,7 +14,7 @@ struct ProfileOutput {
     }
 
     /// - Throws: ``Failure`` that says where it is instead, if it isn't where it should be.
-    func write(_ text: String) throws {
+    func write(_ text: ProfileText) throws {
         guard let problem = failure(of: text, path) else { return }
         for directory in Self.directories {
             let other = "\(directory)/cfic-profile-\(getpid())"
@@ -30,21 +30,39 @@ struct ProfileOutput {
     }
 
     /// Why it could not be written.
-    private func failure(of text: String, _ path: String?) -> String? {
-        guard let path else {
-            var printable = PrintableText.ofLines(text)
-            let written = printable.withUTF8 { TableStore.write(UnsafeRawBufferPointer($0), to: STDOUT_FILENO) }
-            guard let code = written else { return nil }
+    private func failure(of text: ProfileText, _ path: String?) -> String? {
+        do {
+            if let path {
+                try TableStore.write(to: path) { try text.write(to: &$0) }
+                return nil
+            }
+            var out = FailingOutput()
+            try text.write(to: &out)
+            out.flush()
+            guard let code = out.code else { return nil }
             // The reader has gone, and wants no more.
             if code == EPIPE { exit(1) }
             return "cannot write to standard output: \(String(cString: strerror(code)))"
-        }
-        var text = text
-        do {
-            try text.withUTF8 { try TableStore.write(UnsafeRawBufferPointer($0), to: path) }
-            return nil
         } catch {
             return "\(error)"
         }
+    }
+}
+
+/// Standard output that remembers its first failure instead of ending the program.
+private struct FailingOutput: TextOutputStream {
+    private var buffer: [UInt8] = []
+    /// The errno; nothing is written any more.
+    private(set) var code: Int32?
+
+    mutating func write(_ text: String) {
+        guard code == nil else { return }
+        buffer += PrintableText.ofLines(text).utf8
+        if buffer.count >= 1 << 16 { flush() }
+    }
+
+    mutating func flush() {
+        if code == nil { code = buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) } }
+        buffer.removeAll(keepingCapacity: true)
     }
 }

@@ -1,12 +1,13 @@
 import CallFrameInfo
 import KernelUnwinder
 import Profile
+import Symbols
 
 /// A profile as a program reads it: what was counted, and the stacks with names.
 struct ProfileReport: JSONDocument {
     static let schema = "profile"
 
-    struct Frame: Encodable, Hashable {
+    struct Frame: Encodable {
         /// docs/names.md
         var function: String
         /// AVMA
@@ -19,13 +20,12 @@ struct ProfileReport: JSONDocument {
         var isUnchecked: Bool
     }
 
-    struct KernelFrame: Encodable, Hashable {
+    struct KernelFrame: Encodable {
         var function: String
         @HexAddress var address: UInt64
     }
 
-    /// What stacks are told apart by.
-    struct Stack: Encodable, Hashable {
+    struct Stack: Encodable {
         var thread: String
         var process: Int32
         /// How the walk ended, by its name in docs/stack-ends.md, written `end-of-stack`; and the table's reason where that
@@ -66,10 +66,10 @@ struct ProfileReport: JSONDocument {
     var imagesWithoutTable: [String: String]
     /// How the command ended, if not well.
     var commandProblem: String?
-    /// The most frequent first.
-    var stacks: [CountedStack]
+    /// Written one by one, behind the rest: ``countedStacks(_:_:)``.
+    var stacks: [CountedStack] = []
 
-    init(_ run: ProfileRun, _ symbolizer: Symbolizer) throws {
+    init(_ run: ProfileRun) throws {
         let counters = try run.recorder.unwinder.counters()
         let memory = run.recorder.unwinder.memoryUse
         event = run.event == .cycles ? "cycles" : "clock"
@@ -89,9 +89,48 @@ struct ProfileReport: JSONDocument {
         imagesWithoutTable = Dictionary(
             run.recorder.programs.imagesWithoutTable.map { ($0.name, $0.problem) }, uniquingKeysWith: { first, _ in first })
         commandProblem = run.commandProblem
-        var counts: [Stack: Int] = [:]
-        for (stack, count) in run.recorder.stacks.counts { counts[Stack(stack, symbolizer), default: 0] += count }
-        stacks = counts.map { CountedStack(samples: $0.value, stack: $0.key) }.sorted { $0.comes(before: $1) }
+    }
+
+    /// The stacks as they are written, the most frequent first: made when they are asked for, because a name of a kilobyte
+    /// in each of 1,024 frames makes a mebibyte.
+    static func countedStacks(_ stacks: Stacks, _ symbolizer: Symbolizer) -> some Sequence<CountedStack> {
+        NamedStacks(stacks, symbolizer).sorted().lazy.map {
+            CountedStack(samples: $0.count, stack: Stack($0.stack, symbolizer))
+        }
+    }
+}
+
+/// Stacks that are told apart by what is printed of them: programs of one process are not.
+private struct NamedStacks {
+    private struct Key: Hashable {
+        var stack: Stacks.Stack
+        var names: [NameTable.ID]
+    }
+
+    private var counts: [Key: (stack: Stacks.Stack, count: Int)] = [:]
+
+    init(_ stacks: Stacks, _ symbolizer: Symbolizer) {
+        for (stack, count) in stacks.counts {
+            var key = Key(stack: stack, names: stack.userFrames.map { symbolizer.id(of: $0, in: stack.program) })
+            key.stack.program.number = 0
+            counts[key, default: (stack, 0)].count += count
+        }
+    }
+
+    func sorted() -> [(stack: Stacks.Stack, count: Int)] { counts.values.sorted(by: Self.comes) }
+
+    private static func comes(
+        _ one: (stack: Stacks.Stack, count: Int), before other: (stack: Stacks.Stack, count: Int)
+    ) -> Bool {
+        if one.count != other.count { return one.count > other.count }
+        let (a, b) = (one.stack, other.stack)
+        if a.program.process != b.program.process { return a.program.process < b.program.process }
+        if a.userFrames != b.userFrames {
+            return a.userFrames.map(\.pc).lexicographicallyPrecedes(b.userFrames.map(\.pc))
+        }
+        if a.kernelFrames != b.kernelFrames { return a.kernelFrames.lexicographicallyPrecedes(b.kernelFrames) }
+        return (a.command, a.end.code, a.end.reason, a.program.number)
+            < (b.command, b.end.code, b.end.reason, b.program.number)
     }
 }
 
@@ -119,17 +158,5 @@ extension ProfileReport.CountedStack {
         try stack.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(samples, forKey: .samples)
-    }
-
-    fileprivate func comes(before other: Self) -> Bool {
-        if samples != other.samples { return samples > other.samples }
-        if stack.process != other.stack.process { return stack.process < other.stack.process }
-        if stack.frames != other.stack.frames {
-            return stack.frames.map(\.address).lexicographicallyPrecedes(other.stack.frames.map(\.address))
-        }
-        if stack.kernelFrames != other.stack.kernelFrames {
-            return stack.kernelFrames.map(\.address).lexicographicallyPrecedes(other.stack.kernelFrames.map(\.address))
-        }
-        return (stack.thread, stack.end) < (other.stack.thread, other.stack.end)
     }
 }

@@ -12,9 +12,19 @@ struct CacheOption: ParsableArguments {
             valueName: "dir"))
     var cache: String?
 
+    @Flag(name: .customLong("shared-cache"), help: "As root, use the cache even if other users can write it.")
+    var isShared = false
+
+    func validate() throws {
+        if cache == "" { throw ValidationError("--cache takes a directory, not an empty name.") }
+    }
+
     func store() throws -> TableStore {
         do {
-            return try cache.map(TableStore.init(directory:)) ?? TableStore()
+            var store = try cache.map(TableStore.init(directory:)) ?? TableStore()
+            store.isShared = isShared
+            try store.checkIsTrusted()
+            return store
         } catch {
             throw Failure("\(error)")
         }

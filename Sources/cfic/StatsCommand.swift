@@ -1,6 +1,7 @@
 import ArgumentParser
 import ELF
 import TableCompiler
+import TableStore
 import TreeCompiler
 import UnwindTable
 
@@ -19,7 +20,7 @@ struct StatsCommand: ParsableCommand {
               cfic stats --json /usr/bin | jq '.files[] | select(.coverage < 0.9) | .path'
             """)
 
-    @Argument(help: ArgumentHelp("ELF files, tables, or directories to search.", valueName: "path"), completion: .file())
+    @Argument(help: ArgumentHelp("ELF files, tables, build ids in the cache, or directories to search.", valueName: "path"), completion: .file())
     var paths: [String]
 
     @Option(
@@ -31,6 +32,7 @@ struct StatsCommand: ParsableCommand {
     @Flag(help: "Report as JSON.")
     var json = false
 
+    @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
 
     struct Report: JSONDocument {
@@ -49,7 +51,7 @@ struct StatsCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
-            let walk = FileWalk(paths)
+            let walk = FileWalk(paths.filter { !LoadedTable.isBuildID($0) })
             let bar = ProgressBar(isWorthwhile: walk.files.count > 20)
             let total = walk.files.reduce(0) { $0 + $1.size }
             var done: UInt64 = 0
@@ -61,6 +63,7 @@ struct StatsCommand: ParsableCommand {
                 bar.update(done, of: total)
             }
             bar.finish()
+            for buildID in paths where LoadedTable.isBuildID(buildID) { addTable(buildID, to: &report) }
             if json { try JSONOutput.print(report) } else { StatsText(report).write() }
             try judge(report)
         }
@@ -69,7 +72,7 @@ struct StatsCommand: ParsableCommand {
     private func add(_ file: FoundFile, to report: inout Report) {
         do {
             if try LoadedTable.isTable(file.path) {
-                let bytes = try TableBytes(reading: file.path)
+                let bytes = try TableFile(named: file.path)
                 report.files.append(FileStatistics(try LoadedTable(bytes, file.path), path: file.path))
                 return
             }
@@ -85,6 +88,15 @@ struct StatsCommand: ParsableCommand {
             if skip.reason == .noCallFrameInformation, !file.isNamed, minimumCoverage != nil, Self.hasCode(file.path) {
                 report.failures.append("\(file.path): coverage 0 %: \(skip.reason)")
             }
+        } catch {
+            report.failures.append("\(error)")
+        }
+    }
+
+    private func addTable(_ buildID: String, to report: inout Report) {
+        do {
+            let table = try LoadedTable(buildID: buildID, store: cache.store())
+            report.files.append(FileStatistics(table, path: table.path ?? buildID))
         } catch {
             report.failures.append("\(error)")
         }

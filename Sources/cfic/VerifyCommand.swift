@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import TableStore
 import TreeCompiler
 import UnwindTable
 
@@ -17,8 +18,10 @@ struct VerifyCommand: ParsableCommand {
               cfic verify ~/.cache/cfic
             """)
 
-    @Argument(help: ArgumentHelp("Table files, or directories to search.", valueName: "table"), completion: .file())
+    @Argument(help: ArgumentHelp("Table files, build ids in the cache, or directories to search.", valueName: "table"), completion: .file())
     var paths: [String]
+
+    @OptionGroup var cache: CacheOption
 
     @Flag(help: "Report as JSON.")
     var json = false
@@ -45,8 +48,11 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
-            let walk = FileWalk(paths)
+            let walk = FileWalk(paths.filter { !LoadedTable.isBuildID($0) })
             var report = Report()
+            for buildID in paths where LoadedTable.isBuildID(buildID) {
+                report.files.append(verdict(buildID: buildID))
+            }
             for file in walk.files {
                 if !file.isNamed, try !LoadedTable.isTable(file.path) { continue }
                 report.files.append(Self.verdict(file.path))
@@ -61,15 +67,25 @@ struct VerifyCommand: ParsableCommand {
         }
     }
 
+    private func verdict(buildID: String) -> Verdict {
+        do {
+            return Self.verdict(try cache.store().lookup(buildIDPrefixHex: buildID).path)
+        } catch {
+            return Verdict(path: buildID, isProved: false, message: "\(error)")
+        }
+    }
+
     private static func verdict(_ path: String) -> Verdict {
         do {
-            let table = try TableBytes(reading: path)
+            let table = try TableFile(reading: path)
             let view = try TableVerifier.verify(table.bytes)
             return Verdict(
                 path: path, isProved: true, rows: view.header.counts.rows, rules: view.rules.count,
                 tableBytes: table.bytes.count)
         } catch let defect as TableDefect {
             return Verdict(path: path, isProved: false, message: defect.description)
+        } catch let reason as NotCurrent {
+            return Verdict(path: path, isProved: false, message: reason.problem)
         } catch {
             return Verdict(path: path, isProved: false, message: "\(error)")
         }

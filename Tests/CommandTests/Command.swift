@@ -43,7 +43,11 @@ final class Workplace {
 
     /// Runs the `cfic` that was built with the tests, in `directory`.
     func cfic(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
-        try run([Self.program()] + arguments, environment)
+        try cfic(words: arguments, environment: environment)
+    }
+
+    func cfic(words: [String], environment: [String: String] = [:]) throws -> Outcome {
+        try run([Self.program()] + words, environment)
     }
 
     func cfic(_ arguments: [String]) throws -> Outcome { try run([Self.program()] + arguments, [:]) }
@@ -122,14 +126,23 @@ final class Workplace {
 
     func bytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
 
-    /// Names of all files in the cache, without directories.
+    /// The only table in the cache that a build id begins with.
+    func table(_ buildID: String) throws -> String {
+        let prefix = ".build-id/\(buildID.prefix(2))/\(buildID.dropFirst(2))-"
+        let names = FileManager.default.enumerator(atPath: cache)?.compactMap { $0 as? String } ?? []
+        let found = names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(".unwind") }
+        guard found.count == 1 else { throw TestFailure("tables of \(buildID): \(found)") }
+        return cache + "/" + found[0]
+    }
+
+    /// Names of all tables in the cache, without directories, and without what tells files of one build id apart.
     func cached() -> [String] {
         let names = FileManager.default.enumerator(atPath: cache)?.compactMap { $0 as? String } ?? []
         return names.filter { name in
             var isDirectory: ObjCBool = false
             return FileManager.default.fileExists(atPath: cache + "/" + name, isDirectory: &isDirectory)
-                && !isDirectory.boolValue
-        }.sorted()
+                && !isDirectory.boolValue && !name.hasPrefix(".content-index/")
+        }.map { $0.replacing(/-[0-9a-f]{32}\.unwind$/, with: ".unwind") }.sorted()
     }
 }
 

@@ -91,7 +91,8 @@ import Testing
         #expect(place.cached() == [])
         #expect(try place.cfic("verify", "other").code == 0)
         #expect(try place.cfic("compile", path, environment: ["CFIC_CACHE": "", "XDG_CACHE_HOME": place.directory + "/xdg"]).code == 0)
-        #expect(access(place.directory + "/xdg/cfic/.build-id/ab/cdef0123456789.unwind", R_OK) == 0)
+        let names = try FileManager.default.contentsOfDirectory(atPath: place.directory + "/xdg/cfic/.build-id/ab")
+        #expect(names.count == 1 && names[0].hasPrefix("cdef0123456789-"))
     }
 
     @Test func strictIsAFailure() throws {
@@ -123,13 +124,80 @@ import Testing
         #expect(byFile.output.contains("<f+0x0>") && byFile.output.contains("<f+0x1>"))
         #expect(byFile.output.contains("CFA = rsp+8, rbp = rbp, ra = *(CFA-8)"))
         #expect(byFile.output.contains("CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)"))
-        for input in ["abcd", "ABCDEF0123456789", place.cache + "/.build-id/ab/cdef0123456789.unwind"] {
+        for input in ["abcd", "ABCDEF0123456789", try place.table("abcdef0123456789")] {
             let outcome = try place.cfic("lookup", input, next)
             #expect(outcome.code == 0)
             #expect(outcome.output.contains("CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)"))
         }
         let json = try #require(try place.cfic("lookup", "--json", "abcd", pc, "0").list("answers"))
         #expect(json.count == 2 && json[1]["reason"] as? String == "no-information")
+    }
+
+    @Test func buildIDsStandForTablesEverywhere() throws {
+        let path = try place.library("a.so", buildID: "0xabcd0001")
+        #expect(try place.cfic("compile", path, place.library("b.so", buildID: "0xac000002")).code == 0)
+        for command in [["stats"], ["verify"], ["dump", "--stage", "rules"], ["dump"], ["dump", "--stage", "pages"]] {
+            for buildID in ["ab", "ABCD", "abcd0001"] {
+                let outcome = try place.cfic(words: command + [buildID])
+                #expect(outcome.code == 0 && !outcome.output.isEmpty, "\(command) \(buildID): \(outcome.talk)")
+            }
+            #expect(try place.cfic(words: command + ["abce"]).talk.contains("compile its file first"))
+        }
+        #expect(try place.cfic("verify", "ab", "ac").output.split(separator: "\n").count == 2)
+        // A file of that name comes first.
+        try place.write(Array("text".utf8), to: "abcd")
+        #expect(try place.cfic("verify", "abcd").code == 1)
+    }
+
+    @Test func filesOfOneBuildIDAreListed() throws {
+        let paths = try [16, 24].map { try place.library("l\($0).so", cfi: ".cfi_def_cfa_offset \($0)") }
+        #expect(try place.cfic(words: ["compile"] + paths).talk.contains("2 compiled"))
+        for command in [["lookup", "abcdef01", "0"], ["stats", "ab"], ["verify", "abcdef0123456789"]] {
+            let outcome = try place.cfic(words: command)
+            #expect(outcome.code == 1)
+            #expect(outcome.talk.matches(of: /abcdef0123456789-[0-9a-f]{32}/).count == 2, "\(outcome.talk)")
+        }
+        let names = try place.cfic("verify", "ab").talk.matches(of: /abcdef0123456789-[0-9a-f]{5}/).map { String($0.0) }
+        for name in names { #expect(try place.cfic("verify", name).code == 0) }
+        for path in paths { #expect(try place.cfic("compile", path).talk.contains("1 current")) }
+    }
+
+    @Test func outputThatIsTheInputIsRefused() throws {
+        let path = try place.library()
+        let bytes = try place.bytes(path)
+        try #require(symlink("lib.so", place.directory + "/link") == 0)
+        try #require(link(path, place.directory + "/hard") == 0)
+        for output in ["lib.so", "./lib.so", "link", "hard"] {
+            let outcome = try place.cfic("compile", "lib.so", "-o", output)
+            #expect(outcome.code == 1 && outcome.talk.contains("the file that is to be compiled"), "\(outcome.talk)")
+        }
+        #expect(try place.bytes(path) == bytes)
+    }
+
+    @Test func emptyNameIsNoCache() throws {
+        let path = try place.library()
+        for command in [["compile", path], ["lookup", "abcd", "0"], ["stats", "abcd"], ["verify", "abcd"]] {
+            let outcome = try place.cfic(words: command + ["--cache", ""])
+            #expect(outcome.code == 64 && outcome.talk.contains("--cache"), "\(outcome.talk)")
+        }
+    }
+
+    @Test func cacheThatTakesNothingIsSaidOnceWithItsRealPath() throws {
+        for number in 0..<3 { try place.library("l\(number).so", buildID: "0xaa0\(number)") }
+        try place.write([], to: "file")
+        let outcome = try place.cfic("compile", "l0.so", "l1.so", "l2.so", "--cache", "file")
+        #expect(outcome.code == 1 && outcome.talk.contains("3 failed"))
+        let lines = outcome.talk.split(separator: "\n").filter { $0.contains("file/.build-id") }
+        #expect(lines.count == 1 && lines[0].contains(place.directory + "/file/.build-id"), "\(outcome.talk)")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root has others to be afraid of"))
+    func rootRefusesACacheOfOthersUnlessToldSo() throws {
+        let path = try place.library()
+        try #require(mkdir(place.directory + "/theirs", 0o777) == 0 && chmod(place.directory + "/theirs", 0o777) == 0)
+        let refused = try place.cfic("compile", path, "--cache", "theirs")
+        #expect(refused.code == 1 && refused.talk.contains("--shared-cache"), "\(refused.talk)")
+        #expect(try place.cfic("compile", path, "--cache", "theirs", "--shared-cache").code == 0)
     }
 
     @Test func lookupOfAnUnknownOrAmbiguousBuildIDFails() throws {

@@ -1,4 +1,4 @@
-import ELF
+@testable import ELF
 import Testing
 
 struct FunctionSymbolTests {
@@ -123,6 +123,16 @@ struct FunctionSymbolTests {
         ]
         let symbols = try image(ELFBuilder(sections: sections)).functionSymbols()
         #expect(symbols.count == 1 && symbols.lookup(0x1010)?.name == "absolute")
+    }
+
+    @Test func noMoreSymbolsThanTheLimitAreRead() throws {
+        let sections = tables((1...4).map { Symbol(name: "f\($0)", address: UInt64($0) * 0x1000, size: 8) } as [Symbol])
+        // The first is the empty symbol 0.
+        for (limit, isCut) in [(4, true), (5, false)] {
+            let symbols = try FunctionSymbols(of: image(ELFBuilder(sections: sections)), limit: limit)
+            #expect(symbols.count == limit - 1)
+            #expect((symbols.problem?.description.contains("more than \(limit) symbols") ?? false) == isCut)
+        }
     }
 
     @Test func brokenTableCostsItself() throws {

@@ -48,7 +48,8 @@ struct KernelMatrixTests {
         let line = try #require(try guest.report().lines.first { $0.first == "profile" })
         let calls = (0..<50).map { ["registers", "buffer", "bare"][$0 % 3] }
         let stack = ["chain", "_start", "__libc_start_main", "[libc.so.6]", "main"] + calls + ["spin"]
-        #expect(line[1] == stack.joined(separator: ";"))
+        // The C library's functions have no symbols in all systems.
+        #expect(line[1].replacing(/\+0x[0-9a-f]+/, with: "") == stack.joined(separator: ";"))
         #expect(Int(line[2]).map { $0 > 20 } == true)
     }
 

@@ -58,11 +58,12 @@ class Table:
             raise ValueError("not a table")
         (self.version, header_size, self.machine, self.pc_shift, rule_size, self.producer, self.options,
          self.key_kind, key_size, self.debug_source) = struct.unpack_from("<HHHBBIIBBB", data, 8)
-        if (self.version, header_size, rule_size) != (2, 304, 12):
+        if (self.version, header_size, rule_size) != (3, 304, 12):
             raise ValueError(f"version {self.version} is not known")
         if xxh64(data[:296]) != struct.unpack_from("<Q", data, 296)[0]:
             raise ValueError("header: checksum does not match")
         self.key = data[32:32 + key_size]
+        self.digest = data[80:96]
         self.counted_rows = struct.unpack_from("<Q", data, 112 + 8)[0]
         contents = []
         for number, name in enumerate(("ranges", "directory", "rules", "expressions", "pages")):

@@ -26,10 +26,40 @@ struct BuildIDPrefixTests {
     @Test func ambiguousPrefixListsCandidates() {
         let error = StoreError.ambiguous(prefix: "abcd1", candidates: ["abcd10", "abcd1f"], count: 2)
         #expect(throws: error) { try store.lookup(buildIDPrefixHex: "abcd1") }
-        #expect(error.description == "abcd1 begins more than one build id: abcd10, abcd1f: give more digits")
+        #expect(error.description == "abcd1 stands for more than one table: abcd10, abcd1f: give more digits")
     }
 
-    @Test(arguments: ["", "7", "77", "770", "77xy", "../..", String(repeating: "a", count: 130)])
+    @Test func twoDigitsAreEnoughAndWhatTheyStandForIsListed() throws {
+        let all = ["ab", "abcd", "abcd10", "abcd1f"]
+        #expect(try store.lookup(buildIDPrefixHex: "77").key == .buildID([0x77, 1, 2, 3]))
+        #expect(throws: StoreError.ambiguous(prefix: "abc", candidates: Array(all.dropFirst()), count: 3)) {
+            try store.lookup(buildIDPrefixHex: "abc")
+        }
+    }
+
+    /// Files of one build id are told apart by the digest behind it.
+    @Test func digestTellsFilesOfOneBuildIDApart() throws {
+        let digests = [Array(repeating: UInt8(0x11), count: 16), Array(repeating: 0x12, count: 16)]
+        let keys = digests.map { TableSource.Key.buildID([0x55, 0x66], digest: $0) }
+        for key in keys { try store.insert(compiledTable(key: key), key: key) }
+        let names = ["5566-" + String(repeating: "11", count: 16), "5566-" + String(repeating: "12", count: 16)]
+        for text in ["55", "5566", "5566-", "5566-1"] {
+            #expect(throws: StoreError.ambiguous(prefix: text, candidates: names, count: 2)) {
+                try store.lookup(buildIDPrefixHex: text)
+            }
+        }
+        #expect(try store.lookup(buildIDPrefixHex: "5566-11").key == keys[0])
+        #expect(try store.lookup(buildIDPrefixHex: names[1].uppercased()).key == keys[1])
+        #expect(throws: StoreError.noSuchBuildID("5566-2", directory: directory.path)) {
+            try store.lookup(buildIDPrefixHex: "5566-2")
+        }
+        // A digest belongs to a whole build id.
+        #expect(throws: StoreError.noSuchBuildID("556-1", directory: directory.path)) {
+            try store.lookup(buildIDPrefixHex: "556-1")
+        }
+    }
+
+    @Test(arguments: ["", "7", "77xy", "7701-xy", "-11", "../..", String(repeating: "a", count: 98)])
     func otherTextIsRefused(text: String) {
         #expect(throws: StoreError.invalidPrefix(text)) { try store.lookup(buildIDPrefixHex: text) }
     }

@@ -53,7 +53,7 @@ struct Corruption: Sendable, CustomTestStringConvertible {
 extension Corruption {
     static let ofHeader: [Corruption] = [
         Corruption("magic", "header", "not a table: wrong magic") { $0.store(UInt8(0x88), at: 0) },
-        Corruption("version", "header", "version 3 is not known") { $0.store(UInt16(3), at: 8) },
+        Corruption("version", "header", "version 4 is not known") { $0.store(UInt16(4), at: 8) },
         Corruption("headerSize", "header", "header size is not 304") { $0.store(UInt16(312), at: 10) },
         Corruption("headerChecksum", "header", "checksum does not match", fixesChecksums: false) {
             $0.store(UInt8(1), at: 296)
@@ -64,11 +64,15 @@ extension Corruption {
         Corruption("options", "header", "unknown option") { $0.store(UInt32(2), at: 20) },
         Corruption("keyKind", "header", "unknown kind of key") { $0.store(UInt8(3), at: 24) },
         Corruption("keyEmpty", "header", "key has the wrong size") { $0.store(UInt8(0), at: 25) },
-        Corruption("keyTooLong", "header", "key has the wrong size") { $0.store(UInt8(65), at: 25) },
+        Corruption("keyTooLong", "header", "key has the wrong size") { $0.store(UInt8(49), at: 25) },
         Corruption("contentKeyOf4Bytes", "header", "key has the wrong size") { $0.store(UInt8(2), at: 24) },
         Corruption("debugSource", "header", "unknown source of .debug_frame") { $0.store(UInt8(4), at: 26) },
         Corruption("reserved", "header", "reserved bytes are not zero") { $0.store(UInt8(1), at: 31) },
-        Corruption("bytesBehindKey", "header", "bytes behind the key are not zero") { $0.store(UInt8(1), at: 95) },
+        Corruption("bytesBehindKey", "header", "bytes behind the key are not zero") { $0.store(UInt8(1), at: 79) },
+        Corruption("contentKeyWithDigest", "header", "a content key has no digest beside it") {
+            $0.store(UInt16(0x2002), at: 24)
+            $0.store(UInt8(1), at: 95)
+        },
     ]
 
     private static let misplaced = ": not at the first multiple of 16 behind the section before"

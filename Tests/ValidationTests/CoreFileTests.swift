@@ -101,17 +101,14 @@ struct CoreFileTests {
         }
         let other = fixture.directory + "/other"
         try run(words: build(400, other))
-        let image = try CompiledImage(other)
         var search = ModuleSearch()
         search.store = TableStore(directory: fixture.directory + "/tables")
-        try withExtendedLifetime(image) {
-            try search.store?.insert(image.view.bytes, key: .buildID([0xab, 0xcd, 0xef, 0x01, 0x23]))
-        }
 
         let program = CoreProgram("right", build: [build(40, "right")], executable: "right", stops: [.at("stop_here")])
         let dumps = try CoreDumps(of: program)
         let right = try CoreValidation(core: dumps.core("stop_here"))
         #expect(right.threads.allSatisfy { $0.difference == nil && $0.isComplete })
+        try search.store?.plant(tableOf: other, for: dumps.executable, debugFiles: search.debugFiles)
         let wrong = try #require(try CoreValidation(core: dumps.core("stop_here"), search).threads.first)
         let difference = try #require(wrong.difference)
         #expect(wrong.agreeing == 2 && difference.index == 2)

@@ -1,5 +1,6 @@
 import ELF
 import Foundation
+import TableCompiler
 import TableStore
 import TestFixtures
 import Testing
@@ -168,8 +169,8 @@ import Validation
         #expect(try known(path) == [.discardedFunction: 24])
     }
 
-    /// A table of the cache that is wrong in one rule, of a file with the same build id, is found out; and its padding
-    /// has the rule before it all the same.
+    /// A table of the cache that is wrong in one rule is found out; and its padding has the rule before it all the same.
+    /// One of another file with the same build id is not used.
     @Test func aWrongRuleOfACachedTableIsADisagreement() throws {
         func library(_ offset: Int, _ name: String) throws -> String {
             try fixture.library(
@@ -187,11 +188,13 @@ import Validation
                 """, named: name, flags: ["-Wl,--build-id=0xabcdef01"])
         }
         let store = TableStore(directory: fixture.directory + "/tables")
-        let right = try CompiledImage(library(16, "right.so"))
-        try withExtendedLifetime(right) { try store.insert(right.view.bytes, key: .buildID([0xab, 0xcd, 0xef, 0x01])) }
+        let right = try library(16, "right.so")
+        try store.plant(tableOf: right, for: right)
+        #expect(try !validated(library(24, "wrong.so"), store: store).isFromCache)
         #expect(try validated(library(16, "same.so"), store: store).isFromCache)
         #expect(try validated(library(16, "same.so"), store: store).validation.disagreementCount == 0)
 
+        try store.plant(tableOf: right, for: library(24, "wrong.so"))
         let wrong = try validated(library(24, "wrong.so"), store: store)
         #expect(wrong.isFromCache)
         #expect(wrong.validation.disagreementCount >= 3)
@@ -205,9 +208,9 @@ import Validation
         let path = try fixture.library(
             ".text\n.cfi_startproc\n.fill 16, 1, 0x90\n.cfi_endproc", flags: ["-Wl,--build-id=0xabcdef02"])
         let store = TableStore(directory: fixture.directory + "/tables")
-        let image = try CompiledImage(path)
-        try withExtendedLifetime(image) { try store.insert(image.view.bytes, key: .buildID([0xab, 0xcd, 0xef, 0x02])) }
-        let stored = try store.path(of: .buildID([0xab, 0xcd, 0xef, 0x02]))
+        try store.plant(tableOf: path, for: path)
+        #expect(try validated(path, store: store).isFromCache)
+        let stored = try store.path(of: ELFImage(path: path).tableKey())
         var bytes = try contents(stored)
         bytes[bytes.count - 1] ^= 1
         try Data(bytes).write(to: URL(fileURLWithPath: stored))

@@ -16,6 +16,16 @@ func validated(
     return try validator.validate(ELFImage(path: path))
 }
 
+extension TableStore {
+    /// Puts the table of the file at `other` where the one of the file at `path` belongs: what only a damaged cache has.
+    func plant(tableOf other: String, for path: String, debugFiles: DebugFileSearch? = nil) throws {
+        let key = try key(of: ImageInput(ELFImage(path: path), search: debugFiles))
+        let compiler = ImageCompiler(debugFiles: debugFiles)
+        let table = try compiler.compile(ELFImage(path: other), key: key).built.table
+        try withExtendedLifetime(compiler) { try insert(table, key: key) }
+    }
+}
+
 /// Hand-written entries for code at 0x401000, each of 64 bytes.
 enum Entries {
     /// CFA = rsp+8, the return address below it.

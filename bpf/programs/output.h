@@ -57,7 +57,7 @@ static __always_inline __u32 lookups(const struct walk *walk, enum cfic_step ste
 /* Adds what the walk did to this CPU's counters. Plain additions: nobody else writes there. */
 static __always_inline void count(struct walk *walk, enum cfic_step step)
 {
-	__u32 zero = 0, end = step;
+	__u32 zero = 0, end = step, complete, guessed;
 	struct cfic_counters *all = bpf_map_lookup_elem(&counters, &zero);
 
 	if (!all)
@@ -68,10 +68,10 @@ static __always_inline void count(struct walk *walk, enum cfic_step step)
 	all->kernel_frames += walk->sample.kernel_count;
 	all->user_frames += walk->sample.user_count;
 	all->guessed_frames += walk->sample.guessed_count;
-	if (CFIC_IS_OUTERMOST(step) && CFIC_IS_BY_RULES(step, walk->sample.guessed_count))
-		all->complete++;
-	else if (CFIC_IS_OUTERMOST(step))
-		all->guessed++;
+	complete = CFIC_IS_OUTERMOST(step) && CFIC_IS_BY_RULES(step, walk->sample.guessed_count);
+	guessed = CFIC_IS_OUTERMOST(step) && !complete;
+	all->complete += complete;
+	all->guessed += guessed;
 	all->lookups += lookups(walk, step);
 	all->mapping_lookups += walk->mapping_lookups;
 	all->stack_reads += walk->stack_reads;

@@ -58,7 +58,7 @@ int NAME(information)(__u64 pc)
 /* Adds the frame to the sample; 0 if there is room. */
 static __always_inline int NAME(give_out)(struct walk *walk)
 {
-	__u32 count = walk->frame_count;
+	__u32 count = walk->frame_count, callee = count - 1;
 	__u64 pc = walk->frame.machine.pc & CFIC_SAMPLE_ADDRESS;
 
 	if (count >= walk->frame_limit || count >= FRAMES_MAX)
@@ -72,8 +72,12 @@ static __always_inline int NAME(give_out)(struct walk *walk)
 	if (walk->frame.flags & CFIC_FRAME_UNCHECKED)
 		pc |= CFIC_SAMPLE_UNCHECKED;
 	/* No call leads to where a handler returns to: the kernel put it there. */
-	if ((walk->frame.flags & CFIC_FRAME_INTERRUPTED) && count > 0)
-		walk->frames[count - 1] |= CFIC_SAMPLE_EXACT;
+	if (walk->frame.flags & CFIC_FRAME_INTERRUPTED) {
+		/* Kernels before 6.12 don't know that it is in bounds because `count` is. */
+		barrier_var(callee);
+		if (callee < FRAMES_MAX)
+			walk->frames[callee] |= CFIC_SAMPLE_EXACT;
+	}
 	walk->frames[count] = pc;
 	walk->frame_count = count + 1;
 	return 0;

@@ -7,6 +7,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -80,14 +81,18 @@ static const struct table *find_table(const char *directory, const char *build_i
 	} known[TABLES_MAX];
 	static size_t count;
 	char path[512];
+	glob_t found;
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(known[i].build_id, build_id) == 0)
 			return known[i].table;
 	}
-	snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.unwind", directory, build_id, build_id + 2);
-	if (access(path, R_OK) != 0)
+	/* Behind the build id stands what tells files of one build id apart: here all files are the same for all. */
+	snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s-*.unwind", directory, build_id, build_id + 2);
+	if (glob(path, GLOB_NOSORT, NULL, &found) != 0)
 		return NULL;
+	snprintf(path, sizeof(path), "%s", found.gl_pathv[0]);
+	globfree(&found);
 	CHECK(count < TABLES_MAX, "too many tables");
 	strcpy(known[count].build_id, build_id);
 	known[count].table = table_load(path);

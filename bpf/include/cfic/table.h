@@ -13,13 +13,14 @@
 
 #define CFIC_TABLE_MAGIC "\x89UNWTAB\n"
 #define CFIC_TABLE_MAGIC_SIZE 8
-#define CFIC_TABLE_VERSION 2
-#define CFIC_KEY_MAX 64
+#define CFIC_TABLE_VERSION 3
+#define CFIC_KEY_MAX 48
+#define CFIC_DIGEST_SIZE 16
 
 /* How the table's key was made: cfic_table_header.key_kind. */
 enum cfic_key_kind {
 	CFIC_KEY_BUILD_ID = 1, /* the bytes of the GNU build id note                                */
-	CFIC_KEY_CONTENT = 2,  /* SHA-256 over ELF header, program headers and CFI sections         */
+	CFIC_KEY_CONTENT = 2,  /* SHA-256 of what the table was made of                             */
 };
 
 /* Where .debug_frame came from: cfic_table_header.debug_source. */
@@ -76,7 +77,8 @@ struct cfic_table_header {
 	__u8 debug_source;      /* enum cfic_debug_source                                           */
 	__u8 reserved[5];
 	__u8 key[CFIC_KEY_MAX];
-	__u64 source_size;      /* bytes of the ELF file; of an image in memory, its size           */
+	__u8 digest[CFIC_DIGEST_SIZE]; /* with a build id: what tells files of one build id apart   */
+	__u64 source_size;      /* bytes of the ELF file that loaded segments end at                */
 	__u64 debug_size;       /* bytes of the separate debug file that was merged                 */
 	struct cfic_counts counts;
 	struct cfic_section sections[CFIC_SECTION_COUNT];

@@ -37,14 +37,29 @@ CFIC_INLINE int cfic_says_nothing(const struct cfic_rule *rule)
 #define CFIC_IS_CALLED_FROM(reader, frame, e_machine) cfic_is_called_from((reader), (frame), (e_machine))
 #endif
 
-/* By any rule, but where it reads a stack pointer that a guess left unknown: there one guess leads to the next. */
+/* Not a step's end: the rule reads a stack pointer that a guess left unknown. */
+#define CFIC_STEP_GUESS CFIC_STEP_COUNT
+
+/* By any rule; else CFIC_STEP_GUESS. */
 CFIC_INLINE enum cfic_step cfic_unwind_unusual(
 	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
 {
 	if (e_machine == CFIC_MACHINE_AARCH64 && (frame->flags & CFIC_FRAME_NO_STACK_POINTER)
 		&& cfic_reads(reader, rule, CFIC_AARCH64_SP))
-		return CFIC_GUESS(reader, frame, e_machine);
+		return CFIC_STEP_GUESS;
 	return cfic_unwind(reader, frame, rule, e_machine);
+}
+
+/* One guess leads to the next: not from within CFIC_UNWIND, so that the functions of kernel programs nest less. */
+CFIC_INLINE enum cfic_step cfic_walk_by_rule(
+	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
+{
+	enum cfic_step step = CFIC_UNWIND(reader, frame, rule, e_machine);
+
+	/* Kernel programs have them in a map. */
+	(void)reader, (void)frame, (void)rule;
+	return e_machine == CFIC_MACHINE_AARCH64 && step == CFIC_STEP_GUESS
+		? CFIC_GUESS(reader, frame, e_machine) : step;
 }
 
 /* Where no call frame information speaks of the code. Known code may have a rule nevertheless: it is put in *rule. */
@@ -54,12 +69,12 @@ CFIC_INLINE enum cfic_step cfic_walk_without_rule(
 	switch (CFIC_KNOWN_CODE(reader, frame, e_machine)) {
 	case CFIC_KNOWN_RESTORER:
 		cfic_set_sigframe_rule(rule, e_machine);
-		return CFIC_UNWIND(reader, frame, rule, e_machine);
+		return cfic_walk_by_rule(reader, frame, rule, e_machine);
 	case CFIC_KNOWN_THREAD_START:
 		return CFIC_STEP_END_OF_STACK;
 	case CFIC_KNOWN_LEAF: /* of x86-64 only */
 		cfic_x86_64_set_leaf_rule(rule);
-		return CFIC_UNWIND(reader, frame, rule, e_machine);
+		return cfic_walk_by_rule(reader, frame, rule, e_machine);
 	default:
 		return CFIC_GUESS(reader, frame, e_machine);
 	}
@@ -108,7 +123,7 @@ CFIC_INLINE enum cfic_step cfic_walk_step(
 		return cfic_walk_without_rule(reader, frame, rule, e_machine);
 	if (found != CFIC_STEP_CALLER)
 		return found;
-	return cfic_check_guess(reader, frame, CFIC_UNWIND(reader, frame, rule, e_machine), e_machine);
+	return cfic_check_guess(reader, frame, cfic_walk_by_rule(reader, frame, rule, e_machine), e_machine);
 }
 
 #endif

@@ -1,0 +1,48 @@
+import Glibc
+
+/// Who can change a file.
+package enum FileWriters {
+    /// Whether somebody beside root and the user that this process acts for can change the open file.
+    ///
+    /// The rule is that by which the kernel itself trusts a file's owner when it runs a set-user-ID program: the owner
+    /// is one of the two, the mode (which bounds access control lists, too) lets nobody else write, and the file system
+    /// isn't mounted `nosuid`. That last is how file systems are mounted whose owners are not to be believed: those
+    /// that users mount themselves, from images or by FUSE.
+    static func areOthers(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        var system = statvfs()
+        guard fstat(descriptor, &status) == 0, fstatvfs(descriptor, &system) == 0 else { return true }
+        return areOthers(owner: status.st_uid, mode: status.st_mode, mountFlags: system.f_flag, user: geteuid())
+    }
+
+    /// - Parameter mountFlags: `ST_*` of statvfs(3)
+    package static func areOthers(owner: uid_t, mode: mode_t, mountFlags: UInt, user: uid_t) -> Bool {
+        let noSetUserID: UInt = 2  // ST_NOSUID
+        return (owner != 0 && owner != user) || mode & (S_IWGRP | S_IWOTH) != 0 || mountFlags & noSetUserID != 0
+    }
+}
+
+extension ELFImage {
+    /// Whether somebody beside root and this process's user can change the file, now or while it is read. False of an
+    /// image in memory, which is a copy.
+    public var othersMayWrite: Bool {
+        if case .file(let file) = source { file.othersMayWrite } else { false }
+    }
+
+    /// Bytes of the file up to the end of its last loaded segment: what stripping doesn't change. All bytes of an image
+    /// without such segments.
+    public var loadedSize: UInt64 {
+        let ends = segments.filter(\.isLoad).compactMap { segment -> UInt64? in
+            let backed = segment.fileBackedSize(imageSize: size)
+            // What is backed ends at `size` at the latest: no overflow.
+            return backed > 0 ? segment.offset + backed : nil
+        }
+        return ends.max() ?? size
+    }
+
+    /// Whether the file itself has .debug_frame; decided by its section headers alone.
+    public var hasDebugFrame: Bool {
+        guard let sections = try? sections() else { return false }
+        return sections.contains { CallFrameSectionKind.debugFrame.sectionNames.contains($0.name) && !$0.hasNoBits }
+    }
+}

@@ -1,0 +1,75 @@
+import ELF
+import UnwindTable
+
+/// What a table of an image is made of, read as far as somebody asks for it.
+///
+/// Not thread-safe, as the image.
+public final class ImageInput {
+    public let image: ELFImage
+    public let debugFile: DebugFile
+    private var readFrames: FrameSources?
+    private var contentDigest: [UInt8]?
+
+    /// Looks for the debug file; reads no call frame information.
+    public init(_ image: ELFImage, search: DebugFileSearch?) {
+        self.image = image
+        debugFile = DebugFile(of: image, search: search)
+    }
+
+    /// Whether call frame sections were read.
+    package var hasReadFrames: Bool { readFrames != nil }
+
+    /// All call frame sections that speak of the image.
+    public func frames() throws(ELFError) -> FrameSources {
+        if let readFrames { return readFrames }
+        let frames = try FrameSources(of: image, debugFile)
+        readFrames = frames
+        return frames
+    }
+
+
+
+    /// The key of whatever has the same content, on any machine: the build id with a digest of what the table is made
+    /// of, or the digest alone. Reads all call frame information.
+    public func contentKey() throws(ELFError) -> TableSource.Key {
+        if let contentDigest { return key(contentDigest) }
+        let digest = try ContentDigest.digest(of: image, frames())
+        contentDigest = digest
+        return key(digest)
+    }
+
+    /// The files that the table is made of; nil of an image in memory.
+    public var state: FileState? {
+        image.identity.map {
+            FileState(file: $0, debugFile: debugFile.image?.identity, wantsDebugFile: debugFile.isWanted)
+        }
+    }
+
+    /// The key that a table is kept and shared by.
+    ///
+    /// That is the ``contentKey()`` of a file that nobody can change while it is read. A file that others can write may
+    /// be one thing when its digest is made and another when its table is, so that its key is that of this file in this
+    /// state, and its table nobody else's. docs/security.md
+    ///
+    /// - Parameters:
+    ///   - known: the content digest that files in a state had, if somebody remembers.
+    ///   - remember: called with it if nobody did.
+    public func sharedKey(
+        known: (FileState) -> [UInt8]? = { _ in nil }, remember: (FileState, [UInt8]) -> Void = { _, _ in }
+    ) throws(ELFError) -> TableSource.Key {
+        guard let state else { return try contentKey() }
+        if image.othersMayWrite { return key(state.digest) }
+        if let digest = known(state) { return key(digest) }
+        let key = try contentKey()
+        // A debug file that was found late isn't in the state.
+        let frames = try frames()
+        let isLate = debugFile.image == nil && frames.debugSource == .separateFile
+        if let contentDigest, !isLate { remember(state, contentDigest) }
+        return key
+    }
+
+    private func key(_ digest: [UInt8]) -> TableSource.Key {
+        guard let buildID = image.tableBuildID() else { return .content(digest) }
+        return .buildID(buildID, digest: Array(digest.prefix(16)))
+    }
+}

@@ -1,0 +1,78 @@
+import CUnwindTable
+import Glibc
+import UnwindTable
+
+/// The bytes of a table file, read into memory of their own: one who truncates the file afterwards, or writes into it,
+/// raises no signal here, and changes nothing that was proved.
+///
+/// @unchecked: nothing changes after `init`.
+public final class TableFile: @unchecked Sendable {
+    /// The file's bytes, page-aligned, valid as long as this object: one who keeps them, or a `TableView` on them, keeps
+    /// it alive with `withExtendedLifetime`, because a reference may end at its last use.
+    public let bytes: UnsafeRawBufferPointer
+    /// Proved by `TableVerifier.readHeader`.
+    public let header: cfic_table_header
+
+    /// Reads a file that the user named.
+    ///
+    /// - Throws: ``NotCurrent/absent``, ``NotCurrent/cannotRead(errno:)``, ``NotCurrent/notRegularFile``,
+    ///   ``NotCurrent/damaged(_:)`` or ``NotCurrent/otherFormat(_:)``.
+    public convenience init(reading path: String) throws(NotCurrent) {
+        try self.init(path, flags: 0, isTrusted: { _ in true })
+    }
+
+    /// - Parameters:
+    ///   - flags: of open(2), beside those that keep a FIFO or a terminal in the file's place from doing harm.
+    ///   - isTrusted: asked with what the open file is; if it says no, ``NotCurrent/writableByOthers`` is thrown.
+    init(_ path: String, flags: Int32, isTrusted: (stat) -> Bool) throws(NotCurrent) {
+        guard let file = Descriptor(opening: path, O_RDONLY | O_NONBLOCK | O_NOCTTY | flags) else {
+            switch errno {
+            case ENOENT: throw .absent
+            case ELOOP where flags & O_NOFOLLOW != 0: throw .notRegularFile
+            case ENXIO: throw .notRegularFile
+            case let code: throw .cannotRead(errno: code)
+            }
+        }
+        guard let status = file.status() else { throw .cannotRead(errno: errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegularFile }
+        guard isTrusted(status) else { throw .writableByOthers }
+        let size = Int(status.st_size)
+        guard size > 0 else { throw .damaged("empty file") }
+        try Self.checkIsThere(file, size)
+        // The header says how many bytes there must be: only for as many is memory asked for.
+        let head = file.read(limit: min(size, MemoryLayout<cfic_table_header>.size))
+        if let problem = head.withUnsafeBytes({ WholeTable.problem(of: $0, fileSize: size) }) { throw problem }
+        bytes = try Self.read(file, size)
+        // The file may have changed in between: what counts is what is in memory.
+        do throws(NotCurrent) {
+            header = try WholeTable.header(of: bytes, fileSize: size)
+        } catch {
+            munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+            throw error
+        }
+    }
+
+    deinit {
+        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+    }
+
+    /// A file system gives zeros for what a sparse file leaves out, as fast as memory, and takes no space for it: work
+    /// must be in proportion to what somebody really wrote. No table is mostly zeros; small files needn't be asked.
+    private static func checkIsThere(_ file: borrowing Descriptor, _ size: Int) throws(NotCurrent) {
+        guard size > smallSize, !file.holds(atLeast: size / 2) else { return }
+        throw .damaged("more than half of its \(size) bytes are a hole")
+    }
+
+    private static let smallSize = 16 << 20
+
+    private static func read(_ file: borrowing Descriptor, _ size: Int) throws(NotCurrent) -> UnsafeRawBufferPointer {
+        // Not by malloc: if there is no memory for so much, that is an error like others.
+        let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard memory != MAP_FAILED else { throw .cannotRead(errno: errno) }
+        let buffer = UnsafeMutableRawBufferPointer(start: memory, count: size)
+        guard let code = file.read(into: buffer) else { return UnsafeRawBufferPointer(buffer) }
+        munmap(memory, size)
+        if code == 0 { throw .damaged("became shorter while it was read") }
+        throw .cannotRead(errno: code)
+    }
+}

@@ -1,0 +1,87 @@
+import Glibc
+
+extension TableStore {
+    /// As ``write(_:to:)``, of what `body` writes piece by piece: no more than a piece is in memory.
+    ///
+    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, or what `body` throws; a file that was there is then still there.
+    public static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
+        func failure(_ code: Int32) -> StoreError { .cannot(.write, path: path, errno: code, in: .output) }
+        func fill(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) throws {
+            var output = PieceOutput(put)
+            try body(&output)
+            if let code = output.finish() { throw failure(code) }
+        }
+        if let number = descriptor(namedBy: path) { return try fill { Descriptor.write($0, to: number) } }
+        var status = stat()
+        let exists = stat(path, &status) == 0
+        if exists, status.st_mode & S_IFMT != S_IFREG {
+            guard let file = OpenFile(path, O_WRONLY | O_NOCTTY) else { throw failure(errno) }
+            return try fill { file.write($0) }
+        }
+        let target = exists ? resolved(path) : path
+        let slash = target.lastIndex(of: "/")
+        let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
+        guard slash.map({ target.index(after: $0) < target.endIndex }) ?? !target.isEmpty else { throw failure(EISDIR) }
+        // __O_TMPFILE of <asm-generic/fcntl.h>: nothing of it stays if the process is killed. Else a file with a name.
+        let temporary = StaleTemporaries.newPath(in: directory)
+        let unnamed = OpenFile(directory, 0o20000000 | O_DIRECTORY | O_WRONLY)
+        guard let file = unnamed ?? OpenFile(temporary, O_CREAT | O_EXCL | O_WRONLY) else { throw failure(errno) }
+        do {
+            try fill { file.write($0) }
+            if let code = file.synchronize() { throw failure(code) }
+            if unnamed != nil, let code = file.link(as: temporary) { throw failure(code) }
+            guard rename(temporary, target) == 0 else {
+                throw StoreError.cannot(.replace, path: path, errno: errno, in: .output)
+            }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+}
+
+/// A descriptor that closures share.
+private final class OpenFile {
+    private let descriptor: Descriptor
+
+    init?(_ path: String, _ flags: Int32) {
+        guard let descriptor = Descriptor(opening: path, flags) else { return nil }
+        self.descriptor = descriptor
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) -> Int32? { descriptor.write(bytes) }
+    func synchronize() -> Int32? { descriptor.synchronize() }
+    func link(as path: String) -> Int32? { descriptor.link(as: path) }
+}
+
+/// Text on its way to a file, in pieces of 64 KiB. After a failure nothing more is written.
+public struct PieceOutput: TextOutputStream {
+    private var piece: [UInt8] = []
+    private var failure: Int32?
+    private let put: (UnsafeRawBufferPointer) -> Int32?
+
+    private static let pieceSize = 1 << 16
+
+    /// - Parameter put: writes all bytes; the `errno` of what went wrong, or nil.
+    init(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) {
+        self.put = put
+        piece.reserveCapacity(Self.pieceSize)
+    }
+
+    public mutating func write(_ text: String) {
+        guard failure == nil else { return }
+        piece.append(contentsOf: text.utf8)
+        if piece.count >= Self.pieceSize { flush() }
+    }
+
+    private mutating func flush() {
+        failure = piece.withUnsafeBytes { put($0) }
+        piece.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes what is left: the `errno` of what went wrong first, or nil.
+    mutating func finish() -> Int32? {
+        if failure == nil, !piece.isEmpty { flush() }
+        return failure
+    }
+}

@@ -1,0 +1,94 @@
+import Files
+import Glibc
+
+// What root takes from a cache becomes what every process's stacks are unwound by, and where a cache leads root writes.
+// docs/security.md
+extension TableStore {
+    /// Whether root may use what stands there: root's own, or this process's user's, and nobody else may write it. Other
+    /// users choose whom they believe by the directory that they name.
+    ///
+    /// - Parameter user: whose privileges are at stake: the effective user.
+    package static func isTrusted(owner: uid_t, mode: mode_t, user: uid_t = geteuid()) -> Bool {
+        user != 0 || (owner == 0 && mode & (S_IWGRP | S_IWOTH) == 0)
+    }
+
+    func isTrusted(_ status: stat) -> Bool {
+        isShared || Self.isTrusted(owner: status.st_uid, mode: status.st_mode)
+    }
+
+    /// Checks, for root, that nobody else can write the directory, and that no symbolic link of others leads to it. A
+    /// directory that isn't there yet is good: root will make it.
+    ///
+    /// - Throws: ``StoreError/writableByOthers(path:owner:)`` or ``StoreError/linkOfOthers(path:owner:)``, unless
+    ///   ``isShared``.
+    public func checkIsTrusted() throws(StoreError) {
+        guard !isShared, geteuid() == 0 else { return }
+        try checkLinks()
+        for path in [directory, directory + "/" + Self.buildIDDirectory] { try checkDirectory(path) }
+    }
+
+    /// Of a directory of the store: below the store's own, links are nobody's.
+    func checkDirectory(_ path: String) throws(StoreError) {
+        guard !isShared, geteuid() == 0 else { return }
+        var status = stat()
+        guard path.withPath({ path == directory ? stat($0, &status) : lstat($0, &status) }) == 0 else { return }
+        guard status.st_mode & S_IFMT != S_IFLNK else { throw .linkOfOthers(path: path, owner: status.st_uid) }
+        guard isTrusted(status) else { throw .writableByOthers(path: path, owner: status.st_uid) }
+    }
+
+    /// Goes the way that the kernel goes to the directory, link by link.
+    private func checkLinks() throws(StoreError) {
+        var rest = directory.split(separator: "/").map(String.init).reversed() as [String]
+        var path = directory.hasPrefix("/") ? "" : "."
+        // As many links as the kernel follows; beyond that it answers ELOOP itself.
+        var linksLeft = 40
+        while let name = rest.popLast() {
+            let next = path + "/" + name
+            var status = stat()
+            guard next.withPath({ lstat($0, &status) }) == 0 else { return }
+            guard status.st_mode & S_IFMT == S_IFLNK else {
+                path = next
+                continue
+            }
+            guard status.st_uid == 0 else { throw .linkOfOthers(path: next, owner: status.st_uid) }
+            linksLeft -= 1
+            guard linksLeft > 0, let target = Self.target(of: next) else { return }
+            if target.hasPrefix("/") { path = "" }
+            rest += target.split(separator: "/").map(String.init).reversed()
+        }
+    }
+
+    private static func target(of link: String) -> String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+            guard let start = buffer.baseAddress else { return nil }
+            let count = link.withPath { readlink($0, start, buffer.count) }
+            return count > 0 ? String(path: buffer[..<count].map(UInt8.init(bitPattern:))) : nil
+        }
+    }
+
+    /// Checks that tables can be put there, so that one says it once, and not of every table.
+    ///
+    /// - Throws: ``StoreError/cannot(_:path:errno:in:)`` with the absolute path.
+    public func checkIsWritable() throws(StoreError) {
+        let place = directory + "/" + Self.buildIDDirectory
+        do throws(StoreError) {
+            try makeDirectories(place)
+        } catch {
+            guard case .cannot(let action, let path, let code, let area) = error else { throw error }
+            throw .cannot(action, path: Self.absolute(path), errno: code, in: area)
+        }
+        guard place.withPath({ access($0, W_OK | X_OK) }) != 0 else { return }
+        throw .cannot(.write, path: Self.absolute(directory), errno: errno, in: .store)
+    }
+
+    /// As far as it exists without symbolic links, from the root.
+    private static func absolute(_ path: String) -> String {
+        if let resolved = path.withPath({ realpath($0, nil) }) {
+            defer { free(resolved) }
+            return String(path: resolved)
+        }
+        guard let slash = path.lastIndex(of: "/") else { return absolute(".") + "/" + path }
+        let parent = String(path[..<slash])
+        return (parent.isEmpty ? "" : absolute(parent)) + path[slash...]
+    }
+}

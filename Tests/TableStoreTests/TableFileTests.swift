@@ -1,0 +1,84 @@
+import CUnwindTable
+import Foundation
+import TableStore
+import Testing
+import UnwindTable
+
+/// What others do to a cache entry while it is used, and entries that claim more than is there.
+@Suite(.timeLimit(.minutes(2))) struct TableFileTests {
+    let directory: TemporaryDirectory
+    let store: TableStore
+    let key = TableSource.Key.buildID([0xab, 0xcd, 0xef, 0x01])
+    let table: [UInt8]
+    let path: String
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        store = TableStore(directory: directory.path + "/cache")
+        table = try compiledTable(of: "/proc/self/exe", key: key)
+        try store.insert(table, key: key)
+        path = try store.path(of: key)
+    }
+
+    /// As it would be mapped, the first touch behind the new end would kill this process by SIGBUS.
+    @Test(arguments: [0, 304, 4096]) func entryTruncatedWhileItIsUsed(size: off_t) throws {
+        let entry = try store.current(key: key, options: TableOptions())
+        let named = try TableFile(reading: path)
+        try #require(truncate(path, size) == 0)
+        #expect(entry.holds(table))
+        #expect(named.bytes.elementsEqual(table))
+        _ = try TableVerifier.verify(entry.bytes)
+        withExtendedLifetime((entry, named)) {}
+        guard case .damaged = store.reason(key) else {
+            Issue.record("\(String(describing: store.reason(key)))")
+            return
+        }
+    }
+
+    @Test func entryOverwrittenWhileItIsUsed() throws {
+        let entry = try store.current(key: key, options: TableOptions())
+        let file = open(path, O_WRONLY)
+        defer { close(file) }
+        let garbage = [UInt8](repeating: 0xff, count: table.count)
+        try #require(pwrite(file, garbage, garbage.count, 0) == garbage.count)
+        #expect(entry.holds(table))
+    }
+
+    /// An entry whose last section claims `size` bytes, which a hole of the file has.
+    private func writeSparse(pagesSize size: UInt64) throws {
+        let offset = table.withUnsafeBytes { $0.load(as: cfic_table_header.self) }.sections.4.offset
+        let header = table.withHeader { $0.sections.4.size = size }
+        try Array(header[..<Int(offset)]).write(to: path)
+        try #require(truncate(path, off_t(offset + size)) == 0)
+    }
+
+    @Test(arguments: [200 << 30, 1 << 40]) func sparseEntryTakesNoTime(size: UInt64) throws {
+        try writeSparse(pagesSize: size)
+        guard case .damaged(let problem) = store.reason(key) else {
+            Issue.record("\(String(describing: store.reason(key)))")
+            return
+        }
+        #expect(problem.contains("are a hole"))
+        #expect(throws: NotCurrent.self) { try TableFile(reading: path) }
+        try store.insert(table, key: key)
+        #expect(store.reason(key) == nil)
+    }
+
+    /// Copied by a tool that leaves out zeros, a table is a table still.
+    @Test func entryWithAHoleOfZerosIsRead() throws {
+        let offset = table.withUnsafeBytes { $0.load(as: cfic_table_header.self) }.sections.4.offset
+        let zeros = 1 << 20
+        var holed = Array(table[..<Int(offset)]) + [UInt8](repeating: 0, count: zeros)
+        holed = holed.withHeader { $0.sections.4.size = UInt64(zeros) }
+        try Array(holed[..<Int(offset)]).write(to: path)
+        try #require(truncate(path, off_t(holed.count)) == 0)
+        let file = try TableFile(reading: path)
+        #expect(file.bytes.elementsEqual(holed))
+        withExtendedLifetime(file) {}
+    }
+
+    @Test func headerThatClaimsMoreThanTheFileIsNotBelieved() throws {
+        try table.withHeader { $0.sections.4.size = 1 << 45 }.write(to: path)
+        #expect(store.reason(key) == .damaged("header+0x118: pages: reaches beyond the end of the file"))
+    }
+}
