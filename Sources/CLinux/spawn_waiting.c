@@ -1,6 +1,7 @@
 #include "spawn_waiting.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,11 +9,15 @@
 pid_t spawn_waiting(char *const argv[], int *go)
 {
 	int ends[2];
+	/* Ignored, the end of a child can't be waited for. */
+	bool ignored = signal_is_ignored(SIGCHLD);
 	pid_t child;
 
 	/* The parent's byte says go; the child's errno says that it could not. Both close with exec. */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return -errno;
+	if (ignored)
+		signal(SIGCHLD, SIG_DFL);
 	child = fork();
 	if (child < 0) {
 		int code = errno;
@@ -32,9 +37,8 @@ pid_t spawn_waiting(char *const argv[], int *go)
 			_exit(127);
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, 0);
-		signal(SIGINT, SIG_DFL);
-		signal(SIGTERM, SIG_DFL);
-		signal(SIGPIPE, SIG_DFL);
+		if (ignored)
+			signal(SIGCHLD, SIG_IGN);
 		execvp(argv[0], argv);
 		code = errno;
 		(void)!write(ends[1], &code, sizeof(code));
@@ -58,4 +62,23 @@ int spawn_run(int go)
 	}
 	close(go);
 	return count == sizeof(code) ? code : 0;
+}
+
+bool signal_is_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, 0, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void signal_end(int number)
+{
+	sigset_t one;
+
+	signal(number, SIG_DFL);
+	kill(getpid(), number);
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	pthread_sigmask(SIG_UNBLOCK, &one, 0);
+	_exit(128 + number);
 }

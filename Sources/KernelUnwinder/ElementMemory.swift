@@ -26,6 +26,14 @@ final class ElementMemory {
     private var retired: [Span] = []
     private var retiredWords = 0
 
+    /// Makes a map that is an element: its descriptor, or -errno.
+    var makeMap: () -> Int32 = {
+        var options = bpf_map_create_opts()
+        options.sz = MemoryLayout<bpf_map_create_opts>.size
+        options.map_flags = UInt32(BPF_F_MMAPABLE)
+        return bpf_map_create(BPF_MAP_TYPE_ARRAY, "cfic_element", 4, UInt32(CFIC_ELEMENT_SIZE), 1, &options)
+    }
+
     private static let elementBytes = Int(CFIC_ELEMENT_SIZE)
     private static let addressSpace = Int(CFIC_ELEMENTS_MAX) * elementBytes
 
@@ -150,11 +158,7 @@ final class ElementMemory {
     }
 
     private func addElement() throws(KernelError) {
-        var options = bpf_map_create_opts()
-        options.sz = MemoryLayout<bpf_map_create_opts>.size
-        options.map_flags = UInt32(BPF_F_MMAPABLE)
-        let map = bpf_map_create(
-            BPF_MAP_TYPE_ARRAY, "cfic_element", 4, UInt32(CFIC_ELEMENT_SIZE), 1, &options)
+        let map = makeMap()
         guard map >= 0 else { throw .system("making a map for tables", errno: Int32(-map)) }
         let place = base + maps.count * Self.elementBytes
         let mapped = mmap(place, Self.elementBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0)

@@ -24,8 +24,8 @@ final class ImageSupply {
     private var added: Set<TableSource.Key> = []
     private var numbers = Numbers()
     private var prepared: [FileIdentity: PreparedImage] = [:]
-    /// What was found of the files of the process at hand, by the inodes of its mappings.
-    private var files: [UInt64: MappedFile] = [:]
+    /// What was found of the files of the process at hand.
+    private var files: [FileNumber: MappedFile] = [:]
     /// Called with what could not be stored: profiling goes on, but the next run compiles again.
     var onProblem: (String) -> Void = { _ in }
 
@@ -59,9 +59,9 @@ final class ImageSupply {
     /// what it takes to add a process.
     func prepare(_ mappings: [ExecutableMapping], of process: Int32) {
         var work: [MappedFile] = []
-        for mapping in mappings where mapping.isFile && files[mapping.inode] == nil {
+        for mapping in mappings where mapping.isFile && files[mapping.file] == nil {
             guard let file = MappedFile(mapping, in: process) else { continue }
-            files[mapping.inode] = file
+            files[mapping.file] = file
             if byFile[file.identity] == nil { work.append(file) }
         }
         guard work.count > 1, compiler.threads > 1 else { return }
@@ -103,14 +103,15 @@ final class ImageSupply {
 
     /// The image that a process maps. Never fails: what can't be used is an image without a table.
     func image(of mapping: ExecutableMapping, in process: Int32) -> MappedImage {
-        // The same inode in two file systems is told apart by the name.
-        let noted = files[mapping.inode].flatMap { $0.name == mapping.path ? $0 : nil }
-        guard let file = noted ?? MappedFile(mapping, in: process) else {
-            let code = errno
-            let hint = code == EACCES || code == EPERM ? " (of another user's process: CAP_SYS_PTRACE is needed)" : ""
-            return unusable(mapping.path, String(cString: strerror(code)) + hint)
+        guard let file = files[mapping.file] ?? MappedFile(mapping, in: process) else {
+            return unusable(mapping.path, Self.problem(errno, mapping, process))
         }
         let identity = file.identity
+        if !file.isCertain, !ProcessMemory(of: process).has(file, mapping) {
+            return unusable(
+                mapping.path, "the file of that name is another one than is mapped, and the mapping can't be opened: "
+                    + MappedFile.neededForMappings)
+        }
         if let known = byFile[identity] { return known }
         let image: PreparedImage
         do throws(ELFError) {
@@ -132,7 +133,8 @@ final class ImageSupply {
 
     /// The vDSO of a process, out of its memory.
     func vdso(_ mapping: ExecutableMapping, in process: Int32) -> MappedImage {
-        let bytes = Self.memory(of: process, at: mapping.start, count: Int(clamping: mapping.end - mapping.start))
+        let bytes = ProcessMemory(of: process)
+            .bytes(at: mapping.start, count: Int(clamping: mapping.end - mapping.start))
         if let known = vdsos[bytes] { return known }
         do throws(ELFError) {
             let image = try ELFImage(bytes: bytes, name: mapping.path)
@@ -217,14 +219,12 @@ final class ImageSupply {
         return image
     }
 
-    /// Bytes of a process's memory; fewer if not all can be read.
-    private static func memory(of process: Int32, at address: UInt64, count: Int) -> [UInt8] {
-        let descriptor = open("/proc/\(process)/mem", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0, let offset = off_t(exactly: address) else { return [] }
-        defer { close(descriptor) }
-        let limit = 1 << 20
-        return [UInt8](unsafeUninitializedCapacity: min(count, limit)) { buffer, filled in
-            filled = max(0, pread(descriptor, buffer.baseAddress, buffer.count, offset))
-        }
+    /// Why the file of a mapping can't be found, and what would help.
+    private static func problem(_ code: Int32, _ mapping: ExecutableMapping, _ process: Int32) -> String {
+        let text = String(cString: strerror(code))
+        guard code == EACCES || code == EPERM else { return text }
+        // Who may follow links of the process lacks what its mappings need besides.
+        let mayTrace = access("/proc/\(process)/exe", F_OK) == 0
+        return "\(text): \(mayTrace ? MappedFile.neededForMappings : "CAP_SYS_PTRACE is missing")"
     }
 }

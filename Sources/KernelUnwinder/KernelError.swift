@@ -17,13 +17,13 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case otherPIDNamespace
     /// The table is for another machine than this one.
     case otherMachine(String)
-    /// More than a process can have; see `limit`.
-    case tooManyMappings(process: Int32, limit: Int)
     case noSuchProcess(Int32)
     /// The id is that of a thread which is not its process's first.
     case isThread(Int32, of: Int32)
     /// A thread of the kernel has no stack of user code.
     case isOfKernel(Int32)
+    /// A process that has ended, and that its parent has not waited for.
+    case hasEnded(Int32)
     case tooManyProcesses(limit: Int)
     case cannotReadProcess(Int32, errno: Int32)
     /// All places of table memory are in use.
@@ -47,11 +47,10 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "this is not the initial pid namespace, so that process ids mean others to the kernel: run it outside of "
                 + "the container, or with the host's pid namespace"
         case .otherMachine(let name): "the table is for \(name), not for this machine"
-        case .tooManyMappings(let process, let limit):
-            "process \(process) has more than \(limit) executable mappings"
         case .noSuchProcess(let process): "there is no process \(process)"
         case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name that"
         case .isOfKernel(let thread): "\(thread) is a thread of the kernel, without code of its own"
+        case .hasEnded(let process): "process \(process) has ended: it has no memory any more (a zombie)"
         case .tooManyProcesses(let limit): "more than \(limit) processes at once"
         case .cannotReadProcess(let process, let code):
             "process \(process) can't be read: \(message(code))"

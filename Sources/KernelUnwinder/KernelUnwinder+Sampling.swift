@@ -73,6 +73,9 @@ extension KernelUnwinder {
         isWatching = true
     }
 
+    /// CPUs that samples are taken on.
+    public static var onlineCPUCount: Int { OnlineCPUs.list.count }
+
     /// Ends taking samples, and watching. What was taken can still be read.
     public func stop() {
         for link in links { bpf_link__destroy(link) }

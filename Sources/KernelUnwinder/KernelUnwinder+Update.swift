@@ -4,106 +4,91 @@ extension KernelUnwinder {
     /// What became of a process.
     public struct Change {
         public enum Kind {
-            /// It maps something else now.
-            case mapped(ProcessImages)
-            /// It runs another program, or is a new process; what stood in its stacks before means nothing any more.
-            case began(ProcessImages)
+            /// What it maps was read: all that it had mapped by ``ProcessImages/time``.
+            case read(ProcessImages)
+            /// It mapped this, in place of what was there.
+            case mapped(ProcessImages.Mapping)
+            /// It runs another program; what it mapped before is gone.
+            case exec
+            /// Another one made it, and it maps what that one does.
+            case forked(parent: Int32)
             case ended
-            /// What it maps can't be read.
+            /// What it maps can't be read: no samples of it are unwound until it can.
             case failed(KernelError)
+            /// Events were lost, of any process; the process is 0.
+            case lost
         }
 
         public var process: Int32
         public var kind: Kind
         /// CLOCK_MONOTONIC, in nanoseconds.
         public var time: UInt64
+
+        public init(process: Int32, kind: Kind, time: UInt64) {
+            (self.process, self.kind, self.time) = (process, kind, time)
+        }
     }
 
     /// Brings what is known of processes up to date with what happened to them (``processEvents()``).
     ///
-    /// - Returns: the changes, in the order of time, one for each process at most unless it began anew.
+    /// - Returns: what happened to processes that samples are taken of, in the order of time; and what they map now,
+    ///   read once each.
     public func update(_ events: [ProcessEvent]) -> [Change] {
-        rereadJustBegun()
-        var changes: [Change] = []
-        // Reading what a process maps gives all that it mapped until now: once is enough.
-        var isRead: Set<Int32> = []
-        for event in events.reversed() {
+        let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), &planMemory)
+        return plan.steps.compactMap(carryOut)
+    }
+
+    private func carryOut(_ step: UpdatePlan.Step) -> Change? {
+        switch step {
+        case .read(let process, let time): return read(process, at: time)
+        case .end(let process, let time, let isReused):
+            if isReused { forget(process) } else { removeProcess(process) }
+            return Change(process: process, kind: .ended, time: time)
+        case .tell(let event):
             switch event.kind {
-            case .mapped:
-                if isListed(event.process), isRead.insert(event.process).inserted {
-                    changes.append(read(event.process, at: event.time, began: images(of: event.process) == nil))
-                }
-            case .exec, .forked:
-                guard isListed(event.process) else { continue }
-                // The program that came first was read as what came later: it is known from its beginning on.
-                if event.kind == .exec { justBegun[event.process] = 10 }
-                if isRead.insert(event.process).inserted {
-                    changes.append(read(event.process, at: event.time, began: true))
-                } else if let index = changes.lastIndex(where: { $0.process == event.process }) {
-                    changes[index] = changes[index].beginning(at: event.time)
-                }
-            case .exited:
-                guard isListed(event.process) else { continue }
-                if Self.isAlive(event.process) {
-                    withoutFirstThread.insert(event.process)
-                    continue
-                }
-                removeProcess(event.process)
-                isRead.insert(event.process)
-                changes.append(Change(process: event.process, kind: .ended, time: event.time))
-            case .threadExited:
-                guard withoutFirstThread.contains(event.process), !Self.isAlive(event.process) else { continue }
-                removeProcess(event.process)
-                isRead.insert(event.process)
-                changes.append(Change(process: event.process, kind: .ended, time: event.time))
-            case .lost:
-                for process in listed().keys where isRead.insert(process).inserted {
-                    let isKnown = images(of: process) != nil
-                    if Self.isAlive(process) {
-                        changes.append(read(process, at: event.time, began: !isKnown))
-                    } else {
-                        removeProcess(process)
-                        changes.append(Change(process: process, kind: .ended, time: event.time))
-                    }
-                }
+            case .mapped(let mapping): return mapped(mapping, in: event.process, at: event.time)
+            case .exec: return Change(process: event.process, kind: .exec, time: event.time)
+            case .forked(let parent):
+                return Change(process: event.process, kind: .forked(parent: parent), time: event.time)
+            case .lost: return Change(process: 0, kind: .lost, time: event.time)
+            case .exited, .threadExited: return nil
             }
         }
-        return changes.reversed()
     }
 
-    /// A new program's first mappings are told before the kernel's programs see that it runs, and make them forget what
-    /// the process maps: who was quick to say has to say it again.
-    private func rereadJustBegun() {
-        for (process, turns) in justBegun {
-            if place(of: process) == 0 { _ = try? addProcess(process) }
-            justBegun[process] = turns > 1 ? turns - 1 : nil
-        }
-    }
-
-    private func read(_ process: Int32, at time: UInt64, began: Bool) -> Change {
+    private func read(_ process: Int32, at time: UInt64) -> Change {
         do throws(KernelError) {
-            let images = try addProcess(process)
-            return Change(process: process, kind: began ? .began(images) : .mapped(images), time: time)
+            return Change(process: process, kind: .read(try addProcess(process)), time: time)
         } catch {
             if case .noSuchProcess = error {
                 removeProcess(process)
                 return Change(process: process, kind: .ended, time: time)
             }
+            // Better no callers than those that what was mapped before would give.
+            if isListed(process) { try? expectProcess(process) }
             return Change(process: process, kind: .failed(error), time: time)
         }
     }
 
+    /// A mapping that an event told of. Its file is known, or is opened by its name: it may be gone by now.
+    private func mapped(_ mapping: ExecutableMapping, in process: Int32, at time: UInt64) -> Change {
+        let image = mapping.isFile ? images.image(of: mapping, in: process) : nil
+        return Change(process: process, kind: .mapped(ProcessImages.Mapping(mapping, of: image)), time: time)
+    }
+
     /// Whether a process has memory: one that ended and was not waited for has none.
-    private static func isAlive(_ process: Int32) -> Bool {
+    fileprivate static func isAlive(_ process: Int32) -> Bool {
         guard let map = try? MemoryMap(of: process) else { return false }
         return !map.mappings.isEmpty
     }
 }
 
-extension KernelUnwinder.Change {
-    /// The same, of a process that began earlier than it was read.
-    fileprivate func beginning(at time: UInt64) -> Self {
-        guard case .mapped(let images) = kind else { return self }
-        return Self(process: process, kind: .began(images), time: time)
-    }
+/// What the plan of an update asks.
+private struct TrackedProcesses: UpdatePlan.Processes {
+    let unwinder: KernelUnwinder
+
+    func isListed(_ process: Int32) -> Bool { unwinder.isListed(process) || unwinder.images(of: process) != nil }
+    func isAlive(_ process: Int32) -> Bool { KernelUnwinder.isAlive(process) }
+    func isForgotten(_ process: Int32) -> Bool { unwinder.place(of: process) == 0 }
+    var all: [Int32] { Array(Set(unwinder.listed().keys).union(unwinder.trackedProcesses)) }
 }

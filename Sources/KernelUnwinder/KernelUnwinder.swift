@@ -53,12 +53,16 @@ public final class KernelUnwinder {
     var isWatching = false
     private var processes: [Int32: TrackedProcess] = [:]
     private var numbers = Numbers()
-    /// Processes that were read because they run another program, and how many updates look at them again.
-    var justBegun: [Int32: Int] = [:]
-    /// Processes whose first thread has ended, but not all.
-    var withoutFirstThread: Set<Int32> = []
+    /// What updates leave for the next ones.
+    var planMemory = UpdatePlan.Memory()
     /// What processes mapped before. Their children may have inherited it, without anybody having seen yet.
     private var left: [TrackedProcess] = []
+    /// What samples may have been unwound by, by its number; and numbers that the programs don't use any more, of which
+    /// samples may still be to be read.
+    private var readings: [UInt32: ProcessImages] = [:]
+    private var sweptNumbers: [UInt32] = []
+    /// Processes with more mappings than fit, of which that was said.
+    private var crowded: Set<Int32> = []
 
     /// Loads the programs into the kernel.
     ///
@@ -122,21 +126,33 @@ public final class KernelUnwinder {
     /// - Throws: ``KernelError``; what was known of the process before stays.
     @discardableResult
     public func addProcess(_ process: Int32) throws(KernelError) -> ProcessImages {
-        var map = try MemoryMap(of: process)
-        // A process may run another program while it is read, and would be unwound by what it no longer maps. When it
-        // does so afterwards, the programs see it.
+        try Self.readUntilUnchanged { () throws(KernelError) in
+            try MemoryMap(of: process)
+        } add: { map throws(KernelError) in
+            try add(process, map)
+        }
+    }
+
+    /// Adds what a process maps, and reads again: a process may run another program while it is read, and would be
+    /// unwound by what it no longer maps. When it does so afterwards, the programs see it.
+    static func readUntilUnchanged<Found>(
+        _ read: () throws(KernelError) -> MemoryMap, add: (MemoryMap) throws(KernelError) -> Found
+    ) throws(KernelError) -> Found {
+        var map = try read()
         for _ in 0..<3 {
-            let found = try add(process, map)
-            let now = try MemoryMap(of: process)
+            let found = try add(map)
+            let now = try read()
             if now.mappings == map.mappings { return found }
             map = now
         }
-        return try add(process, map)
+        return try add(map)
     }
 
     private func add(_ process: Int32, _ map: MemoryMap) throws(KernelError) -> ProcessImages {
         if memory.isNearlyFull, !left.isEmpty { sweep() }
         let before = processes[process]
+        // Without its first thread, it ends with another one.
+        if map.thread != process { planMemory.withoutFirstThread.insert(process) }
         var found = ProcessImages(map, images)
         if let before, before.images.isSame(as: found) {
             // The programs may have forgotten: it runs another program, and maps the same.
@@ -148,16 +164,16 @@ public final class KernelUnwinder {
         for image in found.images { image.users += 1 }
         if let before { leave(before) }
         processes[process] = TrackedProcess(images: found, placed: placed)
+        readings[placed.number] = found
         return found
     }
 
     /// Fills first, and publishes last.
     @discardableResult
     func publish(_ process: Int32, _ mappings: [PlacedMapping]) throws(KernelError) -> PlacedProcess {
-        guard mappings.count <= PlacedProcess.mappingLimit else {
-            throw .tooManyMappings(process: process, limit: PlacedProcess.mappingLimit)
-        }
-        let placed = try PlacedProcess(mappings, number: numbers.next(), in: memory)
+        let (kept, leftOut) = PlacedMapping.fitting(mappings, limit: PlacedProcess.mappingLimit)
+        if leftOut > 0 { noteLeftOut(leftOut, of: process) }
+        let placed = try PlacedProcess(kept, number: numbers.next(), in: memory)
         do throws(KernelError) {
             try memory.waitUntilVisible()
             try publish(process, place: placed.place)
@@ -168,6 +184,14 @@ public final class KernelUnwinder {
         return placed
     }
 
+    /// Says once of a process that not all of its mappings are unwound.
+    private func noteLeftOut(_ count: Int, of process: Int32) {
+        guard crowded.insert(process).inserted else { return }
+        images.onProblem(
+            "process \(process) has \(count) executable mappings more than the \(PlacedProcess.mappingLimit) that a "
+                + "process can have: stacks end where they come to the smallest")
+    }
+
     /// Has samples taken of a process that is about to run another program: nothing is known of it until then.
     public func expectProcess(_ process: Int32) throws(KernelError) { try publish(process, place: 0) }
 
@@ -175,7 +199,14 @@ public final class KernelUnwinder {
     public func removeProcess(_ process: Int32) {
         var key = process
         bpf_map_delete_elem(processMap, &key)
-        withoutFirstThread.remove(process)
+        forget(process)
+    }
+
+    /// Forgets what a process mapped whose id another one has now.
+    func forget(_ process: Int32) {
+        planMemory.withoutFirstThread.remove(process)
+        planMemory.justBegun[process] = nil
+        crowded.remove(process)
         if let known = processes.removeValue(forKey: process) { leave(known) }
     }
 
@@ -184,6 +215,10 @@ public final class KernelUnwinder {
 
     /// What a process maps, as of when it was last read.
     public func images(of process: Int32) -> ProcessImages? { processes[process]?.images }
+
+    /// What samples of this ``Sample/mappings`` were unwound by, be it of a process that made theirs. Nil of 0, and of
+    /// what has not been in use for long.
+    public func images(numbered number: UInt32) -> ProcessImages? { readings[number] }
 
     /// Whether samples are taken of a process, be it only because its parent was listed.
     public func isListed(_ process: Int32) -> Bool { place(of: process) != nil }
@@ -212,9 +247,14 @@ public final class KernelUnwinder {
         // A program that was copying a parent's entry has done so when this returns.
         guard memory.waitForPrograms() else { return }
         let inUse = Set(listed().values)
+        // Samples that were unwound by what the last sweep found have been read since.
+        for number in sweptNumbers { readings[number] = nil }
+        var swept: [UInt32] = []
+        defer { sweptNumbers = swept }
         left.removeAll { process in
             guard !inUse.contains(process.placed.place) else { return false }
             for image in process.images.images { image.users -= 1 }
+            swept.append(process.placed.number)
             memory.retire(process.placed.spans)
             return true
         }

@@ -4,28 +4,55 @@ import Glibc
 
 /// A file that a process maps, where it can be opened.
 struct MappedFile: Sendable {
-    /// As the process sees it.
-    let name: String
-    /// In the process's own file system; or, if its name is gone, through the mapping.
+    /// In the process's own file system; or, if its name is gone, through the mapping or the process.
     let path: String
     let identity: FileIdentity
+    /// Whether device and inode are those of the mapping. Some file systems (overlayfs, btrfs) tell stat(2) another
+    /// device than they tell who reads mappings: what has the inode only has to be compared with the memory.
+    let isCertain: Bool
 
     /// Nil, with `errno` set, if it can't be opened.
     init?(_ mapping: ExecutableMapping, in process: Int32) {
-        name = mapping.path
-        var status = stat()
-        if !mapping.isDeleted {
-            let path = "/proc/\(process)/root\(mapping.path)"
-            // Another file may have taken the name.
-            if path.withPath({ stat($0, &status) }) == 0, status.st_ino == mapping.inode {
-                (self.path, identity) = (path, FileIdentity(status))
-                return
-            }
-        }
         let range = String(mapping.start, radix: 16) + "-" + String(mapping.end, radix: 16)
-        path = "/proc/\(process)/map_files/\(range)"
-        guard path.withPath({ stat($0, &status) }) == 0 else { return nil }
-        identity = FileIdentity(status)
+        let named = mapping.isDeleted ? nil : "/proc/\(process)/root\(mapping.path)"
+        // Needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and to be the process's owner, or root.
+        let mapped = "/proc/\(process)/map_files/\(range)"
+        let program = "/proc/\(process)/exe"
+        var code = ENOENT
+        let found = [named, mapped, program].compactMap { path -> Candidate? in
+            guard let path else { return nil }
+            var status = stat()
+            guard path.withPath({ stat($0, &status) }) == 0 else {
+                // What keeps the mapping from being opened is what matters.
+                if path == mapped || code == ENOENT { code = errno }
+                return nil
+            }
+            return Candidate(path: path, identity: FileIdentity(status), file: FileNumber(status), isLink: path == mapped)
+        }
+        guard let choice = Self.choose(found, for: mapping) else {
+            errno = code
+            return nil
+        }
+        (path, identity, isCertain) = (choice.path, choice.identity, choice.isCertain(mapping))
+    }
+
+    static let neededForMappings =
+        "that needs CAP_CHECKPOINT_RESTORE (or CAP_SYS_ADMIN), and of other users' processes CAP_DAC_READ_SEARCH"
+
+    /// A file that may be the one that is mapped.
+    struct Candidate {
+        var path: String
+        var identity: FileIdentity
+        var file: FileNumber
+        /// Whether the kernel leads there from the mapping itself.
+        var isLink: Bool
+
+        func isCertain(_ mapping: ExecutableMapping) -> Bool { isLink || file == mapping.file }
+    }
+
+    /// The first that is certainly the file, else the first that has its inode: another file may have taken the name.
+    static func choose(_ candidates: [Candidate], for mapping: ExecutableMapping) -> Candidate? {
+        candidates.first { $0.isCertain(mapping) } ?? candidates.first { $0.file.inode == mapping.inode }
     }
 
     /// The image in it.

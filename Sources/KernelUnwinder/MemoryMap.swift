@@ -1,22 +1,49 @@
+import CLinux
 import Files
 import Glibc
 
-/// What a process has mapped executable: a line of /proc/PID/maps each (proc(5)).
-struct ExecutableMapping: Equatable {
+/// What a process has mapped executable: a line of /proc/PID/maps (proc(5)), or a perf event of a new mapping.
+public struct ExecutableMapping: Equatable, Sendable {
     /// AVMAs.
-    var start: UInt64
-    var end: UInt64
-    /// In the file.
-    var offset: UInt64
+    public var start: UInt64
+    public var end: UInt64
+    /// In the file, in bytes.
+    public var offset: UInt64
+    /// Of the file system: the major number << 32 | the minor number. An inode means nothing without it.
+    public var device: UInt64
     /// 0 if no file is mapped.
-    var inode: UInt64
+    public var inode: UInt64
     /// As the process sees it; or what the kernel calls memory that is of no file, as `[vdso]`. Empty if it has no name.
-    var path: String
+    public var path: String
 
     /// Memory of a file, which may be deleted by now.
     var isFile: Bool { inode != 0 && path.hasPrefix("/") }
     /// Files are marked so when they are deleted or replaced; their contents are there as long as they are mapped.
     var isDeleted: Bool { path.hasSuffix(" (deleted)") }
+    var file: FileNumber { FileNumber(device: device, inode: inode) }
+
+    /// Whether what is mapped at an address is the same place of the same file as there.
+    func isSame(as other: Self) -> Bool {
+        file == other.file && start &- offset == other.start &- other.offset
+    }
+}
+
+/// What tells files apart: two file systems may give the same inode number to different ones.
+struct FileNumber: Hashable, Sendable {
+    /// As ``ExecutableMapping/device``.
+    var device: UInt64
+    var inode: UInt64
+
+    init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+
+    init(_ status: stat) {
+        let device = status.st_dev
+        self.init(
+            device: UInt64(gnu_dev_major(device)) << 32 | UInt64(gnu_dev_minor(device)), inode: UInt64(status.st_ino))
+    }
 }
 
 /// The executable mappings of a process by rising address.
@@ -24,7 +51,7 @@ struct MemoryMap {
     var mappings: [ExecutableMapping] = []
     /// Whose directory in /proc it is read from: the process's first thread, unless that has ended before others.
     private(set) var thread: Int32
-    /// When it was read: CLOCK_MONOTONIC, in nanoseconds.
+    /// When reading it began: CLOCK_MONOTONIC, in nanoseconds. What was mapped before is in it.
     private(set) var time: UInt64 = 0
 
     /// Bytes of /proc/PID/maps that are read: some hundred thousand mappings.
@@ -33,6 +60,9 @@ struct MemoryMap {
     /// - Throws: ``KernelError/noSuchProcess(_:)``, ``KernelError/cannotReadProcess(_:errno:)``. A process that dies
     ///   meanwhile, or is a zombie, has no mappings.
     init(of process: Int32) throws(KernelError) {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        time = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
         var text = try Self.text(of: process)
         thread = process
         if text.isEmpty {
@@ -42,10 +72,12 @@ struct MemoryMap {
                 break
             }
         }
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        time = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
         text.withUnsafeBytes { mappings = Self.parse($0) }
+    }
+
+    /// What was read of a thread's file.
+    init(of thread: Int32, text: UnsafeRawBufferPointer, time: UInt64) {
+        (self.thread, self.time, mappings) = (thread, time, Self.parse(text))
     }
 
     static func parse(_ text: UnsafeRawBufferPointer) -> [ExecutableMapping] {
@@ -82,12 +114,12 @@ struct MemoryMap {
         else { return nil }
         guard text[at + 2] == UInt8(ascii: "x") else { return nil }
         at += 4
-        guard skip(" "), let offset = number(radix: 16), skip(" "), number(radix: 16) != nil, skip(":"),
-            number(radix: 16) != nil, skip(" "), let inode = number(radix: 10)
+        guard skip(" "), let offset = number(radix: 16), skip(" "), let major = number(radix: 16), skip(":"),
+            let minor = number(radix: 16), skip(" "), let inode = number(radix: 10)
         else { return nil }
         while skip(" ") {}
         return ExecutableMapping(
-            start: start, end: end, offset: offset, inode: inode, path: name(text[at...]))
+            start: start, end: end, offset: offset, device: major << 32 | minor, inode: inode, path: name(text[at...]))
     }
 
     /// The kernel writes a newline in a name as \012.

@@ -8,29 +8,6 @@ struct PerfEvent: ~Copyable {
     deinit { close(descriptor) }
 }
 
-/// Something that happened to a process.
-public struct ProcessEvent: Sendable, Equatable {
-    public enum Kind: Sendable, Equatable {
-        /// It mapped something executable.
-        case mapped
-        /// It runs another program now.
-        case exec
-        /// Another process made it.
-        case forked(parent: Int32)
-        /// Its first thread ended: the process, mostly.
-        case exited
-        /// Another one of its threads ended.
-        case threadExited
-        /// Events were lost: any process may have changed. The process is 0.
-        case lost
-    }
-
-    public var process: Int32
-    public var kind: Kind
-    /// CLOCK_MONOTONIC, in nanoseconds; 0 if it isn't known.
-    public var time: UInt64
-}
-
 /// What happens to processes, from a perf ring buffer for each CPU.
 final class ProcessEvents {
     private final class Ring {
@@ -91,38 +68,9 @@ final class ProcessEvents {
             let first = min(size, ring.size - start)
             record += UnsafeRawBufferPointer(start: data + start, count: first)
             record += UnsafeRawBufferPointer(start: data, count: size - first)
-            if let event = Self.event(header, record) { events.append(event) }
+            if let event = record.withUnsafeBytes(ProcessEvent.init(record:)) { events.append(event) }
             tail &+= UInt64(size)
         }
         perf_set_tail(ring.page, tail)
-    }
-
-    /// What a record of perf_event_open(2) says; nil of those that don't matter.
-    private static func event(_ header: perf_event_header, _ record: [UInt8]) -> ProcessEvent? {
-        func word(_ offset: Int) -> Int32 {
-            guard offset + 4 <= record.count else { return 0 }
-            return record.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Int32.self) }
-        }
-        // With sample_id_all the time stands at the end of each record.
-        let time = record.withUnsafeBytes { bytes in
-            bytes.count >= 16 ? bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self) : 0
-        }
-        let process = word(8)
-        switch header.type {
-        case PERF_RECORD_MMAP.rawValue, PERF_RECORD_MMAP2.rawValue:
-            return ProcessEvent(process: process, kind: .mapped, time: time)
-        case PERF_RECORD_COMM.rawValue:
-            // PERF_RECORD_MISC_COMM_EXEC; otherwise a thread just renamed itself.
-            return header.misc & (1 << 13) == 0 ? nil : ProcessEvent(process: process, kind: .exec, time: time)
-        case PERF_RECORD_FORK.rawValue:
-            // pid, ppid, tid, ptid: of a new thread, both processes are the same.
-            let parent = word(12)
-            return parent == process ? nil : ProcessEvent(process: process, kind: .forked(parent: parent), time: time)
-        case PERF_RECORD_EXIT.rawValue:
-            return ProcessEvent(process: process, kind: word(16) == process ? .exited : .threadExited, time: time)
-        case PERF_RECORD_LOST.rawValue:
-            return ProcessEvent(process: 0, kind: .lost, time: 0)
-        default: return nil
-        }
     }
 }

@@ -12,12 +12,20 @@ public struct ProcessImages {
         public var image: MappedImage?
         /// What the kernel calls it; empty if it has no name.
         public var name: String
+        /// What was mapped; nil where nobody knows.
+        var source: ExecutableMapping?
+
+        public init(
+            start: UInt64, end: UInt64, bias: UInt64, image: MappedImage?, name: String
+        ) {
+            (self.start, self.end, self.bias, self.image, self.name) = (start, end, bias, image, name)
+        }
     }
 
     public private(set) var mappings: [Mapping] = []
     /// Images, each once.
     public private(set) var images: [MappedImage] = []
-    /// When it was read: CLOCK_MONOTONIC, in nanoseconds. What the process did before is in it, even another program.
+    /// When reading it began: CLOCK_MONOTONIC, in nanoseconds. What was mapped before is in it.
     public let time: UInt64
     /// Which samples were unwound by it: ``Sample/mappings``. 0 until the programs were told.
     public internal(set) var number: UInt32 = 0
@@ -43,17 +51,23 @@ public struct ProcessImages {
         // Calls into this are emulated: no frame stands there.
         for mapping in source where mapping.path != "[uprobes]" {
             let image = image(mapping)
-            // A file that is no image: libraries of Java and other machines map theirs so, and code they made themselves.
-            let bias = image?.bias(start: mapping.start, offset: mapping.path == "[vdso]" ? 0 : mapping.offset)
-            mappings.append(Mapping(
-                start: mapping.start, end: mapping.end, bias: bias ?? 0, image: bias == nil ? nil : image,
-                name: mapping.path))
+            mappings.append(Mapping(mapping, of: image))
             if let image, seen.insert(ObjectIdentifier(image)).inserted { images.append(image) }
         }
     }
 
-    /// Whether the same is mapped at the same places.
-    func isSame(as other: ProcessImages) -> Bool { source == other.source }
+    /// Mappings by rising address, to be looked up in only.
+    package init(_ mappings: [Mapping], time: UInt64 = 0) {
+        (self.mappings, self.time, source) = (mappings, time, [])
+    }
+
+    /// Adds one that stands behind all others.
+    package mutating func append(_ mapping: Mapping) { mappings.append(mapping) }
+
+    /// Whether the same is mapped at the same places. A new file may have the name and the inode of one that is gone.
+    func isSame(as other: ProcessImages) -> Bool {
+        source == other.source && images.elementsEqual(other.images) { $0 === $1 }
+    }
 
     /// The mapping that an AVMA is in.
     public func mapping(at address: UInt64) -> Mapping? {
@@ -71,6 +85,22 @@ public struct ProcessImages {
 }
 
 extension ProcessImages.Mapping {
+    /// - Parameter image: nil of memory without a file.
+    init(_ source: ExecutableMapping, of image: MappedImage?) {
+        // A file that is no image: libraries of Java and other machines map theirs so, and code they made themselves.
+        let bias = image?.bias(start: source.start, offset: source.path == "[vdso]" ? 0 : source.offset)
+        self.init(
+            start: source.start, end: source.end, bias: bias ?? 0, image: bias == nil ? nil : image, name: source.path)
+        self.source = source
+    }
+
+    /// Whether the same place of the same file is mapped there. Of files that are gone only their numbers are known.
+    package func isSame(as other: Self) -> Bool {
+        guard let source, let theirs = other.source, source.isSame(as: theirs) else { return false }
+        guard let identity = image?.image?.identity, let their = other.image?.image?.identity else { return true }
+        return identity == their
+    }
+
     /// A mapping for each range of a table that it is of, by rising address, and one for what lies beside them.
     func placed(_ ranges: [PlacedTable.Range]) -> [PlacedMapping] {
         var placed: [PlacedMapping] = []

@@ -11,6 +11,32 @@ struct PlacedMapping: Equatable {
     var range: UInt32
 }
 
+extension PlacedMapping {
+    /// As many mappings as a process can have: neighbours without a table become one, and if that isn't enough, those
+    /// without a table go before those with one, and the smallest go first.
+    ///
+    /// - Parameter mappings: by rising address.
+    /// - Returns: by rising address, and how many are left out.
+    static func fitting(_ mappings: [Self], limit: Int) -> (kept: [Self], leftOut: Int) {
+        if mappings.count <= limit { return (mappings, 0) }
+        var joined: [Self] = []
+        for mapping in mappings {
+            if mapping.range == 0, let last = joined.last, last.range == 0, last.end == mapping.start {
+                joined[joined.count - 1].end = mapping.end
+            } else {
+                joined.append(mapping)
+            }
+        }
+        if joined.count <= limit { return (joined, 0) }
+        let byUse = joined.indices.sorted { first, second in
+            let (one, other) = (joined[first], joined[second])
+            if (one.range == 0) != (other.range == 0) { return one.range != 0 }
+            return (other.end &- other.start, first) < (one.end &- one.start, second)
+        }
+        return (byUse.prefix(limit).sorted().map { joined[$0] }, joined.count - limit)
+    }
+}
+
 /// A process in the kernel's memory: `struct cfic_process` and its groups of mappings.
 struct PlacedProcess {
     var place: UInt32

@@ -36,10 +36,13 @@ struct ProcessStatus {
 extension KernelUnwinder {
     /// Checks that an id is that of a process with code of its own: for ids that people name.
     ///
-    /// - Throws: ``KernelError/noSuchProcess(_:)``, ``KernelError/isThread(_:of:)``, ``KernelError/isOfKernel(_:)``.
+    /// - Throws: ``KernelError/noSuchProcess(_:)``, ``KernelError/isThread(_:of:)``, ``KernelError/isOfKernel(_:)``,
+    ///   ``KernelError/hasEnded(_:)``, ``KernelError/cannotReadProcess(_:errno:)``.
     public static func checkIsProcess(_ id: Int32) throws(KernelError) {
         let status = try ProcessStatus(of: id)
         if status.process != id { throw .isThread(id, of: status.process) }
         if status.isOfKernel { throw .isOfKernel(id) }
+        // Of any of its threads: the first may have ended.
+        if try MemoryMap(of: id).mappings.isEmpty { throw .hasEnded(id) }
     }
 }

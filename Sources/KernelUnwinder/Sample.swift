@@ -19,6 +19,14 @@ public struct Sample {
         public var isUnchecked: Bool { word >> 61 & 1 == 1 }
         /// An address in the function that the frame belongs to.
         public var lookupAddress: UInt64 { isExact ? pc : pc &- 1 }
+
+        /// Above all that a frame can have as its pc, but for the vsyscall page.
+        package static var addressLimit: UInt64 { 1 << 60 }
+        /// Bits of the word that are its pc: what is above are marks.
+        private static let pcBits: UInt64 = 1 << 61 - 1
+
+        /// The same frame where its code has another address.
+        package func moved(to pc: UInt64) -> Self { Self(word: word & ~Self.pcBits | pc & Self.pcBits) }
     }
 
     public let header: cfic_sample
@@ -87,18 +95,25 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// Found afterwards: when the sample was taken, another file was mapped where the last frame stands than the
+    /// programs had been told, and what they took for its callers was cut off. No `enum cfic_step` has this code.
+    public static let mappingChanged = StackEnd(code: 1 << 16)
+
     /// Whether the last frame is the outermost one of its thread: CFIC_IS_OUTERMOST.
     public var isOutermost: Bool {
         code == CFIC_STEP_END_OF_STACK.rawValue || code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue
             || code == CFIC_STEP_END_OF_CHAIN.rawValue
     }
     /// A stable name for programs, such as `end-of-stack`.
-    public var name: String { stableName(cfic_step_name(code), or: "step-\(code)") }
+    public var name: String {
+        self == .mappingChanged ? "mapping-changed" : stableName(cfic_step_name(code), or: "step-\(code)")
+    }
 
     /// That of the table's reason, such as `unknown-instruction`; nil if the end is another one.
     public var reasonName: String? { code == CFIC_STEP_NO_RULE.rawValue ? Reason(rawValue: reason).name : nil }
 
     public var description: String {
+        if self == .mappingChanged { return "another file had just been mapped where the frame stands" }
         let text = cfic_step_text(code).map { String(cString: $0) } ?? "code \(code)"
         guard code == CFIC_STEP_NO_RULE.rawValue, let why = cfic_reason_text(reason) else { return text }
         return "\(text): \(String(cString: why))"

@@ -66,13 +66,8 @@ struct TablePlacement {
         var first = 0
         while first < starts.count {
             let rest = try memory.allocateRest(minimum: size(first))
-            var end = first
-            // Records stand one behind the other in the file, so that a run is one piece; where it has a gap, a new run.
-            while end < starts.count, Int(starts[end] - starts[first]) + size(end) <= rest.count,
-                end == first || Int(starts[end] - starts[end - 1]) == size(end - 1) {
-                places[end] = rest.place + (starts[end] - starts[first])
-                end += 1
-            }
+            let end = Self.endOfRun(from: first, starts, words: rest.count, size: size)
+            for record in first..<end { places[record] = rest.place + (starts[record] - starts[first]) }
             let count = Int(starts[end - 1] - starts[first]) + size(end - 1)
             memory.pointer(rest.place).copyMemory(from: pages + Int(starts[first]) * 4, byteCount: count * 4)
             placed.spans.append(Span(place: rest.place, count: count))
@@ -80,6 +75,19 @@ struct TablePlacement {
             first = end
         }
         rewriteQuarters()
+    }
+
+    /// Records stand one behind the other in the file, so that a run is one piece; where it has a gap, a new run begins.
+    ///
+    /// - Parameters:
+    ///   - starts: of all records, in words, rising.
+    ///   - words: that the run may take; at least the size of its first record.
+    /// - Returns: the record behind the run's last one.
+    static func endOfRun(from first: Int, _ starts: [UInt32], words: Int, size: (Int) -> Int) -> Int {
+        var end = first + 1
+        while end < starts.count, Int(starts[end] - starts[first]) + size(end) <= words,
+            Int(starts[end] - starts[end - 1]) == size(end - 1) { end += 1 }
+        return end
     }
 
     /// Words of a record, or more: up to the next one, as far as a record can reach.

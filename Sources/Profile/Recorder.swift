@@ -10,30 +10,58 @@ public final class Recorder {
     public private(set) var problems: [String] = []
     /// Processes that are still there.
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
+    private let tellsProcessesApart: Bool
 
-    public init(_ unwinder: KernelUnwinder) { self.unwinder = unwinder }
+    /// - Parameter tellsProcessesApart: whether stacks keep their process and its addresses. Memory is then in proportion
+    ///   to processes that were sampled; else to different stacks.
+    public init(_ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true) {
+        self.unwinder = unwinder
+        self.tellsProcessesApart = tellsProcessesApart
+    }
 
     /// Has a running process sampled.
     public func add(_ process: Int32) throws(KernelError) {
-        programs.note(try unwinder.addProcess(process), of: process, began: true, at: 0)
+        programs.note(try unwinder.addProcess(process), of: process)
     }
 
     /// Takes in what happened and the samples that are there; to be called several times a second.
     public func collect() throws(KernelError) {
-        // Samples first, so that all that happened before them is known when they are told apart by their time.
-        var taken: [(stack: Stacks.Stack, time: UInt64, mappings: UInt32)] = []
-        try unwinder.readSamples { taken.append((Stacks.Stack($0), $0.time, $0.mappings)) }
-        let events = unwinder.processEvents()
-        programs.note(events)
-        for change in unwinder.update(events) {
+        // Samples first, so that all that happened before them is known when they are judged.
+        var taken: [(stack: Stacks.Stack, time: UInt64, base: ProcessImages?)] = []
+        try unwinder.readSamples { sample in
+            taken.append((Stacks.Stack(sample), sample.time, unwinder.images(numbered: sample.mappings)))
+        }
+        let time = Self.now
+        for change in unwinder.update(unwinder.processEvents()) {
             programs.note(change)
-            if case .failed(let error) = change.kind, !problems.contains(error.description) {
-                problems.append(error.description)
-            }
+            if case .failed(let error) = change.kind { note(error) }
         }
-        for (var stack, time, mappings) in taken {
-            stack.program = programs.program(of: stack.program.process, at: time, unwoundBy: mappings)
-            stacks.add(stack)
+        for (stack, time, base) in taken { count(stack, at: time, unwoundBy: base) }
+        programs.endRound(at: time)
+    }
+
+    private func note(_ error: KernelError) {
+        // Each may name a process of its own.
+        guard problems.count < 100, !problems.contains(error.description) else { return }
+        problems.append(error.description)
+    }
+
+    private func count(_ stack: Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
+        var stack = stack
+        let addresses = stack.userFrames.map(\.pc)
+        programs.resolve(&stack, at: time, unwoundBy: base)
+        if tellsProcessesApart {
+            stack.addresses = Array(addresses.prefix(stack.userFrames.count))
+        } else {
+            stack.program.process = 0
         }
+        stacks.add(stack)
+    }
+
+    /// CLOCK_MONOTONIC, in nanoseconds.
+    private static var now: UInt64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
     }
 }

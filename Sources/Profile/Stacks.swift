@@ -2,7 +2,7 @@ import KernelUnwinder
 
 /// Stacks and how often each was seen. Addresses only: names come at the end.
 public struct Stacks {
-    /// A stack of one program of one process.
+    /// A stack, of all processes that had it or of one.
     public struct Stack: Hashable, Sendable {
         public var program: ProgramID
         /// The thread's name.
@@ -11,6 +11,8 @@ public struct Stacks {
         public var kernelFrames: [UInt64]
         public var userFrames: [Sample.Frame]
         public var end: StackEnd
+        /// AVMAs of the user frames where the stacks of each process are told apart; else none.
+        public var addresses: [UInt64] = []
 
         public var outcome: StackOutcome { StackOutcome(end, hasGuesses: userFrames.contains(where: \.isGuessed)) }
     }
@@ -20,10 +22,33 @@ public struct Stacks {
     public init() {}
 
     public mutating func add(_ stack: Stack) { counts[stack, default: 0] += 1 }
+
+    /// What was seen, in numbers. What the kernel's programs count has samples in it that were lost.
+    public struct Totals: Sendable {
+        public var samples = 0
+        public var userFrames = 0
+        public var kernelFrames = 0
+        /// Stacks by how much of them is known.
+        public var outcomes: [StackOutcome: Int] = [:]
+        /// Stacks by how their walk ended, whatever reason a table had.
+        public var ends: [StackEnd: Int] = [:]
+    }
+
+    public var totals: Totals {
+        var totals = Totals()
+        for (stack, count) in counts {
+            totals.samples += count
+            totals.userFrames += count * stack.userFrames.count
+            totals.kernelFrames += count * stack.kernelFrames.count
+            totals.outcomes[stack.outcome, default: 0] += count
+            totals.ends[StackEnd(code: stack.end.code), default: 0] += count
+        }
+        return totals
+    }
 }
 
 extension Stacks.Stack {
-    /// Of the first program of the sample's process, until it is known which one it was.
+    /// With the process's own addresses.
     init(_ sample: Sample) {
         self.init(
             program: ProgramID(process: sample.process, number: 0), command: sample.command,
@@ -31,9 +56,14 @@ extension Stacks.Stack {
     }
 }
 
-/// Which program of which process an address belongs to: addresses mean something else after an exec.
+/// Where a stack's addresses mean something.
 public struct ProgramID: Hashable, Sendable {
+    /// 0 of stacks that are not told apart by process.
     public var process: Int32
-    /// One of those that were seen to run in it, the first being 0.
+    /// 0: addresses are the process's own, as it maps its code now; ``resolved``: they are those of all code.
     public var number: Int
+
+    public init(process: Int32, number: Int) { (self.process, self.number) = (process, number) }
+
+    static let resolved = 1
 }

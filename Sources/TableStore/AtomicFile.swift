@@ -12,6 +12,9 @@ struct AtomicFile {
     var mode: mode_t { area == .store ? 0o644 : 0o666 }
     var path: String { directory + "/" + name }
 
+    /// Checks that files can be made there.
+    func check() throws(StoreError) { _ = try UnseenFile(self, UnsafeRawBufferPointer(start: nil, count: 0)) }
+
     /// - Parameter isDurable: whether the bytes are on the disk before the name is seen, and the name when this returns.
     func replace(with bytes: UnsafeRawBufferPointer, isDurable: Bool) throws(StoreError) {
         let file = try UnseenFile(self, bytes)

@@ -22,6 +22,40 @@ extension TableStore {
         try replace(directory, String(target[target.index(after: slash)...]), bytes)
     }
 
+    /// Checks that ``write(_:to:)`` would begin: for work that takes long before there is something to write.
+    ///
+    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``
+    public static func checkWritable(_ path: String) throws(StoreError) {
+        func failure(_ code: Int32) -> StoreError { .cannot(.write, path: path, errno: code, in: .output) }
+        if let number = descriptor(namedBy: path) {
+            let flags = fcntl(number, F_GETFL)
+            if flags < 0 { throw failure(errno) }
+            if flags & O_ACCMODE == O_RDONLY { throw failure(EBADF) }
+            return
+        }
+        var status = stat()
+        let exists = stat(path, &status) == 0
+        if exists, status.st_mode & S_IFMT == S_IFDIR { throw failure(EISDIR) }
+        if exists, status.st_mode & S_IFMT != S_IFREG {
+            // A FIFO without a reader can't be opened yet.
+            if access(path, W_OK) != 0 { throw failure(errno) }
+            return
+        }
+        let target = exists ? resolved(path) : path
+        let slash = target.lastIndex(of: "/")
+        let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
+        if name.isEmpty { throw failure(EISDIR) }
+        let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
+        try AtomicFile(directory: directory, name: String(name), area: .output).check()
+    }
+
+    /// Writes all bytes to a descriptor, waiting where it is non-blocking and full.
+    ///
+    /// - Returns: the `errno` of `write(2)`, or nil.
+    package static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32? {
+        Descriptor.write(bytes, to: descriptor)
+    }
+
     private static func replace(
         _ directory: String, _ name: String, _ bytes: UnsafeRawBufferPointer
     ) throws(StoreError) {

@@ -77,27 +77,33 @@ struct ProfileCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
+            let file = try ProfileOutput(path: output)
             var options = KernelUnwinder.Options(store: try cache.store())
             options.debugFiles = debugFiles.search
+            Talk.progress("Loading the kernel programs")
             let unwinder = try KernelUnwinder(options)
             var problems: [String] = []
             unwinder.onProblem = { problems.append($0) }
             let run = ProfileRun(
-                unwinder, signals: try SignalDescriptor(), frequency: frequency, duration: duration)
+                unwinder, interruption: try Interruption(), frequency: frequency, duration: duration,
+                tellsProcessesApart: json)
             if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
             unwinder.close()
+            Talk.progress("Naming \(Quantity.count(run.recorder.stacks.counts.count, "stack"))")
             let symbolizer = Symbolizer(run.recorder.programs)
             let text = ProfileText(run: run, symbolizer: symbolizer, isJSON: json)
-            if let output { try TableStore.write(to: output) { try text.write(to: &$0) } } else {
-                var out = StandardOutput()
-                try text.write(to: &out)
-                out.flush()
-            }
-            for image in run.recorder.programs.imagesWithoutTable {
-                Talk.error("\(image.name) has no table, callers of its frames are guessed: \(image.problem)")
-            }
-            for problem in problems + run.recorder.problems + symbolizer.problems { Talk.error(problem) }
-            try ProfileSummary(run).write()
+            defer { report(run, problems + run.recorder.problems + symbolizer.problems) }
+            try file.write(text)
+            if run.commandCode != 0 { throw ExitCode(run.commandCode) }
         }
+    }
+
+    /// Says what happened, and what went wrong.
+    private func report(_ run: ProfileRun, _ problems: [String]) {
+        for image in run.recorder.programs.imagesWithoutTable {
+            Talk.error("\(image.name) has no table, callers of its frames are guessed: \(image.problem)")
+        }
+        for problem in problems { Talk.error(problem) }
+        do { try ProfileSummary(run).write() } catch { Talk.error("\(error)") }
     }
 }

@@ -48,15 +48,16 @@ struct ProfileReport: JSONDocument {
 
     var event: String
     var seconds: Double
-    var samples: UInt64
+    /// That stacks were recorded of; those that were lost are not among them.
+    var samples: Int
     var lostSamples: UInt64
-    var completeStacks: UInt64
+    var completeStacks: Int
     /// To the outermost frame, in part by guesses.
-    var guessedStacks: UInt64
+    var guessedStacks: Int
     /// Stacks by how their walk ended.
-    var ends: [String: UInt64]
-    var userFrameCount: UInt64
-    var kernelFrameCount: UInt64
+    var ends: [String: Int]
+    var userFrameCount: Int
+    var kernelFrameCount: Int
     var lookups: UInt64
     var tables: Int
     var kernelMemoryUsedBytes: Int
@@ -73,16 +74,14 @@ struct ProfileReport: JSONDocument {
         let memory = run.recorder.unwinder.memoryUse
         event = run.event == .cycles ? "cycles" : "clock"
         seconds = run.seconds
-        samples = counters.samples
+        let totals = run.recorder.stacks.totals
+        samples = totals.samples
         lostSamples = counters.lost
-        completeStacks = counters.complete
-        guessedStacks = counters.guessed
-        ends = [:]
-        for (code, count) in counters.ends.enumerated() where count > 0 {
-            ends[StackEnd(code: UInt32(code)).name] = count
-        }
-        userFrameCount = counters.userFrames
-        kernelFrameCount = counters.kernelFrames
+        completeStacks = totals.outcomes[.complete] ?? 0
+        guessedStacks = totals.outcomes[.guessed] ?? 0
+        ends = Dictionary(totals.ends.map { ($0.key.name, $0.value) }, uniquingKeysWith: +)
+        userFrameCount = totals.userFrames
+        kernelFrameCount = totals.kernelFrames
         lookups = counters.lookups
         tables = memory.tables
         kernelMemoryUsedBytes = memory.used
@@ -140,9 +139,9 @@ extension ProfileReport.Stack {
         self.init(
             thread: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
             outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
-            frames: stack.userFrames.map { frame in
+            frames: zip(stack.userFrames, stack.addresses).map { frame, address in
                 ProfileReport.Frame(
-                    function: symbolizer.name(of: frame, in: stack.program), address: frame.pc, isExact: frame.isExact,
+                    function: symbolizer.name(of: frame, in: stack.program), address: address, isExact: frame.isExact,
                     isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked)
             },
             kernelFrames: stack.kernelFrames.map { address in

@@ -8,28 +8,33 @@ import Profile
 final class ProfileRun {
     let recorder: Recorder
     private let unwinder: KernelUnwinder
-    private let signals: SignalDescriptor
+    private let interruption: Interruption
     private let frequency: Int
     private let duration: Double?
     private(set) var event = KernelUnwinder.Event.clock
-    /// How the command ended, if not well.
+    /// How the command ended, if not well; and the exit code that says so: 128 and the signal that ended it.
     private(set) var commandProblem: String?
+    private(set) var commandCode: Int32 = 0
     private(set) var elapsed = Duration.zero
     var seconds: Double { Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18 }
 
-    init(_ unwinder: KernelUnwinder, signals: SignalDescriptor, frequency: Int, duration: Double?) {
+    init(
+        _ unwinder: KernelUnwinder, interruption: Interruption, frequency: Int, duration: Double?,
+        tellsProcessesApart: Bool
+    ) {
         self.unwinder = unwinder
-        self.signals = signals
+        self.interruption = interruption
         self.frequency = frequency
         self.duration = duration
-        recorder = Recorder(unwinder)
+        recorder = Recorder(unwinder, tellsProcessesApart: tellsProcessesApart)
     }
 
     func sample(_ processes: [Int32]) throws {
         Self.raiseFileLimit()
         try unwinder.watchProcesses()
+        for process in processes { try KernelUnwinder.checkIsProcess(process) }
         for process in processes {
-            try KernelUnwinder.checkIsProcess(process)
+            Talk.progress("Reading process \(process), and loading tables for what it maps")
             try recorder.add(process)
         }
         try loop { !recorder.isAnyoneLeft }
@@ -42,6 +47,8 @@ final class ProfileRun {
         var go: Int32 = -1
         let child = spawn_waiting(&arguments, &go)
         guard child > 0 else { throw Failure("\(command[0]): \(String(cString: strerror(-child)))") }
+        interruption.setChild(child)
+        defer { interruption.setChild(nil) }
         Self.raiseFileLimit()
         var status: Int32 = 0
         var isRunning = true
@@ -62,7 +69,7 @@ final class ProfileRun {
             end(child, isRunning, &status)
             throw error
         }
-        if isRunning { end(child, isRunning, &status) } else { commandProblem = Self.problem(status) }
+        if isRunning { end(child, isRunning, &status) } else { note(status) }
     }
 
     /// Ends a command that is still running.
@@ -89,47 +96,29 @@ final class ProfileRun {
     private func loop(start: () throws -> Void = {}, isDone: () -> Bool) throws {
         event = try unwinder.start(.cycles, frequency: frequency)
         let began = ContinuousClock.now
+        interruption.enter(.recording)
         try start()
-        while !isDone(), !signals.isStopWanted() {
+        let rate = "\(frequency) times a second on each of \(Quantity.count(KernelUnwinder.onlineCPUCount, "CPU"))"
+        Talk.progress("Sampling \(rate)\(duration.map { ", for \($0) s" } ?? ""); Ctrl-C ends it")
+        while !isDone(), !interruption.isStopWanted {
             elapsed = ContinuousClock.now - began
             if let duration, elapsed >= .seconds(duration) { break }
-            unwinder.wait(milliseconds: 50, or: signals.descriptor)
+            unwinder.wait(milliseconds: 50, or: interruption.descriptor)
             try recorder.collect()
         }
         elapsed = ContinuousClock.now - began
+        interruption.enter(.finishing)
         unwinder.stop()
         try recorder.collect()
     }
 
-    private static func problem(_ status: Int32) -> String? {
-        if status & 0x7f != 0 { return "the command was ended by signal \(status & 0x7f)" }
-        let code = status >> 8 & 0xff
-        return code == 0 ? nil : "the command ended with exit code \(code)"
-    }
-}
-
-/// Ctrl-C and the end of a child, as something to wait for.
-final class SignalDescriptor {
-    let descriptor: Int32
-    private var isStopSeen = false
-
-    init() throws {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        for signal in [SIGINT, SIGTERM, SIGHUP, SIGCHLD] { sigaddset(&signals, signal) }
-        guard pthread_sigmask(SIG_BLOCK, &signals, nil) == 0 else { throw Failure("signals can't be blocked") }
-        descriptor = signalfd(-1, &signals, Int32(SFD_NONBLOCK | SFD_CLOEXEC))
-        guard descriptor >= 0 else { throw Failure("signals can't be read: \(String(cString: strerror(errno)))") }
-    }
-
-    deinit { close(descriptor) }
-
-    /// Whether somebody wants it to end.
-    func isStopWanted() -> Bool {
-        var info = signalfd_siginfo()
-        while read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size) == MemoryLayout<signalfd_siginfo>.size {
-            if Int32(bitPattern: info.ssi_signo) != SIGCHLD { isStopSeen = true }
+    private func note(_ status: Int32) {
+        let (signal, code) = (status & 0x7f, status >> 8 & 0xff)
+        commandCode = signal != 0 ? 128 + signal : code
+        if signal != 0 {
+            commandProblem = "the command was ended by signal \(signal)"
+        } else if code != 0 {
+            commandProblem = "the command ended with exit code \(code)"
         }
-        return isStopSeen
     }
 }

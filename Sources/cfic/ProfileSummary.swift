@@ -4,23 +4,26 @@ import Profile
 /// What a profile's run did, for standard error.
 struct ProfileSummary {
     private let counters: Counters
+    private let totals: Stacks.Totals
     private let memory: KernelUnwinder.MemoryUse
     private let run: ProfileRun
 
     init(_ run: ProfileRun) throws {
         self.run = run
         counters = try run.recorder.unwinder.counters()
+        totals = run.recorder.stacks.totals
         memory = run.recorder.unwinder.memoryUse
     }
 
     func write() {
         let by = run.event == .cycles ? "hardware cycles" : "the CPU clock"
         Talk.say(
-            "\(Quantity.count(counters.samples, "sample")) in \(Quantity.fixed(run.seconds, 1)) s by \(by), "
-                + Quantity.count(counters.userFrames, "frame")
-                + (counters.kernelFrames > 0 ? " and \(Quantity.count(counters.kernelFrames)) of the kernel" : ""))
+            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(run.seconds, 1)) s by \(by), "
+                + Quantity.count(totals.userFrames, "frame")
+                + (totals.kernelFrames > 0 ? " and \(Quantity.count(totals.kernelFrames)) of the kernel" : ""))
         if counters.lost > 0 {
-            Talk.say("\(Quantity.count(counters.lost, "sample")) lost: the ring buffer was full; try a lower -F")
+            Talk.say(
+                "\(Quantity.count(counters.lost, "sample")) lost besides: the ring buffer was full; try a lower -F")
         }
         writeEnds()
         Talk.say(
@@ -30,17 +33,16 @@ struct ProfileSummary {
     }
 
     private func writeEnds() {
-        guard counters.samples > 0 else { return }
-        line(counters.complete, "complete")
-        line(counters.guessed, "to the outermost frame, in part by guesses")
-        for (code, count) in counters.ends.enumerated() where !StackEnd(code: UInt32(code)).isOutermost {
-            line(count, "truncated: \(StackEnd(code: UInt32(code)))")
+        line(totals.outcomes[.complete] ?? 0, "complete")
+        line(totals.outcomes[.guessed] ?? 0, "to the outermost frame, in part by guesses")
+        for (end, count) in totals.ends.sorted(by: { $0.key.code < $1.key.code }) where !end.isOutermost {
+            line(count, "truncated: \(end)")
         }
     }
 
-    private func line(_ count: UInt64, _ text: String) {
+    private func line(_ count: Int, _ text: String) {
         guard count > 0 else { return }
-        let share = Quantity.percent(Double(count) / Double(counters.samples))
+        let share = Quantity.percent(Double(count) / Double(totals.samples))
         Talk.say("  \(Quantity.count(count, "stack")) (\(share)) \(text)")
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Symbols
+import TableStore
 
 /// Standard output, written in large pieces. Data goes here. Nothing of it is a terminal's command but what ``Talk/Style``
 /// adds: text is made printable here, whoever's names are in it.
@@ -25,17 +26,13 @@ struct StandardOutput: TextOutputStream {
         if buffer.count >= 1 << 16 { flush() }
     }
 
-    /// A reader that has gone (`| head`) ends the program as it ends others; any other failure is said.
+    /// Waits where standard output doesn't block. A reader that has gone (`| head`) ends the program as it ends others;
+    /// any other failure is said.
     mutating func flush() {
-        var rest = buffer[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                if errno != EPIPE { Talk.error("cannot write to standard output: \(String(cString: strerror(errno)))") }
-                exit(1)
-            }
-            rest = rest.dropFirst(count)
+        let code = buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) }
+        if let code {
+            if code != EPIPE { Talk.error("cannot write to standard output: \(String(cString: strerror(code)))") }
+            exit(1)
         }
         buffer.removeAll(keepingCapacity: true)
     }
@@ -45,6 +42,9 @@ struct StandardOutput: TextOutputStream {
 enum Talk {
     /// A line.
     static func say(_ text: String, _ style: Style? = nil) { say([(text, style)]) }
+
+    /// What is being done, for a person who waits: on a terminal only.
+    static func progress(_ text: String) { if isTerminal { say(text + " …", .dim) } }
 
     static func error(_ text: String) { say([("cfic:", .red), (" \(text)", nil)]) }
 
@@ -59,7 +59,7 @@ enum Talk {
 
     private static func put(_ printable: String) {
         let bytes = Array(printable.utf8)
-        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = bytes.withUnsafeBytes { TableStore.write($0, to: STDERR_FILENO) }
     }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

@@ -148,9 +148,60 @@ struct ProfileCommandTests {
         #expect(names == ["stacks"])
     }
 
-    @Test func fileThatCannotBeWrittenFails() throws {
-        let outcome = try place.shell("cfic profile -o missing/stacks -- true")
-        #expect(outcome.code == 1 && outcome.talk.contains("missing/stacks: "), "\(outcome.talk)")
+    /// Before anything runs: what is recorded then would be lost.
+    @Test(arguments: ["missing/stacks", "/proc/stacks", ".", "file/stacks", "/dev/full/x", ""])
+    func fileThatCannotBeWrittenIsSaidBeforeTheCommandRuns(path: String) throws {
+        try place.write([], to: "file")
+        let outcome = try place.shell("cfic profile -o '\(path)' -- touch ran; ls")
+        #expect(!outcome.output.contains("ran") && outcome.output.contains("file"), "\(outcome.talk)")
+        #expect(outcome.talk.contains("\(path): ") && !outcome.talk.contains("samples in"), "\(outcome.talk)")
+    }
+
+    /// The stacks go somewhere, and it is said where.
+    @Test(arguments: ["-o /dev/full", "> /dev/full"])
+    func stacksThatDoNotFitGoElsewhere(to: String) throws {
+        let outcome = try place.shell("""
+            mkdir elsewhere; TMPDIR=$PWD/elsewhere cfic profile -F 999 \(to.hasPrefix("-") ? to : "") \
+                -- \(Self.busy) \(to.hasPrefix(">") ? to : ""); echo $?; cat elsewhere/* 2>/dev/null
+            """)
+        let printed = outcome.output.split(separator: "\n", maxSplits: 1)
+        #expect(printed.first == "1" && outcome.talk.contains("No space left on device"))
+        #expect(outcome.talk.contains("; the profile is in "), "\(outcome.talk)")
+        expectFolded(printed.count > 1 ? String(printed[1]) : "")
+        #expect(outcome.talk.contains(" samples in "), "\(outcome.talk)")
+    }
+
+    /// RLIMIT_FSIZE: a signal comes with it, which would kill. With no file allowed, the stacks go to standard output.
+    @Test func fileThatMayNotGrowIsAnError() throws {
+        let outcome = try place.shell("""
+            cfic profile -- true > /dev/null 2>&1
+            (ulimit -f 0; cfic profile -F 999 -o stacks -- \(Self.busy) 2>&1; echo "code $?") | cat
+            """)
+        #expect(outcome.output.contains("stacks: cannot write: File too large"), "\(outcome.output.suffix(300))")
+        #expect(outcome.output.contains("; the profile went to standard output"), "\(outcome.output.suffix(300))")
+        #expect(outcome.output.hasSuffix("\ncode 1\n") && outcome.output.contains("bash;"))
+    }
+
+    @Test func nonBlockingOutputLosesNothing() throws {
+        try place.write(Array("""
+            import fcntl, os, subprocess, sys, time
+            r, w = os.pipe()
+            fcntl.fcntl(w, fcntl.F_SETFL, fcntl.fcntl(w, fcntl.F_GETFL) | os.O_NONBLOCK)
+            child = subprocess.Popen(sys.argv[1:], stdout=w)
+            os.close(w)
+            count = 0
+            while True:
+                # Slower than it is written.
+                time.sleep(0.001)
+                read = os.read(r, 16384)
+                if not read: break
+                count += len(read)
+            print(count, child.wait())
+            """.utf8), to: "slow.py")
+        let whole = try place.shell("cfic dump --stage rows /bin/bash | wc -c")
+        let slow = try place.shell("python3 slow.py \(Workplace.program()) dump --stage rows /bin/bash")
+        let count = try #require(Int(whole.output.trimmingCharacters(in: .whitespacesAndNewlines)))
+        #expect(count > 1 << 17 && slow.output == "\(count) 0\n", "\(slow.output) \(slow.talk)")
     }
 
     @Test func tablesAreKept() throws {
@@ -177,9 +228,9 @@ struct ProfileCommandTests {
 
     @Test func commandsOwnFailureIsSaid() throws {
         let code = try place.cfic("profile", "--", "/bin/sh", "-c", "exit 3")
-        #expect(code.code == 0 && code.talk.contains("the command ended with exit code 3"), "\(code.talk)")
+        #expect(code.code == 3 && code.talk.contains("the command ended with exit code 3"), "\(code.talk)")
         let signal = try place.cfic("profile", "--", "/bin/sh", "-c", "kill -9 $$")
-        #expect(signal.code == 0 && signal.talk.contains("the command was ended by signal 9"), "\(signal.talk)")
+        #expect(signal.code == 137 && signal.talk.contains("the command was ended by signal 9"), "\(signal.talk)")
     }
 
     @Test(arguments: [
@@ -211,6 +262,103 @@ struct ProfileCommandTests {
         #expect(outcome.code == 0 && outcome.output.contains("bash;"), "\(outcome.talk)")
     }
 
+    /// As `nohup` has them, and shells for what runs in the background.
+    @Test(.timeLimit(.minutes(5)), arguments: ["INT", "TERM", "HUP"])
+    func signalThatIsIgnoredStaysIgnored(signal: String) throws {
+        let program = try Workplace.program()
+        let outcome = try place.shell("""
+            trap '' \(signal)
+            mkfifo go
+            \(program) profile -o stacks -- bash -c 'echo ready; read x < go; kill -\(signal) $$; echo alive' > said &
+            profile=$!
+            until grep -q ready said; do sleep 0.01; done
+            kill -\(signal) $profile; echo > go; wait $profile; echo $?; cat said
+            """)
+        #expect(outcome.output == "0\nready\nalive\n", "\(outcome.output) \(outcome.talk)")
+    }
+
+    /// The first one stops the recording; the second doesn't wait for anything.
+    @Test(.timeLimit(.minutes(5))) func secondSignalEndsItAtOnce() throws {
+        let program = try Workplace.program()
+        // The command ignores what it is asked for, so that after the first one the profiler waits for it.
+        let outcome = try place.shell("""
+            env --default-signal \(program) profile -o stacks -- bash -c 'trap "" TERM; echo $$; while :; do sleep 0.1; done' > said &
+            profile=$!
+            until [ -s said ]; do sleep 0.01; done
+            kill -INT $profile; sleep 0.3; kill -INT $profile; wait $profile 2>/dev/null; code=$?
+            kill -KILL $(cat said); echo $code; ls
+            """)
+        #expect(outcome.output == "130\ncache\nsaid\n", "\(outcome.output) \(outcome.talk)")
+    }
+
+    /// Nothing is recorded yet.
+    @Test(.timeLimit(.minutes(5))) func signalDuringPreparationEndsItAtOnce() throws {
+        let program = try Workplace.program()
+        let outcome = try place.shell("""
+            env --default-signal \(program) profile -o stacks -p $$ & profile=$!
+            until grep -q 'cfic' /proc/$profile/comm; do :; done
+            kill -INT $profile; wait $profile 2>/dev/null; echo $?; ls
+            """)
+        // Or it records by now: then its result is there.
+        let ends = ["130\n", "130\ncache\n", "0\ncache\nstacks\n"]
+        #expect(ends.contains(outcome.output), "\(outcome.output) \(outcome.talk)")
+    }
+
+    @Test func itSaysWhatItDoesOnATerminalOnly() throws {
+        try place.write(Array("""
+            import os, pty, sys
+            pid, terminal = pty.fork()
+            if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+            text = b''
+            try:
+                while chunk := os.read(terminal, 4096): text += chunk
+            except OSError: pass
+            os.waitpid(pid, 0)
+            sys.stdout.write(text.decode())
+            """.utf8), to: "terminal.py")
+        let program = try Workplace.program()
+        let outcome = try place.shell("python3 terminal.py \(program) profile -o stacks -d 0.2 -- sleep 0.1")
+        for text in ["Loading the kernel programs", "Sampling 99 times a second", "Ctrl-C ends it", "Naming "] {
+            #expect(outcome.output.contains(text), "\(outcome.output)")
+        }
+        let plain = try place.shell("cfic profile -o stacks -d 0.2 -- sleep 0.1")
+        #expect(!plain.talk.contains("Sampling "), "\(plain.talk)")
+    }
+
+    @Test(.timeLimit(.minutes(5))) func zombieIsSaidToHaveEnded() throws {
+        let outcome = try place.shell("""
+            python3 -c 'import os, time
+            p = os.fork()
+            if p == 0: os._exit(0)
+            os.waitid(os.P_PID, p, os.WEXITED | os.WNOWAIT)
+            print(p, flush=True); time.sleep(1000)' > zombie & parent=$!
+            until [ -s zombie ]; do sleep 0.01; done
+            cfic profile -p $(cat zombie); echo $?; kill -KILL $parent
+            """)
+        #expect(outcome.output == "1\n" && outcome.talk.contains("has ended: it has no memory"), "\(outcome.talk)")
+    }
+
+    /// Its first thread ends before it is sampled; the profile ends with its last one.
+    @Test(.timeLimit(.minutes(5))) func itEndsWithTheLastThread() throws {
+        try place.write(Array("""
+            #include <pthread.h>
+            #include <unistd.h>
+            static void *other(void *argument) { char c; (void)!read(0, &c, 1); return argument; }
+            int main(void) { pthread_t thread; pthread_create(&thread, 0, other, 0); pthread_exit(0); }
+
+            """.utf8), to: "leader.c")
+        let outcome = try place.shell("""
+            gcc -pthread -o leader leader.c && mkfifo go
+            ./leader < go & leader=$!
+            exec 3> go
+            until grep -q 'State:.Z' /proc/$leader/status; do sleep 0.01; done
+            \(Workplace.program()) profile -p $leader -o stacks 3>&- & profile=$!
+            \(Self.untilItSamples)
+            echo x >&3; wait $profile; echo $?
+            """)
+        #expect(outcome.output == "0\n" && outcome.talk.contains(" in "), "\(outcome.output) \(outcome.talk)")
+    }
+
     @Test func durationLeavesAProcessAlone() throws {
         let outcome = try place.shell("sleep 1000 & cfic profile -d 0.3 -p $!; code=$?; kill -KILL $! && exit $code")
         #expect(outcome.code == 0, "\(outcome.talk)")
@@ -221,7 +369,8 @@ struct ProfileCommandTests {
         let program = try Workplace.program()
         let outcome = try place.shell("""
             bash -c 'while :; do :; done' & busy=$!
-            \(program) profile -F 999 -o stacks -p $busy & profile=$!
+            # Shells have what runs in the background ignore SIGINT.
+            env --default-signal \(program) profile -F 999 -o stacks -p $busy & profile=$!
             \(Self.untilItSamples)
             \(Self.untilBusyRan)
             kill -\(signal) $profile; wait $profile; code=$?

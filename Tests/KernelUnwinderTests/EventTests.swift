@@ -38,7 +38,7 @@ struct EventTests {
         let changes = update(unwinder) { maps(unwinder, child, "/sleep") && maps(unwinder, child, "libc") }
         #expect(maps(unwinder, child, "/sleep") && unwinder.place(of: child) != 0)
         #expect(changes.contains { change in
-            if change.process == child, case .began = change.kind { true } else { false }
+            if change.process == child, case .exec = change.kind { true } else { false }
         })
         kill(child, SIGKILL)
         _ = update(unwinder) { !unwinder.isListed(child) }
@@ -116,7 +116,6 @@ struct EventTests {
         let images = try unwinder.addProcess(program.id)
         #expect(images.mappings.contains { $0.name == path && $0.image?.hasTable == true })
         #expect(images.mappings.contains { $0.name == "[vdso]" && $0.image?.hasTable == true })
-        unwinder.withoutFirstThread.insert(program.id)
         try program.write("\n")
         _ = update(unwinder) { !unwinder.isListed(program.id) }
         #expect(!unwinder.isListed(program.id))

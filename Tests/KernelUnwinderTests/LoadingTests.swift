@@ -49,7 +49,6 @@ import Testing
     /// Messages are read by people.
     @Test(arguments: [
         (KernelError.noSuchProcess(12), "there is no process 12"),
-        (.tooManyMappings(process: 3, limit: 8192), "process 3 has more than 8192 executable mappings"),
         (.overBudget(bytes: 64 << 20), "tables need more than the 64 MiB of kernel memory they may take"),
         (.cannotReadProcess(1, errno: EIO), "process 1 can't be read: Input/output error"),
         (.kernelTooOld(release: "4.19.0"), "Linux 4.19.0 is too old: the programs need 5.10 or newer"),

@@ -22,11 +22,11 @@ import Testing
             """)
         #expect(found == [
             ExecutableMapping(
-                start: 0x558e_4c3f_b000, end: 0x558e_4c3f_f000, offset: 0x2000, inode: 1_048_602, path: "/usr/bin/cat"),
-            ExecutableMapping(start: 0x7f1b_7a00_0000, end: 0x7f1b_7a02_1000, offset: 0, inode: 0, path: ""),
-            ExecutableMapping(start: 0x7ffc_5d3c_6000, end: 0x7ffc_5d3c_8000, offset: 0, inode: 0, path: "[vdso]"),
+                start: 0x558e_4c3f_b000, end: 0x558e_4c3f_f000, offset: 0x2000, device: 0xfe << 32, inode: 1_048_602, path: "/usr/bin/cat"),
+            ExecutableMapping(start: 0x7f1b_7a00_0000, end: 0x7f1b_7a02_1000, offset: 0, device: 0, inode: 0, path: ""),
+            ExecutableMapping(start: 0x7ffc_5d3c_6000, end: 0x7ffc_5d3c_8000, offset: 0, device: 0, inode: 0, path: "[vdso]"),
             ExecutableMapping(
-                start: 0xffff_ffff_ff60_0000, end: 0xffff_ffff_ff60_1000, offset: 0, inode: 0, path: "[vsyscall]"),
+                start: 0xffff_ffff_ff60_0000, end: 0xffff_ffff_ff60_1000, offset: 0, device: 0, inode: 0, path: "[vsyscall]"),
         ])
         #expect(found.map(\.isFile) == [true, false, false, false])
     }

@@ -57,14 +57,54 @@ import Testing
             == [placed(0x1000..<0x2000, 8, bias: bias)])
     }
 
+    // MARK: Limits
+
+    @Test func mappingsThatFitAreLeftAsTheyAre() {
+        let mappings = [placed(0x1000..<0x2000, 0), placed(0x2000..<0x3000, 0)]
+        #expect(PlacedMapping.fitting(mappings, limit: 2).kept == mappings)
+    }
+
+    @Test func neighboursWithoutATableBecomeOne() {
+        let mappings = [
+            placed(0x1000..<0x2000, 0), placed(0x2000..<0x3000, 0), placed(0x3000..<0x4000, 8),
+            placed(0x4000..<0x5000, 0), placed(0x6000..<0x7000, 0),
+        ]
+        let found = PlacedMapping.fitting(mappings, limit: 4)
+        #expect(found.leftOut == 0 && found.kept == [placed(0x1000..<0x3000, 0)] + mappings[2...])
+    }
+
+    @Test func thoseWithoutATableAndTheSmallestAreLeftOut() {
+        let mappings = [
+            placed(0x1000..<0x9000, 0), placed(0xa000..<0xb000, 8), placed(0xc000..<0xf000, 16),
+            placed(0x10000..<0x12000, 0), placed(0x13000..<0x14000, 24),
+        ]
+        func kept(_ limit: Int) -> [UInt64] { PlacedMapping.fitting(mappings, limit: limit).kept.map(\.start) }
+        #expect(kept(4) == [0x1000, 0xa000, 0xc000, 0x13000])
+        #expect(kept(3) == [0xa000, 0xc000, 0x13000])
+        #expect(kept(2) == [0xa000, 0xc000] && kept(1) == [0xc000])
+        #expect(PlacedMapping.fitting(mappings, limit: 2).leftOut == 3)
+    }
+
+    // MARK: Records of tables
+
+    /// Records in words: 10 each at 0, 10, 20; a gap; 10 each at 40, 50.
+    @Test func runOfRecordsEndsWhereTheyDoNotFollowOrDoNotFit() {
+        let starts: [UInt32] = [0, 10, 20, 40, 50]
+        func end(_ first: Int, words: Int) -> Int {
+            TablePlacement.endOfRun(from: first, starts, words: words) { _ in 10 }
+        }
+        #expect(end(0, words: 1000) == 3 && end(3, words: 1000) == 5)
+        #expect(end(0, words: 20) == 2 && end(0, words: 29) == 2 && end(0, words: 30) == 3 && end(0, words: 10) == 1)
+    }
+
     @Test func mappingIsFoundByAddress() throws {
         let images = ProcessImages(
             [
-                ExecutableMapping(start: 0x1000, end: 0x2000, offset: 0, inode: 0, path: "first"),
-                ExecutableMapping(start: 0x2000, end: 0x3000, offset: 0, inode: 0, path: "second"),
-                ExecutableMapping(start: 0x5000, end: 0x6000, offset: 0, inode: 0, path: "third"),
+                ExecutableMapping(start: 0x1000, end: 0x2000, offset: 0, device: 0, inode: 0, path: "first"),
+                ExecutableMapping(start: 0x2000, end: 0x3000, offset: 0, device: 0, inode: 0, path: "second"),
+                ExecutableMapping(start: 0x5000, end: 0x6000, offset: 0, device: 0, inode: 0, path: "third"),
                 ExecutableMapping(
-                    start: 0xffff_ffff_ff60_0000, end: 0xffff_ffff_ff60_1000, offset: 0, inode: 0, path: "[vsyscall]"),
+                    start: 0xffff_ffff_ff60_0000, end: 0xffff_ffff_ff60_1000, offset: 0, device: 0, inode: 0, path: "[vsyscall]"),
             ], time: 0, image: { _ in nil })
         let expected: [(UInt64, String?)] = [
             (0, nil), (0xfff, nil), (0x1000, "first"), (0x1fff, "first"), (0x2000, "second"), (0x2fff, "second"),

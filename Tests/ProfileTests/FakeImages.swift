@@ -9,10 +9,26 @@ enum FakeImages {
         _ names: [(UInt64, String)], readAt time: UInt64 = 0, number: UInt32 = 0
     ) -> ProcessImages {
         var images = ProcessImages(
-            names.map { ExecutableMapping(start: $0.0, end: $0.0 + 0x1000, offset: 0, inode: 0, path: $0.1) },
+            names.map { ExecutableMapping(start: $0.0, end: $0.0 + 0x1000, offset: 0, device: 0, inode: 0, path: $0.1) },
             time: time, image: { _ in nil })
         images.number = number
         return images
+    }
+
+    /// A mapping of 0x1000 bytes of a file, with a table or without one. Files of other names are other ones.
+    static func mapping(_ start: UInt64, _ name: String, hasTable: Bool = true) -> ProcessImages.Mapping {
+        let image = MappedImage(name: name, image: nil)
+        if !hasTable { image.problem = "no call frame information" }
+        var mapping = ProcessImages.Mapping(start: start, end: start + 0x1000, bias: start, image: image, name: name)
+        mapping.source = ExecutableMapping(
+            start: start, end: start + 0x1000, offset: 0, device: 1,
+            inode: name.utf8.reduce(5) { ($0 &* 31) &+ UInt64($1) }, path: name)
+        return mapping
+    }
+
+    /// Mappings of files, as they were read at a time.
+    static func files(_ names: [(UInt64, String)], readAt time: UInt64 = 0) -> ProcessImages {
+        ProcessImages(names.map { mapping($0.0, $0.1) }, time: time)
     }
 
     /// An image whose executable segment is mapped from a bias on.
@@ -23,7 +39,7 @@ enum FakeImages {
         let start = bias + segment.virtualAddress & ~0xfff
         let mapping = ExecutableMapping(
             start: start, end: (start + segment.memorySize + 0x1fff) & ~0xfff, offset: segment.offset & ~0xfff,
-            inode: 1, path: name)
+            device: 1, inode: 1, path: name)
         let mapped = MappedImage(name: name, image: image)
         return ProcessImages([mapping], time: 0, image: { _ in mapped })
     }

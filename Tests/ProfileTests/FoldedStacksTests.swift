@@ -12,8 +12,7 @@ import Testing
     private func lines(_ names: [String], _ stacks: [(Stacks.Stack, Int)]) -> [String] {
         var programs = Programs()
         programs.note(
-            FakeImages.named(names.enumerated().map { (UInt64($0.offset + 1) << 12, $0.element) }), of: 1, began: true,
-            at: 0)
+            FakeImages.named(names.enumerated().map { (UInt64($0.offset + 1) << 12, $0.element) }), of: 1)
         var counted = Stacks()
         for (stack, count) in stacks { for _ in 0..<count { counted.add(stack) } }
         return FoldedStacks(counted, Symbolizer(programs)).text.split(separator: "\n").map(String.init)
@@ -103,7 +102,7 @@ import Testing
         }
         let long = "/" + String(repeating: "n", count: 1 << 20)
         var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, long)]), of: 1, began: true, at: 0)
+        programs.note(FakeImages.named([(0x1000, long)]), of: 1)
         var counted = Stacks()
         for depth in 1...200 { counted.add(stack(Array(repeating: Sample.Frame(0x1010), count: depth))) }
         let folded = FoldedStacks(counted, Symbolizer(programs))

@@ -112,8 +112,8 @@ struct OddStackTests {
         #expect(stacks.all.contains { $0.innermost == "work" })
         #expect(stacks.inside("spin_after").filter(\.isComplete).reduce(0) { $0 + $1.count } >= 100)
         for live in stacks.all {
-            let isFirst = live.stack.program.number == 0
-            #expect(!live.functions.contains(isFirst ? "spin_after" : "work"), "\(live.text)")
+            // Both programs have functions of nearly all names at the same places, but not of these.
+            #expect(!live.functions.contains("spin_after") || !live.functions.contains("work"), "\(live.text)")
             guard live.innermost == "spin_after" else { continue }
             switch live.stack.end.code {
             // Until it was read, its stacks end at once, and say so.

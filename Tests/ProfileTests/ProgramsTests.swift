@@ -2,207 +2,243 @@
 @testable import Profile
 import Testing
 
-/// Which program an address belongs to.
+/// What was mapped where a sample's frames stand, when it was taken.
 @Suite struct ProgramsTests {
-    private func images(_ name: String, at start: UInt64 = 0x1000, readAt time: UInt64 = 0) -> ProcessImages {
-        FakeImages.named([(start, name)], readAt: time)
+    private func mapped(_ start: UInt64, _ name: String, hasTable: Bool = true) -> KernelUnwinder.Change.Kind {
+        .mapped(FakeImages.mapping(start, name, hasTable: hasTable))
     }
 
-    private func name(_ programs: Programs, _ process: Int32, at time: UInt64, _ address: UInt64 = 0x1000) -> String? {
-        programs.images(of: programs.program(of: process, at: time))?.mapping(at: address)?.name
+    /// Names of a sample's frames, the innermost first; and how its walk ended.
+    private struct Seen: Equatable {
+        var names: [String]
+        var end: StackEnd
     }
 
-    @Test func execSeparatesPrograms() {
+    private static let whole = StackEnd(code: 1)
+
+    private func see(
+        _ programs: inout Programs, _ process: Int32, at time: UInt64, by base: ProcessImages?,
+        _ addresses: [UInt64] = [0x5010]
+    ) -> Seen {
+        var stack = Stacks.Stack(
+            program: ProgramID(process: process, number: 0), command: "thread", kernelFrames: [],
+            userFrames: addresses.map { Sample.Frame($0, isExact: true) }, end: Self.whole)
+        programs.resolve(&stack, at: time, unwoundBy: base)
+        let symbolizer = Symbolizer(programs)
+        return Seen(
+            names: stack.userFrames.map { symbolizer.name(of: $0, in: stack.program) }, end: stack.end)
+    }
+
+    private func seen(_ names: String..., end: StackEnd = whole) -> Seen { Seen(names: names, end: end) }
+
+    /// Process 7 maps /program at 0x1000 and /a at 0x5000, read at 100.
+    private func programs() -> (Programs, ProcessImages) {
         var programs = Programs()
-        programs.note(images("/shell"), of: 7, began: true, at: 0)
-        programs.note(images("/compiler"), of: 7, began: true, at: 1000)
-        programs.note(images("/linker"), of: 7, began: true, at: 2000)
-        #expect(name(programs, 7, at: 0) == "/shell" && name(programs, 7, at: 999) == "/shell")
-        #expect(name(programs, 7, at: 1000) == "/compiler" && name(programs, 7, at: 1999) == "/compiler")
-        #expect(name(programs, 7, at: 2000) == "/linker" && name(programs, 7, at: .max) == "/linker")
+        let images = FakeImages.files([(0x1000, "/program"), (0x5000, "/a")], readAt: 100)
+        programs.note(images, of: 7)
+        programs.endRound(at: 110)
+        return (programs, images)
     }
 
-    @Test func programsOfProcessesAreTheirOwn() {
-        var programs = Programs()
-        programs.note(images("/first"), of: 1, began: true, at: 0)
-        programs.note(images("/second"), of: 2, began: true, at: 0)
-        #expect(name(programs, 1, at: 5) == "/first" && name(programs, 2, at: 5) == "/second")
-        #expect(name(programs, 3, at: 5) == nil)
-        #expect(programs.program(of: 1, at: 5) != programs.program(of: 2, at: 5))
+    // MARK: Libraries in turn
+
+    /// dlclose, and dlopen of another library, which is mapped at the same address.
+    @Test func frameIsOfTheFileThatWasMappedThenAndItsCallersAreCutOff() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        let stack: [UInt64] = [0x5010, 0x1010]
+        #expect(see(&programs, 7, at: 199, by: images, stack) == seen("[a]", "[program]"))
+        #expect(see(&programs, 7, at: 200, by: images, stack) == seen("[b]", end: .mappingChanged))
+        #expect(see(&programs, 7, at: 300, by: images, [0x1010, 0x5010, 0x1010])
+            == seen("[program]", "[b]", end: .mappingChanged))
+        // Where nothing changed, nothing is wrong.
+        #expect(see(&programs, 7, at: 300, by: images, [0x1010]) == seen("[program]"))
     }
 
-    @Test func furtherLibrariesBelongToTheProgram() {
-        var programs = Programs()
-        programs.note(images("/program"), of: 7, began: true, at: 0)
-        programs.note(
-            FakeImages.named([(0x1000, "/program"), (0x5000, "/library")]), of: 7, began: false, at: 100)
-        // Mappings are read after samples were taken: those from before have names, too.
-        #expect(programs.program(of: 7, at: 50) == programs.program(of: 7, at: 150))
-        #expect(name(programs, 7, at: 50, 0x5000) == "/library")
-    }
-
-    /// A library that was closed, and another one in its place.
-    @Test func unmappedLibraryKeepsItsNameForWhatWasBefore() {
-        var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, "/program"), (0x5000, "/closed")]), of: 7, began: true, at: 0)
-        programs.note(FakeImages.named([(0x1000, "/program"), (0x5000, "/opened")]), of: 7, began: false, at: 100)
-        #expect(name(programs, 7, at: 99, 0x5000) == "/closed" && name(programs, 7, at: 100, 0x5000) == "/opened")
-    }
-
-    /// Both are told by events, before anybody reads what the processes map.
-    @Test func childHasItsParentsNamesUntilItRunsAnotherProgram() {
-        var programs = Programs()
-        programs.note(images("/shell"), of: 7, began: true, at: 0)
-        programs.note([
-            ProcessEvent(process: 8, kind: .forked(parent: 7), time: 100),
-            ProcessEvent(process: 8, kind: .exec, time: 200),
-            ProcessEvent(process: 9, kind: .forked(parent: 6), time: 300),
-        ])
-        #expect(name(programs, 8, at: 150) == "/shell")
-        // It ended before it could be read: no name is better than a wrong one.
-        #expect(name(programs, 8, at: 250) == nil)
-        #expect(programs.program(of: 8, at: 150) != programs.program(of: 8, at: 250))
-        programs.note(images("/compiler"), of: 8, began: true, at: 200)
-        #expect(name(programs, 8, at: 150) == "/shell" && name(programs, 8, at: 250) == "/compiler")
-        #expect(name(programs, 7, at: 250) == "/shell")
-        #expect(name(programs, 9, at: 300) == nil)
-    }
-
-    /// A child that was read when it ran another program already, which the next event will say.
-    @Test func whatAChildMapsLaterIsNotTakenForWhatItBeganWith() {
-        var programs = Programs()
-        programs.note(images("/shell"), of: 7, began: true, at: 0)
-        programs.note([ProcessEvent(process: 8, kind: .forked(parent: 7), time: 100)])
-        programs.note(images("/compiler", at: 0x9000), of: 8, began: true, at: 100)
-        programs.note([ProcessEvent(process: 8, kind: .exec, time: 200)])
-        programs.note(images("/compiler", at: 0x9000), of: 8, began: true, at: 200)
-        #expect(name(programs, 8, at: 150) == "/shell")
-        #expect(name(programs, 8, at: 250, 0x9000) == "/compiler")
-    }
-
-    /// Programs that only start others: a program was read when the next one ran already.
-    @Test func whatWasReadOfTheNextProgramIsNotTheOneBefore() {
-        var programs = Programs()
-        programs.note(images("/shell"), of: 7, began: true, at: 0)
-        programs.note([ProcessEvent(process: 7, kind: .exec, time: 100)])
-        programs.note(images("/compiler", readAt: 250), of: 7, began: true, at: 100)
-        programs.note([ProcessEvent(process: 7, kind: .exec, time: 200)])
-        programs.note(images("/compiler", readAt: 260), of: 7, began: true, at: 200)
-        #expect(name(programs, 7, at: 50) == "/shell")
-        #expect(name(programs, 7, at: 150) == nil)
-        #expect(name(programs, 7, at: 200) == "/compiler")
-    }
-
-    @Test func codeMadeAtRunTimeMakesNoFurtherPrograms() {
-        var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, "/program"), (0x5000, "")]), of: 7, began: true, at: 0)
-        for time in 1...10 as ClosedRange<UInt64> {
-            let made = FakeImages.named([(0x1000, "/program"), (0x5000 + time << 12, "")])
-            programs.note(made, of: 7, began: false, at: time)
+    @Test func changesAreSeenOneByOne() {
+        var (programs, images) = programs()
+        for (time, name) in [(200, "/b"), (300, "/a"), (400, "/b"), (500, "/a")] as [(UInt64, String)] {
+            programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, name), time: time))
         }
-        #expect(programs.program(of: 7, at: 20) == programs.program(of: 7, at: 0))
+        #expect(see(&programs, 7, at: 150, by: images) == seen("[a]"))
+        #expect(see(&programs, 7, at: 250, by: images) == seen("[b]", end: .mappingChanged))
+        // The same file at the same place again: its rules were right.
+        #expect(see(&programs, 7, at: 350, by: images) == seen("[a]"))
+        #expect(see(&programs, 7, at: 450, by: images) == seen("[b]", end: .mappingChanged))
+        #expect(see(&programs, 7, at: 600, by: images) == seen("[a]"))
     }
 
-    @Test func processThatEndedKeepsItsNames() {
-        var programs = Programs()
-        programs.note(images("/program"), of: 7, began: true, at: 0)
-        programs.note(KernelUnwinder.Change(process: 7, kind: .ended, time: 10))
-        // One that is read when it has ended maps nothing.
-        programs.note(KernelUnwinder.Change(process: 7, kind: .mapped(FakeImages.named([])), time: 11))
-        #expect(name(programs, 7, at: 12) == "/program")
+    @Test func whatWasUnwoundByTheNewReadingIsRight() {
+        var (programs, _) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        let images = FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 210)
+        programs.note(images, of: 7)
+        #expect(see(&programs, 7, at: 220, by: images, [0x5010, 0x1010]) == seen("[b]", "[program]"))
     }
 
-    @Test func idThatIsUsedAgainIsAnotherProgram() {
-        var programs = Programs()
-        programs.note(images("/old"), of: 7, began: true, at: 0)
-        programs.note(images("/parent"), of: 1, began: true, at: 0)
-        programs.note([ProcessEvent(process: 7, kind: .forked(parent: 1), time: 500)])
-        #expect(name(programs, 7, at: 499) == "/old" && name(programs, 7, at: 500) == "/parent")
+    @Test func otherPlaceOfTheSameFileIsAnotherOne() {
+        var (programs, images) = programs()
+        var moved = FakeImages.mapping(0x5000, "/a")
+        moved.source?.offset = 0x1000
+        programs.note(KernelUnwinder.Change(process: 7, kind: .mapped(moved), time: 200))
+        #expect(see(&programs, 7, at: 300, by: images) == seen("[a]", end: .mappingChanged))
+    }
+
+    /// A mapping may replace a part only.
+    @Test func onlyWhatAMappingCoversIsReplaced() {
+        var (programs, images) = programs()
+        var part = FakeImages.mapping(0x5000, "/b")
+        part.end = 0x5800
+        programs.note(KernelUnwinder.Change(process: 7, kind: .mapped(part), time: 200))
+        #expect(see(&programs, 7, at: 300, by: images, [0x57ff]) == seen("[b]", end: .mappingChanged))
+        #expect(see(&programs, 7, at: 300, by: images, [0x5800]) == seen("[a]"))
+    }
+
+    /// Where no rule was used, its callers were found without one, and are marked so already.
+    @Test func withoutRulesNothingIsCutOff() {
+        var (programs, _) = programs()
+        let images = ProcessImages(
+            [FakeImages.mapping(0x1000, "/program"), FakeImages.mapping(0x5000, "/a", hasTable: false)], time: 100)
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x9000, "/c"), time: 201))
+        #expect(see(&programs, 7, at: 300, by: images, [0x5010, 0x1010]) == seen("[b]", "[program]"))
+        #expect(see(&programs, 7, at: 300, by: images, [0x9010]) == seen("[c]"))
+    }
+
+    // MARK: Programs
+
+    @Test func newProgramHasItsOwnMappingsBeforeItIsRead() {
+        var (programs, _) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x1000, "/next"), time: 201))
+        // Nobody knows whether what was read was of the program that ran then.
+        #expect(see(&programs, 7, at: 150, by: nil, [0x1010, 0x5010]) == seen("[unknown]", "[unknown]"))
+        #expect(see(&programs, 7, at: 250, by: nil, [0x1010]) == seen("[next]"))
+        // What the program before mapped.
+        #expect(see(&programs, 7, at: 250, by: nil, [0x5010]) == seen("[unknown]"))
+        programs.note(FakeImages.files([(0x1000, "/next"), (0x7000, "/vdso")], readAt: 210), of: 7)
+        #expect(see(&programs, 7, at: 250, by: nil, [0x7010]) == seen("[vdso]"))
+    }
+
+    /// What was read may be another program's already.
+    @Test func readingOfTheNextProgramIsNotTheOneBefore() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
+        programs.note(FakeImages.files([(0x5000, "/next")], readAt: 210), of: 7)
+        #expect(see(&programs, 7, at: 150, by: nil) == seen("[unknown]"))
+        #expect(see(&programs, 7, at: 150, by: images) == seen("[a]"))
+    }
+
+    /// The same address in a program that isn't relocated.
+    @Test func programThatWasUnwoundByTheOneBeforeIsCutOff() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x1000, "/next"), time: 201))
+        #expect(see(&programs, 7, at: 250, by: images, [0x1010, 0x5010]) == seen("[next]", end: .mappingChanged))
+    }
+
+    // MARK: Children
+
+    @Test func childHasItsParentsMappingsAndWhatTheyWereWhenItWasMade() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        programs.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 300))
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/c"), time: 400))
+        // It is unwound by what its parent is, until it is read.
+        #expect(see(&programs, 8, at: 500, by: images) == seen("[b]", end: .mappingChanged))
+        #expect(see(&programs, 7, at: 500, by: images) == seen("[c]", end: .mappingChanged))
+        #expect(see(&programs, 8, at: 500, by: nil, [0x1010]) == seen("[program]"))
+    }
+
+    /// Events of its beginning were lost; the sample says what it was unwound by.
+    @Test func childThatNobodySawHasTheNamesThatItWasUnwoundBy() {
+        var (programs, images) = programs()
+        #expect(see(&programs, 9, at: 500, by: images, [0x5010, 0x1010]) == seen("[a]", "[program]"))
+        #expect(see(&programs, 9, at: 500, by: nil) == seen("[unknown]"))
+    }
+
+    @Test func idThatIsUsedAgainIsAnotherProcess() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 8, kind: mapped(0x5000, "/old"), time: 150))
+        programs.note(KernelUnwinder.Change(process: 8, kind: .ended, time: 160))
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 170))
+        programs.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 200))
+        #expect(see(&programs, 8, at: 300, by: images) == seen("[b]", end: .mappingChanged))
+        // The one before is judged by what it was unwound by alone.
+        #expect(see(&programs, 8, at: 190, by: images) == seen("[a]"))
     }
 
     // MARK: Lost events
 
-    /// The name at 0x1000 for a sample that says what it was unwound by.
-    private func name(
-        _ programs: inout Programs, _ process: Int32, at time: UInt64, unwoundBy mappings: UInt32
-    ) -> String? {
-        let program = programs.program(of: process, at: time, unwoundBy: mappings)
-        return programs.images(of: program)?.mapping(at: 0x1000)?.name
+    @Test func whatChangedWhileEventsWereLostIsNotKnown() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 150))
+        let now = FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 200)
+        programs.note(now, of: 7)
+        // The last round ended at 110: until then, all is known.
+        #expect(see(&programs, 7, at: 105, by: images, [0x5010, 0x1010]) == seen("[a]", "[program]"))
+        let stack: [UInt64] = [0x1010, 0x5010, 0x1010]
+        #expect(see(&programs, 7, at: 150, by: images, stack) == seen("[program]", "[unknown]", end: .mappingChanged))
+        #expect(see(&programs, 7, at: 250, by: now, stack) == seen("[program]", "[b]", "[program]"))
     }
 
-    @Test func childWhoseBeginningNobodySawHasTheNamesThatItWasUnwoundBy() {
-        var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, "/shell")], number: 3), of: 7, began: true, at: 0)
-        #expect(name(&programs, 8, at: 100, unwoundBy: 3) == "/shell")
-        #expect(name(&programs, 8, at: 50, unwoundBy: 3) == "/shell")
-        #expect(name(&programs, 9, at: 100, unwoundBy: 0) == nil && name(&programs, 9, at: 100, unwoundBy: 4) == nil)
-        // Each once, however many samples there are.
-        let one = programs.program(of: 8, at: 100, unwoundBy: 3)
-        #expect(programs.program(of: 8, at: 200, unwoundBy: 3) == one)
+    // MARK: Memory
+
+    @Test func eventsAreKeptForTheRoundAfterTheirs() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        programs.endRound(at: 210)
+        #expect(see(&programs, 7, at: 205, by: images) == seen("[b]", end: .mappingChanged))
+        programs.endRound(at: 220)
+        #expect(see(&programs, 7, at: 205, by: images) == seen("[a]"))
     }
 
-    @Test func idThatIsUsedAgainUnseenHasTheNamesThatItWasUnwoundBy() {
-        var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, "/old")], number: 1), of: 7, began: true, at: 0)
-        programs.note(FakeImages.named([(0x1000, "/parent")], number: 2), of: 1, began: true, at: 0)
-        #expect(name(&programs, 7, at: 10, unwoundBy: 1) == "/old")
-        #expect(name(&programs, 7, at: 500, unwoundBy: 2) == "/parent")
-        // Samples of several CPUs come in any order.
-        #expect(name(&programs, 7, at: 11, unwoundBy: 1) == "/old")
-        #expect(name(&programs, 7, at: 501, unwoundBy: 2) == "/parent")
-        #expect(programs.program(of: 7, at: 502, unwoundBy: 2).number == 1)
-    }
-
-    /// Both have it where nothing was when they parted.
-    @Test func librariesThatAParentOpensAreNotItsChilds() {
-        var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, "/p")], number: 1), of: 7, began: true, at: 0)
-        programs.note([ProcessEvent(process: 8, kind: .forked(parent: 7), time: 10)])
-        programs.note(FakeImages.named([(0x1000, "/p"), (0x5000, "/a")], number: 2), of: 7, began: false, at: 20)
-        programs.note(FakeImages.named([(0x1000, "/p"), (0x5000, "/b")], number: 3), of: 8, began: false, at: 25)
-        for (time, mappings) in [(15, 1), (30, 1), (30, 3)] as [(UInt64, UInt32)] {
-            let program = programs.program(of: 8, at: time, unwoundBy: mappings)
-            #expect(program.number == 0 && programs.images(of: program)?.mapping(at: 0x5000)?.name == "/b")
+    /// 200 processes a second for hours.
+    @Test func processesThatEndedAreForgotten() {
+        var (programs, images) = programs()
+        for round in 1...1000 as ClosedRange<UInt64> {
+            let child = Int32(round) + 100
+            let time = round * 1000
+            programs.note(KernelUnwinder.Change(process: child, kind: .forked(parent: 7), time: time))
+            programs.note(KernelUnwinder.Change(process: child, kind: mapped(0x5000, "/b"), time: time + 1))
+            programs.note(KernelUnwinder.Change(process: child, kind: .ended, time: time + 2))
+            programs.endRound(at: time + 3)
+            // Samples of its last moments are still to be read.
+            #expect(see(&programs, child, at: time + 1, by: images) == seen("[b]", end: .mappingChanged))
         }
+        #expect(programs.count <= 2)
     }
 
-    @Test func childWhoseParentGoesOnOpeningLibrariesIsOneProgram() {
+    /// Wherever processes map a file, its code is one.
+    @Test func stacksOfAllProcessesAreTheSame() {
         var programs = Programs()
-        var parent = [(0x1000 as UInt64, "/p")]
-        programs.note(FakeImages.named(parent, number: 1), of: 7, began: true, at: 0)
-        var seen: Set<ProgramID> = []
-        for number in 2...100 as ClosedRange<UInt32> {
-            parent.append((UInt64(number) << 16, "/library"))
-            programs.note(FakeImages.named(parent, number: number), of: 7, began: false, at: UInt64(number))
-            seen.insert(programs.program(of: 8, at: UInt64(number), unwoundBy: 1))
+        var stacks: Set<[Sample.Frame]> = []
+        for process in 1...100 as ClosedRange<Int32> {
+            let start = UInt64(process) << 20
+            let images = FakeImages.files([(start, "/a"), (start + 0x1000, "/b")], readAt: 0)
+            var stack = Stacks.Stack(
+                program: ProgramID(process: process, number: 0), command: "x", kernelFrames: [],
+                userFrames: [
+                    Sample.Frame(start + 0x1234, isExact: true), Sample.Frame(start + 0x1000, isGuessed: true),
+                ], end: Self.whole)
+            programs.resolve(&stack, at: 5, unwoundBy: images)
+            stacks.insert(stack.userFrames)
+            #expect(stack.userFrames[0].isExact && !stack.userFrames[0].isGuessed)
+            #expect(!stack.userFrames[1].isExact && stack.userFrames[1].isGuessed)
+            let symbolizer = Symbolizer(programs)
+            // The second returns to right behind the first file, where a call is its last instruction.
+            #expect(stack.userFrames.map { symbolizer.name(of: $0, in: stack.program) } == ["[b]", "[a]"])
         }
-        #expect(seen.count == 1)
+        #expect(stacks.count == 1)
     }
 
-    /// The beginning of a process was lost, and what it ran before its program is known by a sample only.
-    @Test func sampleFromBeforeAnExecDoesNotChangeWhatRanAfterwards() {
+    @Test func imagesWithoutATableAreNamedWhenTheyAreSeen() {
         var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, "/shell")], number: 1), of: 1, began: true, at: 0)
-        programs.note([ProcessEvent(process: 7, kind: .exec, time: 100)])
-        programs.note(FakeImages.named([(0x1000, "/program")], number: 2), of: 7, began: true, at: 100)
-        #expect(name(&programs, 7, at: 50, unwoundBy: 1) == "/shell")
-        // Of a sample without mappings only the time is known.
-        #expect(name(&programs, 7, at: 120, unwoundBy: 0) == "/program" && name(programs, 7, at: 60) == "/shell")
-        programs.note([ProcessEvent(process: 8, kind: .forked(parent: 7), time: 170)])
-        #expect(name(programs, 8, at: 180) == "/program")
-        let more = FakeImages.named([(0x1000, "/program"), (0x5000, "/library")], number: 3)
-        programs.note(more, of: 7, began: false, at: 200)
-        #expect(programs.program(of: 7, at: 250, unwoundBy: 3) == programs.program(of: 7, at: 120, unwoundBy: 2))
-    }
-
-    /// A library was opened since: names are those of all that is known.
-    @Test func sampleThatWasUnwoundByLessBelongsToTheSameProgram() {
-        var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, "/program")], number: 1), of: 7, began: true, at: 0)
-        programs.note(
-            FakeImages.named([(0x1000, "/program"), (0x5000, "/library")], number: 2), of: 7, began: false, at: 100)
-        let program = programs.program(of: 7, at: 50, unwoundBy: 1)
-        #expect(program == programs.program(of: 7, at: 150, unwoundBy: 2))
-        #expect(programs.images(of: program)?.mapping(at: 0x5000)?.name == "/library")
+        let images = ProcessImages(
+            [FakeImages.mapping(0x1000, "/a", hasTable: false), FakeImages.mapping(0x2000, "/b", hasTable: false)])
+        programs.note(images, of: 7)
+        #expect(programs.imagesWithoutTable.isEmpty)
+        _ = see(&programs, 7, at: 1, by: images, [0x1010])
+        #expect(programs.imagesWithoutTable.map(\.name) == ["/a"])
     }
 }

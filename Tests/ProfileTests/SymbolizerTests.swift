@@ -36,8 +36,8 @@ import Testing
         let start = (segment.virtualAddress + 0xfff) & ~0xfff
         #expect(functions.lookup(start)?.name == "first")
         var programs = Programs()
-        programs.note(try FakeImages.image(image, bias: Self.bias, name: "/opt/lib.so"), of: 1, began: true, at: 0)
-        try body(Symbolizer(programs), programs.program(of: 1, at: 0), Self.bias + start)
+        programs.note(try FakeImages.image(image, bias: Self.bias, name: "/opt/lib.so"), of: 1)
+        try body(Symbolizer(programs), ProgramID(process: 1, number: 0), Self.bias + start)
     }
 
     @Test func functionIsFoundThroughTheBias() throws {

@@ -1,0 +1,86 @@
+import CLinux
+import Files
+
+/// Something that happened to a process.
+public struct ProcessEvent: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable {
+        /// It mapped something executable, in place of what was there.
+        case mapped(ExecutableMapping)
+        /// It runs another program now: nothing that it mapped before is there.
+        case exec
+        /// Another process made it.
+        case forked(parent: Int32)
+        /// Its first thread ended: the process, mostly.
+        case exited
+        /// Another one of its threads ended.
+        case threadExited
+        /// Events were lost before: any process may have changed. The process is 0.
+        case lost
+    }
+
+    public var process: Int32
+    public var kind: Kind
+    /// CLOCK_MONOTONIC, in nanoseconds.
+    public var time: UInt64
+
+    public init(process: Int32, kind: Kind, time: UInt64) {
+        (self.process, self.kind, self.time) = (process, kind, time)
+    }
+
+    /// A record of a perf ring buffer (perf_event_open(2), "MMAP layout"), with its header; nil of those that don't matter,
+    /// or are too short.
+    ///
+    /// With `sample_id_all` and PERF_SAMPLE_TIME the last 8 bytes of each are the time.
+    init?(record: UnsafeRawBufferPointer) {
+        func word(_ offset: Int) -> UInt32 { record.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
+        func long(_ offset: Int) -> UInt64 { record.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+        guard record.count >= 16 else { return nil }
+        time = long(record.count - 8)
+        // struct perf_event_header: type, misc, size.
+        let type = word(0)
+        let misc = record.loadUnaligned(fromByteOffset: 4, as: UInt16.self)
+        process = Int32(bitPattern: word(8))
+        switch type {
+        case PERF_RECORD_MMAP2.rawValue:
+            guard let mapping = ExecutableMapping(record: record) else { return nil }
+            kind = .mapped(mapping)
+        case PERF_RECORD_COMM.rawValue:
+            // PERF_RECORD_MISC_COMM_EXEC; otherwise a thread just renamed itself.
+            guard misc & 1 << 13 != 0 else { return nil }
+            kind = .exec
+        case PERF_RECORD_FORK.rawValue:
+            // pid, ppid, tid, ptid: of a new thread, both processes are the same.
+            guard record.count >= 40 else { return nil }
+            let parent = Int32(bitPattern: word(12))
+            guard parent != process else { return nil }
+            kind = .forked(parent: parent)
+        case PERF_RECORD_EXIT.rawValue:
+            guard record.count >= 40 else { return nil }
+            kind = Int32(bitPattern: word(16)) == process ? .exited : .threadExited
+        case PERF_RECORD_LOST.rawValue:
+            process = 0
+            kind = .lost
+        default: return nil
+        }
+    }
+}
+
+extension ExecutableMapping {
+    /// PERF_RECORD_MMAP2: pid, tid, addr, len, pgoff (in bytes), maj, min, ino, ino_generation, prot, flags, filename.
+    /// Memory that is of no file has a name that begins with two slashes.
+    fileprivate init?(record: UnsafeRawBufferPointer) {
+        let nameOffset = 72
+        guard record.count >= nameOffset + 8 else { return nil }
+        func long(_ offset: Int) -> UInt64 { record.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+        let (start, size) = (long(16), long(24))
+        let end = start.addingReportingOverflow(size)
+        guard size > 0, !end.overflow || end.partialValue == 0 else { return nil }
+        let name = record[nameOffset..<record.count - 8].prefix { $0 != 0 }
+        let (major, minor) = (UInt64(long(40) & 0xffff_ffff), long(40) >> 32)
+        let inode = long(48)
+        self.init(
+            start: start, end: end.overflow ? .max : end.partialValue, offset: long(32), device: major << 32 | minor,
+            inode: inode,
+            path: name.starts(with: "//".utf8) ? "" : String(path: Array(name)))
+    }
+}

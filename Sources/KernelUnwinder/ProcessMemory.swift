@@ -1,0 +1,55 @@
+import CLinux
+import Files
+import Glibc
+
+/// The memory of another process, as process_vm_readv(2) reads it: who may trace the process may do so.
+struct ProcessMemory {
+    private let process: Int32
+
+    init(of process: Int32) { self.process = process }
+
+    /// Bytes that are read at once, at most.
+    private static let limit = 1 << 20
+
+    /// Bytes at an address; fewer if not all can be read.
+    func bytes(at address: UInt64, count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: min(max(count, 0), Self.limit)) { buffer, filled in
+            filled = max(0, process_memory_read(process, address, buffer.baseAddress, buffer.count))
+        }
+    }
+
+    /// Whether a file is the one that is mapped, as far as its bytes say: its build id, or pages of its code.
+    func has(_ file: MappedFile, _ mapping: ExecutableMapping) -> Bool {
+        let descriptor = file.path.withPath { open($0, O_RDONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return Self.isSame(mapping, file: { offset, count in
+            [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                filled = max(0, pread(descriptor, buffer.baseAddress, buffer.count, off_t(clamping: offset)))
+            }
+        }, memory: bytes)
+    }
+
+    /// Compares pages all over a mapping with the file, one in each of 16 parts. Different builds differ in the last
+    /// places of addresses all over their code.
+    ///
+    /// - Parameters:
+    ///   - file: bytes at an offset of the file.
+    ///   - memory: bytes at an AVMA.
+    static func isSame(
+        _ mapping: ExecutableMapping, file: (UInt64, Int) -> [UInt8], memory: (UInt64, Int) -> [UInt8]
+    ) -> Bool {
+        let page: UInt64 = 4096
+        let pages = (mapping.end &- mapping.start) / page
+        var compared = 0
+        for part in 0..<min(pages, 16) {
+            let distance = pages * part / min(pages, 16) * page
+            let expected = file(mapping.offset &+ distance, Int(page))
+            // The file may end within the last page; what is behind it isn't of the file.
+            let found = memory(mapping.start &+ distance, expected.count)
+            guard found == expected else { return false }
+            compared += expected.count
+        }
+        return compared > 0
+    }
+}

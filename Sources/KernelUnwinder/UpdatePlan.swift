@@ -1,0 +1,135 @@
+/// What is to be done about processes after events: decided from the events and a few questions, so that it can be tried
+/// without a kernel.
+struct UpdatePlan {
+    /// What is done, in this order.
+    enum Step: Equatable {
+        /// It happened, and is only to be told.
+        case tell(ProcessEvent)
+        /// Reads what a process maps now: all that it mapped until now.
+        case read(Int32, at: UInt64)
+        /// Forgets a process. If its id is another one's by now, the programs know that one already.
+        case end(Int32, at: UInt64, isReused: Bool)
+    }
+
+    /// What is known of processes when the events have been read.
+    protocol Processes {
+        /// Whether samples are taken of it, or were until it ended.
+        func isListed(_ process: Int32) -> Bool
+        /// Whether it has memory.
+        func isAlive(_ process: Int32) -> Bool
+        /// Whether the programs don't know what it maps.
+        func isForgotten(_ process: Int32) -> Bool
+        /// All that are listed.
+        var all: [Int32] { get }
+    }
+
+    private(set) var steps: [Step] = []
+
+    /// What an update leaves for the next ones.
+    struct Memory: Equatable {
+        /// Processes that run another program, and how many updates look whether the programs forgot them again.
+        var justBegun: [Int32: Int] = [:]
+        /// Processes whose first thread has ended, but not all.
+        var withoutFirstThread: Set<Int32> = []
+    }
+
+    /// Updates after an exec that look at a process again.
+    static let turns = 10
+
+    /// - Parameter events: by rising time.
+    init(_ events: [ProcessEvent], _ processes: some Processes, _ memory: inout Memory) {
+        rereadForgotten(processes, &memory)
+        let listed = Set(events.map(\.process)).filter(processes.isListed)
+        let last = Self.lastEvents(events)
+        var alive: [Int32: Bool] = [:]
+        func isAlive(_ process: Int32) -> Bool {
+            if let known = alive[process] { return known }
+            let found = processes.isAlive(process)
+            alive[process] = found
+            return found
+        }
+        var ended: Set<Int32> = []
+        for (index, event) in events.enumerated() {
+            let process = event.process
+            if event.kind == .lost { steps.append(.tell(event)) }
+            guard event.kind != .lost, listed.contains(process) else { continue }
+            // Another process has the id since.
+            let isReused = last.forks[process, default: -1] > index
+            switch event.kind {
+            case .mapped, .exec, .forked:
+                if case .forked = event.kind { ended.remove(process) }
+                if event.kind == .exec {
+                    memory.justBegun[process] = Self.turns
+                    memory.withoutFirstThread.remove(process)
+                }
+                steps.append(.tell(event))
+                if last.changes[process] == index, !ended.contains(process), !isReused {
+                    steps.append(.read(process, at: event.time))
+                }
+            case .exited, .threadExited:
+                let mayBeLast = event.kind == .exited || memory.withoutFirstThread.contains(process)
+                guard mayBeLast, !ended.contains(process) else { continue }
+                if !isReused, isAlive(process) {
+                    memory.withoutFirstThread.insert(process)
+                    continue
+                }
+                // Of a thread whose process is to go on as another one, nothing is known.
+                if event.kind == .threadExited, isReused { continue }
+                ended.insert(process)
+                end(process, at: event.time, isReused: isReused, &memory)
+            case .lost: break
+            }
+        }
+        if events.contains(where: { $0.kind == .lost }) {
+            readAll(processes, at: events.last?.time ?? 0, except: ended, isAlive, &memory)
+        }
+    }
+
+    /// The kernel tells of a new program's first mappings before its programs see that it runs, and makes them forget what
+    /// the process maps: what was published in between is published again.
+    private mutating func rereadForgotten(_ processes: some Processes, _ memory: inout Memory) {
+        for (process, turns) in memory.justBegun.sorted(by: { $0.key < $1.key }) {
+            if processes.isForgotten(process) { steps.append(.read(process, at: 0)) }
+            memory.justBegun[process] = turns > 1 ? turns - 1 : nil
+        }
+    }
+
+    /// Places in the list of the last fork of each process, and of the last event that changes what it maps.
+    private static func lastEvents(_ events: [ProcessEvent]) -> (forks: [Int32: Int], changes: [Int32: Int]) {
+        var forks: [Int32: Int] = [:], changes: [Int32: Int] = [:]
+        for (index, event) in events.enumerated() {
+            switch event.kind {
+            case .forked: (forks[event.process], changes[event.process]) = (index, index)
+            case .mapped, .exec: changes[event.process] = index
+            case .exited, .threadExited, .lost: break
+            }
+        }
+        return (forks, changes)
+    }
+
+    /// After events were lost, any process may have changed, or ended.
+    private mutating func readAll(
+        _ processes: some Processes, at time: UInt64, except ended: Set<Int32>, _ isAlive: (Int32) -> Bool,
+        _ memory: inout Memory
+    ) {
+        for process in processes.all.sorted() where !ended.contains(process) {
+            if isAlive(process) {
+                dropReading(of: process)
+                steps.append(.read(process, at: time))
+            } else {
+                end(process, at: time, isReused: false, &memory)
+            }
+        }
+    }
+
+    private mutating func end(_ process: Int32, at time: UInt64, isReused: Bool, _ memory: inout Memory) {
+        memory.withoutFirstThread.remove(process)
+        memory.justBegun[process] = nil
+        dropReading(of: process)
+        steps.append(.end(process, at: time, isReused: isReused))
+    }
+
+    private mutating func dropReading(of process: Int32) {
+        steps.removeAll { if case .read(process, _) = $0 { true } else { false } }
+    }
+}

@@ -1,0 +1,95 @@
+import ELF
+import Glibc
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// Which file it is that a process maps.
+@Suite struct MappedFileTests {
+    private let mapping = ExecutableMapping(
+        start: 0x10000, end: 0x30000, offset: 0x2000, device: 8 << 32 | 1, inode: 42, path: "/usr/lib/lib.so")
+
+    private func candidate(
+        _ path: String, device: UInt64 = 8 << 32 | 1, inode: UInt64 = 42, isLink: Bool = false
+    ) -> MappedFile.Candidate {
+        MappedFile.Candidate(
+            path: path, identity: FileIdentity(device: 0, inode: inode, size: 0, modificationNanoseconds: 0),
+            file: FileNumber(device: device, inode: inode), isLink: isLink)
+    }
+
+    private func choice(_ candidates: [MappedFile.Candidate]) -> (String, Bool)? {
+        MappedFile.choose(candidates, for: mapping).map { ($0.path, $0.isCertain(mapping)) }
+    }
+
+    @Test func nameWithTheSameDeviceAndInodeIsIt() throws {
+        #expect(try #require(choice([candidate("name"), candidate("link", isLink: true)])) == ("name", true))
+    }
+
+    @Test func otherFileOfThatNameIsNotIt() throws {
+        #expect(choice([candidate("name", inode: 43)]) == nil)
+        let found = choice([candidate("name", inode: 43), candidate("link", device: 9, inode: 43, isLink: true)])
+        #expect(try #require(found) == ("link", true))
+    }
+
+    /// Another file system may be mounted over the name, and give the same inode to another file.
+    @Test func sameInodeOfAnotherDeviceIsNotCertain() throws {
+        #expect(try #require(choice([candidate("name", device: 8 << 32 | 2)])) == ("name", false))
+        let found = choice([candidate("name", device: 8 << 32 | 2), candidate("program")])
+        #expect(try #require(found) == ("program", true))
+    }
+
+    @Test func sameDeviceIsNotEnough() {
+        #expect(choice([candidate("name", inode: 41), candidate("program", inode: 44)]) == nil)
+    }
+
+    @Test func ownProgramIsFoundWithItsDevice() throws {
+        let mapping = try #require(try MemoryMap(of: getpid()).mappings.first { $0.path.contains("libc.so") })
+        let file = try #require(MappedFile(mapping, in: getpid()))
+        var status = stat()
+        try #require(stat(mapping.path, &status) == 0)
+        #expect(file.identity == FileIdentity(status))
+        // overlayfs and btrfs tell another device.
+        #expect(file.isCertain == (FileNumber(status) == mapping.file) || file.path.contains("map_files"))
+        #expect(ProcessMemory(of: getpid()).has(file, mapping))
+    }
+
+    // MARK: Contents
+
+    private func isSame(changing offset: Int?, in count: Int = 0x20000) -> Bool {
+        var random = SeededGenerator(seed: 1)
+        let file = (0..<0x2000 + count).map { _ in UInt8.random(in: 0...255, using: &random) }
+        var memory = Array(file[0x2000...])
+        if let offset { memory[offset] ^= 1 }
+        return ProcessMemory.isSame(
+            mapping, file: { offset, count in Array(file.dropFirst(Int(offset)).prefix(count)) },
+            memory: { address, count in Array(memory.dropFirst(Int(address - 0x10000)).prefix(count)) })
+    }
+
+    @Test func fileIsComparedWithTheMemoryAllOverIt() {
+        #expect(isSame(changing: nil))
+        for part in 0..<16 { #expect(!isSame(changing: part * 0x2000 + 17), "\(part)") }
+    }
+
+    @Test func whatCannotBeReadIsNotTheSame() {
+        #expect(!ProcessMemory.isSame(mapping, file: { _, _ in [] }, memory: { _, _ in [] }))
+        #expect(!ProcessMemory.isSame(mapping, file: { _, count in Array(repeating: 1, count: count) }, memory: { _, _ in [] }))
+    }
+
+    // MARK: Biases
+
+    /// The kernel maps whole pages, from below a segment's start on.
+    @Test func segmentThatBeginsWithinAPageIsFoundByItsPage() throws {
+        let fixture = try Fixture()
+        let library = try fixture.library(
+            ".text\n.globl f\nf: .fill 64, 1, 0x90\n", flags: ["-Wl,-z,noseparate-code"])
+        let image = try ELFImage(path: library)
+        let segment = try #require(image.segments.first { $0.isLoad && $0.isExecutable })
+        try #require(segment.offset % 4096 != 0)
+        let mapped = MappedImage(name: library, image: image)
+        let first = segment.offset & ~0xfff
+        let bias = mapped.bias(start: 0x7f00_0000_0000, offset: first)
+        #expect(bias == 0x7f00_0000_0000 &- (segment.virtualAddress - segment.offset + first))
+        #expect(mapped.bias(start: 0x7f00_0000_0000, offset: first + 0x1000 * 64) == nil)
+        #expect(first == 0 || mapped.bias(start: 0x7f00_0000_0000, offset: first - 0x1000) == nil)
+    }
+}

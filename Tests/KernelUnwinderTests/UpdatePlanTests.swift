@@ -1,0 +1,159 @@
+@testable import KernelUnwinder
+import Testing
+
+/// What is done about processes after events, decided without a kernel.
+@Suite struct UpdatePlanTests {
+    /// Processes as a test has them.
+    private struct World: UpdatePlan.Processes {
+        var listed: Set<Int32> = []
+        var dead: Set<Int32> = []
+        var forgotten: Set<Int32> = []
+
+        func isListed(_ process: Int32) -> Bool { listed.contains(process) }
+        func isAlive(_ process: Int32) -> Bool { !dead.contains(process) }
+        func isForgotten(_ process: Int32) -> Bool { forgotten.contains(process) }
+        var all: [Int32] { Array(listed) }
+    }
+
+    private func event(_ process: Int32, _ kind: ProcessEvent.Kind, _ time: UInt64) -> ProcessEvent {
+        ProcessEvent(process: process, kind: kind, time: time)
+    }
+
+    private let library = ProcessEvent.Kind.mapped(ExecutableMapping(
+        start: 0x1000, end: 0x2000, offset: 0, device: 1, inode: 2, path: "/lib.so"))
+
+    private func plan(
+        _ events: [ProcessEvent], _ world: World, _ memory: inout UpdatePlan.Memory
+    ) -> [UpdatePlan.Step] {
+        UpdatePlan(events, world, &memory).steps
+    }
+
+    private func plan(_ events: [ProcessEvent], _ world: World) -> [UpdatePlan.Step] {
+        var memory = UpdatePlan.Memory()
+        return plan(events, world, &memory)
+    }
+
+    // MARK: Mappings
+
+    @Test func processIsReadOnceAfterItsLastMapping() {
+        let events = [event(7, library, 10), event(8, library, 11), event(7, library, 12), event(8, library, 13)]
+        #expect(plan(events, World(listed: [7, 8])) == [
+            .tell(events[0]), .tell(events[1]), .tell(events[2]), .read(7, at: 12), .tell(events[3]), .read(8, at: 13),
+        ])
+    }
+
+    @Test func processesThatNobodyListedAreLeftAlone() {
+        #expect(plan([event(7, library, 1), event(7, .exec, 2), event(7, .exited, 3)], World(listed: [8])) == [])
+        #expect(plan([], World(listed: [8])) == [])
+    }
+
+    // MARK: New programs
+
+    @Test func newProgramIsReadAndLookedAtAgainForSomeUpdates() {
+        var memory = UpdatePlan.Memory()
+        var world = World(listed: [7])
+        let events = [event(7, .exec, 10), event(7, library, 11)]
+        #expect(plan(events, world, &memory) == [.tell(events[0]), .tell(events[1]), .read(7, at: 11)])
+        // The programs saw the exec after what it maps was published, and forgot it.
+        world.forgotten = [7]
+        #expect(plan([], world, &memory) == [.read(7, at: 0)])
+        world.forgotten = []
+        for _ in 1..<UpdatePlan.turns { #expect(plan([], world, &memory) == []) }
+        world.forgotten = [7]
+        #expect(plan([], world, &memory) == [] && memory == UpdatePlan.Memory())
+    }
+
+    @Test func childIsReadAfterItsFork() {
+        let events = [event(8, .forked(parent: 7), 10)]
+        #expect(plan(events, World(listed: [7, 8])) == [.tell(events[0]), .read(8, at: 10)])
+    }
+
+    // MARK: Ends
+
+    @Test func processThatEndedIsNotReadBefore() {
+        let events = [event(7, library, 10), event(7, .exited, 20)]
+        #expect(plan(events, World(listed: [7], dead: [7])) == [
+            .tell(events[0]), .end(7, at: 20, isReused: false),
+        ])
+    }
+
+    @Test func processEndsWithItsLastThreadNotWithItsFirst() {
+        var memory = UpdatePlan.Memory()
+        var world = World(listed: [7])
+        #expect(plan([event(7, .threadExited, 5), event(7, .exited, 10)], world, &memory) == [])
+        #expect(memory.withoutFirstThread == [7])
+        #expect(plan([event(7, .threadExited, 20)], world, &memory) == [])
+        world.dead = [7]
+        #expect(plan([event(7, .threadExited, 30)], world, &memory) == [.end(7, at: 30, isReused: false)])
+        #expect(memory == UpdatePlan.Memory())
+    }
+
+    /// Both ends in one update; only one is the process's.
+    @Test func allThreadsThatEndAtOnceEndAProcessOnce() {
+        let events = [event(7, .exited, 10), event(7, .threadExited, 11), event(7, .threadExited, 12)]
+        #expect(plan(events, World(listed: [7], dead: [7])) == [.end(7, at: 10, isReused: false)])
+    }
+
+    /// A thread that runs another program takes over the first one's id.
+    @Test func programThatAnotherThreadRunsHasAFirstThread() {
+        var memory = UpdatePlan.Memory()
+        _ = plan([event(7, .exited, 10), event(7, .exec, 11)], World(listed: [7]), &memory)
+        #expect(memory.withoutFirstThread.isEmpty && memory.justBegun == [7: UpdatePlan.turns])
+    }
+
+    @Test func threadOfAProcessWithItsFirstOneIsNotAskedFor() {
+        // Else a process that makes threads all the time would be read all the time.
+        #expect(plan([event(7, .threadExited, 5)], World(listed: [7], dead: [7])) == [])
+    }
+
+    @Test func idThatIsUsedAgainIsAnotherProcess() {
+        let events = [
+            event(7, library, 5), event(7, .exited, 10), event(7, .forked(parent: 1), 20), event(7, library, 30),
+        ]
+        #expect(plan(events, World(listed: [1, 7])) == [
+            .tell(events[0]), .end(7, at: 10, isReused: true), .tell(events[2]), .tell(events[3]), .read(7, at: 30),
+        ])
+    }
+
+    // MARK: Lost events
+
+    @Test func lostEventsHaveAllProcessesReadOrEnded() {
+        let events = [event(0, .lost, 5), event(7, library, 10)]
+        #expect(plan(events, World(listed: [7, 8, 9], dead: [9])) == [
+            .tell(events[0]), .tell(events[1]), .read(7, at: 10), .read(8, at: 10),
+            .end(9, at: 10, isReused: false),
+        ])
+    }
+
+    // MARK: Reading
+
+    private func map(_ inode: UInt64) throws -> MemoryMap {
+        let text = "1000-2000 r-xp 00000000 08:01 \(inode) /program\n"
+        return Array(text.utf8).withUnsafeBytes { MemoryMap(of: 7, text: $0, time: 0) }
+    }
+
+    /// A process that runs another program while it is added must not be unwound by the one before.
+    @Test func processThatChangesWhileItIsAddedIsAddedAgain() throws {
+        var maps = [try map(1), try map(2), try map(2)]
+        var added: [UInt64] = []
+        let found = try KernelUnwinder.readUntilUnchanged { () throws(KernelError) in
+            maps.removeFirst()
+        } add: { map throws(KernelError) -> UInt64 in
+            added.append(map.mappings[0].inode)
+            return map.mappings[0].inode
+        }
+        #expect(found == 2 && added == [1, 2] && maps.isEmpty)
+    }
+
+    /// One that never stops changing is told by events.
+    @Test func processThatKeepsChangingIsNotReadForEver() throws {
+        var inode: UInt64 = 0
+        var added = 0
+        _ = try KernelUnwinder.readUntilUnchanged { () throws(KernelError) in
+            inode += 1
+            let text = "1000-2000 r-xp 00000000 08:01 \(inode) /program\n"
+            return Array(text.utf8).withUnsafeBytes { MemoryMap(of: 7, text: $0, time: 0) }
+        } add: { (_: MemoryMap) throws(KernelError) in added += 1 }
+        #expect(added == 4)
+    }
+}
