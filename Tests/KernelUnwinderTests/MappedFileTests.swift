@@ -13,7 +13,7 @@ import Testing
         _ path: String, device: UInt64 = 8 << 32 | 1, inode: UInt64 = 42, isLink: Bool = false
     ) -> MappedFile.Candidate {
         MappedFile.Candidate(
-            path: path, identity: FileIdentity(device: 0, inode: inode, size: 0, modificationNanoseconds: 0),
+            path: path, identity: FileIdentity(device: 0, inode: inode, size: 0, changeNanoseconds: 0),
             file: FileNumber(device: device, inode: inode), isLink: isLink)
     }
 
