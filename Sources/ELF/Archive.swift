@@ -25,6 +25,8 @@ public struct Archive {
     private static let headerSize = 60
     /// A table of names is some bytes for each member.
     private static let longNameLimit: UInt64 = 64 << 20
+    /// The longest path there is.
+    private static let nameLimit = 4096
     /// Object files are kilobytes; what is larger can be taken out of the archive.
     private static let memberLimit: UInt64 = 2 << 30
 
@@ -90,7 +92,7 @@ public struct Archive {
         _ field: String, _ content: inout UInt64, _ size: inout UInt64, _ header: UInt64
     ) throws(ELFError) -> String {
         if field.hasPrefix("#1/"), let length = UInt64(field.dropFirst(3)) {
-            guard length <= size, length <= 4096 else { throw malformed("the name is longer than the member", header) }
+            guard length <= size, length <= UInt64(Self.nameLimit) else { throw malformed("the name is longer than the member", header) }
             let bytes = try read(content, length, "a member's name")
             content += length
             size -= length
@@ -101,7 +103,8 @@ public struct Archive {
         guard let offset = Int(field.dropFirst()), longNames.indices.contains(offset) else {
             throw malformed("\"\(field)\" is no name", header)
         }
-        let line = longNames[offset...].prefix { $0 != 0x0a }
+        let line = longNames[offset...].prefix(Self.nameLimit + 1).prefix { $0 != 0x0a }
+        guard line.count <= Self.nameLimit else { throw malformed("a member's name is too long", header) }
         return String(path: line.last == UInt8(ascii: "/") ? line.dropLast() : line)
     }
 

@@ -10,6 +10,8 @@ public struct ProcessImages {
         public var bias: UInt64
         /// Nil of memory without a file, such as code made at run time.
         public var image: MappedImage?
+        /// The file instead, if it can't be used: ``MappedImage/problem`` says why.
+        public var unusable: MappedImage?
         /// What the kernel calls it; empty if it has no name.
         public var name: String
         /// What was mapped; nil where nobody knows.
@@ -92,6 +94,7 @@ extension ProcessImages.Mapping {
         self.init(
             start: source.start, end: source.end, bias: bias ?? 0, image: bias == nil ? nil : image, name: source.path)
         self.source = source
+        unusable = bias == nil ? image : nil
     }
 
     /// Whether the same place of the same file is mapped there. Of files that are gone only their numbers are known.

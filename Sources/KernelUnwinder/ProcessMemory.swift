@@ -20,9 +20,12 @@ struct ProcessMemory {
 
     /// Whether a file is the one that is mapped, as far as its bytes say: its build id, or pages of its code.
     func has(_ file: MappedFile, _ mapping: ExecutableMapping) -> Bool {
-        let descriptor = file.path.withPath { open($0, O_RDONLY | O_CLOEXEC) }
+        // The process may have put a FIFO there since the path was looked at.
+        let descriptor = file.path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, FileIdentity(status) == file.identity else { return false }
         return Self.isSame(mapping, file: { offset, count in
             [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
                 filled = max(0, pread(descriptor, buffer.baseAddress, buffer.count, off_t(clamping: offset)))

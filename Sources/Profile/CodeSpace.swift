@@ -46,7 +46,7 @@ struct CodeSpace {
         images.append(ProcessImages.Mapping(
             start: start, end: start + piece.size, bias: mapping.image == nil ? 0 : start &- piece.start,
             image: mapping.image, name: mapping.name))
-        if let image = mapping.image, let problem = image.problem { problems[image.name] = problem }
+        if let image = mapping.image ?? mapping.unusable, let problem = image.problem { problems[image.name] = problem }
         return start
     }
 }

@@ -25,6 +25,9 @@ enum ContentDigest {
             hash.add(section.dataAddress)
             hash.add(section.bytes)
         }
+        hash.add(frames.entry == nil ? 0 : 1)
+        hash.add(frames.entry?.address ?? 0)
+        hash.add(frames.entry?.limit ?? 0)
         try frames.checkAreWhole()
         return hash.finish()
     }

@@ -19,12 +19,14 @@ public struct FrameSources {
     /// SVMAs of a signal trampoline that has our own rule, as the image states none.
     public var trampolineAddresses: Range<UInt64>? { trampoline?.addresses }
     private let image: ELFImage
+    /// Why the image's own information can't be read: of .debug_frame, or of .gnu_debugdata.
+    private var unreadable: ELFError?
     private var trampoline: SignalTrampoline?
 
     /// Gathers .eh_frame, then .debug_frame: the image's own, else that of its debug file, else that of
     /// .gnu_debugdata.
     ///
-    /// Throws ``ELFError`` if .eh_frame can't be read; or if something else can't, and nothing is left.
+    /// Throws ``ELFError`` if .eh_frame can't be read; or if other information of the image can't, and nothing is left.
     ///
     /// - Parameters:
     ///   - search: nil looks only into the image itself.
@@ -37,7 +39,6 @@ public struct FrameSources {
     init(of image: ELFImage, _ debugFile: DebugFile, placement: SectionPlacement? = nil) throws(ELFError) {
         self.image = image
         for section in try image.callFrameSections(.ehFrame, placement: placement) { append(section, of: image) }
-        do throws(ELFError) { _ = try image.buildID() } catch { rejected.append(error) }
         mergeOwnDebugFrame(of: image, placement)
         if debugSource == .none, debugFile.isWanted {
             // If its own can't be read, there may be another.
@@ -45,8 +46,9 @@ public struct FrameSources {
             rejected += debugFile.rejected
             if !(debugFile.image.map { merge($0) } ?? false) { mergeMiniDebugInfo(of: image) }
         }
-        if sections.isEmpty, let first = rejected.first { throw first }
         appendTrampoline()
+        if sections.isEmpty, let unreadable { throw unreadable }
+        do throws(ELFError) { _ = try image.buildID() } catch { rejected.append(error) }
         do throws(ELFError) { entry = try EntryPoint(of: image) } catch { rejected.append(error) }
     }
 
@@ -58,6 +60,7 @@ public struct FrameSources {
             }
         } catch {
             rejected.append(error)
+            unreadable = error
         }
     }
 
@@ -95,6 +98,7 @@ public struct FrameSources {
             debugSource = .embedded
         } catch {
             rejected.append(error)
+            unreadable = unreadable ?? error
         }
     }
 

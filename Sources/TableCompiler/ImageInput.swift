@@ -27,8 +27,6 @@ public final class ImageInput {
         return frames
     }
 
-
-
     /// The key of whatever has the same content, on any machine: the build id with a digest of what the table is made
     /// of, or the digest alone. Reads all call frame information.
     public func contentKey() throws(ELFError) -> TableSource.Key {
@@ -61,9 +59,8 @@ public final class ImageInput {
         if image.othersMayWrite { return key(state.digest) }
         if let digest = known(state) { return key(digest) }
         let key = try contentKey()
-        // A debug file that was found late isn't in the state.
-        let frames = try frames()
-        let isLate = debugFile.image == nil && frames.debugSource == .separateFile
+        // A debug file that is asked for late, where the image's own .debug_frame can't be used, isn't in the state.
+        let isLate = try image.hasDebugFrame && frames().debugSource != .sameFile
         if let contentDigest, !isLate { remember(state, contentDigest) }
         return key
     }

@@ -30,7 +30,7 @@ struct AtomicFile {
 final class UnseenFile {
     private let target: AtomicFile
     private let file: Descriptor
-    private let size: Int
+    private var size: Int
     /// Its name until then; nil of a file that has none, of which nothing stays even if the process is killed.
     private var temporary: String?
 
@@ -54,6 +54,12 @@ final class UnseenFile {
 
     deinit {
         if let temporary { temporary.withPath { _ = unlink($0) } }
+    }
+
+    /// - Returns: the `errno` of `write(2)`, or nil.
+    func append(_ bytes: UnsafeRawBufferPointer) -> Int32? {
+        size += bytes.count
+        return file.write(bytes)
     }
 
     func synchronize() throws(StoreError) {

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 extension TableStore {
@@ -13,7 +14,7 @@ extension TableStore {
         }
         if let number = descriptor(namedBy: path) { return try fill { Descriptor.write($0, to: number) } }
         var status = stat()
-        let exists = stat(path, &status) == 0
+        let exists = path.withPath { stat($0, &status) } == 0
         if exists, status.st_mode & S_IFMT != S_IFREG {
             guard let file = OpenFile(path, O_WRONLY | O_NOCTTY) else { throw failure(errno) }
             return try fill { file.write($0) }
@@ -21,22 +22,13 @@ extension TableStore {
         let target = exists ? resolved(path) : path
         let slash = target.lastIndex(of: "/")
         let directory = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
-        guard slash.map({ target.index(after: $0) < target.endIndex }) ?? !target.isEmpty else { throw failure(EISDIR) }
-        // __O_TMPFILE of <asm-generic/fcntl.h>: nothing of it stays if the process is killed. Else a file with a name.
-        let temporary = StaleTemporaries.newPath(in: directory)
-        let unnamed = OpenFile(directory, 0o20000000 | O_DIRECTORY | O_WRONLY)
-        guard let file = unnamed ?? OpenFile(temporary, O_CREAT | O_EXCL | O_WRONLY) else { throw failure(errno) }
-        do {
-            try fill { file.write($0) }
-            if let code = file.synchronize() { throw failure(code) }
-            if unnamed != nil, let code = file.link(as: temporary) { throw failure(code) }
-            guard rename(temporary, target) == 0 else {
-                throw StoreError.cannot(.replace, path: path, errno: errno, in: .output)
-            }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
+        let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
+        guard !name.isEmpty else { throw failure(EISDIR) }
+        let file = try UnseenFile(
+            AtomicFile(directory: directory, name: String(name), area: .output), UnsafeRawBufferPointer(start: nil, count: 0))
+        try fill(file.append)
+        try file.synchronize()
+        try file.publish()
     }
 }
 
@@ -50,8 +42,6 @@ private final class OpenFile {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) -> Int32? { descriptor.write(bytes) }
-    func synchronize() -> Int32? { descriptor.synchronize() }
-    func link(as path: String) -> Int32? { descriptor.link(as: path) }
 }
 
 /// Text on its way to a file, in pieces of 64 KiB. After a failure nothing more is written.

@@ -34,11 +34,11 @@ extension TableStore {
             return
         }
         var status = stat()
-        let exists = stat(path, &status) == 0
+        let exists = path.withPath { stat($0, &status) } == 0
         if exists, status.st_mode & S_IFMT == S_IFDIR { throw failure(EISDIR) }
         if exists, status.st_mode & S_IFMT != S_IFREG {
             // A FIFO without a reader can't be opened yet.
-            if access(path, W_OK) != 0 { throw failure(errno) }
+            if path.withPath({ access($0, W_OK) }) != 0 { throw failure(errno) }
             return
         }
         let target = exists ? resolved(path) : path

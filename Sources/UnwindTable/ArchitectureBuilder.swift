@@ -34,7 +34,9 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
                 all, executable: executable, executableBytes: executableBytes, source: source, options: options,
                 threads: threads)
         }
-        // Sections are those of the caller, and nothing is wrong with ours.
+        // Sections are those of the caller, who has not seen ours.
+        badFrames.removeAll { $0.section == 0 }
+        malformed.removeAll { $0.section == 0 }
         for position in badFrames.indices { badFrames[position].section -= 1 }
         for position in malformed.indices { malformed[position].section -= 1 }
     }

@@ -44,6 +44,8 @@ extension ArchitectureBuilder {
         of entry: EntryPoint, _ sections: [FrameSection], executable: [Range<UInt64>]
     ) -> StatedFrame? {
         guard let code = executable.first(where: { $0.contains(entry.address) }),
+            // No instruction begins in between.
+            entry.address & (1 << UInt64(A.pcShift) - 1) == 0,
             let machine = TableMachine(rawValue: A.machine) else { return nil }
         let next = index.firstPosition(behind: entry.address)
         let span = next > 0 ? index.span(at: next - 1) : nil

@@ -52,7 +52,8 @@ final class DifferenceNames {
     private func isPadding(_ address: UInt64) -> Bool {
         guard table.header.options & UInt32(CFIC_OPTION_KEEP_GAPS) == 0 else { return false }
         let (next, overflow) = (address | 15).addingReportingOverflow(1)
-        guard !overflow, isKnown(next) else { return false }
+        // The entry point's function begins there whether or not the reference knows of it.
+        guard !overflow, isKnown(next) || sources?.entry?.address == next else { return false }
         // The last FDE ends at the address or before, 15 bytes or less before the next one.
         for distance in UInt64(1)...15 where distance <= address && next - (address - distance) <= 16 {
             if isKnown(address - distance) {

@@ -53,7 +53,7 @@ enum JSONOutput {
     /// Writes it to standard output.
     static func print(_ document: some JSONDocument) throws {
         var output = StandardOutput()
-        output.write(try text(document))
+        output.writeJSON(try text(document))
         output.flush()
     }
 

@@ -17,8 +17,7 @@ struct ProfileOutput {
     func write(_ text: ProfileText) throws {
         guard let problem = failure(of: text, path) else { return }
         for directory in Self.directories {
-            let other = "\(directory)/cfic-profile-\(getpid())"
-            if failure(of: text, other) == nil { throw Failure("\(problem); the profile is in \(other)") }
+            if let other = Self.save(text, in: directory) { throw Failure("\(problem); the profile is in \(other)") }
         }
         guard path != nil, failure(of: text, nil) == nil else { throw Failure("\(problem), nor anywhere else") }
         throw Failure("\(problem); the profile went to standard output")
@@ -29,6 +28,23 @@ struct ProfileOutput {
         (getenv("TMPDIR").map { [String(cString: $0)] } ?? []) + ["/tmp", "/var/tmp", "/dev/shm"]
     }
 
+    /// Writes to a new file, which nobody else can read, or prepare under its name.
+    ///
+    /// - Returns: its path, if all went well.
+    private static func save(_ text: ProfileText, in directory: String) -> String? {
+        var path = Array("\(directory)/cfic-profile-XXXXXX".utf8CString)
+        let file = mkstemp(&path)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        do {
+            try TableStore.write(to: "/dev/fd/\(file)") { try text.write(to: &$0) }
+            return path.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        } catch {
+            unlink(path)
+            return nil
+        }
+    }
+
     /// Why it could not be written.
     private func failure(of text: ProfileText, _ path: String?) -> String? {
         do {
@@ -36,7 +52,7 @@ struct ProfileOutput {
                 try TableStore.write(to: path) { try text.write(to: &$0) }
                 return nil
             }
-            var out = FailingOutput()
+            var out = FailingOutput(isJSON: text.isJSON)
             try text.write(to: &out)
             out.flush()
             guard let code = out.code else { return nil }
@@ -51,13 +67,17 @@ struct ProfileOutput {
 
 /// Standard output that remembers its first failure instead of ending the program.
 private struct FailingOutput: TextOutputStream {
+    /// Whether the text is JSON, which is printable, and where a name's bytes stand for themselves.
+    private let isJSON: Bool
     private var buffer: [UInt8] = []
     /// The errno; nothing is written any more.
     private(set) var code: Int32?
 
+    init(isJSON: Bool) { self.isJSON = isJSON }
+
     mutating func write(_ text: String) {
         guard code == nil else { return }
-        buffer += PrintableText.ofLines(text).utf8
+        buffer += (isJSON ? text : PrintableText.ofLines(text)).utf8
         if buffer.count >= 1 << 16 { flush() }
     }
 

@@ -61,7 +61,11 @@ final class ProfileRun {
                     guard code == 0 else { throw Failure("\(command[0]): \(String(cString: strerror(code)))") }
                 },
                 isDone: {
-                    if isRunning, waitpid(child, &status, WNOHANG) == child { isRunning = false }
+                    if isRunning, waitpid(child, &status, WNOHANG) == child {
+                        isRunning = false
+                        // Its id may be another process's from now on.
+                        interruption.setChild(nil)
+                    }
                     return !isRunning
                 })
         } catch {

@@ -10,6 +10,9 @@ struct StandardOutput: TextOutputStream {
     /// Text that has its own ends of lines. What is in it is written with ``line(_:_:)`` where names could have some, too.
     mutating func write(_ text: String) { append(PrintableText.ofLines(text)) }
 
+    /// JSON, which is printable, and where a name's bytes stand for themselves: ``PrintableText/ofJSON(_:)``.
+    mutating func writeJSON(_ text: String) { append(text) }
+
     /// A line of its own.
     mutating func line(_ text: String = "", _ style: Talk.Style? = nil) { line([(text, style)]) }
 

@@ -46,6 +46,15 @@ import Testing
         #expect(lines.count == 3 && lines[1].contains("rsp+64") && lines[2].contains("rsp+8"))
     }
 
+    @Test(arguments: ["compile", "stats", "validate --no-cache", "dump"])
+    func JSONIsJSON(_ command: String) throws {
+        try place.library()
+        let outcome = try place.shell("\(Self.make); cfic \(command) --json \"$f\"")
+        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) }
+        #expect(outcome.output.contains("lib\u{10ffe4}\u{10ffff}.so"))
+    }
+
     @Test func messagesAreReadable() throws {
         let outcome = try place.shell("cfic stats $'none\\xff'")
         #expect(outcome.code == 1)

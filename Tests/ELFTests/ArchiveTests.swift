@@ -43,6 +43,19 @@ struct ArchiveTests {
         #expect(try members(directory.write(bytes, to: "lib.a")) == ["\(Self.long) true"])
     }
 
+    /// Each member that has the name would be told by it.
+    @Test func nameOfMoreThanAPathsLengthIsMalformed() throws {
+        let directory = try TemporaryDirectory()
+        for (count, isRight) in [(4096, true), (4097, false)] {
+            let names = [UInt8](repeating: 0x61, count: count) + [0x0a]
+            let bytes = Array("!<arch>\n".utf8) + header("//", names.count) + names + (count % 2 == 0 ? [0x0a] : [])
+                + header("/0", 4) + Array("text".utf8)
+            var archive = try #require(try Archive(path: directory.write(bytes, to: "lib.a")))
+            let error = elfError { try archive.nextMember() }
+            #expect((error == nil) == isRight)
+        }
+    }
+
     @Test func membersOfAThinArchiveAreFilesBesideIt() throws {
         let directory = try TemporaryDirectory()
         try directory.write(ELFBuilder(type: 1).bytes, to: "sub/a.o")

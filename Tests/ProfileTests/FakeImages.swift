@@ -18,11 +18,16 @@ enum FakeImages {
     /// A mapping of 0x1000 bytes of a file, with a table or without one. Files of other names are other ones.
     static func mapping(_ start: UInt64, _ name: String, hasTable: Bool = true) -> ProcessImages.Mapping {
         let image = MappedImage(name: name, image: nil)
-        if !hasTable { image.problem = "no call frame information" }
-        var mapping = ProcessImages.Mapping(start: start, end: start + 0x1000, bias: start, image: image, name: name)
-        mapping.source = ExecutableMapping(
+        let source = ExecutableMapping(
             start: start, end: start + 0x1000, offset: 0, device: 1,
             inode: name.utf8.reduce(5) { ($0 &* 31) &+ UInt64($1) }, path: name)
+        guard hasTable else {
+            // As of a file that can't be opened.
+            image.problem = "no call frame information"
+            return ProcessImages.Mapping(source, of: image)
+        }
+        var mapping = ProcessImages.Mapping(start: start, end: start + 0x1000, bias: start, image: image, name: name)
+        mapping.source = source
         return mapping
     }
 

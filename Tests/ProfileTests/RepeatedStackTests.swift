@@ -26,7 +26,7 @@ struct RepeatedStackTests {
     /// Instructions for which compilers wrote call frame information that is not true, to any unwinder.
     private func isWrongByItsCompiler(_ live: LiveStacks.Live, _ stacks: LiveStacks) -> Bool {
         // The last instructions of __builtin_eh_return: the stack is that of the frame that catches already.
-        let unwinder = live.functions.drop { $0 == "[libgcc_s.so.1]" }.first
+        let unwinder = live.functions.drop { $0.hasPrefix("[libgcc_s.so.1]") }.first
         if live.depth <= 8, unwinder?.hasPrefix("_Unwind_R") == true { return true }
         // gcc, between `pop %rbp; lea -8(%r10), %rsp` and the end of a function that realigned its stack: the frame
         // pointer is said to be on the stack still.
@@ -70,7 +70,8 @@ struct RepeatedStackTests {
         let start = try Regex("^" + LiveStacks.start + "(;.*)?$")
         expectComplete(stacks, program.id) { (try? start.wholeMatch(in: $0.text)) != nil }
         if source == "vdso.c" {
-            #expect(stacks.all.contains { $0.innermost.hasPrefix("__vdso_") && $0.text.contains(";descend;") })
+            // The vDSO's, which the C library's calls.
+            #expect(stacks.all.contains { $0.text.hasSuffix(";descend;clock_gettime;clock_gettime") })
         }
     }
 }

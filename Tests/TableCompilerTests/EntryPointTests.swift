@@ -56,6 +56,25 @@ import UnwindTable
         try expectOutermost(compile(aarch64, .aarch64, flags: flags), 0..<16, step: 4)
     }
 
+    /// Files that are equal but for their entry points have tables that differ: neither may stand for the other.
+    @Test func entryPointIsPartOfTheKey() throws {
+        func key(_ entry: String) throws -> TableSource.Key {
+            _ = try compile(covered("xor %ebp, %ebp"), flags: ["-static", "-Wl,-e,\(entry)"])
+            return try ELFImage(path: "\(fixture.directory)/program").tableKey()
+        }
+        let first = try key("_start")
+        #expect(try key("_start") == first)
+        #expect(try key("other") != first)
+    }
+
+    /// No instruction begins there; and a file that says so crashes nobody.
+    @Test func entryPointBetweenInstructionsIsNone() throws {
+        let source = covered("mov x29, #0\nmov x30, #0") + "\n.globl odd\n.set odd, _start + 2"
+        let table = try compile(source, .aarch64, flags: ["-static", "-Wl,-e,odd"])
+        #expect(try ELFImage(path: "\(fixture.directory)/program").entryAddress % 4 == 2)
+        for distance in [0, 2, 6] as [UInt64] { #expect(try rule(table, distance) != Self.end) }
+    }
+
     /// What stands before it in the same FDE is as it says.
     @Test func onlyWhatIsBehindTheEntryPointIsOutermost() throws {
         let source = """

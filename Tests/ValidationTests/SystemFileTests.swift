@@ -18,9 +18,11 @@ import Validation
     func everyRowMeansWhatTheReferenceSays(path: String) throws {
         guard access(path, R_OK) == 0 else { return }
         let compiler = ImageCompiler(debugFiles: nil)
-        let result = try compiler.compile(try ELFImage(path: path))
+        let image = try ELFImage(path: path)
+        let result = try compiler.compile(image)
         let view = try TableVerifier.verify(result.built.table)
-        let validation = TableValidation(view, try ReferenceImage(path: path))
+        let validation = TableValidation(
+            view, try ReferenceImage(path: path), sources: try FrameSources(of: image, search: nil))
         #expect(validation.disagreementCount == 0, "\(validation.disagreements.prefix(3))")
         #expect(validation.unsaidByTable == [:])
         // Three probes a row at the least, less where rows are short.
