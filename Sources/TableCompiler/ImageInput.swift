@@ -60,7 +60,8 @@ public final class ImageInput {
         if let digest = known(state) { return key(digest) }
         let key = try contentKey()
         // A debug file that is asked for late, where the image's own .debug_frame can't be used, isn't in the state.
-        let isLate = try image.hasDebugFrame && frames().debugSource != .sameFile
+        let isOwn = try frames().debugSource == .sameFile
+        let isLate = image.hasDebugFrame && !isOwn
         if let contentDigest, !isLate { remember(state, contentDigest) }
         return key
     }
