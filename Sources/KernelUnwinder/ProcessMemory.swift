@@ -1,4 +1,5 @@
 import CLinux
+import ELF
 import Files
 import Glibc
 
