@@ -46,7 +46,7 @@ import Testing
         #expect(lines.count == 3 && lines[1].contains("rsp+64") && lines[2].contains("rsp+8"))
     }
 
-    @Test(arguments: ["compile", "stats", "validate --no-cache", "dump"])
+    @Test(arguments: ["compile", "stats", "validate --no-cache"])
     func JSONIsJSON(_ command: String) throws {
         try place.library()
         let outcome = try place.shell("\(Self.make); cfic \(command) --json \"$f\"")
