@@ -90,5 +90,5 @@ private struct TrackedProcesses: UpdatePlan.Processes {
     func isListed(_ process: Int32) -> Bool { unwinder.isListed(process) || unwinder.images(of: process) != nil }
     func isAlive(_ process: Int32) -> Bool { KernelUnwinder.isAlive(process) }
     func isForgotten(_ process: Int32) -> Bool { unwinder.place(of: process) == 0 }
-    var all: [Int32] { Array(Set(unwinder.listed().keys).union(unwinder.trackedProcesses)) }
+    var all: [Int32] { Array(Set(unwinder.listed().places.keys).union(unwinder.trackedProcesses)) }
 }

@@ -246,7 +246,10 @@ public final class KernelUnwinder {
     func sweep() {
         // A program that was copying a parent's entry has done so when this returns.
         guard memory.waitForPrograms() else { return }
-        let inUse = Set(listed().values)
+        let (listed, isWhole) = self.listed()
+        // Of whom it isn't known what they use, nothing is freed.
+        guard isWhole else { return }
+        let inUse = Set(listed.values)
         // Samples that were unwound by what the last sweep found have been read since.
         for number in sweptNumbers { readings[number] = nil }
         var swept: [UInt32] = []
@@ -261,8 +264,9 @@ public final class KernelUnwinder {
         images.dropUnused()
     }
 
-    /// Processes that samples are taken of, and the places of what they map.
-    func listed() -> [Int32: UInt32] {
+    /// Processes that samples are taken of, and the places of what they map; and whether these are all: the kernel's
+    /// programs change the map meanwhile.
+    func listed() -> (places: [Int32: UInt32], isWhole: Bool) {
         var places: [Int32: UInt32] = [:]
         var (key, next, value) = (Int32(0), Int32(0), UInt32(0))
         var isFirst = true
@@ -270,11 +274,11 @@ public final class KernelUnwinder {
         for _ in 0..<2 * options.processLimit {
             let status = isFirst
                 ? bpf_map_get_next_key(processMap, nil, &next) : bpf_map_get_next_key(processMap, &key, &next)
-            guard status == 0 else { break }
+            guard status == 0 else { return (places, status == -ENOENT) }
             if bpf_map_lookup_elem(processMap, &next, &value) == 0 { places[next] = value }
             (key, isFirst) = (next, false)
         }
-        return places
+        return (places, false)
     }
 }
 
