@@ -63,7 +63,7 @@ struct UpdatePlan {
                     memory.withoutFirstThread.remove(process)
                 }
                 steps.append(.tell(event))
-                if last.changes[process] == index, !ended.contains(process), !isReused {
+                if last.changes[process] == index, !ended.contains(process) {
                     steps.append(.read(process, at: event.time))
                 }
             case .exited, .threadExited:
