@@ -67,7 +67,7 @@ struct InsertFailureTests {
 
     @Test(.enabled(if: Mount.isPossible, "needs to mount a small tmpfs"))
     func fullDisk() throws {
-        let mount = try Mount(at: directory.path, ["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        let mount = try Mount(at: directory.path, ["-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs"])
         defer { withExtendedLifetime(mount) {} }
         let small = try compiledTable(key: key)
         try store.insert(small, key: key)
