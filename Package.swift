@@ -122,7 +122,7 @@ let package = Package(
             dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
         // Inserts tables as a process that tests limit and kill.
         .executableTarget(
-            name: "table-store-writer", dependencies: ["TableStore", "UnwindTable", "CUnwindTable"],
+            name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],
             path: "Tests/Fixtures/table-store-writer"),
         .testTarget(
             name: "TableCompilerTests",
