@@ -21,6 +21,9 @@ import Testing
     @Test func helpShowsExamples() throws {
         let help = try place.cfic("profile", "--help")
         #expect(help.code == 0 && help.output.contains("Examples:") && help.output.contains("cfic profile "))
+        for capability in ["BPF", "PERFMON", "SYS_PTRACE", "CHECKPOINT_RESTORE", "DAC_READ_SEARCH"] {
+            #expect(help.output.contains("CAP_\(capability)"))
+        }
     }
 }
 
@@ -285,15 +288,12 @@ struct ProfileCommandTests {
             env --default-signal \(program) profile -F 999 -o stacks -- bash -c 'trap "" TERM; echo $$; while :; do :; done' > said &
             profile=$!
             until [ -s said ]; do sleep 0.01; done
+            busy=$(cat said)
+            \(Self.untilBusyRan)
             kill -INT $profile; sleep 0.3; kill -INT $profile; wait $profile 2>/dev/null; code=$?
             kill -KILL $(cat said); echo $code; ls
             """)
-            busy=$(cat said)
-            \(Self.untilBusyRan)
         #expect(outcome.output == "130\ncache\nsaid\n", "\(outcome.output) \(outcome.talk)")
-    }
-
-    /// Nothing is recorded yet.
         #expect(outcome.talk.contains("what was recorded is not written"), "\(outcome.talk)")
     }
 
@@ -320,6 +320,9 @@ struct ProfileCommandTests {
         } else {
             #expect(outcome.output == "130\n" && isLost, "\(outcome.output) \(outcome.talk)")
         }
+    }
+
+    /// Nothing is recorded yet.
     @Test(.timeLimit(.minutes(5))) func signalDuringPreparationEndsItAtOnce() throws {
         let program = try Workplace.program()
         let outcome = try place.shell("""
