@@ -7,6 +7,7 @@ let package = Package(
         .executable(name: "cfic", targets: ["cfic"]),
         .library(name: "ELF", targets: ["ELF"]),
         .library(name: "UnwindTable", targets: ["UnwindTable"]),
+        .library(name: "TableBuilder", targets: ["TableBuilder"]),
         .library(name: "TableCompiler", targets: ["TableCompiler"]),
         .library(name: "TableStore", targets: ["TableStore"]),
         .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
@@ -50,8 +51,11 @@ let package = Package(
         .target(name: "CallFrameInfo"),
         // Work on several threads, or on as many as there are.
         .target(name: "Threads"),
-        .target(name: "UnwindTable", dependencies: ["CallFrameInfo", "Threads", "CUnwindTable", "CXXHash"]),
-        .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "CNettle"]),
+        // The format: reader, lookup, proof.
+        .target(name: "UnwindTable", dependencies: ["CUnwindTable", "CXXHash"]),
+        // Rows to rules to pages to bytes.
+        .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
+        .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "TableBuilder", "CNettle"]),
         .target(
             name: "TableStore",
             dependencies: ["ELF", "Files", "UnwindTable", "TableCompiler", "CUnwindTable", "CXXHash", "CLinux"]),
@@ -71,16 +75,16 @@ let package = Package(
         .target(
             name: "Validation",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler",
-                "Threads", "CUnwindTable", "CLibdw",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
+                "TreeCompiler", "Threads", "CUnwindTable", "CLibdw",
             ]),
         // BPF objects, and what kernels refuse of them.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableCompiler", "TableStore", "TreeCompiler",
-                "Validation", "BPFCheck", "KernelUnwinder", "Profile", "Symbols", "CLinux",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
+                "TreeCompiler", "Validation", "BPFCheck", "KernelUnwinder", "Profile", "Symbols", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -90,8 +94,8 @@ let package = Package(
         .executableTarget(
             name: "cfic-bench",
             dependencies: [
-                "ELF", "UnwindTable", "TableCompiler", "TreeCompiler", "CUnwindTable", "KernelUnwinder", "TableStore",
-                "CallChain",
+                "ELF", "UnwindTable", "TableBuilder", "TableCompiler", "TreeCompiler", "CUnwindTable", "KernelUnwinder",
+                "TableStore", "CallChain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/cfic-bench"
@@ -99,10 +103,13 @@ let package = Package(
 
         // Rows worked out in the plainest way, which tables are compared with.
         .target(
-            name: "LinearEvaluation", dependencies: ["CallFrameInfo", "UnwindTable"], path: "Tests/LinearEvaluation"),
+            name: "LinearEvaluation", dependencies: ["CallFrameInfo", "TableBuilder", "UnwindTable"],
+            path: "Tests/LinearEvaluation"),
         // ELF files that tests make.
         .target(
-            name: "TestFixtures", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "Tests/TestFixtures"),
+            name: "TestFixtures",
+            dependencies: ["ELF", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable", "CUnwindTable"],
+            path: "Tests/TestFixtures"),
 
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma", "TestFixtures"]),
@@ -118,6 +125,8 @@ let package = Package(
         .testTarget(
             name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
         .testTarget(
+            name: "TableBuilderTests", dependencies: ["TableBuilder", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
+        .testTarget(
             name: "TableStoreTests",
             dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
         // Inserts tables as a process that tests limit and kill.
@@ -127,8 +136,8 @@ let package = Package(
         .testTarget(
             name: "TableCompilerTests",
             dependencies: [
-                "TableCompiler", "TreeCompiler", "TableStore", "UnwindTable", "CallFrameInfo", "ELF", "LinearEvaluation",
-                "TestFixtures",
+                "TableCompiler", "TreeCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF",
+                "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
         // The kernel programs on kernels, which it boots; C and shell are in Tests/KernelMatrix.
@@ -136,8 +145,8 @@ let package = Package(
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [
-                "KernelUnwinder", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable", "CLibbpf",
-                "TestFixtures",
+                "KernelUnwinder", "ELF", "TableBuilder", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable",
+                "CLibbpf", "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileTests",

@@ -16,8 +16,8 @@ let package = Package(
     dependencies: [.package(name: "cfic", path: "..")],
     targets: [
         .target(name: "Inputs"),
-        fuzzTarget("fuzz-elf", ["ELF", "CallFrameInfo", "TableCompiler", "UnwindTable"]),
-        fuzzTarget("fuzz-cfi", ["CallFrameInfo", "LinearEvaluation", "UnwindTable"]),
+        fuzzTarget("fuzz-elf", ["ELF", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable"]),
+        fuzzTarget("fuzz-cfi", ["CallFrameInfo", "LinearEvaluation", "TableBuilder", "UnwindTable"]),
         fuzzTarget("fuzz-table", ["UnwindTable", "CUnwindTable"]),
         fuzzTarget("fuzz-expression", ["ELF", "TableCompiler", "UnwindTable", "Validation"]),
     ]

@@ -1,4 +1,5 @@
 import ELF
+import TableBuilder
 import TableCompiler
 import UnwindTable
 

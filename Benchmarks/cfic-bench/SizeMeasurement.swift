@@ -1,5 +1,6 @@
 import CUnwindTable
 import ELF
+import TableBuilder
 import TableCompiler
 import TreeCompiler
 import UnwindTable

@@ -1,3 +1,4 @@
+import TableBuilder
 import UnwindTable
 
 /// What one file cost, by every way of reading its CFI. Times are in seconds, a sample a round.

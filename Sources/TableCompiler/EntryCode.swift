@@ -1,4 +1,5 @@
 import ELF
+import TableBuilder
 import UnwindTable
 
 extension EntryPoint {

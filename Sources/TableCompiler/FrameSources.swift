@@ -1,5 +1,6 @@
 import CallFrameInfo
 import ELF
+import TableBuilder
 import UnwindTable
 
 /// All call frame sections that speak of an image, in order of precedence, and the images that own their bytes.

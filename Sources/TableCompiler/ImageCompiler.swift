@@ -1,6 +1,7 @@
 import CUnwindTable
 import CallFrameInfo
 import ELF
+import TableBuilder
 import UnwindTable
 
 /// Why an image could not be compiled.

@@ -1,5 +1,3 @@
-import CallFrameInfo
-
 /// What lowering has to know of a machine. One type a machine, in a file of its own; generic code is
 /// specialised for it at compile time.
 public protocol Architecture: SendableMetatype {
@@ -72,17 +70,5 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
         case .aarch64: AArch64.registerNames
         }
         return Int(number) < names.count ? names[Int(number)] : "r\(number)"
-    }
-}
-
-extension Architecture {
-    /// Where an FDE's rows end: behind the first byte of its last instruction. A row that begins later holds at no
-    /// instruction, as the last one of Go's FDEs for aarch64, which is at the byte before the end.
-    @inline(__always)
-    static func rowLimit(from start: UInt64, to limit: UInt64) -> UInt64 {
-        if pcShift == 0 { return limit }
-        let unit: UInt64 = 1 &<< UInt64(pcShift)
-        // Where the FDE begins there always is a row.
-        return max((limit &- 1) & ~(unit &- 1) &+ 1, start &+ 1)
     }
 }

@@ -7,7 +7,7 @@ public typealias Rule = cfic_rule
 public struct Reason: RawRepresentable, Hashable, Sendable {
     public var rawValue: UInt32
     public init(rawValue: UInt32) { self.rawValue = rawValue }
-    init(_ code: cfic_reason) { rawValue = code.rawValue }
+    package init(_ code: cfic_reason) { rawValue = code.rawValue }
 
     public static var noInformation: Reason { Reason(CFIC_REASON_NO_INFORMATION) }
 
@@ -34,7 +34,7 @@ extension Rule: @retroactive Equatable {
 
 extension Rule {
     /// All of the rule's bits; the upper half of the second word is zero.
-    @inlinable var words: (UInt64, UInt64) {
+    @inlinable package var words: (UInt64, UInt64) {
         let parts = unsafeBitCast(self, to: (UInt32, UInt32, UInt32).self)
         return (UInt64(parts.0) | UInt64(parts.1) << 32, UInt64(parts.2))
     }
@@ -55,11 +55,17 @@ extension Rule {
         /// Of an expression kind, the expression index.
         public var offset: Int16 = 0
 
+        package init(kind: cfic_value_kind, register: UInt8 = 0, offset: Int16 = 0) {
+            self.kind = kind
+            self.register = register
+            self.offset = offset
+        }
+
         public static func == (left: Value, right: Value) -> Bool {
             left.kind.rawValue == right.kind.rawValue && left.register == right.register && left.offset == right.offset
         }
 
-        var packed: UInt8 { UInt8(truncatingIfNeeded: kind.rawValue) << UInt8(CFIC_VALUE_SHIFT) | register }
+        package var packed: UInt8 { UInt8(truncatingIfNeeded: kind.rawValue) << UInt8(CFIC_VALUE_SHIFT) | register }
     }
 
     /// Nothing is known, for a reason.
@@ -99,16 +105,6 @@ extension Rule {
     public var needsLiveRegisters: Bool { kind & UInt8(CFIC_RULE_LIVE_REGISTERS) != 0 }
     /// Whether the CFA's program leaves the caller's stack pointer below the CFA.
     public var isStackPointerOnStack: Bool { kind & UInt8(CFIC_RULE_SP_ON_STACK) != 0 }
-
-    /// The rule with the programs it names renumbered.
-    func renumberingExpressions(_ map: (Int32) -> Int32) -> Rule {
-        var rule = self
-        if cfaKind == CFIC_CFA_EXPRESSION { rule.cfa_offset = map(cfa_offset) }
-        // Indices stay below `CFIC_EXPRESSIONS_MAX`.
-        if framePointer.isExpression { rule.fp_offset = Int16(truncatingIfNeeded: map(Int32(fp_offset))) }
-        if returnAddress.isExpression { rule.ra_offset = Int16(truncatingIfNeeded: map(Int32(ra_offset))) }
-        return rule
-    }
 }
 
 extension Rule.Value {

@@ -133,7 +133,7 @@ extension TableView {
 
     // MARK: Entries
 
-    static func split(_ entry: UInt32) -> (kind: cfic_page_kind, value: UInt32) {
+    package static func split(_ entry: UInt32) -> (kind: cfic_page_kind, value: UInt32) {
         (cfic_page_kind(entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1)), entry >> UInt32(CFIC_PAGE_KIND_BITS))
     }
 

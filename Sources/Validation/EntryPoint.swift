@@ -1,3 +1,4 @@
+import TableBuilder
 import UnwindTable
 
 extension EntryPoint {

@@ -1,4 +1,5 @@
 import CallFrameInfo
+import TableBuilder
 import TableCompiler
 import UnwindTable
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import CUnwindTable
 import CallFrameInfo
 import ELF
+import TableBuilder
 import TableCompiler
 import TableStore
 import UnwindTable

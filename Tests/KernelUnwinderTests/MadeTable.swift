@@ -1,5 +1,6 @@
 import CUnwindTable
 import CallFrameInfo
+import TableBuilder
 import TestFixtures
 import UnwindTable
 

@@ -1,4 +1,5 @@
 import CallFrameInfo
+import TableBuilder
 import UnwindTable
 
 /// What an image's rows say at every address, worked out in the plainest way: interpreter and lowering give each

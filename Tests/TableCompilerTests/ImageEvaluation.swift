@@ -2,6 +2,7 @@ import CallFrameInfo
 import ELF
 import LinearEvaluation
 import TableCompiler
+@testable import TableBuilder
 @testable import UnwindTable
 
 extension LinearEvaluation {

@@ -2,6 +2,7 @@ import CallFrameInfo
 import ELF
 import Foundation
 import LinearEvaluation
+import TableBuilder
 import TableCompiler
 import TestFixtures
 import Testing

@@ -1,4 +1,5 @@
 import CUnwindTable
+import TestFixtures
 import Testing
 import UnwindTable
 

@@ -1,4 +1,5 @@
 import CUnwindTable
+import TestFixtures
 import UnwindTable
 
 extension Corruption {

@@ -1,5 +1,7 @@
 import CUnwindTable
+import TestFixtures
 import Testing
+import UnwindTable
 
 /// One way that a table can be corrupt, and what is said of it.
 struct Corruption: Sendable, CustomTestStringConvertible {

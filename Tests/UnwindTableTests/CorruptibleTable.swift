@@ -1,4 +1,5 @@
 import CUnwindTable
+import TestFixtures
 import UnwindTable
 
 /// A table's bytes, to be changed and given the right checksums again, so that the intended check is reached.

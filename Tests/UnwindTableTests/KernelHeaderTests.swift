@@ -1,6 +1,7 @@
 import Foundation
 import TestFixtures
 import Testing
+import UnwindTable
 
 /// The headers that kernel programs include, compiled as those are.
 @Suite struct KernelHeaderTests {

@@ -1,4 +1,5 @@
 import CUnwindTable
+import TestFixtures
 import UnwindTable
 
 /// A process without rules to guess in: memory and code that a test made. At `covered` there is a function with call

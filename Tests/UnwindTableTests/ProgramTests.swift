@@ -1,6 +1,7 @@
 import CUnwindTable
 import TestFixtures
 import Testing
+import UnwindTable
 
 /// Programs of rules: random ones, as a table may have them, against a plain evaluation of what
 /// docs/table-format.md says of each operation.

@@ -1,5 +1,7 @@
 import Glibc
+import TestFixtures
 import Testing
+import UnwindTable
 
 private let hasPython = system("command -v python3 >/dev/null 2>&1") == 0
 

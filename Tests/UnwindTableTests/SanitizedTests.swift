@@ -1,7 +1,9 @@
 import CUnwindTable
 import Glibc
 import func TestFixtures.run
+import TestFixtures
 import Testing
+import UnwindTable
 
 /// The C that kernels will run, built with `-fsanitize=address,undefined`.
 @Suite struct SanitizedTests {

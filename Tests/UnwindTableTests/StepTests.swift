@@ -1,5 +1,6 @@
 import CUnwindTable
 import Glibc
+import TestFixtures
 import Testing
 import UnwindTable
 

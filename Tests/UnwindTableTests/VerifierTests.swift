@@ -1,5 +1,7 @@
 import CUnwindTable
+import TestFixtures
 import Testing
+import UnwindTable
 
 /// Tables as the compiler makes them pass; files that are not whole do not.
 @Suite struct VerifierTests {

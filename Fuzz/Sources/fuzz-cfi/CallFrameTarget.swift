@@ -1,6 +1,7 @@
 import CallFrameInfo
 import Inputs
 import LinearEvaluation
+import TableBuilder
 import UnwindTable
 
 /// Bytes as call frame sections. Their table must verify, say at every address what the linear evaluation of the same

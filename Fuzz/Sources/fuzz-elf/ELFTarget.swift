@@ -1,6 +1,7 @@
 import CallFrameInfo
 import ELF
 import Inputs
+import TableBuilder
 import TableCompiler
 import UnwindTable
 

@@ -1,0 +1,154 @@
+import CUnwindTable
+import CallFrameInfo
+import Threads
+import UnwindTable
+
+/// Compiles call frame sections of one architecture into a table. Keeps its memory from one image to the next.
+struct ArchitectureBuilder<A: Architecture>: ~Copyable {
+    var output = GrowableBuffer<UInt8>()
+    private(set) var counts = cfic_counts()
+    private(set) var badFrames: [BadFrame] = []
+    private(set) var malformed: [FrameIndex.MalformedEntry] = []
+
+    var index = FrameIndex()
+    var layout = PageLayout<A>()
+    var chunks: [ChunkHandle<A>] = []
+
+    init() {}
+
+    mutating func build(
+        _ sections: [FrameSection], entry: EntryPoint? = nil, executable: [Range<UInt64>], executableBytes: UInt64,
+        source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1
+    ) throws(TableError) {
+        counts = cfic_counts()
+        // Overlaps are rare, and found on the way; but only without them is it known which FDE has the entry point.
+        try readIndex(sections, executable, settles: entry != nil)
+        guard let entry, let stated = statedFrame(of: entry, sections, executable: executable) else {
+            return try buildIndexed(
+                sections, executable: executable, executableBytes: executableBytes, source: source, options: options,
+                threads: threads)
+        }
+        let all = [stated.section] + sections
+        try withExtendedLifetime(stated) { () throws(TableError) in
+            try readIndex(all, executable, settles: false)
+            try buildIndexed(
+                all, executable: executable, executableBytes: executableBytes, source: source, options: options,
+                threads: threads)
+        }
+        // Sections are those of the caller, who has not seen ours.
+        badFrames.removeAll { $0.section == 0 }
+        malformed.removeAll { $0.section == 0 }
+        for position in badFrames.indices { badFrames[position].section -= 1 }
+        for position in malformed.indices { malformed[position].section -= 1 }
+    }
+
+    private mutating func readIndex(
+        _ sections: [FrameSection], _ executable: [Range<UInt64>], settles: Bool
+    ) throws(TableError) {
+        do throws(CFIError) {
+            try index.read(sections, clippedTo: executable, settles: settles)
+        } catch {
+            throw .section(error)
+        }
+    }
+
+    private mutating func buildIndexed(
+        _ sections: [FrameSection], executable: [Range<UInt64>], executableBytes: UInt64, source: TableSource,
+        options: TableOptions, threads: Int
+    ) throws(TableError) {
+        malformed = index.malformed
+        guard index.count != 0 else { throw .noFrames }
+        layout = try PageLayout<A>(executable: executable)
+        var mayBeFull = makeChunks(sections, options, count: threads)
+        if chunks.contains(where: { $0.chunk.hasOverlaps }) {
+            index.settle()
+            mayBeFull = makeChunks(sections, options, count: threads)
+        }
+        // Which rules a full table leaves out depends on where it is cut: cut it nowhere.
+        if mayBeFull, chunks.count > 1 { _ = makeChunks(sections, options, count: 1) }
+        let numbering = RuleNumbering(chunks)
+        gatherCounts(executableBytes, numbering)
+        try write(numbering, source: source, options: options)
+    }
+
+    // MARK: Rows and pages
+
+    /// Interprets, lowers and encodes everything; says whether rules may be left out for want of numbers.
+    private mutating func makeChunks(_ sections: [FrameSection], _ options: TableOptions, count: Int) -> Bool {
+        let plan = ChunkPlan<A>(index, count: count)
+        while chunks.count > plan.chunks.count { chunks.removeLast() }
+        while chunks.count < plan.chunks.count { chunks.append(ChunkHandle<A>()) }
+        let handles = chunks
+        for handle in handles { handle.chunk.reset(index) }
+        reserveOutput()
+        // The first chunk's records, which in most images are all, are made where they stay: `output` is the
+        // encoder's until `finishPages`.
+        handles[0].chunk.sink.drafts.encoder.exchangeRecords(with: &output)
+        withUnsafePointer(to: index) { index in
+            // Read by all, changed by none until all are done.
+            nonisolated(unsafe) let index = index
+            nonisolated(unsafe) let sections = sections
+            parallel(handles.count) { number in
+                handles[number].chunk.build(
+                    plan.chunks[number], index: index.pointee, sections: sections, keepsGaps: options.keepsGaps)
+            }
+        }
+        let rules = handles.reduce(0) { $0 + $1.chunk.sink.ruleSet.rules.count }
+        let operations = handles.reduce(0) { $0 + $1.chunk.sink.ruleSet.programs.operations.count }
+        return rules >= CFIC_RULES_MAX - 1
+            || operations > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1
+    }
+
+    /// Leaves room before the records for the sections that stand before them, as much as they usually take.
+    private mutating func reserveOutput() {
+        let front = MemoryLayout<cfic_table_header>.size + layout.byteCount + 32 << 10
+        output.removeAll()
+        // Most FDEs make less, some much more.
+        output.reserveCapacity(front + 24 * index.count)
+        output.setCount((front + 15) & ~15)
+    }
+
+    /// Puts the table's rule numbers in all pages, which then stand behind the first `start` bytes of `output`.
+    mutating func finishPages(_ numbering: RuleNumbering, start: Int) {
+        let handles = chunks
+        parallel(handles.count) { number in
+            handles[number].finishPages(numbering.final[number], start: number == 0 ? start : 0)
+        }
+        handles[0].chunk.sink.drafts.encoder.exchangeRecords(with: &output)
+        for handle in handles.dropFirst() {
+            output.append(contentsOf: handle.chunk.sink.drafts.encoder.records.elements)
+        }
+    }
+
+    private func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        Threads.perform(count, body)
+    }
+
+    // MARK: Statistics
+
+    private mutating func gatherCounts(_ executableBytes: UInt64, _ numbering: RuleNumbering) {
+        counts.executable_bytes = executableBytes
+        counts.fdes = UInt32(clamping: index.fdeCount)
+        counts.overlapping_fdes = UInt32(clamping: index.overlappingCount)
+        counts.dropped_fdes = UInt32(clamping: index.droppedCount)
+        let covered = index.coveredBytes
+        counts.covered_bytes = covered
+        // An FDE that two chunks share was seen by both.
+        badFrames = chunks.flatMap { $0.chunk.badFrames }.sorted { ($0.section, $0.offset) < ($1.section, $1.offset) }
+        var last: (Int, Int)?
+        badFrames.removeAll { frame in
+            defer { last = (frame.section, frame.offset) }
+            return last.map { $0 == (frame.section, frame.offset) } ?? false
+        }
+        counts.bad_fdes = UInt32(clamping: badFrames.count + index.malformedCount)
+        var unknown: UInt64 = 0
+        var inForce: UInt16 = 0
+        for (number, handle) in chunks.enumerated() {
+            counts.raw_rows += UInt64(handle.chunk.rawRowCount)
+            counts.absorbed_bytes += handle.chunk.absorbedBytes
+            counts.rows += handle.mergedRows(inForce: &inForce, numbering.final[number])
+            unknown += handle.unknownBytes
+        }
+        counts.lowered_bytes = covered - min(unknown, covered)
+    }
+}

@@ -1,0 +1,123 @@
+import CUnwindTable
+import CallFrameInfo
+import UnwindTable
+
+/// What running the FDEs of one CIE needs.
+struct CIEContext<A: Architecture> {
+    private var interpreter: Interpreter<TrackedRegisters<A>>
+    private let lowering: Lowering<A>
+    private let tag: UInt64
+    /// What is wrong with the CIE's instructions.
+    private let failure: CFIError?
+    private var isInterned = false
+    /// Whether FDEs have the form that `plainInstructions` reads, and nothing is wrong with the CIE.
+    private let isPlain: Bool
+    private let hasAugmentationData: Bool
+
+    init(_ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
+        lowering = Lowering(section: section, isSignalFrame: cie.entry.isSignalFrame)
+        // Equal rows lower to equal rules if they are of one section, have the return address in one column
+        // (all that no rule can name are alike), and are alike in being signal frames. Never 0, the tag of an
+        // empty place in the cache.
+        let column = Int(min(cie.entry.returnAddressRegister, A.lastRegister + 1))
+        tag = UInt64((cie.section << 6 | column) << 1 | (cie.entry.isSignalFrame ? 1 : 0)) + 1
+        hasAugmentationData = cie.entry.hasAugmentationData
+        let columns = TrackedRegisters<A>(returnAddressColumn: cie.entry.returnAddressRegister)
+        (interpreter, failure) = Interpreter.prepared(section, cie: cie.entry, columns: columns)
+        isPlain = cie.isPlain && failure == nil
+    }
+
+    /// Runs the FDE that `span` is of; a part's rows are those of the whole FDE.
+    @inline(__always)
+    mutating func run(
+        _ span: FrameSpan, _ index: borrowing FrameIndex, _ sink: inout LoweringSink<A>
+    ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
+        if sink.tag != tag || !isInterned { prepare(&sink) }
+        if isPlain, !span.isPart,
+            let instructions = lowering.section.plainInstructions(
+                ofEntryAt: Int(span.offset), hasAugmentationData: hasAugmentationData) {
+            return interpreter.run(
+                instructions: instructions, start: span.start, limit: A.rowLimit(from: span.start, to: span.limit),
+                sink: &sink)
+        }
+        if let failure { return .poisoned(failure, location: span.start, offset: Int(span.offset)) }
+        return try runWhole(span, index, &sink)
+    }
+
+    @inline(never)
+    private mutating func prepare(_ sink: inout LoweringSink<A>) {
+        if sink.tag != tag { sink.use(lowering, tag: tag) }
+        if !isInterned {
+            sink.intern(&interpreter.initial)
+            isInterned = true
+        }
+    }
+
+    @inline(never)
+    private mutating func runWhole(
+        _ span: FrameSpan, _ index: borrowing FrameIndex, _ sink: inout LoweringSink<A>
+    ) throws(CFIError) -> Interpreter<TrackedRegisters<A>>.Outcome {
+        let header = try lowering.section.entryHeader(at: Int(span.offset))
+        let fde = try lowering.section.frameDescriptionEntry(header, cie: index.cies[span.cie].entry)
+        if span.isPart {
+            return interpreter.run(
+                instructions: fde.instructions, start: fde.start, limit: A.rowLimit(from: fde.start, to: fde.limit),
+                sink: &sink)
+        }
+        // As the index has it: addresses never fall, even if the bytes were written to meanwhile.
+        return interpreter.run(
+            instructions: fde.instructions, start: span.start, limit: A.rowLimit(from: span.start, to: span.limit),
+            sink: &sink)
+    }
+}
+
+/// The contexts of an image's CIEs, each made when first needed.
+///
+/// In memory of its own, so that reaching one costs no reference counting and no copy.
+struct CIEContexts<A: Architecture>: ~Copyable {
+    private var places: UnsafeMutablePointer<CIEContext<A>>?
+    /// Whether the context at each place was made.
+    private var isMade = GrowableBuffer<Bool>()
+
+    init() {}
+
+    deinit { free() }
+
+    private func free() {
+        for number in isMade.elements.indices where isMade.elements[number] {
+            _ = places.map { ($0 + number).deinitialize(count: 1) }
+        }
+        places?.deallocate()
+    }
+
+    /// Forgets all and makes places for `count`, which `FrameIndex` keeps in bounds.
+    mutating func reset(count: Int) {
+        free()
+        // Untouched memory costs nothing.
+        places = count == 0 ? nil : .allocate(capacity: count)
+        isMade.reserveCapacity(count)
+        isMade.setCount(count)
+        isMade.elements.update(repeating: false)
+    }
+
+    /// Valid until `reset`.
+    ///
+    /// - Precondition: `number` is below the count of the index that `reset` was given.
+    @inline(__always)
+    func context(
+        of number: Int, _ index: borrowing FrameIndex, _ sections: [FrameSection]
+    ) -> UnsafeMutablePointer<CIEContext<A>> {
+        let place = places.unsafelyUnwrapped + number
+        if !isMade.elements[number] { make(number, at: place, index, sections) }
+        return place
+    }
+
+    @inline(never)
+    private func make(
+        _ number: Int, at place: UnsafeMutablePointer<CIEContext<A>>, _ index: borrowing FrameIndex,
+        _ sections: [FrameSection]
+    ) {
+        place.initialize(to: CIEContext(index.cies[number], sections[index.cies[number].section]))
+        isMade.elements[number] = true
+    }
+}

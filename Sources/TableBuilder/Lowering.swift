@@ -1,0 +1,246 @@
+import CUnwindTable
+import CallFrameInfo
+import UnwindTable
+
+/// Lowers a row of DWARF rules to a rule of the table, exactly or with a reason.
+///
+/// DWARF knows unspecified, same value and undefined as three things; what each means for an unwinder is
+/// the architecture's ABI's business and is decided here.
+struct Lowering<A: Architecture> {
+    typealias Failure = Program.Failure
+
+    let section: FrameSection
+    private let isSignalFrame: Bool
+
+    init(section: FrameSection, isSignalFrame: Bool) {
+        self.section = section
+        self.isSignalFrame = isSignalFrame
+    }
+
+    /// The rule of a row. Programs it needs are added to `programs`.
+    func rule(for state: FrameState<TrackedRegisters<A>>, programs: inout ProgramList) -> Rule {
+        do throws(Failure) {
+            return try lower(state, &programs)
+        } catch {
+            return .unknown(Reason(error.code))
+        }
+    }
+
+    private func lower(
+        _ state: FrameState<TrackedRegisters<A>>, _ programs: inout ProgramList
+    ) throws(Failure) -> Rule {
+        if state.columns.returnAddress.kind == .undefined { return .endOfStack }
+        var rule = Rule()
+        if isSignalFrame { rule.kind |= UInt8(CFIC_RULE_SIGNAL) }
+        if try isSigned(state.columns.signingState) { rule.kind |= UInt8(CFIC_RULE_RA_SIGNED) }
+        try setCFA(state, &rule, &programs)
+        let framePointer = try value(
+            of: state.columns.framePointer, ifUnspecified: Rule.Value(kind: CFIC_VALUE_SAME), &rule, &programs)
+        rule.fp = framePointer.packed
+        rule.fp_offset = framePointer.offset
+        let returnAddress = try returnAddress(state.columns, &rule, &programs)
+        rule.ra = returnAddress.packed
+        rule.ra_offset = returnAddress.offset
+        return rule
+    }
+
+    // MARK: CFA and stack pointer
+
+    private func setCFA(
+        _ state: FrameState<TrackedRegisters<A>>, _ rule: inout Rule, _ programs: inout ProgramList
+    ) throws(Failure) {
+        var program = try cfaProgram(state.cfa)
+        noteLiveRegisters(program, &rule)
+        if let stackPointer = try stackPointerProgram(state.columns.stackPointer, cfa: program) {
+            // The caller's SP is not the CFA: the program leaves both.
+            noteLiveRegisters(stackPointer, &rule)
+            program = try stackPointer.followed(by: program)
+            rule.kind |= UInt8(CFIC_RULE_SP_ON_STACK) | UInt8(CFIC_CFA_EXPRESSION.rawValue)
+            rule.cfa_offset = try programs.index(of: program)
+            return
+        }
+        let operations = program.operations
+        guard let first = operations.first, first.operation == CFIC_OP_REGISTER else {
+            rule.kind |= UInt8(CFIC_CFA_EXPRESSION.rawValue)
+            rule.cfa_offset = try programs.index(of: program)
+            return
+        }
+        rule.cfa = first.reg
+        rule.cfa_offset = first.imm
+        if operations.count == 1 {
+            rule.kind |= UInt8(CFIC_CFA_REGISTER.rawValue)
+        } else if let addend = Self.directAddend(operations) {
+            rule.kind |= UInt8(CFIC_CFA_DEREF.rawValue)
+            rule.cfa |= addend << UInt8(CFIC_VALUE_SHIFT)
+        } else {
+            rule.kind |= UInt8(CFIC_CFA_EXPRESSION.rawValue)
+            rule.cfa = 0
+            rule.cfa_offset = try programs.index(of: program)
+        }
+    }
+
+    /// The addend, in words, of `*(reg + offset) + addend` where a rule's three bits hold it.
+    private static func directAddend(_ operations: [Operation]) -> UInt8? {
+        guard operations[1].isWordLoad else { return nil }
+        if operations.count == 2 { return 0 }
+        guard operations.count == 3, operations[2].operation == CFIC_OP_ADD,
+            operations[2].reg == UInt8(CFIC_OPERAND_IMMEDIATE), operations[2].imm % 8 == 0,
+            (0...56).contains(operations[2].imm)
+        else { return nil }
+        return UInt8(operations[2].imm / 8)
+    }
+
+    private func cfaProgram(_ cfa: CFARule) throws(Failure) -> Program {
+        switch cfa.kind {
+        case .undefined: throw .reason(CFIC_REASON_NO_CFA)
+        case .expression: return try compile(cfa.expression, startsWithCFA: false)
+        case .registerOffset: return try registerProgram(cfa.register, offset: cfa.offset)
+        }
+    }
+
+    private func registerProgram(_ register: UInt64, offset: Int64) throws(Failure) -> Program {
+        guard register <= A.lastRegister else { throw .reason(CFIC_REASON_REGISTER) }
+        guard let offset = Int32(exactly: offset) else { throw .reason(CFIC_REASON_OFFSET_TOO_WIDE) }
+        var program = Program()
+        try program.append(
+            Operation(CFIC_OP_REGISTER, register: UInt8(truncatingIfNeeded: register), offset), pops: 0, pushes: 1)
+        return program
+    }
+
+    /// What computes the caller's SP, nil if it is the CFA, as every ABI has it unless a rule says otherwise.
+    private func stackPointerProgram(_ rule: RegisterRule, cfa: Program) throws(Failure) -> Program? {
+        var program = Program()
+        switch rule.kind {
+        case .unspecified: return nil
+        case .valueOffset where rule.offset == 0: return nil
+        case .sameValue: program = try registerProgram(A.stackPointer, offset: 0)
+        case .register: program = try registerProgram(rule.register, offset: 0)
+        case .valueOffset:
+            program = cfa
+            try program.add(rule.offset)
+        case .offset:
+            program = cfa
+            try program.add(rule.offset)
+            try program.appendWordLoad()
+        case .expression, .valueExpression:
+            program = try compile(rule, startsWithCFA: true).replacingCFA(by: cfa)
+            if rule.kind == .expression { try program.appendWordLoad() }
+        case .undefined: throw .reason(CFIC_REASON_STACK_POINTER)
+        case .tooWide: throw .reason(CFIC_REASON_OFFSET_TOO_WIDE)
+        }
+        return program == cfa ? nil : program
+    }
+
+    // MARK: Frame pointer and return address
+
+    private func returnAddress(
+        _ columns: TrackedRegisters<A>, _ rule: inout Rule, _ programs: inout ProgramList
+    ) throws(Failure) -> Rule.Value {
+        var unspecified: Rule.Value?
+        if columns.returnAddressColumn <= A.lastRegister {
+            // A link register: without a rule it still holds the address.
+            unspecified = Rule.Value(
+                kind: CFIC_VALUE_REGISTER, register: UInt8(truncatingIfNeeded: columns.returnAddressColumn))
+            let kind = columns.returnAddress.kind
+            if kind == .unspecified || kind == .sameValue { rule.kind |= UInt8(CFIC_RULE_LIVE_REGISTERS) }
+        }
+        let value = try value(of: columns.returnAddress, ifUnspecified: unspecified, &rule, &programs)
+        return value
+    }
+
+    /// Where a register's value for the caller is. `ifUnspecified` also answers for "same value"; nil makes
+    /// it a reason.
+    private func value(
+        of register: RegisterRule, ifUnspecified: Rule.Value?, _ rule: inout Rule, _ programs: inout ProgramList
+    ) throws(Failure) -> Rule.Value {
+        switch register.kind {
+        case .unspecified, .sameValue:
+            guard let ifUnspecified else { throw .reason(CFIC_REASON_RETURN_ADDRESS_UNSPECIFIED) }
+            return ifUnspecified
+        case .undefined: return Rule.Value(kind: CFIC_VALUE_UNDEFINED)
+        case .offset: return try value(at: try cfaProgram(plus: register.offset), &programs)
+        case .valueOffset: return try value(of: try cfaProgram(plus: register.offset), &programs)
+        case .register:
+            let program = try registerProgram(register.register, offset: 0)
+            noteLiveRegisters(program, &rule)
+            return Rule.Value(kind: CFIC_VALUE_REGISTER, register: program.operations[0].reg)
+        case .expression:
+            let program = try compile(register, startsWithCFA: true)
+            noteLiveRegisters(program, &rule)
+            return try value(at: program, &programs)
+        case .valueExpression:
+            let program = try compile(register, startsWithCFA: true)
+            noteLiveRegisters(program, &rule)
+            if program.operations.last?.isWordLoad == true, let address = program.withoutLast {
+                return try value(at: address, &programs)
+            }
+            return try value(of: program, &programs)
+        case .tooWide: throw .reason(CFIC_REASON_OFFSET_TOO_WIDE)
+        }
+    }
+
+    /// The word at the address that `program` computes.
+    private func value(at program: Program, _ programs: inout ProgramList) throws(Failure) -> Rule.Value {
+        if let value = direct(program, CFIC_VALUE_AT_CFA, CFIC_VALUE_AT_REGISTER) { return value }
+        return Rule.Value(kind: CFIC_VALUE_AT_EXPRESSION, offset: try narrowIndex(of: program, &programs))
+    }
+
+    /// What `program` computes.
+    private func value(of program: Program, _ programs: inout ProgramList) throws(Failure) -> Rule.Value {
+        if let value = direct(program, CFIC_VALUE_CFA, CFIC_VALUE_REGISTER) { return value }
+        return Rule.Value(kind: CFIC_VALUE_EXPRESSION, offset: try narrowIndex(of: program, &programs))
+    }
+
+    private func narrowIndex(of program: Program, _ programs: inout ProgramList) throws(Failure) -> Int16 {
+        // The list stays below `CFIC_EXPRESSIONS_MAX`.
+        Int16(truncatingIfNeeded: try programs.index(of: program))
+    }
+
+    /// A program whose result is CFA + offset or register + offset needs none, if 16 bits hold the offset.
+    private func direct(
+        _ program: Program, _ ofCFA: cfic_value_kind, _ ofRegister: cfic_value_kind
+    ) -> Rule.Value? {
+        guard let last = program.operations.last, let offset = Int16(exactly: last.imm) else { return nil }
+        // What lies below the result, such as the CFA that the evaluation started with, doesn't matter.
+        switch last.operation {
+        case CFIC_OP_CFA: return Rule.Value(kind: ofCFA, offset: offset)
+        case CFIC_OP_REGISTER: return Rule.Value(kind: ofRegister, register: last.reg, offset: offset)
+        default: return nil
+        }
+    }
+
+    private func cfaProgram(plus offset: Int64) throws(Failure) -> Program {
+        guard let offset = Int32(exactly: offset) else { throw .reason(CFIC_REASON_OFFSET_TOO_WIDE) }
+        var program = Program()
+        try program.append(Operation(CFIC_OP_CFA, offset), pops: 0, pushes: 1)
+        return program
+    }
+
+    // MARK: Expressions and signing
+
+    private func compile(_ rule: RegisterRule, startsWithCFA: Bool) throws(Failure) -> Program {
+        guard rule.kind != .tooWide else { throw .reason(CFIC_REASON_EXPRESSION_TOO_LONG) }
+        return try ExpressionCompiler<A>(section: section).compile(rule.block, startsWithCFA: startsWithCFA)
+    }
+
+    /// An unwinder follows SP and the frame pointer from frame to frame; of the other registers it knows
+    /// only what the innermost or an interrupted frame holds.
+    private func noteLiveRegisters(_ program: Program, _ rule: inout Rule) {
+        let isLive = program.readsRegister { UInt64($0) != A.stackPointer && UInt64($0) != A.framePointer }
+        if isLive { rule.kind |= UInt8(CFIC_RULE_LIVE_REGISTERS) }
+    }
+
+    private func isSigned(_ state: RegisterRule) throws(Failure) -> Bool {
+        switch state.kind {
+        case .unspecified: return state.register & 1 != 0
+        case .valueExpression:
+            // Some compilers write the state as a constant expression.
+            let operations = try compile(state, startsWithCFA: true).operations
+            guard let last = operations.last, last.operation == CFIC_OP_CONST, (0...1).contains(last.imm) else {
+                throw .reason(CFIC_REASON_SIGNING_STATE)
+            }
+            return last.imm == 1
+        default: throw .reason(CFIC_REASON_SIGNING_STATE)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import CUnwindTable
+import CallFrameInfo
+import UnwindTable
+
+/// A row with its rule's number.
+struct LoweredRow: BitwiseCopyable {
+    var address: UInt64
+    var rule: UInt16
+}
+
+/// Takes the interpreter's rows, lowers each and passes it on: to pages, or to a list where only a part of
+/// an FDE counts.
+struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
+    var ruleSet = RuleSet()
+    private var cache = RuleCache<A>()
+    var drafts = PageDrafts<A>()
+    /// Rows taken so far, as the CFI has them.
+    var rowCount = 0
+    var isCollecting = false
+    var collected = GrowableBuffer<LoweredRow>()
+    /// A row's address was not a multiple of the pc unit: nothing behind it is known.
+    var isMisaligned = false
+
+    /// Lowers rows of FDEs of this kind, and what tells cached rules of different kinds apart.
+    private(set) var lowering: Lowering<A>?
+    private(set) var tag: UInt64 = 0
+
+    /// Forgets the image before.
+    mutating func reset() {
+        drafts.encoder.begin(ruleCount: ruleSet.rules.count)
+        ruleSet.removeAll()
+        cache.removeAll()
+        lowering = nil
+        tag = 0
+        isCollecting = false
+        rowCount = 0
+    }
+
+    mutating func use(_ lowering: Lowering<A>, tag: UInt64) {
+        self.lowering = lowering
+        self.tag = tag
+    }
+
+    @inline(__always)
+    mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
+        rowCount &+= 1
+        let place = place(of: state)
+        let words = UsualOffsets.words(state.pointee.cfa.operand)
+        var number = words.flatMap { cache.slots(at: place).number($0) } ?? otherNumber(state, place)
+        if A.pcShift != 0, isMisaligned || location & (1 &<< UInt64(A.pcShift) &- 1) != 0 {
+            isMisaligned = true
+            number = self.number(of: CFIC_REASON_MISALIGNED_ADDRESS)
+        }
+        append(location, rule: number)
+    }
+
+    @inline(__always)
+    private mutating func place(of state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) -> RulePlace {
+        let known = state.pointee.columns.place
+        if known.hasSlots { return known }
+        let place = cache.place(of: state, tag: tag)
+        state.pointee.columns.place = place
+        return place
+    }
+
+    /// Finds the rules of rows in one place's slots, and appends them to the current page.
+    struct OffsetWriter: OffsetRowWriter {
+        fileprivate var slots: RuleCache<A>.Slots
+        fileprivate var page: PageDrafts<A>.Writer
+
+        @inline(__always)
+        var stop: UInt64 { page.stop }
+
+        @inline(__always)
+        mutating func append(_ location: UInt64, cfaWords: Int) -> Bool {
+            if A.pcShift != 0, location & (1 &<< UInt64(A.pcShift) &- 1) != 0 { return false }
+            guard let number = slots.number(cfaWords) else { return false }
+            page.append(location, rule: number)
+            return true
+        }
+    }
+
+    @inline(__always)
+    mutating func offsetWriter(
+        at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> OffsetWriter? {
+        guard !isCollecting, A.pcShift == 0 || !isMisaligned, let page = drafts.writer(at: location) else { return nil }
+        return OffsetWriter(slots: cache.slots(at: place(of: state)), page: page)
+    }
+
+    @inline(__always)
+    mutating func aimed(
+        _ writer: OffsetWriter, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> OffsetWriter {
+        OffsetWriter(slots: slots(for: state), page: writer.page)
+    }
+
+    @inline(never)
+    private mutating func slots(
+        for state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> RuleCache<A>.Slots { cache.slots(at: place(of: state)) }
+
+    @inline(__always)
+    mutating func takeBack(_ writer: OffsetWriter) {
+        rowCount &+= drafts.takeBack(writer.page)
+    }
+
+    @inline(__always)
+    mutating func append(_ location: UInt64, rule: UInt16) {
+        if isCollecting {
+            collected.append(LoweredRow(address: location, rule: rule))
+        } else {
+            drafts.append(location, rule: rule)
+        }
+    }
+
+    /// Interns the state that a CIE's FDEs start with, so that not every FDE asks again.
+    mutating func intern(_ state: inout FrameState<TrackedRegisters<A>>) {
+        state.columns.place = cache.place(of: &state, tag: tag)
+    }
+
+    mutating func number(of reason: cfic_reason) -> UInt16 { number(of: .unknown(Reason(reason))) }
+
+    private mutating func number(of rule: Rule) -> UInt16 {
+        let number = ruleSet.number(of: rule)
+        // A full rule set may have put a reason in the rule's place.
+        if number != 0, ruleSet.rules[Int(number)].reason != nil { drafts.noteUnknown(number) }
+        return number
+    }
+
+    /// The number of a row whose CFA has no slot, or that wasn't lowered yet.
+    @inline(never)
+    private mutating func otherNumber(
+        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ place: RulePlace
+    ) -> UInt16 {
+        if let known = cache.unusualNumber(state.pointee.cfa, at: place) { return known }
+        guard let lowering else { return 0 }
+        let rule = lowering.rule(for: state.pointee, programs: &ruleSet.programs)
+        let number = number(of: rule)
+        cache.keep(number, for: state.pointee.cfa, at: place)
+        return number
+    }
+}

@@ -1,0 +1,55 @@
+import CUnwindTable
+import UnwindTable
+
+/// The distinct programs of a table, one behind the other, each closed by `CFIC_OP_END`.
+struct ProgramList {
+    private(set) var operations: [Operation] = []
+    private var known: [[SIMD2<UInt32>]: Int32] = [:]
+
+    /// The index of the program's first operation; adds the program if it is new.
+    mutating func index(of program: Program) throws(Program.Failure) -> Int32 {
+        let key = program.operations.map(\.words)
+        if let index = known[key] { return index }
+        guard !isFull else { throw .reason(CFIC_REASON_TOO_MANY_RULES) }
+        let index = Int32(operations.count)
+        operations += program.operations
+        operations.append(Operation(CFIC_OP_END))
+        known[key] = index
+        return index
+    }
+
+    /// Adds a program of another list and returns its index here.
+    ///
+    /// - Precondition: the programs of both lists together fit, so that the index fits 16 bits.
+    mutating func adopt(_ index: Int32, from other: ProgramList) -> Int32 {
+        let start = Int(index)
+        var end = start
+        while other.operations[end].operation != CFIC_OP_END { end += 1 }
+        let key = other.operations[start..<end].map(\.words)
+        if let index = known[key] { return index }
+        let index = Int32(truncatingIfNeeded: operations.count)
+        operations += other.operations[start...end]
+        known[key] = index
+        return index
+    }
+
+    /// Whether a further program may be left out: its END must still stand below the limit.
+    var isFull: Bool { operations.count > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1 }
+
+    mutating func removeAll() {
+        operations.removeAll(keepingCapacity: true)
+        known.removeAll(keepingCapacity: true)
+    }
+}
+
+extension Rule {
+    /// The rule with the programs it names renumbered.
+    func renumberingExpressions(_ map: (Int32) -> Int32) -> Rule {
+        var rule = self
+        if cfaKind == CFIC_CFA_EXPRESSION { rule.cfa_offset = map(cfa_offset) }
+        // Indices stay below `CFIC_EXPRESSIONS_MAX`.
+        if framePointer.isExpression { rule.fp_offset = Int16(truncatingIfNeeded: map(Int32(fp_offset))) }
+        if returnAddress.isExpression { rule.ra_offset = Int16(truncatingIfNeeded: map(Int32(ra_offset))) }
+        return rule
+    }
+}

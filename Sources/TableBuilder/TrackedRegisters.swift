@@ -1,0 +1,73 @@
+import CallFrameInfo
+import UnwindTable
+
+/// The columns that a table keeps of a row.
+public struct TrackedRegisters<A: Architecture>: RegisterColumns {
+    public var framePointer = RegisterRule.unspecified
+    public var returnAddress = RegisterRule.unspecified
+    public var stackPointer = RegisterRule.unspecified
+    /// Whether the return address is signed. While nothing but the toggling instructions spoke of it, the
+    /// rule is unspecified with the state as its operand: bit 0 signed, bit 1 pc mixed in.
+    public var signingState = RegisterRule.unspecified
+    /// The CIE's return address column.
+    public let returnAddressColumn: UInt64
+    /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register; unknown, wholly or but
+    /// for the context, when one of them has changed since.
+    @usableFromInline var place = RulePlace.unknown
+
+    @inlinable
+    public init(returnAddressColumn: UInt64) { self.returnAddressColumn = returnAddressColumn }
+
+    @inlinable @inline(__always)
+    public func keeps(_ register: UInt64) -> Bool {
+        if register == A.framePointer || register == returnAddressColumn || register == A.stackPointer { return true }
+        if let column = A.signingStateColumn { return register == column }
+        return false
+    }
+
+    @inlinable @inline(__always)
+    public func rule(for register: UInt64) -> RegisterRule {
+        if register == returnAddressColumn { return returnAddress }
+        if register == A.framePointer { return framePointer }
+        if register == A.stackPointer { return stackPointer }
+        if let column = A.signingStateColumn, register == column { return signingState }
+        return .unspecified
+    }
+
+    @inlinable @inline(__always)
+    public mutating func setRule(_ rule: RegisterRule, for register: UInt64) {
+        if register == returnAddressColumn {
+            returnAddress = rule
+        } else if register == A.framePointer {
+            framePointer = rule
+        } else if register == A.stackPointer {
+            stackPointer = rule
+        } else if let column = A.signingStateColumn, register == column {
+            signingState = rule
+        } else {
+            return
+        }
+        place = .unknown
+    }
+
+    @inlinable public mutating func cfaRegisterChanged() { place = place.withoutSlots }
+
+    @inlinable
+    public mutating func negateReturnAddressState(withPC: Bool) {
+        toggle(withPC ? 0b11 : 0b01)
+    }
+
+    @inlinable
+    public mutating func setReturnAddressState(_ state: UInt64) {
+        place = .unknown
+        signingState = state <= 2 ? RegisterRule(.unspecified, unsigned: state == 2 ? 0b11 : state) : .undefined
+    }
+
+    @inlinable
+    mutating func toggle(_ mask: UInt64) {
+        place = .unknown
+        // The toggling instructions may not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
+        signingState = signingState.kind == .unspecified
+            ? RegisterRule(.unspecified, unsigned: signingState.register ^ mask) : .undefined
+    }
+}

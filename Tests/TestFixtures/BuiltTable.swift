@@ -1,0 +1,92 @@
+import CUnwindTable
+import CallFrameInfo
+import Glibc
+import TableBuilder
+import UnwindTable
+
+/// A table's bytes right before an inaccessible page: a reader that goes beyond them crashes.
+package final class GuardedBytes {
+    package let bytes: UnsafeRawBufferPointer
+    private let mapping: UnsafeMutableRawPointer
+    private let size: Int
+
+    /// - Parameter misalignment: how far from a multiple of 16 the bytes shall start.
+    package init(_ content: [UInt8], misalignment: Int = 0) {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let room = (content.count + 32 + page - 1) / page * page
+        size = room + page
+        mapping = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        mprotect(mapping + room, page, PROT_NONE)
+        let start = mapping + (room - content.count) / 16 * 16 - (misalignment == 0 ? 0 : 16 - misalignment)
+        content.withUnsafeBytes { start.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+        bytes = UnsafeRawBufferPointer(start: start, count: content.count)
+    }
+
+    deinit { munmap(mapping, size) }
+}
+
+/// A table made of what a `CFIWriter` wrote, verified.
+package final class BuiltTable {
+    package let bytes: [UInt8]
+    package let view: TableView
+    package let counts: cfic_counts
+    package let badFrames: [BadFrame]
+    private let memory: GuardedBytes
+
+    package init(
+        _ writer: CFIWriter, executable: [Range<UInt64>], keepsGaps: Bool = false, threads: Int = 1,
+        key: TableSource.Key = .buildID([1, 2, 3, 4])
+    ) throws {
+        var builder = TableBuilder()
+        let source = TableSource(machine: writer.machine, key: key, size: 4096)
+        var made: [UInt8] = []
+        var counts = cfic_counts()
+        var badFrames: [BadFrame] = []
+        try writer.bytes.withUnsafeBytes { bytes in
+            let section = FrameSection(kind: .ehFrame, bytes: bytes, address: 0, machine: writer.machine.rawValue)
+            let result = try builder.build(
+                [section], executable: executable, executableBytes: executable.reduce(0) { $0 + UInt64($1.count) },
+                source: source, options: TableOptions(keepsGaps: keepsGaps), threads: threads)
+            made = Array(result.table)
+            counts = result.counts
+            badFrames = result.badFrames
+        }
+        bytes = made
+        self.counts = counts
+        self.badFrames = badFrames
+        memory = GuardedBytes(made)
+        view = try TableVerifier.verify(memory.bytes)
+    }
+
+    /// The offset of a CFA = SP + offset rule; nil where nothing is known because no FDE is there.
+    package func cfaOffset(at address: UInt64) -> Int32? {
+        let rule = view.rule(at: address)
+        return rule.reason == .noInformation ? nil : rule.cfa_offset
+    }
+
+    package func reason(at address: UInt64) -> String? { view.rule(at: address).reason?.name }
+    package func text(at address: UInt64) -> String { view.describe(view.ruleNumber(at: address)) }
+
+    package var pages: [TableView.Page] {
+        var pages: [TableView.Page] = []
+        view.forEachPage { pages.append($0) }
+        return pages
+    }
+
+    package var kinds: [cfic_page_kind] { pages.map(\.kind) }
+
+    /// Rows as the header counts them: places where the rule changes, 0 being in force outside of ranges.
+    package var changes: UInt64 {
+        var changes: UInt64 = 0
+        var inForce = 0
+        var end: UInt64 = 0
+        view.forEachRow { range, rule in
+            if range.lowerBound != end, inForce != 0 { changes += 1 }
+            if range.lowerBound != end { inForce = 0 }
+            if rule != inForce { changes += 1 }
+            inForce = rule
+            end = range.upperBound
+        }
+        return changes + (inForce != 0 ? 1 : 0)
+    }
+}
