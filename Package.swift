@@ -41,13 +41,13 @@ let package = Package(
 
         // Mapped files that may shrink.
         .target(name: "CFileMapping"),
-        // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2).
+        // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
         // One direction, one step a module.
         // Paths that keep their bytes; directories.
         .target(name: "Files"),
-        .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLibelf", "CLiblzma"]),
+        .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
         // Work on several threads, or on as many as there are.
         .target(name: "Threads"),
@@ -131,7 +131,7 @@ let package = Package(
             dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
         // Inserts tables as a process that tests limit and kill.
         .executableTarget(
-            name: "table-store-writer", dependencies: ["TableStore", "UnwindTable", "CUnwindTable"],
+            name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],
             path: "Tests/Fixtures/table-store-writer"),
         .testTarget(
             name: "TableCompilerTests",

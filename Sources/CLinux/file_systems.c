@@ -2,6 +2,7 @@
 #include "file_systems.h"
 
 #include <errno.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int sync_file_system(int descriptor)
@@ -11,4 +12,11 @@ int sync_file_system(int descriptor)
 			return errno;
 	}
 	return 0;
+}
+
+unsigned int file_system_kind(int descriptor)
+{
+	struct statfs system;
+
+	return fstatfs(descriptor, &system) == 0 ? (unsigned int)system.f_type : 0;
 }

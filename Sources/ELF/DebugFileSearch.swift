@@ -19,40 +19,86 @@ public struct DebugFileSearch: Sendable {
         self.directories = directories
     }
 
+    /// Files that may be an image's debug file, most wanted first.
+    public struct Candidates {
+        fileprivate enum Candidate {
+            /// Is in the right place, and is not it.
+            case rejected(ELFError)
+            /// - checksum: which CRC-32 it must have; nil of one that it is by its build id, which is the last.
+            case file(ELFImage, checksum: UInt32?)
+        }
+
+        fileprivate var all: [Candidate] = []
+
+        public init() {}
+
+        /// Those that one of is taken, or none.
+        public var images: [ELFImage] { all.compactMap { if case .file(let image, _) = $0 { image } else { nil } } }
+
+        /// The first one that it is. Reads those of which only the checksum tells it.
+        public func chosen() -> Result {
+            var result = Result(image: nil, rejected: [])
+            for candidate in all {
+                switch candidate {
+                case .rejected(let error): result.rejected.append(error)
+                case .file(let image, let checksum):
+                    do throws(ELFError) {
+                        if let checksum { try DebugFileSearch.check(image, checksum) }
+                        result.image = image
+                        return result
+                    } catch {
+                        result.rejected.append(error)
+                    }
+                }
+            }
+            return result
+        }
+    }
+
     /// Searches by build id, `DIR/.build-id/ab/cdef….debug`; then by `.gnu_debuglink`: beside the image, in `.debug`
     /// beside it, and in `DIR` followed by its absolute directory. `path` is where the image is, after which
     /// `.gnu_debuglink` is looked for.
     ///
     /// A file is accepted if both have the same build id; or, when at least one of them has none, if its CRC-32 is the
     /// one in `.gnu_debuglink`. The image itself never is. Malformed notes are as good as no build id.
-    public func find(for image: ELFImage, path: String) -> Result {
-        var result = Result(image: nil, rejected: [])
+    public func find(for image: ELFImage, path: String) -> Result { candidates(for: image, path: path).chosen() }
+
+    /// The same without the checksums, which take reading whole files: headers and notes are read.
+    public func candidates(for image: ELFImage, path: String) -> Candidates {
+        var candidates = Candidates()
         let buildID = (try? image.buildID()) ?? nil
         var link: (name: String, crc: UInt32)?
-        do throws(ELFError) { link = try image.debugLink() } catch { result.rejected.append(error) }
+        do throws(ELFError) { link = try image.debugLink() } catch { candidates.all.append(.rejected(error)) }
         for candidate in buildIDPaths(buildID) + debugLinkPaths(link?.name, of: path) {
             guard candidate.withPath({ access($0, F_OK) }) == 0 else { continue }
             do throws(ELFError) {
                 let debugFile = try ELFImage(path: candidate)
                 // Searching /usr/lib/debug for a debug file's own debug file ends here.
                 if let identity = debugFile.identity, identity == image.identity { continue }
-                try check(debugFile, buildID: buildID, checksum: link?.crc)
-                result.image = debugFile
-                return result
+                let checksum = try Self.checksum(debugFile, buildID: buildID, link: link?.crc)
+                candidates.all.append(.file(debugFile, checksum: checksum))
+                if checksum == nil { return candidates }
             } catch {
-                result.rejected.append(error)
+                candidates.all.append(.rejected(error))
             }
         }
-        return result
+        return candidates
     }
 
-    /// Throws unless `candidate` belongs to the image with this build id and this checksum in `.gnu_debuglink`.
-    private func check(_ candidate: ELFImage, buildID: [UInt8]?, checksum: UInt32?) throws(ELFError) {
+    /// Which checksum a file must have to belong to the image with this build id and this checksum in `.gnu_debuglink`;
+    /// nil if it does anyway. Throws if it can't.
+    private static func checksum(
+        _ candidate: ELFImage, buildID: [UInt8]?, link: UInt32?
+    ) throws(ELFError) -> UInt32? {
         if let buildID, let other = try candidate.buildID() {
             guard buildID == other else { throw candidate.malformed("has another build id") }
-            return
+            return nil
         }
-        guard let checksum else { throw candidate.malformed("has no build id") }
+        guard let link else { throw candidate.malformed("has no build id") }
+        return link
+    }
+
+    private static func check(_ candidate: ELFImage, _ checksum: UInt32) throws(ELFError) {
         guard try candidate.source.checksum(name: candidate.name) == checksum else {
             throw candidate.malformed("has another checksum than .gnu_debuglink says")
         }

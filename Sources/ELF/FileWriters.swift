@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Who can change a file.
@@ -22,7 +23,43 @@ package enum FileWriters {
     }
 }
 
+/// Which file systems say truly which file in which state one is.
+package enum FileSystemKind {
+    /// Whether two files of the same identity are the same bytes: inodes are files', and the time of change is a clock's,
+    /// that nobody sets back. Not so where a server says both (FUSE, virtiofs among it, and networks), which may remember,
+    /// or make up, what it likes; nor of FAT, which has neither.
+    ///
+    /// - Parameter magic: `f_type` of statfs(2)
+    package static func hasReliableIdentities(_ magic: UInt32) -> Bool { !unreliable.contains(magic) }
+
+    static func hasReliableIdentities(_ descriptor: Int32) -> Bool {
+        let magic = file_system_kind(descriptor)
+        return magic != 0 && hasReliableIdentities(magic)
+    }
+
+    /// linux/magic.h, and the file systems' own headers.
+    private static let unreliable: Set<UInt32> = [
+        0x6573_5546,  // FUSE_SUPER_MAGIC
+        0x6969,  // NFS_SUPER_MAGIC
+        0xff53_4d42, 0xfe53_4d42, 0x517b,  // CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, SMB_SUPER_MAGIC
+        0x0102_1997,  // V9FS_MAGIC
+        0x5346_414f, 0x6b41_4653,  // AFS_SUPER_MAGIC, AFS_FS_MAGIC
+        0x00c3_6400,  // CEPH_SUPER_MAGIC
+        0x7375_7245,  // CODA_SUPER_MAGIC
+        0x564c,  // NCP_SUPER_MAGIC
+        0x0bd0_0bd0,  // LL_SUPER_MAGIC: Lustre
+        0x786f_4256,  // VBOXSF_SUPER_MAGIC
+        0x4d44, 0x2011_bab0,  // MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC
+    ]
+}
+
 extension ELFImage {
+    /// Whether files with this one's ``identity`` are the same bytes: not on every file system. False of an image in
+    /// memory.
+    public var hasReliableIdentity: Bool {
+        if case .file(let file) = source { FileSystemKind.hasReliableIdentities(file.descriptor) } else { false }
+    }
+
     /// Whether somebody beside root and this process's user can change the file, now or while it is read. False of an
     /// image in memory, which is a copy.
     public var othersMayWrite: Bool {

@@ -1,8 +1,8 @@
 import CLibbpf
 import CUnwindTable
-import Dispatch
 import Glibc
 import Synchronization
+import Threads
 
 /// The kernel's table memory, mapped: elements, which are array maps behind one array of maps (cfic/elements.h).
 ///
@@ -18,8 +18,7 @@ final class ElementMemory {
     private var visibleCount = 0
     private let base: UnsafeMutableRawPointer
     private let budget: Int
-    private let insertion = DispatchQueue(label: "cfic.elements", attributes: .concurrent)
-    private let inserting = DispatchGroup()
+    private let insertions: ThreadGroup
     /// Why an element could not be given its place.
     private let failure = InsertionFailure()
     /// Spans that the programs may still be reading.
@@ -34,15 +33,22 @@ final class ElementMemory {
         return bpf_map_create(BPF_MAP_TYPE_ARRAY, "cfic_element", 4, UInt32(CFIC_ELEMENT_SIZE), 1, &options)
     }
 
+    /// Insertions at once: each only waits for readers.
+    private static let insertionLimit = 16
+    private static let yieldLimit = 2000
     private static let elementBytes = Int(CFIC_ELEMENT_SIZE)
     private static let addressSpace = Int(CFIC_ELEMENTS_MAX) * elementBytes
 
     /// - Parameters:
     ///   - outer: the array of maps.
     ///   - budget: bytes of elements that may be made.
-    init(outer: Int32, budget: Int) throws(KernelError) {
+    ///   - insertions: has elements given their places.
+    init(
+        outer: Int32, budget: Int, insertions: ThreadGroup = ThreadGroup(limit: insertionLimit)
+    ) throws(KernelError) {
         self.outer = outer
         self.budget = budget
+        self.insertions = insertions
         allocator = SpanAllocator(limit: budget / Self.elementBytes)
         // All elements lie one behind the other, so that what spans several elements lies in one piece.
         let start = mmap(
@@ -54,7 +60,7 @@ final class ElementMemory {
     }
 
     deinit {
-        inserting.wait()
+        insertions.wait()
         for map in maps { close(map) }
         munmap(base, Self.addressSpace)
     }
@@ -104,15 +110,12 @@ final class ElementMemory {
             var (index, id) = (UInt32(visibleCount), UInt32(0))
             if bpf_map_lookup_elem(outer, &index, &id) == 0 {
                 visibleCount += 1
-            } else if turns < 2000 {
-                turns += 1
-                sched_yield()
-            } else {
-                // The queue has no thread for it: they may all be waiting here.
-                var descriptor = maps[visibleCount]
-                let status = bpf_map_update_elem(outer, &index, &descriptor, 0)
-                guard status == 0 else { throw .system("adding a map for tables", errno: -status) }
+                continue
             }
+            // Its thread may not come to it before others have waited for readers.
+            guard turns <= Self.yieldLimit else { throw .system("finding a map for tables", errno: errno) }
+            if turns < Self.yieldLimit { sched_yield() } else { insertions.wait() }
+            turns += 1
         }
     }
 
@@ -152,7 +155,7 @@ final class ElementMemory {
     /// maps, where it is already, returns only then.
     func waitForPrograms() -> Bool {
         guard let map = maps.first else { return false }
-        inserting.wait()
+        insertions.wait()
         var (index, descriptor) = (UInt32(0), map)
         return bpf_map_update_elem(outer, &index, &descriptor, 0) == 0
     }
@@ -170,7 +173,7 @@ final class ElementMemory {
         let index = UInt32(maps.count)
         maps.append(map)
         let (outer, failure) = (outer, failure)
-        insertion.async(group: inserting) {
+        insertions.start {
             var index = index
             var descriptor = map
             let status = bpf_map_update_elem(outer, &index, &descriptor, 0)

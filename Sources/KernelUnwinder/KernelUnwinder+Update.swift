@@ -34,6 +34,7 @@ extension KernelUnwinder {
     /// - Returns: what happened to processes that samples are taken of, in the order of time; and what they map now,
     ///   read once each.
     public func update(_ events: [ProcessEvent]) -> [Change] {
+        readings.noteUpdate()
         let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), &planMemory)
         return plan.steps.compactMap(carryOut)
     }
@@ -62,6 +63,7 @@ extension KernelUnwinder {
         } catch {
             if case .noSuchProcess = error {
                 removeProcess(process)
+                planMemory.noteEnd(of: process)
                 return Change(process: process, kind: .ended, time: time)
             }
             // Better no callers than those that what was mapped before would give.
@@ -90,5 +92,6 @@ private struct TrackedProcesses: UpdatePlan.Processes {
     func isListed(_ process: Int32) -> Bool { unwinder.isListed(process) || unwinder.images(of: process) != nil }
     func isAlive(_ process: Int32) -> Bool { KernelUnwinder.isAlive(process) }
     func isForgotten(_ process: Int32) -> Bool { unwinder.place(of: process) == 0 }
+    var followsChildren: Bool { unwinder.followsChildren }
     var all: [Int32] { Array(Set(unwinder.listed().places.keys).union(unwinder.trackedProcesses)) }
 }

@@ -57,10 +57,8 @@ public final class KernelUnwinder {
     var planMemory = UpdatePlan.Memory()
     /// What processes mapped before. Their children may have inherited it, without anybody having seen yet.
     private var left: [TrackedProcess] = []
-    /// What samples may have been unwound by, by its number; and numbers that the programs don't use any more, of which
-    /// samples may still be to be read.
-    private var readings: [UInt32: ProcessImages] = [:]
-    private var sweptNumbers: [UInt32] = []
+    /// What samples may have been unwound by.
+    var readings = NumberedReadings<ProcessImages>()
     /// Processes with more mappings than fit, of which that was said.
     private var crowded: Set<Int32> = []
 
@@ -99,6 +97,8 @@ public final class KernelUnwinder {
 
     /// What it took the verifier to prove each program.
     public var verifiedPrograms: [VerifiedProgram] { object.verified }
+
+    var followsChildren: Bool { options.followsChildren }
 
     /// Called with problems that don't end anything, in words.
     public var onProblem: (String) -> Void {
@@ -250,14 +250,10 @@ public final class KernelUnwinder {
         // Of whom it isn't known what they use, nothing is freed.
         guard isWhole else { return }
         let inUse = Set(listed.values)
-        // Samples that were unwound by what the last sweep found have been read since.
-        for number in sweptNumbers { readings[number] = nil }
-        var swept: [UInt32] = []
-        defer { sweptNumbers = swept }
         left.removeAll { process in
             guard !inUse.contains(process.placed.place) else { return false }
             for image in process.images.images { image.users -= 1 }
-            swept.append(process.placed.number)
+            readings.leave(process.placed.number)
             memory.retire(process.placed.spans)
             return true
         }

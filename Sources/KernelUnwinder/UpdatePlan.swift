@@ -19,11 +19,17 @@ struct UpdatePlan {
         func isAlive(_ process: Int32) -> Bool
         /// Whether the programs don't know what it maps.
         func isForgotten(_ process: Int32) -> Bool
+        /// Whether samples are taken of processes that a listed one makes.
+        var followsChildren: Bool { get }
         /// All that are listed.
         var all: [Int32] { get }
     }
 
-    private(set) var steps: [Step] = []
+    var steps: [Step] { slots.compactMap(\.self) }
+    /// Nil of what turned out not to be done.
+    private var slots: [Step?] = []
+    /// Places there of what is to be read, by process.
+    private var readings: [Int32: [Int]] = [:]
 
     /// What an update leaves for the next ones.
     struct Memory: Equatable {
@@ -31,15 +37,31 @@ struct UpdatePlan {
         var justBegun: [Int32: Int] = [:]
         /// Processes whose first thread has ended, but not all.
         var withoutFirstThread: Set<Int32> = []
+        /// Ids of processes that were taken out of the programs' map when they had ended, and how many updates remember
+        /// it. Another process may have got the id before that, and have been taken out in the place of the one that
+        /// ended; the event that it was made is still to be read.
+        private(set) var justEnded: [Int32: Int] = [:]
+
+        mutating func noteEnd(of process: Int32) { justEnded[process] = UpdatePlan.turns }
+
+        fileprivate mutating func noteUpdate() { justEnded = justEnded.compactMapValues { $0 > 1 ? $0 - 1 : nil } }
+
+        fileprivate mutating func noteBegin(of process: Int32) {
+            withoutFirstThread.remove(process)
+            justEnded[process] = nil
+        }
     }
 
-    /// Updates after an exec that look at a process again.
+    /// Updates after an exec, or an end, that look at a process again.
     static let turns = 10
 
     /// - Parameter events: by rising time.
     init(_ events: [ProcessEvent], _ processes: some Processes, _ memory: inout Memory) {
+        memory.noteUpdate()
         rereadForgotten(processes, &memory)
-        let listed = Set(events.map(\.process)).filter(processes.isListed)
+        var listed = Set(events.map(\.process)).filter(processes.isListed)
+        let begins = Self.takenOut(events, processes, memory)
+        listed.formUnion(begins.keys)
         let last = Self.lastEvents(events)
         var alive: [Int32: Bool] = [:]
         func isAlive(_ process: Int32) -> Bool {
@@ -51,20 +73,23 @@ struct UpdatePlan {
         var ended: Set<Int32> = []
         for (index, event) in events.enumerated() {
             let process = event.process
-            if event.kind == .lost { steps.append(.tell(event)) }
-            guard event.kind != .lost, listed.contains(process) else { continue }
+            if event.kind == .lost { add(.tell(event)) }
+            guard event.kind != .lost, listed.contains(process), index >= begins[process, default: 0] else { continue }
             // Another process has the id since.
             let isReused = last.forks[process, default: -1] > index
             switch event.kind {
             case .mapped, .exec, .forked:
-                if case .forked = event.kind { ended.remove(process) }
+                if case .forked = event.kind {
+                    ended.remove(process)
+                    memory.noteBegin(of: process)
+                }
                 if event.kind == .exec {
                     memory.justBegun[process] = Self.turns
                     memory.withoutFirstThread.remove(process)
                 }
-                steps.append(.tell(event))
-                if last.changes[process] == index, !ended.contains(process) {
-                    steps.append(.read(process, at: event.time))
+                add(.tell(event))
+                if last.changes[process] == index, !ended.contains(process), !isReused {
+                    add(.read(process, at: event.time))
                 }
             case .exited, .threadExited:
                 let mayBeLast = event.kind == .exited || memory.withoutFirstThread.contains(process)
@@ -89,9 +114,24 @@ struct UpdatePlan {
     /// the process maps: what was published in between is published again.
     private mutating func rereadForgotten(_ processes: some Processes, _ memory: inout Memory) {
         for (process, turns) in memory.justBegun.sorted(by: { $0.key < $1.key }) {
-            if processes.isForgotten(process) { steps.append(.read(process, at: 0)) }
+            if processes.isForgotten(process) { add(.read(process, at: 0)) }
             memory.justBegun[process] = turns > 1 ? turns - 1 : nil
         }
+    }
+
+    /// Processes that were taken out of the programs' map in the place of one that had their id before, and the events that
+    /// they began with. The programs had listed them: those that made them are listed, or were until they ended.
+    private static func takenOut(
+        _ events: [ProcessEvent], _ processes: some Processes, _ memory: Memory
+    ) -> [Int32: Int] {
+        guard !memory.justEnded.isEmpty, processes.followsChildren else { return [:] }
+        var begins: [Int32: Int] = [:]
+        for (index, event) in events.enumerated() where memory.justEnded[event.process] != nil {
+            guard case .forked(let parent) = event.kind, !processes.isListed(event.process) else { continue }
+            let wasListed = memory.justEnded[parent] != nil || begins[parent] != nil || processes.isListed(parent)
+            if wasListed, begins[event.process] == nil { begins[event.process] = index }
+        }
+        return begins
     }
 
     /// Places in the list of the last fork of each process, and of the last event that changes what it maps.
@@ -114,8 +154,8 @@ struct UpdatePlan {
     ) {
         for process in processes.all.sorted() where !ended.contains(process) {
             if isAlive(process) {
-                dropReading(of: process)
-                steps.append(.read(process, at: time))
+                dropReadings(of: process)
+                add(.read(process, at: time))
             } else {
                 end(process, at: time, isReused: false, &memory)
             }
@@ -125,11 +165,18 @@ struct UpdatePlan {
     private mutating func end(_ process: Int32, at time: UInt64, isReused: Bool, _ memory: inout Memory) {
         memory.withoutFirstThread.remove(process)
         memory.justBegun[process] = nil
-        dropReading(of: process)
-        steps.append(.end(process, at: time, isReused: isReused))
+        // Whose id is in use again, the programs know.
+        if !isReused { memory.noteEnd(of: process) }
+        dropReadings(of: process)
+        add(.end(process, at: time, isReused: isReused))
     }
 
-    private mutating func dropReading(of process: Int32) {
-        steps.removeAll { if case .read(process, _) = $0 { true } else { false } }
+    private mutating func add(_ step: Step) {
+        if case .read(let process, _) = step { readings[process, default: []].append(slots.count) }
+        slots.append(step)
+    }
+
+    private mutating func dropReadings(of process: Int32) {
+        for place in readings.removeValue(forKey: process) ?? [] { slots[place] = nil }
     }
 }

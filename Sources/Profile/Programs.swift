@@ -93,12 +93,12 @@ public struct Programs {
             stack.end = .mappingChanged
             break
         }
-        stack.program.number = ProgramID.resolved
+        stack.program.isResolved = true
     }
 
     /// Where frames of a stack are looked up: what its process maps now, or, once it is resolved, all code.
     public func images(of program: ProgramID) -> ProcessImages? {
-        program.number == ProgramID.resolved ? code.images : histories[program.process]?.reading
+        program.isResolved ? code.images : histories[program.process]?.reading
     }
 }
 

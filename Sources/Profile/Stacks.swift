@@ -51,7 +51,7 @@ extension Stacks.Stack {
     /// With the process's own addresses.
     init(_ sample: Sample) {
         self.init(
-            program: ProgramID(process: sample.process, number: 0), command: sample.command,
+            program: ProgramID(process: sample.process), command: sample.command,
             kernelFrames: Array(sample.kernelFrames), userFrames: Array(sample.userFrames), end: sample.end)
     }
 }
@@ -60,10 +60,8 @@ extension Stacks.Stack {
 public struct ProgramID: Hashable, Sendable {
     /// 0 of stacks that are not told apart by process.
     public var process: Int32
-    /// 0: addresses are the process's own, as it maps its code now; ``resolved``: they are those of all code.
-    public var number: Int
+    /// Whether addresses are those of all code; else they are the process's own, as it maps its code now.
+    public var isResolved: Bool
 
-    public init(process: Int32, number: Int) { (self.process, self.number) = (process, number) }
-
-    static let resolved = 1
+    public init(process: Int32, isResolved: Bool = false) { (self.process, self.isResolved) = (process, isResolved) }
 }

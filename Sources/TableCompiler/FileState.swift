@@ -9,12 +9,14 @@ public struct FileState: Hashable, Sendable {
     /// When the last of the files changed, in nanoseconds since 1970.
     public let lastChange: Int64
 
-    /// - Parameter wantsDebugFile: whether one was looked for; it may not have been found.
-    public init(file: FileIdentity, debugFile: FileIdentity? = nil, wantsDebugFile: Bool = false) {
+    /// - Parameters:
+    ///   - debugFiles: those that may be its debug file, most wanted first.
+    ///   - wantsDebugFile: whether one was looked for; it may not have been found.
+    public init(file: FileIdentity, debugFiles: [FileIdentity] = [], wantsDebugFile: Bool = false) {
         self.file = file
         var hash = Digest()
         hash.add("cfic: file state")
-        for identity in [file] + (debugFile.map { [$0] } ?? []) {
+        for identity in [file] + debugFiles {
             hash.add(identity.device)
             hash.add(identity.inode)
             hash.add(identity.size)
@@ -22,6 +24,13 @@ public struct FileState: Hashable, Sendable {
         }
         hash.add(UInt64(wantsDebugFile ? 1 : 0))
         digest = hash.finish()
-        lastChange = max(file.changeNanoseconds, debugFile?.changeNanoseconds ?? .min)
+        lastChange = debugFiles.reduce(file.changeNanoseconds) { max($0, $1.changeNanoseconds) }
+    }
+    /// SHA-256 of this state and of what was read in it.
+    func digest(withContent content: [UInt8]) -> [UInt8] {
+        var hash = Digest()
+        hash.add("cfic: content in a state")
+        for part in [digest, content] { part.withUnsafeBytes { hash.add($0) } }
+        return hash.finish()
     }
 }

@@ -43,7 +43,7 @@ public struct FrameSources {
         mergeOwnDebugFrame(of: image, placement)
         if debugSource == .none, debugFile.isWanted {
             // If its own can't be read, there may be another.
-            let debugFile = image.hasDebugFrame ? debugFile.searched(for: image) : debugFile
+            let debugFile = image.hasDebugFrame ? debugFile.searched() : debugFile
             rejected += debugFile.rejected
             if !(debugFile.image.map { merge($0) } ?? false) { mergeMiniDebugInfo(of: image) }
         }

@@ -115,17 +115,32 @@ public final class ImageCompiler {
 }
 
 extension ImageCompiler.Result {
-    /// What was wrong, a line each, with section and offset; at most 64 of a kind.
-    public var notes: [String] {
-        var notes = rejected
-        for entry in built.malformed.prefix(64) {
-            notes.append("\(sectionNames[entry.section])+0x\(String(entry.offset, radix: 16)): \(entry.error)")
+    /// Something that is wrong in a call frame section: the same of all images with the same key.
+    public struct Fault: Sendable {
+        /// Index into the ``ImageCompiler/Result/sectionNames`` of any of these images.
+        public var section: Int
+        /// Where in the section, and what.
+        var text: String
+
+        /// - Parameter sectionNames: of the image that it is told of, which others may have changed since.
+        public func note(_ sectionNames: [String]) -> String {
+            (sectionNames.indices.contains(section) ? sectionNames[section] : "call frame information") + text
         }
-        for frame in built.badFrames.prefix(64) {
-            notes.append(
-                "\(sectionNames[frame.section])+0x\(String(frame.blamed, radix: 16)): FDE of "
-                    + "0x\(String(frame.start, radix: 16)): \(frame.error)")
-        }
-        return notes
     }
+
+    /// At most 64 of a kind.
+    public var faults: [Fault] {
+        func place(_ offset: Int) -> String { "+0x\(String(offset, radix: 16))" }
+        let malformed = built.malformed.prefix(64).map {
+            Fault(section: $0.section, text: "\(place($0.offset)): \($0.error)")
+        }
+        return malformed + built.badFrames.prefix(64).map {
+            Fault(
+                section: $0.section,
+                text: "\(place($0.blamed)): FDE of 0x\(String($0.start, radix: 16)): \($0.error)")
+        }
+    }
+
+    /// What was wrong, a line each, with section and offset.
+    public var notes: [String] { rejected + faults.map { $0.note(sectionNames) } }
 }

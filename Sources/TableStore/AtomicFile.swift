@@ -34,12 +34,14 @@ final class UnseenFile {
     /// Its name until then; nil of a file that has none, of which nothing stays even if the process is killed.
     private var temporary: String?
 
-    init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+    /// - Parameter isNamed: whether it has a temporary name from the start.
+    init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer, isNamed: Bool = false) throws(StoreError) {
         self.target = target
         size = bytes.count
         // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Not every file system has it, nor
         // a kernel's overlayfs before 6.3.
-        if let unnamed = Descriptor(opening: target.directory, 0o20000000 | O_DIRECTORY | O_RDWR, mode: target.mode) {
+        let flags = 0o20000000 | O_DIRECTORY | O_RDWR
+        if !isNamed, let unnamed = Descriptor(opening: target.directory, flags, mode: target.mode) {
             file = unnamed
         } else {
             let path = StaleTemporaries.newPath(in: target.directory)
@@ -90,21 +92,8 @@ final class UnseenFile {
         if let code = file.read(into: bytes) {
             throw .cannot(.write, path: target.path, errno: code == 0 ? EIO : code, in: target.area)
         }
-        let copy = try UnseenFile(copying: UnsafeRawBufferPointer(bytes), to: target)
+        let copy = try UnseenFile(target, UnsafeRawBufferPointer(bytes), isNamed: true)
         try copy.synchronize()
         try copy.publish()
-    }
-
-    /// With a name from the start.
-    private init(copying bytes: UnsafeRawBufferPointer, to target: AtomicFile) throws(StoreError) {
-        self.target = target
-        size = bytes.count
-        let path = StaleTemporaries.newPath(in: target.directory)
-        guard let named = Descriptor(opening: path, O_CREAT | O_EXCL | O_RDWR, mode: target.mode) else {
-            throw .cannot(.write, path: target.path, errno: errno, in: target.area)
-        }
-        file = named
-        temporary = path
-        if let code = file.write(bytes) { throw .cannot(.write, path: target.path, errno: code, in: target.area) }
     }
 }

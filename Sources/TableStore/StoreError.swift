@@ -33,6 +33,8 @@ public enum StoreError: Error, Equatable, Sendable {
     case ambiguous(prefix: String, candidates: [String], count: Int)
     /// Root uses no directory that others can write.
     case writableByOthers(path: String, owner: UInt32)
+    /// Root goes through no directory in which others can put something else in the place of the next one.
+    case replaceableByOthers(path: String, owner: UInt32)
     /// Root follows no symbolic link of others.
     case linkOfOthers(path: String, owner: UInt32)
     /// A table that was found but can't be used.
@@ -63,6 +65,10 @@ extension StoreError: CustomStringConvertible {
             return (owner == 0 ? "\(path): others than root can write it" : "\(path): it belongs to user \(owner)")
                 + ", and who can put tables there can have root unwind by them: choose another directory "
                 + "(--cache, CFIC_CACHE), or say --shared-cache"
+        case .replaceableByOthers(let path, let owner):
+            return (owner == 0 ? "\(path): others than root can write it" : "\(path): it belongs to user \(owner)")
+                + ", who can have it lead to another cache: choose another directory (--cache, CFIC_CACHE), or say "
+                + "--shared-cache"
         case .linkOfOthers(let path, let owner):
             return "\(path): a symbolic link of user \(owner), which root doesn't follow to its cache: name the "
                 + "directory that it leads to, or say --shared-cache"

@@ -11,10 +11,13 @@ import UnwindTable
 public final class TableBatch: Sendable {
     private let store: TableStore
     private let state = Mutex(State())
-
-    /// Open files and bytes that wait at most. Within the 100 descriptors that a process may be limited to.
-    private static let fileLimit = 32
+    /// Held by who publishes: with each thread's own batch under way, open files would be as many as threads times files.
+    private let publishing = Mutex(())
+    /// Open files and bytes that wait. As many again are being published, and each thread has one that it brings.
+    private let fileLimit: Int
     private static let byteLimit = 64 << 20
+    /// Writes down what the file system of the store's directory holds; the `errno` of syncfs(2), or nil.
+    private let synchronizeFileSystem: @Sendable () -> Int32?
 
     private struct State {
         var files: [Pending] = []
@@ -38,7 +41,22 @@ public final class TableBatch: Sendable {
         let file: UnseenFile
     }
 
-    public init(_ store: TableStore) { self.store = store }
+    public convenience init(_ store: TableStore) {
+        self.init(store) {
+            guard let directory = Descriptor(opening: store.directory, O_RDONLY | O_DIRECTORY) else { return errno }
+            return directory.synchronizeFileSystem()
+        }
+    }
+
+    /// - Parameter synchronize: what a test has in the place of syncfs(2).
+    package init(_ store: TableStore, synchronize: @escaping @Sendable () -> Int32?) {
+        self.store = store
+        synchronizeFileSystem = synchronize
+        var limit = rlimit()
+        let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+        // Twice an eighth of all: the threads' own files need some, too.
+        fileLimit = isKnown ? max(1, min(32, Int(clamping: limit.rlim_cur) / 8)) : 1
+    }
 
     /// How often the disk was asked to write everything down.
     package var syncCount: Int { state.withLock { $0.syncCount } }
@@ -48,22 +66,30 @@ public final class TableBatch: Sendable {
     /// - Throws: as ``TableStore/insert(_:key:)``. What goes wrong later, ``flush()`` returns.
     public func insert(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) {
         let pending = Pending(key: key, file: try store.unseenFile(table, key: key))
-        let full = state.withLock { state -> [Pending] in
+        let fills = state.withLock { state in
             state.files.append(pending)
             state.bytes += table.count
-            guard state.files.count >= Self.fileLimit || state.bytes >= Self.byteLimit else { return [] }
-            return state.take()
+            return isFull(state)
         }
-        if !full.isEmpty { publish(full) }
+        guard fills else { return }
+        publishing.withLock { _ in
+            // Who published meanwhile took this one along.
+            let files = state.withLock { isFull($0) ? $0.take() : [] }
+            if !files.isEmpty { publish(files) }
+        }
     }
+
+    private func isFull(_ state: State) -> Bool { state.files.count >= fileLimit || state.bytes >= Self.byteLimit }
 
     /// Has all tables seen, and their names on the disk.
     ///
     /// - Returns: why some were not kept, since the last time.
     public func flush() -> [TableSource.Key: StoreError] {
-        let rest = state.withLock { $0.take() }
-        if !rest.isEmpty { publish(rest) }
-        if state.withLock({ $0.hasUnsyncedNames }) { _ = synchronize() }
+        publishing.withLock { _ in
+            let rest = state.withLock { $0.take() }
+            if !rest.isEmpty { publish(rest) }
+            if state.withLock({ $0.hasUnsyncedNames }) { _ = synchronize() }
+        }
         return state.withLock { state in
             defer { state.failures = [:] }
             return state.failures
@@ -91,7 +117,6 @@ public final class TableBatch: Sendable {
             $0.syncCount += 1
             $0.hasUnsyncedNames = false
         }
-        guard let directory = Descriptor(opening: store.directory, O_RDONLY | O_DIRECTORY) else { return errno }
-        return directory.synchronizeFileSystem()
+        return synchronizeFileSystem()
     }
 }

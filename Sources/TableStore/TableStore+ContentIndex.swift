@@ -37,9 +37,7 @@ extension TableStore {
         guard digest.count == IndexEntry.digestSize, changed < Int64(time(nil)) - settlingSeconds else { return false }
         let place = indexPlace(of: state.file)
         do {
-            try makeDirectories(place.directory)
-            try checkDirectory(directory + "/" + Self.indexDirectory)
-            try checkDirectory(place.directory)
+            try makeTrusted(place.directory, in: directory + "/" + Self.indexDirectory)
             StaleTemporaries.remove(from: place.directory)
             let file = AtomicFile(directory: place.directory, name: place.name, area: .store)
             try IndexEntry.bytes(of: digest, for: state).withUnsafeBytes { try file.replace(with: $0, isDurable: false) }

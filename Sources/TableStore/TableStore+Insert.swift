@@ -32,12 +32,18 @@ extension TableStore {
             throw .notTheTable(error)
         }
         let place = try self.place(of: key)
-        try makeDirectories(place.directory)
-        try checkDirectory(place.parent)
-        try checkDirectory(place.directory)
+        try makeTrusted(place.directory, in: place.parent)
         // First: they may be what fills the disk.
         StaleTemporaries.remove(from: place.directory)
         return AtomicFile(directory: place.directory, name: place.name, area: .store)
+    }
+
+    /// Makes one of the store's directories, and checks that root may write there: where some had yet to be made, others
+    /// may have been faster.
+    func makeTrusted(_ path: String, in parent: String) throws(StoreError) {
+        try makeDirectories(path)
+        try checkWay()
+        for path in [directory, parent, path] { try checkDirectory(path) }
     }
 
     /// Makes a directory and those above it, which nobody else may write; none of them need be missing.

@@ -16,14 +16,13 @@ extension TableStore {
         isShared || Self.isTrusted(owner: status.st_uid, mode: status.st_mode)
     }
 
-    /// Checks, for root, that nobody else can write the directory, and that no symbolic link of others leads to it. A
-    /// directory that isn't there yet is good: root will make it.
+    /// Checks, for root, that nobody else can write the directory, nor put another one in its place: by a symbolic link
+    /// or a directory on the way to it. One that isn't there yet is good: root will make it.
     ///
-    /// - Throws: ``StoreError/writableByOthers(path:owner:)`` or ``StoreError/linkOfOthers(path:owner:)``, unless
-    ///   ``isShared``.
+    /// - Throws: ``StoreError/writableByOthers(path:owner:)``, ``StoreError/replaceableByOthers(path:owner:)`` or
+    ///   ``StoreError/linkOfOthers(path:owner:)``, unless ``isShared``.
     public func checkIsTrusted() throws(StoreError) {
-        guard !isShared, geteuid() == 0 else { return }
-        try checkLinks()
+        try checkWay()
         for path in [directory, directory + "/" + Self.buildIDDirectory] { try checkDirectory(path) }
     }
 
@@ -36,13 +35,15 @@ extension TableStore {
         guard isTrusted(status) else { throw .writableByOthers(path: path, owner: status.st_uid) }
     }
 
-    /// Goes the way that the kernel goes to the directory, link by link.
-    private func checkLinks() throws(StoreError) {
+    /// Goes the way that the kernel goes to the directory, name by name and link by link.
+    func checkWay() throws(StoreError) {
+        guard !isShared, geteuid() == 0 else { return }
         var rest = directory.split(separator: "/").map(String.init).reversed() as [String]
         var path = directory.hasPrefix("/") ? "" : "."
         // As many links as the kernel follows; beyond that it answers ELOOP itself.
         var linksLeft = 40
         while let name = rest.popLast() {
+            try checkStep(path.isEmpty ? "/" : path)
             let next = path + "/" + name
             var status = stat()
             guard next.withPath({ lstat($0, &status) }) == 0 else { return }
@@ -55,6 +56,17 @@ extension TableStore {
             guard linksLeft > 0, let target = Self.target(of: next) else { return }
             if target.hasPrefix("/") { path = "" }
             rest += target.split(separator: "/").map(String.init).reversed()
+        }
+    }
+
+    /// Of a directory on the way: nobody else may take away what stands in it, and put something else there. In a sticky
+    /// one only its owner may, and who owns what stands there, which is looked at itself.
+    private func checkStep(_ path: String) throws(StoreError) {
+        var status = stat()
+        guard path.withPath({ lstat($0, &status) }) == 0 else { return }
+        let mode = status.st_mode & S_ISVTX != 0 ? status.st_mode & ~(S_IWGRP | S_IWOTH) : status.st_mode
+        guard Self.isTrusted(owner: status.st_uid, mode: mode) else {
+            throw .replaceableByOthers(path: path, owner: status.st_uid)
         }
     }
 

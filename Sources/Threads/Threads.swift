@@ -30,14 +30,14 @@ public enum Threads {
         }
     }
 
-    typealias StartFunction = (
+    package typealias StartFunction = (
         UnsafeMutablePointer<pthread_t>, UnsafePointer<pthread_attr_t>?,
         @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
     ) -> Int32
 
     /// Threads inherit what is blocked when they start: signals from outside are the other threads' business. Those
     /// that a thread's own access raises must find their handler.
-    private static func withSignalsBlocked(_ body: () -> Void) {
+    static func withSignalsBlocked(_ body: () -> Void) {
         var blocked = sigset_t()
         sigfillset(&blocked)
         for signal in [SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS] { sigdelset(&blocked, signal) }

@@ -21,7 +21,7 @@ struct FileWorker {
         }
         var result = FileResult(state: .outcome(.notELF), elfBytes: file.size)
         do throws(CompileError) {
-            result.state = try process(image, &result.notes)
+            result.state = try process(image, &result)
         } catch {
             if case .skipped(let reason) = error {
                 result.state = .outcome(.skipped(reason))
@@ -43,15 +43,26 @@ struct FileWorker {
         return try ELFImage(descriptor: descriptor, path: file.path)
     }
 
-    private func process(_ image: ELFImage, _ notes: inout [String]) throws(CompileError) -> FileResult.State {
+    private func process(_ image: ELFImage, _ result: inout FileResult) throws(CompileError) -> FileResult.State {
         try compiler.checkEligible(image)
         let input = compiler.input(image)
         let key: TableSource.Key
-        do throws(ELFError) { key = try tree.store.key(of: input) } catch { throw .elf(error) }
+        do throws(ELFError) {
+            // All tables are made anew: what is wrong with which file is said again.
+            if tree.isForced { _ = try input.frames() }
+            key = try tree.store.key(of: input)
+        } catch {
+            throw .elf(error)
+        }
+        defer {
+            if input.hasReadFrames, let frames = try? input.frames() {
+                (result.notes, result.sectionNames) = (frames.notes, frames.names)
+            }
+        }
         guard shared.claim(key) else { return .keyed(key) }
         var table = SharedTable(path: image.name)
         do throws(CompileError) {
-            table.outcome = try self.table(of: input, key, &table.notes)
+            table.outcome = try self.table(of: input, key, &table)
         } catch {
             if case .skipped(let reason) = error {
                 table.outcome = .skipped(reason)
@@ -64,23 +75,23 @@ struct FileWorker {
     }
 
     private func table(
-        of input: ImageInput, _ key: TableSource.Key, _ notes: inout [String]
+        of input: ImageInput, _ key: TableSource.Key, _ table: inout SharedTable
     ) throws(CompileError) -> FileOutcome {
         if !tree.isForced {
             do throws(NotCurrent) {
                 let stored = try tree.store.current(key: key, options: tree.options)
                 let facts = TableFacts(stored.header, key: key, size: stored.bytes.count)
                 if facts.counts.bad_fdes > 0 {
-                    notes.append("\(facts.counts.bad_fdes) malformed FDEs (cfic stats says which)")
+                    table.notes.append("\(facts.counts.bad_fdes) malformed FDEs (cfic stats says which)")
                 }
                 return finished(facts, isNew: false)
             } catch {
-                if case .damaged(let problem) = error { notes.append("replaced a damaged table: \(problem)") }
+                if case .damaged(let problem) = error { table.notes.append("replaced a damaged table: \(problem)") }
             }
         }
         if let problem = shared.storeProblem { return .failed(problem) }
         let result = try compiler.compile(input, key: key)
-        notes += result.notes
+        (table.isNew, table.faults, table.sectionNames) = (true, result.faults, result.sectionNames)
         do throws(StoreError) {
             try shared.batch.insert(result.built.table, key: key)
         } catch {

@@ -70,7 +70,10 @@ struct FileResult: Sendable {
     }
 
     var state: State
+    /// What of the file, and which debug files, can't be used; and what its call frame sections are called: if these were
+    /// read.
     var notes: [String] = []
+    var sectionNames: [String]?
     var elfBytes: UInt64 = 0
 }
 
@@ -154,13 +157,19 @@ final class SharedRun: Sendable {
         case .keyed(let itsKey): key = itsKey
         }
         guard let table = finished[key]?.renamed(to: file.path) else {
-            return FileReport(path: file.path, outcome: .failed("\(file.path): not finished"), notes: result.notes)
+            return FileReport(path: file.path, outcome: .failed("\(file.path): not finished"))
         }
-        guard let facts = table.outcome.facts, let first = firstPaths[key] else {
-            firstPaths[key] = file.path
-            return FileReport(path: file.path, outcome: table.outcome, notes: result.notes + table.notes)
+        guard let facts = table.outcome.facts else {
+            return FileReport(path: file.path, outcome: table.outcome, notes: table.notes)
         }
-        return FileReport(path: file.path, outcome: .duplicate(of: first, facts), notes: result.notes)
+        let notes = table.isNew ? result.notes : []
+        if let first = firstPaths[key] {
+            return FileReport(path: file.path, outcome: .duplicate(of: first, facts), notes: notes)
+        }
+        firstPaths[key] = file.path
+        let names = result.sectionNames ?? table.sectionNames
+        return FileReport(
+            path: file.path, outcome: table.outcome, notes: notes + table.notes + table.faults.map { $0.note(names) })
     }
 }
 
@@ -169,19 +178,22 @@ struct SharedTable: Sendable {
     /// The file that it was made from.
     var path: String
     var outcome = FileOutcome.notELF
+    /// Whether it was made in this run.
+    var isNew = false
+    /// Of the table in the store.
     var notes: [String] = []
+    /// What was wrong when it was made, the same in all these files; and what that one's call frame sections are called.
+    var faults: [ImageCompiler.Result.Fault] = []
+    var sectionNames: [String] = []
 
     /// As if made from an equal file.
     func renamed(to other: String) -> SharedTable {
         func renamed(_ text: String) -> String {
-            for start in ["", "not used: "] where text.hasPrefix(start + path + ":") {
-                return start + other + text.dropFirst(start.count + path.count)
-            }
-            return text
+            text.hasPrefix(path + ":") ? other + text.dropFirst(path.count) : text
         }
         var copy = self
         copy.path = other
-        copy.notes = notes.map(renamed)
+        copy.sectionNames = sectionNames.map(renamed)
         if case .failed(let why) = outcome { copy.outcome = .failed(renamed(why)) }
         return copy
     }

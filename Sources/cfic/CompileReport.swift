@@ -123,6 +123,8 @@ struct FileEntry: Encodable {
     var message: String?
     var duplicateOf: String?
     var key: String?
+    /// Of a key that is a build id.
+    var digest: String?
     /// build-id or content.
     var keyKind: String?
     var fdes: UInt32?
@@ -167,6 +169,7 @@ struct FileEntry: Encodable {
 
     private mutating func take(_ facts: TableFacts) {
         key = Quantity.hex(facts.key.bytes)
+        digest = facts.key.digest.isEmpty ? nil : Quantity.hex(facts.key.digest)
         if case .content = facts.key { keyKind = "content" } else { keyKind = "build-id" }
         fdes = facts.counts.fdes
         badFDEs = facts.counts.bad_fdes

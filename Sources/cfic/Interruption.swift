@@ -2,8 +2,11 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// Ctrl-C and its like, at any moment: while nothing is recorded, the program ends at once; later the first one stops
-/// the recording, whose result is written, and the second ends the program.
+/// Ctrl-C and its like, at any moment.
+///
+/// While nothing is recorded, or when all is written, the program ends at once. The first one during the recording stops
+/// it, and the result is written; one that comes when that is being done already is answered with that. Whoever sends
+/// another one doesn't want to wait: the program ends, and says that what it recorded is lost.
 ///
 /// A thread of its own takes the signals, so that nothing that takes long keeps them waiting.
 final class Interruption: Sendable {
@@ -12,13 +15,36 @@ final class Interruption: Sendable {
         case recording
         /// Names are looked up, and the result is written.
         case finishing
+        /// There is nothing that could be lost: it is written, or no sample was taken.
+        case finished
     }
 
-    private struct State {
+    /// What is done about a signal.
+    enum Answer: Equatable {
+        /// The recording ends.
+        case stop
+        /// What was recorded is being written: that is said.
+        case sayWriting
+        /// The program ends.
+        case end(losesRecording: Bool)
+    }
+
+    /// What signals have come to, without the signals.
+    struct State {
         var phase = Phase.preparing
-        var isStopWanted = false
+        private(set) var isStopWanted = false
         /// A command that was started, and is to end with the program.
         var child: pid_t?
+
+        mutating func takeSignal() -> Answer {
+            defer { isStopWanted = true }
+            switch (phase, isStopWanted) {
+            case (.preparing, _), (.finished, _): return .end(losesRecording: false)
+            case (.recording, false): return .stop
+            case (.finishing, false): return .sayWriting
+            case (.recording, true), (.finishing, true): return .end(losesRecording: true)
+            }
+        }
     }
 
     private let state = Mutex(State())
@@ -73,12 +99,14 @@ final class Interruption: Sendable {
     }
 
     private func handle(_ signal: Int32) {
-        let (ends, child) = state.withLock { state in
-            defer { state.isStopWanted = true }
-            return (state.phase == .preparing || state.isStopWanted, state.child)
+        let (answer, child) = state.withLock { ($0.takeSignal(), $0.child) }
+        switch answer {
+        case .stop: break
+        case .sayWriting: Talk.say("What was recorded is being written; another Ctrl-C ends that, and loses it.")
+        case .end(let losesRecording):
+            if losesRecording { Talk.error("ended by a signal: what was recorded is not written") }
+            if let child { kill(child, SIGTERM) }
+            signal_end(signal)
         }
-        guard ends else { return }
-        if let child { kill(child, SIGTERM) }
-        signal_end(signal)
     }
 }

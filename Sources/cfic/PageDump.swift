@@ -15,6 +15,8 @@ struct PageDump: JSONDocument {
     }
 
     var key: String
+    /// Of a key that is a build id.
+    var digest: String?
     var tableBytes: Int
     var rules: Int
     var operations: Int
@@ -23,6 +25,7 @@ struct PageDump: JSONDocument {
 
     init(_ table: TableView, pc: UInt64?) {
         key = Quantity.hex(table.key.bytes)
+        digest = table.key.digest.isEmpty ? nil : Quantity.hex(table.key.digest)
         tableBytes = table.bytes.count
         rules = table.rules.count
         operations = table.operations.count

@@ -20,7 +20,12 @@ struct ProfileCommand: ParsableCommand {
             With --json both are in one document, with addresses and how each stack ended (docs/stack-ends.md). The \
             command's own output still goes to stdout: use -o to keep it apart from the stacks.
 
-            Needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; Linux 5.10 or newer with BTF.
+            Ctrl-C ends the recording, and what was recorded is written; a second one ends that, too. While tables are \
+            loaded, one is enough.
+
+            Needs root, or CAP_BPF and CAP_PERFMON; for processes of other users CAP_SYS_PTRACE; and for files that were \
+            deleted or replaced since they were mapped CAP_CHECKPOINT_RESTORE, for those of other users' processes \
+            CAP_DAC_READ_SEARCH besides. Linux 5.10 or newer with BTF.
 
             Examples:
               sudo cfic profile -- make -j8
@@ -84,8 +89,9 @@ struct ProfileCommand: ParsableCommand {
             let unwinder = try KernelUnwinder(options)
             var problems: [String] = []
             unwinder.onProblem = { problems.append($0) }
+            let interruption = try Interruption()
             let run = ProfileRun(
-                unwinder, interruption: try Interruption(), frequency: frequency, duration: duration,
+                unwinder, interruption: interruption, frequency: frequency, duration: duration,
                 tellsProcessesApart: json)
             if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
             unwinder.close()
@@ -94,6 +100,7 @@ struct ProfileCommand: ParsableCommand {
             let text = ProfileText(run: run, symbolizer: symbolizer, isJSON: json)
             defer { report(run, problems + run.recorder.problems + symbolizer.problems) }
             try file.write(text)
+            interruption.enter(.finished)
             if run.commandCode != 0 { throw ExitCode(run.commandCode) }
         }
     }

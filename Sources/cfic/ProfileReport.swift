@@ -111,8 +111,7 @@ private struct NamedStacks {
 
     init(_ stacks: Stacks, _ symbolizer: Symbolizer) {
         for (stack, count) in stacks.counts {
-            var key = Key(stack: stack, names: stack.userFrames.map { symbolizer.id(of: $0, in: stack.program) })
-            key.stack.program.number = 0
+            let key = Key(stack: stack, names: stack.userFrames.map { symbolizer.id(of: $0, in: stack.program) })
             counts[key, default: (stack, 0)].count += count
         }
     }
@@ -129,8 +128,8 @@ private struct NamedStacks {
             return a.userFrames.map(\.pc).lexicographicallyPrecedes(b.userFrames.map(\.pc))
         }
         if a.kernelFrames != b.kernelFrames { return a.kernelFrames.lexicographicallyPrecedes(b.kernelFrames) }
-        return (a.command, a.end.code, a.end.reason, a.program.number)
-            < (b.command, b.end.code, b.end.reason, b.program.number)
+        return (a.command, a.end.code, a.end.reason)
+            < (b.command, b.end.code, b.end.reason)
     }
 }
 

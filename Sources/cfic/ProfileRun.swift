@@ -114,6 +114,7 @@ final class ProfileRun {
         interruption.enter(.finishing)
         unwinder.stop()
         try recorder.collect()
+        if recorder.stacks.totals.samples == 0 { interruption.enter(.finished) }
     }
 
     private func note(_ status: Int32) {

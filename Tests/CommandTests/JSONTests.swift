@@ -60,6 +60,31 @@ import enum TestFixtures.HostKernel
         try expectDocumented(schema, outcome, code: code)
     }
 
+    /// Tables of one build id are told apart as the cache and other commands do.
+    @Test func digestTellsTablesOfABuildIDApart() throws {
+        struct Report: Decodable {
+            struct File: Decodable { var key: String, digest: String? }
+            var files: [File]
+        }
+        struct Pages: Decodable { var key: String, digest: String? }
+        try place.library("one.so", cfi: ".cfi_def_cfa_offset 16")
+        try place.library("two.so", cfi: ".cfi_def_cfa_offset 24")
+        let compiled = try place.cfic("compile", "--json", "one.so", "two.so")
+        let files = try JSONDecoder().decode(Report.self, from: Data(compiled.output.utf8)).files
+        let digests = Set(files.compactMap(\.digest))
+        #expect(Set(files.map(\.key)).count == 1 && digests.count == 2)
+        for file in files {
+            let name = "\(file.key)-\(try #require(file.digest))"
+            let dump = try place.cfic("dump", "--stage", "pages", "--json", name)
+            let pages = try JSONDecoder().decode(Pages.self, from: Data(dump.output.utf8))
+            #expect(pages.key == file.key && pages.digest == file.digest)
+        }
+        // Whose key is content, its table has no other.
+        try place.library("none.so", buildID: "none", cfi: ".cfi_def_cfa_offset 16")
+        let other = try place.cfic("compile", "--json", "none.so")
+        #expect(try JSONDecoder().decode(Report.self, from: Data(other.output.utf8)).files.map(\.digest) == [nil])
+    }
+
     @Test func findingsAreAsDocumented() throws {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         for name in ["global-pointer", "maps", "unsure"] {

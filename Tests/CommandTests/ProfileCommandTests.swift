@@ -21,6 +21,9 @@ import Testing
     @Test func helpShowsExamples() throws {
         let help = try place.cfic("profile", "--help")
         #expect(help.code == 0 && help.output.contains("Examples:") && help.output.contains("cfic profile "))
+        for capability in ["BPF", "PERFMON", "SYS_PTRACE", "CHECKPOINT_RESTORE", "DAC_READ_SEARCH"] {
+            #expect(help.output.contains("CAP_\(capability)"))
+        }
     }
 }
 
@@ -284,13 +287,41 @@ struct ProfileCommandTests {
         let program = try Workplace.program()
         // The command ignores what it is asked for, so that after the first one the profiler waits for it.
         let outcome = try place.shell("""
-            env --default-signal \(program) profile -o stacks -- bash -c 'trap "" TERM; echo $$; while :; do sleep 0.1; done' > said &
+            env --default-signal \(program) profile -F 999 -o stacks -- bash -c 'trap "" TERM; echo $$; while :; do :; done' > said &
             profile=$!
             until [ -s said ]; do sleep 0.01; done
+            busy=$(cat said)
+            \(Self.untilBusyRan)
             kill -INT $profile; sleep 0.3; kill -INT $profile; wait $profile 2>/dev/null; code=$?
             kill -KILL $(cat said); echo $code; ls
             """)
         #expect(outcome.output == "130\ncache\nsaid\n", "\(outcome.output) \(outcome.talk)")
+        #expect(outcome.talk.contains("what was recorded is not written"), "\(outcome.talk)")
+    }
+
+    /// The recording has ended by itself, and is being written: into a pipe that nobody reads yet. Whoever wants it to
+    /// end then hears why it doesn't.
+    @Test(.timeLimit(.minutes(5)), arguments: [1, 2]) func signalWhileItWritesIsAnswered(signals: Int) throws {
+        let program = try Workplace.program()
+        let outcome = try place.shell("""
+            bash -c 'while :; do :; done' & busy=$!
+            mkfifo pipe
+            env --default-signal \(program) profile -F 999 -o pipe -p $busy 2> said & profile=$!
+            \(Self.untilItSamples)
+            \(Self.untilBusyRan)
+            kill -KILL $busy
+            while ls -l /proc/$profile/fd | grep -q 'perf_event]'; do sleep 0.01; done
+            kill -INT $profile; until grep -q 'is being written' said; do sleep 0.01; done
+            if [ \(signals) = 2 ]; then kill -INT $profile; else cat pipe > stacks; fi
+            wait $profile 2>/dev/null; echo $?; cat said >&2
+            """)
+        let isLost = outcome.talk.contains("what was recorded is not written")
+        if signals == 1 {
+            #expect(outcome.output == "0\n" && !isLost, "\(outcome.output) \(outcome.talk)")
+            expectFolded(String(decoding: try place.bytes(place.directory + "/stacks"), as: UTF8.self))
+        } else {
+            #expect(outcome.output == "130\n" && isLost, "\(outcome.output) \(outcome.talk)")
+        }
     }
 
     /// Nothing is recorded yet.

@@ -8,6 +8,7 @@ import Testing
         var listed: Set<Int32> = []
         var dead: Set<Int32> = []
         var forgotten: Set<Int32> = []
+        var followsChildren = true
 
         func isListed(_ process: Int32) -> Bool { listed.contains(process) }
         func isAlive(_ process: Int32) -> Bool { !dead.contains(process) }
@@ -85,7 +86,7 @@ import Testing
         #expect(plan([event(7, .threadExited, 20)], world, &memory) == [])
         world.dead = [7]
         #expect(plan([event(7, .threadExited, 30)], world, &memory) == [.end(7, at: 30, isReused: false)])
-        #expect(memory == UpdatePlan.Memory())
+        #expect(memory.withoutFirstThread.isEmpty && memory.justBegun.isEmpty)
     }
 
     /// Both ends in one update; only one is the process's.
@@ -125,13 +126,76 @@ import Testing
     @Test func nothingIsLeftOfAProcessThatEnded() {
         var memory = UpdatePlan.Memory(justBegun: [7: 5], withoutFirstThread: [7])
         _ = plan([event(7, .exited, 10)], World(listed: [7], dead: [7]), &memory)
-        #expect(memory == UpdatePlan.Memory())
+        #expect(memory.justBegun.isEmpty && memory.withoutFirstThread.isEmpty)
     }
 
     /// Records of several CPUs may have the same time.
     @Test func processThatEndedIsNotReadAfterwards() {
         let events = [event(7, .exited, 10), event(7, library, 10)]
         #expect(plan(events, World(listed: [7], dead: [7])) == [.end(7, at: 10, isReused: false), .tell(events[1])])
+    }
+
+    /// The id was another process's when the end of the first one was carried out, which the event said only afterwards.
+    /// It was taken out with it, and is put back.
+    @Test func processThatWasTakenOutForAnotherIsPutBack() {
+        let events = [event(7, .threadExited, 15), event(7, .forked(parent: 1), 20), event(7, library, 30)]
+        let putBack = [UpdatePlan.Step.tell(events[1]), .tell(events[2]), .read(7, at: 30)]
+        for (parentEnds, isParentListed) in [(false, true), (true, false)] {
+            var memory = UpdatePlan.Memory()
+            var ends = [event(7, .exited, 10)]
+            if parentEnds { ends.append(event(1, .exited, 11)) }
+            _ = plan(ends, World(listed: [1, 7], dead: [1, 7]), &memory)
+            #expect(plan(events, World(listed: isParentListed ? [1] : []), &memory) == putBack)
+            // That is done once.
+            #expect(memory.justEnded[7] == nil)
+        }
+    }
+
+    @Test func processOfAnIdThatEndedIsLeftAloneUnlessItWasListed() {
+        let events = [event(7, .forked(parent: 1), 20), event(7, library, 30)]
+        func steps(after count: Int, _ world: World) -> [UpdatePlan.Step] {
+            var memory = UpdatePlan.Memory()
+            _ = plan([event(7, .exited, 10)], World(listed: [7], dead: [7]), &memory)
+            for _ in 0..<count { _ = plan([], world, &memory) }
+            return plan(events, world, &memory)
+        }
+        // Nobody samples its parent; nobody wants children; and the end is long ago.
+        #expect(steps(after: 0, World()) == [])
+        #expect(steps(after: 0, World(listed: [1], followsChildren: false)) == [])
+        #expect(steps(after: UpdatePlan.turns, World(listed: [1])) == [])
+        #expect(steps(after: UpdatePlan.turns - 2, World(listed: [1])).last == .read(7, at: 30))
+        // The id never was another's.
+        #expect(plan(events, World(listed: [1])) == [])
+    }
+
+    /// Its parent was put back with it.
+    @Test func childOfAProcessThatIsPutBackIsPutBack() {
+        var memory = UpdatePlan.Memory()
+        _ = plan([event(7, .exited, 10), event(8, .exited, 11)], World(listed: [7, 8], dead: [7, 8]), &memory)
+        let events = [event(7, .forked(parent: 1), 20), event(8, .forked(parent: 7), 21)]
+        #expect(plan(events, World(listed: [1]), &memory) == [
+            .tell(events[0]), .read(7, at: 20), .tell(events[1]), .read(8, at: 21),
+        ])
+    }
+
+    @Test func newProcessHasItsFirstThread() {
+        var memory = UpdatePlan.Memory()
+        // The id is another's already, which seems to be the same process without its first thread.
+        _ = plan([event(7, .exited, 10)], World(listed: [7]), &memory)
+        #expect(memory.withoutFirstThread == [7])
+        _ = plan([event(7, .forked(parent: 1), 20)], World(listed: [1, 7]), &memory)
+        #expect(memory.withoutFirstThread.isEmpty)
+    }
+
+    /// Each end takes back what was planned of its process, and of no other.
+    @Test func processesThatEndAreNotReadAndTheOthersAre() {
+        let events = (1...Int32(300)).map { event($0, library, 1) }
+            + stride(from: Int32(1), through: 300, by: 3).map { event($0, .exited, 2) }
+        let dead = Set(stride(from: Int32(1), through: 300, by: 3))
+        let steps = plan(events, World(listed: Set(1...300), dead: dead))
+        let read = steps.compactMap { if case .read(let process, _) = $0 { process } else { nil } }
+        #expect(read == (1...300).filter { !dead.contains($0) })
+        #expect(steps.count == 300 + read.count + dead.count)
     }
 
     // MARK: Lost events

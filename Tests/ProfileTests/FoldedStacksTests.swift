@@ -22,7 +22,7 @@ import Testing
         _ frames: [Sample.Frame], command: String = "thread", kernel: [UInt64] = [], end: StackEnd? = nil
     ) -> Stacks.Stack {
         Stacks.Stack(
-            program: ProgramID(process: 1, number: 0), command: command, kernelFrames: kernel, userFrames: frames,
+            program: ProgramID(process: 1), command: command, kernelFrames: kernel, userFrames: frames,
             end: end ?? whole)
     }
 

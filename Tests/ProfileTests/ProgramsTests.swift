@@ -21,7 +21,7 @@ import Testing
         _ addresses: [UInt64] = [0x5010]
     ) -> Seen {
         var stack = Stacks.Stack(
-            program: ProgramID(process: process, number: 0), command: "thread", kernelFrames: [],
+            program: ProgramID(process: process), command: "thread", kernelFrames: [],
             userFrames: addresses.map { Sample.Frame($0, isExact: true) }, end: Self.whole)
         programs.resolve(&stack, at: time, unwoundBy: base)
         let symbolizer = Symbolizer(programs)
@@ -284,7 +284,7 @@ import Testing
             let start = UInt64(process) << 20
             let images = FakeImages.files([(start, "/a"), (start + 0x1000, "/b")], readAt: 0)
             var stack = Stacks.Stack(
-                program: ProgramID(process: process, number: 0), command: "x", kernelFrames: [],
+                program: ProgramID(process: process), command: "x", kernelFrames: [],
                 userFrames: [
                     Sample.Frame(start + 0x1234, isExact: true), Sample.Frame(start + 0x1000, isGuessed: true),
                 ], end: Self.whole)

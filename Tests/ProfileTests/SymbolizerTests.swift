@@ -37,7 +37,7 @@ import Testing
         #expect(functions.lookup(start)?.name == "first")
         var programs = Programs()
         programs.note(try FakeImages.image(image, bias: Self.bias, name: "/opt/lib.so"), of: 1)
-        try body(Symbolizer(programs), ProgramID(process: 1, number: 0), Self.bias + start)
+        try body(Symbolizer(programs), ProgramID(process: 1), Self.bias + start)
     }
 
     @Test func functionIsFoundThroughTheBias() throws {
@@ -62,7 +62,7 @@ import Testing
             #expect(symbolizer.name(of: Sample.Frame(start + 64), in: program) == "[lib.so]+0x\(svma)")
             #expect(symbolizer.name(of: Sample.Frame(start + 64, isExact: true), in: program) == "[lib.so]")
             #expect(symbolizer.name(of: Sample.Frame(12), in: program) == "[unknown]")
-            let other = ProgramID(process: 2, number: 0)
+            let other = ProgramID(process: 2)
             #expect(symbolizer.name(of: Sample.Frame(start), in: other) == "[unknown]")
         }
     }

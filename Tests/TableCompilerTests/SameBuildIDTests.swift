@@ -38,10 +38,13 @@ import UnwindTable
         try store.key(of: ImageInput(ELFImage(path: path), search: search))
     }
 
-    private func compile(_ paths: [String], threads: Int = 1) -> TreeCompiler.Summary {
+    private func compile(
+        _ paths: [String], threads: Int = 1, search: DebugFileSearch? = nil, isForced: Bool = false
+    ) -> TreeCompiler.Summary {
         var compiler = TreeCompiler(store: store)
-        compiler.debugFiles = nil
+        compiler.debugFiles = search
         compiler.threads = threads
+        compiler.isForced = isForced
         return compiler.run(FileWalk(paths))
     }
 
@@ -125,6 +128,38 @@ import UnwindTable
         #expect(reports.map(Self.word) == ["compiled", "duplicate of a.so"])
         #expect(reports[0].notes.count == 1 && reports[0].notes[0].hasPrefix(paths[0] + ":"))
         #expect(reports[1].notes.isEmpty)
+        // Nor does it take reading the walk's first.
+        try FileManager.default.removeItem(atPath: store.directory + "/.build-id")
+        let later = compile(paths).reports
+        #expect(later.map(\.notes) == reports.map(\.notes))
+    }
+
+    /// Whose table is made first is chance, or size; what else lies beside it is its own affair.
+    @Test(arguments: [0, 1], [false, true])
+    func debugFileThatIsRejectedIsNotedOfItsOwnFile(larger: Int, isForced: Bool) throws {
+        let whole = try library("whole.so", offset: 16)
+        let debug = fixture.directory + "/one/x.debug"
+        for name in ["one", "two"] { try fixture.write([], to: "\(name)/x") }
+        try run("objcopy", "--only-keep-debug", whole, debug)
+        try run("objcopy", "--add-gnu-debuglink=\(debug)", whole)
+        try fixture.write([0x7f, 0x45, 0x4c, 0x46], to: "one/x.debug")
+        var paths: [String] = []
+        for (index, name) in ["one", "two"].enumerated() {
+            let bytes = try contents(whole) + [UInt8](repeating: 0, count: index == larger ? 100 : 0)
+            paths.append(try fixture.write(bytes, to: "\(name)/a.so"))
+        }
+        let search = DebugFileSearch(directories: [])
+        for order in [paths, paths.reversed()] {
+            for threads in [1, 2] {
+                let reports = compile(order, threads: threads, search: search, isForced: isForced).reports
+                for report in reports {
+                    let isOne = report.path == paths[0]
+                    #expect(report.notes.count == (isOne ? 1 : 0), "\(report.path): \(report.notes)")
+                    #expect(report.notes.allSatisfy { $0.contains(debug) })
+                }
+                try FileManager.default.removeItem(atPath: store.directory)
+            }
+        }
     }
 
     // MARK: Files that others can write
@@ -178,6 +213,60 @@ import UnwindTable
         // One who can write the file itself may say of it what he likes.
         try #require(chmod(path, 0o666) == 0)
         #expect(ImageInput(try ELFImage(path: path), search: search).debugFile.image != nil)
+    }
+
+    /// To tell it from others of its name takes reading it whole: not where the table's key is known.
+    @Test func debugFileIsNotReadForAKeyThatIsKnown() throws {
+        let path = try library("a.so", offset: 16, flags: ["-Wl,--build-id=none"], sections: ".eh_frame, .debug_frame")
+        let debug = fixture.directory + "/a.debug"
+        try run("objcopy", "--only-keep-debug", path, debug)
+        try run("objcopy", "--strip-debug", path)
+        try run("objcopy", "--add-gnu-debuglink=\(debug)", path)
+        let search = DebugFileSearch(directories: [])
+        func input() throws -> ImageInput { ImageInput(try ELFImage(path: path), search: search) }
+        let first = try input()
+        let key = try store.key(of: first)
+        #expect(first.debugFile.isChosen && first.debugFile.image != nil)
+        let again = try input()
+        #expect(try store.key(of: again) == key)
+        #expect(!again.debugFile.isChosen && !again.hasReadFrames)
+        #expect(try again.frames().debugSource == .separateFile)
+        // What may be the debug file is another state, whether it is it or not.
+        try fixture.write(try contents(debug) + [0], to: "a.debug")
+        let other = try input()
+        #expect(try store.key(of: other) != key)
+        #expect(other.debugFile.image == nil && other.debugFile.rejected.count == 1)
+    }
+
+    // MARK: File systems
+
+    @Test(arguments: [
+        (0x6573_5546, false), (0x6969, false), (0xff53_4d42, false), (0xfe53_4d42, false), (0x0102_1997, false),
+        (0x4d44, false), (0xef53, true), (0x5846_5342, true), (0x9123_683e, true), (0x0102_1994, true),
+        (0x794c_7630, true),
+    ] as [(UInt32, Bool)])
+    func whoseWordForAStateIsTaken(magic: UInt32, isReliable: Bool) {
+        #expect(FileSystemKind.hasReliableIdentities(magic) == isReliable)
+    }
+
+    /// FUSE, networks: a file may be changed and seem to be in the same state.
+    @Test func stateThatNobodyCanRelyOnStandsForNothing() throws {
+        let path = try library("a.so", offset: 16)
+        func input() throws -> ImageInput {
+            let input = ImageInput(try ELFImage(path: path), search: nil)
+            input.isStateReliable = false
+            return input
+        }
+        let expected = try key(path)
+        let wrong = [UInt8](repeating: 7, count: 32)
+        var remembered = 0
+        let trusted = try input().sharedKey(known: { _ in wrong }, remember: { _, _ in remembered += 1 })
+        #expect(trusted == expected && remembered == 0)
+        try #require(chmod(path, 0o666) == 0)
+        let byState = try key(path)
+        let others = try input()
+        #expect(try others.sharedKey() == input().sharedKey())
+        #expect(try others.hasReadFrames && others.sharedKey() != byState && others.sharedKey() != expected)
     }
 
     @Test func imageInMemoryIsKnownByItsBytes() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TableStore
 import Testing
 import UnwindTable
@@ -60,6 +61,43 @@ import UnwindTable
         }
         #expect(batch.flush().isEmpty)
         #expect(keys(96).allSatisfy { store.reason($0) == nil })
+    }
+
+    /// Else as many files would be open as threads can fill batches.
+    @Test func oneThreadPublishesAtATime() async throws {
+        let now = Mutex((active: 0, most: 0))
+        let batch = TableBatch(store) {
+            now.withLock { $0 = ($0.active + 1, max($0.most, $0.active + 1)) }
+            for _ in 0..<2000 { sched_yield() }
+            now.withLock { $0.active -= 1 }
+            return nil
+        }
+        let tables = try keys(160).map { ($0, try compiledTable(key: $0)) }
+        await withTaskGroup(of: Void.self) { group in
+            for part in 0..<4 {
+                group.addTask {
+                    for (key, table) in tables[(part * 40)..<(part * 40 + 40)] {
+                        _ = try? table.withUnsafeBytes { try batch.insert($0, key: key) }
+                    }
+                }
+            }
+        }
+        #expect(batch.flush().isEmpty)
+        #expect(now.withLock { $0.most } == 1)
+        #expect(keys(160).allSatisfy { store.reason($0) == nil })
+    }
+
+    /// RLIMIT_NOFILE. A batch of 32 files would be more than the first one has.
+    @Test(arguments: [(24, 1), (100, 8)]) func fewOpenFilesAreEnough(limit: Int, threads: Int) throws {
+        let paths = try keys(200).map { key in
+            let path = directory.path + "/tables/\(key)"
+            try compiledTable(key: key).write(to: path)
+            return path
+        }
+        let words = ["files", "\(limit)", "batch", store.directory, "\(threads)"] + paths
+        let writer = try Writer(words, output: directory.path + "/said")
+        #expect(writer.wait() == 0, "\(writer.printed())")
+        #expect(keys(200).allSatisfy { store.reason($0) == nil })
     }
 
     @Test func whatIsNeverFlushedLeavesNothing() throws {

@@ -42,8 +42,8 @@ struct ContentIndexTests {
         later.changeNanoseconds += 1
         let states = [
             FileState(file: identity), FileState(file: identity, wantsDebugFile: true),
-            FileState(file: identity, debugFile: debugFile, wantsDebugFile: true),
-            FileState(file: identity, debugFile: later, wantsDebugFile: true),
+            FileState(file: identity, debugFiles: [debugFile], wantsDebugFile: true),
+            FileState(file: identity, debugFiles: [later], wantsDebugFile: true),
         ]
         for state in states {
             #expect(store.remember(key, of: state))
@@ -86,7 +86,7 @@ struct ContentIndexTests {
         var young = identity
         young.changeNanoseconds = Int64(time(nil)) * 1_000_000_000
         #expect(!store.remember(key, of: FileState(file: young)))
-        #expect(!store.remember(key, of: FileState(file: identity, debugFile: young, wantsDebugFile: true)))
+        #expect(!store.remember(key, of: FileState(file: identity, debugFiles: [young], wantsDebugFile: true)))
         young.changeNanoseconds -= 5_000_000_000
         #expect(store.remember(key, of: FileState(file: young)))
     }

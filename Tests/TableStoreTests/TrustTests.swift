@@ -59,6 +59,43 @@ import UnwindTable
         #expect(throws: Never.self) { try shared(store).checkIsTrusted() }
     }
 
+    /// Who can rename what stands there can have the same path lead to another directory of root's.
+    @Test(arguments: [(nobody, 0o755), (0, 0o775), (0, 0o757), (nobody, 0o1777)] as [(uid_t, mode_t)])
+    func wayThatOthersCanChangeIsRefused(owner: uid_t, mode: mode_t) throws {
+        let way = directory.path + "/way"
+        try #require(mkdir(way, 0o755) == 0 && mkdir(way + "/below", 0o755) == 0 && symlink("way", way + "-link") == 0)
+        try #require(chown(way, owner, 0) == 0 && chmod(way, mode) == 0)
+        let table = try compiledTable(key: key)
+        for path in [way + "/cache", way + "/below/cache", way + "-link/below/cache", way + "/below/../../cache"] {
+            let store = TableStore(directory: path)
+            let error = StoreError.replaceableByOthers(path: way, owner: owner)
+            // Both before and after it is there.
+            for _ in 0..<2 {
+                #expect(throws: error, "\(path)") { try store.checkIsTrusted() }
+                #expect(throws: error, "\(path)") { try store.insert(table, key: key) }
+            }
+            #expect(throws: Never.self) { try shared(store).checkIsTrusted() }
+            #expect(error.description.contains("--shared-cache"))
+        }
+        #expect(directory.files() == [way + "-link"])
+    }
+
+    /// As /tmp is: there only who owns a file can rename it.
+    @Test func stickyDirectoryOfRootIsGoodForWhatRootOwns() throws {
+        let sticky = directory.path + "/sticky"
+        try #require(mkdir(sticky, 0o755) == 0 && chmod(sticky, 0o1777) == 0 && mkdir(sticky + "/own", 0o755) == 0)
+        for path in [sticky + "/own/cache", sticky + "/new/cache", sticky + "/cache"] {
+            let store = TableStore(directory: path)
+            #expect(throws: Never.self) { try store.checkIsTrusted() }
+            #expect(throws: Never.self) { try store.insert(compiledTable(key: key), key: key) }
+            #expect(store.reason(key) == nil)
+        }
+        try #require(mkdir(sticky + "/theirs", 0o755) == 0 && chown(sticky + "/theirs", Self.nobody, 0) == 0)
+        #expect(throws: StoreError.replaceableByOthers(path: sticky + "/theirs", owner: Self.nobody)) {
+            try TableStore(directory: sticky + "/theirs/cache").checkIsTrusted()
+        }
+    }
+
     @Test func linksThatLeadInACircleEnd() throws {
         try #require(symlink("cache", store.directory) == 0)
         #expect(throws: Never.self) { try store.checkIsTrusted() }

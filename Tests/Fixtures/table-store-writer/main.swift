@@ -1,13 +1,17 @@
 // What tests of TableStore run as a process of its own, to limit and to kill.
 //
 //     table-store-writer insert DIRECTORY ROUNDS TABLE...     inserts every table, ROUNDS times (0: until killed)
+//     table-store-writer batch DIRECTORY THREADS TABLE...     inserts every table once, by threads that share a batch
 //     table-store-writer write PATH TABLE                     writes a table to PATH
 //     table-store-writer limited BYTES insert|write ...       the same under RLIMIT_FSIZE
+//     table-store-writer files COUNT batch ...                the same under RLIMIT_NOFILE
 //
 // Prints the error and exits with 1 if the store throws one; 64 is wrong usage.
 import CUnwindTable
 import Glibc
+import Synchronization
 import TableStore
+import Threads
 import UnwindTable
 
 func fail(_ message: String, code: Int32) -> Never {
@@ -30,10 +34,28 @@ func key(of table: [UInt8]) -> TableSource.Key {
     return UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue ? .content(bytes) : .buildID(bytes)
 }
 
+/// Inserts tables by several threads.
+func insert(_ tables: [[UInt8]], into store: TableStore, threads: Int) throws {
+    let batch = TableBatch(store)
+    let next = Atomic<Int>(0)
+    let failure = Mutex<(any Error)?>(nil)
+    Threads.perform(threads) { _ in
+        while case let index = next.add(1, ordering: .relaxed).oldValue, index < tables.count {
+            do {
+                try tables[index].withUnsafeBytes { try batch.insert($0, key: key(of: tables[index])) }
+            } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+    }
+    if let error = batch.flush().first?.value ?? failure.withLock({ $0 }) { throw error }
+}
+
 var arguments = Array(CommandLine.arguments.dropFirst())
-if arguments.first == "limited", arguments.count > 1, let bytes = UInt(arguments[1]) {
-    var limit = rlimit(rlim_cur: bytes, rlim_max: bytes)
-    guard setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { fail("setrlimit", code: 64) }
+let limits = ["limited": RLIMIT_FSIZE, "files": RLIMIT_NOFILE]
+if arguments.count > 1, let resource = limits[arguments[0]], let count = UInt(arguments[1]) {
+    var limit = rlimit(rlim_cur: count, rlim_max: count)
+    guard setrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0 else { fail("setrlimit", code: 64) }
     arguments.removeFirst(2)
 }
 do {
@@ -45,6 +67,8 @@ do {
             for table in tables { try table.withUnsafeBytes { try store.insert($0, key: key(of: table)) } }
             round += 1
         }
+    } else if arguments.first == "batch", arguments.count > 3, let threads = Int(arguments[2]) {
+        try insert(arguments[3...].map(contents), into: TableStore(directory: arguments[1]), threads: threads)
     } else if arguments.first == "write", arguments.count == 3 {
         try contents(of: arguments[2]).withUnsafeBytes { try TableStore.write($0, to: arguments[1]) }
     } else {
