@@ -25,6 +25,8 @@ VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatom
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
 # Benchmarks: readelf to compare with.
 BENCH_PACKAGES := $(BUILD_PACKAGES)
+# A Debian package: what finds the libraries that it depends on.
+DEB_PACKAGES := $(BUILD_PACKAGES) dpkg-dev
 # Fuzzing: objcopy for sections compressed the older way, xz for a .gnu_debugdata.
 FUZZ_PACKAGES := $(BUILD_PACKAGES) xz-utils
 
@@ -74,7 +76,7 @@ toolchain:
 		echo "Under sudo, which resets PATH: sudo env PATH=\"\$$PATH\" make ..." >&2; \
 		exit 1; }
 
-.PHONY: deps deps-test deps-validate deps-bench deps-fuzz
+.PHONY: deps deps-test deps-validate deps-bench deps-fuzz deps-deb
 deps: ## install what building needs (apt, root or sudo; nothing if all is there)
 	$(call install_packages,$(BUILD_PACKAGES))
 
@@ -90,9 +92,13 @@ deps-bench: ## the same for the benchmarks
 deps-fuzz: ## the same for fuzzing
 	$(call install_packages,$(FUZZ_PACKAGES))
 
+deps-deb: ## the same for `make deb`
+	$(call install_packages,$(DEB_PACKAGES))
+
 .PHONY: build
 build: deps toolchain ## build cfic, and check that its kernel programs need no more than Linux 5.10
 	$(SWIFT_BUILD) --product cfic
+	$(SWIFT_BUILD) --product generate-manual
 	@$(BINARIES)/cfic kernel --object $(SCRATCH)/unwinder.bpf.o
 	$(BINARIES)/cfic check-bpf --optional $(SCRATCH)/unwinder.bpf.o --kernel 5.10
 
@@ -101,9 +107,23 @@ run: build ## compile /bin/bash, its libraries and the dynamic loader into a cac
 	$(BINARIES)/cfic compile --cache $(SCRATCH)/cache /bin/bash \
 		$$(ldd /bin/bash | awk '{ for (i = 1; i <= NF; i++) if ($$i ~ /^\//) print $$i }')
 
-.PHONY: test
-test: deps-test toolchain ## build and run all tests
-	$(SWIFT_TEST)
+# Passes on what the tests print, and counts what was skipped before the summary.
+COUNT_SKIPPED := 2>&1 | awk -f scripts/skipped-tests.awk
+
+.PHONY: test test-quick test-kernel test-matrix
+test test-%: SHELL := /bin/bash
+test test-%: .SHELLFLAGS := -o pipefail -c
+test: deps-test toolchain ## build and run all tests that this machine can run
+	$(SWIFT_TEST) $(COUNT_SKIPPED)
+
+test-quick: toolchain ## those that need neither root nor network nor a kernel of their own
+	CFIC_TEST_WITHOUT_KERNELS=1 $(SWIFT_TEST) $(COUNT_SKIPPED)
+
+test-kernel: deps-test toolchain ## those that load programs into this machine's kernel: root
+	$(SWIFT_TEST) --filter 'KernelUnwinderTests|ProfileTests' $(COUNT_SKIPPED)
+
+test-matrix: deps-test toolchain ## those that boot other kernels in emulated machines
+	$(SWIFT_TEST) --filter KernelMatrixTests $(COUNT_SKIPPED)
 
 # The Swift toolchain, wherever it is.
 TOOLCHAIN = $(abspath $(dir $(shell readlink -f "$$(command -v $(SWIFT))"))/..)
@@ -146,11 +166,22 @@ fuzz: deps-fuzz toolchain build ## run the fuzz targets for SECONDS=60 each, or 
 install uninstall: export PREFIX := $(PREFIX)
 install uninstall: export DESTDIR := $(DESTDIR)
 install uninstall: export BINARIES := $(BINARIES)
-install: ## install what `make build` made, completions, C headers and documentation below PREFIX (/usr/local)
+install: ## install what `make build` made, completions, manual pages, C headers and documentation below PREFIX (/usr/local)
 	@scripts/install.sh install
 
 uninstall: ## remove what install put there
 	@scripts/install.sh uninstall
+
+.PHONY: deb dist
+deb: deps-deb build ## make a Debian package, .build/cfic_VERSION_ARCHITECTURE.deb
+	@BINARIES='$(BINARIES)' scripts/deb.sh $(SCRATCH)
+
+dist: ## make the source archive of the last commit, .build/cfic-VERSION.tar.gz
+	@mkdir -p $(SCRATCH)
+	@version=$$(sed -n 's/.*version = (major: \([0-9]*\), minor: \([0-9]*\), patch: \([0-9]*\)).*/\1.\2.\3/p' \
+		Sources/UnwindTable/TableSource.swift); \
+	git archive --prefix="cfic-$$version/" --output="$(SCRATCH)/cfic-$$version.tar.gz" HEAD && \
+	echo "$(SCRATCH)/cfic-$$version.tar.gz"
 
 .PHONY: clean
 clean: ## remove everything that was built

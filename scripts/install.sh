@@ -12,10 +12,13 @@ set -euo pipefail
 umask 022
 project=$(cd "$(dirname "$0")/.." && pwd)
 root=${DESTDIR:-}${PREFIX:-/usr/local}
-cfic=${BINARIES:-$project/.build/release}/cfic
+binaries=${BINARIES:-$project/.build/release}
+cfic=$binaries/cfic
 
 include=$root/include/cfic
 doc=$root/share/doc/cfic
+man=$root/share/man/man1
+pkgconfig=$root/share/pkgconfig
 list=$doc/directories
 completions=(
 	bash "$root/share/bash-completion/completions/cfic"
@@ -67,9 +70,31 @@ install_all() {
 		"$cfic" --generate-completion-script "${completions[index]}" |
 			install -m 644 /dev/stdin "${completions[index + 1]}"
 	done
+	make_directory "$pkgconfig"
+	describe_headers | install -m 644 /dev/stdin "$pkgconfig/cfic.pc"
+	install_manual
 	# Those of an installation before this one were made, too.
 	[[ ${#made[@]} -eq 0 ]] || printf '%s\n' "${made[@]#"${DESTDIR:-}"}" >> "$list"
 	echo "installed cfic below $root"
+}
+
+# For pkg-config.
+describe_headers() {
+	sed -e "s|@PREFIX@|${PREFIX:-/usr/local}|" -e "s|@VERSION@|$("$cfic" --version)|" "$project/scripts/cfic.pc.in"
+}
+
+# Manual pages are made of the help texts. Their date is that of the build, as that of everything in it.
+install_manual() {
+	local date pages
+	if [[ ! -x $binaries/generate-manual ]]; then
+		echo "install.sh: no manual pages, $binaries/generate-manual is not there: 'make build' builds it" >&2
+		return
+	fi
+	date=$(date -u -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y "$cfic")}" +%F)
+	pages=$(mktemp -d)
+	"$binaries/generate-manual" "$cfic" --multi-page --date "$date" --output-directory "$pages" > /dev/null
+	copy 644 "$man" "$pages"/*.1
+	rm -r "$pages"
 }
 
 uninstall_all() {
@@ -77,6 +102,7 @@ uninstall_all() {
 	[[ ! -r $list ]] || mapfile -t directories < "$list"
 	rm -f "$root/bin/cfic"
 	for ((index = 1; index < ${#completions[@]}; index += 2)); do rm -f "${completions[index]}"; done
+	rm -f "$man"/cfic.1 "$man"/cfic.*.1 "$pkgconfig/cfic.pc"
 	rm -rf "$include" "$doc"
 	# The innermost first; those that others use stay.
 	for ((index = ${#directories[@]} - 1; index >= 0; index--)); do

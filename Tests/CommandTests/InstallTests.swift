@@ -35,7 +35,7 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         for name in [
             "include/cfic/lookup.h", "include/cfic/x86_64/sigframe.h", "share/doc/cfic/README.md",
             "share/doc/cfic/docs/json.md", "share/bash-completion/completions/cfic", "share/zsh/site-functions/_cfic",
-            "share/fish/vendor_completions.d/cfic.fish",
+            "share/fish/vendor_completions.d/cfic.fish", "share/pkgconfig/cfic.pc",
         ] { #expect(files.contains("644 \(root)/\(name)"), "\(name)") }
         #expect(files.allSatisfy { $0.hasPrefix("755 ") || $0.hasPrefix("644 ") }, "\(files)")
         #expect(!files.contains { $0.hasSuffix("native.h") })
@@ -44,6 +44,37 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         let uninstall = try make("uninstall", stage)
         #expect(uninstall.code == 0, "\(uninstall.talk)")
         #expect(try listing() == before)
+    }
+
+    /// Manual pages are made by a program of the argument parser's, which `make build` builds; here one stands for it.
+    @Test func manualPagesAreMadeWhereTheirProgramWasBuilt() throws {
+        let stand = """
+            #!/bin/sh
+            test "$2 $3 $4" = "--multi-page --date 1970-01-02" && touch "$6/cfic.1" "$6/cfic.dump.1"
+            """
+        try stand.write(toFile: place.directory + "/generate-manual", atomically: true, encoding: .utf8)
+        try #require(place.shell("chmod +x generate-manual; ln -s '\(Workplace.program())' cfic").code == 0)
+        let variables = "PREFIX='\(place.directory)/root' SOURCE_DATE_EPOCH=86400"
+        let install = try make("install", binaries: place.directory, variables)
+        #expect(install.code == 0 && !install.talk.contains("manual"), "\(install.talk)")
+        let pages = ["644 root/share/man/man1/cfic.1", "644 root/share/man/man1/cfic.dump.1"]
+        #expect(try Set(listing()).isSuperset(of: pages))
+        #expect(try make("uninstall", binaries: place.directory, variables).code == 0)
+        #expect(try listing().count == 2)
+
+        #expect(try place.shell("rm generate-manual").code == 0)
+        let without = try make("install", binaries: place.directory, variables)
+        #expect(without.code == 0 && without.talk.contains("no manual pages"), "\(without.talk)")
+    }
+
+    @Test func pkgConfigLeadsToTheHeaders() throws {
+        let install = try make("install", "DESTDIR='\(place.directory)' PREFIX=/opt/cfic")
+        #expect(install.code == 0, "\(install.talk)")
+        let lines = try String(contentsOfFile: place.directory + "/opt/cfic/share/pkgconfig/cfic.pc", encoding: .utf8)
+            .split(separator: "\n")
+        #expect(lines.starts(with: ["prefix=/opt/cfic", "includedir=${prefix}/include"]))
+        let version = try place.shell("opt/cfic/bin/cfic --version").output.split(separator: "\n")
+        #expect(lines.contains("Version: \(version.first ?? "")"))
     }
 
     @Test func directoriesThatWereThereStay() throws {

@@ -1,7 +1,8 @@
 # Packages of any Debian suite and architecture, unpacked and not installed: read by boot.sh and build.sh.
 #
 # apt gets a root of its own below $cache, so that this machine's configuration stays as it is and neither root nor a
-# foreign architecture is needed. Mirrors are those that this machine's own apt reads.
+# foreign architecture is needed. Mirrors are those that this machine's own apt reads: not every machine has the
+# security updates.
 #
 # shellcheck shell=bash
 
@@ -35,7 +36,9 @@ update_lists() {
 	touch "$root/status"
 	for suite in bullseye bookworm trixie trixie-backports sid; do
 		echo "deb [signed-by=$key] $main $suite main"
-		case $suite in bullseye | bookworm | trixie) echo "deb [signed-by=$key] $security $suite-security main" ;; esac
+		case ${security:+$suite} in
+		bullseye | bookworm | trixie) echo "deb [signed-by=$key] $security $suite-security main" ;;
+		esac
 	done > "$root/sources.list"
 	apt_private "$1" apt-get update >&2 || echo "apt-get update had errors" >&2
 }

@@ -17,7 +17,7 @@ struct KernelGuest: Hashable, Sendable, CustomStringConvertible {
     /// The machine's own compiler builds what amd64 guests run.
     static var canBeBuilt: Bool {
         #if arch(x86_64)
-            true
+            !HostKernel.isLeftAlone
         #else
             false
         #endif
