@@ -39,7 +39,7 @@ extension KernelUnwinder {
         return plan.steps.compactMap(carryOut)
     }
 
-    private func carryOut(_ step: UpdatePlan.Step) -> Change? {
+    func carryOut(_ step: UpdatePlan.Step) -> Change? {
         switch step {
         case .read(let process, let time): return read(process, at: time)
         case .end(let process, let time, let isReused):

@@ -5,13 +5,17 @@ enum LoadCheck {
     /// - Throws: ``KernelError/kernelTooOld(release:)``, ``KernelError/noTypeInformation``,
     ///   ``KernelError/otherPIDNamespace``.
     static func checkKernel() throws(KernelError) {
-        let release = Self.release
-        let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
-        if numbers.count == 2, (numbers[0], numbers[1]) < (5, 10) { throw .kernelTooOld(release: release) }
+        if isTooOld(release) { throw .kernelTooOld(release: release) }
         guard access("/sys/kernel/btf/vmlinux", R_OK) == 0 else { throw .noTypeInformation }
         var status = stat()
         // PROC_PID_INIT_INO of the kernel's proc_ns.h.
         if stat("/proc/self/ns/pid", &status) == 0, status.st_ino != 0xeffffffc { throw .otherPIDNamespace }
+    }
+
+    /// Whether a release, as uname(2) has it, is below 5.10. One that has no such numbers is tried.
+    static func isTooOld(_ release: String) -> Bool {
+        let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+        return numbers.count == 2 && (numbers[0], numbers[1]) < (5, 10)
     }
 
     static var release: String {

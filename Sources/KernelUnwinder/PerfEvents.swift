@@ -30,7 +30,6 @@ final class ProcessEvents {
     }
 
     private let rings: [Ring]
-    private var record: [UInt8] = []
 
     init(cpus: [Int32]) throws(KernelError) {
         var rings: [Ring] = []
@@ -55,22 +54,38 @@ final class ProcessEvents {
     }
 
     private func read(_ ring: Ring, _ events: inout [ProcessEvent]) {
-        let data = UnsafeRawPointer(ring.page) + sysconf(Int32(_SC_PAGESIZE))
-        let head = perf_head(ring.page)
-        var tail = ring.page.pointee.data_tail
-        // Records are at multiples of 8, so that a header never wraps around.
-        while head &- tail >= 8 {
-            let header = (data + Int(tail % UInt64(ring.size))).load(as: perf_event_header.self)
-            let size = Int(header.size)
-            guard size >= 8, UInt64(size) <= head &- tail else { break }
-            record.removeAll(keepingCapacity: true)
-            let start = Int(tail % UInt64(ring.size))
-            let first = min(size, ring.size - start)
-            record += UnsafeRawBufferPointer(start: data + start, count: first)
-            record += UnsafeRawBufferPointer(start: data, count: size - first)
-            if let event = record.withUnsafeBytes(ProcessEvent.init(record:)) { events.append(event) }
-            tail &+= UInt64(size)
+        let data = UnsafeRawBufferPointer(
+            start: UnsafeRawPointer(ring.page) + sysconf(Int32(_SC_PAGESIZE)), count: ring.size)
+        let tail = Self.forEachRecord(in: data, from: ring.page.pointee.data_tail, to: perf_head(ring.page)) { record in
+            if let event = ProcessEvent(record: record) { events.append(event) }
         }
         perf_set_tail(ring.page, tail)
+    }
+
+    /// Gives out the records of a ring buffer, with their headers, each in one piece.
+    ///
+    /// - Parameters:
+    ///   - ring: a power of two of bytes.
+    ///   - tail: bytes that were read since its beginning.
+    ///   - head: bytes that were written since.
+    /// - Returns: bytes that are read now: `head`, unless something stands there that is no record.
+    static func forEachRecord(
+        in ring: UnsafeRawBufferPointer, from tail: UInt64, to head: UInt64, _ body: (UnsafeRawBufferPointer) -> Void
+    ) -> UInt64 {
+        var record: [UInt8] = []
+        var tail = tail
+        // Records are at multiples of 8, so that a header never wraps around.
+        while head &- tail >= 8 {
+            let start = Int(tail % UInt64(ring.count))
+            let size = Int(ring.loadUnaligned(fromByteOffset: start, as: perf_event_header.self).size)
+            guard size >= 8, UInt64(size) <= head &- tail else { break }
+            let first = min(size, ring.count - start)
+            record.removeAll(keepingCapacity: true)
+            record += ring[start..<start + first]
+            record += ring[..<(size - first)]
+            record.withUnsafeBytes(body)
+            tail &+= UInt64(size)
+        }
+        return tail
     }
 }

@@ -28,7 +28,9 @@ import Testing
 }
 
 /// The same where programs can be loaded.
-@Suite(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"), .serialized)
+@Suite(
+    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"), .serialized,
+    .timeLimit(.minutes(5)))
 struct ProfileCommandTests {
     private let place: Workplace
 
@@ -266,7 +268,7 @@ struct ProfileCommandTests {
     }
 
     /// As `nohup` has them, and shells for what runs in the background.
-    @Test(.timeLimit(.minutes(5)), arguments: ["INT", "TERM", "HUP"])
+    @Test(arguments: ["INT", "TERM", "HUP"])
     func signalThatIsIgnoredStaysIgnored(signal: String) throws {
         let program = try Workplace.program()
         let outcome = try place.shell("""
@@ -281,7 +283,7 @@ struct ProfileCommandTests {
     }
 
     /// The first one stops the recording; the second doesn't wait for anything.
-    @Test(.timeLimit(.minutes(5))) func secondSignalEndsItAtOnce() throws {
+    @Test func secondSignalEndsItAtOnce() throws {
         let program = try Workplace.program()
         // The command ignores what it is asked for, so that after the first one the profiler waits for it.
         let outcome = try place.shell("""
@@ -323,7 +325,7 @@ struct ProfileCommandTests {
     }
 
     /// Nothing is recorded yet.
-    @Test(.timeLimit(.minutes(5))) func signalDuringPreparationEndsItAtOnce() throws {
+    @Test func signalDuringPreparationEndsItAtOnce() throws {
         let program = try Workplace.program()
         let outcome = try place.shell("""
             env --default-signal \(program) profile -o stacks -p $$ & profile=$!
@@ -356,7 +358,7 @@ struct ProfileCommandTests {
         #expect(!plain.talk.contains("Sampling "), "\(plain.talk)")
     }
 
-    @Test(.timeLimit(.minutes(5))) func zombieIsSaidToHaveEnded() throws {
+    @Test func zombieIsSaidToHaveEnded() throws {
         let outcome = try place.shell("""
             python3 -c 'import os, time
             p = os.fork()
@@ -370,7 +372,7 @@ struct ProfileCommandTests {
     }
 
     /// Its first thread ends before it is sampled; the profile ends with its last one.
-    @Test(.timeLimit(.minutes(5))) func itEndsWithTheLastThread() throws {
+    @Test func itEndsWithTheLastThread() throws {
         try place.write(Array("""
             #include <pthread.h>
             #include <unistd.h>
@@ -412,7 +414,7 @@ struct ProfileCommandTests {
         expectFolded(String(decoding: try place.bytes(place.directory + "/stacks"), as: UTF8.self))
     }
 
-    @Test(.timeLimit(.minutes(5))) func itEndsWithTheProcess() throws {
+    @Test func itEndsWithTheProcess() throws {
         let outcome = try place.shell("""
             sleep 1000 & sleeper=$!
             \(try Workplace.program()) profile -p $sleeper & profile=$!

@@ -4,7 +4,9 @@ import TestFixtures
 import Testing
 
 /// What happens to processes while they are watched.
-@Suite(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+@Suite(
+    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .timeLimit(.minutes(2)))
 struct EventTests {
     /// Takes in what happened until something is so, five seconds at most.
     private func update(_ unwinder: KernelUnwinder, until isSo: () -> Bool) -> [KernelUnwinder.Change] {

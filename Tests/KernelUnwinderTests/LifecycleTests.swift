@@ -5,7 +5,9 @@ import TestFixtures
 import Testing
 
 /// What is in the kernel while an unwinder is open, and afterwards.
-@Suite(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+@Suite(
+    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .timeLimit(.minutes(2)))
 struct LifecycleTests {
     /// Ids of the kernel, by what /proc says of a descriptor.
     private func id(_ key: String, _ descriptor: Int32) throws -> UInt32 {

@@ -20,6 +20,14 @@ import Testing
         #expect(!OnlineCPUs.list.isEmpty && Set(OnlineCPUs.list).count == OnlineCPUs.list.count)
     }
 
+    @Test(arguments: [
+        ("5.9.16", true), ("5.10.0", false), ("5.11.0-rc1", false), ("4.19.0-27-amd64", true),
+        ("6.1.0-18-amd64", false), ("10.2", false), ("5", false), ("", false), ("linux", false),
+    ])
+    func kernelsBefore510AreTooOld(release: String, isTooOld: Bool) {
+        #expect(LoadCheck.isTooOld(release) == isTooOld)
+    }
+
     @Test func verifierSaysHowManyInstructionsItTook() {
         let program = VerifiedProgram(
             name: "profile_x86_64",

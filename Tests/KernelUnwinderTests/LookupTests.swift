@@ -7,7 +7,9 @@ import Testing
 import UnwindTable
 
 /// What the programs find in the kernel's copy of a table is what the table says.
-@Suite(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+@Suite(
+    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .timeLimit(.minutes(5)))
 struct LookupTests {
     private static let process: Int32 = .max
     private static let bias: UInt64 = 0x7f12_3456_7000

@@ -27,10 +27,13 @@ final class MadeTable {
     struct Row {
         var at: UInt64
         var cfa: UInt64
+        /// Instructions behind that of the CFA.
+        var instructions: [UInt8]
 
-        init(_ at: Int, _ cfa: Int) {
+        init(_ at: Int, _ cfa: Int, _ instructions: [UInt8] = []) {
             self.at = UInt64(at)
             self.cfa = UInt64(cfa)
+            self.instructions = instructions
         }
     }
 
@@ -71,7 +74,7 @@ final class MadeTable {
             var last: UInt64 = 0
             for row in function.rows {
                 if row.at > last { body += [0x04] + little(UInt32(row.at - last)) }  // DW_CFA_advance_loc4
-                body += [0x0e] + uleb(row.cfa)  // DW_CFA_def_cfa_offset
+                body += [0x0e] + uleb(row.cfa) + row.instructions  // DW_CFA_def_cfa_offset
                 last = row.at
             }
             bytes += entry(body)

@@ -110,6 +110,47 @@ import Testing
         #expect(record.event(at: 11) == ProcessEvent(process: 0, kind: .lost, time: 11))
     }
 
+    // MARK: Ring buffers
+
+    /// A record of so many bytes: its header, and its number in the rest.
+    private func numbered(_ number: UInt8, size: Int) -> [UInt8] {
+        Array(Record(UInt32(number)).bytes[..<6]) + [UInt8(size), 0] + Array(repeating: number, count: size - 8)
+    }
+
+    private func records(
+        in ring: [UInt8], from tail: UInt64, to head: UInt64
+    ) -> (records: [[UInt8]], tail: UInt64) {
+        var records: [[UInt8]] = []
+        let tail = ring.withUnsafeBytes { bytes in
+            ProcessEvents.forEachRecord(in: bytes, from: tail, to: head) { records.append(Array($0)) }
+        }
+        return (records, tail)
+    }
+
+    @Test func recordsAreReadAcrossTheEndOfTheRing() {
+        let written = [numbered(1, size: 24), numbered(2, size: 8), numbered(3, size: 32)]
+        // Bytes are counted on and on, and places in the ring begin again.
+        for start in stride(from: UInt64(0), to: 64, by: 8) {
+            for before: UInt64 in [0, 64 * 1000, .max - 63] {
+                var ring = [UInt8](repeating: 0xee, count: 64)
+                for (index, byte) in written.joined().enumerated() { ring[(Int(start) + index) % 64] = byte }
+                let found = records(in: ring, from: before &+ start, to: before &+ start &+ 64)
+                #expect(found.records == written && found.tail == before &+ start &+ 64)
+            }
+        }
+    }
+
+    @Test func recordThatIsNotWholeIsLeftForLater() {
+        let ring = numbered(1, size: 24) + numbered(2, size: 40)
+        #expect(records(in: ring, from: 0, to: 0) == ([], 0))
+        #expect(records(in: ring, from: 0, to: 24) == ([numbered(1, size: 24)], 24))
+        #expect(records(in: ring, from: 0, to: 56) == ([numbered(1, size: 24)], 24))
+        #expect(records(in: ring, from: 24, to: 64) == ([numbered(2, size: 40)], 64))
+        // Smaller than its header.
+        let broken = Array(Record(1).bytes[..<6]) + [7, 0] + [UInt8](repeating: 0, count: 56)
+        #expect(records(in: broken, from: 0, to: 64) == ([], 0))
+    }
+
     @Test func recordsThatAreCutOffOrOfAnotherKindAreLeftOut() {
         let whole = mapping(name: "/usr/lib/libc.so.6").bytes
         for count in 0..<80 {

@@ -1,3 +1,5 @@
+import ELF
+import Glibc
 @testable import KernelUnwinder
 import Testing
 
@@ -83,6 +85,41 @@ import Testing
         #expect(kept(3) == [0xa000, 0xc000, 0x13000])
         #expect(kept(2) == [0xa000, 0xc000] && kept(1) == [0xc000])
         #expect(PlacedMapping.fitting(mappings, limit: 2).leftOut == 3)
+    }
+
+    // MARK: Sources
+
+    private func executable(_ path: String, offset: UInt64 = 0, inode: UInt64 = 1) -> ExecutableMapping {
+        ExecutableMapping(start: 0x1000, end: 0x2000, offset: offset, device: 1, inode: inode, path: path)
+    }
+
+    /// A new file may have the name and the number of one that is gone.
+    @Test func otherImageOfTheSameNumbersIsNotTheSame() {
+        let (one, other) = (MappedImage(name: "/a", image: nil), MappedImage(name: "/a", image: nil))
+        func images(_ source: ExecutableMapping, _ image: MappedImage?) -> ProcessImages {
+            ProcessImages([source], time: 0, image: { _ in image })
+        }
+        let first = images(executable("/a"), one)
+        #expect(first.isSame(as: images(executable("/a"), one)))
+        #expect(!first.isSame(as: images(executable("/a"), other)) && !first.isSame(as: images(executable("/a"), nil)))
+        #expect(!first.isSame(as: images(executable("/a", offset: 0x1000), one)))
+        #expect(!images(executable("/a"), nil).isSame(as: images(executable("/b"), nil)))
+    }
+
+    @Test func placeOfEmulatedCallsIsNoMapping() {
+        let images = ProcessImages([executable("[uprobes]"), executable("/a")], time: 0, image: { _ in nil })
+        #expect(images.mappings.map(\.name) == ["/a"])
+    }
+
+    /// Events give it an offset that means nothing.
+    @Test func vdsoBeginsWithItsFirstByte() throws {
+        var vdso = try #require(try MemoryMap(of: getpid()).mappings.first { $0.path == "[vdso]" })
+        let bytes = ProcessMemory(of: getpid()).bytes(at: vdso.start, count: Int(vdso.end - vdso.start))
+        let image = MappedImage(name: vdso.path, image: try ELFImage(bytes: bytes, name: vdso.path))
+        vdso.offset = vdso.start
+        let mapping = ProcessImages.Mapping(vdso, of: image)
+        #expect(mapping.image === image)
+        #expect(image.bias(start: vdso.start, offset: 0) == mapping.bias)
     }
 
     // MARK: Records of tables

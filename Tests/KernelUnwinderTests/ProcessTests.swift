@@ -7,7 +7,9 @@ import Testing
 import UnwindTable
 
 /// Processes, and what of them the programs are told.
-@Suite(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+@Suite(
+    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .timeLimit(.minutes(2)))
 struct ProcessTests {
     private static let sources = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         + "/testdata/programs"
@@ -280,7 +282,7 @@ struct ProcessTests {
     // MARK: Following
 
     /// An id that was a listed process' once may be that of a child of a process that is not listed.
-    @Test(.timeLimit(.minutes(1))) func childOfAnUnlistedProcessIsNotWhatItsIDWasBefore() throws {
+    @Test func childOfAnUnlistedProcessIsNotWhatItsIDWasBefore() throws {
         let unwinder = try KernelUnwinder()
         try unwinder.watchProcesses()
         // Other processes may take the ids meanwhile.

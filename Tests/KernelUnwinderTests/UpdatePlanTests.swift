@@ -116,6 +116,25 @@ import Testing
         ])
     }
 
+    /// Which of its threads was the last is not known: its end is told by the fork.
+    @Test func threadThatEndedBeforeAnIDIsUsedAgainIsNoEnd() {
+        var memory = UpdatePlan.Memory(withoutFirstThread: [7])
+        let events = [event(7, .threadExited, 10), event(7, .forked(parent: 1), 20)]
+        #expect(plan(events, World(listed: [1, 7]), &memory) == [.tell(events[1]), .read(7, at: 20)])
+    }
+
+    @Test func nothingIsLeftOfAProcessThatEnded() {
+        var memory = UpdatePlan.Memory(justBegun: [7: 5], withoutFirstThread: [7])
+        _ = plan([event(7, .exited, 10)], World(listed: [7], dead: [7]), &memory)
+        #expect(memory.justBegun.isEmpty && memory.withoutFirstThread.isEmpty)
+    }
+
+    /// Records of several CPUs may have the same time.
+    @Test func processThatEndedIsNotReadAfterwards() {
+        let events = [event(7, .exited, 10), event(7, library, 10)]
+        #expect(plan(events, World(listed: [7], dead: [7])) == [.end(7, at: 10, isReused: false), .tell(events[1])])
+    }
+
     /// The id was another process's when the end of the first one was carried out, which the event said only afterwards.
     /// It was taken out with it, and is put back.
     @Test func processThatWasTakenOutForAnotherIsPutBack() {
@@ -180,6 +199,13 @@ import Testing
     }
 
     // MARK: Lost events
+
+    @Test func processThatEndedBeforeALossEndsOnce() {
+        let events = [event(9, .exited, 5), event(0, .lost, 6)]
+        #expect(plan(events, World(listed: [7, 9], dead: [9])) == [
+            .end(9, at: 5, isReused: false), .tell(events[1]), .read(7, at: 6),
+        ])
+    }
 
     @Test func lostEventsHaveAllProcessesReadOrEnded() {
         let events = [event(0, .lost, 5), event(7, library, 10)]

@@ -68,6 +68,22 @@ import Testing
         #expect(see(&programs, 7, at: 600, by: images) == seen("[a]"))
     }
 
+    /// Clocks are not as fine as programs are fast.
+    @Test func ofChangesAtOneTimeTheLastCounts() {
+        var (programs, images) = programs()
+        for name in ["/b", "/c", "/d"] {
+            programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, name), time: 200))
+        }
+        #expect(see(&programs, 7, at: 200, by: images) == seen("[d]", end: .mappingChanged))
+    }
+
+    /// It began afterwards, and has it.
+    @Test func changeAtTheTimeOfAReadingIsInIt() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 100))
+        #expect(see(&programs, 7, at: 150, by: images, [0x5010, 0x1010]) == seen("[a]", "[program]"))
+    }
+
     @Test func whatWasUnwoundByTheNewReadingIsRight() {
         var (programs, _) = programs()
         programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
@@ -118,6 +134,19 @@ import Testing
         #expect(see(&programs, 7, at: 250, by: nil, [0x5010]) == seen("[unknown]"))
         programs.note(FakeImages.files([(0x1000, "/next"), (0x7000, "/vdso")], readAt: 210), of: 7)
         #expect(see(&programs, 7, at: 250, by: nil, [0x7010]) == seen("[vdso]"))
+    }
+
+    /// The first sample of a program may be taken when it began.
+    @Test func readingIsOfTheProgramThatBeganBeforeIt() {
+        var (programs, _) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
+        programs.note(FakeImages.files([(0x5000, "/next")], readAt: 210), of: 7)
+        #expect(see(&programs, 7, at: 200, by: nil) == seen("[next]"))
+        // Of two programs that began since, only the last has been read.
+        programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 300))
+        programs.note(FakeImages.files([(0x5000, "/last")], readAt: 310), of: 7)
+        #expect(see(&programs, 7, at: 250, by: nil) == seen("[unknown]"))
+        #expect(see(&programs, 7, at: 300, by: nil) == seen("[last]"))
     }
 
     /// What was read may be another program's already.
@@ -180,6 +209,44 @@ import Testing
         let stack: [UInt64] = [0x1010, 0x5010, 0x1010]
         #expect(see(&programs, 7, at: 150, by: images, stack) == seen("[program]", "[unknown]", end: .mappingChanged))
         #expect(see(&programs, 7, at: 250, by: now, stack) == seen("[program]", "[b]", "[program]"))
+    }
+
+    @Test func onlyWhatDiffersAfterALossIsNotKnown() {
+        var programs = Programs()
+        let images = FakeImages.files([(0x1000, "/program"), (0x5000, "/a"), (0x6000, "/c")], readAt: 100)
+        programs.note(images, of: 7)
+        programs.endRound(at: 110)
+        programs.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 150))
+        let now = [(0x1000, "/program"), (0x5000, "/b"), (0x6000, "/c"), (0x9000, "/new")] as [(UInt64, String)]
+        programs.note(FakeImages.files(now, readAt: 200), of: 7)
+        #expect(see(&programs, 7, at: 150, by: images, [0x6000]) == seen("[c]"))
+        #expect(see(&programs, 7, at: 150, by: images, [0x5fff]) == seen("[unknown]", end: .mappingChanged))
+        // Nothing was mapped there before: it may have been then.
+        #expect(see(&programs, 7, at: 150, by: nil, [0x9010]) == seen("[unknown]", end: .mappingChanged))
+    }
+
+    @Test func lossIsOfItsRound() {
+        var (programs, images) = programs()
+        programs.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 150))
+        programs.endRound(at: 160)
+        programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        programs.note(FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 210), of: 7)
+        #expect(see(&programs, 7, at: 170, by: images) == seen("[a]"))
+        #expect(see(&programs, 7, at: 205, by: images) == seen("[b]", end: .mappingChanged))
+    }
+
+    @Test func processThatEndedMapsWhatItMapped() {
+        var (programs, _) = programs()
+        programs.note(FakeImages.files([], readAt: 200), of: 7)
+        #expect(see(&programs, 7, at: 150, by: nil) == seen("[a]"))
+    }
+
+    @Test func childOfAProcessThatEndedHasNotEnded() {
+        var (programs, _) = programs()
+        programs.note(KernelUnwinder.Change(process: 7, kind: .ended, time: 150))
+        programs.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 160))
+        for time in [200, 210, 220] as [UInt64] { programs.endRound(at: time) }
+        #expect(see(&programs, 8, at: 300, by: nil) == seen("[a]") && programs.count == 1)
     }
 
     // MARK: Memory

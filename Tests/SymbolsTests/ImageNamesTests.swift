@@ -106,6 +106,47 @@ import Testing
         #expect([16, 32].map(library.name) == ["+16", "+16"])
     }
 
+    /// What comes before it has another name.
+    @Test func labelInAFunctionWithoutNameIsNotOfTheOneBefore() throws {
+        let library = try Library(
+            ".globl outer\nouter:\n\(Self.code)gone:\n.cfi_startproc\n\(Self.code)loop:\n\(Self.code).cfi_endproc\n",
+            strip: ["--strip-symbol=gone"])
+        #expect([16, 32, 48].map(library.name) == ["outer", "+32", "+32"])
+    }
+
+    /// An FDE of which others cover a part begins where its first part does.
+    @Test func partsOfAnFDEAreOneFunction() throws {
+        func fde(_ name: String, _ start: Int, _ size: Int) -> String {
+            """
+            .long \(name)_end - \(name)
+            \(name):
+            .long \(name) - cie
+            .long gone + \(start) - .
+            .long \(size)
+            .uleb128 0
+            .p2align 3
+            \(name)_end:
+
+            """
+        }
+        let library = try Library(
+            """
+            gone:
+            .fill 96, 1, 0x90
+            .section .eh_frame, "a", @progbits
+            cie:
+            .long cie_end - . - 4
+            .long 0
+            .byte 1
+            .asciz "zR"
+            .byte 1, 0x78, 16, 1, 0x1b, 0x0c, 7, 8, 0x90, 1
+            .p2align 3
+            cie_end:
+
+            """ + fde("inner1", 16, 16) + fde("inner2", 48, 16) + fde("all", 0, 96), strip: ["--strip-symbol=gone"])
+        #expect([16, 32, 48, 64, 80].map(library.name) == ["+16", "+32", "+16", "+64", "+16"])
+    }
+
     /// As NASM writes them.
     @Test func labelsThatSayWhoseTheyAreAreNoFunctions() throws {
         let library = try Library(
@@ -186,6 +227,17 @@ import Testing
         for size in sizes { #expect(library.names.name(at: start + UInt64(size), isExact: true) == expected) }
         // What is called there is before it.
         #expect(library.names.name(at: library.start + 16, isExact: false) == .function("start"))
+    }
+
+    /// The name of a function around it says nothing of it; and no call returns to its second instruction.
+    @Test func restorerIsWhereItsFirstInstructionIs() throws {
+        let library = try Library(
+            ".globl around\n.type around, @function\naround:\n.cfi_startproc\nnop\nmov $15, %rax\nsyscall\n"
+                + ".cfi_endproc\n.size around, . - around\n")
+        let start = library.start + 17
+        #expect(library.names.name(at: start, isExact: false) == .function("__restore_rt"))
+        #expect(library.names.name(at: start + 7, isExact: true) == .function("__restore_rt"))
+        #expect(library.names.name(at: start + 7, isExact: false) == .function("around"))
     }
 
     // MARK: Limits

@@ -76,13 +76,19 @@ public final class RunningProgram {
         guard Glibc.write(input, bytes, bytes.count) == bytes.count else { throw TestFailure("write: errno \(errno)") }
     }
 
-    /// Waits for a line of what it prints.
+    /// Waits for a line of what it prints, a minute at most: a test that waits for ever says nothing of what is wrong.
     public func line() throws -> String {
+        let start = ContinuousClock.now
         while true {
             if let end = read.firstIndex(of: UInt8(ascii: "\n")) {
                 defer { read.removeSubrange(...end) }
                 return String(decoding: read[..<end], as: UTF8.self)
             }
+            guard ContinuousClock.now - start < .seconds(60) else {
+                throw TestFailure("the program said nothing for a minute")
+            }
+            var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+            guard poll(&wanted, 1, 1000) > 0 else { continue }
             var bytes = [UInt8](repeating: 0, count: 4096)
             let count = Glibc.read(output, &bytes, bytes.count)
             if count < 0, errno == EINTR { continue }

@@ -1,0 +1,91 @@
+import ELF
+import Files
+import Glibc
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// Which file a mapping's image is taken from, while files change.
+@Suite(
+    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .timeLimit(.minutes(1)))
+struct ImageSupplyTests {
+    private let fixture: Fixture
+    private let unwinder: KernelUnwinder
+    private var supply: ImageSupply { unwinder.images }
+
+    init() throws {
+        fixture = try Fixture()
+        unwinder = try KernelUnwinder()
+    }
+
+    /// A library of one function of so many bytes.
+    private func library(_ size: Int) throws -> String {
+        try fixture.library(".text\n.cfi_startproc\n.fill \(size), 1, 0x90\n.cfi_endproc\n")
+    }
+
+    /// As if this process mapped the file, where in truth nothing is.
+    private func mapping(_ path: String, of file: String? = nil) throws -> ExecutableMapping {
+        var status = stat()
+        try #require((file ?? path).withPath { stat($0, &status) } == 0)
+        let number = FileNumber(status)
+        return ExecutableMapping(
+            start: 0x1000, end: 0x3000, offset: 0, device: number.device, inode: number.inode, path: path)
+    }
+
+    /// Another file system's file may have the name and the inode; and the kernel may tell two devices of one file.
+    @Test func fileOfAnotherDeviceIsComparedWithTheMemory() throws {
+        var mapping = try mapping(try library(64))
+        #expect(supply.image(of: mapping, in: getpid()).hasTable)
+        mapping.device += 1
+        let image = supply.image(of: mapping, in: getpid())
+        #expect(!image.hasTable && image.image == nil)
+        #expect(image.problem?.contains("is another one than is mapped") == true, "\(image.problem ?? "")")
+    }
+
+    /// A process may lead the path elsewhere between two looks at it; the file itself is as good as before.
+    @Test func pathThatLeadsElsewhereSaysNothingOfTheFile() throws {
+        let (first, second) = (fixture.directory + "/first", fixture.directory + "/second")
+        for (directory, size) in [(first, 64), (second, 128)] {
+            try #require(mkdir(directory, 0o755) == 0)
+            try run("cp", try library(size), directory + "/lib.so")
+        }
+        let link = fixture.directory + "/link"
+        func lead(to directory: String) throws {
+            unlink(link)
+            try #require(symlink(directory, link) == 0)
+        }
+        try lead(to: first)
+        let mapping = try mapping(link + "/lib.so")
+        supply.prepare([mapping], of: getpid())
+        try lead(to: second)
+        let image = supply.image(of: mapping, in: getpid())
+        #expect(image.image == nil && image.problem != nil)
+        supply.finishProcess()
+        try lead(to: first)
+        #expect(supply.image(of: mapping, in: getpid()).hasTable)
+    }
+
+    /// What was found of files holds for one reading.
+    @Test func fileThatIsWrittenAnewIsLookedAtAgain() throws {
+        let path = fixture.directory + "/written.so"
+        try run("cp", try library(64), path)
+        let mapping = try mapping(path)
+        supply.prepare([mapping], of: getpid())
+        #expect(supply.image(of: mapping, in: getpid()).hasTable)
+        supply.finishProcess()
+        // In place: the inode stays.
+        try fixture.write(try contents(try library(128)), to: "new.so")
+        try run("dd", "if=\(fixture.directory)/new.so", "of=\(path)", "status=none")
+        #expect(try self.mapping(path).file == mapping.file)
+        let image = supply.image(of: mapping, in: getpid())
+        #expect(image.hasTable, "\(image.problem ?? "")")
+    }
+
+    @Test func sameFileIsOneImageAndSoIsTheVDSO() throws {
+        let map = try MemoryMap(of: getpid())
+        let one = ProcessImages(map, supply), two = ProcessImages(map, supply)
+        #expect(one.isSame(as: two) && one.images.count == two.images.count && !one.images.isEmpty)
+        #expect(zip(one.images, two.images).allSatisfy { $0 === $1 })
+    }
+}

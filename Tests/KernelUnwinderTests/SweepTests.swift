@@ -1,0 +1,176 @@
+import CLibbpf
+import CUnwindTable
+import Glibc
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// How long what processes mapped is kept, and what is known of those that are gone.
+@Suite(
+    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .timeLimit(.minutes(1)))
+struct SweepTests {
+    private func sleeper() throws -> RunningProgram { try RunningProgram(["/bin/sleep", "1000"]) }
+
+    /// A shell, and a child of it that runs no other program.
+    private func shellAndChild(_ unwinder: KernelUnwinder) throws -> (shell: RunningProgram, child: Int32) {
+        let script = "echo ready; read x; (kill -STOP $BASHPID) & echo $!; read x"
+        let shell = try RunningProgram(["/bin/bash", "-c", script])
+        #expect(try shell.line() == "ready")
+        try unwinder.watchProcesses()
+        try unwinder.addProcess(shell.id)
+        try shell.write("\n")
+        return (shell, try #require(Int32(try shell.line())))
+    }
+
+    private func sweepAll(_ unwinder: KernelUnwinder) {
+        unwinder.sweep()
+        unwinder.memory.reclaim()
+    }
+
+    /// It is unwound by what its parent mapped, long after the parent went.
+    @Test func whatAChildInheritedIsKeptAsLongAsTheChild() throws {
+        let unwinder = try KernelUnwinder()
+        let empty = unwinder.memoryUse
+        let (shell, child) = try shellAndChild(unwinder)
+        let place = try #require(unwinder.place(of: shell.id))
+        try #require(unwinder.place(of: child) == place)
+        let number = try #require(unwinder.images(of: shell.id)).number
+        let both = unwinder.memoryUse
+        unwinder.removeProcess(shell.id)
+        for _ in 0..<3 { sweepAll(unwinder) }
+        #expect(unwinder.memoryUse.used == both.used && unwinder.memoryUse.tables == both.tables)
+        #expect(unwinder.images(numbered: number) != nil)
+        let found = unwinder.memory.pointer(place).load(as: cfic_process.self)
+        #expect(found.number == number && found.group_count == 1)
+
+        unwinder.removeProcess(child)
+        sweepAll(unwinder)
+        #expect(unwinder.memoryUse.used == empty.used && unwinder.memoryUse.tables == 0)
+        // Samples that were unwound by it may still be to be read.
+        _ = unwinder.update([])
+        #expect(unwinder.images(numbered: number) != nil)
+        _ = unwinder.update([])
+        #expect(unwinder.images(numbered: number) == nil)
+    }
+
+    /// A program that still reads a table that is taken back finds nothing in it.
+    @Test func tableThatIsTakenBackSaysNothing() throws {
+        let unwinder = try KernelUnwinder()
+        let program = try RunningProgram(["/bin/bash", "-c", "echo ready; read x"])
+        #expect(try program.line() == "ready")
+        let images = try unwinder.addProcess(program.id)
+        let ranges = images.images.flatMap { $0.table?.placed.ranges ?? [] }
+        func pageCounts() -> [UInt32] {
+            ranges.map { unwinder.memory.pointer($0.place).load(as: cfic_loaded_range.self).page_count }
+        }
+        #expect(!ranges.isEmpty && pageCounts().allSatisfy { $0 > 0 })
+        unwinder.removeProcess(program.id)
+        unwinder.sweep()
+        #expect(pageCounts().allSatisfy { $0 == 0 })
+    }
+
+    @Test func memoryThatIsGivenBackIsCleared() throws {
+        let memory = try KernelUnwinder().memory
+        let span = try memory.allocate(words: 64)
+        memset(memory.pointer(span.place), 0xff, 256)
+        memory.free(span)
+        let again = try memory.allocate(words: 64)
+        try #require(again == span)
+        #expect(UnsafeRawBufferPointer(start: memory.pointer(span.place), count: 256).allSatisfy { $0 == 0 })
+    }
+
+    /// Before it would be full.
+    @Test func whatNobodyMapsIsTakenBackWhenLittleIsLeft() throws {
+        var options = KernelUnwinder.Options()
+        options.tableBudget = 4 << 20
+        let unwinder = try KernelUnwinder(options)
+        let table = try MadeTable([.init(0x1000, length: 0x100)])
+        try unwinder.addTable(table.view)
+        let ranges = unwinder.images.placedRanges(of: table.view.key)
+        #expect(!unwinder.memory.isNearlyFull)
+        _ = try unwinder.memory.allocate(words: Int(CFIC_ELEMENT_WORDS) / 8 * 7)
+        #expect(unwinder.memory.isNearlyFull && ranges.count == 1)
+        let process: Int32 = 2
+        // kthreadd maps nothing; its reading takes some memory nevertheless.
+        let first = try unwinder.addProcess(process).number
+        unwinder.removeProcess(process)
+        for _ in 0..<2 {
+            try unwinder.addProcess(process)
+            unwinder.removeProcess(process)
+        }
+        // What was taken back is known until samples of it were read.
+        for _ in 0..<2 { _ = unwinder.update([]) }
+        #expect(unwinder.images(numbered: first) == nil)
+    }
+
+    // MARK: Processes that are gone
+
+    /// The id is another process's already, which the programs know.
+    @Test func endOfAProcessWhoseIDIsUsedAgainLeavesTheNewOneListed() throws {
+        let unwinder = try KernelUnwinder()
+        let program = try sleeper()
+        try unwinder.addProcess(program.id)
+        _ = unwinder.carryOut(.end(program.id, at: 1, isReused: true))
+        #expect(unwinder.isListed(program.id) && unwinder.images(of: program.id) == nil)
+        _ = unwinder.carryOut(.end(program.id, at: 2, isReused: false))
+        #expect(!unwinder.isListed(program.id))
+    }
+
+    /// The programs took it off their list, because its id was given to a child of a process that isn't listed.
+    @Test func processThatOnlyTheProgramsForgotIsStillTold() throws {
+        let unwinder = try KernelUnwinder()
+        for kind in [ProcessEvent.Kind.exited, .lost] {
+            let program = try sleeper()
+            try unwinder.addProcess(program.id)
+            var key = program.id
+            #expect(bpf_map_delete_elem(try unwinder.object.map("processes"), &key) == 0)
+            program.end()
+            let changes = unwinder.update([ProcessEvent(process: kind == .lost ? 0 : program.id, kind: kind, time: 5)])
+            #expect(changes.contains { change in
+                if case .ended = change.kind { change.process == program.id } else { false }
+            })
+            #expect(unwinder.trackedProcesses.isEmpty)
+        }
+    }
+
+    @Test func processThatIsGoneWhenItIsReadHasEnded() throws {
+        let unwinder = try KernelUnwinder()
+        let process: Int32 = 0x7fff_fff0
+        try unwinder.expectProcess(process)
+        let changes = unwinder.update([ProcessEvent(process: process, kind: .forked(parent: 1), time: 5)])
+        guard case .ended? = changes.last?.kind else {
+            Issue.record("\(changes)")
+            return
+        }
+        #expect(!unwinder.isListed(process))
+    }
+
+    /// It may map something else by now: better no callers than those that what it mapped before would give.
+    @Test func processThatCannotBeReadIsNotUnwoundByWhatItMappedBefore() throws {
+        var options = KernelUnwinder.Options()
+        options.tableBudget = 4 << 20
+        let unwinder = try KernelUnwinder(options)
+        let program = try sleeper()
+        try unwinder.addProcess(program.id)
+        unwinder.forget(program.id)
+        #expect(unwinder.place(of: program.id) != 0)
+        while (try? unwinder.memory.allocateRest(minimum: 1)) != nil {}
+        let changes = unwinder.update([ProcessEvent(process: program.id, kind: .exec, time: 5)])
+        guard case .failed(.overBudget)? = changes.last?.kind else {
+            Issue.record("\(changes)")
+            return
+        }
+        #expect(unwinder.place(of: program.id) == 0)
+    }
+
+    /// What was left for later updates is of the process that had the id.
+    @Test func nothingIsLeftOfAProcessThatIsRemoved() throws {
+        let unwinder = try KernelUnwinder()
+        let program = try sleeper()
+        try unwinder.addProcess(program.id)
+        unwinder.planMemory = UpdatePlan.Memory(justBegun: [program.id: 3], withoutFirstThread: [program.id])
+        unwinder.removeProcess(program.id)
+        #expect(unwinder.planMemory == UpdatePlan.Memory())
+    }
+}

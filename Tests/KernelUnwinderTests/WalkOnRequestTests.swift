@@ -1,0 +1,240 @@
+import CUnwindTable
+import Glibc
+@testable import KernelUnwinder
+import TestFixtures
+import Testing
+
+/// Whether programs can be loaded here, and registers have x86-64's numbers.
+private var canWalk: Bool {
+    #if arch(x86_64)
+        HostKernel.takesPrograms
+    #else
+        false
+    #endif
+}
+
+/// Walks of stacks that a test lays out in its own memory, by rules that it makes up (cfic/batch.h).
+@Suite(
+    .enabled(if: canWalk, "needs root, BTF and x86-64"), .timeLimit(.minutes(1)))
+struct WalkOnRequestTests {
+    private static let process: Int32 = .max
+    private static let bias: UInt64 = 0xffff_8000_0000_0000
+    private static let start: UInt64 = 0x10_0000
+    private static var code: UInt64 { bias + start }
+    /// A function with a row for each byte: at its nth byte, the return address stands n bytes above the stack pointer.
+    private static let steps = MadeTable.Function(start, length: 1024, every: 1, count: 1024) { $0 + 8 }
+
+    /// Where a call returns to from which the stack goes on so many bytes further up.
+    private func caller(_ distance: Int) -> UInt64 { Self.code + UInt64(distance) + 1 }
+
+    // MARK: The stack
+
+    /// Return addresses at all distances from what is read of the stack at once, beside its end, too.
+    @Test func wordsAreReadWhereverTheyStand() throws {
+        let walker = try Walker()
+        try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
+        let stack = StackMemory(words: 256)
+        for distance in 0..<1000 {
+            stack.fill()
+            stack[0] = caller(distance)
+            stack[8 + distance] = caller(0)
+            stack[8 + distance + 8] = 0
+            let found = try walker.walk(Self.process, from: Self.code, stack.address)
+            #expect(found.end.code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue, "\(distance)")
+            #expect(found.frames.map(\.pc) == [Self.code, caller(distance), caller(0)], "\(distance)")
+        }
+    }
+
+    /// What was read for a walk before says nothing of this one's stack.
+    @Test func stackIsReadAnewForEachWalk() throws {
+        let walker = try Walker()
+        try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
+        let stack = StackMemory(words: 16)
+        for distance in (0..<40).map({ $0 % 3 * 8 }) {
+            stack.fill()
+            stack[0] = caller(distance)
+            stack[8 + distance] = 0
+            let found = try walker.walk(Self.process, from: Self.code, stack.address)
+            #expect(found.frames.map(\.pc) == [Self.code, caller(distance)])
+        }
+    }
+
+    /// A read across the end of a mapping fails as a whole. The frame pointer below is in what was read before.
+    @Test func whatWasReadBeforeAReadThatFailedIsNotTrusted() throws {
+        let walker = try Walker()
+        // From its 10th byte on, the frame pointer is saved at CFA - 16; from its 20th on, the CFA is 16 above it.
+        let saving = MadeTable.Function(Self.start, length: 64, [
+            .init(0, 8), .init(10, 8 + 448, [0x86, 2]), .init(20, 16, [0x0d, 6]),
+        ])
+        try walker.unwinder.map(MadeTable([saving]).view, at: Self.bias, in: Self.process)
+        let page = 4096
+        let stack = StackMemory(words: 2 * page / 8, protectedWords: page / 8)
+        let first = page - 8 - 456
+        stack.fill(words: page / 8)
+        stack[first] = Self.code + 11
+        // Its return address ends the mapping, just out of what was read at first; its frame pointer is within.
+        stack[first + 8 + 448] = Self.code + 21
+        stack[first + 8 + 440] = stack.address + UInt64(first)
+        let found = try walker.walk(Self.process, from: Self.code, stack.address + UInt64(first))
+        #expect(found.frames.map(\.pc).prefix(3) == [Self.code, Self.code + 11, Self.code + 21])
+        // By that frame pointer: the word 8 above it.
+        stack[first + 8] = 0
+        let again = try walker.walk(Self.process, from: Self.code, stack.address + UInt64(first))
+        #expect(again.frames.count == 3 && again.end.code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue, "\(again.end)")
+    }
+
+    // MARK: Mappings
+
+    /// Two processes have other files at one address.
+    @Test func mappingOfAnotherProcessIsNotThisOnes() throws {
+        let walker = try Walker()
+        let stack = StackMemory(words: 16)
+        for (number, cfa) in [8, 16, 24].enumerated() {
+            let table = try MadeTable(
+                [.init(Self.start, length: 64, [.init(0, cfa)])], key: .buildID([UInt8(number + 1)]))
+            try walker.unwinder.map(table.view, at: Self.bias, in: Self.process - Int32(number))
+        }
+        stack.fill()
+        for (word, address) in [1, 2, 3].enumerated() { stack[8 * word] = Self.code + UInt64(address) }
+        for turn in 0..<30 {
+            let found = try walker.walk(Self.process - Int32(turn % 3), from: Self.code, stack.address)
+            #expect(found.frames[1].pc == Self.code + UInt64(turn % 3 + 1))
+        }
+    }
+
+    @Test func processOfWhichNothingIsKnownHasItsInnermostFrame() throws {
+        let walker = try Walker()
+        try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
+        try walker.unwinder.expectProcess(Self.process - 1)
+        let stack = StackMemory(words: 16)
+        stack[0] = 0
+        for _ in 0..<20 {
+            let known = try walker.walk(Self.process, from: Self.code, stack.address)
+            #expect(known.header.mappings != 0 && known.frames.count == 1)
+            let unknown = try walker.walk(Self.process - 1, from: Self.code, stack.address)
+            #expect(unknown.end.code == CFIC_STEP_NO_PROCESS.rawValue && unknown.header.mappings == 0)
+            #expect(unknown.frames.map(\.pc) == [Self.code] && unknown.frames[0].isExact)
+        }
+    }
+
+    // MARK: Counters
+
+    /// A guess, which can't be checked where its code is not there, and rules behind it; then rules alone.
+    @Test func guessesAreCountedOfTheWalkThatMadeThem() throws {
+        let walker = try Walker()
+        let table = try MadeTable([Self.steps])
+        try walker.unwinder.addTable(table.view)
+        let unknown: UInt64 = 0x10_0000
+        let unnamed = PlacedMapping(start: unknown, end: unknown + 0x1000, bias: 0, range: 0)
+        try walker.unwinder.publish(Self.process, [unnamed]
+            + walker.unwinder.images.placedRanges(of: table.view.key).map { range in
+                PlacedMapping(
+                    start: range.addresses.lowerBound &+ Self.bias, end: range.addresses.upperBound &+ Self.bias,
+                    bias: Self.bias, range: range.place)
+            })
+        let stack = StackMemory(words: 64)
+        stack.fill()
+        // A frame record.
+        stack[64] = stack.address + 256
+        stack[72] = caller(0)
+        stack[80] = caller(8)
+        stack[96] = 0
+        stack[0] = 0x5000
+        for _ in 0..<20 {
+            let guessed = try walker.counted {
+                try walker.walk(Self.process, from: unknown, stack.address + 16, fp: stack.address + 64)
+            }
+            #expect(guessed.walk.frames.map(\.pc) == [unknown, caller(0), caller(8)])
+            #expect(guessed.walk.frames.map(\.isGuessed) == [false, true, true])
+            #expect(guessed.walk.header.guessed_count == 2 && guessed.walk.end.isOutermost)
+            #expect(guessed.counters == Counted(frames: 3, guessedFrames: 2, complete: 0, guessed: 1, lookups: 2))
+
+            let ruled = try walker.counted { try walker.walk(Self.process, from: Self.code + 24, stack.address + 72) }
+            #expect(ruled.walk.frames.map(\.isGuessed) == [false] && ruled.walk.header.guessed_count == 0)
+            #expect(ruled.counters == Counted(frames: 1, guessedFrames: 0, complete: 1, guessed: 0, lookups: 1))
+
+            // Where nothing is mapped, nothing is looked up.
+            let lost = try walker.counted { try walker.walk(Self.process, from: Self.code, stack.address) }
+            #expect(lost.walk.end.code == CFIC_STEP_NO_MAPPING.rawValue && lost.walk.header.reason == 0)
+            #expect(lost.counters == Counted(frames: 2, guessedFrames: 0, complete: 0, guessed: 0, lookups: 1))
+        }
+    }
+}
+
+/// What a walk adds to the counters.
+private struct Counted: Equatable {
+    var frames: UInt64
+    var guessedFrames: UInt64
+    var complete: UInt64
+    var guessed: UInt64
+    var lookups: UInt64
+}
+
+/// Walks one after the other. The programs keep the state of a walk for each CPU: most find that of the one before.
+private final class Walker {
+    struct Walk {
+        var frames: [Sample.Frame]
+        var header: cfic_sample
+        var end: StackEnd { StackEnd(code: UInt32(header.end), reason: UInt32(header.reason)) }
+    }
+
+    let unwinder: KernelUnwinder
+    private let batch: Batch
+
+    init() throws {
+        var options = KernelUnwinder.Options()
+        options.batches = true
+        unwinder = try KernelUnwinder(options)
+        batch = try unwinder.makeBatch()
+    }
+
+    func walk(_ process: Int32, from pc: UInt64, _ sp: UInt64, fp: UInt64 = 0) throws -> Walk {
+        batch.shared.pointee.process = UInt32(process)
+        batch.shared.pointee.count = 1
+        batch.shared.pointee.pc = pc
+        for register in 0..<32 { batch.registers[register] = 0 }
+        (batch.registers[6], batch.registers[7]) = (fp, sp)
+        try batch.walk()
+        let header = batch.shared.pointee.sample
+        return Walk(
+            frames: (0..<Int(header.user_count)).map { Sample.Frame(word: batch.frames[$0]) }, header: header)
+    }
+
+    func counted(_ body: () throws -> Walk) throws -> (walk: Walk, counters: Counted) {
+        let before = try unwinder.counters()
+        let walk = try body()
+        let after = try unwinder.counters()
+        return (walk, Counted(
+            frames: after.userFrames - before.userFrames, guessedFrames: after.guessedFrames - before.guessedFrames,
+            complete: after.complete - before.complete, guessed: after.guessed - before.guessed,
+            lookups: after.lookups - before.lookups))
+    }
+}
+
+/// Memory that is walked as a stack, by offsets in bytes.
+private final class StackMemory {
+    private let memory: UnsafeMutableRawPointer
+    private let count: Int
+
+    /// - Parameter protectedWords: at its end, which can't be read.
+    init(words: Int, protectedWords: Int = 0) {
+        count = words * 8
+        memory = .allocate(byteCount: count, alignment: 4096)
+        if protectedWords > 0 { mprotect(memory + (count - protectedWords * 8), protectedWords * 8, PROT_NONE) }
+    }
+
+    deinit {
+        mprotect(memory, count, PROT_READ | PROT_WRITE)
+        memory.deallocate()
+    }
+
+    var address: UInt64 { UInt64(UInt(bitPattern: memory)) }
+
+    /// Puts what is no return address everywhere.
+    func fill(words: Int? = nil) { memset(memory, 0x55, words.map { $0 * 8 } ?? count) }
+
+    subscript(offset: Int) -> UInt64 {
+        get { memory.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+        set { memory.storeBytes(of: newValue, toByteOffset: offset, as: UInt64.self) }
+    }
+}
