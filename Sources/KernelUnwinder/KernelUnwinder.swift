@@ -2,6 +2,7 @@ import CLibbpf
 import CUnwindTable
 import ELF
 import Glibc
+import LinuxProcess
 import TableStore
 import UnwindTable
 

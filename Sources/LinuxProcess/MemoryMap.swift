@@ -16,6 +16,11 @@ public struct ExecutableMapping: Equatable, Sendable {
     /// As the process sees it; or what the kernel calls memory that is of no file, as `[vdso]`. Empty if it has no name.
     public var path: String
 
+    public init(start: UInt64, end: UInt64, offset: UInt64, device: UInt64, inode: UInt64, path: String) {
+        (self.start, self.end, self.offset) = (start, end, offset)
+        (self.device, self.inode, self.path) = (device, inode, path)
+    }
+
     /// Memory of a file, which may be deleted by now.
     package var isFile: Bool { inode != 0 && path.hasPrefix("/") }
     /// Files are marked so when they are deleted or replaced; their contents are there as long as they are mapped.

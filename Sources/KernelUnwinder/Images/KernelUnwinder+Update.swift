@@ -1,4 +1,5 @@
 import Glibc
+import LinuxProcess
 
 extension KernelUnwinder {
     /// What became of a process.

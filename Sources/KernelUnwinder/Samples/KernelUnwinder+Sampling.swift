@@ -2,6 +2,7 @@ import CLibbpf
 import CLinux
 import CUnwindTable
 import Glibc
+import LinuxProcess
 
 /// Samples, and what is counted.
 extension KernelUnwinder {
