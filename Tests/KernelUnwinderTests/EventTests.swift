@@ -1,7 +1,8 @@
 import Foundation
-@testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
 import Testing
+@testable import KernelUnwinder
 
 /// What happens to processes while they are watched.
 @Suite(

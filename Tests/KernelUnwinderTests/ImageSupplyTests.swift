@@ -1,9 +1,10 @@
 import ELF
 import Files
 import Glibc
-@testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
 import Testing
+@testable import KernelUnwinder
 
 /// Which file a mapping's image is taken from, while files change.
 @Suite(

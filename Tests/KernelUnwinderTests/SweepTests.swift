@@ -1,9 +1,10 @@
 import CLibbpf
 import CUnwindTable
 import Glibc
-@testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
 import Testing
+@testable import KernelUnwinder
 
 /// How long what processes mapped is kept, and what is known of those that are gone.
 @Suite(

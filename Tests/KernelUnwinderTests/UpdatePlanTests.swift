@@ -1,5 +1,6 @@
-@testable import KernelUnwinder
+import LinuxProcess
 import Testing
+@testable import KernelUnwinder
 
 /// What is done about processes after events, decided without a kernel.
 @Suite struct UpdatePlanTests {

@@ -1,3 +1,5 @@
+import LinuxProcess
+
 /// What is to be done about processes after events: decided from the events and a few questions, so that it can be tried
 /// without a kernel.
 struct UpdatePlan {
