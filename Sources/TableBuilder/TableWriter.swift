@@ -86,6 +86,7 @@ extension ArchitectureBuilder {
         header.pc_shift = A.pcShift
         header.rule_size = UInt8(MemoryLayout<cfic_rule>.size)
         header.producer = Producer.code
+        header.revision = Producer.revision
         header.options = options.bits
         let key = source.key.bytes.prefix(Int(CFIC_KEY_MAX))
         if case .content = source.key {

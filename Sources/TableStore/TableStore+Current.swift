@@ -1,7 +1,7 @@
 import UnwindTable
 
 extension TableStore {
-    /// The table with `key`, if it is current: whole, made by this version of the compiler, with these options.
+    /// The table with `key`, if it is current: whole, made by the rules that are in force, with these options.
     ///
     /// Checks the header and the checksums of all sections. Whoever looks addresses up in it still lets
     /// `TableVerifier.verify` prove its indices.
@@ -19,7 +19,7 @@ extension TableStore {
         do throws(StoreError) { path = try self.path(of: key) } catch { throw .absent }
         let table = try StoredTable(path, isTrusted: isTrusted)
         guard table.key == key else { throw .otherKey }
-        guard table.header.producer == Producer.code else { throw .otherProducer(table.header.producer) }
+        guard table.header.revision == Producer.revision else { throw .otherRevision(table.header.revision) }
         guard table.header.options == options.bits else { throw .otherOptions(table.header.options) }
         return table
     }
@@ -37,8 +37,8 @@ public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
     case damaged(String)
     /// The version of the file format.
     case otherFormat(UInt16)
-    /// The version of the compiler: major << 16 | minor << 8 | patch.
-    case otherProducer(UInt32)
+    /// Of the compiler's rules: the same input gives other bytes now.
+    case otherRevision(UInt32)
     /// `CFIC_OPTION_*`
     case otherOptions(UInt32)
     /// The table of another image.
@@ -61,7 +61,7 @@ public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
         case .writableByOthers: "other users can write it"
         case .damaged(let problem): "damaged: \(problem)"
         case .otherFormat(let version): "format version \(version)"
-        case .otherProducer(let code): "made by cfic \(code >> 16).\(code >> 8 & 0xff).\(code & 0xff)"
+        case .otherRevision(let revision): "made by other rules (revision \(revision))"
         case .otherOptions(let bits): "made with other options (0x\(String(bits, radix: 16)))"
         case .otherKey: "the table of another image"
         }

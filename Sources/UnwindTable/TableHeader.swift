@@ -54,8 +54,8 @@ extension TableVerifier {
         guard UInt32(header.debug_source) <= CFIC_DEBUG_EMBEDDED.rawValue else {
             throw defect("unknown source of .debug_frame", at: 26)
         }
-        guard withUnsafeBytes(of: header.reserved, { $0.allSatisfy { $0 == 0 } }) else {
-            throw defect("reserved bytes are not zero", at: 27)
+        guard header.reserved == 0 else {
+            throw defect("reserved byte is not zero", at: 27)
         }
         guard withUnsafeBytes(of: header.key, { $0.dropFirst(Int(header.key_size)).allSatisfy { $0 == 0 } }) else {
             throw defect("bytes behind the key are not zero", at: 32 + Int(header.key_size))

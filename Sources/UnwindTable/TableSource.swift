@@ -71,8 +71,12 @@ public struct TableOptions: Sendable, Equatable {
     public var bits: UInt32 { keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0 }
 }
 
-/// The compiler's version as tables record it.
+/// The compiler as tables record it.
 public enum Producer {
+    /// Of the rules by which tables are made: moves when the same input gives other bytes, so that tables of before are
+    /// made anew; a release that changes none of them keeps all tables.
+    public static let revision: UInt32 = 1
+
     public static let version = (major: 0, minor: 1, patch: 1)
     public static var code: UInt32 { UInt32(version.major << 16 | version.minor << 8 | version.patch) }
     public static var text: String { "\(version.major).\(version.minor).\(version.patch)" }

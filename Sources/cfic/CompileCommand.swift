@@ -5,7 +5,7 @@ struct CompileCommand: ParsableCommand {
         commandName: "compile",
         abstract: "Compile ELF files into unwind tables and keep them by build id.",
         discussion: """
-            Directories are searched for ELF files. Tables that are cached and current (same key, compiler version \
+            Directories are searched for ELF files. Tables that are cached and current (same key, rules \
             and options) are not compiled again. stdout gets one line per table, stderr the skipped files and a summary.
 
             Examples:

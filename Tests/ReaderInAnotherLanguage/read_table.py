@@ -57,7 +57,7 @@ class Table:
         if len(data) < 304 or data[:8] != b"\x89UNWTAB\n":
             raise ValueError("not a table")
         (self.version, header_size, self.machine, self.pc_shift, rule_size, self.producer, self.options,
-         self.key_kind, key_size, self.debug_source) = struct.unpack_from("<HHHBBIIBBB", data, 8)
+         self.key_kind, key_size, self.debug_source, _, self.revision) = struct.unpack_from("<HHHBBIIBBBBI", data, 8)
         if (self.version, header_size, rule_size) != (3, 304, 12):
             raise ValueError(f"version {self.version} is not known")
         if xxh64(data[:296]) != struct.unpack_from("<Q", data, 296)[0]:

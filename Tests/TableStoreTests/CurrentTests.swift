@@ -98,9 +98,15 @@ struct CurrentTests {
         #expect(store.reason(key) == nil)
     }
 
-    @Test func olderProducerIsNoticed() throws {
-        try table.withHeader { $0.producer -= 1 }.write(to: path)
-        #expect(store.reason(key) == .otherProducer(Producer.code - 1))
+    /// Tables outlive releases that change no rule.
+    @Test func tableOfAnotherReleaseIsCurrent() throws {
+        try table.withHeader { $0.producer += 1 }.write(to: path)
+        #expect(store.reason(key) == nil)
+    }
+
+    @Test func otherRulesAreNoticed() throws {
+        try table.withHeader { $0.revision += 1 }.write(to: path)
+        #expect(store.reason(key) == .otherRevision(Producer.revision + 1))
         try store.insert(table, key: key)
         #expect(store.reason(key) == nil)
     }

@@ -69,7 +69,7 @@ extension Corruption {
         Corruption("keyTooLong", "header", "key has the wrong size") { $0.store(UInt8(49), at: 25) },
         Corruption("contentKeyOf4Bytes", "header", "key has the wrong size") { $0.store(UInt8(2), at: 24) },
         Corruption("debugSource", "header", "unknown source of .debug_frame") { $0.store(UInt8(4), at: 26) },
-        Corruption("reserved", "header", "reserved bytes are not zero") { $0.store(UInt8(1), at: 31) },
+        Corruption("reserved", "header", "reserved byte is not zero") { $0.store(UInt8(1), at: 27) },
         Corruption("bytesBehindKey", "header", "bytes behind the key are not zero") { $0.store(UInt8(1), at: 79) },
         Corruption("contentKeyWithDigest", "header", "a content key has no digest beside it") {
             $0.store(UInt16(0x2002), at: 24)

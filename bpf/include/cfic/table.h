@@ -75,7 +75,8 @@ struct cfic_table_header {
 	__u8 key_kind;          /* enum cfic_key_kind                                               */
 	__u8 key_size;          /* bytes of key[] in use                                            */
 	__u8 debug_source;      /* enum cfic_debug_source                                           */
-	__u8 reserved[5];
+	__u8 reserved;
+	__u32 revision;         /* of the compiler's rules: the same input gives the same bytes       */
 	__u8 key[CFIC_KEY_MAX];
 	__u8 digest[CFIC_DIGEST_SIZE]; /* with a build id: what tells files of one build id apart   */
 	__u64 source_size;      /* bytes of the ELF file that loaded segments end at                */
