@@ -36,7 +36,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
         case .kernelTooOld(let release):
             "Linux \(release) is too old: the programs need 5.10 or newer"
         case .unsupportedMachine(let name):
-            "stacks can be unwound on x86-64 and aarch64, not on \(name)"
+            "machine \(name) is not supported; x86-64 and aarch64 are"
         case .noTypeInformation:
             "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must be built with CONFIG_DEBUG_INFO_BTF=y"
         case .notPermitted(let what): what
@@ -44,26 +44,26 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "the kernel refused the program \(program): \(message(code))" + (log.isEmpty ? "" : "\n\(log)")
         case .system(let what, let code): "\(what): \(message(code))"
         case .otherPIDNamespace:
-            "this is not the initial pid namespace, so that process ids mean others to the kernel: run it outside of "
+            "this is not the initial pid namespace, so the kernel knows processes by other ids: run cfic outside "
                 + "the container, or with the host's pid namespace"
         case .otherMachine(let name): "the table is for \(name), not for this machine"
         case .noSuchProcess(let process): "there is no process \(process)"
-        case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name that"
-        case .isOfKernel(let thread): "\(thread) is a thread of the kernel, without code of its own"
-        case .hasEnded(let process): "process \(process) has ended: it has no memory any more (a zombie)"
+        case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name the process"
+        case .isOfKernel(let thread): "\(thread) is a kernel thread, which has no user code"
+        case .hasEnded(let process): "process \(process) has ended and has no memory left (it is a zombie)"
         case .tooManyProcesses(let limit): "more than \(limit) processes at once"
         case .cannotReadProcess(let process, let code):
             "process \(process) can't be read: \(message(code))"
                 + (code == EACCES || code == EPERM ? advice : "")
         case .tableMemoryFull(let bytes): "all \(bytes >> 20) MiB of table memory are in use"
-        case .overBudget(let bytes): "tables need more than the \(bytes >> 20) MiB of kernel memory they may take"
+        case .overBudget(let bytes): "tables need more than their limit of \(bytes >> 20) MiB of kernel memory"
         }
     }
 
     private var advice: String {
         geteuid() == 0
-            ? "; CAP_SYS_PTRACE is missing, or the system keeps it closed"
-            : "; that of another user needs root, or CAP_SYS_PTRACE"
+            ? "; CAP_SYS_PTRACE is missing, or a security policy forbids it"
+            : "; another user's process needs root or CAP_SYS_PTRACE"
     }
 
     private func message(_ code: Int32) -> String { String(cString: strerror(code)) }

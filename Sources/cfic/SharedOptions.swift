@@ -82,7 +82,7 @@ extension ParsableCommand {
         } catch let error as ValidationError {
             throw error
         } catch {
-            Talk.error("\(error)")
+            Diagnostics.error("\(error)")
             throw ExitCode(1)
         }
     }

@@ -47,7 +47,7 @@ import Testing
         ("has max_entries; a BPF_MAP_TYPE_TASK_STORAGE grows", "\(type(29)) \(entries) __type(key, int); \(value) "
             + "__uint(map_flags, 1);"),
         ("can neither be read nor written", "\(type(1)) \(entries) \(key) \(value) __uint(map_flags, 384);"),
-        ("is of the kind 200", "\(type(200)) \(entries) \(key) \(value)"),
+        ("has the type 200", "\(type(200)) \(entries) \(key) \(value)"),
         ("is defined with colour", "\(type(1)) \(entries) \(key) \(value) __uint(colour, 1);"),
     ])
     func mapsThatNoKernelCreates(problem: String, fields: String) throws {

@@ -5,21 +5,21 @@ extension ObjectCheck {
             return report(
                 .helper, in: function, at: slot, "calls helper \(helperNumber), a number that no known kernel has",
                 refusal: helperNumber == 0 ? "bpf_unspec#0" : "invalid func unknown#\(helperNumber)",
-                remedy: "helpers go from 1 to \(Helper.entries.count); what is newer is a kernel function (__ksym)")
+                remedy: "helpers go from 1 to \(Helper.entries.count); anything newer is a kernel function (__ksym)")
         }
         let what = "calls bpf_\(helper.name)(), helper \(helperNumber)"
         guard target.has(helper) else {
             return report(
                 .helper, in: function, at: slot, what, refusal: "invalid func unknown#\(helperNumber)",
                 since: helper.since,
-                remedy: "ask first: if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_\(helper.name)))")
+                remedy: "check first: if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_\(helper.name)))")
         }
         checkAccess(helper, Int(helperNumber), what, function, slot)
         if Helper.needsGPL(helper.name), !object.isGPLCompatible {
             report(
-                .licence, in: function, at: slot, "\(what), which only programs with a GPL-compatible licence may; "
+                .licence, in: function, at: slot, "\(what), which only GPL-compatible programs may; "
                     + licenceText, refusal: "cannot call GPL-restricted function from non-GPL compatible program",
-                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if that is yours to say")
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
         }
     }
 
