@@ -152,7 +152,12 @@ let package = Package(
             name: "ProfileTests",
             dependencies: ["Profile", "KernelUnwinder", "Symbols", "ELF", "CUnwindTable", "TestFixtures"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures"]),
-        .testTarget(name: "CommandTests", dependencies: ["cfic", "UnwindTable", "TestFixtures"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "cfic", "UnwindTable", "TestFixtures",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

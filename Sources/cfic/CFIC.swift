@@ -29,6 +29,7 @@ struct CFIC: ParsableCommand {
 
     static func main() {
         let arguments = CommandLine.exactArguments
+        if let usual = UsualArguments(arguments) { return run(usual) }
         do {
             if arguments.first == "help", let name = unknownCommand(in: arguments.dropFirst()) {
                 throw ValidationError("Unknown command '\(name)'.")
@@ -45,6 +46,15 @@ struct CFIC: ParsableCommand {
             }
             if !message.isEmpty { Diagnostics.noteLines(message) }
             Glibc.exit(code.rawValue)
+        }
+    }
+
+    /// Ends the program if it fails.
+    private static func run(_ arguments: UsualArguments) {
+        do {
+            try reporting { try arguments.compilation().run() }
+        } catch {
+            Glibc.exit((error as? ExitCode ?? ExitCode(1)).rawValue)
         }
     }
 

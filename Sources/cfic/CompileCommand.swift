@@ -1,11 +1,4 @@
 import ArgumentParser
-import ELF
-import Files
-import Glibc
-import TableCompiler
-import TableStore
-import TreeCompiler
-import UnwindTable
 
 struct CompileCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -54,55 +47,13 @@ struct CompileCommand: ParsableCommand {
         if output != nil, cache.cache != nil { throw ValidationError("-o and --cache exclude each other.") }
     }
 
-    func run() throws {
-        try reporting { if let output { try compileOne(to: output) } else { try compileAll() } }
-    }
+    func run() throws { try reporting { try compilation.run() } }
 
-    private func compileAll() throws {
-        var tree = TreeCompiler(store: try cache.store())
-        tree.options = TableOptions(keepsGaps: keepGaps)
-        tree.debugFiles = debugFiles.search
-        tree.threads = threads.count
-        tree.isForced = force
-        tree.isStrict = strict
-        let start = ContinuousClock.now
-        let walk = FileWalk(paths)
-        let bar = ProgressBar(isWorthwhile: walk.files.count > 20)
-        let summary = tree.run(walk) { bar.update($0, of: $1) }
-        bar.finish()
-        let report = CompileReport(summary, store: tree.store.directory, duration: ContinuousClock.now - start)
-        if json { try JSONOutput.print(report) } else { report.write() }
-        if report.hasFailed { throw ExitCode(1) }
-    }
-
-    private func compileOne(to output: String) throws {
-        let start = ContinuousClock.now
-        var status = stat()
-        if paths[0].withPath({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw Failure("\(paths[0]): -o takes one file, not a directory: use --cache for a directory")
-        }
-        var target = stat()
-        if output.withPath({ stat($0, &target) }) == 0, target.st_dev == status.st_dev, target.st_ino == status.st_ino {
-            throw Failure("\(output): this is the input file: name another output file")
-        }
-        let image = try ELFImage(path: paths[0])
-        let compiler = ImageCompiler(
-            options: TableOptions(keepsGaps: keepGaps), debugFiles: debugFiles.search, threads: threads.count)
-        let result: ImageCompiler.Result
-        do throws(CompileError) {
-            result = try compiler.compile(image)
-        } catch {
-            if case .skipped(let reason) = error { throw Failure("\(image.name): \(reason)") }
-            throw error
-        }
-        for note in result.notes { Diagnostics.error(note) }
-        let facts = TableFacts(result)
-        if strict, !facts.isFlawless { throw Failure("\(image.name): \(CompileReport.flaws(facts))") }
-        try TableStore.write(result.built.table, to: output)
-        if json {
-            let report = FileReport(path: image.name, outcome: .compiled(facts), notes: result.notes)
-            try JSONOutput.print(CompileReport(
-                [report], elfBytes: UInt64(max(0, status.st_size)), duration: ContinuousClock.now - start))
+    var compilation: Compilation {
+        get throws {
+            Compilation(
+                paths: paths, store: output == nil ? try cache.store() : nil, output: output, threads: threads.count,
+                isStrict: strict, isForced: force, keepsGaps: keepGaps, isJSON: json, debugFiles: debugFiles.search)
         }
     }
 }

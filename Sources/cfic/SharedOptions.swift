@@ -20,9 +20,12 @@ struct CacheOption: ParsableArguments {
         if cache == "" { throw ValidationError("--cache takes a directory, not an empty name.") }
     }
 
-    func store() throws -> TableStore {
+    func store() throws -> TableStore { try Self.store(in: cache, isShared: isShared) }
+
+    /// - Parameter directory: the default one, if nil.
+    static func store(in directory: String?, isShared: Bool) throws -> TableStore {
         do {
-            var store = try cache.map(TableStore.init(directory:)) ?? TableStore()
+            var store = try directory.map(TableStore.init(directory:)) ?? TableStore()
             store.isShared = isShared
             try store.checkIsTrusted()
             return store
@@ -58,7 +61,9 @@ struct ThreadOption: ParsableArguments {
         if let jobs, jobs < 1 { throw ValidationError("-j takes a number of at least 1.") }
     }
 
-    var count: Int { jobs ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    var count: Int { Self.count(jobs) }
+
+    static func count(_ jobs: Int?) -> Int { jobs ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }
 
 /// Says that paths held nothing to work on, which is a failure: of `what`, such as "table".
@@ -72,19 +77,17 @@ struct Failure: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-extension ParsableCommand {
-    /// Runs a command's body: failures are said on standard error and make exit code 1.
-    func reporting(_ body: () throws -> Void) throws {
-        do {
-            try body()
-        } catch let error as ExitCode {
-            throw error
-        } catch let error as ValidationError {
-            throw error
-        } catch {
-            Diagnostics.error("\(error)")
-            throw ExitCode(1)
-        }
+/// Runs a command's body: failures are printed on standard error and give exit code 1.
+func reporting(_ body: () throws -> Void) throws {
+    do {
+        try body()
+    } catch let error as ExitCode {
+        throw error
+    } catch let error as ValidationError {
+        throw error
+    } catch {
+        Diagnostics.error("\(error)")
+        throw ExitCode(1)
     }
 }
 

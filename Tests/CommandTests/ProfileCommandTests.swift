@@ -180,11 +180,43 @@ struct ProfileCommandTests {
     @Test func fileThatMayNotGrowIsAnError() throws {
         let outcome = try place.shell("""
             cfic profile -- true > /dev/null 2>&1
+            mkdir elsewhere; export TMPDIR=$PWD/elsewhere
             (ulimit -f 0; cfic profile -F 999 -o stacks -- \(Self.busy) 2>&1; echo "code $?") | cat
+            ls elsewhere >&2
             """)
         #expect(outcome.output.contains("stacks: cannot write: File too large"), "\(outcome.output.suffix(300))")
         #expect(outcome.output.contains("; the profile went to standard output"), "\(outcome.output.suffix(300))")
         #expect(outcome.output.hasSuffix("\ncode 1\n") && outcome.output.contains("bash;"))
+        // What could not be written is not left there.
+        #expect(outcome.talk == "")
+    }
+
+    /// `head` has read what it wants: that is no reason to leave the stacks anywhere else.
+    @Test func outputThatNobodyReadsAnyMoreIsNotKept() throws {
+        try place.write(Array("""
+            import os, subprocess, sys
+            r, w = os.pipe()
+            os.close(r)
+            # With SIGPIPE ignored, as it is here.
+            print(subprocess.run(sys.argv[1:], stdout=w, restore_signals=False).returncode)
+            """.utf8), to: "unread.py")
+        let outcome = try place.shell("""
+            mkdir elsewhere; export TMPDIR=$PWD/elsewhere
+            python3 unread.py \(Workplace.program()) profile -F 999 -- \(Self.busy); ls elsewhere
+            """)
+        #expect(outcome.output == "1\n" && !outcome.talk.contains("the profile"), "\(outcome.output) \(outcome.talk)")
+    }
+
+    /// More than is written at once, of which only the last part is left when the first has failed.
+    @Test func longOutputThatDoesNotFitIsAnError() throws {
+        let outcome = try place.shell("""
+            mkdir elsewhere; export TMPDIR=$PWD/elsewhere
+            cfic profile --json -F 9999 -d 1 -- bash -c 'while :; do :; done' > /dev/full; echo $?
+            wc -c < elsewhere/*
+            """)
+        let printed = outcome.output.split(separator: "\n").compactMap { Int($0) }
+        #expect(printed.count == 2 && printed[0] == 1, "\(outcome.output) \(outcome.talk)")
+        #expect((printed.last ?? 0) > 1 << 16 && outcome.talk.contains("; the profile is in "), "\(outcome.talk)")
     }
 
     @Test func nonBlockingOutputLosesNothing() throws {

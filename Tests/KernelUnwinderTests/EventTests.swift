@@ -128,6 +128,21 @@ struct EventTests {
         #expect(!unwinder.isListed(program.id))
     }
 
+    /// Each CPU tells what happened on it, and they are read one after the other.
+    @Test(.enabled(if: OnlineCPUs.list.count > 1, "needs two CPUs")) func eventsOfAllCPUsAreInTheOrderOfTime() throws {
+        let unwinder = try KernelUnwinder()
+        try unwinder.watchProcesses()
+        let programs = try OnlineCPUs.list.reversed().map { cpu in
+            let program = try RunningProgram(["/usr/bin/taskset", "-c", "\(cpu)", "/bin/true"])
+            program.waitUntilExit()
+            return program.id
+        }
+        let events = unwinder.processEvents()
+        #expect(zip(events, events.dropFirst()).allSatisfy { $0.time <= $1.time })
+        let ended = events.filter { $0.kind == .exited }.map(\.process)
+        #expect(ended.filter(programs.contains) == programs)
+    }
+
     @Test func lostEventsHaveAllProcessesReadAgain() throws {
         let (shell, child, unwinder) = try shellAndChild()
         defer { withExtendedLifetime(shell) { _ = kill(child, SIGKILL) } }

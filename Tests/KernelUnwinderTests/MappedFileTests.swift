@@ -53,6 +53,44 @@ import Testing
         #expect(ProcessMemory(of: getpid()).has(file, mapping))
     }
 
+    /// A page of a file. Nobody maps just that, so that the kernel leads nowhere from it.
+    private func mapping(_ path: String, at start: UInt64 = 0x1000) throws -> ExecutableMapping {
+        var status = stat()
+        try #require(stat(path, &status) == 0)
+        let number = FileNumber(status)
+        return ExecutableMapping(
+            start: start, end: start + 0x1000, offset: 0, device: number.device, inode: number.inode, path: path)
+    }
+
+    /// A process may put anything anywhere: to open a FIFO waits, to open a device does something.
+    @Test func onlyAFileThatIsOneIsTaken() throws {
+        let fixture = try Fixture()
+        let path = fixture.directory + "/fifo"
+        try #require(mkfifo(path, 0o600) == 0)
+        let fifo = try mapping(path)
+        try #require(fifo.isFile)
+        withExtendedLifetime(fixture) { #expect(MappedFile(fifo, in: getpid()) == nil) }
+    }
+
+    /// The path may lead elsewhere by the time that it is opened.
+    @Test func otherFileWithTheSameBytesIsNotTheOneThatWasFound() throws {
+        let fixture = try Fixture()
+        let bytes = [UInt8](repeating: 0x90, count: 0x2000)
+        let (one, other) = (try fixture.write(bytes, to: "one"), try fixture.write(bytes, to: "other"))
+        let link = fixture.directory + "/link"
+        try #require(symlink(one, link) == 0)
+        let file = open(one, O_RDONLY)
+        defer { close(file) }
+        let memory = try #require(mmap(nil, bytes.count, PROT_READ, MAP_PRIVATE, file, 0))
+        try #require(memory != MAP_FAILED)
+        defer { munmap(memory, bytes.count) }
+        let mapping = try mapping(link, at: UInt64(UInt(bitPattern: memory)))
+        let found = try #require(MappedFile(mapping, in: getpid()))
+        #expect(ProcessMemory(of: getpid()).has(found, mapping))
+        try #require(unlink(link) == 0 && symlink(other, link) == 0)
+        #expect(!ProcessMemory(of: getpid()).has(found, mapping))
+    }
+
     // MARK: Contents
 
     private func isSame(changing offset: Int?, in count: Int = 0x20000) -> Bool {

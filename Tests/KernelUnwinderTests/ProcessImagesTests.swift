@@ -1,6 +1,7 @@
 import ELF
 import Glibc
 @testable import KernelUnwinder
+import TestFixtures
 import Testing
 
 /// Mappings as the programs are told of them.
@@ -59,6 +60,15 @@ import Testing
             == [placed(0x1000..<0x2000, 8, bias: bias)])
     }
 
+    /// Addresses of a range of which nothing is mapped there may be any after 2^64.
+    @Test func rangesThatLieElsewhereAreNotOfAMapping() {
+        let bias: UInt64 = 0x7f00_0000_0000
+        let below = range(0x1000 &- bias..<0x2000 &- bias, 8)
+        #expect(mapping(bias..<bias + 0x1000, bias: bias).placed([below]) == [placed(bias..<bias + 0x1000, 0)])
+        let above = range(0..<0x5000, 8)
+        #expect(mapping(0x1000..<0x2000, bias: 0x1_0000).placed([above]) == [placed(0x1000..<0x2000, 0)])
+    }
+
     // MARK: Limits
 
     @Test func mappingsThatFitAreLeftAsTheyAre() {
@@ -104,6 +114,22 @@ import Testing
         #expect(!first.isSame(as: images(executable("/a"), other)) && !first.isSame(as: images(executable("/a"), nil)))
         #expect(!first.isSame(as: images(executable("/a", offset: 0x1000), one)))
         #expect(!images(executable("/a"), nil).isSame(as: images(executable("/b"), nil)))
+    }
+
+    /// The same of single mappings, as far as their files are known.
+    @Test func placeInAnotherFileOfTheSameNumbersIsAnotherOne() throws {
+        let fixture = try Fixture()
+        func mapping(in file: String?) throws -> ProcessImages.Mapping {
+            let path = try fixture.library(".text\nnop\n", named: file ?? "any.so")
+            let image = try ELFImage(path: path)
+            let segment = try #require(image.segments.first { $0.isLoad && $0.isExecutable })
+            let source = executable("/lib.so", offset: segment.offset & ~0xfff)
+            return ProcessImages.Mapping(source, of: file == nil ? nil : MappedImage(name: "/lib.so", image: image))
+        }
+        let one = try mapping(in: "one.so"), other = try mapping(in: "other.so")
+        try #require(one.image != nil && other.image != nil)
+        #expect(one.isSame(as: one) && !one.isSame(as: other))
+        #expect(try one.isSame(as: mapping(in: nil)))
     }
 
     @Test func placeOfEmulatedCallsIsNoMapping() {

@@ -105,6 +105,10 @@ struct ProcessTests {
             let found = try lookups.rules(at: [mapping.start &+ 0x800], in: program.id)
             #expect(found[0].step != CFIC_STEP_NO_MAPPING, "\(mapping.name)")
         }
+        // Another process may get the id.
+        lookups.unwinder.removeProcess(program.id)
+        try lookups.unwinder.addProcess(program.id)
+        #expect(problems.count == 2)
     }
 
     /// The limit of open files, or of memory: what was allocated for the element is given back.

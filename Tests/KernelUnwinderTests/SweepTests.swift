@@ -54,6 +54,24 @@ struct SweepTests {
         #expect(unwinder.images(numbered: number) == nil)
     }
 
+    @Test func whatAProcessMappedBeforeIsTakenBack() throws {
+        let unwinder = try KernelUnwinder()
+        let empty = unwinder.memoryUse
+        let program = try RunningProgram(["/bin/bash", "-c", "echo ready; read x; exec /bin/sleep 1000"])
+        #expect(try program.line() == "ready")
+        let bash = try unwinder.addProcess(program.id)
+        try program.write("\n")
+        // Where the program begins, it maps what it needs one after the other.
+        for _ in 0..<1000 where unwinder.images(of: program.id)?.number == bash.number {
+            try unwinder.addProcess(program.id)
+            usleep(2000)
+        }
+        #expect(unwinder.images(of: program.id)?.number != bash.number)
+        unwinder.removeProcess(program.id)
+        sweepAll(unwinder)
+        #expect(unwinder.memoryUse.used == empty.used && unwinder.memoryUse.tables == 0)
+    }
+
     /// A program that still reads a table that is taken back finds nothing in it.
     @Test func tableThatIsTakenBackSaysNothing() throws {
         let unwinder = try KernelUnwinder()

@@ -122,6 +122,29 @@ struct GuessedStackTests {
         }
     }
 
+    /// The same when the kernel is interrupted, which has saved them.
+    @Test func systemCallOf32BitCodeIsToldAsSuch() throws {
+        // getrandom, of much.
+        let fixture = try assemble(
+            """
+            _start: sub $0x10000, %esp
+            1: mov $355, %eax
+            mov %esp, %ebx
+            mov $0x10000, %ecx
+            xor %edx, %edx
+            int $0x80
+            jmp 1b
+            """, ["_start"], target: "i386-linux-gnu")
+        guard let program = try? LiveProgram(fixture, "program") else { return }
+        let found = try LiveStacks(of: program) { !$0.stack.kernelFrames.isEmpty }
+            .all.filter { !$0.stack.kernelFrames.isEmpty }
+        try #require(found.reduce(0) { $0 + $1.count } >= 20)
+        for live in found {
+            #expect(live.stack.end.code == CFIC_STEP_OTHER_MACHINE.rawValue, "\(live.stack.end): \(live.text)")
+            #expect(live.depth == 0 && live.stack.outcome == .truncated)
+        }
+    }
+
     /// A program of nothing but assembly, whose functions have symbols.
     private func assemble(
         _ source: String, _ functions: [String], target: String = "x86_64-linux-gnu"

@@ -1,0 +1,30 @@
+import CUnwindTable
+@testable import KernelUnwinder
+@testable import Profile
+import Testing
+
+/// How often stacks were seen.
+@Suite struct StacksTests {
+    private func stack(
+        kernel: [UInt64] = [], user: [Sample.Frame], _ end: cfic_step, reason: UInt32 = 0
+    ) -> Stacks.Stack {
+        Stacks.Stack(
+            program: ProgramID(process: 1), command: "thread", kernelFrames: kernel, userFrames: user,
+            end: StackEnd(code: end.rawValue, reason: reason))
+    }
+
+    @Test func totalsHaveEachStackAsOftenAsItWasSeen() {
+        let frame = Sample.Frame(0x1010, isExact: true), guessed = Sample.Frame(0x2010, isGuessed: true)
+        var stacks = Stacks()
+        for _ in 0..<3 { stacks.add(stack(kernel: [1, 2], user: [frame], CFIC_STEP_END_OF_STACK)) }
+        for _ in 0..<5 { stacks.add(stack(user: [frame, guessed], CFIC_STEP_END_OF_CHAIN)) }
+        // Whatever reason a table had.
+        for reason in [1, 2, 2] as [UInt32] { stacks.add(stack(user: [frame], CFIC_STEP_NO_RULE, reason: reason)) }
+        let totals = stacks.totals
+        #expect(totals.samples == 11 && totals.kernelFrames == 6 && totals.userFrames == 3 + 10 + 3)
+        #expect(totals.outcomes == [.complete: 3, .guessed: 5, .truncated: 3])
+        #expect(totals.ends == Dictionary(uniqueKeysWithValues: [
+            (CFIC_STEP_END_OF_STACK, 3), (CFIC_STEP_END_OF_CHAIN, 5), (CFIC_STEP_NO_RULE, 3),
+        ].map { (StackEnd(code: $0.0.rawValue), $0.1) }))
+    }
+}
