@@ -85,7 +85,7 @@ struct ProfileCommand: ParsableCommand {
             let file = try ProfileOutput(path: output)
             var options = KernelUnwinder.Options(store: try cache.store())
             options.debugFiles = debugFiles.search
-            Diagnostics.progress("Loading the kernel programs")
+            Diagnostics.progress("Loading the BPF programs")
             let unwinder = try KernelUnwinder(options)
             var problems: [String] = []
             unwinder.onProblem = { problems.append($0) }

@@ -83,7 +83,7 @@ import Testing
         for (name, words) in [("script", "not an ELF file"), ("missing", "No such file"), ("x86.so", "not for BPF")] {
             let outcome = try place.cfic("check-bpf", "good.o", name, "--kernel", "5.10")
             #expect(outcome.code == 1)
-            #expect(outcome.output.contains("good.o: nothing found"))
+            #expect(outcome.output.contains("good.o: found nothing"))
             #expect(outcome.talk.contains("\(name): ") && outcome.talk.contains(words), "\(outcome.talk)")
         }
     }

@@ -383,7 +383,7 @@ struct ProfileCommandTests {
             """.utf8), to: "terminal.py")
         let program = try Workplace.program()
         let outcome = try place.shell("python3 terminal.py \(program) profile -o stacks -d 0.2 -- sleep 0.1")
-        for text in ["Loading the kernel programs", "Sampling 99 times a second", "Ctrl-C ends it", "Naming "] {
+        for text in ["Loading the BPF programs", "Sampling 99 times a second", "Ctrl-C ends it", "Naming "] {
             #expect(outcome.output.contains(text), "\(outcome.output)")
         }
         let plain = try place.shell("cfic profile -o stacks -d 0.2 -- sleep 0.1")
@@ -400,7 +400,7 @@ struct ProfileCommandTests {
             until [ -s zombie ]; do sleep 0.01; done
             cfic profile -p $(cat zombie); echo $?; kill -KILL $parent
             """)
-        #expect(outcome.output == "1\n" && outcome.talk.contains("has ended: it has no memory"), "\(outcome.talk)")
+        #expect(outcome.output == "1\n" && outcome.talk.contains("has ended and has no memory"), "\(outcome.talk)")
     }
 
     /// Its first thread ends before it is sampled; the profile ends with its last one.

@@ -23,7 +23,7 @@ extension ObjectCheck {
         }
         if !object.isGPLCompatible {
             report(
-                .licence, in: function, at: slot, "\(what), which only GPL-compatible programs may; "
+                .licence, in: function, at: slot, "\(what), which only GPL-compatible programs may call; "
                     + licenceText, refusal: "cannot call kernel function from non-GPL compatible program",
                 remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
         }
