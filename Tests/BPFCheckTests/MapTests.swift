@@ -29,8 +29,8 @@ import Testing
 
     @Test(arguments: [
         ("has no max_entries", "\(type(1)) \(key) \(value)"),
-        ("has values of no size", "\(type(1)) \(entries) \(key)"),
-        ("has keys of no size", "\(type(1)) \(entries) \(value)"),
+        ("has values without a size", "\(type(1)) \(entries) \(key)"),
+        ("has keys without a size", "\(type(1)) \(entries) \(value)"),
         ("has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4", "\(type(2)) \(entries) \(value) "
             + "__type(key, long);"),
         ("has values of 32769 bytes for each CPU", "\(type(6)) \(entries) \(key) __type(value, char[32769]);"),
