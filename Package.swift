@@ -62,16 +62,18 @@ let package = Package(
         .target(
             name: "TreeCompiler",
             dependencies: ["ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "Threads"]),
+        // Processes: what they map, what happens to them, what this one may do.
+        .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "Threads", "CUnwindTable", "CLinux",
-                "CLibbpf",
+                "ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "LinuxProcess", "Threads", "CUnwindTable",
+                "CLinux", "CLibbpf",
             ],
             plugins: ["BPFObject"]),
         // Names of code, and how they are printed.
         .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
-        .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "Symbols"]),
+        .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -84,7 +86,8 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "TreeCompiler", "Validation", "BPFCheck", "KernelUnwinder", "Profile", "Symbols", "CLinux",
+                "TreeCompiler", "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
+                "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -145,12 +148,13 @@ let package = Package(
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [
-                "KernelUnwinder", "ELF", "TableBuilder", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable",
+                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable",
                 "CLibbpf", "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileTests",
-            dependencies: ["Profile", "KernelUnwinder", "Symbols", "ELF", "CUnwindTable", "TestFixtures"]),
+            dependencies: ["Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures"]),
+        .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures"]),
         .testTarget(
             name: "CommandTests",

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxProcess
 
 /// Why the kernel unwinder can't be opened, or can't take a table or a process.
 public enum KernelError: Error, Sendable, CustomStringConvertible {
@@ -17,15 +18,9 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case otherPIDNamespace
     /// The table is for another machine than this one.
     case otherMachine(String)
-    case noSuchProcess(Int32)
-    /// The id is that of a thread which is not its process's first.
-    case isThread(Int32, of: Int32)
-    /// A thread of the kernel has no stack of user code.
-    case isOfKernel(Int32)
-    /// A process that has ended, and that its parent has not waited for.
-    case hasEnded(Int32)
+    /// A process can't be read or watched.
+    case process(ProcessError)
     case tooManyProcesses(limit: Int)
-    case cannotReadProcess(Int32, errno: Int32)
     /// All places of table memory are in use.
     case tableMemoryFull(bytes: Int)
     /// The maps of tables may not grow further.
@@ -47,24 +42,19 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "this is not the initial pid namespace, so the kernel knows processes by other ids: run cfic outside "
                 + "the container, or with the host's pid namespace"
         case .otherMachine(let name): "the table is for \(name), not for this machine"
-        case .noSuchProcess(let process): "there is no process \(process)"
-        case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name the process"
-        case .isOfKernel(let thread): "\(thread) is a kernel thread, which has no user code"
-        case .hasEnded(let process): "process \(process) has ended and has no memory left (it is a zombie)"
+        case .process(let error): error.description
         case .tooManyProcesses(let limit): "more than \(limit) processes at once"
-        case .cannotReadProcess(let process, let code):
-            "process \(process) can't be read: \(message(code))"
-                + (code == EACCES || code == EPERM ? advice : "")
         case .tableMemoryFull(let bytes): "all \(bytes >> 20) MiB of table memory are in use"
         case .overBudget(let bytes): "tables need more than their limit of \(bytes >> 20) MiB of kernel memory"
         }
     }
 
-    private var advice: String {
-        geteuid() == 0
-            ? "; CAP_SYS_PTRACE is missing, or a security policy forbids it"
-            : "; another user's process needs root or CAP_SYS_PTRACE"
-    }
-
     private func message(_ code: Int32) -> String { String(cString: strerror(code)) }
+}
+
+extension KernelError {
+    /// What `body` returns, or its error as one of the kernel unwinder.
+    static func ofProcess<Value>(_ body: () throws(ProcessError) -> Value) throws(KernelError) -> Value {
+        do throws(ProcessError) { return try body() } catch { throw .process(error) }
+    }
 }

@@ -2,6 +2,7 @@ import CLibbpf
 import CUnwindTable
 import ELF
 import Glibc
+import LinuxProcess
 import TableStore
 import UnwindTable
 
@@ -127,7 +128,7 @@ public final class KernelUnwinder {
     @discardableResult
     public func addProcess(_ process: Int32) throws(KernelError) -> ProcessImages {
         try Self.readUntilUnchanged { () throws(KernelError) in
-            try MemoryMap(of: process)
+            try KernelError.ofProcess { () throws(ProcessError) in try MemoryMap(of: process) }
         } add: { map throws(KernelError) in
             try add(process, map)
         }

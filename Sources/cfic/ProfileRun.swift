@@ -2,6 +2,7 @@ import CLinux
 import Files
 import Glibc
 import KernelUnwinder
+import LinuxProcess
 import Profile
 
 /// Samples processes, or a command, until they have ended, time is up, or somebody ends it.
@@ -32,7 +33,7 @@ final class ProfileRun {
     func sample(_ processes: [Int32]) throws {
         Self.raiseFileLimit()
         try unwinder.watchProcesses()
-        for process in processes { try KernelUnwinder.checkIsProcess(process) }
+        for process in processes { try ProcessStatus.checkIsProcess(process) }
         for process in processes {
             Diagnostics.progress("Reading process \(process) and loading tables for its mappings")
             try recorder.add(process)

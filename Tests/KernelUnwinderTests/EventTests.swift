@@ -1,7 +1,8 @@
 import Foundation
-@testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
 import Testing
+@testable import KernelUnwinder
 
 /// What happens to processes while they are watched.
 @Suite(
@@ -80,6 +81,19 @@ struct EventTests {
             usleep(5000)
         }
         #expect(unwinder.place(of: shell.id) != 0 && unwinder.isListed(shell.id))
+    }
+
+    /// The programs may forget after it was read, when its new program begins to run.
+    @Test func newProgramThatWasForgottenIsReadAgain() throws {
+        let unwinder = try KernelUnwinder()
+        let program = try RunningProgram(["/bin/sleep", "1000"])
+        try unwinder.addProcess(program.id)
+        unwinder.planMemory = UpdatePlan.Memory(justBegun: [program.id: 2])
+        try unwinder.expectProcess(program.id)
+        _ = unwinder.update([])
+        #expect(unwinder.place(of: program.id).map { $0 != 0 } == true)
+        // It is known what it maps: nothing is to be done.
+        #expect(unwinder.update([]).isEmpty)
     }
 
     @Test func processWhoseFirstThreadEndedGoesOn() throws {

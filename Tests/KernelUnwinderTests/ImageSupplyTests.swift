@@ -1,9 +1,10 @@
 import ELF
 import Files
 import Glibc
-@testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
 import Testing
+@testable import KernelUnwinder
 
 /// Which file a mapping's image is taken from, while files change.
 @Suite(
@@ -72,14 +73,42 @@ struct ImageSupplyTests {
         try run("cp", try library(64), path)
         let mapping = try mapping(path)
         supply.prepare([mapping], of: getpid())
-        #expect(supply.image(of: mapping, in: getpid()).hasTable)
+        let before = supply.image(of: mapping, in: getpid())
+        #expect(before.hasTable)
         supply.finishProcess()
         // In place: the inode stays.
         try fixture.write(try contents(try library(128)), to: "new.so")
         try run("dd", "if=\(fixture.directory)/new.so", "of=\(path)", "status=none")
         #expect(try self.mapping(path).file == mapping.file)
         let image = supply.image(of: mapping, in: getpid())
-        #expect(image.hasTable, "\(image.problem ?? "")")
+        #expect(image.hasTable && image !== before, "\(image.problem ?? "")")
+    }
+
+    /// Copies of a file have one table, which goes with the last of them.
+    @Test func tableStaysAsLongAsAFileOfItIsMapped() throws {
+        let path = try library(64), copy = fixture.directory + "/copy.so"
+        try run("cp", path, copy)
+        let kept = supply.image(of: try mapping(path), in: getpid())
+        let gone = supply.image(of: try mapping(copy), in: getpid())
+        try #require(kept !== gone && kept.hasTable && gone.hasTable && unwinder.memoryUse.tables == 1)
+        kept.users += 1
+        supply.dropUnused()
+        #expect(kept.hasTable && !gone.hasTable && unwinder.memoryUse.tables == 1)
+        kept.users -= 1
+        supply.dropUnused()
+        #expect(!kept.hasTable && unwinder.memoryUse.tables == 0)
+    }
+
+    /// Its content could be another one when its key is made than when its table is: docs/security.md.
+    @Test func fileThatOthersCanWriteSharesNoTable() throws {
+        let path = try library(64), writable = fixture.directory + "/writable.so"
+        try run("cp", path, writable)
+        try #require(chmod(writable, 0o666) == 0)
+        let one = supply.image(of: try mapping(path), in: getpid())
+        // Nor when there is a table that somebody vouched for, of something else.
+        try unwinder.addTable(MadeTable([.init(0x1000, length: 0x100)]).view)
+        let other = supply.image(of: try mapping(writable), in: getpid())
+        #expect(one.hasTable && other.hasTable && one.table !== other.table)
     }
 
     @Test func sameFileIsOneImageAndSoIsTheVDSO() throws {

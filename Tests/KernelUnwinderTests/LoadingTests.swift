@@ -1,6 +1,7 @@
-@testable import KernelUnwinder
 import Glibc
+import LinuxProcess
 import Testing
+@testable import KernelUnwinder
 
 /// What is asked of the kernel before programs are loaded, and what its verifier says.
 @Suite struct LoadingTests {
@@ -48,17 +49,17 @@ import Testing
     }
 
     @Test func firstLineIsWithoutItsEnd() {
-        #expect(LoadCheck.firstLine("/proc/sys/kernel/ostype") == "Linux")
-        #expect(LoadCheck.firstLine("/nonexistent/file") == nil)
-        #expect(LoadCheck.firstLine("/dev/null") == nil)
+        #expect(SystemFile.firstLine("/proc/sys/kernel/ostype") == "Linux")
+        #expect(SystemFile.firstLine("/nonexistent/file") == nil)
+        #expect(SystemFile.firstLine("/dev/null") == nil)
         #expect(LoadCheck.release.contains("."))
     }
 
     /// Messages are read by people.
     @Test(arguments: [
-        (KernelError.noSuchProcess(12), "there is no process 12"),
+        (KernelError.process(.noSuchProcess(12)), "there is no process 12"),
         (.overBudget(bytes: 64 << 20), "tables need more than their limit of 64 MiB of kernel memory"),
-        (.cannotReadProcess(1, errno: EIO), "process 1 can't be read: Input/output error"),
+        (.process(.cannotRead(1, errno: EIO)), "process 1 can't be read: Input/output error"),
         (.kernelTooOld(release: "4.19.0"), "Linux 4.19.0 is too old: the programs need 5.10 or newer"),
         (.rejected(program: "p", errno: EINVAL, log: "why"), "the kernel refused the program p: Invalid argument\nwhy"),
     ] as [(KernelError, String)])

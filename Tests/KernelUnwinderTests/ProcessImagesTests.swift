@@ -1,8 +1,9 @@
 import ELF
 import Glibc
-@testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
 import Testing
+@testable import KernelUnwinder
 
 /// Mappings as the programs are told of them.
 @Suite struct ProcessImagesTests {

@@ -198,7 +198,7 @@ struct ProcessTests {
 
     @Test func processThatDoesNotExistIsSaidToBeNone() throws {
         let unwinder = try KernelUnwinder()
-        expect({ if case .noSuchProcess(0x7fff_fff0) = $0 { true } else { false } }) {
+        expect({ if case .process(.noSuchProcess(0x7fff_fff0)) = $0 { true } else { false } }) {
             try unwinder.addProcess(0x7fff_fff0)
         }
         #expect(!unwinder.isListed(0x7fff_fff0))
@@ -212,7 +212,7 @@ struct ProcessTests {
             usleep(UInt32(turn * 30))
             do {
                 try unwinder.addProcess(program.id)
-            } catch KernelError.noSuchProcess {}
+            } catch KernelError.process(.noSuchProcess) {}
             program.waitUntilExit()
         }
         for _ in 0..<50 {

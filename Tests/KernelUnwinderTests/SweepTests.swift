@@ -1,9 +1,10 @@
 import CLibbpf
 import CUnwindTable
 import Glibc
-@testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
 import Testing
+@testable import KernelUnwinder
 
 /// How long what processes mapped is kept, and what is known of those that are gone.
 @Suite(
@@ -98,6 +99,28 @@ struct SweepTests {
         #expect(UnsafeRawBufferPointer(start: memory.pointer(span.place), count: 256).allSatisfy { $0 == 0 })
     }
 
+    /// Waiting for readers is worth it for much, or where nothing else is left.
+    @Test func whatIsRetiredIsUsedAgain() throws {
+        var options = KernelUnwinder.Options()
+        options.tableBudget = 2 * Int(CFIC_ELEMENT_SIZE)
+        let unwinder = try KernelUnwinder(options)
+        let memory = unwinder.memory, part = Int(CFIC_ELEMENT_WORDS) / 8
+        for _ in 0..<50 { memory.retire([try memory.allocate(words: part)]) }
+        #expect(memory.mappedBytes == Int(CFIC_ELEMENT_SIZE))
+        memory.reclaim()
+
+        memory.retire([try memory.allocate(words: 8)])
+        let used = memory.usedBytes
+        _ = try memory.allocate(words: 8)
+        #expect(memory.usedBytes == used + 32)
+
+        var spans: [Span] = []
+        while let span = try? memory.allocate(words: part) { spans.append(span) }
+        try #require(spans.count > 8)
+        memory.retire(Array(spans.prefix(1)))
+        _ = try memory.allocate(words: part)
+    }
+
     /// Before it would be full.
     @Test func whatNobodyMapsIsTakenBackWhenLittleIsLeft() throws {
         var options = KernelUnwinder.Options()
@@ -162,6 +185,8 @@ struct SweepTests {
             return
         }
         #expect(!unwinder.isListed(process))
+        // The id may have been another process's by then.
+        #expect(unwinder.planMemory.justEnded[process] != nil)
     }
 
     /// It may map something else by now: better no callers than those that what it mapped before would give.

@@ -1,5 +1,6 @@
-@testable import KernelUnwinder
+import LinuxProcess
 import Testing
+@testable import KernelUnwinder
 
 /// What is done about processes after events, decided without a kernel.
 @Suite struct UpdatePlanTests {
@@ -138,14 +139,15 @@ import Testing
     /// The id was another process's when the end of the first one was carried out, which the event said only afterwards.
     /// It was taken out with it, and is put back.
     @Test func processThatWasTakenOutForAnotherIsPutBack() {
-        let events = [event(7, .threadExited, 15), event(7, .forked(parent: 1), 20), event(7, library, 30)]
-        let putBack = [UpdatePlan.Step.tell(events[1]), .tell(events[2]), .read(7, at: 30)]
+        let old = [event(7, library, 10), event(7, .threadExited, 15)]
+        let events = [event(7, .forked(parent: 1), 20), event(7, library, 30)]
+        let putBack = [UpdatePlan.Step.tell(events[0]), .tell(events[1]), .read(7, at: 30)]
         for (parentEnds, isParentListed) in [(false, true), (true, false)] {
             var memory = UpdatePlan.Memory()
             var ends = [event(7, .exited, 10)]
             if parentEnds { ends.append(event(1, .exited, 11)) }
             _ = plan(ends, World(listed: [1, 7], dead: [1, 7]), &memory)
-            #expect(plan(events, World(listed: isParentListed ? [1] : []), &memory) == putBack)
+            #expect(plan(old + events, World(listed: isParentListed ? [1] : []), &memory) == putBack)
             // That is done once.
             #expect(memory.justEnded[7] == nil)
         }
@@ -175,6 +177,28 @@ import Testing
         let events = [event(7, .forked(parent: 1), 20), event(8, .forked(parent: 7), 21)]
         #expect(plan(events, World(listed: [1]), &memory) == [
             .tell(events[0]), .read(7, at: 20), .tell(events[1]), .read(8, at: 21),
+        ])
+    }
+
+    /// And ended, too.
+    @Test func processesThatWereTakenOutAreToldOneByOne() {
+        var memory = UpdatePlan.Memory()
+        _ = plan([event(7, .exited, 10)], World(listed: [1, 7], dead: [7]), &memory)
+        let events = [
+            event(7, .forked(parent: 1), 20), event(7, .exited, 25), event(7, .forked(parent: 1), 30),
+        ]
+        #expect(plan(events, World(listed: [1]), &memory) == [
+            .tell(events[0]), .end(7, at: 25, isReused: true), .tell(events[2]), .read(7, at: 30),
+        ])
+    }
+
+    /// It was added again meanwhile.
+    @Test func nothingIsLeftOutOfAProcessThatIsListed() {
+        var memory = UpdatePlan.Memory()
+        _ = plan([event(7, .exited, 10)], World(listed: [1, 7], dead: [7]), &memory)
+        let events = [event(7, .exited, 15), event(7, .forked(parent: 1), 20)]
+        #expect(plan(events, World(listed: [1, 7]), &memory) == [
+            .end(7, at: 15, isReused: true), .tell(events[1]), .read(7, at: 20),
         ])
     }
 

@@ -45,6 +45,21 @@ struct WalkOnRequestTests {
         }
     }
 
+    /// Much is read at once, wherever the walk has got to.
+    @Test func deepStackIsReadInFewPieces() throws {
+        let walker = try Walker()
+        try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
+        let count = 500, stack = StackMemory(words: 4 * 500)
+        stack.fill()
+        for frame in 0..<count { stack[8 * frame] = frame == count - 1 ? 0 : caller(0) }
+        let before = try walker.unwinder.counters()
+        let found = try walker.walk(Self.process, from: Self.code, stack.address)
+        let after = try walker.unwinder.counters()
+        #expect(found.frames.count == count && found.end.code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue)
+        #expect(after.otherReads == before.otherReads)
+        #expect((1...UInt64(count / 8)).contains(after.stackReads - before.stackReads))
+    }
+
     /// What was read for a walk before says nothing of this one's stack.
     @Test func stackIsReadAnewForEachWalk() throws {
         let walker = try Walker()

@@ -1,6 +1,7 @@
 import ELF
-@testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
+@testable import KernelUnwinder
 
 /// What a process is said to map, without one.
 enum FakeImages {

@@ -4,23 +4,23 @@ import Files
 import Glibc
 
 /// The memory of another process, as process_vm_readv(2) reads it: who may trace the process may do so.
-struct ProcessMemory {
+package struct ProcessMemory {
     private let process: Int32
 
-    init(of process: Int32) { self.process = process }
+    package init(of process: Int32) { self.process = process }
 
     /// Bytes that are read at once, at most.
     private static let limit = 1 << 20
 
     /// Bytes at an address; fewer if not all can be read.
-    func bytes(at address: UInt64, count: Int) -> [UInt8] {
+    package func bytes(at address: UInt64, count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: min(max(count, 0), Self.limit)) { buffer, filled in
             filled = max(0, process_memory_read(process, address, buffer.baseAddress, buffer.count))
         }
     }
 
     /// Whether a file is the one that is mapped, as far as its bytes say: its build id, or pages of its code.
-    func has(_ file: MappedFile, _ mapping: ExecutableMapping) -> Bool {
+    package func has(_ file: MappedFile, _ mapping: ExecutableMapping) -> Bool {
         // The process may have put a FIFO there since the path was looked at.
         let descriptor = file.path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { return false }
@@ -40,7 +40,7 @@ struct ProcessMemory {
     /// - Parameters:
     ///   - file: bytes at an offset of the file.
     ///   - memory: bytes at an AVMA.
-    static func isSame(
+    package static func isSame(
         _ mapping: ExecutableMapping, file: (UInt64, Int) -> [UInt8], memory: (UInt64, Int) -> [UInt8]
     ) -> Bool {
         let page: UInt64 = 4096

@@ -2,6 +2,7 @@ import CLibbpf
 import CLinux
 import CUnwindTable
 import Glibc
+import LinuxProcess
 
 /// Samples, and what is counted.
 extension KernelUnwinder {
@@ -46,7 +47,7 @@ extension KernelUnwinder {
     }
 
     private func samplingFailure(_ code: Int32, _ frequency: Int) -> KernelError {
-        let limit = LoadCheck.firstLine("/proc/sys/kernel/perf_event_max_sample_rate").flatMap { Int($0) }
+        let limit = SystemFile.firstLine("/proc/sys/kernel/perf_event_max_sample_rate").flatMap { Int($0) }
         if code == EINVAL, let limit, frequency > limit {
             return .system(
                 "sampling \(frequency) times a second (/proc/sys/kernel/perf_event_max_sample_rate is \(limit))",
@@ -63,7 +64,7 @@ extension KernelUnwinder {
     /// and mappings through `processEvents`.
     public func watchProcesses() throws(KernelError) {
         if isWatching { return }
-        if events == nil { events = try ProcessEvents(cpus: OnlineCPUs.list) }
+        if events == nil { events = try KernelError.ofProcess { () throws(ProcessError) in try ProcessEvents(cpus: OnlineCPUs.list) } }
         for name in ["follow_fork", "follow_exec"] {
             guard let link = bpf_program__attach(try object.program(name)) else {
                 throw .system("attaching the program \(name)", errno: errno)

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxProcess
 
 extension KernelUnwinder {
     /// What became of a process.
@@ -61,7 +62,7 @@ extension KernelUnwinder {
         do throws(KernelError) {
             return Change(process: process, kind: .read(try addProcess(process)), time: time)
         } catch {
-            if case .noSuchProcess = error {
+            if case .process(.noSuchProcess) = error {
                 removeProcess(process)
                 planMemory.noteEnd(of: process)
                 return Change(process: process, kind: .ended, time: time)

@@ -1,4 +1,5 @@
 import ELF
+import LinuxProcess
 
 /// What a process maps executable, by rising address, as of one moment.
 public struct ProcessImages {

@@ -16,30 +16,35 @@ public struct ExecutableMapping: Equatable, Sendable {
     /// As the process sees it; or what the kernel calls memory that is of no file, as `[vdso]`. Empty if it has no name.
     public var path: String
 
+    public init(start: UInt64, end: UInt64, offset: UInt64, device: UInt64, inode: UInt64, path: String) {
+        (self.start, self.end, self.offset) = (start, end, offset)
+        (self.device, self.inode, self.path) = (device, inode, path)
+    }
+
     /// Memory of a file, which may be deleted by now.
-    var isFile: Bool { inode != 0 && path.hasPrefix("/") }
+    package var isFile: Bool { inode != 0 && path.hasPrefix("/") }
     /// Files are marked so when they are deleted or replaced; their contents are there as long as they are mapped.
-    var isDeleted: Bool { path.hasSuffix(" (deleted)") }
-    var file: FileNumber { FileNumber(device: device, inode: inode) }
+    package var isDeleted: Bool { path.hasSuffix(" (deleted)") }
+    package var file: FileNumber { FileNumber(device: device, inode: inode) }
 
     /// Whether what is mapped at an address is the same place of the same file as there.
-    func isSame(as other: Self) -> Bool {
+    package func isSame(as other: Self) -> Bool {
         file == other.file && start &- offset == other.start &- other.offset
     }
 }
 
 /// What tells files apart: two file systems may give the same inode number to different ones.
-struct FileNumber: Hashable, Sendable {
+package struct FileNumber: Hashable, Sendable {
     /// As ``ExecutableMapping/device``.
-    var device: UInt64
-    var inode: UInt64
+    package var device: UInt64
+    package var inode: UInt64
 
-    init(device: UInt64, inode: UInt64) {
+    package init(device: UInt64, inode: UInt64) {
         self.device = device
         self.inode = inode
     }
 
-    init(_ status: stat) {
+    package init(_ status: stat) {
         let device = status.st_dev
         self.init(
             device: UInt64(gnu_dev_major(device)) << 32 | UInt64(gnu_dev_minor(device)), inode: UInt64(status.st_ino))
@@ -47,19 +52,19 @@ struct FileNumber: Hashable, Sendable {
 }
 
 /// The executable mappings of a process by rising address.
-struct MemoryMap {
-    var mappings: [ExecutableMapping] = []
+package struct MemoryMap {
+    package var mappings: [ExecutableMapping] = []
     /// Whose directory in /proc it is read from: the process's first thread, unless that has ended before others.
-    private(set) var thread: Int32
+    package private(set) var thread: Int32
     /// When reading it began: CLOCK_MONOTONIC, in nanoseconds. What was mapped before is in it.
-    private(set) var time: UInt64 = 0
+    package private(set) var time: UInt64 = 0
 
     /// Bytes of /proc/PID/maps that are read: some hundred thousand mappings.
     private static let limit = 64 << 20
 
-    /// - Throws: ``KernelError/noSuchProcess(_:)``, ``KernelError/cannotReadProcess(_:errno:)``. A process that dies
+    /// - Throws: ``ProcessError/noSuchProcess(_:)``, ``ProcessError/cannotRead(_:errno:)``. A process that dies
     ///   meanwhile, or is a zombie, has no mappings.
-    init(of process: Int32) throws(KernelError) {
+    package init(of process: Int32) throws(ProcessError) {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         time = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
@@ -76,11 +81,11 @@ struct MemoryMap {
     }
 
     /// What was read of a thread's file.
-    init(of thread: Int32, text: UnsafeRawBufferPointer, time: UInt64) {
+    package init(of thread: Int32, text: UnsafeRawBufferPointer, time: UInt64) {
         (self.thread, self.time, mappings) = (thread, time, Self.parse(text))
     }
 
-    static func parse(_ text: UnsafeRawBufferPointer) -> [ExecutableMapping] {
+    package static func parse(_ text: UnsafeRawBufferPointer) -> [ExecutableMapping] {
         var mappings: [ExecutableMapping] = []
         var start = 0
         while start < text.count {
@@ -147,7 +152,7 @@ struct MemoryMap {
         }
     }
 
-    private static func text(of process: Int32) throws(KernelError) -> [UInt8] {
+    private static func text(of process: Int32) throws(ProcessError) -> [UInt8] {
         let descriptor = open("/proc/\(process)/maps", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(process, errno) }
         defer { close(descriptor) }
@@ -168,7 +173,7 @@ struct MemoryMap {
         return (names ?? []).compactMap { Int32($0) }
     }
 
-    private static func failure(_ process: Int32, _ code: Int32) -> KernelError {
-        code == ENOENT || code == ESRCH ? .noSuchProcess(process) : .cannotReadProcess(process, errno: code)
+    private static func failure(_ process: Int32, _ code: Int32) -> ProcessError {
+        code == ENOENT || code == ESRCH ? .noSuchProcess(process) : .cannotRead(process, errno: code)
     }
 }

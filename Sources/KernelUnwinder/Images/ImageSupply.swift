@@ -1,5 +1,6 @@
 import ELF
 import Glibc
+import LinuxProcess
 import Synchronization
 import TableCompiler
 import TableStore

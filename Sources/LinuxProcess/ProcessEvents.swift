@@ -2,26 +2,26 @@ import CLinux
 import Glibc
 
 /// A perf event, closed at the end of its life.
-struct PerfEvent: ~Copyable {
-    let descriptor: Int32
+package struct PerfEvent: ~Copyable {
+    package let descriptor: Int32
 
     deinit { close(descriptor) }
 }
 
 /// What happens to processes, from a perf ring buffer for each CPU.
-final class ProcessEvents {
+package final class ProcessEvents {
     private final class Ring {
         let event: PerfEvent
         let page: UnsafeMutablePointer<perf_event_mmap_page>
         let size: Int
 
-        init(cpu: Int32, size: Int) throws(KernelError) {
+        init(cpu: Int32, size: Int) throws(ProcessError) {
             let descriptor = perf_open_process_events(cpu)
-            guard descriptor >= 0 else { throw .system("watching processes on CPU \(cpu)", errno: -descriptor) }
+            guard descriptor >= 0 else { throw .cannotWatch(cpu: cpu, errno: -descriptor) }
             event = PerfEvent(descriptor: descriptor)
             let start = mmap(
                 nil, sysconf(Int32(_SC_PAGESIZE)) + size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
-            guard let start, start != MAP_FAILED else { throw .system("watching processes", errno: errno) }
+            guard let start, start != MAP_FAILED else { throw .cannotWatch(cpu: cpu, errno: errno) }
             page = start.assumingMemoryBound(to: perf_event_mmap_page.self)
             self.size = size
         }
@@ -31,12 +31,12 @@ final class ProcessEvents {
 
     private let rings: [Ring]
 
-    init(cpus: [Int32]) throws(KernelError) {
+    package init(cpus: [Int32]) throws(ProcessError) {
         var rings: [Ring] = []
         for cpu in cpus {
-            do throws(KernelError) { rings.append(try Ring(cpu: cpu, size: 1 << 18)) } catch {
+            do throws(ProcessError) { rings.append(try Ring(cpu: cpu, size: 1 << 18)) } catch {
                 // A CPU that went offline meanwhile.
-                if case .system(_, ENODEV) = error { continue }
+                if case .cannotWatch(_, ENODEV) = error { continue }
                 throw error
             }
         }
@@ -44,10 +44,10 @@ final class ProcessEvents {
     }
 
     /// Readable when something happened.
-    var descriptors: [Int32] { rings.map { $0.event.descriptor } }
+    package var descriptors: [Int32] { rings.map { $0.event.descriptor } }
 
     /// All that has happened, in the order of time.
-    func read() -> [ProcessEvent] {
+    package func read() -> [ProcessEvent] {
         var events: [ProcessEvent] = []
         for ring in rings { read(ring, &events) }
         return events.sorted { $0.time < $1.time }
@@ -69,7 +69,7 @@ final class ProcessEvents {
     ///   - tail: bytes that were read since its beginning.
     ///   - head: bytes that were written since.
     /// - Returns: bytes that are read now: `head`, unless something stands there that is no record.
-    static func forEachRecord(
+    package static func forEachRecord(
         in ring: UnsafeRawBufferPointer, from tail: UInt64, to head: UInt64, _ body: (UnsafeRawBufferPointer) -> Void
     ) -> UInt64 {
         var record: [UInt8] = []

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxProcess
 
 /// What a kernel and a caller must have for the programs to be loaded, and which of it is missing.
 enum LoadCheck {
@@ -49,7 +50,7 @@ enum LoadCheck {
             return "\(names) \(missing.count == 1 ? "is" : "are") missing: run cfic as root, or grant them: "
                 + "setcap cap_bpf,cap_perfmon,cap_sys_ptrace=ep FILE"
         }
-        if firstLine("/proc/sys/kernel/unprivileged_bpf_disabled") != nil, getuid() != 0 {
+        if SystemFile.firstLine("/proc/sys/kernel/unprivileged_bpf_disabled") != nil, getuid() != 0 {
             return "the kernel does not let this user load BPF programs: run cfic as root"
         }
         return "the kernel does not let even root load BPF programs here: a container or a security module forbids "
@@ -58,43 +59,6 @@ enum LoadCheck {
 
     /// kernel_lockdown(7)
     private static var isLockedDown: Bool {
-        firstLine("/sys/kernel/security/lockdown")?.contains("[confidentiality]") ?? false
+        SystemFile.firstLine("/sys/kernel/security/lockdown")?.contains("[confidentiality]") ?? false
     }
-
-    static func firstLine(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = read(descriptor, &bytes, bytes.count)
-        guard count > 0 else { return nil }
-        return String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-    }
-}
-
-/// capabilities(7)
-struct Capability: Hashable {
-    var name: String
-    var bit: UInt64
-
-    static let sysPtrace = Capability(name: "CAP_SYS_PTRACE", bit: 19)
-    static let sysAdmin = Capability(name: "CAP_SYS_ADMIN", bit: 21)
-    static let perfmon = Capability(name: "CAP_PERFMON", bit: 38)
-    static let bpf = Capability(name: "CAP_BPF", bit: 39)
-
-    /// To load programs and to attach them to events.
-    static let needed = [bpf, perfmon]
-
-    /// Of this process.
-    static let effective: Set<Capability> = {
-        let status = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
-        guard status >= 0 else { return [] }
-        defer { close(status) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 14)
-        let count = max(0, read(status, &bytes, bytes.count))
-        let line = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
-            .first { $0.hasPrefix("CapEff:") }
-        let set = line.flatMap { UInt64($0.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16) } ?? 0
-        return Set([sysPtrace, sysAdmin, perfmon, bpf].filter { set >> $0.bit & 1 == 1 })
-    }()
 }

@@ -1,7 +1,7 @@
-@testable import KernelUnwinder
 import Glibc
 import TestFixtures
 import Testing
+@testable import LinuxProcess
 
 /// What is read of /proc/PID/maps.
 @Suite struct MemoryMapTests {
@@ -97,7 +97,7 @@ import Testing
         #expect {
             try MemoryMap(of: 0x7fff_fff0)
         } throws: { error in
-            guard case KernelError.noSuchProcess(0x7fff_fff0) = error else { return false }
+            guard case ProcessError.noSuchProcess(0x7fff_fff0) = error else { return false }
             return true
         }
     }

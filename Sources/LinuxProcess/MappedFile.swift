@@ -3,16 +3,16 @@ import Files
 import Glibc
 
 /// A file that a process maps, where it can be opened.
-struct MappedFile: Sendable {
+package struct MappedFile: Sendable {
     /// In the process's own file system; or, if its name is gone, through the mapping or the process.
-    let path: String
-    let identity: FileIdentity
+    package let path: String
+    package let identity: FileIdentity
     /// Whether device and inode are those of the mapping. Some file systems (overlayfs, btrfs) tell stat(2) another
     /// device than they tell who reads mappings: what has the inode only has to be compared with the memory.
-    let isCertain: Bool
+    package let isCertain: Bool
 
     /// Nil, with `errno` set, if it can't be opened.
-    init?(_ mapping: ExecutableMapping, in process: Int32) {
+    package init?(_ mapping: ExecutableMapping, in process: Int32) {
         let range = String(mapping.start, radix: 16) + "-" + String(mapping.end, radix: 16)
         let named = mapping.isDeleted ? nil : "/proc/\(process)/root\(mapping.path)"
         // Needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and to be the process's owner, or root.
@@ -38,22 +38,22 @@ struct MappedFile: Sendable {
         (path, identity, isCertain) = (choice.path, choice.identity, choice.isCertain(mapping))
     }
 
-    static let neededForMappings =
+    package static let neededForMappings =
         "this needs CAP_CHECKPOINT_RESTORE (or CAP_SYS_ADMIN) and, for other users' processes, CAP_DAC_READ_SEARCH"
 
     /// A file that may be the one that is mapped.
-    struct Candidate {
-        var path: String
-        var identity: FileIdentity
-        var file: FileNumber
+    package struct Candidate {
+        package var path: String
+        package var identity: FileIdentity
+        package var file: FileNumber
         /// Whether the kernel leads there from the mapping itself.
-        var isLink: Bool
+        package var isLink: Bool
 
-        func isCertain(_ mapping: ExecutableMapping) -> Bool { isLink || file == mapping.file }
+        package func isCertain(_ mapping: ExecutableMapping) -> Bool { isLink || file == mapping.file }
     }
 
     /// The first that is certainly the file, else the first that has its inode: another file may have taken the name.
-    static func choose(_ candidates: [Candidate], for mapping: ExecutableMapping) -> Candidate? {
+    package static func choose(_ candidates: [Candidate], for mapping: ExecutableMapping) -> Candidate? {
         candidates.first { $0.isCertain(mapping) } ?? candidates.first { $0.file.inode == mapping.inode }
     }
 
@@ -61,7 +61,7 @@ struct MappedFile: Sendable {
     ///
     /// Throws ``ELFError`` if it can't be read, or if the path, which the process may choose, leads to another file by
     /// now: what is found there must not become what other processes' mappings of this file are unwound by.
-    func image() throws(ELFError) -> ELFImage {
+    package func image() throws(ELFError) -> ELFImage {
         let image = try ELFImage(path: path)
         guard image.identity == identity else {
             throw ELFError(file: path, kind: .isAnotherFile)

@@ -1,3 +1,5 @@
+import LinuxProcess
+
 /// What is to be done about processes after events: decided from the events and a few questions, so that it can be tried
 /// without a kernel.
 struct UpdatePlan {
@@ -128,7 +130,7 @@ struct UpdatePlan {
         var begins: [Int32: Int] = [:]
         for (index, event) in events.enumerated() where memory.justEnded[event.process] != nil {
             guard case .forked(let parent) = event.kind, !processes.isListed(event.process) else { continue }
-            let wasListed = memory.justEnded[parent] != nil || begins[parent] != nil || processes.isListed(parent)
+            let wasListed = memory.justEnded[parent] != nil || processes.isListed(parent)
             if wasListed, begins[event.process] == nil { begins[event.process] = index }
         }
         return begins

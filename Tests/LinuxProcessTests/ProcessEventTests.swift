@@ -1,6 +1,6 @@
 import CLinux
-@testable import KernelUnwinder
 import Testing
+@testable import LinuxProcess
 
 /// Records of a perf ring buffer, byte for byte.
 @Suite struct ProcessEventTests {

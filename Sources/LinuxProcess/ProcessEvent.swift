@@ -31,7 +31,7 @@ public struct ProcessEvent: Sendable, Equatable {
     /// or are too short.
     ///
     /// With `sample_id_all` and PERF_SAMPLE_TIME the last 8 bytes of each are the time.
-    init?(record: UnsafeRawBufferPointer) {
+    package init?(record: UnsafeRawBufferPointer) {
         func word(_ offset: Int) -> UInt32 { record.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
         func long(_ offset: Int) -> UInt64 { record.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
         guard record.count >= 16 else { return nil }

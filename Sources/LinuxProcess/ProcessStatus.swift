@@ -1,0 +1,33 @@
+/// What an id in /proc stands for (proc(5)).
+public struct ProcessStatus {
+    /// The process that it is, or that it is a thread of.
+    package private(set) var process: Int32
+    package private(set) var isOfKernel = false
+
+    /// The kernel's PF_KTHREAD.
+    private static let kernelThread: UInt64 = 0x20_0000
+
+    /// - Throws: ``ProcessError/noSuchProcess(_:)``.
+    package init(of id: Int32) throws(ProcessError) {
+        guard let status = SystemFile.text("/proc/\(id)/status"), let stat = SystemFile.text("/proc/\(id)/stat") else {
+            throw .noSuchProcess(id)
+        }
+        process = SystemFile.field("Tgid", of: status).flatMap { Int32($0) } ?? id
+        // A thread's name, in parentheses, may have any characters. Flags are the seventh field behind it.
+        guard let end = stat.lastIndex(of: ")") else { return }
+        let fields = stat[stat.index(after: end)...].split(separator: " ")
+        if fields.count > 6, let flags = UInt64(fields[6]) { isOfKernel = flags & Self.kernelThread != 0 }
+    }
+
+    /// Checks that an id is that of a process with code of its own: for ids that people name.
+    ///
+    /// - Throws: ``ProcessError/noSuchProcess(_:)``, ``ProcessError/isThread(_:of:)``, ``ProcessError/isOfKernel(_:)``,
+    ///   ``ProcessError/hasEnded(_:)``, ``ProcessError/cannotRead(_:errno:)``.
+    public static func checkIsProcess(_ id: Int32) throws(ProcessError) {
+        let status = try ProcessStatus(of: id)
+        if status.process != id { throw .isThread(id, of: status.process) }
+        if status.isOfKernel { throw .isOfKernel(id) }
+        // Of any of its threads: the first may have ended.
+        if try MemoryMap(of: id).mappings.isEmpty { throw .hasEnded(id) }
+    }
+}

@@ -1,0 +1,23 @@
+import ELF
+import TestFixtures
+import Testing
+@testable import KernelUnwinder
+
+/// Where the code of an image is, of which a part is mapped.
+@Suite struct MappedImageTests {
+    /// The kernel maps whole pages, from below a segment's start on.
+    @Test func segmentThatBeginsWithinAPageIsFoundByItsPage() throws {
+        let fixture = try Fixture()
+        let library = try fixture.library(
+            ".text\n.globl f\nf: .fill 64, 1, 0x90\n", flags: ["-Wl,-z,noseparate-code"])
+        let image = try ELFImage(path: library)
+        let segment = try #require(image.segments.first { $0.isLoad && $0.isExecutable })
+        try #require(segment.offset % 4096 != 0)
+        let mapped = MappedImage(name: library, image: image)
+        let first = segment.offset & ~0xfff
+        let bias = mapped.bias(start: 0x7f00_0000_0000, offset: first)
+        #expect(bias == 0x7f00_0000_0000 &- (segment.virtualAddress - segment.offset + first))
+        #expect(mapped.bias(start: 0x7f00_0000_0000, offset: first + 0x1000 * 64) == nil)
+        #expect(first == 0 || mapped.bias(start: 0x7f00_0000_0000, offset: first - 0x1000) == nil)
+    }
+}
