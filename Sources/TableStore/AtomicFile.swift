@@ -51,6 +51,7 @@ final class UnseenFile {
             file = named
             temporary = path
         }
+        if target.area == .output { file.takePermissions(of: target.path) }
         if let code = file.write(bytes) { throw .cannot(.write, path: target.path, errno: code, in: target.area) }
     }
 

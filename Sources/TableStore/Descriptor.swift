@@ -72,6 +72,16 @@ struct Descriptor: ~Copyable {
         }
     }
 
+    /// Makes mode and owner those of a regular file that is there, as far as this process may: who replaces a file leaves
+    /// it to whom it belonged.
+    func takePermissions(of path: String) {
+        var status = stat()
+        guard path.withPath({ lstat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
+        // Mode last: a change of the owner may change it.
+        if geteuid() == 0 { _ = fchown(number, status.st_uid, status.st_gid) }
+        _ = fchmod(number, status.st_mode & 0o777)
+    }
+
     /// Writes all of `bytes` at the file position.
     ///
     /// - Returns: the `errno` of `write(2)`, or nil.

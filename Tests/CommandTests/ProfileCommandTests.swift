@@ -305,13 +305,25 @@ struct ProfileCommandTests {
         let program = try Workplace.program()
         let outcome = try place.shell("""
             trap '' \(signal)
-            mkfifo go
+            mkfifo go; exec 3<> go
             \(program) profile -o stacks -- bash -c 'echo ready; read x < go; kill -\(signal) $$; echo alive' > said &
             profile=$!
             until grep -q ready said; do sleep 0.01; done
-            kill -\(signal) $profile; echo > go; wait $profile; echo $?; cat said
+            # Time to end in, if it would.
+            kill -\(signal) $profile; sleep 0.3; echo >&3; wait $profile; echo $?; cat said
             """)
         #expect(outcome.output == "0\nready\nalive\n", "\(outcome.output) \(outcome.talk)")
+    }
+
+    /// That is told by the signal that tells of its end.
+    @Test func commandThatIsStoppedForAWhileGoesOn() throws {
+        let outcome = try place.shell("""
+            cfic profile -o stacks -- bash -c '
+                (until grep -q "State:.T" /proc/$$/status; do sleep 0.01; done; sleep 0.3; kill -CONT $$) &
+                kill -STOP $$; echo alive; exit 3'
+            echo $?
+            """)
+        #expect(outcome.output == "alive\n3\n", "\(outcome.output) \(outcome.talk)")
     }
 
     /// The first one stops the recording; the second doesn't wait for anything.

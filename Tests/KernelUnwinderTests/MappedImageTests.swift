@@ -15,9 +15,10 @@ import Testing
         try #require(segment.offset % 4096 != 0)
         let mapped = MappedImage(name: library, image: image)
         let first = segment.offset & ~0xfff
-        let bias = mapped.bias(start: 0x7f00_0000_0000, offset: first)
+        let page: Range<UInt64> = 0x7f00_0000_0000..<0x7f00_0000_1000
+        let bias = mapped.bias(of: page, at: first)
         #expect(bias == 0x7f00_0000_0000 &- (segment.virtualAddress - segment.offset + first))
-        #expect(mapped.bias(start: 0x7f00_0000_0000, offset: first + 0x1000 * 64) == nil)
-        #expect(first == 0 || mapped.bias(start: 0x7f00_0000_0000, offset: first - 0x1000) == nil)
+        #expect(mapped.bias(of: page, at: first + 0x1000 * 64) == nil)
+        #expect(first == 0 || mapped.bias(of: page, at: first - 0x1000) == nil)
     }
 }

@@ -146,7 +146,7 @@ import Testing
         vdso.offset = vdso.start
         let mapping = ProcessImages.Mapping(vdso, of: image)
         #expect(mapping.image === image)
-        #expect(image.bias(start: vdso.start, offset: 0) == mapping.bias)
+        #expect(image.bias(of: vdso.start..<vdso.end, at: 0) == mapping.bias)
     }
 
     // MARK: Records of tables

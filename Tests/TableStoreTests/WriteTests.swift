@@ -30,6 +30,19 @@ struct WriteTests {
         #expect(directory.files().count == 1)
     }
 
+    /// In one piece, or in several.
+    @Test(arguments: [false, true]) func replacedFileKeepsItsModeAndOwner(inPieces: Bool) throws {
+        let path = directory.path + "/out"
+        try [UInt8]([1]).write(to: path)
+        let owner: uid_t = geteuid() == 0 ? 4242 : geteuid()
+        #expect(chown(path, owner, gid_t.max) == 0 && chmod(path, 0o4640) == 0)
+        if inPieces { try TableStore.write(to: path) { $0.write("text") } } else { try write(to: path) }
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_size > 1)
+        // Not what would lend the owner's rights to others.
+        #expect(status.st_mode & 0o7777 == 0o640 && status.st_uid == owner)
+    }
+
     @Test func symbolicLinkStaysAndItsTargetIsReplaced() throws {
         try [UInt8]([1]).write(to: directory.path + "/sub/target")
         symlink("sub/target", directory.path + "/link")

@@ -1,4 +1,5 @@
 import ELF
+import Glibc
 import UnwindTable
 
 /// A file that is mapped executable somewhere, or the vDSO, and its table in the kernel. Processes that map the same file
@@ -25,16 +26,10 @@ public final class MappedImage {
         segments = image?.segments.filter { $0.isLoad && $0.isExecutable } ?? []
     }
 
-    /// AVMA − SVMA of a mapping that starts at `start` and at `offset` in the file; nil if no executable segment is there.
-    func bias(start: UInt64, offset: UInt64) -> UInt64? {
-        // The kernel maps whole pages: what stands before a segment in its first one is mapped, too.
-        let segment = segments.first { segment in
-            let first = segment.offset & ~(Self.pageSize - 1)
-            return first <= offset && offset < segment.offset &+ max(segment.fileSize, 1)
-        }
-        return segment.map { start &- ($0.virtualAddress &- $0.offset &+ offset) }
+    /// AVMA − SVMA of a mapping of it that starts at `offset` in the file; nil if no executable segment is there.
+    func bias(of mapped: Range<UInt64>, at offset: UInt64) -> UInt64? {
+        segments.bias(of: mapped, at: offset, pageSize: Self.pageSize)
     }
 
-    /// The smallest of both machines: a file's layout is made for the largest.
-    private static let pageSize: UInt64 = 4096
+    private static let pageSize = UInt64(sysconf(Int32(_SC_PAGESIZE)))
 }

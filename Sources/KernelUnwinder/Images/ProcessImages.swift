@@ -91,7 +91,8 @@ extension ProcessImages.Mapping {
     /// - Parameter image: nil of memory without a file.
     init(_ source: ExecutableMapping, of image: MappedImage?) {
         // A file that is no image: libraries of Java and other machines map theirs so, and code they made themselves.
-        let bias = image?.bias(start: source.start, offset: source.path == "[vdso]" ? 0 : source.offset)
+        let bias = image?.bias(
+            of: source.start..<max(source.start, source.end), at: source.path == "[vdso]" ? 0 : source.offset)
         self.init(
             start: source.start, end: source.end, bias: bias ?? 0, image: bias == nil ? nil : image, name: source.path)
         self.source = source

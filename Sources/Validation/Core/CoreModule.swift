@@ -23,21 +23,19 @@ final class CoreModule {
     private static let pageSize: UInt64 = 4096
 
     /// - Parameters:
-    ///   - start: where the image's byte at `fileOffset` is mapped: an AVMA.
+    ///   - mapped: AVMAs of a mapping whose first byte is the image's at `fileOffset`.
     ///   - store: see `ImageTable`.
     /// - Throws: what `ImageTable` throws, but for images that have no table by their nature. Nil if the image has no
     ///   segment there.
     init?(
-        _ image: ELFImage, at start: UInt64, fileOffset: UInt64, store: TableStore?, debugFiles: DebugFileSearch?
+        _ image: ELFImage, at mapped: Range<UInt64>, fileOffset: UInt64, store: TableStore?, debugFiles: DebugFileSearch?
     ) throws {
         let loads = image.segments.filter(\.isLoad)
         let page = ~(Self.pageSize - 1)
-        guard let mapped = loads.first(where: { segment in
-            segment.offset & page <= fileOffset && fileOffset < segment.offset &+ max(segment.fileSize, 1)
-        }), let first = loads.map({ $0.virtualAddress & page }).min(),
+        guard let bias = loads.bias(of: mapped, at: fileOffset, pageSize: Self.pageSize), let first = loads.map({ $0.virtualAddress & page }).min(),
             let last = loads.map({ $0.virtualAddress &+ $0.memorySize }).max()
         else { return nil }
-        bias = start &- (mapped.virtualAddress &- mapped.offset &+ fileOffset)
+        self.bias = bias
         let end = (last &+ bias &+ Self.pageSize &- 1) & page
         guard first &+ bias < end else { return nil }
         range = first &+ bias..<end
