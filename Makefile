@@ -45,7 +45,7 @@ MINIMAL_WALK := $(SCRATCH)/minimal-walk
 define install_packages
 @set -e; \
 if [ "$$(. /etc/os-release 2>/dev/null && echo "$$ID $$VERSION_ID")" != "debian 12" ]; then \
-	echo "not Debian 12: please have these packages, or what they are called here: $(1)"; exit 0; \
+	echo "not Debian 12: install these packages, or their equivalents: $(1)"; exit 0; \
 fi; \
 missing=; \
 for package in $(1); do \
@@ -77,26 +77,26 @@ toolchain:
 		exit 1; }
 
 .PHONY: deps deps-test deps-validate deps-bench deps-fuzz deps-deb
-deps: ## install what building needs (apt, root or sudo; nothing if all is there)
+deps: ## install the packages that building needs (with apt, as root or through sudo)
 	$(call install_packages,$(BUILD_PACKAGES))
 
-deps-test: ## the same for the tests
+deps-test: ## install the packages that the tests need
 	$(call install_packages,$(TEST_PACKAGES))
 
-deps-validate: ## the same for validate-all
+deps-validate: ## install the packages that validate-all needs
 	$(call install_packages,$(VALIDATE_PACKAGES))
 
-deps-bench: ## the same for the benchmarks
+deps-bench: ## install the packages that the benchmarks need
 	$(call install_packages,$(BENCH_PACKAGES))
 
-deps-fuzz: ## the same for fuzzing
+deps-fuzz: ## install the packages that fuzzing needs
 	$(call install_packages,$(FUZZ_PACKAGES))
 
-deps-deb: ## the same for `make deb`
+deps-deb: ## install the packages that `make deb` needs
 	$(call install_packages,$(DEB_PACKAGES))
 
 .PHONY: build
-build: deps toolchain ## build cfic, and check that its kernel programs need no more than Linux 5.10
+build: deps toolchain ## build cfic, and check that its BPF programs need nothing newer than Linux 5.10
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product generate-manual
 	@$(BINARIES)/cfic kernel --object $(SCRATCH)/unwinder.bpf.o
@@ -116,13 +116,13 @@ test test-%: .SHELLFLAGS := -o pipefail -c
 test: deps-test toolchain ## build and run all tests that this machine can run
 	$(SWIFT_TEST) $(COUNT_SKIPPED)
 
-test-quick: toolchain ## those that need neither root nor network nor a kernel of their own
+test-quick: toolchain ## run tests that need no root, network or other kernel
 	CFIC_TEST_WITHOUT_KERNELS=1 $(SWIFT_TEST) $(COUNT_SKIPPED)
 
-test-kernel: deps-test toolchain ## those that load programs into this machine's kernel: root
+test-kernel: deps-test toolchain ## run tests that load BPF programs into this machine's kernel (root)
 	$(SWIFT_TEST) --filter 'KernelUnwinderTests|ProfileTests' $(COUNT_SKIPPED)
 
-test-matrix: deps-test toolchain ## those that boot other kernels in emulated machines
+test-matrix: deps-test toolchain ## run tests that boot other kernels in emulated machines
 	$(SWIFT_TEST) --filter KernelMatrixTests $(COUNT_SKIPPED)
 
 # The Swift toolchain, wherever it is.
@@ -142,7 +142,7 @@ $(MINIMAL_WALK): Benchmarks/minimal-walk.c
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
 
 .PHONY: bench
-bench: deps-bench toolchain ## measure, compare with libdw and readelf, and tell which bars hold (BENCH_FLAGS=--quick)
+bench: deps-bench toolchain ## measure, compare with libdw and readelf, and report which bars hold (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
 	@$(MAKE) --no-print-directory $(LIBDW_WALK) $(MINIMAL_WALK)
@@ -156,7 +156,7 @@ FUZZ_BUILD := $(SWIFT) build -c release --package-path Fuzz --scratch-path $(FUZ
 	-Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=fuzzer-no-link,address
 
 .PHONY: fuzz
-fuzz: deps-fuzz toolchain build ## run the fuzz targets for SECONDS=60 each, or one: TARGET=fuzz-cfi
+fuzz: deps-fuzz toolchain build ## run all fuzz targets for SECONDS=60 each, or one: TARGET=fuzz-cfi
 	@for target in $(TARGET); do $(FUZZ_BUILD) --product $$target || exit 1; done
 	@PATH="$(TOOLCHAIN)/bin:$$PATH" Fuzz/seed.sh $(BINARIES)/cfic $(FUZZ)/seeds
 	@Fuzz/run.sh $(SECONDS) $(FUZZ) $(FUZZ)/build/release $(TARGET)
@@ -166,10 +166,10 @@ fuzz: deps-fuzz toolchain build ## run the fuzz targets for SECONDS=60 each, or 
 install uninstall: export PREFIX := $(PREFIX)
 install uninstall: export DESTDIR := $(DESTDIR)
 install uninstall: export BINARIES := $(BINARIES)
-install: ## install what `make build` made, completions, manual pages, C headers and documentation below PREFIX (/usr/local)
+install: ## install the result of `make build`, completions, manual pages, C headers and documentation under PREFIX (/usr/local)
 	@scripts/install.sh install
 
-uninstall: ## remove what install put there
+uninstall: ## remove what `make install` installed
 	@scripts/install.sh uninstall
 
 .PHONY: deb dist

@@ -49,7 +49,7 @@ copy() {
 
 install_all() {
 	if [[ ! -x $cfic ]]; then
-		echo "install.sh: nothing is built, $cfic is not there: run 'make build' first (root is not needed for it)" >&2
+		echo "install.sh: $cfic does not exist: run 'make build' first (it does not need root)" >&2
 		exit 1
 	fi
 	copy 755 "$root/bin" "$cfic"
@@ -87,7 +87,7 @@ describe_headers() {
 install_manual() {
 	local date pages
 	if [[ ! -x $binaries/generate-manual ]]; then
-		echo "install.sh: no manual pages, $binaries/generate-manual is not there: 'make build' builds it" >&2
+		echo "install.sh: no manual pages: $binaries/generate-manual does not exist; 'make build' builds it" >&2
 		return
 	fi
 	date=$(date -u -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y "$cfic")}" +%F)

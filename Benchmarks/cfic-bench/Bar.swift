@@ -27,10 +27,10 @@ extension SpeedMeasurement {
     var bars: [Bar] {
         [
             Bar(
-                name: "build, warm buffers, large files", unit: "ns a raw row", limit: 15,
+                name: "build, warm buffers, large files", unit: "ns per raw row", limit: 15,
                 value: nanosecondsPerRow(\.warm)),
             Bar(
-                name: "build, fresh memory, large files", unit: "ns a raw row", limit: 30,
+                name: "build, fresh memory, large files", unit: "ns per raw row", limit: 30,
                 value: nanosecondsPerRow(\.cold)),
             // Where the two bars above were set, the minimal C walk took 5.63 ns a row of libLLVM, clang and node:
             // the same bars, for a machine of any speed.
@@ -87,7 +87,7 @@ extension SizeMeasurement {
     var bars: [Bar] {
         [
             Bar(
-                name: "table size, all of \(roots.joined(separator: " and "))", unit: "bytes a row", limit: 2.5,
+                name: "table size, all of \(roots.joined(separator: " and "))", unit: "bytes per row", limit: 2.5,
                 aim: 2.2, value: bytesPerRow)
         ]
     }

@@ -6,29 +6,29 @@ import TableStore
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cfic-bench",
-        abstract: "Measures the compiler, compares it with libdw and readelf, and tells which bars hold.",
+        abstract: "Measures the compiler, compares it with libdw and readelf, and reports which bars hold.",
         discussion: """
             Measures a run over /usr and the Swift toolchain, then libLLVM, clang, swift-frontend, node, libc and \
             bash, as far as this machine has them, then the size of all tables of /usr/lib and /usr/bin. Exits with \
             1 if a bar is missed or could not be measured.
             """)
 
-    @Flag(help: "Three rounds and neither sizes nor the run over /usr: minutes become seconds.")
+    @Flag(help: "Run three rounds, without sizes and the run over /usr: seconds instead of minutes.")
     var quick = false
 
-    @Flag(help: "Nothing but the kernel programs.")
+    @Flag(help: "Measure only the BPF programs.")
     var kernel = false
 
     @Flag(help: "Print JSON.")
     var json = false
 
-    @Option(help: ArgumentHelp("The cfic to measure (default: the one beside this program).", valueName: "file"))
+    @Option(help: ArgumentHelp("The cfic to measure (default: the one next to this program).", valueName: "file"))
     var cfic: String?
 
-    @Option(help: ArgumentHelp("The libdw walk (default: the one beside this program).", valueName: "file"))
+    @Option(help: ArgumentHelp("The libdw walk (default: the one next to this program).", valueName: "file"))
     var libdwWalk: String?
 
-    @Option(help: ArgumentHelp("The minimal walk (default: the one beside this program).", valueName: "file"))
+    @Option(help: ArgumentHelp("The minimal walk (default: the one next to this program).", valueName: "file"))
     var minimalWalk: String?
 
     @Option(help: ArgumentHelp("Build this file's table once and print the CPU time.", visibility: .hidden))
@@ -36,7 +36,7 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Build this file's table over and over for a profiler, and print the CPU time a row.", visibility: .hidden))
+            "Build this file's table repeatedly for a profiler, and print the CPU time per row.", visibility: .hidden))
     var warmBuild: String?
 
     @Option(
@@ -44,7 +44,7 @@ struct BenchCommand: ParsableCommand {
         help: ArgumentHelp("Count the ELF files below these directories, and their bytes.", visibility: .hidden))
     var countELF: [String] = []
 
-    @Option(help: ArgumentHelp("Map so many libraries and wait.", visibility: .hidden))
+    @Option(help: ArgumentHelp("Map this many libraries and wait.", visibility: .hidden))
     var mapLibraries: Int?
 
     func run() throws {
@@ -80,7 +80,7 @@ struct BenchCommand: ParsableCommand {
     private func measureKernel(_ inputs: Inputs, _ report: inout Report) {
         let large = ["clang", "swift-frontend", "libLLVM"]
         guard let input = large.lazy.compactMap({ name in inputs.found.first { $0.name == name } }).first else {
-            report.skipped.append("the kernel programs: none of \(large.joined(separator: ", ")) is here")
+            report.skipped.append("the BPF programs: none of \(large.joined(separator: ", ")) is installed")
             return
         }
         do {
@@ -88,7 +88,7 @@ struct BenchCommand: ParsableCommand {
             report.kernel = try KernelMeasurement(
                 input, rounds: report.rounds, store: TableStore(directory: scratch.path), progress: talk)
         } catch {
-            report.failures.append("the kernel programs: \(error)")
+            report.failures.append("the BPF programs: \(error)")
         }
     }
 

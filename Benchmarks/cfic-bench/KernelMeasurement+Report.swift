@@ -19,7 +19,7 @@ extension KernelMeasurement {
         [
             Bar(name: "kernel lookup, 64 pcs", unit: "ns", limit: 10, value: nanoseconds(hot)),
             Bar(name: "kernel lookup, 4,096 random pcs", unit: "ns", limit: 20, value: nanoseconds(wider)),
-            Bar(name: "kernel walk", unit: "ns a frame", limit: 60, value: perFrame),
+            Bar(name: "kernel walk", unit: "ns per frame", limit: 60, value: perFrame),
             Bar(
                 name: "kernel walk of a 50-frame stack", unit: "us", limit: 4,
                 value: framesOfStack < 50 ? nil : stack.median.map { $0 * 1e6 }),
@@ -34,7 +34,7 @@ extension KernelMeasurement {
                 name: "kernel memory in use / bytes of tables", unit: "times", limit: 1.05,
                 value: tableBytes > 0 ? Double(usedBytes) / Double(tableBytes) : nil),
             Bar(
-                name: "kernel memory but for one element / bytes of tables", unit: "times", limit: 1.05,
+                name: "kernel memory except one element / bytes of tables", unit: "times", limit: 1.05,
                 value: tableBytes > 0 ? Double(mappedBytes - Int(CFIC_ELEMENT_SIZE)) / Double(tableBytes) : nil),
             Bar(name: "instructions to verify a program", unit: "at most", limit: 100_000, value: mostInstructions),
         ]
@@ -44,7 +44,7 @@ extension KernelMeasurement {
         var table = TextTable("Kernel programs, medians", "", "")
         table.add("  lookup in \(self.table), 64 pcs", decimal(nanoseconds(hot)), "ns")
         table.add("  lookup in \(self.table), 1,024 random pcs", decimal(nanoseconds(random)), "ns")
-        table.add("  the same, each waiting for the last", decimal(nanoseconds(chained)), "ns")
+        table.add("  the same, each waiting for the previous", decimal(nanoseconds(chained)), "ns")
         table.add("  lookup in \(self.table), 4,096 random pcs", decimal(nanoseconds(wider)), "ns")
         table.add("  lookup in \(self.table), other random pcs each time", decimal(nanoseconds(scattered)), "ns")
         table.add("  walk of \(framesOfStack) frames", decimal(stack.median.map { $0 * 1e6 }, 2), "us")

@@ -14,7 +14,7 @@ struct BPFObject: BuildToolPlugin {
         let objcopy = try context.tool(named: "llvm-objcopy").url
         return [
             .buildCommand(
-                displayName: "Building the kernel programs",
+                displayName: "Building the BPF programs",
                 executable: URL(filePath: "/bin/sh"),
                 arguments: [
                     script.path(), sources.path(), clang.path(), objcopy.path(), output.path(),

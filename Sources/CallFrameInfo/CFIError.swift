@@ -35,7 +35,7 @@ extension CFIError: CustomStringConvertible {
         case .ciePointerOutOfBounds: "CIE pointer points outside the section"
         case .notACIE: "CIE pointer does not point to a CIE"
         case .unsupportedVersion: "CIE version is not 1, 3 or 4"
-        case .unsupportedAugmentation: "unknown augmentation without 'z': its size is unknowable"
+        case .unsupportedAugmentation: "unknown augmentation without 'z': its size can't be determined"
         case .unsupportedAddressSize: "address size is not 2, 4 or 8"
         case .unsupportedSegmentSelector: "segment selectors are not supported"
         case .unsupportedPointerEncoding: "invalid pointer encoding"

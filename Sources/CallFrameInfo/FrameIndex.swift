@@ -54,7 +54,7 @@ public struct FrameIndex: ~Copyable {
     @usableFromInline var quickCIEs = GrowableBuffer<UInt64>()
     /// FDEs with a range, before overlaps were resolved.
     public internal(set) var fdeCount = 0
-    /// FDEs that lost bytes to an earlier one.
+    /// FDEs that overlap an earlier one.
     public internal(set) var overlappingCount = 0
     /// FDEs without bytes: empty, at address 0, or outside `ranges`.
     public internal(set) var droppedCount = 0

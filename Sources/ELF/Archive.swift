@@ -101,7 +101,7 @@ public struct Archive {
         guard field.hasPrefix("/") else { return field.hasSuffix("/") ? String(field.dropLast()) : field }
         // In a thin archive, `/123:456` is a member of an archive within.
         guard let offset = Int(field.dropFirst()), longNames.indices.contains(offset) else {
-            throw malformed("\"\(field)\" is no name", header)
+            throw malformed("\"\(field)\" is not a name", header)
         }
         let line = longNames[offset...].prefix(Self.nameLimit + 1).prefix { $0 != 0x0a }
         guard line.count <= Self.nameLimit else { throw malformed("a member's name is too long", header) }

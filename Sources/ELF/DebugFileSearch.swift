@@ -91,7 +91,7 @@ public struct DebugFileSearch: Sendable {
         _ candidate: ELFImage, buildID: [UInt8]?, link: UInt32?
     ) throws(ELFError) -> UInt32? {
         if let buildID, let other = try candidate.buildID() {
-            guard buildID == other else { throw candidate.malformed("has another build id") }
+            guard buildID == other else { throw candidate.malformed("has a different build id") }
             return nil
         }
         guard let link else { throw candidate.malformed("has no build id") }
@@ -100,7 +100,7 @@ public struct DebugFileSearch: Sendable {
 
     private static func check(_ candidate: ELFImage, _ checksum: UInt32) throws(ELFError) {
         guard try candidate.source.checksum(name: candidate.name) == checksum else {
-            throw candidate.malformed("has another checksum than .gnu_debuglink says")
+            throw candidate.malformed("its checksum is not the one in .gnu_debuglink")
         }
     }
 

@@ -9,7 +9,7 @@ extension ELFImage {
         guard let section = try section(named: ".gnu_debuglink"), !section.hasNoBits else { return nil }
         let bytes = try bytes(of: section)
         guard let link = bytes.stringBytes(at: 0) else {
-            throw malformed("the name of the debug file has no end", section: section.name, offset: 0)
+            throw malformed("the debug file's name has no terminator", section: section.name, offset: 0)
         }
         // The name with its zero byte, padded to four bytes; then the checksum.
         let checksumOffset = (link.count + 4) & ~3

@@ -60,8 +60,8 @@ extension ELFError.Kind: CustomStringConvertible {
         case .notELF: "not an ELF file"
         case .malformed(let what): what
         case .unsupported(let what): "unsupported: \(what)"
-        case .isAnotherFile: "another file than the one looked at before, or changed meanwhile"
-        case .writableByOthers: "others can write it, but not the file that it is for"
+        case .isAnotherFile: "not the file that was read before, or changed since"
+        case .writableByOthers: "writable by others, unlike the file that it belongs to"
         }
     }
 }

@@ -54,7 +54,7 @@ extension ELFImage {
                 }
                 nameBudget -= bytes.count
                 guard nameBudget >= 0 else {
-                    throw malformed("the names of sections overlap beyond reason", offset: sectionTable.offset)
+                    throw malformed("section names overlap too often", offset: sectionTable.offset)
                 }
                 name = String(decoding: bytes, as: UTF8.self)
             }
@@ -98,7 +98,7 @@ extension ELFImage {
     /// The bytes of the section name table; empty if there is none.
     private func sectionNames(count: Int) throws(ELFError) -> UnsafeRawBufferPointer {
         guard let index = libelf.sectionNamesIndex, index < count else {
-            throw malformed("there is no section of the sections' names", offset: sectionTable.offset)
+            throw malformed("there is no section name table", offset: sectionTable.offset)
         }
         guard index != 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         guard let header = libelf.sectionHeader(index) else {
@@ -157,7 +157,7 @@ extension ELFImage {
         let present = source.presentSize
         return malformed(
             present < size
-                ? "the sections add up to more than the file has: \(present) of its \(size) bytes are no holes"
+                ? "the sections add up to more than the file holds: only \(present) of its \(size) bytes are not holes"
                 : "the sections overlap: they add up to several times the file",
             section: section)
     }
@@ -180,7 +180,7 @@ extension ELFImage {
     /// Throws ``ELFError`` if the file has shrunk since it was opened, or can't be read any more: some of the bytes were
     /// then zeros.
     public func checkIsWhole() throws(ELFError) {
-        guard !mapped.contains(where: \.isBroken) else { throw malformed("it shrank, or failed, while it was read") }
+        guard !mapped.contains(where: \.isBroken) else { throw malformed("it shrank or failed while being read") }
     }
 
     /// That the whole section lies in the image.

@@ -80,7 +80,7 @@ public struct FunctionSymbols {
                 if table.count > limit, problem == nil {
                     problem = ELFError(
                         file: image.name, section: name,
-                        kind: .unsupported("more than \(limit) symbols; those behind are left out"))
+                        kind: .unsupported("more than \(limit) symbols; the rest is ignored"))
                 }
             } catch {
                 if problem == nil { problem = error }

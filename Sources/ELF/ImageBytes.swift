@@ -178,7 +178,8 @@ enum ImageBytes {
     func checksum(name: String) throws(ELFError) -> UInt32 {
         guard size <= Self.checksumLimit, Budget(imageSize: presentSize).readable >= size else {
             throw ELFError(
-                file: name, kind: .unsupported("a checksum of \(size) bytes, of which \(presentSize) are no holes"))
+                file: name,
+                kind: .unsupported("a checksum over \(size) bytes, only \(presentSize) of which are not holes"))
         }
         var checksum: UInt32 = 0
         var offset: UInt64 = 0

@@ -31,7 +31,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
         case .kernelTooOld(let release):
             "Linux \(release) is too old: the programs need 5.10 or newer"
         case .unsupportedMachine(let name):
-            "stacks can be unwound on x86-64 and aarch64, not on \(name)"
+            "machine \(name) is not supported; x86-64 and aarch64 are"
         case .noTypeInformation:
             "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must be built with CONFIG_DEBUG_INFO_BTF=y"
         case .notPermitted(let what): what
@@ -39,13 +39,13 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "the kernel refused the program \(program): \(message(code))" + (log.isEmpty ? "" : "\n\(log)")
         case .system(let what, let code): "\(what): \(message(code))"
         case .otherPIDNamespace:
-            "this is not the initial pid namespace, so that process ids mean others to the kernel: run it outside of "
+            "this is not the initial pid namespace, so the kernel knows processes by other ids: run cfic outside "
                 + "the container, or with the host's pid namespace"
         case .otherMachine(let name): "the table is for \(name), not for this machine"
         case .process(let error): error.description
         case .tooManyProcesses(let limit): "more than \(limit) processes at once"
         case .tableMemoryFull(let bytes): "all \(bytes >> 20) MiB of table memory are in use"
-        case .overBudget(let bytes): "tables need more than the \(bytes >> 20) MiB of kernel memory they may take"
+        case .overBudget(let bytes): "tables need more than their limit of \(bytes >> 20) MiB of kernel memory"
         }
     }
 

@@ -189,8 +189,8 @@ public final class KernelUnwinder {
     private func noteLeftOut(_ count: Int, of process: Int32) {
         guard crowded.insert(process).inserted else { return }
         images.onProblem(
-            "process \(process) has \(count) executable mappings more than the \(PlacedProcess.mappingLimit) that a "
-                + "process can have: stacks end where they come to the smallest")
+            "process \(process) has \(count) executable mappings more than the limit of "
+                + "\(PlacedProcess.mappingLimit): the smallest are left out, and stacks end there")
     }
 
     /// Has samples taken of a process that is about to run another program: nothing is known of it until then.

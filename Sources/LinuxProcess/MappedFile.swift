@@ -39,7 +39,7 @@ package struct MappedFile: Sendable {
     }
 
     package static let neededForMappings =
-        "that needs CAP_CHECKPOINT_RESTORE (or CAP_SYS_ADMIN), and of other users' processes CAP_DAC_READ_SEARCH"
+        "this needs CAP_CHECKPOINT_RESTORE (or CAP_SYS_ADMIN) and, for other users' processes, CAP_DAC_READ_SEARCH"
 
     /// A file that may be the one that is mapped.
     package struct Candidate {

@@ -16,9 +16,9 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noSuchProcess(let process): "there is no process \(process)"
-        case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name that"
-        case .isOfKernel(let thread): "\(thread) is a thread of the kernel, without code of its own"
-        case .hasEnded(let process): "process \(process) has ended: it has no memory any more (a zombie)"
+        case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name the process"
+        case .isOfKernel(let thread): "\(thread) is a kernel thread, which has no user code"
+        case .hasEnded(let process): "process \(process) has ended and has no memory left (it is a zombie)"
         case .cannotRead(let process, let code):
             "process \(process) can't be read: \(String(cString: strerror(code)))"
                 + (code == EACCES || code == EPERM ? advice : "")
@@ -29,7 +29,7 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
 
     private var advice: String {
         geteuid() == 0
-            ? "; CAP_SYS_PTRACE is missing, or the system keeps it closed"
-            : "; that of another user needs root, or CAP_SYS_PTRACE"
+            ? "; CAP_SYS_PTRACE is missing, or a security policy forbids it"
+            : "; another user's process needs root or CAP_SYS_PTRACE"
     }
 }

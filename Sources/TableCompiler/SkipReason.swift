@@ -14,8 +14,8 @@ public enum SkipReason: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .unsupportedMachine(let name): "machine \(name) is not supported (x86-64 and aarch64 are)"
-        case .relocatable: "relocatable file: link it first (dump and stats do show it)"
+        case .unsupportedMachine(let name): "machine \(name) is not supported; x86-64 and aarch64 are"
+        case .relocatable: "relocatable file: link it first (dump and stats can read it)"
         case .coreDump: "core dump"
         case .separateDebugFile: "separate debug file: it is merged when its binary is compiled"
         case .notAnImage: "neither a program nor a library"

@@ -45,33 +45,33 @@ extension StoreError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .noDirectory:
-            return "no directory for tables is known: set CFIC_CACHE to one"
+            return "no cache directory is known: set CFIC_CACHE"
         case .cannot(let action, let path, let code, let area):
             let advice = Self.advice(code, area)
             return "\(path): cannot \(action.rawValue): \(systemMessage(code))" + (advice.isEmpty ? "" : ": " + advice)
         case .invalidKey(let byteCount):
-            return "a key of \(byteCount) bytes: tables are kept by keys of 1 to 48"
+            return "invalid key of \(byteCount) bytes: keys have 1 to 48"
         case .notTheTable(let reason):
-            return "not kept: \(reason)"
+            return "not stored: \(reason)"
         case .invalidPrefix(let text):
             return "'\(text)' is not a build id: give it in full, or at least 2 hexadecimal digits of it"
         case .noSuchBuildID(let text, let directory):
-            return "\(directory): no table of a build id that begins with \(text): compile its file first"
+            return "\(directory): no table whose build id begins with \(text): compile its file first"
         case .ambiguous(let prefix, let candidates, let count):
             let more = count > candidates.count ? ", ... (\(count) in all)" : ""
-            return "\(prefix) stands for more than one table: \(candidates.joined(separator: ", "))\(more): "
+            return "\(prefix) matches more than one table: \(candidates.joined(separator: ", "))\(more): "
                 + "give more digits"
         case .writableByOthers(let path, let owner):
-            return (owner == 0 ? "\(path): others than root can write it" : "\(path): it belongs to user \(owner)")
-                + ", and who can put tables there can have root unwind by them: choose another directory "
-                + "(--cache, CFIC_CACHE), or say --shared-cache"
+            return (owner == 0 ? "\(path): not only root can write to it" : "\(path): it belongs to user \(owner)")
+                + ", so others could plant tables that root would use: choose another directory "
+                + "(--cache, CFIC_CACHE), or pass --shared-cache"
         case .replaceableByOthers(let path, let owner):
-            return (owner == 0 ? "\(path): others than root can write it" : "\(path): it belongs to user \(owner)")
-                + ", who can have it lead to another cache: choose another directory (--cache, CFIC_CACHE), or say "
-                + "--shared-cache"
+            return (owner == 0 ? "\(path): not only root can write to it" : "\(path): it belongs to user \(owner)")
+                + ", so others could redirect it to another cache: choose another directory "
+                + "(--cache, CFIC_CACHE), or pass --shared-cache"
         case .linkOfOthers(let path, let owner):
             return "\(path): a symbolic link of user \(owner), which root doesn't follow to its cache: name the "
-                + "directory that it leads to, or say --shared-cache"
+                + "target directory, or pass --shared-cache"
         case .unusable(let path, let reason):
             return "\(path): \(reason): compile its file again"
         }
@@ -86,12 +86,12 @@ extension StoreError: CustomStringConvertible {
         case EROFS: return elsewhere
         case EACCES, EPERM: return "make it writable for user \(geteuid()), or \(elsewhere)"
         case EFBIG: return "raise the limit on file sizes (ulimit -f), or \(elsewhere)"
-        case EIO: return "the device fails (the kernel's log says more): \(elsewhere)"
-        case ENOTDIR: return "a file stands where a directory should: remove it, or \(elsewhere)"
-        case EISDIR, ENOTEMPTY: return "a directory stands where the file should: remove it, or \(elsewhere)"
+        case EIO: return "the device reports errors (see the kernel log): \(elsewhere)"
+        case ENOTDIR: return "a file is in the place of a directory: remove it, or \(elsewhere)"
+        case EISDIR, ENOTEMPTY: return "a directory is in the place of the file: remove it, or \(elsewhere)"
         case EMFILE, ENFILE: return "raise the limit on open files (ulimit -n), or use fewer threads"
         case ENOENT where area == .output: return "make the directory first"
-        default: return area == .store ? "if that doesn't pass, \(elsewhere)" : ""
+        default: return area == .store ? "if the error persists, \(elsewhere)" : ""
         }
     }
 }

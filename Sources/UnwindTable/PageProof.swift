@@ -44,7 +44,7 @@ struct PageProof {
     /// Where a record starts in `pages`. Its first `head` bytes lie inside.
     private func open(_ place: UInt32, _ entry: Int, head: Int) throws(TableDefect) -> Int {
         let start = Int(place) * Int(CFIC_RECORD_ALIGN)
-        guard start >= end else { throw defect(entry: entry, "record is not behind those of earlier pages") }
+        guard start >= end else { throw defect(entry: entry, "record does not follow those of earlier pages") }
         guard start <= pages.count - head else { throw defect(entry: entry, "record lies outside the pages") }
         return start
     }
@@ -72,7 +72,7 @@ struct PageProof {
         try checkRules(highest: highest, paletteStart, paletteCount, record: start)
         let units = elements(unitStart, rowCount, of: UInt16.self)
         guard units[0] == 0 else { throw defect(start, "record has no row at unit 0") }
-        guard Self.fallsOrStays(units, units: .max) == 0 else { throw defect(start, "units do not rise") }
+        guard Self.fallsOrStays(units, units: .max) == 0 else { throw defect(start, "units do not increase") }
     }
 
     private mutating func checkDense(_ start: Int) throws(TableDefect) {
@@ -150,14 +150,14 @@ struct PageProof {
         var first = start(1)
         for block in 1..<blocks {
             let end = start(block &+ 1)
-            guard first <= end, end <= rows.count else { return "block index falls or points outside the rows" }
+            guard first <= end, end <= rows.count else { return "block index decreases or points outside the rows" }
             // The row of unit 0 at least is before it. A block without rows may begin behind the last one; it
             // doesn't count, without a branch that nothing could predict.
             let falls = rows[min(first, rows.count &- 1)] & mask <= rows[first &- 1] & mask
             fallsAtBeginnings &+= (falls ? 1 : 0) & (first < end ? 1 : 0)
             first = end
         }
-        return Int(fallsOrStays(rows, units: mask)) == fallsAtBeginnings ? nil : "units do not rise in their block"
+        return Int(fallsOrStays(rows, units: mask)) == fallsAtBeginnings ? nil : "units do not increase in their block"
     }
 
     /// How many units are not above the one before.

@@ -39,11 +39,11 @@ struct RuleProof {
         switch rule.cfaKind {
         case CFIC_CFA_NONE:
             guard let reason = rule.reason, rule == .unknown(reason), reason.isKnown else {
-                throw Problem(text: "unknown reason, or more than a reason")
+                throw Problem(text: "unknown reason, or a reason combined with a rule")
             }
             return
         case CFIC_CFA_END:
-            guard rule == .endOfStack else { throw Problem(text: "end of stack with more than that") }
+            guard rule == .endOfStack else { throw Problem(text: "end of stack combined with a rule") }
             return
         case CFIC_CFA_REGISTER:
             guard rule.cfaAddend == 0 else { throw Problem(text: "addend without a load") }
@@ -55,7 +55,7 @@ struct RuleProof {
         }
         let readsLive = try checkParts(rule)
         guard !readsLive || rule.needsLiveRegisters else {
-            throw Problem(text: "reads a register that is not followed, without saying so")
+            throw Problem(text: "reads an untracked register without the flag that says so")
         }
     }
 
@@ -71,7 +71,7 @@ struct RuleProof {
             throw Problem(text: "stack pointer on the stack without a program")
         }
         switch rule.returnAddress.kind {
-        case CFIC_VALUE_SAME, CFIC_VALUE_UNDEFINED: throw Problem(text: "return address is nowhere")
+        case CFIC_VALUE_SAME, CFIC_VALUE_UNDEFINED: throw Problem(text: "return address has no location")
         default: break
         }
         var readsLive = false
@@ -88,14 +88,16 @@ struct RuleProof {
     private func check(_ value: Rule.Value) throws(Problem) -> Bool {
         switch value.kind {
         case CFIC_VALUE_SAME, CFIC_VALUE_UNDEFINED:
-            guard value.offset == 0, value.register == 0 else { throw Problem(text: "register or offset without use") }
+            guard value.offset == 0, value.register == 0 else {
+                throw Problem(text: "unused register or offset is not zero")
+            }
         case CFIC_VALUE_AT_CFA, CFIC_VALUE_CFA:
-            guard value.register == 0 else { throw Problem(text: "register without use") }
+            guard value.register == 0 else { throw Problem(text: "unused register is not zero") }
         case CFIC_VALUE_AT_REGISTER, CFIC_VALUE_REGISTER:
             try check(register: value.register)
             return isLive(value.register)
         default:  // three bits: the two kinds of expression are left
-            guard value.register == 0 else { throw Problem(text: "register without use") }
+            guard value.register == 0 else { throw Problem(text: "unused register is not zero") }
             return try checkProgram(Int32(value.offset), leaves: 1, isCFA: false)
         }
         return false
@@ -129,7 +131,7 @@ struct RuleProof {
             try checkOperands(operation, index, depth: depth)
             if operation.operation == CFIC_OP_END {
                 guard depth >= minimum else {
-                    throw Problem(text: "program leaves \(depth) values of \(minimum)", operation: index)
+                    throw Problem(text: "program leaves \(depth) values, needs \(minimum)", operation: index)
                 }
                 return readsLive
             }
@@ -140,7 +142,7 @@ struct RuleProof {
             // The operands were proved: a DUP's are small.
             let (pops, pushes) = operation.effect
             guard depth >= pops else {
-                throw Problem(text: "stack holds fewer values than are taken", operation: index)
+                throw Problem(text: "operation pops more values than the stack holds", operation: index)
             }
             depth += pushes - pops
             guard depth <= CFIC_STACK_MAX else { throw Problem(text: "stack is deeper than 8", operation: index) }

@@ -58,10 +58,10 @@ extension TableVerifier {
             throw defect("reserved byte is not zero", at: 27)
         }
         guard withUnsafeBytes(of: header.key, { $0.dropFirst(Int(header.key_size)).allSatisfy { $0 == 0 } }) else {
-            throw defect("bytes behind the key are not zero", at: 32 + Int(header.key_size))
+            throw defect("bytes after the key are not zero", at: 32 + Int(header.key_size))
         }
         guard keySizes.lowerBound == 1 || withUnsafeBytes(of: header.digest, { $0.allSatisfy { $0 == 0 } }) else {
-            throw defect("a content key has no digest beside it", at: 80)
+            throw defect("a content key comes with a digest", at: 80)
         }
     }
 
@@ -76,10 +76,10 @@ extension TableVerifier {
             let section = header.section(index)
             let place = 176 + index * MemoryLayout<cfic_section>.size
             guard section.offset == UInt64((end + 15) & ~15) else {
-                throw defect("\(names[index]): not at the first multiple of 16 behind the section before", at: place)
+                throw defect("\(names[index]): not at the first multiple of 16 after the previous section", at: place)
             }
             guard section.offset <= UInt64(fileSize), section.size <= UInt64(fileSize) - section.offset else {
-                throw defect("\(names[index]): reaches beyond the end of the file", at: place + 8)
+                throw defect("\(names[index]): extends beyond the end of the file", at: place + 8)
             }
             guard section.size % UInt64(elementSize) == 0 else {
                 throw defect("\(names[index]): size is not a multiple of \(elementSize)", at: place + 8)

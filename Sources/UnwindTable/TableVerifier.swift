@@ -76,13 +76,13 @@ public enum TableVerifier {
         for (number, range) in view.ranges.enumerated() {
             guard range.page_count > 0 else { throw defect(number, "range has no pages") }
             guard number == 0 || range.start_page > end else {
-                throw defect(number, "range is not behind the one before, or touches it")
+                throw defect(number, "range does not start above the previous range, or touches it")
             }
             guard range.start_page < pageLimit, UInt64(range.page_count) <= pageLimit - range.start_page else {
-                throw defect(number, "range reaches beyond the address space")
+                throw defect(number, "range extends beyond the address space")
             }
             guard Int(range.directory_index) == entries else {
-                throw defect(number, "directory index is not the sum of the counts before")
+                throw defect(number, "directory index is not the sum of the preceding counts")
             }
             // At most 2^28 ranges of less than 2^32 pages fit a file: no overflow.
             entries += Int(range.page_count)
@@ -94,7 +94,7 @@ public enum TableVerifier {
         guard entries == view.directory.count else {
             throw TableDefect(
                 section: "directory", offset: view.offset(of: CFIC_SECTION_DIRECTORY, 4 * entries),
-                problem: "directory entries that no range has")
+                problem: "directory entries that belong to no range")
         }
     }
 }

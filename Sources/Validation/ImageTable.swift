@@ -15,9 +15,9 @@ struct ImageTable {
         var description: String {
             switch self {
             case .debugFileGone(let name):
-                "\(name): its table in the cache was made with a debug file that isn't found; try --no-cache"
+                "\(name): its cached table was compiled with a debug file that can't be found; try --no-cache"
             case .unproved(let name, let defect):
-                "\(name): the table made of it does not verify (\(defect)); please report this"
+                "\(name): the table compiled from it does not verify (\(defect)); please report this"
             }
         }
     }

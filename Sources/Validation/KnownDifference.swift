@@ -21,13 +21,13 @@ public enum KnownDifference: String, CaseIterable, Sendable {
 
     public var text: String {
         switch self {
-        case .absorbedPadding: "padding between functions, which has the rule before it"
-        case .overlappingFrames: "FDEs that overlap, of which the first counts"
-        case .behindTerminator: "FDEs behind a zero length, at which libdw stops"
-        case .unspecifiedReturnColumn: "return address in a register that libdw takes for undefined"
+        case .absorbedPadding: "padding between functions, which has the preceding rule"
+        case .overlappingFrames: "overlapping FDEs, of which the table uses the first"
+        case .behindTerminator: "FDEs after a zero length, at which libdw stops"
+        case .unspecifiedReturnColumn: "return address in a register that libdw considers undefined"
         case .discardedFunction: "functions that the linker discarded, at address 0"
-        case .entryPoint: "the entry point, which nothing called, whatever its FDE says"
-        case .signalTrampoline: "the vDSO's signal trampoline, whose rule is our own"
+        case .entryPoint: "the entry point, which nothing calls, whatever its FDE says"
+        case .signalTrampoline: "the vDSO's signal trampoline, for which cfic has a rule of its own"
         }
     }
 }

@@ -63,11 +63,11 @@ struct BPFReport: JSONDocument {
         objects.append(object.path)
         if !object.hasBTF {
             notes.append(
-                "\(object.path): no BTF (clang -g): maps, lines and questions to the kernel can't be read; the kernel "
-                    + "takes all functions for static ones then")
+                "\(object.path): no BTF (clang -g): maps, lines and CO-RE queries can't be read, and "
+                    + "the kernel treats all functions as static")
         }
         if object.programCount == 0 {
-            notes.append("\(object.path): no programs; each function is looked at as if it were called")
+            notes.append("\(object.path): no programs; each function is checked as if it were called")
         }
         var causes = Causes()
         for kernel in Set(kernels).sorted() {
@@ -88,15 +88,15 @@ struct BPFReport: JSONDocument {
             output.line()
         }
         output.flush()
-        for note in notes { Talk.note(note) }
+        for note in notes { Diagnostics.remark(note) }
         if findings.isEmpty, !objects.isEmpty {
             let names = Set(kernels).sorted().map(\.description).joined(separator: ", ")
-            output.line("\(objects.joined(separator: ", ")): nothing found that Linux \(names) refuses")
+            output.line("\(objects.joined(separator: ", ")): found nothing that Linux \(names) refuses")
             output.flush()
         } else if !findings.isEmpty {
             let unsure = findings.count { !$0.isSure }
-            let words = unsure == 0 ? "" : ", \(unsure) of them only if something else holds, or in optional programs"
-            Talk.say(Quantity.count(findings.count, "finding") + words)
+            let words = unsure == 0 ? "" : ", \(unsure) of them conditional or in optional programs"
+            Diagnostics.note(Quantity.count(findings.count, "finding") + words)
         }
     }
 }
@@ -184,7 +184,7 @@ extension BPFReport.Entry {
         lines.append(("refused  ", "by Linux \(kernels.joined(separator: ", "))\(machine)"))
         if let condition { lines.append(("only if  ", condition)) }
         if isOptional { lines.append(("optional ", "not loaded unless the loader asks for it (SEC(\"?...\"))")) }
-        if let refusal { lines.append(("saying   ", refusal)) }
+        if let refusal { lines.append(("message  ", refusal)) }
         if let since { lines.append(("accepted ", "from Linux \(since) on")) }
         lines.append(("remedy   ", remedy))
         return lines

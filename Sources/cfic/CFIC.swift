@@ -10,16 +10,16 @@ struct CFIC: ParsableCommand {
         commandName: "cfic",
         abstract: "Compile DWARF call frame information into bounded unwind tables for eBPF profilers.",
         discussion: """
-            .eh_frame and .debug_frame of ELF files become flat tables, kept by build id, that a kernel program \
-            can search within proven bounds. x86-64 and aarch64, on any host.
+            Compiles .eh_frame and .debug_frame of ELF files into flat tables, stored by build id, that a BPF program \
+            can search within proven bounds. For x86-64 and aarch64, whatever the host.
 
             First steps:
-              cfic compile /bin/bash          make and keep a table
+              cfic compile /bin/bash          compile and store its table
               cfic stats /bin/bash            how much of its code can be unwound?
               cfic lookup /bin/bash 0x2f1b0   the rule at an address, in words
               sudo cfic profile -- COMMAND    where does it spend its time?
 
-            Exit codes: 0 done; 1 an input or a check failed; 64 wrong usage.
+            Exit codes: 0 success; 1 an input or a check failed; 64 wrong usage.
             """,
         version: Producer.text,
         subcommands: [
@@ -44,7 +44,7 @@ struct CFIC: ParsableCommand {
             for argument in arguments where PrintableText.of(argument) != argument {
                 message = message.replacing(argument, with: PrintableText.of(argument))
             }
-            if !message.isEmpty { Talk.sayLines(message) }
+            if !message.isEmpty { Diagnostics.noteLines(message) }
             Glibc.exit(code.rawValue)
         }
     }

@@ -8,19 +8,19 @@ struct CheckBPFCommand: ParsableCommand {
         abstract: "Report what a kernel would reject in a BPF object, without loading it.",
         discussion: """
             Reads the instructions, types (BTF) and line information of objects as clang makes them and libbpf 1 loads \
-            them: global functions that take pointers, atomic and other new instructions, helpers and who may call \
-            them, the licence, kernel functions, kinds of programs, maps and their definitions, stack and call depth. \
-            A branch that libbpf closes (bpf_core_enum_value_exists, LINUX_KERNEL_VERSION, constants of .rodata) is \
-            taken as closed.
+            them. Checks global functions that take pointers, atomic and other new instructions, helpers and which \
+            programs may call them, the licence, kernel functions, program types, maps and their definitions, stack \
+            and call depth. A branch that libbpf disables (bpf_core_enum_value_exists, LINUX_KERNEL_VERSION, \
+            constants of .rodata) is not followed.
 
-            Without --kernel it is the running kernel, with the types that it says to have. --btf takes another \
-            kernel's types, its /sys/kernel/btf/vmlinux, or a copy of /sys/kernel/btf with modules: then attach \
-            targets, CO-RE relocations and kernel functions are checked against them, and helpers, kinds of maps and \
-            of programs are those of the types, whatever the release.
+            Without --kernel, checks for the running kernel and the types that it exports. --btf reads another \
+            kernel's types, from its /sys/kernel/btf/vmlinux or from a copy of /sys/kernel/btf with modules. Attach \
+            targets, CO-RE relocations and kernel functions are then checked against them, and the types, not the \
+            release, decide which helpers, map types and program types exist.
 
-            What is known of releases reaches from Linux \(KernelVersion.known.lowerBound) to \
-            \(KernelVersion.known.upperBound). No finding doesn't mean that the verifier agrees: it checks every \
-            access, which this doesn't.
+            The known releases are Linux \(KernelVersion.known.lowerBound) to \
+            \(KernelVersion.known.upperBound). No findings doesn't mean that the verifier accepts the object: it \
+            checks every access, and this command doesn't.
 
             Examples:
               cfic check-bpf profiler.bpf.o --kernel 5.10
@@ -28,8 +28,8 @@ struct CheckBPFCommand: ParsableCommand {
               cfic check-bpf profiler.bpf.o --kernel 4.18.0-553.el8 --btf el8.vmlinux.btf
               cfic check-bpf --json profiler.bpf.o --kernel 5.10 | jq '.findings[].problem'
 
-            Exit codes: 0 nothing that makes an object be refused (findings with "only if", or in programs that are \
-            not loaded by default, don't); 1 an object is refused, or can't be read; 64 wrong usage.
+            Exit codes: 0 no object is refused (findings with "only if", and those in programs that are not loaded \
+            by default, don't count); 1 an object is refused, or can't be read; 64 wrong usage.
             """)
 
     @Argument(help: ArgumentHelp("Object files with BPF programs.", valueName: "object"), completion: .file())
@@ -38,13 +38,13 @@ struct CheckBPFCommand: ParsableCommand {
     @Option(
         name: .customLong("kernel"),
         help: ArgumentHelp(
-            "A release of Linux, 5.10; may be repeated. (default: the running kernel)", valueName: "version"))
+            "A Linux release, such as 5.10; may be repeated. (default: the running kernel)", valueName: "version"))
     var kernels: [KernelRelease] = []
 
     @Option(
         name: .customLong("btf"),
         help: ArgumentHelp(
-            "The types of that kernel: its vmlinux or /sys/kernel/btf/vmlinux, or all of /sys/kernel/btf.",
+            "That kernel's types: its vmlinux, its /sys/kernel/btf/vmlinux, or a copy of /sys/kernel/btf.",
             valueName: "path"),
         completion: .file())
     var typesPath: String?
@@ -54,7 +54,7 @@ struct CheckBPFCommand: ParsableCommand {
         help: ArgumentHelp("x86-64 or aarch64; may be repeated. (default: both)", valueName: "name"))
     var machines: [TargetMachine] = []
 
-    @Flag(help: "Count optional programs (SEC(\"?...\")), which loaders leave out by default, as loaded.")
+    @Flag(help: "Treat optional programs (SEC(\"?...\")), which loaders skip by default, as loaded.")
     var optional = false
 
     @Flag(help: "Report as JSON.")
@@ -81,7 +81,7 @@ struct CheckBPFCommand: ParsableCommand {
                 }
             }
             if json { try JSONOutput.print(report) } else { report.write(kernels: versions) }
-            for failure in report.failures { Talk.error(failure) }
+            for failure in report.failures { Diagnostics.error(failure) }
             if report.hasRefusal(withOptional: optional) || !report.failures.isEmpty { throw ExitCode(1) }
         }
     }
@@ -98,7 +98,7 @@ struct CheckBPFCommand: ParsableCommand {
         let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         let machine = withUnsafeBytes(of: &name.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         guard let running = KernelRelease(release) else {
-            throw ValidationError("the running kernel calls itself \(release): --kernel is needed")
+            throw ValidationError("the running kernel reports its release as \(release): name a release with --kernel")
         }
         let own = TargetMachine(rawValue: machine == "x86_64" ? "x86-64" : machine)
         let isThere = access(KernelBTF.running + "/vmlinux", R_OK) == 0

@@ -48,11 +48,11 @@ struct Compilation {
         let start = ContinuousClock.now
         var status = stat()
         if paths[0].withPath({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw Failure("\(paths[0]): -o takes one file, not a directory: compile it into a cache (--cache)")
+            throw Failure("\(paths[0]): -o takes one file, not a directory: use --cache for a directory")
         }
         var target = stat()
         if output.withPath({ stat($0, &target) }) == 0, target.st_dev == status.st_dev, target.st_ino == status.st_ino {
-            throw Failure("\(output): this is the file that is to be compiled: name another one to write to")
+            throw Failure("\(output): this is the input file: name another output file")
         }
         let image = try ELFImage(path: paths[0])
         let compiler = ImageCompiler(
@@ -64,7 +64,7 @@ struct Compilation {
             if case .skipped(let reason) = error { throw Failure("\(image.name): \(reason)") }
             throw error
         }
-        for note in result.notes { Talk.error(note) }
+        for note in result.notes { Diagnostics.error(note) }
         let facts = TableFacts(result)
         if isStrict, !facts.isFlawless { throw Failure("\(image.name): \(CompileReport.flaws(facts))") }
         try TableStore.write(result.built.table, to: output)

@@ -81,13 +81,15 @@ struct CompileReport: JSONDocument {
         if hasTables { table.write(to: &output) }
         output.flush()
         for file in files {
-            for note in file.notes { Talk.say(note.hasPrefix(file.path) ? note : "\(file.path): \(note)", .dim) }
+            for note in file.notes {
+                Diagnostics.note(note.hasPrefix(file.path) ? note : "\(file.path): \(note)", .dim)
+            }
             if let message = file.message, file.status == "skipped" {
-                Talk.say("\(file.path): skipped: \(message)", .dim)
+                Diagnostics.note("\(file.path): skipped: \(message)", .dim)
             }
         }
-        for failure in failures { Talk.error(failure) }
-        for line in summaryLines { Talk.say(line) }
+        for failure in failures { Diagnostics.error(failure) }
+        for line in summaryLines { Diagnostics.note(line) }
     }
 
     private var summaryLines: [String] {

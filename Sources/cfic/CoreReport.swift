@@ -70,8 +70,8 @@ struct CoreReport: ValidationOutput {
                 + "\(Quantity.count(frames, "frame")) agree; "
                 + "\(Quantity.count(validation.disagreementCount, "thread")) with a difference")
         output.flush()
-        for failure in failures { Talk.error(failure) }
-        if threads.isEmpty { Talk.error("\(core): no thread in it can be read") }
+        for failure in failures { Diagnostics.error(failure) }
+        if threads.isEmpty { Diagnostics.error("\(core): none of its threads can be read") }
     }
 
     private static func text(_ thread: ThreadValidation) -> String {

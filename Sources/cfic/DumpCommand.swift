@@ -17,8 +17,8 @@ struct DumpCommand: ParsableCommand {
             rules    what the rows lower to, in words
             pages    the table's pages and their sizes
 
-            The text of entries and rows is readelf's, except where readelf is wrong or says less: a register that is \
-            undefined, not merely unspecified, is `undef`, and an FDE of nothing but padding has its CIE's row.
+            Entries and rows have readelf's text, except where readelf is wrong or shows less: a register that is \
+            undefined, not just unspecified, is `undef`, and an FDE that contains only padding has its CIE's row.
 
             A table has only rules and pages. Relocatable files are shown relocated, each section at address 0.
 
@@ -52,7 +52,7 @@ struct DumpCommand: ParsableCommand {
             let isCached = LoadedTable.isBuildID(file)
             if try isCached || LoadedTable.isTable(file) {
                 if stage == .entries || stage == .rows {
-                    throw Failure("\(file): a table has no entries and rows: name its ELF file, or --stage rules")
+                    throw Failure("\(file): a table has no entries or rows: name its ELF file, or use --stage rules")
                 }
                 let table = try isCached
                     ? LoadedTable(buildID: file, store: cache.store()) : LoadedTable(TableFile(named: file), file)
@@ -79,7 +79,7 @@ struct DumpCommand: ParsableCommand {
         let sources = try FrameSources(of: image, search: debugFiles.search)
         defer { withExtendedLifetime(sources) {} }
         guard !sources.sections.isEmpty else { throw Failure("\(file): no call frame information") }
-        for note in sources.notes { Talk.note(note) }
+        for note in sources.notes { Diagnostics.remark(note) }
         let listing = FrameListing(sections: sources.sections)
         if json {
             var entries: [ListedEntry] = []
@@ -139,7 +139,7 @@ struct DumpCommand: ParsableCommand {
         }
         let sources = try FrameSources(of: image, search: nil)
         defer { withExtendedLifetime(sources) {} }
-        for note in sources.notes { Talk.note(note) }
+        for note in sources.notes { Diagnostics.remark(note) }
         let lowered = LoweredFrames(sources.sections, machine: machine)
         try sources.checkAreWhole()
         try write { row in

@@ -102,9 +102,9 @@ final class Interruption: Sendable {
         let (answer, child) = state.withLock { ($0.takeSignal(), $0.child) }
         switch answer {
         case .stop: break
-        case .sayWriting: Talk.say("What was recorded is being written; another Ctrl-C ends that, and loses it.")
+        case .sayWriting: Diagnostics.note("Writing the profile; another Ctrl-C aborts this and loses it.")
         case .end(let losesRecording):
-            if losesRecording { Talk.error("ended by a signal: what was recorded is not written") }
+            if losesRecording { Diagnostics.error("ended by a signal; the profile was not written") }
             if let child { kill(child, SIGTERM) }
             signal_end(signal)
         }

@@ -72,7 +72,7 @@ struct LoadedTable {
             if case .skipped(let reason) = error { throw SkippedFile(path: path, reason: reason) }
             throw error
         } catch {
-            throw Failure("\(path): the table made of it does not verify (\(error)); please report this")
+            throw Failure("\(path): the table compiled from it does not verify (\(error)); please report this")
         }
     }
 

@@ -89,7 +89,7 @@ struct LookupCommand: ParsableCommand {
 
     private func explainAddresses() throws {
         guard input.withPath({ access($0, F_OK) }) == 0, try !LoadedTable.isTable(input) else {
-            throw Failure("\(input): --explain needs the ELF file that the table is of")
+            throw Failure("\(input): --explain needs the ELF file that the table was compiled from")
         }
         let image = try ELFImage(path: input)
         let explainer: ImageExplainer

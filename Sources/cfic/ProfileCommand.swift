@@ -9,23 +9,23 @@ struct ProfileCommand: ParsableCommand {
         commandName: "profile",
         abstract: "Sample where processes spend CPU time, and print folded stacks.",
         discussion: """
-            The kernel unwinds stacks by tables: without frame pointers, up to 1,024 frames. Tables come from the \
-            cache, or are compiled into it. Processes that start meanwhile are sampled, too.
+            The kernel unwinds stacks with tables, without frame pointers, up to 1,024 frames. Tables come from the \
+            cache, or are compiled into it. Child processes that start later are sampled, too.
 
             Prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
-            Functions of the kernel end with _[k]; frames that were found by the frame pointer, because their code has no \
-            call frame information, with _[fp]; a stack whose outermost frame was not reached begins with [truncated]. \
+            Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
+            frame information, end with _[fp]. A stack whose outermost frame was not reached begins with [truncated]. \
             A summary goes to stderr.
 
             With --json both are in one document, with addresses and how each stack ended (docs/stack-ends.md). The \
             command's own output still goes to stdout: use -o to keep it apart from the stacks.
 
-            Ctrl-C ends the recording, and what was recorded is written; a second one ends that, too. While tables are \
-            loaded, one is enough.
+            Ctrl-C ends the recording and writes the profile; a second Ctrl-C aborts the writing. While tables are \
+            being loaded, one ends the command.
 
-            Needs root, or CAP_BPF and CAP_PERFMON; for processes of other users CAP_SYS_PTRACE; and for files that were \
-            deleted or replaced since they were mapped CAP_CHECKPOINT_RESTORE, for those of other users' processes \
-            CAP_DAC_READ_SEARCH besides. Linux 5.10 or newer with BTF.
+            Needs Linux 5.10 or newer with BTF, and root or CAP_BPF and CAP_PERFMON. Other users' processes also need \
+            CAP_SYS_PTRACE. Files that were deleted or replaced after they were mapped also need \
+            CAP_CHECKPOINT_RESTORE, and in other users' processes CAP_DAC_READ_SEARCH.
 
             Examples:
               sudo cfic profile -- make -j8
@@ -85,7 +85,7 @@ struct ProfileCommand: ParsableCommand {
             let file = try ProfileOutput(path: output)
             var options = KernelUnwinder.Options(store: try cache.store())
             options.debugFiles = debugFiles.search
-            Talk.progress("Loading the kernel programs")
+            Diagnostics.progress("Loading the BPF programs")
             let unwinder = try KernelUnwinder(options)
             var problems: [String] = []
             unwinder.onProblem = { problems.append($0) }
@@ -95,7 +95,7 @@ struct ProfileCommand: ParsableCommand {
                 tellsProcessesApart: json)
             if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
             unwinder.close()
-            Talk.progress("Naming \(Quantity.count(run.recorder.stacks.counts.count, "stack"))")
+            Diagnostics.progress("Naming \(Quantity.count(run.recorder.stacks.counts.count, "stack"))")
             let symbolizer = Symbolizer(run.recorder.programs)
             let text = ProfileText(run: run, symbolizer: symbolizer, isJSON: json)
             defer { report(run, problems + run.recorder.problems + symbolizer.problems) }
@@ -108,9 +108,9 @@ struct ProfileCommand: ParsableCommand {
     /// Says what happened, and what went wrong.
     private func report(_ run: ProfileRun, _ problems: [String]) {
         for image in run.recorder.programs.imagesWithoutTable {
-            Talk.error("\(image.name) has no table, callers of its frames are guessed: \(image.problem)")
+            Diagnostics.error("\(image.name) has no table; callers of its frames are guessed: \(image.problem)")
         }
-        for problem in problems { Talk.error(problem) }
-        do { try ProfileSummary(run).write() } catch { Talk.error("\(error)") }
+        for problem in problems { Diagnostics.error(problem) }
+        do { try ProfileSummary(run).write() } catch { Diagnostics.error("\(error)") }
     }
 }

@@ -35,7 +35,7 @@ final class ProfileRun {
         try unwinder.watchProcesses()
         for process in processes { try ProcessStatus.checkIsProcess(process) }
         for process in processes {
-            Talk.progress("Reading process \(process), and loading tables for what it maps")
+            Diagnostics.progress("Reading process \(process) and loading tables for its mappings")
             try recorder.add(process)
         }
         try loop { !recorder.isAnyoneLeft }
@@ -104,7 +104,7 @@ final class ProfileRun {
         interruption.enter(.recording)
         try start()
         let rate = "\(frequency) times a second on each of \(Quantity.count(KernelUnwinder.onlineCPUCount, "CPU"))"
-        Talk.progress("Sampling \(rate)\(duration.map { ", for \($0) s" } ?? ""); Ctrl-C ends it")
+        Diagnostics.progress("Sampling \(rate)\(duration.map { ", for \($0) s" } ?? ""); Ctrl-C ends it")
         while !isDone(), !interruption.isStopWanted {
             elapsed = ContinuousClock.now - began
             if let duration, elapsed >= .seconds(duration) { break }

@@ -12,7 +12,7 @@ final class ProgressBar: Sendable {
     private let isShown: Bool
 
     /// - Parameter isWorthwhile: whether there is enough to do for a bar.
-    init(isWorthwhile: Bool) { isShown = isWorthwhile && Talk.isTerminal && !Terminal.isPlain }
+    init(isWorthwhile: Bool) { isShown = isWorthwhile && Diagnostics.isTerminal && !Terminal.isPlain }
 
     /// Draws at most ten times a second.
     func update(_ done: UInt64, of total: UInt64) {

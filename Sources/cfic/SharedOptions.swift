@@ -77,7 +77,7 @@ struct Failure: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// Runs a command's body: failures are said on standard error and make exit code 1.
+/// Runs a command's body: failures are printed on standard error and give exit code 1.
 func reporting(_ body: () throws -> Void) throws {
     do {
         try body()
@@ -86,7 +86,7 @@ func reporting(_ body: () throws -> Void) throws {
     } catch let error as ValidationError {
         throw error
     } catch {
-        Talk.error("\(error)")
+        Diagnostics.error("\(error)")
         throw ExitCode(1)
     }
 }

@@ -24,7 +24,7 @@ extension StatsCommand {
                 guard let image = member.image else { continue }
                 if let identity = image.identity, !seen.insert(identity).inserted { continue }
                 if try !addRelocatable(image, to: &report) {
-                    report.skipped.append("\(image.name): no object file of x86-64 or aarch64")
+                    report.skipped.append("\(image.name): not an object file for x86-64 or aarch64")
                 }
             } catch {
                 report.failures.append("\(error)")

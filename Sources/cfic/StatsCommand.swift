@@ -11,8 +11,8 @@ struct StatsCommand: ParsableCommand {
         abstract: "Show how much code can be unwound, and why the rest can't.",
         discussion: """
             Takes ELF files (also relocatable ones, and archives of them), tables, and directories. Coverage is the \
-            share of executable bytes that have a rule or are known to end the stack. Padding between functions, \
-            which gets the rule before it, counts as covered.
+            share of executable bytes that have a rule or are known to end the stack. Padding between functions \
+            gets the preceding rule and counts as covered.
 
             Examples:
               cfic stats /bin/bash
@@ -109,12 +109,12 @@ struct StatsCommand: ParsableCommand {
         var hasFailed = !report.failures.isEmpty
         if let minimumCoverage {
             if report.files.allSatisfy({ $0.coverage == nil }), report.failures.isEmpty {
-                Talk.error("there is no code whose coverage could be measured")
+                Diagnostics.error("there is no code whose coverage could be measured")
                 hasFailed = true
             }
             for file in report.files {
                 guard let coverage = file.coverage, coverage * 100 < minimumCoverage else { continue }
-                Talk.error("\(file.path): coverage \(Quantity.percent(coverage)) is below \(minimumCoverage) %")
+                Diagnostics.error("\(file.path): coverage \(Quantity.percent(coverage)) is below \(minimumCoverage) %")
                 hasFailed = true
             }
         }

@@ -16,8 +16,8 @@ struct StatsText {
         }
         if report.files.count > 1 { writeTotal(to: &output) }
         output.flush()
-        for skip in report.skipped { Talk.say(skip, .dim) }
-        for failure in report.failures { Talk.error(failure) }
+        for skip in report.skipped { Diagnostics.note(skip, .dim) }
+        for failure in report.failures { Diagnostics.error(failure) }
     }
 
     private func write(_ file: FileStatistics, to output: inout StandardOutput) {
@@ -30,7 +30,7 @@ struct StatsText {
         output.line(line)
         if file.badFDEs > 0 { output.line("  malformed FDEs: \(Quantity.count(file.badFDEs))") }
         if file.overlappingFDEs > 0 {
-            output.line("  FDEs that lost bytes to an earlier one: \(Quantity.count(file.overlappingFDEs))")
+            output.line("  FDEs that overlap an earlier one: \(Quantity.count(file.overlappingFDEs))")
         }
         var table = TextTable(["", "BYTES", "", "ROWS"], left: [0])
         for share in file.shares {
@@ -68,7 +68,7 @@ struct StatsText {
         output.line(
             "\(Quantity.count(report.files.count)) files, \(Quantity.count(rows)) rows, coverage "
                 + "\(ratio(lowered, executable)) of \(Quantity.count(executable)) executable bytes, "
-                + "\(Quantity.count(unsupported)) places without a rule although an FDE covers them")
+                + "\(Quantity.count(unsupported)) ranges that an FDE covers but that have no rule")
     }
 
     private func ratio(_ part: UInt64, _ whole: UInt64) -> String {

@@ -65,7 +65,7 @@ struct ValidationReport: ValidationOutput {
         if !files.isEmpty { writeSummary(to: &output) }
         if !skipped.isEmpty { output.line("  \(Quantity.count(skipped.count)) files have no table") }
         output.flush()
-        for failure in failures { Talk.error(failure) }
+        for failure in failures { Diagnostics.error(failure) }
     }
 
     private func writeSummary(to output: inout StandardOutput) {
@@ -81,7 +81,7 @@ struct ValidationReport: ValidationOutput {
         for (what, counts) in [("the table", \File.unsaidByTable), ("libdw", \File.unsaidByReference)] {
             for reason in Set(files.flatMap { $0[keyPath: counts].keys }).sorted() {
                 let count = sum { $0[keyPath: counts][reason] ?? 0 }
-                output.line("  \(Quantity.count(count)) of which \(what) can't say: \(reason)")
+                output.line("  \(Quantity.count(count)) without an answer from \(what): \(reason)")
             }
         }
     }

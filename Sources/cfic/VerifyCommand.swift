@@ -98,6 +98,6 @@ struct VerifyCommand: ParsableCommand {
                     + "\(Quantity.count(verdict.rules ?? 0)) rules, \(Quantity.bytes(UInt64(verdict.tableBytes ?? 0)))")
         }
         output.flush()
-        for failure in report.failures { Talk.error(failure) }
+        for failure in report.failures { Diagnostics.error(failure) }
     }
 }

@@ -19,7 +19,7 @@ import Testing
             "tp_btf/x", "cgroup_rstat_flush(context); return 0", "extern void cgroup_rstat_flush(void *) __ksym;")
         #expect(object.findings(6, 15) == [])
         #expect(object.findings(6, 16).map(\.problem) == [
-            "calls cgroup_rstat_flush(), a function of the kernel that is gone since Linux 6.16"
+            "calls cgroup_rstat_flush(), a kernel function that Linux 6.16 removed"
         ])
     }
 
@@ -28,7 +28,7 @@ import Testing
         let object = try BPFObject("tp_btf/x", "return anything(1)", "extern int anything(int) __ksym;")
         let findings = object.findings(6, 12)
         #expect(findings.map(\.isRefusal) == [false])
-        #expect(findings.first?.problem.contains("which releases have it is not known here") == true)
+        #expect(findings.first?.problem.contains("it is not known which releases have it") == true)
         // Before 5.13 no kernel let programs call any.
         #expect(object.findings(5, 12).map(\.isRefusal) == [true])
     }
@@ -111,17 +111,17 @@ import Testing
         #expect(try problems("\(tag) int there(int a) { return a; }") == [])
         // Before 6.10 types don't say which functions can be called.
         #expect(try problems("int there(int a) { return a; }") == [
-            "calls there(), a function of the kernel that programs may not be allowed to call: its types don't say so, "
-                + "as before Linux 6.10"
+            "calls there(), a kernel function that programs may not be allowed to call: types before Linux "
+                + "6.10 don't say"
         ])
         #expect(try problems("int elsewhere(int a) { return a; }") == [
-            "calls there(), a function of the kernel that isn't in its types"
+            "calls there(), a kernel function that isn't in the kernel's types"
         ])
         #expect(try problems("int there(int a) { return a; } \(tag) int other(int a) { return a; }") == [
-            "calls there(), a function of the kernel that programs can't call"
+            "calls there(), a kernel function that programs can't call"
         ])
         #expect(try problems("\(tag) int there(int a, int b) { return a + b; }") == [
-            "calls there(), a function of the kernel that is declared with other types than the kernel's"
+            "calls there(), a kernel function that is declared with types other than the kernel's"
         ])
         #expect(try problems("\(tag) int there(int *a) { return *a; }").count == 1)
     }

@@ -29,8 +29,8 @@ import Testing
 
     @Test(arguments: [
         ("has no max_entries", "\(type(1)) \(key) \(value)"),
-        ("has values of no size", "\(type(1)) \(entries) \(key)"),
-        ("has keys of no size", "\(type(1)) \(entries) \(value)"),
+        ("has values without a size", "\(type(1)) \(entries) \(key)"),
+        ("has keys without a size", "\(type(1)) \(entries) \(value)"),
         ("has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4", "\(type(2)) \(entries) \(value) "
             + "__type(key, long);"),
         ("has values of 32769 bytes for each CPU", "\(type(6)) \(entries) \(key) __type(value, char[32769]);"),
@@ -47,7 +47,7 @@ import Testing
         ("has max_entries; a BPF_MAP_TYPE_TASK_STORAGE grows", "\(type(29)) \(entries) __type(key, int); \(value) "
             + "__uint(map_flags, 1);"),
         ("can neither be read nor written", "\(type(1)) \(entries) \(key) \(value) __uint(map_flags, 384);"),
-        ("is of the kind 200", "\(type(200)) \(entries) \(key) \(value)"),
+        ("has the type 200", "\(type(200)) \(entries) \(key) \(value)"),
         ("is defined with colour", "\(type(1)) \(entries) \(key) \(value) __uint(colour, 1);"),
     ])
     func mapsThatNoKernelCreates(problem: String, fields: String) throws {

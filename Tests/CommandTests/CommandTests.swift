@@ -190,7 +190,7 @@ import Testing
         try #require(link(path, place.directory + "/hard") == 0)
         for output in ["lib.so", "./lib.so", "link", "hard"] {
             let outcome = try place.cfic("compile", "lib.so", "-o", output)
-            #expect(outcome.code == 1 && outcome.talk.contains("the file that is to be compiled"), "\(outcome.talk)")
+            #expect(outcome.code == 1 && outcome.talk.contains("this is the input file"), "\(outcome.talk)")
         }
         #expect(try place.bytes(path) == bytes)
     }

@@ -125,7 +125,7 @@ struct ProfileCommandTests {
         #expect(samples("complete") == report.completeStacks)
         #expect(samples("complete") + samples("guessed") + samples("truncated") == report.samples)
         #expect(report.stacks.allSatisfy { $0.isComplete == ($0.outcome == "complete") })
-        #expect(outcome.talk.contains(") to the outermost frame, in part by guesses\n"), "\(outcome.talk)")
+        #expect(outcome.talk.contains(") reached the outermost frame, partly by guesses\n"), "\(outcome.talk)")
         let text = try place.shell("cfic profile -F 999 -d 1 -- ./guessed leaf")
         #expect(text.output.contains(";main_[fp];grandparent_[fp];parent_[fp];leaf "), "\(text.output)")
     }
@@ -136,10 +136,10 @@ struct ProfileCommandTests {
         let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(own)/task").compactMap { Int32($0) }
         let thread = try #require(threads.first { $0 != own })
         let outcome = try place.cfic("profile", "-p", "\(thread)", "-d", "1")
-        #expect(outcome.code == 1 && outcome.talk.contains("\(thread) is a thread of process \(own): name that"))
+        #expect(outcome.code == 1 && outcome.talk.contains("\(thread) is a thread of process \(own): name the process"))
         let kernel = try place.cfic("profile", "-p", "2", "-d", "1")
         let isKernel = (try? String(contentsOfFile: "/proc/2/comm", encoding: .utf8)) == "kthreadd\n"
-        #expect(!isKernel || kernel.code == 1 && kernel.talk.contains("2 is a thread of the kernel"), "\(kernel.talk)")
+        #expect(!isKernel || kernel.code == 1 && kernel.talk.contains("2 is a kernel thread"), "\(kernel.talk)")
         let missing = try place.cfic("profile", "-p", "2147483647")
         #expect(missing.code == 1 && missing.talk.contains("there is no process 2147483647"), "\(missing.talk)")
     }
@@ -340,7 +340,7 @@ struct ProfileCommandTests {
             kill -KILL $(cat said); echo $code; ls
             """)
         #expect(outcome.output == "130\ncache\nsaid\n", "\(outcome.output) \(outcome.talk)")
-        #expect(outcome.talk.contains("what was recorded is not written"), "\(outcome.talk)")
+        #expect(outcome.talk.contains("the profile was not written"), "\(outcome.talk)")
     }
 
     /// The recording has ended by itself, and is being written: into a pipe that nobody reads yet. Whoever wants it to
@@ -359,7 +359,7 @@ struct ProfileCommandTests {
             if [ \(signals) = 2 ]; then kill -INT $profile; else cat pipe > stacks; fi
             wait $profile 2>/dev/null; echo $?; cat said >&2
             """)
-        let isLost = outcome.talk.contains("what was recorded is not written")
+        let isLost = outcome.talk.contains("the profile was not written")
         if signals == 1 {
             #expect(outcome.output == "0\n" && !isLost, "\(outcome.output) \(outcome.talk)")
             expectFolded(String(decoding: try place.bytes(place.directory + "/stacks"), as: UTF8.self))
@@ -395,7 +395,7 @@ struct ProfileCommandTests {
             """.utf8), to: "terminal.py")
         let program = try Workplace.program()
         let outcome = try place.shell("python3 terminal.py \(program) profile -o stacks -d 0.2 -- sleep 0.1")
-        for text in ["Loading the kernel programs", "Sampling 99 times a second", "Ctrl-C ends it", "Naming "] {
+        for text in ["Loading the BPF programs", "Sampling 99 times a second", "Ctrl-C ends it", "Naming "] {
             #expect(outcome.output.contains(text), "\(outcome.output)")
         }
         let plain = try place.shell("cfic profile -o stacks -d 0.2 -- sleep 0.1")
@@ -412,7 +412,7 @@ struct ProfileCommandTests {
             until [ -s zombie ]; do sleep 0.01; done
             cfic profile -p $(cat zombie); echo $?; kill -KILL $parent
             """)
-        #expect(outcome.output == "1\n" && outcome.talk.contains("has ended: it has no memory"), "\(outcome.talk)")
+        #expect(outcome.output == "1\n" && outcome.talk.contains("has ended and has no memory"), "\(outcome.talk)")
     }
 
     /// Its first thread ends before it is sampled; the profile ends with its last one.

@@ -41,7 +41,7 @@ struct ImageSupplyTests {
         mapping.device += 1
         let image = supply.image(of: mapping, in: getpid())
         #expect(!image.hasTable && image.image == nil)
-        #expect(image.problem?.contains("is another one than is mapped") == true, "\(image.problem ?? "")")
+        #expect(image.problem?.contains("is not the mapped one") == true, "\(image.problem ?? "")")
     }
 
     /// A process may lead the path elsewhere between two looks at it; the file itself is as good as before.

@@ -58,7 +58,7 @@ import Testing
     /// Messages are read by people.
     @Test(arguments: [
         (KernelError.process(.noSuchProcess(12)), "there is no process 12"),
-        (.overBudget(bytes: 64 << 20), "tables need more than the 64 MiB of kernel memory they may take"),
+        (.overBudget(bytes: 64 << 20), "tables need more than their limit of 64 MiB of kernel memory"),
         (.process(.cannotRead(1, errno: EIO)), "process 1 can't be read: Input/output error"),
         (.kernelTooOld(release: "4.19.0"), "Linux 4.19.0 is too old: the programs need 5.10 or newer"),
         (.rejected(program: "p", errno: EINVAL, log: "why"), "the kernel refused the program p: Invalid argument\nwhy"),

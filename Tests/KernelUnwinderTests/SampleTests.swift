@@ -107,7 +107,7 @@ import Testing
         let none = StackEnd(code: CFIC_STEP_NO_RULE.rawValue, reason: CFIC_REASON_NO_CFA.rawValue)
         #expect(none.description == "the table has a reason instead of a rule: no instruction defined the CFA")
         let other = StackEnd(code: CFIC_STEP_TOO_DEEP.rawValue, reason: CFIC_REASON_NO_CFA.rawValue)
-        #expect(other.description == "there are more frames than a walk takes")
+        #expect(other.description == "the stack has more frames than a walk follows")
     }
 
     /// Of programs that are newer than this library.

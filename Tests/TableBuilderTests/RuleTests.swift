@@ -29,7 +29,7 @@ import UnwindTable
 
     @Test func endOfStackAndReasons() throws {
         #expect(try rule(CFI.undefined(register: 16)) == "end of stack")
-        #expect(try rule([0x3f]) == "unknown: unknown CFA instruction: what follows it is unknowable")
+        #expect(try rule([0x3f]) == "unknown: unknown CFA instruction: the rest of the FDE can't be decoded")
     }
 
     @Test func flags() throws {

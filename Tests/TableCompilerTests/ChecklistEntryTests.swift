@@ -186,7 +186,7 @@ import UnwindTable
         #expect(
             try rows(entries.cie + entries.fde, bad: 1) == [
                 "+0 CFA = rsp+8, rbp = rbp, ra = *(CFA-8)",
-                "+9 unknown: a CFA instruction is invalid where it stands",
+                "+9 unknown: a CFA instruction is invalid in its context",
             ])
     }
 

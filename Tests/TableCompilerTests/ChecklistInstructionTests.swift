@@ -87,7 +87,7 @@ import UnwindTable
 
     @Test func negateRAStateIsGNUWindowSaveElsewhere() throws {
         #expect(try aarch64("0x2d") == ["+0 CFA = sp, x29 = x29, ra = x30 (ra signed, needs live registers)"])
-        #expect(try x86_64("0x2d") == ["+0 unknown: unknown CFA instruction: what follows it is unknowable"])
+        #expect(try x86_64("0x2d") == ["+0 unknown: unknown CFA instruction: the rest of the FDE can't be decoded"])
     }
 
     @Test func negateRAStateWithPC() throws {
@@ -127,7 +127,7 @@ import UnwindTable
     }
 
     @Test func underflowIsAnErrorOfThatFDE() throws {
-        let invalid = "unknown: a CFA instruction is invalid where it stands"
+        let invalid = "unknown: a CFA instruction is invalid in its context"
         #expect(try x86_64("0x0a, 0x41, 0x0e, 16, 0x41, 0x0b, 0x41, 0x0b") == [
             row(0), row(1, cfa: "rsp+16"), row(2), "+3 \(invalid)",
         ])
@@ -142,7 +142,7 @@ import UnwindTable
     func changingAnExpressionsCFAIsInvalid(_ change: String) throws {
         #expect(
             try x86_64("0x0f, 2, 0x77, 8, 0x41, \(change)")
-                == [row(0), "+1 unknown: a CFA instruction is invalid where it stands"])
+                == [row(0), "+1 unknown: a CFA instruction is invalid in its context"])
     }
 
     @Test func unknownOpcodePoisonsTheRestOfItsFDE() throws {
@@ -161,7 +161,8 @@ import UnwindTable
             """)
         #expect(
             try CompiledImage(path).rows == [
-                row(0), row(1, cfa: "rsp+16"), "+2 unknown: unknown CFA instruction: what follows it is unknowable",
+                row(0), row(1, cfa: "rsp+16"),
+                "+2 unknown: unknown CFA instruction: the rest of the FDE can't be decoded",
                 row(64),
             ])
     }

@@ -208,7 +208,7 @@ import UnwindTable
         let image = try CompiledImage(path)
         #expect(
             image.rows == [
-                Self.own, "+10 unknown: unknown CFA instruction: what follows it is unknowable",
+                Self.own, "+10 unknown: unknown CFA instruction: the rest of the FDE can't be decoded",
                 "+20 CFA = rsp+24, rbp = rbp, ra = *(CFA-8)",
             ])
         let counts = image.result.built.counts

@@ -148,9 +148,9 @@ import UnwindTable
         (".cfi_def_cfa 17, 8", "a rule needs a register that a table does not describe"),
         (".cfi_register rip, xmm0", "a rule needs a register that a table does not describe"),
         (".cfi_undefined rsp", "the caller's stack pointer has a rule that a table can't hold"),
-        (".cfi_escape 0x3f", "unknown CFA instruction: what follows it is unknowable"),
-        (".cfi_escape 0x0b", "a CFA instruction is invalid where it stands"),
-        (".cfi_escape 0x0f, 2, 0x77, 8, 0x0e, 16", "a CFA instruction is invalid where it stands"),
+        (".cfi_escape 0x3f", "unknown CFA instruction: the rest of the FDE can't be decoded"),
+        (".cfi_escape 0x0b", "a CFA instruction is invalid in its context"),
+        (".cfi_escape 0x0f, 2, 0x77, 8, 0x0e, 16", "a CFA instruction is invalid in its context"),
         (".cfi_same_value rip", "no instruction says where the return address is"),
     ])
     func whatCannotBeLoweredHasItsReason(cfi: String, reason: String) throws {
@@ -184,7 +184,7 @@ import UnwindTable
         #expect(
             try Self.x86_64(cfi) == [
                 "CFA = rsp+8, rbp = rbp, ra = *(CFA-8)", "CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)",
-                "unknown: unknown CFA instruction: what follows it is unknowable",
+                "unknown: unknown CFA instruction: the rest of the FDE can't be decoded",
             ])
     }
 

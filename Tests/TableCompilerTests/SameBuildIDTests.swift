@@ -208,7 +208,7 @@ import UnwindTable
         try #require(chmod(directory + "/01.debug", 0o666) == 0)
         let input = ImageInput(try ELFImage(path: path), search: search)
         #expect(input.debugFile.image == nil)
-        #expect(input.debugFile.rejected.count == 1 && input.debugFile.rejected[0].description.contains("others can write it"))
+        #expect(input.debugFile.rejected.count == 1 && input.debugFile.rejected[0].description.contains("writable by others"))
         #expect(try input.frames().debugSource == .none)
         // One who can write the file itself may say of it what he likes.
         try #require(chmod(path, 0o666) == 0)

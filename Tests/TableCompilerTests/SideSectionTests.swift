@@ -28,7 +28,7 @@ import UnwindTable
         (zdebug + ".ascii \"ZLIB\\0\\0\\0\\0\\0\\0\\0\\x10nonsense\"", ".zdebug_frame+0x0: zlib"),
         (zdebug + ".ascii \"ZLIB\\1\\0\\0\\0\\0\\0\\0\\x10nonsense\"", "claim to unpack to"),
         (zdebug + ".byte 1", ".zdebug_frame+0x0: doesn't start with"),
-        (".section .gnu_debuglink, \"\", @progbits\n.ascii \"abc\"", ".gnu_debuglink+0x0: the name"),
+        (".section .gnu_debuglink, \"\", @progbits\n.ascii \"abc\"", ".gnu_debuglink+0x0: the debug file"),
         (".section .gnu_debugdata, \"\", @progbits\n.ascii \"nonsense\"", ".gnu_debugdata"),
         // The descriptor is longer than the note.
         (".section .note.bad, \"a\", @note\n.balign 4\n.long 4, 255, 3", "a note runs past the end"),

@@ -26,7 +26,7 @@ struct BuildIDPrefixTests {
     @Test func ambiguousPrefixListsCandidates() {
         let error = StoreError.ambiguous(prefix: "abcd1", candidates: ["abcd10", "abcd1f"], count: 2)
         #expect(throws: error) { try store.lookup(buildIDPrefixHex: "abcd1") }
-        #expect(error.description == "abcd1 stands for more than one table: abcd10, abcd1f: give more digits")
+        #expect(error.description == "abcd1 matches more than one table: abcd10, abcd1f: give more digits")
     }
 
     @Test func twoDigitsAreEnoughAndWhatTheyStandForIsListed() throws {

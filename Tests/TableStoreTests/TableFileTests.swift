@@ -79,6 +79,6 @@ import UnwindTable
 
     @Test func headerThatClaimsMoreThanTheFileIsNotBelieved() throws {
         try table.withHeader { $0.sections.4.size = 1 << 45 }.write(to: path)
-        #expect(store.reason(key) == .damaged("header+0x118: pages: reaches beyond the end of the file"))
+        #expect(store.reason(key) == .damaged("header+0x118: pages: extends beyond the end of the file"))
     }
 }

@@ -16,10 +16,10 @@ extension Corruption {
         Corruption("sparseFirstUnit", "pages", "record has no row at unit 0") {
             $0.store(UInt16(1), at: $0.sparseUnits(0))
         },
-        Corruption("sparseUnitsEqual", "pages", "units do not rise") {
+        Corruption("sparseUnitsEqual", "pages", "units do not increase") {
             $0.store(UInt16(0x300), at: $0.sparseUnits(0) + 2)
         },
-        Corruption("sparseUnitsFall", "pages", "units do not rise") {
+        Corruption("sparseUnitsFall", "pages", "units do not increase") {
             $0.store(UInt16(0), at: $0.sparseUnits(0) + 6)
         },
         Corruption("sparsePaletteEntry", "pages", "palette entry is not below the number of rules") {
@@ -49,10 +49,10 @@ extension Corruption {
         Corruption("denseIndexEnd", "pages", "block index does not hold all rows") {
             $0.store(UInt16(259), at: $0.record(5) + 4 + 2 * 32)
         },
-        Corruption("denseIndexFalls", "pages", "block index falls or points outside the rows") {
+        Corruption("denseIndexFalls", "pages", "block index decreases or points outside the rows") {
             $0.store(UInt8(0), at: $0.record(5) + 70 + 3)
         },
-        Corruption("denseIndexOutsideRows", "pages", "block index falls or points outside the rows") {
+        Corruption("denseIndexOutsideRows", "pages", "block index decreases or points outside the rows") {
             $0.store(UInt16.max, at: $0.record(5) + 4 + 2 * 5)
         },
         Corruption("denseFirstUnit", "pages", "record has no row at unit 0") {
@@ -61,11 +61,11 @@ extension Corruption {
         Corruption("denseFirstBlockEmpty", "pages", "record has no row at unit 0") {
             $0.store(UInt8(0), at: $0.record(5) + 70 + 1)
         },
-        Corruption("denseUnitsEqual", "pages", "units do not rise in their block") {
+        Corruption("denseUnitsEqual", "pages", "units do not increase in their block") {
             // Rows every 200 units: the first block has those at 0 and 200.
             $0.store(UInt8(0), at: $0.record(5) + 328 + 2)
         },
-        Corruption("denseUnitsFallInTheLastBlock", "pages", "units do not rise in their block") {
+        Corruption("denseUnitsFallInTheLastBlock", "pages", "units do not increase in their block") {
             // Block 202 has the last row, at 51,800; give it the row before, whose low byte is higher.
             let record = $0.record(5)
             let first = $0.load(record + 4 + 2 * 25, as: UInt16.self)
@@ -84,14 +84,14 @@ extension Corruption {
             let quarter = $0.quarter(1, of: 2)
             $0.store(UInt8(1), at: quarter + 132 + 2 * Int($0.load(quarter, as: UInt16.self)))
         },
-        Corruption("quarterUnitsFall", "pages", "units do not rise in their block") {
+        Corruption("quarterUnitsFall", "pages", "units do not increase in their block") {
             let quarter = $0.quarter(0, of: 2)
             $0.store(UInt8(0), at: quarter + 132 + 2 * Int($0.load(quarter, as: UInt16.self)) + 2)
         },
-        Corruption("quarterIndexFalls", "pages", "block index falls or points outside the rows") {
+        Corruption("quarterIndexFalls", "pages", "block index decreases or points outside the rows") {
             $0.store(UInt16(0), at: $0.quarter(0, of: 2) + 2 + 2 * 5)
         },
-        Corruption("quarterIndexOutsideRows", "pages", "block index falls or points outside the rows") {
+        Corruption("quarterIndexOutsideRows", "pages", "block index decreases or points outside the rows") {
             $0.store(UInt16.max, at: $0.quarter(0, of: 2) + 2 + 2 * 63)
         },
     ]
@@ -133,11 +133,11 @@ extension Corruption {
         Corruption("ruleZero", "rules", "rule 0: rule 0 is not \"no information\"") {
             $0.store(Int32(1), at: $0.rule(0) + 4)
         },
-        rule("unknownReason", "unknown reason, or more than a reason", 0, 0, 0, 0, (18, 0, 0)),
-        rule("negativeReason", "unknown reason, or more than a reason", 0, 0, 0, 0, (-1, 0, 0)),
-        rule("reasonWithFlag", "unknown reason, or more than a reason", 0x08, 0, 0, 0, (1, 0, 0)),
-        rule("reasonWithOffset", "unknown reason, or more than a reason", 0, 0, 0, 0, (1, 0, 8)),
-        rule("endWithOffset", "end of stack with more than that", 1, 0, 0, 0, (0, 0, 8)),
+        rule("unknownReason", "unknown reason, or a reason combined with a rule", 0, 0, 0, 0, (18, 0, 0)),
+        rule("negativeReason", "unknown reason, or a reason combined with a rule", 0, 0, 0, 0, (-1, 0, 0)),
+        rule("reasonWithFlag", "unknown reason, or a reason combined with a rule", 0x08, 0, 0, 0, (1, 0, 0)),
+        rule("reasonWithOffset", "unknown reason, or a reason combined with a rule", 0, 0, 0, 0, (1, 0, 8)),
+        rule("endWithOffset", "end of stack combined with a rule", 1, 0, 0, 0, (0, 0, 8)),
         rule("unknownCFAKind", "unknown kind of CFA", 5, 7, 0, 0x20),
         rule("addendWithoutLoad", "addend without a load", 2, 0x27, 0, 0x20),
         rule("registerBesideExpression", "register or addend beside an expression", 4, 7, 0, 0x20),
@@ -148,14 +148,14 @@ extension Corruption {
         rule("unknownFlag", "unknown flag", 0x82, 7, 0, 0x20),
         rule("signedOnX86", "signed return address on a machine without pointer authentication", 0x12, 7, 0, 0x20),
         rule("stackPointerWithoutProgram", "stack pointer on the stack without a program", 0x42, 7, 0, 0x20),
-        rule("returnAddressSame", "return address is nowhere", 2, 7, 0, 0),
-        rule("returnAddressUndefined", "return address is nowhere", 2, 7, 0, 0xe0),
-        rule("sameWithOffset", "register or offset without use", 2, 7, 0, 0x20, (8, 8, -8)),
-        rule("undefinedWithRegister", "register or offset without use", 2, 7, 0xe1, 0x20),
-        rule("atCFAWithRegister", "register without use", 2, 7, 0x21, 0x20),
-        rule("expressionWithRegister", "register without use", 2, 7, 0xa1, 0x20),
-        rule("liveCFARegister", "reads a register that is not followed, without saying so", 2, 3, 0, 0x20),
-        rule("liveReturnAddress", "reads a register that is not followed, without saying so", 2, 7, 0, 0x61),
+        rule("returnAddressSame", "return address has no location", 2, 7, 0, 0),
+        rule("returnAddressUndefined", "return address has no location", 2, 7, 0, 0xe0),
+        rule("sameWithOffset", "unused register or offset is not zero", 2, 7, 0, 0x20, (8, 8, -8)),
+        rule("undefinedWithRegister", "unused register or offset is not zero", 2, 7, 0xe1, 0x20),
+        rule("atCFAWithRegister", "unused register is not zero", 2, 7, 0x21, 0x20),
+        rule("expressionWithRegister", "unused register is not zero", 2, 7, 0xa1, 0x20),
+        rule("liveCFARegister", "reads an untracked register without the flag that says so", 2, 3, 0, 0x20),
+        rule("liveReturnAddress", "reads an untracked register without the flag that says so", 2, 7, 0, 0x61),
         rule("cfaExpressionIndex", "expression index is outside the expressions", 4, 0, 0, 0x20, (1 << 20, 0, 0)),
         rule("negativeExpressionIndex", "expression index is outside the expressions", 4, 0, 0, 0x20, (-1, 0, 0)),
         rule("framePointerIndex", "expression index is outside the expressions", 2, 7, 0xc0, 0x20, (8, .max, -8)),
@@ -197,14 +197,16 @@ extension Corruption {
             "programOf17", "program has more than 16 operations",
             [(4, 0, 1)] + Array(repeating: (13, 1, 1), count: 16) + [(0, 0, 0)]),
         program("stackOf9", "stack is deeper than 8", Array(repeating: (4, 0, 1), count: 9) + [(0, 0, 0)]),
-        program("emptyProgram", "program leaves 0 values of 1", [(0, 0, 0)]),
-        program("programThatDropsAll", "program leaves 0 values of 1", [(4, 0, 1), (7, 0, 0), (0, 0, 0)]),
-        program("programWithoutStackPointer", "program leaves 1 values of 2", flags: 0x40, [(4, 0, 1), (0, 0, 0)]),
-        program("addOfOne", "stack holds fewer values than are taken", [(4, 0, 1), (13, 0, 0), (0, 0, 0)]),
-        program("loadOfNothing", "stack holds fewer values than are taken", [(5, 8, 0), (0, 0, 0)]),
-        program("swapOfOne", "stack holds fewer values than are taken", [(4, 0, 1), (8, 0, 0), (0, 0, 0)]),
-        program("rotOfTwo", "stack holds fewer values than are taken", [(4, 0, 1), (4, 0, 1), (9, 0, 0), (0, 0, 0)]),
-        program("dupBelowBottom", "stack holds fewer values than are taken", [(4, 0, 1), (6, 0, 1), (0, 0, 0)]),
+        program("emptyProgram", "program leaves 0 values, needs 1", [(0, 0, 0)]),
+        program("programThatDropsAll", "program leaves 0 values, needs 1", [(4, 0, 1), (7, 0, 0), (0, 0, 0)]),
+        program("programWithoutStackPointer", "program leaves 1 values, needs 2", flags: 0x40, [(4, 0, 1), (0, 0, 0)]),
+        program("addOfOne", "operation pops more values than the stack holds", [(4, 0, 1), (13, 0, 0), (0, 0, 0)]),
+        program("loadOfNothing", "operation pops more values than the stack holds", [(5, 8, 0), (0, 0, 0)]),
+        program("swapOfOne", "operation pops more values than the stack holds", [(4, 0, 1), (8, 0, 0), (0, 0, 0)]),
+        program(
+            "rotOfTwo", "operation pops more values than the stack holds",
+            [(4, 0, 1), (4, 0, 1), (9, 0, 0), (0, 0, 0)]),
+        program("dupBelowBottom", "operation pops more values than the stack holds", [(4, 0, 1), (6, 0, 1), (0, 0, 0)]),
         program("dupOfMinusOne", "invalid operand", [(4, 0, 1), (6, 0, -1), (0, 0, 0)]),
         program("dupOfTheLowest", "invalid operand", [(4, 0, 1), (6, 0, .max), (0, 0, 0)]),
         program("loadOf3Bytes", "invalid operand", [(4, 0, 1), (5, 3, 0), (0, 0, 0)]),
@@ -222,7 +224,7 @@ extension Corruption {
             valid.change(&$0)
             $0.store(UInt16(1), at: $0.operation(Int($0.load($0.rule(5) + 4, as: Int32.self))) + 2)
         },
-        Corruption("liveRegister", "rules", "rule 5: reads a register that is not followed, without saying so") {
+        Corruption("liveRegister", "rules", "rule 5: reads an untracked register without the flag that says so") {
             program("", "", [(1, 3, 0), (0, 0, 0)]).change(&$0)
         },
     ]

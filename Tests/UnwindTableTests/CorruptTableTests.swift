@@ -70,14 +70,14 @@ extension Corruption {
         Corruption("contentKeyOf4Bytes", "header", "key has the wrong size") { $0.store(UInt8(2), at: 24) },
         Corruption("debugSource", "header", "unknown source of .debug_frame") { $0.store(UInt8(4), at: 26) },
         Corruption("reserved", "header", "reserved byte is not zero") { $0.store(UInt8(1), at: 27) },
-        Corruption("bytesBehindKey", "header", "bytes behind the key are not zero") { $0.store(UInt8(1), at: 79) },
-        Corruption("contentKeyWithDigest", "header", "a content key has no digest beside it") {
+        Corruption("bytesBehindKey", "header", "bytes after the key are not zero") { $0.store(UInt8(1), at: 79) },
+        Corruption("contentKeyWithDigest", "header", "a content key comes with a digest") {
             $0.store(UInt16(0x2002), at: 24)
             $0.store(UInt8(1), at: 95)
         },
     ]
 
-    private static let misplaced = ": not at the first multiple of 16 behind the section before"
+    private static let misplaced = ": not at the first multiple of 16 after the previous section"
 
     static let ofSections: [Corruption] = [
         Corruption("sectionsOverlap", "header", "directory" + misplaced) {
@@ -89,10 +89,10 @@ extension Corruption {
         Corruption("sectionFarAway", "header", "pages" + misplaced) {
             $0.store(UInt64.max & ~15, at: $0.entry(CFIC_SECTION_PAGES))
         },
-        Corruption("sectionBeyondFile", "header", "pages: reaches beyond the end of the file") {
+        Corruption("sectionBeyondFile", "header", "pages: extends beyond the end of the file") {
             $0.store(UInt64($0.size(CFIC_SECTION_PAGES) + 4), at: $0.entry(CFIC_SECTION_PAGES) + 8)
         },
-        Corruption("sectionSizeOverflows", "header", "pages: reaches beyond the end of the file") {
+        Corruption("sectionSizeOverflows", "header", "pages: extends beyond the end of the file") {
             $0.store(UInt64.max & ~3, at: $0.entry(CFIC_SECTION_PAGES) + 8)
         },
         Corruption("partOfAnElement", "header", "rules: size is not a multiple of 12") {
@@ -109,19 +109,19 @@ extension Corruption {
 
     static let ofRanges: [Corruption] = [
         Corruption("rangeWithoutPages", "ranges", "range has no pages") { $0.store(UInt32(0), at: 304 + 8) },
-        Corruption("rangesTouch", "ranges", "range is not behind the one before, or touches it") {
+        Corruption("rangesTouch", "ranges", "range does not start above the previous range, or touches it") {
             $0.store(UInt64(7), at: 304 + 16)
         },
-        Corruption("rangesOutOfOrder", "ranges", "range is not behind the one before, or touches it") {
+        Corruption("rangesOutOfOrder", "ranges", "range does not start above the previous range, or touches it") {
             $0.store(UInt64(0), at: 304 + 16)
         },
-        Corruption("rangeBeyondAddressSpace", "ranges", "range reaches beyond the address space") {
+        Corruption("rangeBeyondAddressSpace", "ranges", "range extends beyond the address space") {
             $0.store(UInt64(1) << 48, at: 304 + 16)
         },
-        Corruption("rangeStartOverflows", "ranges", "range reaches beyond the address space") {
+        Corruption("rangeStartOverflows", "ranges", "range extends beyond the address space") {
             $0.store(UInt64.max, at: 304 + 16)
         },
-        Corruption("directoryIndex", "ranges", "directory index is not the sum of the counts before") {
+        Corruption("directoryIndex", "ranges", "directory index is not the sum of the preceding counts") {
             $0.store(UInt32(5), at: 304 + 16 + 12)
         },
         Corruption("rangeWithoutEntries", "ranges", "range has pages without directory entries") {
@@ -130,7 +130,7 @@ extension Corruption {
         Corruption("hugeRange", "ranges", "range has pages without directory entries") {
             $0.store(UInt32.max, at: 304 + 16 + 8)
         },
-        Corruption("entriesWithoutRange", "directory", "directory entries that no range has") {
+        Corruption("entriesWithoutRange", "directory", "directory entries that belong to no range") {
             $0.store(UInt32(5), at: 304 + 8)
             $0.store(UInt32(5), at: 304 + 16 + 12)
         },
@@ -140,10 +140,10 @@ extension Corruption {
         Corruption("uniformRuleNumber", "directory", "rule number is not below the number of rules") {
             $0.store(UInt32($0.size(CFIC_SECTION_RULES) / 12) << 2, at: $0.directory(3))
         },
-        Corruption("recordTwice", "directory", "record is not behind those of earlier pages") {
+        Corruption("recordTwice", "directory", "record does not follow those of earlier pages") {
             $0.store($0.load($0.directory(0), as: UInt32.self), at: $0.directory(4))
         },
-        Corruption("recordsOverlap", "directory", "record is not behind those of earlier pages") {
+        Corruption("recordsOverlap", "directory", "record does not follow those of earlier pages") {
             $0.store($0.load($0.directory(1), as: UInt32.self) - 4, at: $0.directory(1))
         },
         Corruption("recordOutsidePages", "directory", "record lies outside the pages") {
@@ -158,7 +158,7 @@ extension Corruption {
         Corruption("recordEndsOutsidePages", "pages", "record ends outside the pages") {
             $0.store(UInt16(200), at: $0.record(6))
         },
-        Corruption("quarterTwice", "directory", "record is not behind those of earlier pages") {
+        Corruption("quarterTwice", "directory", "record does not follow those of earlier pages") {
             let record = $0.record(2)
             $0.store($0.load(record, as: UInt32.self), at: record + 4)
         },

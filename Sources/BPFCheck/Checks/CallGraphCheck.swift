@@ -15,7 +15,7 @@ extension ObjectCheck {
         if let call = graph.recursion {
             report(
                 .recursion, in: call.caller, at: call.instruction,
-                "calls \(object.functions[call.callee].name)(), from which it is called itself",
+                "calls \(object.functions[call.callee].name)(), which calls it back",
                 program: program.root, remedy: "make it a loop")
             return
         }
@@ -29,7 +29,7 @@ extension ObjectCheck {
         let frames = Dictionary(uniqueKeysWithValues: sizes)
         for (function, size) in sizes where walks[function].map({ $0.frameSize > Self.stackLimit }) == true {
             report(
-                .stackDepth, in: function, "a frame of \(size) bytes of stack; \(Self.stackLimit) are allowed",
+                .stackDepth, in: function, "a stack frame of \(size) bytes; \(Self.stackLimit) are allowed",
                 refusal: "invalid", remedy: "keep large variables in a map")
             return
         }

@@ -62,8 +62,8 @@ extension ObjectCheck {
                 remedy: Self.remedy)
         } else if !isTagged, (try? btf.size(of: target)) == .some(nil) {
             report(
-                .globalFunction, in: number, "\(function)() is global and takes a pointer, \(name), to something of no "
-                    + "known size", refusal: "arg#\(index) reference type", remedy: Self.remedy
+                .globalFunction, in: number, "\(function)() is global and takes a pointer, \(name), to a type of "
+                    + "unknown size", refusal: "arg#\(index) reference type", remedy: Self.remedy
                     + "; or point to a type that has a size")
         }
     }

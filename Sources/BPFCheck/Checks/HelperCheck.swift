@@ -5,27 +5,27 @@ extension ObjectCheck {
             return report(
                 .helper, in: function, at: slot, "calls helper \(helperNumber), a number that no known kernel has",
                 refusal: helperNumber == 0 ? "bpf_unspec#0" : "invalid func unknown#\(helperNumber)",
-                remedy: "helpers go from 1 to \(Helper.entries.count); what is newer is a kernel function (__ksym)")
+                remedy: "helpers go from 1 to \(Helper.entries.count); anything newer is a kernel function (__ksym)")
         }
         let what = "calls bpf_\(helper.name)(), helper \(helperNumber)"
         guard target.has(helper) else {
             return report(
                 .helper, in: function, at: slot, what, refusal: "invalid func unknown#\(helperNumber)",
                 since: helper.since,
-                remedy: "ask first: if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_\(helper.name)))")
+                remedy: "check first: if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_\(helper.name)))")
         }
         checkAccess(helper, Int(helperNumber), what, function, slot)
         if Helper.needsGPL(helper.name), !object.isGPLCompatible {
             report(
-                .licence, in: function, at: slot, "\(what), which only programs with a GPL-compatible licence may; "
+                .licence, in: function, at: slot, "\(what), which only GPL-compatible programs may call; "
                     + licenceText, refusal: "cannot call GPL-restricted function from non-GPL compatible program",
-                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if that is yours to say")
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
         }
     }
 
     /// As part of a sentence.
     var licenceText: String {
-        object.licence.isEmpty ? "the object states none" : "the object's is \"\(object.licence)\""
+        object.licence.isEmpty ? "the object states no licence" : "the object's licence is \"\(object.licence)\""
     }
 
     private mutating func checkAccess(
@@ -38,12 +38,13 @@ extension ObjectCheck {
             guard let kind = object.functions[program].kind, kinds.insert(kind.section).inserted,
                   let limit = HelperAccess.limit(helperNumber, kind: kind.helpers), kernel <= limit.lastRefusal
             else { continue }
-            let later = limit.allowed.map { "; Linux \($0) lets them" } ?? ""
+            let later = limit.allowed.map { "; Linux \($0) allows it" } ?? ""
             report(
-                .helperAccess, in: function, at: slot, "\(what), which programs for \(kind.section) may not\(later)",
+                .helperAccess, in: function, at: slot,
+                "\(what), which programs for \(kind.section) may not call\(later)",
                 refusal: refusal(of: helper, helperNumber), program: program,
                 remedy: later.isEmpty
-                    ? "another helper, or a program of another kind" : "another helper on this kernel")
+                    ? "another helper, or a program of another type" : "another helper on this kernel")
         }
     }
 

@@ -65,6 +65,6 @@ extension ObjectCheck {
         report(
             .relocation, in: function, at: slot, "needs \(subject), which the kernel doesn't have",
             refusal: "invalid func unknown#195896080",
-            remedy: "ask first: bpf_core_field_exists(), bpf_core_type_exists() or bpf_core_enum_value_exists()")
+            remedy: "check first: bpf_core_field_exists(), bpf_core_type_exists() or bpf_core_enum_value_exists()")
     }
 }

@@ -7,8 +7,8 @@ extension ObjectCheck {
         guard !isWeak || isReached else { return }
         // To ask whether a weak one is there is what one should do.
         if isWeak, object.functions[function].instructions[slot].kind == .wideConstant { return }
-        let what = "calls \(name)(), a function of the kernel"
-        let remedy = "declare it __weak, and ask first: if (bpf_ksym_exists(\(name)))"
+        let what = "calls \(name)(), a kernel function"
+        let remedy = "declare it __weak, and check first: if (bpf_ksym_exists(\(name)))"
         if let absence = absence(of: name, isWeak: isWeak) {
             return report(
                 .kernelFunction, in: function, at: slot, what + absence.problem, refusal: absence.refusal,
@@ -23,9 +23,9 @@ extension ObjectCheck {
         }
         if !object.isGPLCompatible {
             report(
-                .licence, in: function, at: slot, "\(what), which only programs with a GPL-compatible licence may; "
+                .licence, in: function, at: slot, "\(what), which only GPL-compatible programs may call; "
                     + licenceText, refusal: "cannot call kernel function from non-GPL compatible program",
-                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if that is yours to say")
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
         }
     }
 
@@ -48,7 +48,8 @@ extension ObjectCheck {
         if let types = target.btf {
             guard types.hasFunction(name) else {
                 return Absence(
-                    problem: " that isn't in its types", since: entry.flatMap { kernel < $0.since ? $0.since : nil },
+                    problem: " that isn't in the kernel's types",
+                    since: entry.flatMap { kernel < $0.since ? $0.since : nil },
                     refusal: refusal, condition: KernelFunction.mayBeOfModule(name) ? unlessModule(types) : nil)
             }
             return refused(name, types)
@@ -56,11 +57,11 @@ extension ObjectCheck {
         if let entry {
             if kernel < entry.since { return Absence(since: entry.since, refusal: refusal) }
             guard let until = entry.until, kernel >= until else { return nil }
-            return Absence(problem: " that is gone since Linux \(until)", refusal: refusal)
+            return Absence(problem: " that Linux \(until) removed", refusal: refusal)
         }
         if let first = KernelFunction.calls.values.min(), kernel < first { return Absence(refusal: refusal) }
         return Absence(
-            problem: "; which releases have it is not known here",
+            problem: "; it is not known which releases have it",
             condition: "Linux \(kernel) doesn't have it (--btf with the kernel's types tells)")
     }
 
@@ -72,13 +73,13 @@ extension ObjectCheck {
         case nil where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13)
             && !types.types(named: name, .function).isEmpty:
             return Absence(
-                problem: " that programs may not be allowed to call: its types don't say so, as before Linux 6.10",
+                problem: " that programs may not be allowed to call: types before Linux 6.10 don't say",
                 refusal: refusal, condition: "programs can't call \(name)()")
         default: break
         }
         guard prototypeDiffers(name, types) else { return nil }
         return Absence(
-            problem: " that is declared with other types than the kernel's",
+            problem: " that is declared with types other than the kernel's",
             refusal: "extern (func ksym) '\(name)': func_proto")
     }
 
@@ -103,9 +104,9 @@ extension ObjectCheck {
     mutating func checkKernelVariable(_ name: String, _ function: Int, _ slot: Int) {
         guard let types = target.btf, !types.has(name, .variable) else { return }
         report(
-            .kernelVariable, in: function, at: slot, "uses \(name), a variable of the kernel that isn't in its types",
+            .kernelVariable, in: function, at: slot, "uses \(name), a kernel variable that isn't in the kernel's types",
             refusal: "extern (var ksym) '\(name)': not found in kernel BTF",
             condition: unlessModule(types), isAnywhere: true,
-            remedy: "declare it __weak, and ask first: if (&\(name))")
+            remedy: "declare it __weak, and check first: if (&\(name))")
     }
 }

@@ -15,13 +15,13 @@ extension ObjectCheck {
         }
         if object.hasLegacyMaps {
             reportMap(
-                .mapDefinition, "maps in the section \"maps\", which libbpf 1.0 gave up",
+                .mapDefinition, "maps in the section \"maps\", which libbpf 1.0 no longer supports",
                 refusal: "elf: legacy map definitions in 'maps' section are not supported by libbpf v1.0+",
-                section: "maps", remedy: "define them by BTF, in SEC(\".maps\")")
+                section: "maps", remedy: "define them with BTF, in SEC(\".maps\")")
         }
         if object.sectionNames.contains(".struct_ops.link"), kernel < Self.links {
             reportMap(
-                .mapFlag, "what is in .struct_ops.link is loaded with the flag BPF_F_LINK", since: Self.links,
+                .mapFlag, "the contents of .struct_ops.link are loaded with the flag BPF_F_LINK", since: Self.links,
                 refusal: "failed to create: Invalid argument", section: ".struct_ops.link",
                 remedy: "SEC(\".struct_ops\") on this kernel")
         }
@@ -61,7 +61,7 @@ extension ObjectCheck {
 
     private mutating func checkMap(_ name: String, _ shape: MapShape) {
         guard let kind = MapKind.entry(shape.type) else {
-            let what = shape.type == 0 ? "has no kind" : "is of the kind \(shape.type), which no known kernel has"
+            let what = shape.type == 0 ? "has no type" : "has the type \(shape.type), which no known kernel has"
             return reportMap(
                 .map, "the map \(name) \(what)", refusal: shape.type == 0 ? "map type isn't specified" : nil,
                 remedy: "__uint(type, BPF_MAP_TYPE_...)")
@@ -70,14 +70,14 @@ extension ObjectCheck {
             return reportMap(
                 .map, "the map \(name) is a BPF_MAP_TYPE_\(kind.name)", since: kind.isExact ? kind.since : nil,
                 refusal: "failed to create: Invalid argument",
-                remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map in its place")
+                remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map instead")
         }
         for machine in machines {
             guard let since = MapKind.byMachine[shape.type]?[machine], kernel < since, target.btf == nil
             else { continue }
             reportMap(
                 .map, "the map \(name) is a BPF_MAP_TYPE_\(kind.name)", since: since, machines: [machine],
-                remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map in its place")
+                remedy: "bpf_map__set_autocreate(map, false) on this kernel, and another map instead")
         }
         for flag in MapKind.flags where shape.flags & 1 << flag.bit != 0 && !target.has(flag: flag.entry) {
             reportMap(

@@ -16,16 +16,16 @@ extension ObjectCheck {
             // What is in .text alone may be linked with others.
             guard function.section != ".text" else { return }
             return report(
-                .section, in: program.root, "a program in the section \(function.section), of which libbpf 1 doesn't "
-                    + "know what kind it means", refusal: "missing BPF prog type, check ELF section name "
+                .section, in: program.root, "a program in the section \(function.section), from which libbpf 1 can't "
+                    + "tell its type", refusal: "missing BPF prog type, check ELF section name "
                     + "'\(function.section)'", isAnywhere: true,
                 remedy: "a section of libbpf's (SEC(\"xdp\"), SEC(\"kprobe/...\")), or bpf_program__set_type() in the "
                     + "loader")
         }
-        let remedy = "bpf_program__set_autoload(program, false) on this kernel, and another program in its place"
+        let remedy = "bpf_program__set_autoload(program, false) on this kernel, and another program instead"
         if !target.has(kind) {
             report(
-                .program, in: program.root, "a program for \(kind.section), which can't be loaded or can't be attached",
+                .program, in: program.root, "a program for \(kind.section), which can't be loaded or attached",
                 since: kind.isExact ? kind.since : nil, isAnywhere: true, remedy: remedy)
         } else if let byMachine = Self.releases(of: kind) {
             for machine in machines {
@@ -39,7 +39,7 @@ extension ObjectCheck {
             report(
                 .licence, in: program.root, "a program for \(kind.section), which needs a GPL-compatible licence; "
                     + licenceText, refusal: "must have a GPL compatible license", isAnywhere: true,
-                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if that is yours to say")
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
         }
         checkTarget(program.root, kind)
     }
@@ -67,7 +67,7 @@ extension ObjectCheck {
             if kind.section.contains(".multi") { return }
             guard Self.needTarget.contains(plain) else { return }
             return report(
-                .attachTarget, in: number, "a program for \(kind.section) that doesn't say for what",
+                .attachTarget, in: number, "a program for \(kind.section) that names no attach target",
                 refusal: "failed to prepare load attributes", isAnywhere: true,
                 remedy: "SEC(\"\(kind.section)/NAME\"), or bpf_program__set_attach_target() in the loader")
         }
@@ -86,10 +86,10 @@ extension ObjectCheck {
         guard !isThere else { return }
         report(
             .attachTarget, in: number,
-            "a program for \(kind.section) and the \(what), which isn't in the kernel's types",
+            "a program for \(kind.section), attached to the \(what), which isn't in the kernel's types",
             refusal: "failed to prepare load attributes",
             condition: isOfModules ? unlessModule(types) : nil, isAnywhere: true,
-            remedy: "bpf_program__set_autoload(program, false) where it isn't, and another target in its place")
+            remedy: "bpf_program__set_autoload(program, false) where it isn't, and another target instead")
     }
 
     /// - Parameter functions: those that the verifier gets to.
@@ -102,7 +102,7 @@ extension ObjectCheck {
                 .tailCall, in: function, at: slot, "a tail call in a program with functions that aren't inlined",
                 refusal: "tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls", since: since,
                 machines: [machine], program: program.root,
-                remedy: "make the functions __always_inline, or have no tail calls in this program")
+                remedy: "make the functions __always_inline, or avoid tail calls in this program")
         }
     }
 

@@ -22,13 +22,13 @@ struct Construct: Equatable {
     private static let version4 = "compile with -mcpu=v3"
     private static let atomicRemedy =
         "add with __atomic_fetch_add(..., __ATOMIC_RELAXED) and don't use the result, or compile with -mcpu=v2: with v3 "
-        + "newer clangs make a fetching instruction of __sync_fetch_and_add() even if nobody wants the result"
+        + "newer clangs emit a fetching instruction for __sync_fetch_and_add() even if the result is unused"
 
     static let shortJump = Construct(
-        name: "a comparison of 32 bits (jmp32)", since: KernelVersion(5, 1), refusal: "unknown opcode",
+        name: "a 32-bit comparison (jmp32)", since: KernelVersion(5, 1), refusal: "unknown opcode",
         isRefusedInDeadCode: true, remedy: "compile with -mcpu=v2")
     static let fetchingAtomic = Construct(
-        name: "an atomic instruction other than an addition without result", since: KernelVersion(5, 12),
+        name: "an atomic instruction other than an addition whose result is unused", since: KernelVersion(5, 12),
         refusal: "BPF_STX uses reserved fields", isRefusedInDeadCode: true, remedy: atomicRemedy,
         byMachine: [
             .aarch64: Later(
@@ -39,10 +39,10 @@ struct Construct: Equatable {
         name: "a load-acquire or store-release instruction", since: KernelVersion(6, 15),
         refusal: "BPF_ATOMIC uses invalid atomic opcode", isRefusedInDeadCode: false, remedy: version4)
     static let extendingLoad = Construct(
-        name: "a load that extends the sign (-mcpu=v4)", since: KernelVersion(6, 6),
+        name: "a sign-extending load (-mcpu=v4)", since: KernelVersion(6, 6),
         refusal: "BPF_LDX uses reserved fields", isRefusedInDeadCode: true, remedy: version4)
     static let extendingMove = Construct(
-        name: "a move that extends the sign (-mcpu=v4)", since: KernelVersion(6, 6),
+        name: "a sign-extending move (-mcpu=v4)", since: KernelVersion(6, 6),
         refusal: "BPF_MOV uses reserved fields", isRefusedInDeadCode: false, remedy: version4)
     static let signedDivision = Construct(
         name: "a signed division (-mcpu=v4)", since: KernelVersion(6, 6), refusal: "BPF_ALU uses reserved fields",
@@ -51,7 +51,7 @@ struct Construct: Equatable {
         name: "an unconditional byte swap (-mcpu=v4)", since: KernelVersion(6, 6), refusal: "unknown opcode d7",
         isRefusedInDeadCode: true, remedy: version4)
     static let longJump = Construct(
-        name: "a jump of 32 bits (gotol, -mcpu=v4)", since: KernelVersion(6, 6), refusal: "unknown opcode 06",
+        name: "a 32-bit jump (gotol, -mcpu=v4)", since: KernelVersion(6, 6), refusal: "unknown opcode 06",
         isRefusedInDeadCode: true, remedy: "\(version4), and make the function shorter", update: KernelVersion(6, 1))
     static let mayGoto = Construct(
         name: "may_goto", since: KernelVersion(6, 9), refusal: "unknown opcode e5", isRefusedInDeadCode: true,
@@ -68,7 +68,7 @@ struct Construct: Equatable {
         refusal: "number of funcs in func_info doesn't match number of subprogs", isRefusedInDeadCode: true,
         remedy: "unroll the loop, or load another program on this kernel")
     static let kernelVariable = Construct(
-        name: "a variable of the kernel with a type (__ksym)", since: KernelVersion(5, 10),
+        name: "a typed kernel variable (__ksym)", since: KernelVersion(5, 10),
         refusal: "unrecognized bpf_ld_imm64 insn", isRefusedInDeadCode: true,
         remedy: "find the value in another way, or load another program on this kernel")
 

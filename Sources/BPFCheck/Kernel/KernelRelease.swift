@@ -30,16 +30,16 @@ public struct KernelRelease: Hashable, Sendable, CustomStringConvertible {
     /// What keeps findings for this release from being the whole truth; nil if nothing does.
     public var caution: String? {
         if isVendors {
-            return "\(text) is a vendor's kernel, with features of later releases: what is said is of Linux \(version) "
-                + "as it was released; --btf with the target's BTF says more"
+            return "\(text) is a vendor's kernel, with features of later releases: findings are for Linux \(version) "
+                + "as released; --btf with the target's BTF tells more"
         }
         if version < KernelVersion.known.lowerBound {
-            return "nothing is known of releases before Linux \(KernelVersion.known.lowerBound); \(version) is looked "
-                + "at as if it were that, and may refuse more"
+            return "releases before Linux \(KernelVersion.known.lowerBound) are not known; \(version) is treated "
+                + "as that one, and may refuse more"
         }
         if version > KernelVersion.known.upperBound {
-            return "nothing is known of releases after Linux \(KernelVersion.known.upperBound); \(version) is looked "
-                + "at as if it were that"
+            return "releases after Linux \(KernelVersion.known.upperBound) are not known; \(version) is treated "
+                + "as that one"
         }
         return nil
     }

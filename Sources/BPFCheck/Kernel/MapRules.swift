@@ -133,7 +133,7 @@ struct MapProblem {
         switch allowed {
         case nil where size != 0: return nil
         case nil:
-            return MapProblem(problem: "has \(what) of no size", remedy: "say what they are, with __type or __uint")
+            return MapProblem(problem: "has \(what) without a size", remedy: "define them with __type or __uint")
         case let allowed? where allowed.contains(size): return nil
         case [0]?: return MapProblem(problem: "has \(what); a \(name) has none", remedy: "leave them out")
         case let allowed?:
@@ -198,14 +198,14 @@ struct MapProblem {
         case 11 where shape.keySize != 0 && !(5...260).contains(shape.keySize):
             return [MapProblem(
                 problem: "has keys of \(shape.keySize) bytes; a \(name) has 5 to 260",
-                remedy: "4 bytes for the prefix's length, and 1 to 256 of what it is a prefix of")]
+                remedy: "4 bytes for the prefix length, and 1 to 256 for the data")]
         case 19 where shape.valueSize > page, 21 where shape.valueSize > page:
             return [MapProblem(
                 problem: "has values of \(shape.valueSize) bytes; a \(name) has a page at most",
                 remedy: "make the value smaller")]
         case 27 where !isPagesPower(shape.entries), 31 where !isPagesPower(shape.entries):
             return [MapProblem(
-                problem: "has a size of \(shape.entries) bytes, which is no power of two of pages",
+                problem: "has a size of \(shape.entries) bytes, which is not a power of two of pages",
                 remedy: "a power of two, of \(page) or more",
                 condition: "the loader doesn't round it up, as libbpf 1 does")]
         default: return []

@@ -54,7 +54,7 @@ struct BTF: Sendable {
         strings = try header + reader.word(at: 16)
         stringsEnd = try strings + reader.word(at: 20)
         guard header >= 24, typesEnd <= reader.count, stringsEnd <= reader.count else {
-            throw reader.malformed("types or strings lie outside", at: 4)
+            throw reader.malformed("types or strings lie outside the section", at: 4)
         }
         var places = [0]
         var place = types

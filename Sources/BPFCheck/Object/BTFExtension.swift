@@ -69,7 +69,7 @@ struct BTFExtension {
         let start = try header + reader.word(at: field)
         let end = try start + reader.word(at: field + 4)
         guard end > start else { return [] }
-        guard end <= reader.count else { throw reader.malformed("a part lies outside", at: field) }
+        guard end <= reader.count else { throw reader.malformed("a part lies outside the section", at: field) }
         let size = try reader.word(at: start)
         guard size >= minimum else { throw reader.malformed("records of \(size) bytes", at: start) }
         var records: [Record] = []

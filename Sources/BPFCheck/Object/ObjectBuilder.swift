@@ -180,8 +180,8 @@ struct ObjectBuilder {
             let place = Place(section: symbol.section, offset: symbol.isSection ? distance : symbol.value)
             let name = symbol.name.isEmpty ? places[place].map { functions[$0].name } : symbol.name
             return .nowhere(
-                "\(name.map { "\($0)()" } ?? "a function"), which isn't in .text, where libbpf wants all that programs "
-                    + "call")
+                "\(name.map { "\($0)()" } ?? "a function"), which isn't in .text, where libbpf expects all functions "
+                    + "that programs call")
         }
         // clang counts calls of static functions from the start of the section.
         let offset = symbol.isSection ? distance : 0

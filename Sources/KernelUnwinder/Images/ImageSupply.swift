@@ -95,10 +95,10 @@ final class ImageSupply {
         if storeIsBroken { return }
         do {
             try store?.checkIsWritable()
-            onProblem("\(name): its table could not be kept: \(failure)")
+            onProblem("\(name): its table could not be stored: \(failure)")
         } catch {
             storeIsBroken = true
-            onProblem("tables could not be kept: \(error)")
+            onProblem("tables could not be stored: \(error)")
         }
     }
 
@@ -110,7 +110,7 @@ final class ImageSupply {
         let identity = file.identity
         if !file.isCertain, !ProcessMemory(of: process).has(file, mapping) {
             return unusable(
-                mapping.path, "the file of that name is another one than is mapped, and the mapping can't be opened: "
+                mapping.path, "the file at that path is not the mapped one, and the mapping can't be opened: "
                     + MappedFile.neededForMappings)
         }
         if let known = byFile[identity] { return known }

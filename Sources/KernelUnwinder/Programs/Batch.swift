@@ -47,7 +47,7 @@ package final class Batch {
         options.sz = MemoryLayout<bpf_test_run_opts>.size
         let status = bpf_prog_test_run_opts(program, &options)
         guard status == 0 else { throw .system("running a program", errno: -status) }
-        guard options.retval == 0 else { throw .system("a program that was run", errno: ESRCH) }
+        guard options.retval == 0 else { throw .system("a program that ran", errno: ESRCH) }
     }
 }
 

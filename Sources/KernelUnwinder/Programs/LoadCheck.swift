@@ -47,14 +47,14 @@ enum LoadCheck {
         let missing = Capability.needed.filter { !Capability.effective.contains($0) }
         guard missing.isEmpty || Capability.effective.contains(.sysAdmin) else {
             let names = missing.map(\.name).joined(separator: " and ")
-            return "\(names) \(missing.count == 1 ? "is" : "are") missing: run it as root, or grant them: "
+            return "\(names) \(missing.count == 1 ? "is" : "are") missing: run cfic as root, or grant them: "
                 + "setcap cap_bpf,cap_perfmon,cap_sys_ptrace=ep FILE"
         }
         if SystemFile.firstLine("/proc/sys/kernel/unprivileged_bpf_disabled") != nil, getuid() != 0 {
-            return "the kernel does not let this user load programs: run it as root"
+            return "the kernel does not let this user load BPF programs: run cfic as root"
         }
-        return "the kernel does not let even root load programs here: a container or a security module forbids the "
-            + "bpf system call"
+        return "the kernel does not let even root load BPF programs here: a container or a security module forbids "
+            + "the bpf system call"
     }
 
     /// kernel_lockdown(7)

@@ -113,7 +113,7 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     public var reasonName: String? { code == CFIC_STEP_NO_RULE.rawValue ? Reason(rawValue: reason).name : nil }
 
     public var description: String {
-        if self == .mappingChanged { return "another file had just been mapped where the frame stands" }
+        if self == .mappingChanged { return "another file had just been mapped at the frame's address" }
         let text = cfic_step_text(code).map { String(cString: $0) } ?? "code \(code)"
         guard code == CFIC_STEP_NO_RULE.rawValue, let why = cfic_reason_text(reason) else { return text }
         return "\(text): \(String(cString: why))"

@@ -20,7 +20,7 @@ public struct CoreValidation: Sendable {
         let core = try CoreFile(path: path)
         guard let machine = TableMachine(rawValue: core.machine) else {
             throw Failure(
-                description: "\(path): machine \(core.image.machine.name) is not supported (x86-64 and aarch64 are)")
+                description: "\(path): machine \(core.image.machine.name) is not supported; x86-64 and aarch64 are")
         }
         let (modules, problems) = search.modules(of: core)
         self.problems = problems

@@ -83,7 +83,7 @@ public struct ModuleSearch: Sendable {
                 let image = try ELFImage(path: candidate)
                 guard let expected, let buildID = try image.buildID(), buildID != expected else { return image }
                 found = ELFError(
-                    file: candidate, kind: .unsupported("it is not the file of the core: its build id is another one"))
+                    file: candidate, kind: .unsupported("it is not the core's file: its build id differs"))
             } catch {
                 if found == nil { found = error }
             }

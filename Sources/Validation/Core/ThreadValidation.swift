@@ -19,11 +19,11 @@ public struct ThreadValidation: Sendable {
 
         public var text: String {
             switch self {
-            case .noCallFrameInformation: "no call frame information is there; libdw goes on by frame pointers"
+            case .noCallFrameInformation: "there is no call frame information; libdw continues by frame pointers"
             case .needsRegisters: "the rule needs a register that tables don't carry from frame to frame"
-            case .tooDeep: "more frames than a walk takes"
+            case .tooDeep: "more frames than a walk follows"
             case .noRule: "the table has a reason instead of a rule"
-            case .entryPoint: "the entry point, which nothing called; libdw goes on"
+            case .entryPoint: "the entry point, which nothing calls; libdw continues"
             }
         }
     }

@@ -12,8 +12,8 @@
 	X(0, NO_INFORMATION, "no FDE covers the address")                                                    \
 	X(1, BAD_CIE, "the FDE's CIE is malformed or of an unknown kind")                                    \
 	X(2, BAD_FDE, "the FDE is malformed")                                                                \
-	X(3, UNKNOWN_INSTRUCTION, "unknown CFA instruction: what follows it is unknowable")                  \
-	X(4, BAD_INSTRUCTION, "a CFA instruction is invalid where it stands")                                \
+	X(3, UNKNOWN_INSTRUCTION, "unknown CFA instruction: the rest of the FDE can't be decoded")           \
+	X(4, BAD_INSTRUCTION, "a CFA instruction is invalid in its context")                                 \
 	X(5, REMEMBER_TOO_DEEP, "remembered states are nested too deeply")                                   \
 	X(6, NO_CFA, "no instruction defined the CFA")                                                       \
 	X(7, REGISTER, "a rule needs a register that a table does not describe")                             \
@@ -25,7 +25,7 @@
 	X(13, VECTOR_LENGTH, "an expression is scaled by the vector length (VG)")                            \
 	X(14, MISALIGNED_ADDRESS, "a row's address is not a multiple of the instruction size")               \
 	X(15, TOO_MANY_RULES, "the file has more than 65,536 distinct rules")                                \
-	X(16, SIGNING_STATE, "the return address's signing state is not one that can be stripped")           \
+	X(16, SIGNING_STATE, "the return address is signed in a way that can't be stripped")                 \
 	X(17, STACK_POINTER, "the caller's stack pointer has a rule that a table can't hold")
 
 enum cfic_reason {

@@ -20,15 +20,15 @@
 	X(8, UNREADABLE_FRAME_POINTER, "the caller's frame pointer can't be read")                           \
 	X(9, DIVISION_BY_ZERO, "a program of the rule divides by zero")                                      \
 	X(10, NO_PROGRESS, "the caller would be the same frame again")                                       \
-	X(11, NO_MAPPING, "no file is mapped where the frame stands")                                        \
-	X(12, NO_TABLE, "the file that is mapped there has no table")                                        \
-	X(13, TOO_DEEP, "there are more frames than a walk takes")                                           \
-	X(14, BAD_FRAME_POINTER, "code without rules, and its frame pointer leads to no call of it")         \
-	X(15, NO_PROCESS, "what the process maps is not known yet")                                          \
+	X(11, NO_MAPPING, "no file is mapped at the frame's address")                                        \
+	X(12, NO_TABLE, "the file mapped there has no table")                                                \
+	X(13, TOO_DEEP, "the stack has more frames than a walk follows")                                     \
+	X(14, BAD_FRAME_POINTER, "code without rules, and its frame pointer doesn't lead to a call of it")   \
+	X(15, NO_PROCESS, "the process's mappings are not known yet")                                        \
 	X(16, NO_USER_REGISTERS, "the registers that the thread entered the kernel with can't be read")      \
 	X(17, OTHER_MACHINE, "the thread runs code of another machine, such as 32-bit code")                 \
 	X(18, END_OF_CHAIN, "code without rules, and its frame pointer is 0: the chain of frame pointers ends") \
-	X(19, NO_CALL, "a guess led to an address behind no call: it was wrong")
+	X(19, NO_CALL, "a guess was wrong: no call precedes the address it led to")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,

@@ -59,7 +59,7 @@ struct cfic_counts {
 	__u64 absorbed_bytes;   /* padding given the rule before it                                 */
 	__u32 fdes;             /* FDEs with a range                                                */
 	__u32 bad_fdes;         /* FDEs that were malformed, wholly or in part                      */
-	__u32 overlapping_fdes; /* FDEs that lost bytes to an earlier one                           */
+	__u32 overlapping_fdes; /* FDEs that overlap an earlier one                           */
 	__u32 dropped_fdes;     /* FDEs without bytes in an executable segment, or empty            */
 };
 

@@ -1,0 +1,45 @@
+import Glibc
+import Symbols
+import TableStore
+
+/// Standard error: messages for people, made printable as on ``StandardOutput``.
+enum Diagnostics {
+    /// A line.
+    static func note(_ text: String, _ style: Style? = nil) { note([(text, style)]) }
+
+    /// What is being done, for someone who is waiting: on a terminal only.
+    static func progress(_ text: String) { if isTerminal { note(text + " …", .dim) } }
+
+    /// A line that begins with "cfic:".
+    static func error(_ text: String) { note([("cfic:", .red), (" \(text)", nil)]) }
+
+    /// A line that begins with "note:".
+    static func remark(_ text: String) { note([("note:", .dim), (" \(text)", nil)]) }
+
+    /// Text with its own line ends.
+    static func noteLines(_ text: String) { put(PrintableText.ofLines(text) + "\n") }
+
+    private static func note(_ parts: [(text: String, style: Style?)]) {
+        put(parts.map { styled(PrintableText.of($0.text), $0.style, isTerminal: isTerminal) }.joined() + "\n")
+    }
+
+    private static func put(_ printable: String) {
+        let bytes = Array(printable.utf8)
+        _ = bytes.withUnsafeBytes { TableStore.write($0, to: STDERR_FILENO) }
+    }
+
+    static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+    enum Style: String {
+        case bold = "1"
+        case red = "31"
+        case dim = "2"
+    }
+
+    /// Coloured only on a terminal that is not plain, and without NO_COLOR.
+    static func styled(_ printable: String, _ style: Style?, isTerminal: Bool) -> String {
+        guard let style, isTerminal, !Terminal.isPlain else { return printable }
+        guard getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return printable }
+        return "\u{1b}[\(style.rawValue)m\(printable)\u{1b}[0m"
+    }
+}
