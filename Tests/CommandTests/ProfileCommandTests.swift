@@ -355,7 +355,7 @@ struct ProfileCommandTests {
             \(Self.untilBusyRan)
             kill -KILL $busy
             while ls -l /proc/$profile/fd | grep -q 'perf_event]'; do sleep 0.01; done
-            kill -INT $profile; until grep -q 'is being written' said; do sleep 0.01; done
+            kill -INT $profile; until grep -q 'Writing the profile' said; do sleep 0.01; done
             if [ \(signals) = 2 ]; then kill -INT $profile; else cat pipe > stacks; fi
             wait $profile 2>/dev/null; echo $?; cat said >&2
             """)
