@@ -108,7 +108,7 @@ run: build ## compile /bin/bash, its libraries and the dynamic loader into a cac
 		$$(ldd /bin/bash | awk '{ for (i = 1; i <= NF; i++) if ($$i ~ /^\//) print $$i }')
 
 # Passes on what the tests print, and counts what was skipped before the summary.
-COUNT_SKIPPED := 2>&1 | awk -f scripts/skipped-tests.awk
+COUNT_SKIPPED := 2>&1 | scripts/skipped-tests.sh
 
 .PHONY: test test-quick test-kernel test-matrix
 test test-%: SHELL := /bin/bash
@@ -171,6 +171,10 @@ install: ## install the result of `make build`, completions, manual pages, C hea
 
 uninstall: ## remove what `make install` installed
 	@scripts/install.sh uninstall
+
+.PHONY: structure
+structure: ## draw the modules with what each imports; fails on an arrow back
+	@scripts/structure.sh
 
 .PHONY: deb dist
 deb: deps-deb build ## make a Debian package, .build/cfic_VERSION_ARCHITECTURE.deb

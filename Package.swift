@@ -10,7 +10,6 @@ let package = Package(
         .library(name: "TableBuilder", targets: ["TableBuilder"]),
         .library(name: "TableCompiler", targets: ["TableCompiler"]),
         .library(name: "TableStore", targets: ["TableStore"]),
-        .library(name: "TreeCompiler", targets: ["TreeCompiler"]),
         .library(name: "KernelUnwinder", targets: ["KernelUnwinder"]),
         .library(name: "Symbols", targets: ["Symbols"]),
         .library(name: "Profile", targets: ["Profile"]),
@@ -45,8 +44,8 @@ let package = Package(
         .target(name: "CLinux"),
 
         // One direction, one step a module.
-        // Paths that keep their bytes; directories.
-        .target(name: "Files"),
+        // Paths that keep their bytes; directories; which file it is, and in which state.
+        .target(name: "Files", dependencies: ["CNettle"]),
         .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
         // Work on several threads, or on as many as there are.
@@ -55,13 +54,14 @@ let package = Package(
         .target(name: "UnwindTable", dependencies: ["CUnwindTable", "CXXHash"]),
         // Rows to rules to pages to bytes.
         .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
-        .target(name: "TableCompiler", dependencies: ["ELF", "CallFrameInfo", "UnwindTable", "TableBuilder", "CNettle"]),
         .target(
-            name: "TableStore",
-            dependencies: ["ELF", "Files", "UnwindTable", "TableCompiler", "CUnwindTable", "CXXHash", "CLinux"]),
+            name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash", "CLinux"]),
+        // One image to one table; Trees: files and directories to a store.
         .target(
-            name: "TreeCompiler",
-            dependencies: ["ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "Threads"]),
+            name: "TableCompiler",
+            dependencies: [
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "Threads", "CUnwindTable",
+            ]),
         // Processes: what they map, what happens to them, what this one may do.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
@@ -78,7 +78,7 @@ let package = Package(
             name: "Validation",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "TreeCompiler", "Threads", "CUnwindTable", "CLibdw",
+                "Threads", "CUnwindTable", "CLibdw",
             ]),
         // BPF objects, and what kernels refuse of them.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
@@ -86,7 +86,7 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "TreeCompiler", "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
                 "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -97,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "cfic-bench",
             dependencies: [
-                "ELF", "UnwindTable", "TableBuilder", "TableCompiler", "TreeCompiler", "CUnwindTable", "KernelUnwinder",
+                "ELF", "UnwindTable", "TableBuilder", "TableCompiler", "CUnwindTable", "KernelUnwinder",
                 "TableStore", "CallChain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -122,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "ValidationTests",
             dependencies: [
-                "Validation", "ELF", "TableCompiler", "TableStore", "TreeCompiler", "UnwindTable", "CUnwindTable",
+                "Validation", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable",
                 "TestFixtures",
             ]),
         .testTarget(
@@ -139,7 +139,7 @@ let package = Package(
         .testTarget(
             name: "TableCompilerTests",
             dependencies: [
-                "TableCompiler", "TreeCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF",
+                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF",
                 "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),

@@ -1,6 +1,6 @@
 import ELF
 import Glibc
-import TreeCompiler
+import TableCompiler
 
 extension FileWalk {
     /// The ELF files of the walk.

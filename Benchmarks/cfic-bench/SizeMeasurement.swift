@@ -2,7 +2,6 @@ import CUnwindTable
 import ELF
 import TableBuilder
 import TableCompiler
-import TreeCompiler
 import UnwindTable
 
 /// How large the tables of whole directories are.

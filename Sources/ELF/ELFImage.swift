@@ -1,4 +1,5 @@
 import CLibelf
+import Files
 import Glibc
 
 /// An ELF file, or an ELF image in memory, as far as unwind tables need it.

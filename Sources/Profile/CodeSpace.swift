@@ -1,4 +1,5 @@
 import ELF
+import Files
 import KernelUnwinder
 
 /// Addresses for all code that samples were seen in, each piece of a file once, however many processes map it and

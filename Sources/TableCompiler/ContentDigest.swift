@@ -1,4 +1,5 @@
 import ELF
+import Files
 import UnwindTable
 
 /// SHA-256 of all that a table is made of: images with the same digest have the same table, byte for byte.

@@ -1,4 +1,5 @@
 import ELF
+import Files
 
 /// The separate debug file of an image, found without reading call frame information of either.
 ///

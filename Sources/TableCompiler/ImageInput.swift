@@ -1,4 +1,5 @@
 import ELF
+import Files
 import UnwindTable
 
 /// What a table of an image is made of, read as far as somebody asks for it.

@@ -1,18 +1,11 @@
 import CXXHash
-import ELF
+import Files
 import Glibc
-import TableCompiler
 import UnwindTable
 
 // The content digest of a file takes reading its call frame sections. The index remembers it for as long as the file
 // and its debug file stay what they are: an entry for each inode, so that a new state of a file replaces the old one's.
 extension TableStore {
-    /// The key that the table of an image is kept by; of a file that this store has seen in this state before, without
-    /// reading its call frame sections.
-    public func key(of input: ImageInput) throws(ELFError) -> TableSource.Key {
-        try input.sharedKey(known: contentDigest, remember: { remember($1, of: $0) })
-    }
-
     /// The content digest that files in this state had.
     ///
     /// - Returns: 32 bytes, or nil if it isn't known; an entry that is torn or another state's is as none.

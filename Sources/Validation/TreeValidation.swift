@@ -2,7 +2,6 @@ import ELF
 import Synchronization
 import TableCompiler
 import Threads
-import TreeCompiler
 
 /// Compares the tables of many files with libdw, on several threads.
 public enum TreeValidation {

@@ -4,7 +4,6 @@ import Files
 import Glibc
 import TableCompiler
 import TableStore
-import TreeCompiler
 import UnwindTable
 
 /// What `cfic compile` does, however its arguments were read.

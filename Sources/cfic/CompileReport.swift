@@ -1,5 +1,4 @@
 import TableCompiler
-import TreeCompiler
 import UnwindTable
 
 /// What `cfic compile` says of a run: as text, or encoded as JSON.

@@ -2,7 +2,6 @@ import CallFrameInfo
 import ELF
 import Symbols
 import TableCompiler
-import TreeCompiler
 import UnwindTable
 
 /// How much of one file can be unwound, and by what.

@@ -3,7 +3,6 @@ import Files
 import Glibc
 import TableCompiler
 import TableStore
-import TreeCompiler
 import UnwindTable
 
 /// A verified table that a command works on, wherever it came from, and what owns its bytes.

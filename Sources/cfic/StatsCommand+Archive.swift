@@ -1,7 +1,7 @@
 import ELF
 import Files
 import Glibc
-import TreeCompiler
+import TableCompiler
 import UnwindTable
 
 extension StatsCommand {

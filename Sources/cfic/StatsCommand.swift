@@ -2,7 +2,6 @@ import ArgumentParser
 import ELF
 import TableCompiler
 import TableStore
-import TreeCompiler
 import UnwindTable
 
 struct StatsCommand: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ELF
 import TableStore
-import TreeCompiler
+import TableCompiler
 import UnwindTable
 import Validation
 

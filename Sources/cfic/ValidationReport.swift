@@ -1,5 +1,5 @@
 import CallFrameInfo
-import TreeCompiler
+import TableCompiler
 import UnwindTable
 import Validation
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 import TableStore
-import TreeCompiler
+import TableCompiler
 import UnwindTable
 
 struct VerifyCommand: ParsableCommand {

@@ -5,7 +5,6 @@ import LinearEvaluation
 import Synchronization
 import TableCompiler
 import Testing
-import TreeCompiler
 import UnwindTable
 
 /// Tables of the machine's own files against the linear evaluation of their rows: two thousand files with

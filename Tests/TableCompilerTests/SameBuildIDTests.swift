@@ -4,7 +4,6 @@ import TableCompiler
 import TableStore
 import TestFixtures
 import Testing
-import TreeCompiler
 import UnwindTable
 
 /// One build id, several files: each gets its own rules, and a lie about a build id harms the liar alone.

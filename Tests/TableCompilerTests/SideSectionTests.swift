@@ -3,7 +3,6 @@ import TableCompiler
 import TableStore
 import TestFixtures
 import Testing
-import TreeCompiler
 import UnwindTable
 
 /// A bad section beside a good .eh_frame costs itself, and a note says so.

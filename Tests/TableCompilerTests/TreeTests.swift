@@ -5,7 +5,6 @@ import TableCompiler
 import TableStore
 import TestFixtures
 import Testing
-import TreeCompiler
 import UnwindTable
 
 /// Compiling files and directories into a cache.

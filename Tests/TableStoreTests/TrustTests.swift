@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Foundation
 import TableCompiler
 import TableStore

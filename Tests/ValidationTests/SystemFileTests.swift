@@ -2,7 +2,6 @@ import ELF
 import Glibc
 import TableCompiler
 import Testing
-import TreeCompiler
 import UnwindTable
 import Validation
 

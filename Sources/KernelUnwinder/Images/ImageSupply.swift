@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 import LinuxProcess
 import Synchronization

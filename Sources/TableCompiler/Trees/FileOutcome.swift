@@ -1,6 +1,5 @@
 import CUnwindTable
 import ELF
-import TableCompiler
 import UnwindTable
 
 /// What is told of a table: its key, its size, and what its header counts.

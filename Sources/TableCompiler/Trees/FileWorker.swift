@@ -1,7 +1,6 @@
 import ELF
 import Files
 import Glibc
-import TableCompiler
 import TableStore
 import UnwindTable
 

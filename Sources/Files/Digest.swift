@@ -1,28 +1,28 @@
 import CNettle
 
 /// SHA-256 of a sequence of pieces.
-struct Digest {
+package struct Digest {
     private var context = sha256_ctx()
 
-    init() { nettle_sha256_init(&context) }
+    package init() { nettle_sha256_init(&context) }
 
     /// 8 bytes, little-endian.
-    mutating func add(_ number: UInt64) {
+    package mutating func add(_ number: UInt64) {
         withUnsafeBytes(of: number.littleEndian) { update($0) }
     }
 
     /// Bytes, after their number.
-    mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func add(_ bytes: UnsafeRawBufferPointer) {
         add(UInt64(bytes.count))
         update(bytes)
     }
 
-    mutating func add(_ text: StaticString) {
+    package mutating func add(_ text: StaticString) {
         add(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// 32 bytes.
-    mutating func finish() -> [UInt8] {
+    package mutating func finish() -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_SIZE))
         nettle_sha256_digest(&context, digest.count, &digest)
         return digest

@@ -1,6 +1,5 @@
 import ELF
 import Synchronization
-import TableCompiler
 import TableStore
 import Threads
 import UnwindTable

@@ -1,5 +1,3 @@
-import ELF
-
 /// Which files a table is made of, and which state of them: if it is the same again, so is the table.
 public struct FileState: Hashable, Sendable {
     /// Of the image's own file.
@@ -26,8 +24,9 @@ public struct FileState: Hashable, Sendable {
         digest = hash.finish()
         lastChange = debugFiles.reduce(file.changeNanoseconds) { max($0, $1.changeNanoseconds) }
     }
+
     /// SHA-256 of this state and of what was read in it.
-    func digest(withContent content: [UInt8]) -> [UInt8] {
+    package func digest(withContent content: [UInt8]) -> [UInt8] {
         var hash = Digest()
         hash.add("cfic: content in a state")
         for part in [digest, content] { part.withUnsafeBytes { hash.add($0) } }
