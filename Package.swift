@@ -92,6 +92,12 @@ let package = Package(
             ]
         ),
 
+        // What the README shows.
+        .executableTarget(
+            name: "example-compile", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "examples/compile"),
+        .executableTarget(
+            name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
+
         // A stack of known depth.
         .target(name: "CallChain", path: "Benchmarks/CallChain"),
         .executableTarget(
@@ -159,7 +165,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "cfic", "UnwindTable", "TestFixtures",
+                "cfic", "example-compile", "example-profiler", "UnwindTable", "TestFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

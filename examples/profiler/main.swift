@@ -1,0 +1,14 @@
+import KernelUnwinder
+import TableStore
+
+let unwinder = try KernelUnwinder(.init(store: TableStore()))
+try unwinder.start(.cycles, frequency: 99)
+try unwinder.watchProcesses()
+try unwinder.addProcess(Int32(CommandLine.arguments[1]) ?? 0)
+while !unwinder.trackedProcesses.isEmpty {
+    unwinder.wait(milliseconds: 100)
+    try unwinder.readSamples { sample in
+        print(sample.command, sample.userFrames.map(\.pc), sample.end)
+    }
+    _ = unwinder.update(unwinder.processEvents())
+}
