@@ -29,7 +29,7 @@ import Testing
         #expect(lines.count == 2 && lines.last.map { rule.output.contains("  \($0)\n") } == true, "\(lines) \(rule)")
     }
 
-    @Test(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
     func profilerInSwift() throws {
         let program = (try Workplace.program() as NSString).deletingLastPathComponent + "/example-profiler"
         // Its child goes on until samples of it were seen.

@@ -104,7 +104,7 @@ import enum TestFixtures.HostKernel
         try expectDocumented("validate --core", try place.cfic("validate", "--json", "--core", "core"))
     }
 
-    @Test(.enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"))
+    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
     func profileAndKernelAreAsDocumented() throws {
         let busy = "bash -c 'for ((i = 0; i < 100000; i++)); do :; done; exit 3'"
         let command = "cfic profile --json -F 999 -o profile -- \(busy)"

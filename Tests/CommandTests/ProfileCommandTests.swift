@@ -29,7 +29,7 @@ import Testing
 
 /// The same where programs can be loaded.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"), .serialized,
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized,
     .timeLimit(.minutes(5)))
 struct ProfileCommandTests {
     private let place: Workplace

@@ -9,7 +9,7 @@ import Threads
 
 /// How elements get their places in the kernel.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "making maps needs root and a kernel with BTF"), .timeLimit(.minutes(1)))
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(1)))
 struct ElementMemoryTests {
     /// An array of maps that are as the one inside.
     private static func outerMap(elementBytes: UInt32) throws -> Int32 {

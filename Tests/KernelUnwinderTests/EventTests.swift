@@ -6,15 +6,22 @@ import Testing
 
 /// What happens to processes while they are watched.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(2)))
 struct EventTests {
-    /// Takes in what happened until something is so, five seconds at most.
+    /// Takes in what happened until something is so, half a minute at most.
     private func update(_ unwinder: KernelUnwinder, until isSo: () -> Bool) -> [KernelUnwinder.Change] {
+        update(unwinder) { _ in isSo() }
+    }
+
+    /// - Parameter isSo: is given all that happened so far.
+    private func update(
+        _ unwinder: KernelUnwinder, until isSo: ([KernelUnwinder.Change]) -> Bool
+    ) -> [KernelUnwinder.Change] {
         var changes: [KernelUnwinder.Change] = []
-        for _ in 0..<500 {
+        for _ in 0..<3000 {
             changes += unwinder.update(unwinder.processEvents())
-            if isSo() { break }
+            if isSo(changes) { break }
             usleep(10_000)
         }
         return changes
@@ -38,16 +45,22 @@ struct EventTests {
         let (shell, child, unwinder) = try shellAndChild()
         defer { kill(child, SIGKILL) }
         #expect(unwinder.isListed(child))
-        let changes = update(unwinder) { maps(unwinder, child, "/sleep") && maps(unwinder, child, "libc") }
-        #expect(maps(unwinder, child, "/sleep") && unwinder.place(of: child) != 0)
         // Where many programs run beside this one, events may be lost, which is told, too.
-        #expect(changes.contains { change in
-            switch change.kind {
-            case .exec: change.process == child
-            case .lost: true
-            default: false
+        let isToldOf = { (changes: [KernelUnwinder.Change]) in
+            changes.contains { change in
+                switch change.kind {
+                case .exec: change.process == child
+                case .lost: true
+                default: false
+                }
             }
-        })
+        }
+        // What it maps may be read, after its fork, before the event of its new program is.
+        let changes = update(unwinder) { changes in
+            maps(unwinder, child, "/sleep") && maps(unwinder, child, "libc") && isToldOf(changes)
+        }
+        #expect(maps(unwinder, child, "/sleep") && unwinder.place(of: child) != 0)
+        #expect(isToldOf(changes))
         kill(child, SIGKILL)
         _ = update(unwinder) { !unwinder.isListed(child) }
         #expect(!unwinder.isListed(child) && unwinder.isListed(shell.id))

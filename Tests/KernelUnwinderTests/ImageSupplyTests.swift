@@ -8,7 +8,7 @@ import Testing
 
 /// Which file a mapping's image is taken from, while files change.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(1)))
 struct ImageSupplyTests {
     private let fixture: Fixture

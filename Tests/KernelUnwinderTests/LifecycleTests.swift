@@ -6,7 +6,7 @@ import Testing
 
 /// What is in the kernel while an unwinder is open, and afterwards.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(2)))
 struct LifecycleTests {
     /// Ids of the kernel, by what /proc says of a descriptor.

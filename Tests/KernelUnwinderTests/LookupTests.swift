@@ -8,7 +8,7 @@ import UnwindTable
 
 /// What the programs find in the kernel's copy of a table is what the table says.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(5)))
 struct LookupTests {
     private static let process: Int32 = .max

@@ -8,7 +8,7 @@ import UnwindTable
 
 /// Processes, and what of them the programs are told.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(2)))
 struct ProcessTests {
     private static let sources = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }

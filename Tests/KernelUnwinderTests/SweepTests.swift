@@ -8,7 +8,7 @@ import Testing
 
 /// How long what processes mapped is kept, and what is known of those that are gone.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "loading programs needs root and a kernel with BTF"),
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(1)))
 struct SweepTests {
     private func sleeper() throws -> RunningProgram { try RunningProgram(["/bin/sleep", "1000"]) }

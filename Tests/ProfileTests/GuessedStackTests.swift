@@ -6,7 +6,7 @@ import Testing
 
 /// Stacks in code without call frame information: what is found is right or missing, and says which.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "needs root, BTF and x86-64"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
 struct GuessedStackTests {
     /// The stacks in a function of no-information.c, at least 20 samples, and no other but such as no process is known
     /// of yet.

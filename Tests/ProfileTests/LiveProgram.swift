@@ -9,6 +9,9 @@ final class LiveProgram {
     /// the start: what stands in the resolver of lazy binding has a test of its own.
     static let optimised = ["-O2", "-fomit-frame-pointer", "-fcf-protection=none", "-w", "-Wl,-z,now"]
 
+    /// Why a test that samples a program is skipped.
+    static var need: String { HostKernel.isLeftAlone ? HostKernel.need : HostKernel.need + ", and x86-64" }
+
     /// Whether programs can be sampled here, and are for this machine.
     static var canRun: Bool {
         #if arch(x86_64)

@@ -8,7 +8,7 @@ import Testing
 /// Places that are passed and not stayed in can't be held live: single instructions of prologues, the resolver of lazy
 /// binding, vfork itself. `RepeatedStackTests` comes by most of them.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "needs root, BTF and x86-64"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
 struct LiveStackTests {
     private func expect(
         _ program: LiveProgram, in function: String = "stop_here", _ pattern: String,

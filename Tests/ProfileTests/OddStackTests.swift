@@ -6,7 +6,7 @@ import Testing
 
 /// Stacks that are not as others: each ends, and says how.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "needs root, BTF and x86-64"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
 struct OddStackTests {
     /// The stacks in a function, at least 20 samples.
     private func stacks(

@@ -7,7 +7,7 @@ import Testing
 /// Programs that are sampled anywhere while they do all that they do: in prologues and epilogues, in stubs, in
 /// unwinders of exceptions, in hand-written assembly. Every stack is complete.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "needs root, BTF and x86-64"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
 struct RepeatedStackTests {
     private func expectComplete(
         _ stacks: LiveStacks, _ process: Int32, sourceLocation: SourceLocation = #_sourceLocation,

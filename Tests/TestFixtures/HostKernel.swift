@@ -9,6 +9,11 @@ public enum HostKernel {
         return ProcessInfo.processInfo.environment["CI"] != nil || hasCapability && isInitialNamespace
     }()
 
+    /// Why a test that loads programs is skipped.
+    public static var need: String {
+        isLeftAlone ? "make test-quick leaves kernels alone" : "needs root and a kernel with BTF, to load programs"
+    }
+
     /// What `make test-quick` asks for: no kernel, neither this machine's nor an emulated one's.
     public static let isLeftAlone = ProcessInfo.processInfo.environment["CFIC_TEST_WITHOUT_KERNELS"] != nil
 
