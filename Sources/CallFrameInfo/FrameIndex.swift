@@ -134,7 +134,8 @@ public struct FrameIndex: ~Copyable {
         isCompact = false
         // Keys hold 32 bits of address, and know no other section.
         guard sections.count == 1, let first = ranges?.first, let last = ranges?.last,
-            (last.upperBound &- first.lowerBound) >> 32 == 0 else { return }
+            (last.upperBound &- first.lowerBound) >> 32 == 0
+        else { return }
         isCompact = true
         stretches.append(0)
         origin = first.lowerBound

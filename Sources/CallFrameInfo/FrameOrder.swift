@@ -175,7 +175,8 @@ extension FrameIndex {
     private mutating func emit(_ owner: FrameSpan, _ range: Range<UInt64>, isContinuation: Bool) {
         let sorted = scratch.sorted.elements
         if let last = sorted.last, last.limit == range.lowerBound, last.offset == owner.offset,
-            last.cie == owner.cie {
+            last.cie == owner.cie
+        {
             sorted[sorted.count - 1].limit = range.upperBound
             if range.upperBound == owner.limit, last.start == owner.start { sorted[sorted.count - 1].isPart = false }
             return

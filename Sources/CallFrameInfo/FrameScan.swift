@@ -68,8 +68,9 @@ extension FrameIndex {
         if fde.start < scan.last { scan.isSorted = false }
         scan.last = fde.start
         // The cast holds: the section is smaller than 4 GiB.
-        spans.append(FrameSpan(
-            start: fde.start, limit: fde.limit, offset: UInt32(truncatingIfNeeded: header.offset), cie: scan.cie))
+        spans.append(
+            FrameSpan(
+                start: fde.start, limit: fde.limit, offset: UInt32(truncatingIfNeeded: header.offset), cie: scan.cie))
     }
 
     /// Reads an FDE in the form that nearly all have: 32-bit length, 4-byte relative addresses, a CIE known from
@@ -88,7 +89,8 @@ extension FrameIndex {
         if cieOffset != scan.cieOffset {
             let quick = quickCIEs.elements[Self.quickPlace(cieOffset)]
             guard quick &>> 32 == UInt64(truncatingIfNeeded: cieOffset), quick & 0xffff_ffff != 0,
-                cies[Int(quick & 0xffff_ffff) &- 1].section == cies[scan.cie].section else { return nil }
+                cies[Int(quick & 0xffff_ffff) &- 1].section == cies[scan.cie].section
+            else { return nil }
             use(Int(quick & 0xffff_ffff) &- 1, at: cieOffset, &scan)
         }
         guard scan.isPlain else { return nil }
@@ -111,8 +113,9 @@ extension FrameIndex {
         } else {
             if start < scan.last { scan.isSorted = false }
             scan.last = start
-            spans.append(FrameSpan(
-                start: start, limit: limit, offset: UInt32(truncatingIfNeeded: position), cie: scan.cie))
+            spans.append(
+                FrameSpan(
+                    start: start, limit: limit, offset: UInt32(truncatingIfNeeded: position), cie: scan.cie))
         }
         return next
     }
@@ -179,7 +182,8 @@ extension FrameIndex {
         do throws(CFIError) {
             try charge(offset, section)
             let entry = try section.commonInformationEntry(at: offset)
-            let isPlain = section.kind == .ehFrame && !section.isBigEndian && section.addressSize == 8
+            let isPlain =
+                section.kind == .ehFrame && !section.isBigEndian && section.addressSize == 8
                 && entry.pointerEncoding.rawValue == PointerEncoding.pcRelative4
             cies.append(IndexedCIE(section: number, entry: entry, isPlain: isPlain))
             cieNumbers[key] = Int32(cies.count - 1)

@@ -59,5 +59,6 @@ public struct FrameSection {
 extension FrameSection {
     /// Stands for the base address of an empty section; never read through.
     @usableFromInline
-    nonisolated(unsafe) static let nothing = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
+    nonisolated(unsafe) static let nothing = UnsafeRawPointer(
+        UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
 }

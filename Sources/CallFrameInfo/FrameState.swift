@@ -58,7 +58,8 @@ public protocol RowSink: ~Copyable {
     /// A writer for rows that differ from `state`, whose CFA is a register + offset, in nothing else; nil if none is
     /// to be had for a row at `location`. The sink gets no rows until it is given back.
     mutating func offsetWriter(
-        at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> OffsetWriter?
+        at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>
+    ) -> OffsetWriter?
     /// The writer, made one for rows that differ from this state. By value, so that it can stay in registers.
     mutating func aimed(_ writer: OffsetWriter, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> OffsetWriter
     /// Takes over the rows of a writer.

@@ -88,7 +88,8 @@ public struct Interpreter<Columns: RegisterColumns> {
 
     @inlinable @inline(__always)
     mutating func execute<Sink: RowSink & ~Copyable>(
-        _ instructions: Range<Int>, from start: UInt64, to limit: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>,
+        _ instructions: Range<Int>, from start: UInt64, to limit: UInt64,
+        _ state: UnsafeMutablePointer<FrameState<Columns>>,
         sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
         let end = instructions.upperBound

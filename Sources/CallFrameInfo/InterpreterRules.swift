@@ -35,7 +35,8 @@ extension Interpreter {
             state.setCFA(.expression(try cursor.readBlock(try cursor.readULEB())))
         case Opcode.llvmDefAspaceCFA, Opcode.llvmDefAspaceCFASF:
             let register = try cursor.readULEB()
-            let offset = opcode == Opcode.llvmDefAspaceCFA
+            let offset =
+                opcode == Opcode.llvmDefAspaceCFA
                 ? Int64(bitPattern: try cursor.readULEB()) : factored(try cursor.readSLEB())
             guard try cursor.readULEB() == 0 else { throw .unsupportedAddressSpace }
             state.setCFA(.register(register, offset: offset))

@@ -46,7 +46,8 @@ extension Interpreter {
         _ place: inout FramePlace, _ state: UnsafeMutablePointer<FrameState<Columns>>, _ sink: inout Sink
     ) -> Bool where Sink.Columns == Columns {
         guard state.pointee.cfa.kind == .registerOffset, var words = UsualOffsets.words(state.pointee.cfa.operand),
-            var rows = sink.offsetWriter(at: place.location, state) else { return false }
+            var rows = sink.offsetWriter(at: place.location, state)
+        else { return false }
         // Plain variables, few and of an address that nobody has: so they stay in registers.
         // Behind `stop` an advance, below 2^16 by a factor of at most 2^8, does not wrap around.
         let stop = min(place.limit, rows.stop)
@@ -105,7 +106,8 @@ extension Interpreter {
                 let size = changeRules(word, state)
                 next += size
                 guard size != 0, state.pointee.cfa.kind == .registerOffset,
-                    let newWords = UsualOffsets.words(state.pointee.cfa.operand) else {
+                    let newWords = UsualOffsets.words(state.pointee.cfa.operand)
+                else {
                     place.move(to: next - base, current)
                     sink.takeBack(rows)
                     return false
@@ -116,7 +118,8 @@ extension Interpreter {
         }
         state.pointee.cfa.operand = Int64(words &<< 3)
         place.move(to: next - base, current)
-        let isDone = current >= place.limit
+        let isDone =
+            current >= place.limit
             || isAtEnd && section.isPadding(place.position..<place.end) && rows.append(current, cfaWords: words)
         sink.takeBack(rows)
         return isDone

@@ -29,7 +29,8 @@ public struct RegisterRule: Equatable, Sendable, BitwiseCopyable {
     @inlinable
     public init(_ kind: Kind, signed operand: Int64 = 0) {
         let shifted = operand &<< 8
-        bits = shifted &>> 8 == operand
+        bits =
+            shifted &>> 8 == operand
             ? UInt64(bitPattern: shifted) | UInt64(kind.code) : UInt64(Kind.tooWide.code)
     }
 
@@ -43,7 +44,8 @@ public struct RegisterRule: Equatable, Sendable, BitwiseCopyable {
     public init(_ kind: Kind, block: Range<Int>) {
         // Offsets fit because sections of 4 GiB and more are refused.
         let count = UInt64(block.count)
-        bits = count >> 24 == 0
+        bits =
+            count >> 24 == 0
             ? (count &<< 32 | UInt64(block.lowerBound)) &<< 8 | UInt64(kind.code)
             : UInt64(Kind.tooWide.code)
     }

@@ -15,7 +15,8 @@ public final class StatedFrame {
         let isAArch64 = machine == 183
         let augmentation: [UInt8] = isSignalFrame ? [0x7a, 0x53, 0] : [0x7a, 0]
         let cie: [UInt8] = [1] + augmentation + [isAArch64 ? 4 : 1, 0x78, isAArch64 ? 30 : 16, 0]
-        let content = Self.entry([0xff, 0xff, 0xff, 0xff] + cie)
+        let content =
+            Self.entry([0xff, 0xff, 0xff, 0xff] + cie)
             + Self.entry(
                 Self.bytes(UInt32(0)) + Self.bytes(addresses.lowerBound) + Self.bytes(UInt64(addresses.count)) + [0]
                     + instructions)

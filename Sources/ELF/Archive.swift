@@ -92,7 +92,9 @@ public struct Archive {
         _ field: String, _ content: inout UInt64, _ size: inout UInt64, _ header: UInt64
     ) throws(ELFError) -> String {
         if field.hasPrefix("#1/"), let length = UInt64(field.dropFirst(3)) {
-            guard length <= size, length <= UInt64(Self.nameLimit) else { throw malformed("the name is longer than the member", header) }
+            guard length <= size, length <= UInt64(Self.nameLimit) else {
+                throw malformed("the name is longer than the member", header)
+            }
             let bytes = try read(content, length, "a member's name")
             content += length
             size -= length

@@ -87,8 +87,9 @@ private func findBuildID(
     func padded(_ offset: Int) -> Int { (offset + alignment - 1) & -alignment }
     // Each turn advances by the 12 bytes of a note's header at least. Sizes are below 2^32: the sums don't overflow.
     while let nameSize = notes.integer(UInt32.self, at: start, bigEndian: bigEndian),
-          let descriptorSize = notes.integer(UInt32.self, at: start + 4, bigEndian: bigEndian),
-          let type = notes.integer(UInt32.self, at: start + 8, bigEndian: bigEndian) {
+        let descriptorSize = notes.integer(UInt32.self, at: start + 4, bigEndian: bigEndian),
+        let type = notes.integer(UInt32.self, at: start + 8, bigEndian: bigEndian)
+    {
         let name = start + 12
         let descriptor = padded(name + Int(nameSize))
         let end = descriptor + Int(descriptorSize)

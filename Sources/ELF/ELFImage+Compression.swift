@@ -39,7 +39,7 @@ extension ELFImage {
     private func unpackGNU(_ section: Section) throws(ELFError) -> UnsafeRawBufferPointer {
         let header = try source.read(offset: section.offset, count: Int(min(section.size, 12)), name: name)
         guard header.starts(with: Array("ZLIB".utf8)),
-              let unpackedSize = header.withUnsafeBytes({ $0.integer(UInt64.self, at: 4, bigEndian: true) })
+            let unpackedSize = header.withUnsafeBytes({ $0.integer(UInt64.self, at: 4, bigEndian: true) })
         else {
             throw malformed("doesn't start with \"ZLIB\" and a size", section: section.name, offset: 0)
         }

@@ -37,7 +37,8 @@ extension ELFImage {
         bytes.withUnsafeBytes { bytes in
             for offset in stride(from: 0, to: bytes.count, by: 16) {
                 guard let tag = bytes.integer(UInt64.self, at: offset, bigEndian: isBigEndian), tag != 0,
-                    let value = bytes.integer(UInt64.self, at: offset + 8, bigEndian: isBigEndian) else { return }
+                    let value = bytes.integer(UInt64.self, at: offset + 8, bigEndian: isBigEndian)
+                else { return }
                 entries.append((tag, value))
             }
         }

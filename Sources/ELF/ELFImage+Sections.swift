@@ -75,7 +75,7 @@ extension ELFImage {
             throw malformed("section headers: \(LibelfHandle.lastError())", offset: sectionTable.offset)
         }
         guard sectionTable.offset <= size, entrySize <= size - sectionTable.offset,
-              count > 0 || sectionTable.count == 0
+            count > 0 || sectionTable.count == 0
         else {
             throw malformed("the section headers run past the end of the file", offset: sectionTable.offset)
         }
@@ -142,7 +142,8 @@ extension ELFImage {
     func fileBytes(offset: UInt64, count: UInt64, section: String?) throws(ELFError) -> UnsafeRawBufferPointer {
         guard budget.read(count) else { throw overdrawn(section) }
         if case .file(let file) = source, count >= Self.leastMapped,
-            let mapping = MappedBytes(file, offset: offset, count: Int(count)) {
+            let mapping = MappedBytes(file, offset: offset, count: Int(count))
+        {
             mapped.append(mapping)
             return mapping.bytes
         }
@@ -177,8 +178,8 @@ extension ELFImage {
 
     /// To be asked when the bytes of sections have been used.
     ///
-    /// Throws ``ELFError`` if the file has shrunk since it was opened, or can't be read any more: some of the bytes were
-    /// then zeros.
+    /// Throws ``ELFError`` if the file has shrunk since it was opened, or can't be read any more: some of the bytes
+    /// were then zeros.
     public func checkIsWhole() throws(ELFError) {
         guard !mapped.contains(where: \.isBroken) else { throw malformed("it shrank or failed while being read") }
     }

@@ -141,10 +141,12 @@ public final class ELFImage {
         let isBigEndian = Int32(header[5]) == ELFDATA2MSB
         let is64Bit = header.count == 64
         let place = header.withUnsafeBytes { header in
-            (offset: is64Bit
-                ? header.integer(UInt64.self, at: 40, bigEndian: isBigEndian)
-                : header.integer(UInt32.self, at: 32, bigEndian: isBigEndian).map(UInt64.init),
-             count: header.integer(UInt16.self, at: is64Bit ? 60 : 48, bigEndian: isBigEndian))
+            (
+                offset: is64Bit
+                    ? header.integer(UInt64.self, at: 40, bigEndian: isBigEndian)
+                    : header.integer(UInt32.self, at: 32, bigEndian: isBigEndian).map(UInt64.init),
+                count: header.integer(UInt16.self, at: is64Bit ? 60 : 48, bigEndian: isBigEndian)
+            )
         }
         let entrySize: UInt64 = is64Bit ? 64 : 40
         // The number of more than fit 16 bits is in section header 0 (gABI, "ELF Header", e_shnum).

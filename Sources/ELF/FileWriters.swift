@@ -25,9 +25,9 @@ package enum FileWriters {
 
 /// Which file systems say truly which file in which state one is.
 package enum FileSystemKind {
-    /// Whether two files of the same identity are the same bytes: inodes are files', and the time of change is a clock's,
-    /// that nobody sets back. Not so where a server says both (FUSE, virtiofs among it, and networks), which may remember,
-    /// or make up, what it likes; nor of FAT, which has neither.
+    /// Whether two files of the same identity are the same bytes: inodes are files', and the time of change is a
+    /// clock's, that nobody sets back. Not so where a server says both (FUSE, virtiofs among it, and networks), which
+    /// may remember, or make up, what it likes; nor of FAT, which has neither.
     ///
     /// - Parameter magic: `f_type` of statfs(2)
     package static func hasReliableIdentities(_ magic: UInt32) -> Bool { !unreliable.contains(magic) }

@@ -1,5 +1,5 @@
-/// The functions of an image by address: those of `.symtab` and `.dynsym`, and the stubs of its procedure linkage table.
-/// Names are made into strings only when a lookup gives them.
+/// The functions of an image by address: those of `.symtab` and `.dynsym`, and the stubs of its procedure linkage
+/// table. Names are made into strings only when a lookup gives them.
 public struct FunctionSymbols {
     /// The function that an address belongs to, as far as symbols tell.
     public struct Match: Equatable {
@@ -167,13 +167,15 @@ public struct FunctionSymbols {
         return at < label.endIndex && other < name.endIndex && label[at] == UInt8(ascii: ".") && name[other] == 0
     }
 
-    /// Says of each address whose it is. What has a size keeps all of it, but for what starts within and has a size, too;
-    /// what has none reaches to the next one, or to the end of its section.
+    /// Says of each address whose it is. What has a size keeps all of it, but for what starts within and has a size,
+    /// too; what has none reaches to the next one, or to the end of its section.
     private mutating func share(_ code: CodeSections) {
         /// Functions that have begun and not ended, the last one having begun last.
         var open: [(index: Int, end: UInt64)] = []
         func begin(_ address: UInt64, _ owner: UInt32) {
-            if starts.last == address { owners[owners.count - 1] = owner } else {
+            if starts.last == address {
+                owners[owners.count - 1] = owner
+            } else {
                 starts.append(address)
                 owners.append(owner)
             }
@@ -220,7 +222,8 @@ extension UnsafeRawBufferPointer {
         var name = rest[..<(end ?? rest.endIndex)]
         // `memcpy@@GLIBC_2.14` is what everybody means by memcpy. Other versions say which they are.
         if let at = name.firstIndex(of: UInt8(ascii: "@")), at > name.startIndex, at + 1 < name.endIndex,
-            name[at + 1] == UInt8(ascii: "@") {
+            name[at + 1] == UInt8(ascii: "@")
+        {
             name = name[..<at]
         }
         return Self.shortened(name, to: FunctionSymbols.nameLimit) + (isStub ? "@plt" : "")

@@ -80,7 +80,7 @@ final class LibelfHandle {
     func chunk(offset: UInt64, count: Int) -> UnsafeRawBufferPointer? {
         guard count > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         guard let offset = Int64(exactly: offset),
-              let data = elf_getdata_rawchunk(elf, offset, count, ELF_T_BYTE)
+            let data = elf_getdata_rawchunk(elf, offset, count, ELF_T_BYTE)
         else { return nil }
         return UnsafeRawBufferPointer(start: data.pointee.d_buf, count: data.pointee.d_size)
     }

@@ -3,17 +3,18 @@ extension LinkageStubs {
     /// types").
     static let aarch64Relocations = Relocations(jumpSlot: 1026, globalData: 1025, indirect: 1032)
 
-    /// Stubs begin with `adrp x16, page; ldr x17, [x16, #offset]`, or with `bti c` before that, and end where the next one
-    /// begins. What comes first in `.plt` is nobody's: its slot is the resolver's.
+    /// Stubs begin with `adrp x16, page; ldr x17, [x16, #offset]`, or with `bti c` before that, and end where the next
+    /// one begins. What comes first in `.plt` is nobody's: its slot is the resolver's.
     static func aarch64Stubs(_ bytes: UnsafeRawBufferPointer, _ section: Section) -> [Code] {
         func word(_ index: Int) -> UInt32? { bytes.integer(UInt32.self, at: index * 4, bigEndian: false) }
         var found: [Code] = []
         var open: (start: Int, slot: UInt64)?
         func close(at end: Int) {
             guard let last = open else { return }
-            found.append(Code(
-                start: section.address &+ UInt64(last.start * 4), size: UInt64((end - last.start) * 4),
-                slot: .address(last.slot)))
+            found.append(
+                Code(
+                    start: section.address &+ UInt64(last.start * 4), size: UInt64((end - last.start) * 4),
+                    slot: .address(last.slot)))
         }
         let count = bytes.count / 4
         for index in 0..<count {

@@ -5,8 +5,8 @@ extension LinkageStubs {
     private static let endbr64: [UInt8] = [0xf3, 0x0f, 0x1e, 0xfa]
 
     /// Stubs of 16 bytes, or of 8 where nothing is bound lazily. One that jumps does so by `jmp *slot(%rip)`; one of a
-    /// `.plt` beside a `.plt.sec` only pushes its relocation's number. What comes first in `.plt` is nobody's: its slot is
-    /// the resolver's.
+    /// `.plt` beside a `.plt.sec` only pushes its relocation's number. What comes first in `.plt` is nobody's: its slot
+    /// is the resolver's.
     static func x86_64Stubs(_ bytes: UnsafeRawBufferPointer, _ section: Section) -> [Code] {
         // Linkers that don't say how large they are align short ones to 8 bytes.
         let size = section.entrySize == 8 || section.entrySize == 0 && section.alignment == 8 ? 8 : 16
@@ -19,11 +19,13 @@ extension LinkageStubs {
             let start = section.address &+ UInt64(offset)
             func code(_ slot: Slot) -> Code { Code(start: start, size: UInt64(size), slot: slot) }
             if at + 6 <= offset + size, bytes[at] == 0xff, bytes[at + 1] == 0x25,
-                let distance = bytes.integer(Int32.self, at: at + 2, bigEndian: false) {
+                let distance = bytes.integer(Int32.self, at: at + 2, bigEndian: false)
+            {
                 let next = section.address &+ UInt64(at + 6)
                 found.append(code(.address(next &+ UInt64(truncatingIfNeeded: distance))))
             } else if at + 5 <= offset + size, bytes[at] == 0x68,
-                let number = bytes.integer(UInt32.self, at: at + 1, bigEndian: false) {
+                let number = bytes.integer(UInt32.self, at: at + 1, bigEndian: false)
+            {
                 found.append(code(.number(number)))
             }
         }

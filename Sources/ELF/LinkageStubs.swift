@@ -1,5 +1,5 @@
-/// The stubs of an image's procedure linkage table: each jumps to an address that a relocation fills in, which says whose
-/// it is. Which slot a stub uses is read in its code.
+/// The stubs of an image's procedure linkage table: each jumps to an address that a relocation fills in, which says
+/// whose it is. Which slot a stub uses is read in its code.
 struct LinkageStubs {
     struct Stub {
         /// SVMA.

@@ -51,7 +51,7 @@ private struct Relocation {
         let (is64Bit, bigEndian) = (image.is64Bit, image.isBigEndian)
         if is64Bit {
             guard let place = bytes.integer(UInt64.self, at: offset, bigEndian: bigEndian),
-                  let info = bytes.integer(UInt64.self, at: offset + 8, bigEndian: bigEndian)
+                let info = bytes.integer(UInt64.self, at: offset + 8, bigEndian: bigEndian)
             else { return nil }
             self.place = place
             // MIPS has the fields in this order in either byte order: a symbol of 32 bits, a byte, and three types, the
@@ -62,7 +62,7 @@ private struct Relocation {
             type = isMixed ? types.byteSwapped : types
         } else {
             guard let place = bytes.integer(UInt32.self, at: offset, bigEndian: bigEndian),
-                  let info = bytes.integer(UInt32.self, at: offset + 4, bigEndian: bigEndian)
+                let info = bytes.integer(UInt32.self, at: offset + 4, bigEndian: bigEndian)
             else { return nil }
             self.place = UInt64(place)
             symbol = Int(info >> 8)
@@ -166,7 +166,8 @@ private struct SymbolValues {
     func value(of index: Int) -> UInt64? {
         if index == 0 { return 0 }
         // index < 2^32: the products don't overflow.
-        let value = image.is64Bit
+        let value =
+            image.is64Bit
             ? bytes.integer(UInt64.self, at: index * 24 + 8, bigEndian: image.isBigEndian)
             : bytes.integer(UInt32.self, at: index * 16 + 4, bigEndian: image.isBigEndian).map(UInt64.init)
         guard let value, let placement, let section = section(of: index) else { return value }

@@ -1,9 +1,10 @@
 extension Collection<Segment> {
     /// AVMA − SVMA of a mapping of the file: what turns the addresses of the segment that it is of into its own.
     ///
-    /// The kernel maps whole pages, so that a page of the file may be mapped for each of two segments that share it, and
-    /// a mapping's first byte may be before or behind its segment's. The segment is the one whose pages these are, else
-    /// one that has all of them, else (mappings are joined where one goes on where the other ends) one that has the first.
+    /// The kernel maps whole pages, so that a page of the file may be mapped for each of two segments that share it,
+    /// and a mapping's first byte may be before or behind its segment's. The segment is the one whose pages these are,
+    /// else one that has all of them, else (mappings are joined where one goes on where the other ends) one that has
+    /// the first.
     ///
     /// - Parameters:
     ///   - mapped: AVMAs.

@@ -269,7 +269,8 @@ public final class KernelUnwinder {
         var isFirst = true
         // A map that changes meanwhile may begin again: never more turns than there can be entries.
         for _ in 0..<2 * options.processLimit {
-            let status = isFirst
+            let status =
+                isFirst
                 ? bpf_map_get_next_key(processMap, nil, &next) : bpf_map_get_next_key(processMap, &key, &next)
             guard status == 0 else { return (places, status == -ENOENT) }
             if bpf_map_lookup_elem(processMap, &next, &value) == 0 { places[next] = value }

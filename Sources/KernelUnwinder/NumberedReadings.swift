@@ -1,7 +1,7 @@
 /// What was read of processes, by the number that samples have of what they were unwound by.
 ///
-/// When the programs don't use one any more, samples of it may still be to be read. They have been when two updates have
-/// begun since: between two updates all samples are read, before or after whatever else is done there.
+/// When the programs don't use one any more, samples of it may still be to be read. They have been when two updates
+/// have begun since: between two updates all samples are read, before or after whatever else is done there.
 struct NumberedReadings<Reading> {
     private var readings: [UInt32: Reading] = [:]
     /// Numbers that programs ceased to use since the last update began, and between the last two.

@@ -29,7 +29,8 @@ package struct MappedFile: Sendable {
             }
             // Anything else may have been put there meanwhile: to open a FIFO waits, to open a device does something.
             guard status.st_mode & S_IFMT == S_IFREG else { return nil }
-            return Candidate(path: path, identity: FileIdentity(status), file: FileNumber(status), isLink: path == mapped)
+            return Candidate(
+                path: path, identity: FileIdentity(status), file: FileNumber(status), isLink: path == mapped)
         }
         guard let choice = Self.choose(found, for: mapping) else {
             errno = code

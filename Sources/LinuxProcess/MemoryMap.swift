@@ -13,7 +13,8 @@ public struct ExecutableMapping: Equatable, Sendable {
     public var device: UInt64
     /// 0 if no file is mapped.
     public var inode: UInt64
-    /// As the process sees it; or what the kernel calls memory that is of no file, as `[vdso]`. Empty if it has no name.
+    /// As the process sees it; or what the kernel calls memory that is of no file, as `[vdso]`. Empty if it has no
+    /// name.
     public var path: String
 
     public init(start: UInt64, end: UInt64, offset: UInt64, device: UInt64, inode: UInt64, path: String) {

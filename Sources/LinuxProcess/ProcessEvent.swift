@@ -27,8 +27,8 @@ public struct ProcessEvent: Sendable, Equatable {
         (self.process, self.kind, self.time) = (process, kind, time)
     }
 
-    /// A record of a perf ring buffer (perf_event_open(2), "MMAP layout"), with its header; nil of those that don't matter,
-    /// or are too short.
+    /// A record of a perf ring buffer (perf_event_open(2), "MMAP layout"), with its header; nil of those that don't
+    /// matter, or are too short.
     ///
     /// With `sample_id_all` and PERF_SAMPLE_TIME the last 8 bytes of each are the time.
     package init?(record: UnsafeRawBufferPointer) {

@@ -27,11 +27,13 @@ package struct ProcessMemory {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, FileIdentity(status) == file.identity else { return false }
-        return Self.isSame(mapping, file: { offset, count in
-            [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-                filled = max(0, pread(descriptor, buffer.baseAddress, buffer.count, off_t(clamping: offset)))
-            }
-        }, memory: bytes)
+        return Self.isSame(
+            mapping,
+            file: { offset, count in
+                [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                    filled = max(0, pread(descriptor, buffer.baseAddress, buffer.count, off_t(clamping: offset)))
+                }
+            }, memory: bytes)
     }
 
     /// Compares pages all over a mapping with the file, one in each of 16 parts. Different builds differ in the last

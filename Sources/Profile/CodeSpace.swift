@@ -31,7 +31,8 @@ struct CodeSpace {
         // Without an image, nothing is known of single addresses: one stands for all.
         let size = image == nil ? Self.pageSize : mapping.end &- mapping.start
         let piece = Piece(
-            identity: image?.image?.identity, name: mapping.name, start: image == nil ? 0 : mapping.start &- mapping.bias,
+            identity: image?.image?.identity, name: mapping.name,
+            start: image == nil ? 0 : mapping.start &- mapping.bias,
             size: size)
         guard let start = places[piece] ?? add(piece, mapping) else { return 1 }
         // A return address may stand right behind the mapping.
@@ -44,9 +45,10 @@ struct CodeSpace {
         // A page is left free, so that an address right behind a piece is in no other one.
         next += (piece.size + 2 * Self.pageSize - 1) & ~(Self.pageSize - 1)
         places[piece] = start
-        images.append(ProcessImages.Mapping(
-            start: start, end: start + piece.size, bias: mapping.image == nil ? 0 : start &- piece.start,
-            image: mapping.image, name: mapping.name))
+        images.append(
+            ProcessImages.Mapping(
+                start: start, end: start + piece.size, bias: mapping.image == nil ? 0 : start &- piece.start,
+                image: mapping.image, name: mapping.name))
         if let image = mapping.image ?? mapping.unusable, let problem = image.problem { problems[image.name] = problem }
         return start
     }

@@ -58,7 +58,8 @@ private struct Folding {
     mutating func line(_ stack: Stacks.Stack) -> [NameTable.ID] {
         var line = [parts.intern(Self.escaped(stack.command))]
         line.reserveCapacity(2 + stack.userFrames.count + stack.kernelFrames.count)
-        // What the outermost frame that was found was called by is not known: nobody shall take it for a thread's start.
+        // What the outermost frame that was found was called by is not known: nobody shall take it for a thread's
+        // start.
         if stack.outcome == .truncated { line.append(parts.intern("[truncated]")) }
         for frame in stack.userFrames.reversed() {
             let mark: Mark = frame.isUnchecked ? .unchecked : frame.isGuessed ? .guessed : .none
@@ -71,12 +72,13 @@ private struct Folding {
     private mutating func part(_ name: NameTable.ID, _ mark: Mark) -> NameTable.ID {
         if let known = made[mark]?[name] { return known }
         let text = Self.escaped(symbolizer.names[name])
-        let part = switch mark {
-        case .none: parts.intern(text)
-        case .guessed: parts.intern(text + "_[fp]")
-        case .unchecked: parts.intern(text + "_[fp?]")
-        case .kernel: parts.intern(Symbolizer.marked(text))
-        }
+        let part =
+            switch mark {
+            case .none: parts.intern(text)
+            case .guessed: parts.intern(text + "_[fp]")
+            case .unchecked: parts.intern(text + "_[fp?]")
+            case .kernel: parts.intern(Symbolizer.marked(text))
+            }
         made[mark, default: [:]][name] = part
         return part
     }

@@ -57,8 +57,8 @@ public struct Programs {
     /// Processes that something is known of.
     var count: Int { histories.count }
 
-    /// Images without a table that samples were seen in, and why, each once, by name: their frames were found by the frame
-    /// pointer, if at all.
+    /// Images without a table that samples were seen in, and why, each once, by name: their frames were found by the
+    /// frame pointer, if at all.
     public var imagesWithoutTable: [(name: String, problem: String)] {
         code.problems.sorted { $0.key < $1.key }.map { (name: $0.key, problem: $0.value) }
     }

@@ -12,7 +12,8 @@ public final class Recorder {
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
     private let tellsProcessesApart: Bool
 
-    /// - Parameter tellsProcessesApart: whether stacks keep their process and its addresses. Memory is then in proportion
+    /// - Parameter tellsProcessesApart: whether stacks keep their process and its addresses. Memory is then in
+    /// proportion
     ///   to processes that were sampled; else to different stacks.
     public init(_ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true) {
         self.unwinder = unwinder

@@ -2,8 +2,8 @@ import ELF
 import KernelUnwinder
 import Symbols
 
-/// Names for addresses: functions of ELF images, of which each is read once, and of the kernel. docs/names.md says what a
-/// frame is called and why.
+/// Names for addresses: functions of ELF images, of which each is read once, and of the kernel. docs/names.md says what
+/// a frame is called and why.
 public final class Symbolizer {
     /// A place in the code of an image: addresses in different processes are the same place.
     private struct Place: Hashable {
@@ -42,8 +42,8 @@ public final class Symbolizer {
         makeKernel = kernel
     }
 
-    /// `function`; `[file]+0x1234` where no symbol names it, but an FDE begins at that SVMA; `[file]` where there is none
-    /// either; `[unknown]` where nothing is mapped.
+    /// `function`; `[file]+0x1234` where no symbol names it, but an FDE begins at that SVMA; `[file]` where there is
+    /// none either; `[unknown]` where nothing is mapped.
     public func name(of frame: Sample.Frame, in program: ProgramID) -> String {
         let id = id(of: frame, in: program)
         return names[id]

@@ -63,7 +63,9 @@ public final class ImageNames {
         guard let frames, !frames.isEmpty else { return found(match) }
         // A symbol that doesn't say where it ends does so with its FDE, or where the next one begins.
         guard frames.place(of: address) == frames.place(of: match.start) else { return nil }
-        guard match.isLabel, let start = frames.start(of: match.start), start != match.start else { return found(match) }
+        guard match.isLabel, let start = frames.start(of: match.start), start != match.start else {
+            return found(match)
+        }
         // A label within a function, which has the function's name, if there is one.
         guard let function = symbols?.match(start), function.start == start else { return nil }
         return found(function)

@@ -22,14 +22,15 @@ public final class KernelSymbols {
 
     /// Of lines such as `ffffffff81000000 T _stext`, with `[module]` behind that for some.
     ///
-    /// - Parameter text: as in /proc/kallsyms. Without the privilege to see them all addresses are 0: there are none then.
+    /// - Parameter text: as in /proc/kallsyms. Without the privilege to see them all addresses are 0: there are none
+    /// then.
     public init(text: [UInt8]) {
         self.text = text
         symbols = text.withUnsafeBytes(Self.parsed)
     }
 
-    /// The function that an address is in; nil if none is there. A function reaches to the next symbol, of a function or
-    /// not; nobody knows where the last one ends.
+    /// The function that an address is in; nil if none is there. A function reaches to the next symbol, of a function
+    /// or not; nobody knows where the last one ends.
     public func function(at address: UInt64) -> String? {
         var (first, end) = (0, symbols.count)
         while first < end {

@@ -1,10 +1,11 @@
 import Files
 
-/// Text without what terminals obey, and without what ends lines: names of files, functions and threads can hold any byte.
+/// Text without what terminals obey, and without what ends lines: names of files, functions and threads can hold any
+/// byte.
 public enum PrintableText {
-    /// The text with `\x1b` instead of a control character (below U+0020, DEL, U+0080 to U+009F), and `\u202e` instead of a
-    /// character that turns the direction of writing around or separates lines. Bytes of paths that are no UTF-8 are shown
-    /// as `String.readable` has them.
+    /// The text with `\x1b` instead of a control character (below U+0020, DEL, U+0080 to U+009F), and `\u202e` instead
+    /// of a character that turns the direction of writing around or separates lines. Bytes of paths that are no UTF-8
+    /// are shown as `String.readable` has them.
     public static func of(_ text: String) -> String { of(text, keepsLineEnds: false) }
 
     /// The same for text that has its own ends of lines.
@@ -26,16 +27,16 @@ public enum PrintableText {
         return String(escaped)
     }
 
-    /// JSON with escapes instead of the same characters, but for those that it is laid out by. JSON allows them nowhere but
-    /// in text, where below U+0020 it has escapes already.
+    /// JSON with escapes instead of the same characters, but for those that it is laid out by. JSON allows them nowhere
+    /// but in text, where below U+0020 it has escapes already.
     public static func ofJSON(_ text: String) -> String {
         guard needsEscapes(text) else { return text }
         var escaped = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             if scalar.value >= 0x20, isControl(scalar) || isMisleading(scalar) {
                 let digits = String(scalar.value, radix: 16)
-                escaped.append(contentsOf:
-                    ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).unicodeScalars)
+                escaped.append(
+                    contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).unicodeScalars)
             } else {
                 escaped.append(scalar)
             }
@@ -50,8 +51,8 @@ public enum PrintableText {
         scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
     }
 
-    /// Bidirectional embeddings, overrides, isolates and marks (Unicode UAX 9, "Directional Formatting Characters"), and
-    /// the separators of lines and paragraphs.
+    /// Bidirectional embeddings, overrides, isolates and marks (Unicode UAX 9, "Directional Formatting Characters"),
+    /// and the separators of lines and paragraphs.
     private static func isMisleading(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x061c, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: true

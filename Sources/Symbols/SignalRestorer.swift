@@ -1,7 +1,7 @@
 import ELF
 
-/// The code that signal handlers return to: it calls rt_sigreturn(2), and has its place in a stack as a frame. In most C
-/// libraries it has no symbol, so that it is known by its code.
+/// The code that signal handlers return to: it calls rt_sigreturn(2), and has its place in a stack as a frame. In most
+/// C libraries it has no symbol, so that it is known by its code.
 enum SignalRestorer {
     /// What C libraries for Linux call it in their sources.
     static let name = "__restore_rt"

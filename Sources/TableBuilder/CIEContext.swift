@@ -35,7 +35,8 @@ struct CIEContext<A: Architecture> {
         if sink.tag != tag || !isInterned { prepare(&sink) }
         if isPlain, !span.isPart,
             let instructions = lowering.section.plainInstructions(
-                ofEntryAt: Int(span.offset), hasAugmentationData: hasAugmentationData) {
+                ofEntryAt: Int(span.offset), hasAugmentationData: hasAugmentationData)
+        {
             return interpreter.run(
                 instructions: instructions, start: span.start, limit: A.rowLimit(from: span.start, to: span.limit),
                 sink: &sink)

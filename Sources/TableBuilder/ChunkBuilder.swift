@@ -145,9 +145,10 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     }
 
     private mutating func note(_ error: CFIError, _ span: FrameSpan, _ index: borrowing FrameIndex, blamed: Int) {
-        badFrames.append(BadFrame(
-            section: index.cies[span.cie].section, offset: Int(span.offset), start: span.start, blamed: blamed,
-            error: error))
+        badFrames.append(
+            BadFrame(
+                section: index.cies[span.cie].section, offset: Int(span.offset), start: span.start, blamed: blamed,
+                error: error))
     }
 
     // MARK: Between FDEs

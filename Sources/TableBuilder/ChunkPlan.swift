@@ -27,9 +27,10 @@ struct ChunkPlan<A: Architecture> {
             let ceiling = isLast ? UInt64.max : cuts[number + 1] << pageShift
             let first = Self.firstSpan(index, reaching: floor)
             let end = isLast ? spanCount : Self.lowerBound(index, ceiling)
-            chunks.append(Chunk(
-                spans: first..<end, floor: floor, ceiling: ceiling, firstPage: cuts[number],
-                lastPage: isLast ? lastPage : cuts[number + 1] - 1))
+            chunks.append(
+                Chunk(
+                    spans: first..<end, floor: floor, ceiling: ceiling, firstPage: cuts[number],
+                    lastPage: isLast ? lastPage : cuts[number + 1] - 1))
         }
     }
 

@@ -47,7 +47,8 @@ extension ArchitectureBuilder {
         guard let code = executable.first(where: { $0.contains(entry.address) }),
             // No instruction begins in between.
             entry.address & (1 << UInt64(A.pcShift) - 1) == 0,
-            let machine = TableMachine(rawValue: A.machine) else { return nil }
+            let machine = TableMachine(rawValue: A.machine)
+        else { return nil }
         let next = index.firstPosition(behind: entry.address)
         let span = next > 0 ? index.span(at: next - 1) : nil
         let isCovered = span.map { $0.limit > entry.address } ?? false

@@ -63,7 +63,8 @@ struct ExpressionCompiler<A: Architecture> {
         if A.isVectorLength(number) { throw Program.Failure.reason(CFIC_REASON_VECTOR_LENGTH) }
         let isPC = A.isProgramCounter(number)
         guard isPC || number <= A.lastRegister else { throw Program.Failure.reason(CFIC_REASON_REGISTER) }
-        let operation = isPC
+        let operation =
+            isPC
             ? Operation(CFIC_OP_PC) : Operation(CFIC_OP_REGISTER, register: UInt8(truncatingIfNeeded: number))
         try program.append(operation, pops: 0, pushes: 1)
         try program.add(offset)

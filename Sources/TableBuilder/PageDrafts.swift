@@ -160,9 +160,12 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         let rows = UnsafeBufferPointer(start: rows, count: end - rows)
         if !isUnknown.isEmpty { addUnknownUnits(rows, count: count) }
         // A page has at most 65,536 rows, and the first is always there.
-        pages.append(EncodedPage(
-            number: page, count: count, entry: encoder.encode(rows), rowCount: UInt32(truncatingIfNeeded: rows.count),
-            firstRule: UInt16(truncatingIfNeeded: rows[0]), lastRule: UInt16(truncatingIfNeeded: rows[rows.count - 1])))
+        pages.append(
+            EncodedPage(
+                number: page, count: count, entry: encoder.encode(rows),
+                rowCount: UInt32(truncatingIfNeeded: rows.count),
+                firstRule: UInt16(truncatingIfNeeded: rows[0]),
+                lastRule: UInt16(truncatingIfNeeded: rows[rows.count - 1])))
     }
 
     /// Puts the table's rule numbers, by the chunk's, in all pages.

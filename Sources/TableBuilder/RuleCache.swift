@@ -180,8 +180,9 @@ struct RuleCache<A: Architecture>: ~Copyable {
     @inline(__always)
     func slots(at place: RulePlace) -> Slots {
         // Within the memory: each context up to this one has its slots, and context 0, whose are empty.
-        Slots(first: UnsafePointer(
-            slots.elements.baseAddress.unsafelyUnwrapped + (place.hasSlots ? place.firstSlot : 0)))
+        Slots(
+            first: UnsafePointer(
+                slots.elements.baseAddress.unsafelyUnwrapped + (place.hasSlots ? place.firstSlot : 0)))
     }
 
     /// The rule number kept for a CFA that has no slot; nil if there is none.

@@ -146,8 +146,9 @@ struct PageLayout<A: Architecture> {
             let count = range.upperBound - range.lowerBound
             // File-backed bytes only, so that this bounds the directory by the file's size.
             guard total + count <= UInt64(UInt32.max) else { throw .tooLarge }
-            ranges.append(cfic_range(
-                start_page: range.lowerBound, page_count: UInt32(count), directory_index: UInt32(total)))
+            ranges.append(
+                cfic_range(
+                    start_page: range.lowerBound, page_count: UInt32(count), directory_index: UInt32(total)))
             total += count
         }
         directory = [UInt32](repeating: 0, count: Int(total))

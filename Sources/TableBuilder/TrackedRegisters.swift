@@ -67,7 +67,8 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
     mutating func toggle(_ mask: UInt64) {
         place = .unknown
         // The toggling instructions may not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
-        signingState = signingState.kind == .unspecified
+        signingState =
+            signingState.kind == .unspecified
             ? RegisterRule(.unspecified, unsigned: signingState.register ^ mask) : .undefined
     }
 }

@@ -44,7 +44,9 @@ extension ELFImage {
     /// The build id, unless it is one that a table can't hold: empty, or longer than 48 bytes. Nil too if none is found
     /// in notes that are malformed: these are no reason to do without a table.
     public func tableBuildID() -> [UInt8]? {
-        guard let buildID = try? buildID(), (1...TableSource.Key.longestBuildID).contains(buildID.count) else { return nil }
+        guard let buildID = try? buildID(), (1...TableSource.Key.longestBuildID).contains(buildID.count) else {
+            return nil
+        }
         return buildID
     }
 }

@@ -8,7 +8,8 @@ extension EntryPoint {
     /// Throws ``ELFError`` if the image can't be read.
     init?(of image: ELFImage) throws(ELFError) {
         guard let machine = TableMachine(rawValue: image.machine.rawValue),
-            try image.startsProgram({ EntryCode(bytes: $0, machine: machine).startsStack }) else { return nil }
+            try image.startsProgram({ EntryCode(bytes: $0, machine: machine).startsStack })
+        else { return nil }
         // _start functions of C libraries have 20 to 60 bytes.
         let code = EntryCode(bytes: try image.code(at: image.entryAddress, limit: 64), machine: machine)
         let targets = image.executableSegments

@@ -115,11 +115,12 @@ public struct FrameSources {
     }
 
     private mutating func append(_ section: CallFrameSection, of image: ELFImage) {
-        sections.append(FrameSection(
-            kind: section.kind == .ehFrame ? .ehFrame : .debugFrame, bytes: section.bytes, address: section.address,
-            textAddress: section.textAddress, dataAddress: section.dataAddress, addressSize: image.is64Bit ? 8 : 4,
-            isBigEndian: image.isBigEndian, machine: image.machine.rawValue,
-            endsAtTerminator: section.endsAtTerminator))
+        sections.append(
+            FrameSection(
+                kind: section.kind == .ehFrame ? .ehFrame : .debugFrame, bytes: section.bytes, address: section.address,
+                textAddress: section.textAddress, dataAddress: section.dataAddress, addressSize: image.is64Bit ? 8 : 4,
+                isBigEndian: image.isBigEndian, machine: image.machine.rawValue,
+                endsAtTerminator: section.endsAtTerminator))
         names.append("\(image.name): \(section.name)")
     }
 }

@@ -31,7 +31,9 @@ public final class ImageCompiler {
     /// How many threads one image may use.
     public var threads: Int
 
-    public init(options: TableOptions = TableOptions(), debugFiles: DebugFileSearch? = DebugFileSearch(), threads: Int = 1) {
+    public init(
+        options: TableOptions = TableOptions(), debugFiles: DebugFileSearch? = DebugFileSearch(), threads: Int = 1
+    ) {
         self.options = options
         self.debugFiles = debugFiles
         self.threads = threads
@@ -134,11 +136,12 @@ extension ImageCompiler.Result {
         let malformed = built.malformed.prefix(64).map {
             Fault(section: $0.section, text: "\(place($0.offset)): \($0.error)")
         }
-        return malformed + built.badFrames.prefix(64).map {
-            Fault(
-                section: $0.section,
-                text: "\(place($0.blamed)): FDE of 0x\(String($0.start, radix: 16)): \($0.error)")
-        }
+        return malformed
+            + built.badFrames.prefix(64).map {
+                Fault(
+                    section: $0.section,
+                    text: "\(place($0.blamed)): FDE of 0x\(String($0.start, radix: 16)): \($0.error)")
+            }
     }
 
     /// What was wrong, a line each, with section and offset.

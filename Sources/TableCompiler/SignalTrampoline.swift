@@ -3,8 +3,8 @@ import ELF
 import UnwindTable
 
 /// The code that signal handlers return through in aarch64 vDSOs, for which Linux since 5.8 states no call frame
-/// information: without a rule for it, no stack would go beyond a handler. What it must be is known from its code alone,
-/// a call of rt_sigreturn(2): the kernel's frame stands at the stack pointer.
+/// information: without a rule for it, no stack would go beyond a handler. What it must be is known from its code
+/// alone, a call of rt_sigreturn(2): the kernel's frame stands at the stack pointer.
 ///
 /// The rule is made of call frame information of our own, which is used where the image has none.
 struct SignalTrampoline {

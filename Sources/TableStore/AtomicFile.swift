@@ -15,7 +15,8 @@ struct AtomicFile {
     /// Checks that files can be made there.
     func check() throws(StoreError) { _ = try UnseenFile(self, UnsafeRawBufferPointer(start: nil, count: 0)) }
 
-    /// - Parameter isDurable: whether the bytes are on the disk before the name is seen, and the name when this returns.
+    /// - Parameter isDurable: whether the bytes are on the disk before the name is seen, and the name when this
+    /// returns.
     func replace(with bytes: UnsafeRawBufferPointer, isDurable: Bool) throws(StoreError) {
         let file = try UnseenFile(self, bytes)
         if isDurable { try file.synchronize() }
@@ -38,8 +39,8 @@ final class UnseenFile {
     init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer, isNamed: Bool = false) throws(StoreError) {
         self.target = target
         size = bytes.count
-        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Not every file system has it, nor
-        // a kernel's overlayfs before 6.3.
+        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Not every file system has it,
+        // nor a kernel's overlayfs before 6.3.
         let flags = 0o20000000 | O_DIRECTORY | O_RDWR
         if !isNamed, let unnamed = Descriptor(opening: target.directory, flags, mode: target.mode) {
             file = unnamed

@@ -72,8 +72,8 @@ struct Descriptor: ~Copyable {
         }
     }
 
-    /// Makes mode and owner those of a regular file that is there, as far as this process may: who replaces a file leaves
-    /// it to whom it belonged.
+    /// Makes mode and owner those of a regular file that is there, as far as this process may: who replaces a file
+    /// leaves it to whom it belonged.
     func takePermissions(of path: String) {
         var status = stat()
         guard path.withPath({ lstat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else { return }

@@ -5,13 +5,14 @@ import UnwindTable
 
 /// Tables on their way into a store, many of which are written to the disk at once.
 ///
-/// The promise is that of ``TableStore/insert(_:key:)``: a table's bytes are on the disk before its name is seen, so that
-/// after a crash an entry is whole or not there. But a disk's cache is flushed once for many tables, not twice for each.
-/// A table is seen when its batch is full, or after ``flush()``.
+/// The promise is that of ``TableStore/insert(_:key:)``: a table's bytes are on the disk before its name is seen, so
+/// that after a crash an entry is whole or not there. But a disk's cache is flushed once for many tables, not twice for
+/// each. A table is seen when its batch is full, or after ``flush()``.
 public final class TableBatch: Sendable {
     private let store: TableStore
     private let state = Mutex(State())
-    /// Held by who publishes: with each thread's own batch under way, open files would be as many as threads times files.
+    /// Held by who publishes: with each thread's own batch under way, open files would be as many as threads times
+    /// files.
     private let publishing = Mutex(())
     /// Open files and bytes that wait. As many again are being published, and each thread has one that it brings.
     private let fileLimit: Int

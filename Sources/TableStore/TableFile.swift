@@ -7,8 +7,8 @@ import UnwindTable
 ///
 /// @unchecked: nothing changes after `init`.
 public final class TableFile: @unchecked Sendable {
-    /// The file's bytes, page-aligned, valid as long as this object: one who keeps them, or a `TableView` on them, keeps
-    /// it alive with `withExtendedLifetime`, because a reference may end at its last use.
+    /// The file's bytes, page-aligned, valid as long as this object: one who keeps them, or a `TableView` on them,
+    /// keeps it alive with `withExtendedLifetime`, because a reference may end at its last use.
     public let bytes: UnsafeRawBufferPointer
     /// Proved by `TableVerifier.readHeader`.
     public let header: cfic_table_header

@@ -28,7 +28,8 @@ extension TableStore {
     public static func isBuildIDPrefix(_ text: String) -> Bool { EntryName(prefix: text.lowercased()) != nil }
 
     private func table(_ entry: EntryName) throws(StoreError) -> StoredTable {
-        let path = "\(directory)/\(Self.buildIDDirectory)/\(entry.text.prefix(2))/\(entry.text.dropFirst(2))\(Self.suffix)"
+        let path =
+            "\(directory)/\(Self.buildIDDirectory)/\(entry.text.prefix(2))/\(entry.text.dropFirst(2))\(Self.suffix)"
         do throws(NotCurrent) {
             let table = try StoredTable(path, isTrusted: isTrusted)
             guard case .buildID(let bytes, let digest) = table.key, Hex.text(bytes) == entry.buildID,

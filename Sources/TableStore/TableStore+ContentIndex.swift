@@ -33,7 +33,9 @@ extension TableStore {
             try makeTrusted(place.directory, in: directory + "/" + Self.indexDirectory)
             StaleTemporaries.remove(from: place.directory)
             let file = AtomicFile(directory: place.directory, name: place.name, area: .store)
-            try IndexEntry.bytes(of: digest, for: state).withUnsafeBytes { try file.replace(with: $0, isDurable: false) }
+            try IndexEntry.bytes(of: digest, for: state).withUnsafeBytes {
+                try file.replace(with: $0, isDurable: false)
+            }
             return true
         } catch {
             return false
@@ -42,7 +44,9 @@ extension TableStore {
 
     private func indexPlace(of identity: FileIdentity) -> (directory: String, name: String) {
         let fan = Hex.text([UInt8(truncatingIfNeeded: identity.inode)])
-        return ("\(directory)/\(Self.indexDirectory)/\(fan)", "\(Hex.text(identity.device))-\(Hex.text(identity.inode))")
+        return (
+            "\(directory)/\(Self.indexDirectory)/\(fan)", "\(Hex.text(identity.device))-\(Hex.text(identity.inode))"
+        )
     }
 }
 

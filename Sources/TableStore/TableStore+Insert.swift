@@ -38,8 +38,8 @@ extension TableStore {
         return AtomicFile(directory: place.directory, name: place.name, area: .store)
     }
 
-    /// Makes one of the store's directories, and checks that root may write there: where some had yet to be made, others
-    /// may have been faster.
+    /// Makes one of the store's directories, and checks that root may write there: where some had yet to be made,
+    /// others may have been faster.
     func makeTrusted(_ path: String, in parent: String) throws(StoreError) {
         try makeDirectories(path)
         try checkWay()

@@ -4,7 +4,8 @@ import Glibc
 extension TableStore {
     /// As ``write(_:to:)``, of what `body` writes piece by piece: no more than a piece is in memory.
     ///
-    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, or what `body` throws; a file that was there is then still there.
+    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, or what `body` throws; a file that was there is then still
+    /// there.
     public static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
         func failure(_ code: Int32) -> StoreError { .cannot(.write, path: path, errno: code, in: .output) }
         func fill(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) throws {
@@ -25,7 +26,8 @@ extension TableStore {
         let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
         guard !name.isEmpty else { throw failure(EISDIR) }
         let file = try UnseenFile(
-            AtomicFile(directory: directory, name: String(name), area: .output), UnsafeRawBufferPointer(start: nil, count: 0))
+            AtomicFile(directory: directory, name: String(name), area: .output),
+            UnsafeRawBufferPointer(start: nil, count: 0))
         try fill(file.append)
         try file.synchronize()
         try file.publish()

@@ -4,8 +4,8 @@ import Glibc
 // What root takes from a cache becomes what every process's stacks are unwound by, and where a cache leads root writes.
 // docs/security.md
 extension TableStore {
-    /// Whether root may use what stands there: root's own, or this process's user's, and nobody else may write it. Other
-    /// users choose whom they believe by the directory that they name.
+    /// Whether root may use what stands there: root's own, or this process's user's, and nobody else may write it.
+    /// Other users choose whom they believe by the directory that they name.
     ///
     /// - Parameter user: whose privileges are at stake: the effective user.
     package static func isTrusted(owner: uid_t, mode: mode_t, user: uid_t = geteuid()) -> Bool {
@@ -59,8 +59,8 @@ extension TableStore {
         }
     }
 
-    /// Of a directory on the way: nobody else may take away what stands in it, and put something else there. In a sticky
-    /// one only its owner may, and who owns what stands there, which is looked at itself.
+    /// Of a directory on the way: nobody else may take away what stands in it, and put something else there. In a
+    /// sticky one only its owner may, and who owns what stands there, which is looked at itself.
     private func checkStep(_ path: String) throws(StoreError) {
         var status = stat()
         guard path.withPath({ lstat($0, &status) }) == 0 else { return }

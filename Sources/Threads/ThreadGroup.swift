@@ -27,10 +27,12 @@ public final class ThreadGroup {
         var thread = pthread_t()
         var code: Int32 = 0
         Threads.withSignalsBlocked {
-            code = startThread(&thread, nil, { context in
-                if let context { Unmanaged<Call>.fromOpaque(context).takeRetainedValue().make() }
-                return nil
-            }, context.toOpaque())
+            code = startThread(
+                &thread, nil,
+                { context in
+                    if let context { Unmanaged<Call>.fromOpaque(context).takeRetainedValue().make() }
+                    return nil
+                }, context.toOpaque())
         }
         if code == 0 { threads.append(thread) } else { context.takeRetainedValue().make() }
     }

@@ -75,10 +75,12 @@ private final class Numbers: Sendable {
         var thread = pthread_t()
         // Whoever started it joins it, and keeps this object until then.
         let context = Unmanaged.passUnretained(self).toOpaque()
-        let code = start(&thread, nil, { context in
-            if let context { Unmanaged<Numbers>.fromOpaque(context).takeUnretainedValue().takeAll() }
-            return nil
-        }, context)
+        let code = start(
+            &thread, nil,
+            { context in
+                if let context { Unmanaged<Numbers>.fromOpaque(context).takeUnretainedValue().takeAll() }
+                return nil
+            }, context)
         return code == 0 ? thread : nil
     }
 }

@@ -65,10 +65,11 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
     ///
     /// - Parameter number: its DWARF number; one that no rule can have gives `r` and the number.
     public func registerName(_ number: UInt8) -> String {
-        let names = switch self {
-        case .x86_64: X86_64.registerNames
-        case .aarch64: AArch64.registerNames
-        }
+        let names =
+            switch self {
+            case .x86_64: X86_64.registerNames
+            case .aarch64: AArch64.registerNames
+            }
         return Int(number) < names.count ? names[Int(number)] : "r\(number)"
     }
 }

@@ -130,16 +130,18 @@ struct PageProof {
             throw defect(record, "palette entry is not below the number of rules")
         }
         guard highest < (paletteCount == 0 ? ruleCount : paletteCount) else {
-            throw defect(record, paletteCount == 0
-                ? "rule number is not below the number of rules" : "palette index is outside the palette")
+            throw defect(
+                record,
+                paletteCount == 0
+                    ? "rule number is not below the number of rules" : "palette index is outside the palette")
         }
     }
 
     /// What is wrong with a record's block index or with its units' low bytes; nil if nothing is.
     ///
-    /// Units are the bits `mask` of rows. They must rise strictly inside each block. Comparing all neighbours at once and
-    /// then those at blocks' beginnings, which may fall, takes a fraction of the time of going from block to block: as
-    /// many must fall in all as do at beginnings. No block has more than 256 rows then.
+    /// Units are the bits `mask` of rows. They must rise strictly inside each block. Comparing all neighbours at once
+    /// and then those at blocks' beginnings, which may fall, takes a fraction of the time of going from block to block:
+    /// as many must fall in all as do at beginnings. No block has more than 256 rows then.
     @inline(__always)
     private static func blockProblem<Row: FixedWidthInteger>(
         _ rows: UnsafeBufferPointer<Row>, units mask: Row, blocks: Int, start: (Int) -> Int

@@ -21,7 +21,9 @@ public enum RuleClass: Hashable, Sendable, Comparable {
             self = reason == .noInformation ? .noInformation : .unsupported(reason)
         } else if rule.isEndOfStack {
             self = .endOfStack
-        } else if rule.cfaKind == CFIC_CFA_EXPRESSION || rule.framePointer.isExpression || rule.returnAddress.isExpression {
+        } else if rule.cfaKind == CFIC_CFA_EXPRESSION || rule.framePointer.isExpression
+            || rule.returnAddress.isExpression
+        {
             self = .program
         } else if rule.cfaKind == CFIC_CFA_DEREF {
             self = .dereferenced

@@ -25,9 +25,10 @@ struct RuleProof {
                 }
                 try check(rules[number])
             } catch {
-                let offset = error.operation.map {
-                    view.offset(of: CFIC_SECTION_EXPRESSIONS, $0 * MemoryLayout<Operation>.size)
-                } ?? view.offset(of: CFIC_SECTION_RULES, number * MemoryLayout<Rule>.size)
+                let offset =
+                    error.operation.map {
+                        view.offset(of: CFIC_SECTION_EXPRESSIONS, $0 * MemoryLayout<Operation>.size)
+                    } ?? view.offset(of: CFIC_SECTION_RULES, number * MemoryLayout<Rule>.size)
                 throw TableDefect(
                     section: error.operation == nil ? "rules" : "expressions", offset: offset,
                     problem: "rule \(number): \(error.text)")
@@ -165,7 +166,8 @@ struct RuleProof {
             guard UInt32(operation.op) < CFIC_OP_COUNT.rawValue else {
                 throw Problem(text: "unknown operation \(operation.op)", operation: index)
             }
-            isValid = operation.reg == UInt8(CFIC_OPERAND_IMMEDIATE)
+            isValid =
+                operation.reg == UInt8(CFIC_OPERAND_IMMEDIATE)
                 || operation.reg == UInt8(CFIC_OPERAND_STACK) && operation.imm == 0
         }
         guard isValid, operation.reserved == 0 else {

@@ -79,11 +79,12 @@ public final class ImageExplainer {
             }
             // Behind the address, instructions make other rows.
             let instructions = entry.instructions ?? []
-            frames.append(Explanation.Frame(
-                section: entry.section, cieOffset: fields.cieOffset, fdeOffset: entry.offset, start: fields.start,
-                limit: fields.limit, initialInstructions: cie?.instructions ?? [],
-                instructions: Array(instructions.prefix { $0.address ?? 0 <= pc }), row: entry.rows?.first,
-                problems: entry.problems))
+            frames.append(
+                Explanation.Frame(
+                    section: entry.section, cieOffset: fields.cieOffset, fdeOffset: entry.offset, start: fields.start,
+                    limit: fields.limit, initialInstructions: cie?.instructions ?? [],
+                    instructions: Array(instructions.prefix { $0.address ?? 0 <= pc }), row: entry.rows?.first,
+                    problems: entry.problems))
         }
         return frames
     }

@@ -38,7 +38,8 @@ struct ImageTable {
         let key = try store?.key(of: input) ?? input.contentKey()
         // What can't be proved is as good as absent.
         if let stored = try? store?.current(key: key, options: compiler.options),
-            let view = try? TableVerifier.verify(stored.bytes) {
+            let view = try? TableVerifier.verify(stored.bytes)
+        {
             (self.view, isFromCache, owner) = (view, true, stored)
         } else {
             let bytes = try compiler.compile(input, key: key).built.table

@@ -33,7 +33,8 @@ struct OverlappingFrames {
     func meanings(of state: Snapshot) -> [FrameMeaning] {
         frames.compactMap { frame in
             guard frame.start <= state.pc, state.pc < frame.limit,
-                let row = frame.rows.last(where: { $0.address <= state.pc }) else { return nil }
+                let row = frame.rows.last(where: { $0.address <= state.pc })
+            else { return nil }
             return lowered.operations.withUnsafeBufferPointer {
                 lowered.rules[row.rule].meaning(of: state, $0, machine)
             }

@@ -46,13 +46,15 @@ final class ReferenceFrame {
         guard let stackPointer else { return .unsaid("stack pointer") }
         var framePointer: UInt64?
         let place = location(of: machine.framePointer)
-        if case .undefined = place {} else {
+        if case .undefined = place {
+        } else {
             framePointer = Self.value(machine.framePointer, place, state, cfa)
             if framePointer == nil { return .unsaid("frame pointer") }
         }
-        return .caller(.init(
-            cfa: cfa, stackPointer: stackPointer, framePointer: framePointer, returnAddress: pc,
-            isSignalFrame: isSignalFrame))
+        return .caller(
+            .init(
+                cfa: cfa, stackPointer: stackPointer, framePointer: framePointer, returnAddress: pc,
+                isSignalFrame: isSignalFrame))
     }
 
     enum Location {
@@ -74,7 +76,8 @@ final class ReferenceFrame {
             var operations: UnsafeMutablePointer<Dwarf_Op>?
             var count = 0
             guard let place = memory.baseAddress,
-                dwarf_frame_register(frame, Int32(register), place, &operations, &count) == 0 else { return .unsaid }
+                dwarf_frame_register(frame, Int32(register), place, &operations, &count) == 0
+            else { return .unsaid }
             // libdw.h: no operations means undefined if they would stand in our memory, and the same value if nowhere.
             if count == 0 { return operations == nil ? .same : .undefined }
             return .operations(Array(UnsafeBufferPointer(start: operations, count: count)))

@@ -13,7 +13,8 @@ extension ReferenceImage {
             try? LibdwFile(
                 bytes: SectionImage(
                     name: section.kind == .ehFrame ? ".eh_frame" : ".debug_frame", bytes: continued.bytes,
-                    address: section.address &+ UInt64(continued.skipped), machine: machine).bytes,
+                    address: section.address &+ UInt64(continued.skipped), machine: machine
+                ).bytes,
                 name: "continued section")
         }
         guard !files.isEmpty else { return nil }

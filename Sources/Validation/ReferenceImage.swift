@@ -34,10 +34,10 @@ public final class ReferenceImage {
 
     /// The row in force at an address; nil where no FDE is.
     ///
-    /// libdw is asked once for each row of the first section: it runs the FDE's instructions until they pass the address,
-    /// so that up to where it says that the row ends the answer is the same. Those of other sections hold only where the
-    /// ones before have nothing, which is asked each time. libdw's end of a row may be past that of the FDE, if the FDE
-    /// advances so far: where another FDE may begin it is asked again.
+    /// libdw is asked once for each row of the first section: it runs the FDE's instructions until they pass the
+    /// address, so that up to where it says that the row ends the answer is the same. Those of other sections hold only
+    /// where the ones before have nothing, which is asked each time. libdw's end of a row may be past that of the FDE,
+    /// if the FDE advances so far: where another FDE may begin it is asked again.
     func frame(at address: UInt64) -> ReferenceFrame? {
         if let last, last.asked <= address, address < last.end { return last }
         for (number, section) in sections.enumerated() {

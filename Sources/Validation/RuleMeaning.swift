@@ -63,10 +63,11 @@ extension FrameMeaning {
     fileprivate init(_ step: cfic_step, _ frame: cfic_frame, _ machine: TableMachine) {
         switch step {
         case CFIC_STEP_CALLER:
-            self = .caller(.init(
-                cfa: frame.machine.cfa, stackPointer: frame[machine.stackPointer],
-                framePointer: frame.has(CFIC_FRAME_NO_FRAME_POINTER) ? nil : frame[machine.framePointer],
-                returnAddress: frame.machine.pc, isSignalFrame: frame.has(CFIC_FRAME_EXACT_PC)))
+            self = .caller(
+                .init(
+                    cfa: frame.machine.cfa, stackPointer: frame[machine.stackPointer],
+                    framePointer: frame.has(CFIC_FRAME_NO_FRAME_POINTER) ? nil : frame[machine.framePointer],
+                    returnAddress: frame.machine.pc, isSignalFrame: frame.has(CFIC_FRAME_EXACT_PC)))
         case CFIC_STEP_END_OF_STACK: self = .endOfStack
         default: self = .unsaid(step.name)
         }

@@ -69,8 +69,9 @@ struct Compilation {
         try TableStore.write(result.built.table, to: output)
         if isJSON {
             let report = FileReport(path: image.name, outcome: .compiled(facts), notes: result.notes)
-            try JSONOutput.print(CompileReport(
-                [report], elfBytes: UInt64(max(0, status.st_size)), duration: ContinuousClock.now - start))
+            try JSONOutput.print(
+                CompileReport(
+                    [report], elfBytes: UInt64(max(0, status.st_size)), duration: ContinuousClock.now - start))
         }
     }
 }

@@ -77,7 +77,9 @@ struct CoreReport: ValidationOutput {
     private static func text(_ thread: ThreadValidation) -> String {
         let frames = "\(Quantity.count(thread.agreeing, "frame")) agree"
         if thread.difference != nil { return frames + ", then a difference" }
-        if let known = thread.known { return "\(frames); \(known.text) (\(Quantity.count(thread.further, "further frame")))" }
+        if let known = thread.known {
+            return "\(frames); \(known.text) (\(Quantity.count(thread.further, "further frame")))"
+        }
         return "\(frames); \(thread.endText)"
     }
 

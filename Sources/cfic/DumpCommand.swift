@@ -32,7 +32,9 @@ struct DumpCommand: ParsableCommand {
         case entries, rows, rules, pages
     }
 
-    @Argument(help: ArgumentHelp("An ELF file, a table, or a build id in the cache.", valueName: "file|build-id"), completion: .file())
+    @Argument(
+        help: ArgumentHelp("An ELF file, a table, or a build id in the cache.", valueName: "file|build-id"),
+        completion: .file())
     var file: String
 
     @Option(help: ArgumentHelp("What to show. (default: rows; of a table: rules)", valueName: "stage"))
@@ -54,7 +56,8 @@ struct DumpCommand: ParsableCommand {
                 if stage == .entries || stage == .rows {
                     throw Failure("\(file): a table has no entries or rows: name its ELF file, or use --stage rules")
                 }
-                let table = try isCached
+                let table =
+                    try isCached
                     ? LoadedTable(buildID: file, store: cache.store()) : LoadedTable(TableFile(named: file), file)
                 try dump(table, stage ?? .rules)
             } else {
@@ -89,7 +92,8 @@ struct DumpCommand: ParsableCommand {
             return try checkIsCovered(entries.count)
         }
         var output = StandardOutput()
-        let summary = stage == .rows
+        let summary =
+            stage == .rows
             ? listing.writeRows(to: &output, pc: pc?.value) : listing.writeEntries(to: &output, pc: pc?.value)
         output.flush()
         try sources.checkAreWhole()

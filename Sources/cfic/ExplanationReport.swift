@@ -27,12 +27,13 @@ struct ExplanationReport: Encodable {
         (self.function, functionOffset) = (function?.name, function?.offset)
         (address, frames, rule) = (explanation.pc, explanation.frames, explanation.rule)
         referenceRow = explanation.reference
-        verdict = switch explanation.verdict {
-        case .agrees: "agrees"
-        case .disagrees: "disagrees"
-        case .unsaid: "unsaid"
-        case .known(let known): JSONOutput.name(known.rawValue)
-        }
+        verdict =
+            switch explanation.verdict {
+            case .agrees: "agrees"
+            case .disagrees: "disagrees"
+            case .unsaid: "unsaid"
+            case .known(let known): JSONOutput.name(known.rawValue)
+            }
     }
 
     func write(to output: inout StandardOutput) {
@@ -59,7 +60,8 @@ struct ExplanationReport: Encodable {
                 + "..\(Quantity.hex(frame.limit)), CIE +\(Quantity.hex(UInt64(frame.cieOffset)))")
         let width = Quantity.hex(frame.limit).count
         for (place, instruction) in frame.initialInstructions.map({ ("CIE", $0) })
-            + frame.instructions.map({ (Quantity.hex($0.address ?? frame.start), $0) }) where instruction.isTelling {
+            + frame.instructions.map({ (Quantity.hex($0.address ?? frame.start), $0) }) where instruction.isTelling
+        {
             let margin = String(repeating: " ", count: max(0, width - place.count))
             output.line("    \(place)\(margin)  \(instruction.name) \(instruction.operands ?? "")")
         }
@@ -71,11 +73,12 @@ struct ExplanationReport: Encodable {
 
     private func text(_ row: ListedRow) -> String {
         let registers = row.registers.map { "\(name($0.column, $0.name)) = \(text($0))" }
-        let signing: [String] = switch row.returnAddressState {
-        case .signed: ["ra signed"]
-        case .signedWithPC: ["ra signed with the pc"]
-        case .notSigned, nil: []
-        }
+        let signing: [String] =
+            switch row.returnAddressState {
+            case .signed: ["ra signed"]
+            case .signedWithPC: ["ra signed with the pc"]
+            case .notSigned, nil: []
+            }
         return (["CFA = \(cfaText(row.cfa))"] + registers + signing).joined(separator: ", ")
     }
 

@@ -80,13 +80,15 @@ struct FileStatistics: Encodable {
     mutating func add(_ reason: Reason, _ range: Range<UInt64>, _ symbols: ImageNames?) {
         let function = symbols?.lookup(range.lowerBound)?.name
         if let last = unsupported.last, last.limit == range.lowerBound, last.reason == reason.name,
-            last.function == function {
+            last.function == function
+        {
             unsupported[unsupported.count - 1].limit = range.upperBound
             return
         }
-        unsupported.append(Unsupported(
-            start: range.lowerBound, limit: range.upperBound, reason: reason.name, text: reason.text,
-            function: function))
+        unsupported.append(
+            Unsupported(
+                start: range.lowerBound, limit: range.upperBound, reason: reason.name, text: reason.text,
+                function: function))
     }
 }
 

@@ -4,9 +4,9 @@ import Synchronization
 
 /// Ctrl-C and its like, at any moment.
 ///
-/// While nothing is recorded, or when all is written, the program ends at once. The first one during the recording stops
-/// it, and the result is written; one that comes when that is being done already is answered with that. Whoever sends
-/// another one doesn't want to wait: the program ends, and says that what it recorded is lost.
+/// While nothing is recorded, or when all is written, the program ends at once. The first one during the recording
+/// stops it, and the result is written; one that comes when that is being done already is answered with that. Whoever
+/// sends another one doesn't want to wait: the program ends, and says that what it recorded is lost.
 ///
 /// A thread of its own takes the signals, so that nothing that takes long keeps them waiting.
 final class Interruption: Sendable {
@@ -57,11 +57,13 @@ final class Interruption: Sendable {
         var signals = Self.signals
         guard pthread_sigmask(SIG_BLOCK, &signals, nil) == 0 else { throw Failure("signals can't be blocked") }
         var thread = pthread_t()
-        let code = pthread_create(&thread, nil, { context in
-            guard let context else { return nil }
-            Unmanaged<Interruption>.fromOpaque(context).takeRetainedValue().takeSignals()
-            return nil
-        }, Unmanaged.passRetained(self).toOpaque())
+        let code = pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<Interruption>.fromOpaque(context).takeRetainedValue().takeSignals()
+                return nil
+            }, Unmanaged.passRetained(self).toOpaque())
         guard code == 0 else { throw Failure("no thread for signals: \(String(cString: strerror(code)))") }
         pthread_detach(thread)
     }

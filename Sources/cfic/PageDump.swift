@@ -33,9 +33,10 @@ struct PageDump: JSONDocument {
         let size = UInt64(1) << table.pageShift
         table.forEachPage { page in
             if let pc, pc < page.address || pc - page.address >= size { return }
-            pages.append(Page(
-                address: page.address, kind: Self.name(page.kind), rows: page.rowCount, palette: page.paletteCount,
-                bytes: page.recordBytes))
+            pages.append(
+                Page(
+                    address: page.address, kind: Self.name(page.kind), rows: page.rowCount, palette: page.paletteCount,
+                    bytes: page.recordBytes))
         }
     }
 
@@ -51,8 +52,9 @@ struct PageDump: JSONDocument {
     func write(json: Bool) throws {
         if json { return try JSONOutput.print(self) }
         var output = StandardOutput()
-        output.line("key \(key), \(Quantity.bytes(UInt64(tableBytes))), \(Quantity.count(rows)) rows, "
-            + "\(Quantity.count(rules)) rules, \(Quantity.count(operations)) program operations")
+        output.line(
+            "key \(key), \(Quantity.bytes(UInt64(tableBytes))), \(Quantity.count(rows)) rows, "
+                + "\(Quantity.count(rules)) rules, \(Quantity.count(operations)) program operations")
         var table = TextTable(["PAGE", "KIND", "ROWS", "PALETTE", "BYTES"], left: [1])
         for page in pages {
             table.add([

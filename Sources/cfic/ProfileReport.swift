@@ -12,7 +12,8 @@ struct ProfileReport: JSONDocument {
         var function: String
         /// AVMA
         @HexAddress var address: UInt64
-        /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns there.
+        /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns
+        /// there.
         var isExact: Bool
         /// Whether it was found without a rule, or by way of a frame that was.
         var isGuessed: Bool
@@ -28,8 +29,8 @@ struct ProfileReport: JSONDocument {
     struct Stack: Encodable {
         var thread: String
         var process: Int32
-        /// How the walk ended, by its name in docs/stack-ends.md, written `end-of-stack`; and the table's reason where that
-        /// is what it ended by.
+        /// How the walk ended, by its name in docs/stack-ends.md, written `end-of-stack`; and the table's reason where
+        /// that is what it ended by.
         var end: String
         var reason: String?
         /// `complete`, `guessed` or `truncated`: docs/stack-ends.md.
@@ -87,12 +88,13 @@ struct ProfileReport: JSONDocument {
         kernelMemoryUsedBytes = memory.used
         kernelMemoryBytes = memory.mapped
         imagesWithoutTable = Dictionary(
-            run.recorder.programs.imagesWithoutTable.map { ($0.name, $0.problem) }, uniquingKeysWith: { first, _ in first })
+            run.recorder.programs.imagesWithoutTable.map { ($0.name, $0.problem) },
+            uniquingKeysWith: { first, _ in first })
         commandProblem = run.commandProblem
     }
 
-    /// The stacks as they are written, the most frequent first: made when they are asked for, because a name of a kilobyte
-    /// in each of 1,024 frames makes a mebibyte.
+    /// The stacks as they are written, the most frequent first: made when they are asked for, because a name of a
+    /// kilobyte in each of 1,024 frames makes a mebibyte.
     static func countedStacks(_ stacks: Stacks, _ symbolizer: Symbolizer) -> some Sequence<CountedStack> {
         NamedStacks(stacks, symbolizer).sorted().lazy.map {
             CountedStack(samples: $0.count, stack: Stack($0.stack, symbolizer))

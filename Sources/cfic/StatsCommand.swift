@@ -19,7 +19,9 @@ struct StatsCommand: ParsableCommand {
               cfic stats --json /usr/bin | jq '.files[] | select(.coverage < 0.9) | .path'
             """)
 
-    @Argument(help: ArgumentHelp("ELF files, tables, build ids in the cache, or directories to search.", valueName: "path"), completion: .file())
+    @Argument(
+        help: ArgumentHelp("ELF files, tables, build ids in the cache, or directories to search.", valueName: "path"),
+        completion: .file())
     var paths: [String]
 
     @Option(
@@ -84,7 +86,11 @@ struct StatsCommand: ParsableCommand {
             let table = try LoadedTable(compiling: file.path, debugFiles: debugFiles.search)
             report.files.append(FileStatistics(table, path: file.path))
         } catch let skip as SkippedFile {
-            if file.isNamed { report.failures.append(skip.description) } else { report.skipped.append(skip.description) }
+            if file.isNamed {
+                report.failures.append(skip.description)
+            } else {
+                report.skipped.append(skip.description)
+            }
             // Code without any rule is no less below a minimum than code with few.
             if skip.reason == .noCallFrameInformation, !file.isNamed, minimumCoverage != nil, Self.hasCode(file.path) {
                 report.failures.append("\(file.path): coverage 0 %: \(skip.reason)")

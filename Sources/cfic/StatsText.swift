@@ -25,7 +25,8 @@ struct StatsText {
         var line = "  \(Quantity.count(file.fdes)) FDEs, \(Quantity.count(file.rows)) rows"
         if let size = file.tableBytes { line += ", table of \(Quantity.bytes(UInt64(size)))" }
         if let coverage = file.coverage {
-            line += ", coverage \(Quantity.percent(coverage)) of \(Quantity.count(file.executableBytes)) executable bytes"
+            line +=
+                ", coverage \(Quantity.percent(coverage)) of \(Quantity.count(file.executableBytes)) executable bytes"
         }
         output.line(line)
         if file.badFDEs > 0 { output.line("  malformed FDEs: \(Quantity.count(file.badFDEs))") }
@@ -46,7 +47,8 @@ struct StatsText {
             ])
         }
         table.add([
-            "    no CFI at all", Quantity.count(file.uncoveredBytes), ratio(file.uncoveredBytes, file.executableBytes), "",
+            "    no CFI at all", Quantity.count(file.uncoveredBytes), ratio(file.uncoveredBytes, file.executableBytes),
+            "",
         ])
         table.write(to: &output)
         for entry in file.unsupported.prefix(Self.listed) {

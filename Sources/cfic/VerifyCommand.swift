@@ -17,7 +17,9 @@ struct VerifyCommand: ParsableCommand {
               cfic verify ~/.cache/cfic
             """)
 
-    @Argument(help: ArgumentHelp("Table files, build ids in the cache, or directories to search.", valueName: "table"), completion: .file())
+    @Argument(
+        help: ArgumentHelp("Table files, build ids in the cache, or directories to search.", valueName: "table"),
+        completion: .file())
     var paths: [String]
 
     @OptionGroup var cache: CacheOption

@@ -49,10 +49,12 @@ enum BPFSource {
         let object = fixture.directory + "/object.o"
         // Debian has asm/types.h in a directory of its machine's name.
         let native = try run("clang", "-print-target-triple").split(separator: "-")
-        try run(words: [
-            "clang", "-target", "bpf", "-mcpu=\(version)", "-O2", "-g", "-Wall", "-Werror",
-            "-I/usr/include/\(native.first ?? "x86_64")-linux-gnu", "-I\(root)/testdata/bpf", "-c", path, "-o", object,
-        ] + options)
+        try run(
+            words: [
+                "clang", "-target", "bpf", "-mcpu=\(version)", "-O2", "-g", "-Wall", "-Werror",
+                "-I/usr/include/\(native.first ?? "x86_64")-linux-gnu", "-I\(root)/testdata/bpf", "-c", path, "-o",
+                object,
+            ] + options)
         return [UInt8](try Data(contentsOf: URL(fileURLWithPath: object)))
     }
 }
@@ -60,12 +62,13 @@ enum BPFSource {
 extension BPFObject {
     /// An object of the source text of a program in `section`, and what else `declarations` has.
     init(_ section: String, _ body: String, _ declarations: String = "", licence: String = "GPL") throws {
-        self = try BPFSource.object(text: """
-            #define LICENCE "\(licence)"
-            #include "objects/object.h"
-            \(declarations)
-            PROGRAM("\(section)", \(body))
-            """)
+        self = try BPFSource.object(
+            text: """
+                #define LICENCE "\(licence)"
+                #include "objects/object.h"
+                \(declarations)
+                PROGRAM("\(section)", \(body))
+                """)
     }
 
     func findings(_ major: Int, _ minor: Int, _ machines: [TargetMachine] = TargetMachine.allCases) -> [Finding] {

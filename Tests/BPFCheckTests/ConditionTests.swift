@@ -13,11 +13,15 @@ import Testing
     @Test func constantsAreWhatTheObjectSays() throws {
         let body = "return use_tai ? tai() : 0"
         #expect(try Self.conditions("static const volatile int use_tai = 1;", body) == [nil])
-        #expect(try Self.conditions("static const volatile int use_tai;", body)
-            == ["the loader changes the constant use_tai"])
-        #expect(try Self.conditions("static const volatile char use_tai[3] = {0, 1, 0};", """
-            return use_tai[1] && !use_tai[2] ? tai() : 0
-            """) == [nil])
+        #expect(
+            try Self.conditions("static const volatile int use_tai;", body)
+                == ["the loader changes the constant use_tai"])
+        #expect(
+            try Self.conditions(
+                "static const volatile char use_tai[3] = {0, 1, 0};",
+                """
+                return use_tai[1] && !use_tai[2] ? tai() : 0
+                """) == [nil])
     }
 
     /// The verifier has followed constants of maps since 5.5.
@@ -32,9 +36,12 @@ import Testing
         #expect(try Self.conditions(declaration, "return CONFIG_HZ == 100 ? tai() : 0") == ["CONFIG_HZ == 100"])
         #expect(try Self.conditions(declaration, "return CONFIG_HZ == 100 ? 0 : tai()") == ["CONFIG_HZ != 100"])
         // Behind both ways it counts whatever holds.
-        #expect(try Self.conditions(declaration, """
-            if (CONFIG_HZ == 100) asm volatile("r9 = 1" ::: "r9"); return tai()
-            """) == [nil])
+        #expect(
+            try Self.conditions(
+                declaration,
+                """
+                if (CONFIG_HZ == 100) asm volatile("r9 = 1" ::: "r9"); return tai()
+                """) == [nil])
     }
 
     @Test func whatLibbpfWorksOutItself() throws {
@@ -44,9 +51,12 @@ import Testing
         for (major, minor) in [(5, 10), (5, 14), (5, 15), (6, 1)] { #expect(object.findings(major, minor) == []) }
         let other = try BPFObject("kprobe/x", "return LINUX_HAS_BPF_COOKIE ? 0 : tai()", declaration + Self.tai)
         #expect(other.kinds(5, 14) == ["helper program"] && other.findings(5, 15) == [])
-        #expect(try Self.conditions("extern _Bool LINUX_HAS_SYSCALL_WRAPPER __kconfig __weak;", """
-            return LINUX_HAS_SYSCALL_WRAPPER ? 0 : tai()
-            """) == [])
+        #expect(
+            try Self.conditions(
+                "extern _Bool LINUX_HAS_SYSCALL_WRAPPER __kconfig __weak;",
+                """
+                return LINUX_HAS_SYSCALL_WRAPPER ? 0 : tai()
+                """) == [])
     }
 
     @Test func existenceIsAskedOfTheKernelsTypes() throws {
@@ -63,10 +73,12 @@ import Testing
     }
 
     @Test func conditionsGoWithCalls() throws {
-        let object = try BPFObject("kprobe/x", "return use_tai ? asks(1) : 0", Self.tai + """
-            static const volatile int use_tai;
-            static __noinline int asks(int number) { return number + tai(); }
-            """)
+        let object = try BPFObject(
+            "kprobe/x", "return use_tai ? asks(1) : 0",
+            Self.tai + """
+                static const volatile int use_tai;
+                static __noinline int asks(int number) { return number + tai(); }
+                """)
         #expect(object.findings(5, 10).map(\.condition) == ["the loader changes the constant use_tai"])
     }
 
@@ -76,10 +88,12 @@ import Testing
         let findings = object.findings(5, 10)
         #expect(findings.map(\.isOptional) == [true] && findings.map(\.isRefusal) == [false])
         // A function of both kinds of programs is loaded.
-        let both = try BPFObject("kprobe/x", "return asks(1)", Self.tai + """
-            static __noinline int asks(int number) { return number + tai(); }
-            SEC("?kprobe/x") int optional(void *context) { return asks(2); }
-            """)
+        let both = try BPFObject(
+            "kprobe/x", "return asks(1)",
+            Self.tai + """
+                static __noinline int asks(int number) { return number + tai(); }
+                SEC("?kprobe/x") int optional(void *context) { return asks(2); }
+                """)
         #expect(both.findings(5, 10).map(\.isOptional) == [false])
     }
 }

@@ -37,8 +37,9 @@ import Testing
         let object = try BPFObject(bytes: bytes, name: "big")
         #expect(object.kinds(5, 10) == ["global-function dwarf_cfi_eval"])
         #expect(object.findings(5, 10)[0].source?.line == 9)
-        #expect(try BPFObject(bytes: BPFSource.bytes("guarded-helper", version: "v3", "-target", "bpfeb"), name: "big")
-            .findings(5, 10) == [])
+        #expect(
+            try BPFObject(bytes: BPFSource.bytes("guarded-helper", version: "v3", "-target", "bpfeb"), name: "big")
+                .findings(5, 10) == [])
     }
 
     @Test func hiddenAndStaticFunctionsMayTakePointers() throws {
@@ -65,21 +66,23 @@ import Testing
 
     /// libbpf loads a function with the programs that call it, or with none.
     @Test func functionThatNobodyCallsIsNotLoaded() throws {
-        let object = try BPFSource.object(text: """
-            #include "bpf.h"
-            __noinline int adds(__u64 *sum) { return *sum += any(); }
-            SEC("perf_event") int program(void *context) { return any(); }
-            """)
+        let object = try BPFSource.object(
+            text: """
+                #include "bpf.h"
+                __noinline int adds(__u64 *sum) { return *sum += any(); }
+                SEC("perf_event") int program(void *context) { return any(); }
+                """)
         #expect(object.findings(5, 10) == [])
     }
 
     /// Such an object is there to be linked with others.
     @Test func withoutProgramsAllFunctionsCount() throws {
-        let object = try BPFSource.object(text: """
-            #include "bpf.h"
-            __noinline int adds(__u64 *sum) { return *sum += any(); }
-            __noinline int counts(int sum) { return sum + any(); }
-            """)
+        let object = try BPFSource.object(
+            text: """
+                #include "bpf.h"
+                __noinline int adds(__u64 *sum) { return *sum += any(); }
+                __noinline int counts(int sum) { return sum + any(); }
+                """)
         #expect(object.programCount == 0)
         #expect(object.kinds(5, 10) == ["global-function adds"])
     }
@@ -104,7 +107,8 @@ import Testing
         let object = try BPFObject(bytes: BPFSource.bytes("global-pointer", version: "v3", "-g0"), name: "bare")
         #expect(!object.hasBTF)
         #expect(object.findings(5, 10) == [])
-        #expect(try BPFObject(bytes: BPFSource.bytes("new-helper", version: "v3", "-g0"), name: "bare").findings(5, 10)
-            .map(\.source) == [nil, nil])
+        #expect(
+            try BPFObject(bytes: BPFSource.bytes("new-helper", version: "v3", "-g0"), name: "bare").findings(5, 10)
+                .map(\.source) == [nil, nil])
     }
 }

@@ -79,8 +79,9 @@ import Testing
 
     @Test func addressOfAFunctionIsForProbes() throws {
         let declaration = "HELPER(173, __u64, address, void *context);"
-        #expect(try BPFObject("tracepoint/a/b", "return address(context)", declaration).kinds(6, 1)
-            == ["helper-access program"])
+        #expect(
+            try BPFObject("tracepoint/a/b", "return address(context)", declaration).kinds(6, 1)
+                == ["helper-access program"])
         #expect(try BPFObject("kprobe/x", "return address(context)", declaration).findings(6, 1) == [])
     }
 

@@ -17,10 +17,11 @@ import Testing
         let object = try BPFSource.object("version4", version: "v4")
         let findings = object.findings(6, 5)
         #expect(findings.map(\.function) == ["extending_load", "extending_move", "signed_division", "swaps_bytes"])
-        #expect(findings.map(\.refusal) == [
-            "BPF_LDX uses reserved fields", "BPF_MOV uses reserved fields", "BPF_ALU uses reserved fields",
-            "unknown opcode d7",
-        ])
+        #expect(
+            findings.map(\.refusal) == [
+                "BPF_LDX uses reserved fields", "BPF_MOV uses reserved fields", "BPF_ALU uses reserved fields",
+                "unknown opcode d7",
+            ])
         #expect(object.findings(6, 6) == [])
     }
 
@@ -34,20 +35,22 @@ import Testing
         ("cast", ".byte 0xbf, 0x11, 1, 0, 1, 0, 0, 0", 6, 9),
     ])
     func instructionNeedsItsRelease(name: String, bytes: String, major: Int, minor: Int) throws {
-        let object = try BPFSource.object(text: """
-            #include "bpf.h"
-            SEC("perf_event") int \(name)(void *context)
-            {
-                asm volatile("\(bytes)" ::: "r1", "memory");
-                return any();
-            }
-            """)
+        let object = try BPFSource.object(
+            text: """
+                #include "bpf.h"
+                SEC("perf_event") int \(name)(void *context)
+                {
+                    asm volatile("\(bytes)" ::: "r1", "memory");
+                    return any();
+                }
+                """)
         let before = minor == 0 ? (major - 1, 19) : (major, minor - 1)
         #expect(object.kinds(before.0, before.1) == ["instruction \(name)"])
         #expect(object.findings(major, minor, [.x86_64]) == [])
         // Arenas came to aarch64 a release later.
-        #expect(object.findings(major, minor, [.aarch64]).map(\.since)
-            == (name == "cast" ? [KernelVersion(6, 10)] : []))
+        #expect(
+            object.findings(major, minor, [.aarch64]).map(\.since)
+                == (name == "cast" ? [KernelVersion(6, 10)] : []))
     }
 
     /// Stable updates of 6.1 have it, of which the release says nothing.
@@ -60,14 +63,15 @@ import Testing
 
     /// Kernels that know atomic additions only refuse any other, whatever it is.
     @Test func acquireIsRefusedAsAnyAtomicBefore512() throws {
-        let object = try BPFSource.object(text: """
-            #include "bpf.h"
-            SEC("perf_event") int program(void *context)
-            {
-                asm volatile(".byte 0xdb, 0xa1, 0xf8, 0xff, 0x00, 0x01, 0, 0" ::: "r1", "memory");
-                return any();
-            }
-            """)
+        let object = try BPFSource.object(
+            text: """
+                #include "bpf.h"
+                SEC("perf_event") int program(void *context)
+                {
+                    asm volatile(".byte 0xdb, 0xa1, 0xf8, 0xff, 0x00, 0x01, 0, 0" ::: "r1", "memory");
+                    return any();
+                }
+                """)
         #expect(object.findings(5, 11).map(\.refusal) == ["BPF_STX uses reserved fields"])
         #expect(object.findings(5, 12, [.x86_64]).map(\.refusal) == ["BPF_ATOMIC uses invalid atomic opcode"])
     }
@@ -98,17 +102,18 @@ import Testing
 
     /// get_current_task_btf is of 5.11, and where task_pt_regs exists it does too; the other way round it need not.
     @Test func guardOfAnotherHelperIsNone() throws {
-        let object = try BPFSource.object(text: """
-            #include "bpf.h"
-            static long (*const task_pt_regs)(void *task) = (void *)BPF_FUNC_task_pt_regs;
-            static void *(*const current_task)(void) = (void *)BPF_FUNC_get_current_task_btf;
-            SEC("perf_event") int guarded(void *context)
-            {
-                if (exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
-                    return task_pt_regs(current_task()) != 0;
-                return 0;
-            }
-            """)
+        let object = try BPFSource.object(
+            text: """
+                #include "bpf.h"
+                static long (*const task_pt_regs)(void *task) = (void *)BPF_FUNC_task_pt_regs;
+                static void *(*const current_task)(void) = (void *)BPF_FUNC_get_current_task_btf;
+                SEC("perf_event") int guarded(void *context)
+                {
+                    if (exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+                        return task_pt_regs(current_task()) != 0;
+                    return 0;
+                }
+                """)
         #expect(object.findings(5, 10) == [])
         #expect(object.kinds(5, 11) == ["helper guarded"])
         #expect(object.kinds(5, 14) == ["helper guarded"])
@@ -161,19 +166,21 @@ import Testing
     }
 
     @Test func functionOutsideOfTextCannotBeCalled() throws {
-        let object = try BPFSource.object(text: """
-            #include "bpf.h"
-            SEC("elsewhere") __noinline int adds(int number) { return number + any(); }
-            SEC("perf_event") int program(void *context) { return adds(1); }
-            """)
+        let object = try BPFSource.object(
+            text: """
+                #include "bpf.h"
+                SEC("elsewhere") __noinline int adds(int number) { return number + any(); }
+                SEC("perf_event") int program(void *context) { return adds(1); }
+                """)
         #expect(object.kinds(6, 1) == ["section adds", "unresolved-call program"])
         // A static function is called by its section's symbol, which has no name.
-        let unnamed = try BPFSource.object(text: """
-            #include "bpf.h"
-            SEC("elsewhere") static __noinline int takes(int number) { return number - any(); }
-            SEC("elsewhere") static __noinline int adds(int number) { return number + any(); }
-            SEC("perf_event") int program(void *context) { return adds(1); }
-            """)
+        let unnamed = try BPFSource.object(
+            text: """
+                #include "bpf.h"
+                SEC("elsewhere") static __noinline int takes(int number) { return number - any(); }
+                SEC("elsewhere") static __noinline int adds(int number) { return number + any(); }
+                SEC("perf_event") int program(void *context) { return adds(1); }
+                """)
         #expect(unnamed.findings(6, 1).last?.problem.hasPrefix("calls adds(), which isn't in .text") == true)
     }
 }

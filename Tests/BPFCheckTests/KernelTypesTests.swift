@@ -18,9 +18,10 @@ import Testing
         let object = try BPFObject(
             "tp_btf/x", "cgroup_rstat_flush(context); return 0", "extern void cgroup_rstat_flush(void *) __ksym;")
         #expect(object.findings(6, 15) == [])
-        #expect(object.findings(6, 16).map(\.problem) == [
-            "calls cgroup_rstat_flush(), a kernel function that Linux 6.16 removed"
-        ])
+        #expect(
+            object.findings(6, 16).map(\.problem) == [
+                "calls cgroup_rstat_flush(), a kernel function that Linux 6.16 removed"
+            ])
     }
 
     /// Not known is neither refused nor fine.
@@ -55,8 +56,9 @@ import Testing
             return object.findings(kernel: KernelVersion(6, 12), types: types).map(\.isRefusal)
         }
         #expect(try isRefusal(Self.rcu, "bpf_rcu_read_lock(); return 0") == [true])
-        #expect(try isRefusal("extern void bpf_ct_release(void *) __ksym;", "bpf_ct_release(context); return 0")
-            == [false])
+        #expect(
+            try isRefusal("extern void bpf_ct_release(void *) __ksym;", "bpf_ct_release(context); return 0")
+                == [false])
     }
 
     @Test(arguments: [("", "there", []), ("", "missing", [true]), ("__weak", "missing", [])])
@@ -71,16 +73,19 @@ import Testing
     }
 
     @Test func structuresOfOperations() throws {
-        let object = try BPFObject("raw_tp/x", "return 0", """
+        let object = try BPFObject(
+            "raw_tp/x", "return 0",
+            """
             struct some_ops { int (*open)(void); };
             struct some_ops mine SEC(".struct_ops") = {};
             """)
         let with = try BPFSource.types("struct bpf_struct_ops_some_ops { int data; } it;")
         let without = try BPFSource.types("struct some_ops { int data; } it;")
         #expect(object.findings(kernel: KernelVersion(6, 12), types: with) == [])
-        #expect(object.findings(kernel: KernelVersion(6, 12), types: without).map(\.problem) == [
-            "mine is a struct some_ops, for which the kernel's types have no operations"
-        ])
+        #expect(
+            object.findings(kernel: KernelVersion(6, 12), types: without).map(\.problem) == [
+                "mine is a struct some_ops, for which the kernel's types have no operations"
+            ])
     }
 
     @Test func kernelFunctionsNeedALicenceLikeTheKernels() throws {
@@ -100,7 +105,8 @@ import Testing
     @Test func kernelFunctionsAgainstTypes() throws {
         let object = try BPFObject("tp_btf/it", "return there(1)", "extern int there(int) __ksym;")
         func problems(_ declaration: String) throws -> [String] {
-            let types = try BPFSource.types("""
+            let types = try BPFSource.types(
+                """
                 typedef void (*btf_trace_it)(void *);
                 btf_trace_it keep;
                 \(declaration)
@@ -110,19 +116,23 @@ import Testing
         let tag = "__attribute__((btf_decl_tag(\"bpf_kfunc\")))"
         #expect(try problems("\(tag) int there(int a) { return a; }") == [])
         // Before 6.10 types don't say which functions can be called.
-        #expect(try problems("int there(int a) { return a; }") == [
-            "calls there(), a kernel function that programs may not be allowed to call: types before Linux "
-                + "6.10 don't say"
-        ])
-        #expect(try problems("int elsewhere(int a) { return a; }") == [
-            "calls there(), a kernel function that isn't in the kernel's types"
-        ])
-        #expect(try problems("int there(int a) { return a; } \(tag) int other(int a) { return a; }") == [
-            "calls there(), a kernel function that programs can't call"
-        ])
-        #expect(try problems("\(tag) int there(int a, int b) { return a + b; }") == [
-            "calls there(), a kernel function that is declared with types other than the kernel's"
-        ])
+        #expect(
+            try problems("int there(int a) { return a; }") == [
+                "calls there(), a kernel function that programs may not be allowed to call: types before Linux "
+                    + "6.10 don't say"
+            ])
+        #expect(
+            try problems("int elsewhere(int a) { return a; }") == [
+                "calls there(), a kernel function that isn't in the kernel's types"
+            ])
+        #expect(
+            try problems("int there(int a) { return a; } \(tag) int other(int a) { return a; }") == [
+                "calls there(), a kernel function that programs can't call"
+            ])
+        #expect(
+            try problems("\(tag) int there(int a, int b) { return a + b; }") == [
+                "calls there(), a kernel function that is declared with types other than the kernel's"
+            ])
         #expect(try problems("\(tag) int there(int *a) { return *a; }").count == 1)
     }
 
@@ -131,7 +141,8 @@ import Testing
         ("lsm/open", true), ("lsm/shut", false), ("iter/task", true), ("iter/mask", false),
     ])
     func attachTargets(section: String, isThere: Bool) throws {
-        let types = try BPFSource.types("""
+        let types = try BPFSource.types(
+            """
             typedef void (*btf_trace_it)(void *);
             btf_trace_it keep;
             int there(int a) { return a; }
@@ -171,19 +182,23 @@ import Testing
 
     /// As a vendor's kernel has them, whatever its release says.
     @Test func kindsAndFlagsAreThoseOfTheTypes() throws {
-        let program = try BPFObject("kprobe.multi/x", "return 0", """
+        let program = try BPFObject(
+            "kprobe.multi/x", "return 0",
+            """
             MAP(it, __uint(type, 2); __uint(max_entries, 1); __uint(map_flags, 1024); __type(key, int);
                 __type(value, int););
             """)
         let flags = "enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1024 } flags;"
         let with = try BPFSource.types("enum bpf_attach_type { BPF_TRACE_KPROBE_MULTI = 42 } it; \(flags)")
         #expect(program.findings(kernel: KernelVersion(5, 4), types: with, machines: [.x86_64]) == [])
-        let without = try BPFSource.types("""
+        let without = try BPFSource.types(
+            """
             enum bpf_attach_type { BPF_XDP = 37 } it;
             enum { BPF_F_NO_PREALLOC = 1 } flags;
             """)
-        #expect(program.findings(kernel: KernelVersion(6, 1), types: without, machines: [.x86_64]).map(\.kind)
-            == [.mapFlag, .program])
+        #expect(
+            program.findings(kernel: KernelVersion(6, 1), types: without, machines: [.x86_64]).map(\.kind)
+                == [.mapFlag, .program])
     }
 
     @Test func relocationsAgainstTypes() throws {
@@ -191,8 +206,9 @@ import Testing
             "kprobe/x", "int it; return read_kernel(&it, 4, &((struct a___mine *)now())->b.c[2])",
             "struct b { char d; int c[4]; } __core; struct a___mine { struct b b; } __core;")
         func refusals(_ text: String) throws -> [String?] {
-            let types = try BPFSource.types(text + "enum bpf_func_id { BPF_FUNC_ktime_get_ns, "
-                + "BPF_FUNC_probe_read_kernel } keep;")
+            let types = try BPFSource.types(
+                text + "enum bpf_func_id { BPF_FUNC_ktime_get_ns, "
+                    + "BPF_FUNC_probe_read_kernel } keep;")
             return object.findings(kernel: KernelVersion(6, 12), types: types).map(\.refusal)
         }
         let refused = "invalid func unknown#195896080"

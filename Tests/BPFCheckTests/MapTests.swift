@@ -31,21 +31,36 @@ import Testing
         ("has no max_entries", "\(type(1)) \(key) \(value)"),
         ("has values without a size", "\(type(1)) \(entries) \(key)"),
         ("has keys without a size", "\(type(1)) \(entries) \(value)"),
-        ("has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4", "\(type(2)) \(entries) \(value) "
-            + "__type(key, long);"),
+        (
+            "has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4",
+            "\(type(2)) \(entries) \(value) "
+                + "__type(key, long);"
+        ),
         ("has values of 32769 bytes for each CPU", "\(type(6)) \(entries) \(key) __type(value, char[32769]);"),
         ("has values of 40000 bytes for each CPU", "\(type(5)) \(entries) \(key) __type(value, char[40000]);"),
         ("has values; a BPF_MAP_TYPE_RINGBUF has none", "\(type(27)) __uint(max_entries, 4096); \(value)"),
         ("is without BPF_F_NO_PREALLOC", "\(type(11)) \(entries) __type(key, __u64); \(value)"),
-        ("has keys of 4 bytes; a BPF_MAP_TYPE_LPM_TRIE has 5 to 260", "\(type(11)) \(entries) \(key) \(value) "
-            + "__uint(map_flags, 1);"),
+        (
+            "has keys of 4 bytes; a BPF_MAP_TYPE_LPM_TRIE has 5 to 260",
+            "\(type(11)) \(entries) \(key) \(value) "
+                + "__uint(map_flags, 1);"
+        ),
         ("has keys; a BPF_MAP_TYPE_QUEUE has none", "\(type(22)) \(entries) \(key) \(value)"),
-        ("has flags that a BPF_MAP_TYPE_LRU_HASH doesn't take", "\(type(9)) \(entries) \(key) \(value) "
-            + "__uint(map_flags, 1);"),
-        ("has sizes of key and value instead of types", "\(type(24)) __uint(key_size, 4); __uint(value_size, 8); "
-            + "__uint(map_flags, 1);"),
-        ("has max_entries; a BPF_MAP_TYPE_TASK_STORAGE grows", "\(type(29)) \(entries) __type(key, int); \(value) "
-            + "__uint(map_flags, 1);"),
+        (
+            "has flags that a BPF_MAP_TYPE_LRU_HASH doesn't take",
+            "\(type(9)) \(entries) \(key) \(value) "
+                + "__uint(map_flags, 1);"
+        ),
+        (
+            "has sizes of key and value instead of types",
+            "\(type(24)) __uint(key_size, 4); __uint(value_size, 8); "
+                + "__uint(map_flags, 1);"
+        ),
+        (
+            "has max_entries; a BPF_MAP_TYPE_TASK_STORAGE grows",
+            "\(type(29)) \(entries) __type(key, int); \(value) "
+                + "__uint(map_flags, 1);"
+        ),
         ("can neither be read nor written", "\(type(1)) \(entries) \(key) \(value) __uint(map_flags, 384);"),
         ("has the type 200", "\(type(200)) \(entries) \(key) \(value)"),
         ("is defined with colour", "\(type(1)) \(entries) \(key) \(value) __uint(colour, 1);"),
@@ -84,13 +99,16 @@ import Testing
     }
 
     @Test func insideOfMapsToo() throws {
-        let object = try BPFObject("raw_tp/x", "return 0", """
+        let object = try BPFObject(
+            "raw_tp/x", "return 0",
+            """
             struct inner { \(Self.type(2)) \(Self.entries) __type(key, long); \(Self.value) };
             struct { \(Self.type(13)) \(Self.entries) \(Self.key) typeof(struct inner *) values[]; } it SEC(".maps");
             """)
-        #expect(object.findings(6, 12).map(\.problem) == [
-            "the map inside it has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4"
-        ])
+        #expect(
+            object.findings(6, 12).map(\.problem) == [
+                "the map inside it has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4"
+            ])
     }
 
     @Test func arenaIsOfAnotherReleaseOnEachMachine() throws {

@@ -5,13 +5,15 @@ import Testing
 @Suite struct ProgramTests {
     @Test func mapsAndFlagsByRelease() throws {
         let object = try BPFSource.object("maps")
-        #expect(object.findings(5, 10).filter { $0.kind == .map }.map(\.problem) == [
-            "the map task_local is a BPF_MAP_TYPE_TASK_STORAGE"
-        ])
+        #expect(
+            object.findings(5, 10).filter { $0.kind == .map }.map(\.problem) == [
+                "the map task_local is a BPF_MAP_TYPE_TASK_STORAGE"
+            ])
         #expect(object.findings(5, 7).filter { $0.kind == .map }.count == 2)
-        #expect(object.findings(5, 4).filter { $0.kind == .mapFlag }.map(\.problem) == [
-            "the map mapped_array has the flag BPF_F_MMAPABLE"
-        ])
+        #expect(
+            object.findings(5, 4).filter { $0.kind == .mapFlag }.map(\.problem) == [
+                "the map mapped_array has the flag BPF_F_MMAPABLE"
+            ])
         #expect(object.findings(5, 5).filter { $0.kind == .mapFlag } == [])
         #expect(object.findings(6, 1) == [])
     }
@@ -34,10 +36,11 @@ import Testing
     }
 
     @Test func trampolinesOfAArch64Need64() throws {
-        let object = try BPFSource.object(text: """
-            #include "bpf.h"
-            SEC("fentry/vfs_read") int program(void *context) { return any(); }
-            """)
+        let object = try BPFSource.object(
+            text: """
+                #include "bpf.h"
+                SEC("fentry/vfs_read") int program(void *context) { return any(); }
+                """)
         #expect(object.findings(6, 1, [.x86_64]) == [])
         #expect(object.findings(6, 1).map(\.machines) == [[.aarch64]])
         #expect(object.findings(6, 4) == [])
@@ -45,8 +48,10 @@ import Testing
 
     /// 6.19 is without, 7.3 has it; which between is the first isn't known, and nothing is said there.
     @Test func kindsWhoseFirstReleaseIsNotKnown() throws {
-        let object = try BPFObject("fsession/x", "return 0", "MAP(it, __uint(type, 35); __uint(max_entries, 1); "
-            + "__type(key, int); __type(value, int););")
+        let object = try BPFObject(
+            "fsession/x", "return 0",
+            "MAP(it, __uint(type, 35); __uint(max_entries, 1); "
+                + "__type(key, int); __type(value, int););")
         #expect(object.kinds(6, 19) == ["map -", "program program"])
         #expect(object.findings(6, 19).map(\.since) == [nil, nil])
         for minor in 0...3 { #expect(object.findings(7, minor) == []) }
@@ -93,9 +98,10 @@ import Testing
         let findings = try BPFSource.object("tail-call").findings(6, 1)
         #expect(findings.map(\.kind) == [.stackDepth])
         #expect(findings.map(\.program) == ["deep"])
-        #expect(findings.map(\.refusal) == [
-            "tail_calls are not allowed when call stack of previous frames is 256 bytes. Too large"
-        ])
+        #expect(
+            findings.map(\.refusal) == [
+                "tail_calls are not allowed when call stack of previous frames is 256 bytes. Too large"
+            ])
     }
 
     @Test func deepStackShowsItsChain() throws {

@@ -54,10 +54,11 @@ import Testing
         #expect(cie.isSignalFrame && cie.usesBKey && cie.isTagged && cie.hasAugmentationData)
     }
 
-    @Test(arguments: [
-        [0x00, 1, 2, 3, 4, 5, 6, 7, 8], [0x9b, 1, 2, 3, 4], [0x01, 0x80, 0x80, 0x01], [0x02, 1, 2],
-        [0x0c, 1, 2, 3, 4, 5, 6, 7, 8], [0xff],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x00, 1, 2, 3, 4, 5, 6, 7, 8], [0x9b, 1, 2, 3, 4], [0x01, 0x80, 0x80, 0x01], [0x02, 1, 2],
+            [0x0c, 1, 2, 3, 4, 5, 6, 7, 8], [0xff],
+        ] as [[UInt8]])
     func personalityIsSizedBeforeR(_ personality: [UInt8]) throws {
         var builder = FrameBuilder()
         let cie = builder.cie(augmentation: "zPR", augmentationData: personality + [0x1b])
@@ -85,8 +86,11 @@ import Testing
         let good = builder.cie()
         let lost = builder.fde(cie: bad)
         let kept = builder.fde(cie: good, start: 0x2000)
-        #expect(try index([builder]) == Index(
-            spans: ["2000..<2100 @\(kept)"], malformed: [Malformed(offset: lost, error: .unsupportedAugmentation)]))
+        #expect(
+            try index([builder])
+                == Index(
+                    spans: ["2000..<2100 @\(kept)"],
+                    malformed: [Malformed(offset: lost, error: .unsupportedAugmentation)]))
     }
 
     @Test func ehAugmentationHasAPointerBehindIt() throws {
@@ -146,8 +150,10 @@ import Testing
         let fde = builder.fde(cie: cie)
         let bad = builder.bytes.count
         builder.bytes += [0xff, 0, 0, 0, 1, 0, 0, 0]
-        #expect(try index([builder]) == Index(
-            spans: ["1000..<1100 @\(fde)"], malformed: [Malformed(offset: bad, error: .lengthOutOfBounds)]))
+        #expect(
+            try index([builder])
+                == Index(
+                    spans: ["1000..<1100 @\(fde)"], malformed: [Malformed(offset: bad, error: .lengthOutOfBounds)]))
     }
 
     @Test func reservedLengthsAreRefused() throws {
@@ -161,8 +167,10 @@ import Testing
         let cie = builder.cie()
         let bad = builder.fde(cie: cie, range: [0, 0x10, 0])
         let good = builder.fde(cie: cie, start: 0x2000)
-        #expect(try index([builder]) == Index(
-            spans: ["2000..<2100 @\(good)"], malformed: [Malformed(offset: bad, error: .truncated)]))
+        #expect(
+            try index([builder])
+                == Index(
+                    spans: ["2000..<2100 @\(good)"], malformed: [Malformed(offset: bad, error: .truncated)]))
     }
 
     // MARK: CIE pointers
@@ -192,8 +200,11 @@ import Testing
         let cie = builder.cie()
         let bad = builder.fde(cie: -8)
         let good = builder.fde(cie: cie, start: 0x2000)
-        #expect(try index([builder]) == Index(
-            spans: ["2000..<2100 @\(good)"], malformed: [Malformed(offset: bad, error: .ciePointerOutOfBounds)]))
+        #expect(
+            try index([builder])
+                == Index(
+                    spans: ["2000..<2100 @\(good)"], malformed: [Malformed(offset: bad, error: .ciePointerOutOfBounds)])
+        )
     }
 
     @Test(arguments: [FrameSection.Kind.ehFrame, .debugFrame])
@@ -240,8 +251,11 @@ import Testing
         let cie = builder.cie()
         let first = builder.fde(cie: cie, start: 0x1080, length: 0x40)
         let second = builder.fde(cie: cie, start: 0x1000, length: 0x100)
-        #expect(try index([builder]) == Index(
-            spans: ["1000..<1080 @\(second)", "1080..<10c0 @\(first)", "10c0..<1100 @\(second)"], overlapping: 1))
+        #expect(
+            try index([builder])
+                == Index(
+                    spans: ["1000..<1080 @\(second)", "1080..<10c0 @\(first)", "10c0..<1100 @\(second)"], overlapping: 1
+                ))
     }
 
     @Test func ehFrameAndDebugFrameMergePerAddress() throws {
@@ -257,8 +271,10 @@ import Testing
         let cie = builder.cie()
         builder.fde(cie: cie, start: 0x8000)
         let kept = builder.fde(cie: cie, start: 0x1f80)
-        #expect(try index([builder], clippedTo: [0x1000..<0x2000]) == Index(
-            spans: ["1f80..<2000 @\(kept)"], dropped: 1))
+        #expect(
+            try index([builder], clippedTo: [0x1000..<0x2000])
+                == Index(
+                    spans: ["1f80..<2000 @\(kept)"], dropped: 1))
     }
 
     /// A compact index of real files, sorted by stretches, and the list of spans that any other index is, sorted by
@@ -313,7 +329,8 @@ import Testing
     }
 
     @Test func aStretchAtTheBeginningOfTheAddressSpaceIsOne() throws {
-        try requireSorted([8, 0x10, 0x18, 0x9000, 0x9008, 0x9010, 0x9018, 0x5000, 0x5008, 0x5010, 0x5018, 0x5020], length: 8)
+        try requireSorted(
+            [8, 0x10, 0x18, 0x9000, 0x9008, 0x9010, 0x9018, 0x5000, 0x5008, 0x5010, 0x5018, 0x5020], length: 8)
     }
 
     @Test func fdesInGapsOfAStretchGoBetween() throws {

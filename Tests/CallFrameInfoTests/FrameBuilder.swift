@@ -24,7 +24,8 @@ struct FrameBuilder {
         instructions: [UInt8] = usual, is64BitDWARF: Bool = false
     ) -> Int {
         let sized = augmentationData.map { uleb(UInt64($0.count)) + $0 } ?? []
-        let body = [version] + Array(augmentation.utf8) + [0] + behindAugmentation + code + data + returnAddress
+        let body =
+            [version] + Array(augmentation.utf8) + [0] + behindAugmentation + code + data + returnAddress
             + sized + instructions
         let identifier: UInt64 = kind == .ehFrame ? 0 : .max
         return entry(body, is64BitDWARF: is64BitDWARF) { _ in identifier }
@@ -69,10 +70,11 @@ struct FrameBuilder {
 
     func withSection<Result>(_ body: (FrameSection) throws -> Result) rethrows -> Result {
         try bytes.withUnsafeBytes { bytes in
-            try body(FrameSection(
-                kind: kind, bytes: bytes, address: address, textAddress: 0x10_0000, dataAddress: 0x20_0000,
-                addressSize: addressSize, isBigEndian: isBigEndian, machine: machine,
-                endsAtTerminator: endsAtTerminator))
+            try body(
+                FrameSection(
+                    kind: kind, bytes: bytes, address: address, textAddress: 0x10_0000, dataAddress: 0x20_0000,
+                    addressSize: addressSize, isBigEndian: isBigEndian, machine: machine,
+                    endsAtTerminator: endsAtTerminator))
         }
     }
 }

@@ -5,29 +5,32 @@ import Testing
 @Suite struct InstructionTests {
     @Test func primaryInstructionsCarryAnOperandInTheirOpcode() throws {
         let rows = try rows([0x86, 2, 0x44, 0x83, 3, 0x44, 0xc6])
-        #expect(rows == complete([
-            "1000: r7+8 r6=c-16 r16=c-8",
-            "1004: r7+8 r3=c-24 r6=c-16 r16=c-8",
-            "1008: r7+8 r3=c-24 r6=unspecified r16=c-8",
-        ]))
+        #expect(
+            rows
+                == complete([
+                    "1000: r7+8 r6=c-16 r16=c-8",
+                    "1004: r7+8 r3=c-24 r6=c-16 r16=c-8",
+                    "1008: r7+8 r3=c-24 r6=unspecified r16=c-8",
+                ]))
     }
 
-    @Test(arguments: [
-        ([0x00], "r7+8 r16=c-8"),  // nop
-        ([0x05, 6, 2], "r7+8 r6=c-16 r16=c-8"),  // offset_extended
-        ([0x83, 2, 0x06, 3], "r7+8 r3=unspecified r16=c-8"),  // restore_extended
-        ([0x07, 6], "r7+8 r6=undefined r16=c-8"),  // undefined
-        ([0x08, 6], "r7+8 r6=same r16=c-8"),  // same_value
-        ([0x09, 6, 9], "r7+8 r6=r9 r16=c-8"),  // register
-        ([0x0c, 6, 24], "r6+24 r16=c-8"),  // def_cfa
-        ([0x0d, 6], "r6+8 r16=c-8"),  // def_cfa_register
-        ([0x0e, 24], "r7+24 r16=c-8"),  // def_cfa_offset
-        ([0x11, 6, 0x7e], "r7+8 r6=c+16 r16=c-8"),  // offset_extended_sf
-        ([0x12, 6, 0x7d], "r6+24 r16=c-8"),  // def_cfa_sf
-        ([0x13, 0x7d], "r7+24 r16=c-8"),  // def_cfa_offset_sf
-        ([0x14, 6, 2], "r7+8 r6=v-16 r16=c-8"),  // val_offset
-        ([0x15, 6, 0x7e], "r7+8 r6=v+16 r16=c-8"),  // val_offset_sf
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([0x00], "r7+8 r16=c-8"),  // nop
+            ([0x05, 6, 2], "r7+8 r6=c-16 r16=c-8"),  // offset_extended
+            ([0x83, 2, 0x06, 3], "r7+8 r3=unspecified r16=c-8"),  // restore_extended
+            ([0x07, 6], "r7+8 r6=undefined r16=c-8"),  // undefined
+            ([0x08, 6], "r7+8 r6=same r16=c-8"),  // same_value
+            ([0x09, 6, 9], "r7+8 r6=r9 r16=c-8"),  // register
+            ([0x0c, 6, 24], "r6+24 r16=c-8"),  // def_cfa
+            ([0x0d, 6], "r6+8 r16=c-8"),  // def_cfa_register
+            ([0x0e, 24], "r7+24 r16=c-8"),  // def_cfa_offset
+            ([0x11, 6, 0x7e], "r7+8 r6=c+16 r16=c-8"),  // offset_extended_sf
+            ([0x12, 6, 0x7d], "r6+24 r16=c-8"),  // def_cfa_sf
+            ([0x13, 0x7d], "r7+24 r16=c-8"),  // def_cfa_offset_sf
+            ([0x14, 6, 2], "r7+8 r6=v-16 r16=c-8"),  // val_offset
+            ([0x15, 6, 0x7e], "r7+8 r6=v+16 r16=c-8"),  // val_offset_sf
+        ] as [([UInt8], String)])
     func extendedInstructions(_ instructions: [UInt8], _ row: String) throws {
         #expect(try rows(instructions) == complete(["1000: " + row]))
     }
@@ -36,9 +39,11 @@ import Testing
         // CIE: 4 length, 4 id, 5 fields, 5 instructions. FDE: 4 length, 4 pointer, 16 range.
         let start = 18 + 24
         let rows = try rows([0x0f, 2, 0x77, 8, 0x10, 6, 2, 0x76, 0, 0x16, 3, 1, 0x30])
-        #expect(rows == complete([
-            "1000: exp\(start + 2..<start + 4) r3=vexp\(start + 12..<start + 13) r6=exp\(start + 7..<start + 9) r16=c-8"
-        ]))
+        #expect(
+            rows
+                == complete([
+                    "1000: exp\(start + 2..<start + 4) r3=vexp\(start + 12..<start + 13) r6=exp\(start + 7..<start + 9) r16=c-8"
+                ]))
     }
 
     @Test func fourWidthsOfAdvance() throws {
@@ -58,8 +63,11 @@ import Testing
 
     @Test func windowSaveIsUnknownOnX86() throws {
         let rows = try rows([0x44, 0x2d])
-        #expect(rows == Rows(
-            rows: ["1000: r7+8 r16=c-8"], outcome: .poisoned(.unknownInstruction, location: 0x1004, offset: 43)))
+        #expect(
+            rows
+                == Rows(
+                    rows: ["1000: r7+8 r16=c-8"], outcome: .poisoned(.unknownInstruction, location: 0x1004, offset: 43))
+        )
     }
 
     @Test func negateWithPCMixesThePCIn() throws {
@@ -111,19 +119,22 @@ import Testing
 
     @Test func rememberRestoreKeepsCFAButNotLocation() throws {
         let rows = try rows([0x0e, 16, 0x86, 2, 0x41, 0x0a, 0x0c, 6, 32, 0xc6, 0x41, 0x0b, 0x41, 0x0e, 8])
-        #expect(rows == complete([
-            "1000: r7+16 r6=c-16 r16=c-8",
-            "1001: r6+32 r6=unspecified r16=c-8",
-            "1002: r7+16 r6=c-16 r16=c-8",
-            "1003: r7+8 r6=c-16 r16=c-8",
-        ]))
+        #expect(
+            rows
+                == complete([
+                    "1000: r7+16 r6=c-16 r16=c-8",
+                    "1001: r6+32 r6=unspecified r16=c-8",
+                    "1002: r7+16 r6=c-16 r16=c-8",
+                    "1003: r7+8 r6=c-16 r16=c-8",
+                ]))
     }
 
     @Test func rememberRestoreKeepsTheSigningState() throws {
         let rows = try rows([0x2d, 0x0a, 0x44, 0x2d, 0x44, 0x0b], initial: [0x0c, 31, 0], machine: aarch64)
-        #expect(rows.rows == [
-            "1000: r31+0 sign=state1", "1004: r31+0 sign=unspecified", "1008: r31+0 sign=state1",
-        ])
+        #expect(
+            rows.rows == [
+                "1000: r31+0 sign=state1", "1004: r31+0 sign=unspecified", "1008: r31+0 sign=state1",
+            ])
     }
 
     @Test func deepRememberStack() throws {
@@ -159,15 +170,17 @@ import Testing
     }
 
     @Test func restoreWithoutCIERuleIsUnspecified() throws {
-        #expect(try rows([0x07, 6, 0x41, 0xc6]).rows == [
-            "1000: r7+8 r6=undefined r16=c-8", "1001: r7+8 r6=unspecified r16=c-8",
-        ])
+        #expect(
+            try rows([0x07, 6, 0x41, 0xc6]).rows == [
+                "1000: r7+8 r6=undefined r16=c-8", "1001: r7+8 r6=unspecified r16=c-8",
+            ])
     }
 
     @Test func restoreGivesTheCIEsRuleBack() throws {
-        #expect(try rows([0x07, 16, 0x41, 0xd0]).rows == [
-            "1000: r7+8 r16=undefined", "1001: r7+8 r16=c-8",
-        ])
+        #expect(
+            try rows([0x07, 16, 0x41, 0xd0]).rows == [
+                "1000: r7+8 r16=undefined", "1001: r7+8 r16=c-8",
+            ])
     }
 
     @Test(arguments: [[0x0e, 16], [0x0d, 6], [0x13, 0x7e]] as [[UInt8]])
@@ -189,9 +202,11 @@ import Testing
     }
 
     @Test func advanceByZeroLastRowWins() throws {
-        #expect(try rows([0x44, 0x0e, 16, 0x40, 0x0e, 24]) == complete([
-            "1000: r7+8 r16=c-8", "1004: r7+24 r16=c-8",
-        ]))
+        #expect(
+            try rows([0x44, 0x0e, 16, 0x40, 0x0e, 24])
+                == complete([
+                    "1000: r7+8 r16=c-8", "1004: r7+24 r16=c-8",
+                ]))
     }
 
     @Test func backwardSetLocIsRejected() throws {
@@ -201,9 +216,11 @@ import Testing
     }
 
     @Test func rowsAreClippedToTheFDE() throws {
-        #expect(try rows([0x02, 0xff, 0x0e, 16, 0x41, 0x0e, 24, 0x3f]) == complete([
-            "1000: r7+8 r16=c-8", "10ff: r7+16 r16=c-8",
-        ]))
+        #expect(
+            try rows([0x02, 0xff, 0x0e, 16, 0x41, 0x0e, 24, 0x3f])
+                == complete([
+                    "1000: r7+8 r16=c-8", "10ff: r7+16 r16=c-8",
+                ]))
     }
 
     @Test func advanceBeyondTheAddressSpaceEndsTheRows() throws {

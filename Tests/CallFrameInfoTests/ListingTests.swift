@@ -38,60 +38,62 @@ func listed(_ builder: FrameBuilder, _ parts: FrameListing.Parts, pc: UInt64? = 
     }()
 
     @Test func rowsAsText() {
-        #expect(listRows(Self.example) == """
-            Contents of the .eh_frame section:
+        #expect(
+            listRows(Self.example) == """
+                Contents of the .eh_frame section:
 
 
-            00000000 0000000000000012 00000000 CIE "zR" cf=1 df=-8 ra=16
-               LOC           CFA      ra    
-            0000000000000000 rsp+8    c-8   
+                00000000 0000000000000012 00000000 CIE "zR" cf=1 df=-8 ra=16
+                   LOC           CFA      ra    
+                0000000000000000 rsp+8    c-8   
 
-            00000016 000000000000001c 0000001a FDE cie=00000000 pc=0000000000001000..0000000000001100
-               LOC           CFA      rbp   ra    
-            0000000000001000 rsp+8    u     c-8   
-            0000000000001004 rsp+16   c-16  undef 
+                00000016 000000000000001c 0000001a FDE cie=00000000 pc=0000000000001000..0000000000001100
+                   LOC           CFA      rbp   ra    
+                0000000000001000 rsp+8    u     c-8   
+                0000000000001004 rsp+16   c-16  undef 
 
-            00000036 0000000000000017 0000003a FDE cie=00000000 pc=0000000000002000..0000000000002100
-               LOC           CFA      ra    
-            0000000000002000 rsp+8    c-8   
+                00000036 0000000000000017 0000003a FDE cie=00000000 pc=0000000000002000..0000000000002100
+                   LOC           CFA      ra    
+                0000000000002000 rsp+8    c-8   
 
-            00000051 ZERO terminator
+                00000051 ZERO terminator
 
 
 
-            """)
+                """)
     }
 
     @Test func entriesAsText() {
-        #expect(listEntries(Self.example) == """
-            Contents of the .eh_frame section:
+        #expect(
+            listEntries(Self.example) == """
+                Contents of the .eh_frame section:
 
 
-            00000000 0000000000000012 00000000 CIE
-              Version:               1
-              Augmentation:          "zR"
-              Code alignment factor: 1
-              Data alignment factor: -8
-              Return address column: 16
-              Augmentation data:     00
-              DW_CFA_def_cfa: r7 (rsp) ofs 8
-              DW_CFA_offset: r16 (rip) at cfa-8
+                00000000 0000000000000012 00000000 CIE
+                  Version:               1
+                  Augmentation:          "zR"
+                  Code alignment factor: 1
+                  Data alignment factor: -8
+                  Return address column: 16
+                  Augmentation data:     00
+                  DW_CFA_def_cfa: r7 (rsp) ofs 8
+                  DW_CFA_offset: r16 (rip) at cfa-8
 
-            00000016 000000000000001c 0000001a FDE cie=00000000 pc=0000000000001000..0000000000001100
-              DW_CFA_advance_loc: 4 to 0000000000001004
-              DW_CFA_def_cfa_offset: 16
-              DW_CFA_offset: r6 (rbp) at cfa-16
-              DW_CFA_undefined: r16 (rip)
+                00000016 000000000000001c 0000001a FDE cie=00000000 pc=0000000000001000..0000000000001100
+                  DW_CFA_advance_loc: 4 to 0000000000001004
+                  DW_CFA_def_cfa_offset: 16
+                  DW_CFA_offset: r6 (rbp) at cfa-16
+                  DW_CFA_undefined: r16 (rip)
 
-            00000036 0000000000000017 0000003a FDE cie=00000000 pc=0000000000002000..0000000000002100
-              Augmentation data:     ab
-              DW_CFA_nop
+                00000036 0000000000000017 0000003a FDE cie=00000000 pc=0000000000002000..0000000000002100
+                  Augmentation data:     ab
+                  DW_CFA_nop
 
-            00000051 ZERO terminator
+                00000051 ZERO terminator
 
 
 
-            """)
+                """)
     }
 
     @Test func pcSelectsTheRowThatHoldsThere() {
@@ -154,23 +156,27 @@ func listed(_ builder: FrameBuilder, _ parts: FrameListing.Parts, pc: UInt64? = 
     @Test func registersAreNumberedWhereAMachineHasNoNames() {
         var builder = FrameBuilder(machine: 0x1234)
         builder.fde(cie: builder.cie(), instructions: [0x86, 2, 0x09, 5, 99])
-        #expect(listRows(builder).contains("""
-               LOC           CFA      r5    r6    ra    
-            0000000000001000 r7+8     r99   c-16  c-8   
-            """))
+        #expect(
+            listRows(builder).contains(
+                """
+                   LOC           CFA      r5    r6    ra    
+                0000000000001000 r7+8     r99   c-16  c-8   
+                """))
     }
 
     @Test func signedReturnAddressesHaveAColumn() {
         var builder = FrameBuilder(machine: aarch64)
         let cie = builder.cie(returnAddress: [30], instructions: [0x0c, 31, 0])
         builder.fde(cie: cie, instructions: [0x44, 0x2d, 0x9e, 1, 0x44, 0x2d, 0x44, 0x2c])
-        #expect(listRows(builder).contains("""
-               LOC           CFA      ra    sign  
-            0000000000001000 sp+0     u     u     
-            0000000000001004 sp+0     c-8   yes   
-            0000000000001008 sp+0     c-8   u     
-            000000000000100c sp+0     c-8   yes+pc 
-            """))
+        #expect(
+            listRows(builder).contains(
+                """
+                   LOC           CFA      ra    sign  
+                0000000000001000 sp+0     u     u     
+                0000000000001004 sp+0     c-8   yes   
+                0000000000001008 sp+0     c-8   u     
+                000000000000100c sp+0     c-8   yes+pc 
+                """))
     }
 
     @Test func tooManyRegistersAreSaid() {
@@ -231,10 +237,12 @@ func listed(_ builder: FrameBuilder, _ parts: FrameListing.Parts, pc: UInt64? = 
         #expect(cie.augmentation == "zR" && cie.returnAddressRegister == 16 && cie.dataAlignment == -8)
         let fde = entries[1]
         #expect(fde.fde?.start == 0x1000 && fde.fde?.limit == 0x1100)
-        #expect(fde.instructions?.map(\.name) == [
-            "DW_CFA_advance_loc", "DW_CFA_def_cfa_offset", "DW_CFA_offset", "DW_CFA_undefined",
-        ])
-        #expect(fde.instructions?.map(\.operands) == ["4 to 0000000000001004", "16", "r6 (rbp) at cfa-16", "r16 (rip)"])
+        #expect(
+            fde.instructions?.map(\.name) == [
+                "DW_CFA_advance_loc", "DW_CFA_def_cfa_offset", "DW_CFA_offset", "DW_CFA_undefined",
+            ])
+        #expect(
+            fde.instructions?.map(\.operands) == ["4 to 0000000000001004", "16", "r6 (rbp) at cfa-16", "r16 (rip)"])
         let rows = try #require(fde.rows)
         #expect(rows.map(\.start) == [0x1000, 0x1004])
         #expect(rows.map(\.limit) == [0x1004, 0x1100])
@@ -253,11 +261,12 @@ func listed(_ builder: FrameBuilder, _ parts: FrameListing.Parts, pc: UInt64? = 
         builder.bytes += [1]
         let entries = listed(builder, [.instructions, .rows])
         #expect(entries.map(\.kind) == [.cie, .fde, .malformed, .malformed])
-        #expect(entries.map { $0.problems.map(\.description) } == [
-            [], [".eh_frame+0x2b: unknown CFA instruction"],
-            [".eh_frame+0x2c: CIE pointer points outside the section"],
-            [".eh_frame+0x44: ends in the middle of a value"],
-        ])
+        #expect(
+            entries.map { $0.problems.map(\.description) } == [
+                [], [".eh_frame+0x2b: unknown CFA instruction"],
+                [".eh_frame+0x2c: CIE pointer points outside the section"],
+                [".eh_frame+0x44: ends in the middle of a value"],
+            ])
         #expect(entries[1].rows?.map(\.limit) == [0x1004])
     }
 }

@@ -30,14 +30,15 @@ import Testing
         """
     }
 
-    @Test(arguments: [
-        ("riscv64-linux-gnu", ".option norvc\naddi sp, sp, -16"),
-        ("riscv32-linux-gnu", ".option norvc\naddi sp, sp, -16"),
-        ("powerpc64le-linux-gnu", "nop"), ("powerpc64-linux-gnu", "nop"), ("powerpc-linux-gnu", "nop"),
-        ("s390x-linux-gnu", "lgr %r1, %r1"), ("mips-linux-gnu", "nop"), ("mipsel-linux-gnu", "nop"),
-        ("mips64-linux-gnuabi64", "nop"), ("mips64el-linux-gnuabi64", "nop"), ("arm-linux-gnueabi", "nop"),
-        ("aarch64-linux-gnu", "nop"), ("i386-linux-gnu", ".fill 4, 1, 0x90"),
-    ], [".eh_frame", ".debug_frame"])
+    @Test(
+        arguments: [
+            ("riscv64-linux-gnu", ".option norvc\naddi sp, sp, -16"),
+            ("riscv32-linux-gnu", ".option norvc\naddi sp, sp, -16"),
+            ("powerpc64le-linux-gnu", "nop"), ("powerpc64-linux-gnu", "nop"), ("powerpc-linux-gnu", "nop"),
+            ("s390x-linux-gnu", "lgr %r1, %r1"), ("mips-linux-gnu", "nop"), ("mipsel-linux-gnu", "nop"),
+            ("mips64-linux-gnuabi64", "nop"), ("mips64el-linux-gnuabi64", "nop"), ("arm-linux-gnueabi", "nop"),
+            ("aarch64-linux-gnu", "nop"), ("i386-linux-gnu", ".fill 4, 1, 0x90"),
+        ], [".eh_frame", ".debug_frame"])
     func functionsStandWhereTheyAre(_ target: (String, String), _ section: String) throws {
         let directory = NSTemporaryDirectory() + "cfic-machines-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

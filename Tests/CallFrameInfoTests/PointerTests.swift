@@ -3,20 +3,21 @@ import Testing
 
 /// Encoded addresses (LSB Core, "DWARF Exception Header Encoding").
 @Suite struct PointerTests {
-    @Test(arguments: [
-        (0x00, [0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 0x1000),  // absptr
-        (0x01, [0x80, 0x20, 0x80, 0x02], 0x1000),  // uleb128
-        (0x02, [0, 0x90, 0, 1], 0x9000),  // udata2
-        (0x03, [0, 0, 0, 0x90, 0, 1, 0, 0], 0x9000_0000),  // udata4
-        (0x04, [0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 0x1000),  // udata8
-        (0x09, [0x80, 0x20, 0x80, 0x02], 0x1000),  // sleb128
-        (0x0a, [0, 0x80, 0, 1], 0xffff_ffff_ffff_8000),  // sdata2
-        (0x0b, [0, 0, 0, 0x80, 0, 1, 0, 0], 0xffff_ffff_8000_0000),  // sdata4
-        (0x0c, [0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 0x1000),  // sdata8
-        (0x13, [0, 0x10, 0, 0, 0, 1, 0, 0], 0x51000 + 26),  // pcrel: CIE of 18 bytes, 8 bytes of header
-        (0x23, [0, 0x10, 0, 0, 0, 1, 0, 0], 0x101000),  // textrel
-        (0x33, [0, 0x10, 0, 0, 0, 1, 0, 0], 0x201000),  // datarel
-    ] as [(UInt8, [UInt8], UInt64)])
+    @Test(
+        arguments: [
+            (0x00, [0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 0x1000),  // absptr
+            (0x01, [0x80, 0x20, 0x80, 0x02], 0x1000),  // uleb128
+            (0x02, [0, 0x90, 0, 1], 0x9000),  // udata2
+            (0x03, [0, 0, 0, 0x90, 0, 1, 0, 0], 0x9000_0000),  // udata4
+            (0x04, [0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 0x1000),  // udata8
+            (0x09, [0x80, 0x20, 0x80, 0x02], 0x1000),  // sleb128
+            (0x0a, [0, 0x80, 0, 1], 0xffff_ffff_ffff_8000),  // sdata2
+            (0x0b, [0, 0, 0, 0x80, 0, 1, 0, 0], 0xffff_ffff_8000_0000),  // sdata4
+            (0x0c, [0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 0x1000),  // sdata8
+            (0x13, [0, 0x10, 0, 0, 0, 1, 0, 0], 0x51000 + 26),  // pcrel: CIE of 18 bytes, 8 bytes of header
+            (0x23, [0, 0x10, 0, 0, 0, 1, 0, 0], 0x101000),  // textrel
+            (0x33, [0, 0x10, 0, 0, 0, 1, 0, 0], 0x201000),  // datarel
+        ] as [(UInt8, [UInt8], UInt64)])
     func pointerEncodings(_ encoding: UInt8, _ range: [UInt8], _ start: UInt64) throws {
         var builder = FrameBuilder(address: 0x50000)
         let cie = builder.cie(augmentation: "zR", augmentationData: [encoding], instructions: [0])
@@ -51,7 +52,8 @@ import Testing
     @Test func addressesWrapAtTheAddressSize() throws {
         var builder = FrameBuilder(machine: 3, addressSize: 4, address: 0xffff_f000)
         let cie = builder.cie(augmentation: "zR", augmentationData: [0x1b])
-        let fde = builder.fde(cie: cie, range: builder.integer(0x2000, size: 4) + [0x10, 0, 0, 0], augmentationData: [])
+        let fde = builder.fde(
+            cie: cie, range: builder.integer(0x2000, size: 4) + [0x10, 0, 0, 0], augmentationData: [])
         let place = 0xffff_f000 + UInt64(fde) + 8
         #expect(try builder.range(fde).lowerBound == (place + 0x2000) & 0xffff_ffff)
     }

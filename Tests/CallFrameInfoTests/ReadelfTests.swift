@@ -70,7 +70,9 @@ struct Entry {
 
     /// Less the rows that advance by nothing replaces, and those behind the FDE's end.
     var withoutWhatWeLeaveOut: [String] {
-        let limit = lines.first.flatMap { $0.firstRange(of: "..").map { UInt64(lines[0][$0.upperBound...], radix: 16) } }
+        let limit = lines.first.flatMap {
+            $0.firstRange(of: "..").map { UInt64(lines[0][$0.upperBound...], radix: 16) }
+        }
         var kept: [String] = []
         for (index, line) in lines.enumerated() {
             if index > 1, let location = UInt64(line.prefix { $0 != " " }, radix: 16) {

@@ -8,13 +8,18 @@ import Testing
     init() throws { place = try Workplace() }
 
     /// Compiles `path` between two good libraries.
-    private func expectFailure(_ path: String, _ expected: String = ": ", sourceLocation: SourceLocation = #_sourceLocation) throws {
+    private func expectFailure(
+        _ path: String, _ expected: String = ": ", sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
         try place.library("a.so", buildID: "0xaa01")
         try place.library("z.so", buildID: "0xaa02")
         let outcome = try place.cfic("compile", "a.so", path, "z.so")
         #expect(outcome.code == 1, sourceLocation: sourceLocation)
         #expect(outcome.isOrderly, sourceLocation: sourceLocation)
-        #expect(outcome.talk.contains("\(path): ") && outcome.talk.contains(expected), "\(outcome.talk)", sourceLocation: sourceLocation)
+        #expect(
+            outcome.diagnostics.contains("\(path): ") && outcome.diagnostics.contains(expected),
+            "\(outcome.diagnostics)",
+            sourceLocation: sourceLocation)
         #expect(place.cached() == [".build-id/aa/01.unwind", ".build-id/aa/02.unwind"], sourceLocation: sourceLocation)
     }
 
@@ -33,7 +38,7 @@ import Testing
     @Test func jsonCountsWhatFailedAsTheTextDoes() throws {
         try place.library("a.so", buildID: "0xaa01")
         try place.write(Array("#!/bin/sh\n".utf8), to: "script")
-        #expect(try place.cfic("compile", "a.so", "script", "missing").talk.contains("2 failed"))
+        #expect(try place.cfic("compile", "a.so", "script", "missing").diagnostics.contains("2 failed"))
         let outcome = try place.cfic("compile", "--json", "a.so", "script", "missing")
         let summary = try #require(try outcome.json() as? [String: Any])["summary"] as? [String: Any]
         #expect(outcome.code == 1 && summary?["failed"] as? Int == 2, "\(outcome.output)")
@@ -113,7 +118,9 @@ import Testing
             var bytes = good
             if width == 8 { bytes.patch(value, at: offset) } else { bytes.patch(UInt16.max, at: offset) }
             try place.write(bytes, to: "odd.so")
-            for command in ["compile", "stats", "dump", "validate"] { #expect(try place.cfic(command, "odd.so").isOrderly) }
+            for command in ["compile", "stats", "dump", "validate"] {
+                #expect(try place.cfic(command, "odd.so").isOrderly)
+            }
         }
     }
 
@@ -123,7 +130,9 @@ import Testing
         try place.library("odd.so", cfi: section)
         let outcome = try place.shell("cfic \(command) odd.so")
         #expect(outcome.code == 0)
-        #expect((outcome.output + outcome.talk).contains("not used: odd.so: .zdebug_frame+0x0: "), "\(outcome.talk)")
+        #expect(
+            (outcome.output + outcome.diagnostics).contains("not used: odd.so: .zdebug_frame+0x0: "),
+            "\(outcome.diagnostics)")
     }
 
     /// A table of 16 GiB but for a few bytes: no more than 96 MiB of memory.
@@ -134,7 +143,8 @@ import Testing
         try #require(truncate(path, 16 << 30) == 0)
         for command in ["verify", "stats", "dump"] {
             let outcome = try place.shell("ulimit -d 98304; cfic \(command) t")
-            #expect(outcome.code == 1 && outcome.talk.contains("are a hole"), "\(command): \(outcome.talk)")
+            #expect(
+                outcome.code == 1 && outcome.diagnostics.contains("are a hole"), "\(command): \(outcome.diagnostics)")
         }
     }
 
@@ -159,7 +169,9 @@ import Testing
         #expect(outcome.isOrderly)
         #expect(outcome.code == (kind == "library" ? 0 : 1))
         #expect(place.cached().count == (kind == "library" ? 1 : 0))
-        if kind == "section" { #expect(outcome.talk.contains(".eh_frame: ") && outcome.talk.contains("not holes")) }
+        if kind == "section" {
+            #expect(outcome.diagnostics.contains(".eh_frame: ") && outcome.diagnostics.contains("not holes"))
+        }
         #expect(ContinuousClock.now - start < .seconds(60))
     }
 }

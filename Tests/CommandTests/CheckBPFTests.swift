@@ -10,11 +10,12 @@ import Testing
     /// Compiles a program of `testdata/bpf` to NAME.o in the workplace.
     private func compile(_ name: String, _ options: String = "-g") throws {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             clang -target bpf -mcpu=v3 -O2 \(options) -I"/usr/include/$(uname -m)-linux-gnu" \\
                 -c '\(root)/testdata/bpf/\(name).bpf.c' -o \(name).o
             """)
-        try #require(outcome.code == 0, "\(outcome.talk)")
+        try #require(outcome.code == 0, "\(outcome.diagnostics)")
     }
 
     @Test func findingsMakeExitCode1() throws {
@@ -30,7 +31,7 @@ import Testing
         #expect(!old.output.contains("\u{1b}["))
         let new = try place.cfic("check-bpf", "global-pointer.o", "--kernel", "5.12")
         #expect(new.code == 0)
-        #expect(new.output == "global-pointer.o: found nothing that Linux 5.12 refuses\n" && new.talk == "")
+        #expect(new.output == "global-pointer.o: found nothing that Linux 5.12 refuses\n" && new.diagnostics == "")
     }
 
     @Test func severalKernelsAndObjectsAreSaidOnce() throws {
@@ -73,7 +74,7 @@ import Testing
         let outcome = try place.cfic("check-bpf", "good.o", "--kernel", "5.10")
         // It has maps, of which nothing is known then: libbpf refuses it.
         #expect(outcome.code == 1 && outcome.output.contains("BTF is required, but is missing or corrupted"))
-        #expect(outcome.talk.contains("note: good.o: no BTF"))
+        #expect(outcome.diagnostics.contains("note: good.o: no BTF"))
     }
 
     @Test func unreadableObjectsAreFailuresBesideFindings() throws {
@@ -84,7 +85,9 @@ import Testing
             let outcome = try place.cfic("check-bpf", "good.o", name, "--kernel", "5.10")
             #expect(outcome.code == 1)
             #expect(outcome.output.contains("good.o: found nothing"))
-            #expect(outcome.talk.contains("\(name): ") && outcome.talk.contains(words), "\(outcome.talk)")
+            #expect(
+                outcome.diagnostics.contains("\(name): ") && outcome.diagnostics.contains(words),
+                "\(outcome.diagnostics)")
         }
     }
 
@@ -99,7 +102,7 @@ import Testing
         #expect(places.count == 5 && places.last?["function"] as? String == "second")
         let text = try place.cfic("check-bpf", "many-places.o", "--kernel", "5.10", "--machine", "x86-64")
         #expect(text.output.contains("  also     4 more places, also in second\n"))
-        #expect(text.talk.contains("1 finding"))
+        #expect(text.diagnostics.contains("1 finding"))
     }
 
     /// Programs that loaders leave out, and what depends on something else, don't make a pipeline stop.
@@ -109,7 +112,7 @@ import Testing
         #expect(outcome.code == 0)
         #expect(outcome.output.contains("  optional not loaded unless the loader asks for it"))
         #expect(outcome.output.contains("  only if  the loader changes the constant use_tai\n"))
-        #expect(outcome.talk.contains("2 findings, 2 of them conditional or in optional programs"))
+        #expect(outcome.diagnostics.contains("2 findings, 2 of them conditional or in optional programs"))
         #expect(try place.cfic("check-bpf", "--optional", "unsure.o", "--kernel", "5.10").code == 1)
     }
 
@@ -120,7 +123,8 @@ import Testing
             ("9.1", "releases after Linux"),
         ] {
             let outcome = try place.cfic("check-bpf", "global-pointer.o", "--kernel", kernel)
-            #expect(outcome.talk.contains("note: ") && outcome.talk.contains(words), "\(outcome.talk)")
+            #expect(
+                outcome.diagnostics.contains("note: ") && outcome.diagnostics.contains(words), "\(outcome.diagnostics)")
         }
     }
 
@@ -132,7 +136,7 @@ import Testing
         #expect(outcome.output.contains("the security hook no_such_hook, which isn't in the kernel's types"))
         #expect(!outcome.output.contains("there"))
         let missing = try place.cfic("check-bpf", "targets.o", "--kernel", "6.12", "--btf", "missing")
-        #expect(missing.code == 1 && missing.talk.contains("missing: cannot open"))
+        #expect(missing.code == 1 && missing.diagnostics.contains("missing: cannot open"))
         #expect(try place.cfic("check-bpf", "targets.o", "--btf", "types.o").code == 64)
     }
 
@@ -144,7 +148,7 @@ import Testing
         let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         let version = release.split(separator: ".").prefix(2).joined(separator: ".")
         let outcome = try place.cfic("check-bpf", "--json", "global-pointer.o")
-        try #require(outcome.json() is [String: Any], "\(outcome.talk)")
+        try #require(outcome.json() is [String: Any], "\(outcome.diagnostics)")
         #expect(try place.cfic("check-bpf", "global-pointer.o").output.contains("Linux \(version)"))
     }
 

@@ -13,7 +13,7 @@ struct Outcome {
     /// The exit code, or minus the signal that ended it.
     var code: Int32
     var output: String
-    var talk: String
+    var diagnostics: String
 
     /// Standard output as JSON.
     func json() throws -> Any { try JSONSerialization.jsonObject(with: Data(output.utf8), options: .fragmentsAllowed) }
@@ -22,7 +22,7 @@ struct Outcome {
     func list(_ key: String) throws -> [[String: Any]]? { (try json() as? [String: Any])?[key] as? [[String: Any]] }
 
     /// Whether it ended by itself, saying what was wrong rather than where it crashed.
-    var isOrderly: Bool { (code == 0 || code == 1 || code == 64) && !talk.contains("Fatal error") }
+    var isOrderly: Bool { (code == 0 || code == 1 || code == 64) && !diagnostics.contains("Fatal error") }
 }
 
 /// A directory with files to give to `cfic`, and a cache of its own; it goes away with its last reference.
@@ -67,7 +67,7 @@ final class Workplace {
         process.environment = ProcessInfo.processInfo.environment
             .merging(Toolchain.environment) { $1 }.merging(["CFIC_CACHE": cache]) { $1 }.merging(environment) { $1 }
         let number = UInt32.random(in: 0 ... .max)
-        let paths = ["\(parent)/output-\(number)", "\(parent)/talk-\(number)"]
+        let paths = ["\(parent)/output-\(number)", "\(parent)/diagnostics-\(number)"]
         for path in paths { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle(forWritingAtPath: paths[0])
@@ -80,7 +80,7 @@ final class Workplace {
         let texts = try paths.map { String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self) }
         for path in paths { unlink(path) }
         let code = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
-        return Outcome(code: code, output: texts[0], talk: texts[1])
+        return Outcome(code: code, output: texts[0], diagnostics: texts[1])
     }
 
     /// Beside the test bundle, which is the running program.
@@ -114,9 +114,11 @@ final class Workplace {
         try write(Array(source.utf8), to: name + ".s")
         defer { unlink(path + ".s") }
         let outcome = try run(
-            ["/usr/bin/env", "clang", "--target=x86_64-linux-gnu", "-shared", "-nostdlib", "-fuse-ld=lld",
-             "-Wl,--build-id=\(buildID)", "-o", path, path + ".s"], [:])
-        guard outcome.code == 0 else { throw TestFailure("clang: \(outcome.talk)") }
+            [
+                "/usr/bin/env", "clang", "--target=x86_64-linux-gnu", "-shared", "-nostdlib", "-fuse-ld=lld",
+                "-Wl,--build-id=\(buildID)", "-o", path, path + ".s",
+            ], [:])
+        guard outcome.code == 0 else { throw TestFailure("clang: \(outcome.diagnostics)") }
         return path
     }
 
@@ -163,7 +165,8 @@ extension [UInt8] {
         let count = Int(self[0x3c]) | Int(self[0x3d]) << 8
         return (0..<count).map { word(0x28) + 64 * $0 }.first { header in
             let offset = word(header + 0x18)
-            return offset > 0 && offset + start.count <= self.count && self[offset..<offset + start.count].elementsEqual(start)
+            return offset > 0 && offset + start.count <= self.count
+                && self[offset..<offset + start.count].elementsEqual(start)
         }
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What a person or a script sees of `cfic`: output, talk and exit codes.
+/// What a person or a script sees of `cfic`: output, diagnostics and exit codes.
 @Suite struct CommandTests {
     private let place: Workplace
 
@@ -14,7 +14,7 @@ import Testing
         let help = try place.cfic(command, "--help")
         #expect(help.code == 0)
         #expect(help.output.contains("Examples:") && help.output.contains("  cfic \(command) "))
-        #expect(help.talk == "")
+        #expect(help.diagnostics == "")
     }
 
     @Test func helpNamesCommandsAndExitCodes() throws {
@@ -28,27 +28,31 @@ import Testing
 
     @Test(arguments: [
         ["compile"], ["compile", "--nonsense", "x"], ["nonsense"], ["compile", "-j", "0", "x"],
-        ["compile", "-j", "many", "x"], ["compile", "-o", "out", "a", "b"], ["compile", "-o", "out", "--cache", "c", "a"],
+        ["compile", "-j", "many", "x"], ["compile", "-o", "out", "a", "b"],
+        ["compile", "-o", "out", "--cache", "c", "a"],
         ["lookup", "x"], ["lookup", "x", "nothex"], ["dump", "--stage", "nonsense", "x"], ["dump"],
         ["stats", "--min-coverage", "101", "x"], ["verify"],
         ["validate"], ["validate", "--states", "0", "x"], ["validate", "--sysroot", "d", "x"],
-        ["validate", "--core", "c", "a", "b"], ["validate", "--core", "c", "--exhaustive"], ["validate", "-j", "0", "x"],
+        ["validate", "--core", "c", "a", "b"], ["validate", "--core", "c", "--exhaustive"],
+        ["validate", "-j", "0", "x"],
         ["validate", "--no-cache", "--cache", "c", "x"],
     ])
     func wrongUsageIs64(arguments: [String]) throws {
         let outcome = try place.shell("cfic \(arguments.joined(separator: " "))")
         #expect(outcome.code == 64)
-        #expect(outcome.output == "" && outcome.talk.contains("Usage:"))
+        #expect(outcome.output == "" && outcome.diagnostics.contains("Usage:"))
     }
 
     @Test func helpOfWhatIsNoCommandIs64() throws {
         for arguments in [["help", "nonsense"], ["help", "compile", "nonsense"]] {
             let outcome = try place.shell("cfic \(arguments.joined(separator: " "))")
-            #expect(outcome.code == 64 && outcome.output == "" && outcome.talk.contains("'nonsense'"), "\(outcome.talk)")
+            #expect(
+                outcome.code == 64 && outcome.output == "" && outcome.diagnostics.contains("'nonsense'"),
+                "\(outcome.diagnostics)")
         }
         for arguments in ["help", "help compile", "help help", "help --help", "compile --help"] {
             let outcome = try place.shell("cfic \(arguments)")
-            #expect(outcome.code == 0 && outcome.output.contains("USAGE:"), "\(arguments): \(outcome.talk)")
+            #expect(outcome.code == 0 && outcome.output.contains("USAGE:"), "\(arguments): \(outcome.diagnostics)")
         }
     }
 
@@ -57,7 +61,8 @@ import Testing
         try place.write(Array("text".utf8), to: "empty/text")
         for json in ["", "--json"] {
             let outcome = try place.shell("cfic \(command) empty \(json)")
-            #expect(outcome.code == 1 && outcome.talk.hasSuffix(" found below empty\n"), "\(outcome.talk)")
+            #expect(
+                outcome.code == 1 && outcome.diagnostics.hasSuffix(" found below empty\n"), "\(outcome.diagnostics)")
             #expect(json.isEmpty ? outcome.output == "" : try outcome.list("files")?.isEmpty == true)
         }
     }
@@ -69,20 +74,22 @@ import Testing
         try place.write(Array("text".utf8), to: "notes.txt")
         let first = try place.cfic("compile", ".")
         #expect(first.code == 0)
-        #expect(first.output.contains("abcdef0123456789") && first.output.contains("compiled") && first.output.contains("lib.so"))
+        #expect(
+            first.output.contains("abcdef0123456789") && first.output.contains("compiled")
+                && first.output.contains("lib.so"))
         #expect(first.output.split(separator: "\n").count == 2)
-        #expect(first.talk.contains("1 compiled, 0 current, 1 not ELF, 0 failed"))
+        #expect(first.diagnostics.contains("1 compiled, 0 current, 1 not ELF, 0 failed"))
         #expect(place.cached() == [".build-id/ab/cdef0123456789.unwind"])
         let second = try place.cfic("compile", ".")
-        #expect(second.talk.contains("0 compiled, 1 current"))
-        #expect(try place.cfic("compile", "--force", ".").talk.contains("1 compiled, 0 current"))
+        #expect(second.diagnostics.contains("0 compiled, 1 current"))
+        #expect(try place.cfic("compile", "--force", ".").diagnostics.contains("1 compiled, 0 current"))
     }
 
     @Test func compileAsJSON() throws {
         let path = try place.library()
         let outcome = try place.cfic("compile", "--json", path)
         #expect(outcome.code == 0)
-        #expect(outcome.talk == "")
+        #expect(outcome.diagnostics == "")
         let report = try #require(try outcome.json() as? [String: Any])
         let file = try #require((report["files"] as? [[String: Any]])?.first)
         #expect(file["path"] as? String == path)
@@ -111,7 +118,10 @@ import Testing
         #expect(try place.cfic("compile", "--cache", "other", path).code == 0)
         #expect(place.cached() == [])
         #expect(try place.cfic("verify", "other").code == 0)
-        #expect(try place.cfic("compile", path, environment: ["CFIC_CACHE": "", "XDG_CACHE_HOME": place.directory + "/xdg"]).code == 0)
+        #expect(
+            try place.cfic(
+                "compile", path, environment: ["CFIC_CACHE": "", "XDG_CACHE_HOME": place.directory + "/xdg"]
+            ).code == 0)
         let names = try FileManager.default.contentsOfDirectory(atPath: place.directory + "/xdg/cfic/.build-id/ab")
         #expect(names.count == 1 && names[0].hasPrefix("cdef0123456789-"))
     }
@@ -121,7 +131,7 @@ import Testing
         #expect(try place.cfic("compile", path).code == 0)
         let strict = try place.cfic("compile", "--strict", path)
         #expect(strict.code == 1)
-        #expect(strict.talk.contains("lib.so") && strict.talk.contains("1 malformed FDE"))
+        #expect(strict.diagnostics.contains("lib.so") && strict.diagnostics.contains("1 malformed FDE"))
         #expect(try place.cfic("compile", "--strict", path, "-o", "x.unwind").code == 1)
         #expect(access(place.directory + "/x.unwind", F_OK) != 0)
     }
@@ -160,9 +170,9 @@ import Testing
         for command in [["stats"], ["verify"], ["dump", "--stage", "rules"], ["dump"], ["dump", "--stage", "pages"]] {
             for buildID in ["ab", "ABCD", "abcd0001"] {
                 let outcome = try place.cfic(words: command + [buildID])
-                #expect(outcome.code == 0 && !outcome.output.isEmpty, "\(command) \(buildID): \(outcome.talk)")
+                #expect(outcome.code == 0 && !outcome.output.isEmpty, "\(command) \(buildID): \(outcome.diagnostics)")
             }
-            #expect(try place.cfic(words: command + ["abce"]).talk.contains("compile its file first"))
+            #expect(try place.cfic(words: command + ["abce"]).diagnostics.contains("compile its file first"))
         }
         #expect(try place.cfic("verify", "ab", "ac").output.split(separator: "\n").count == 2)
         // A file of that name comes first.
@@ -172,15 +182,18 @@ import Testing
 
     @Test func filesOfOneBuildIDAreListed() throws {
         let paths = try [16, 24].map { try place.library("l\($0).so", cfi: ".cfi_def_cfa_offset \($0)") }
-        #expect(try place.cfic(words: ["compile"] + paths).talk.contains("2 compiled"))
+        #expect(try place.cfic(words: ["compile"] + paths).diagnostics.contains("2 compiled"))
         for command in [["lookup", "abcdef01", "0"], ["stats", "ab"], ["verify", "abcdef0123456789"]] {
             let outcome = try place.cfic(words: command)
             #expect(outcome.code == 1)
-            #expect(outcome.talk.matches(of: /abcdef0123456789-[0-9a-f]{32}/).count == 2, "\(outcome.talk)")
+            #expect(
+                outcome.diagnostics.matches(of: /abcdef0123456789-[0-9a-f]{32}/).count == 2, "\(outcome.diagnostics)")
         }
-        let names = try place.cfic("verify", "ab").talk.matches(of: /abcdef0123456789-[0-9a-f]{5}/).map { String($0.0) }
+        let names = try place.cfic("verify", "ab").diagnostics.matches(of: /abcdef0123456789-[0-9a-f]{5}/).map {
+            String($0.0)
+        }
         for name in names { #expect(try place.cfic("verify", name).code == 0) }
-        for path in paths { #expect(try place.cfic("compile", path).talk.contains("1 current")) }
+        for path in paths { #expect(try place.cfic("compile", path).diagnostics.contains("1 current")) }
     }
 
     @Test func outputThatIsTheInputIsRefused() throws {
@@ -190,7 +203,8 @@ import Testing
         try #require(link(path, place.directory + "/hard") == 0)
         for output in ["lib.so", "./lib.so", "link", "hard"] {
             let outcome = try place.cfic("compile", "lib.so", "-o", output)
-            #expect(outcome.code == 1 && outcome.talk.contains("this is the input file"), "\(outcome.talk)")
+            #expect(
+                outcome.code == 1 && outcome.diagnostics.contains("this is the input file"), "\(outcome.diagnostics)")
         }
         #expect(try place.bytes(path) == bytes)
     }
@@ -199,7 +213,7 @@ import Testing
         let path = try place.library()
         for command in [["compile", path], ["lookup", "abcd", "0"], ["stats", "abcd"], ["verify", "abcd"]] {
             let outcome = try place.cfic(words: command + ["--cache", ""])
-            #expect(outcome.code == 64 && outcome.talk.contains("--cache"), "\(outcome.talk)")
+            #expect(outcome.code == 64 && outcome.diagnostics.contains("--cache"), "\(outcome.diagnostics)")
         }
     }
 
@@ -207,9 +221,9 @@ import Testing
         for number in 0..<3 { try place.library("l\(number).so", buildID: "0xaa0\(number)") }
         try place.write([], to: "file")
         let outcome = try place.cfic("compile", "l0.so", "l1.so", "l2.so", "--cache", "file")
-        #expect(outcome.code == 1 && outcome.talk.contains("3 failed"))
-        let lines = outcome.talk.split(separator: "\n").filter { $0.contains("file/.build-id") }
-        #expect(lines.count == 1 && lines[0].contains(place.directory + "/file/.build-id"), "\(outcome.talk)")
+        #expect(outcome.code == 1 && outcome.diagnostics.contains("3 failed"))
+        let lines = outcome.diagnostics.split(separator: "\n").filter { $0.contains("file/.build-id") }
+        #expect(lines.count == 1 && lines[0].contains(place.directory + "/file/.build-id"), "\(outcome.diagnostics)")
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root has others to be afraid of"))
@@ -217,23 +231,26 @@ import Testing
         let path = try place.library()
         try #require(mkdir(place.directory + "/theirs", 0o777) == 0 && chmod(place.directory + "/theirs", 0o777) == 0)
         let refused = try place.cfic("compile", path, "--cache", "theirs")
-        #expect(refused.code == 1 && refused.talk.contains("--shared-cache"), "\(refused.talk)")
+        #expect(refused.code == 1 && refused.diagnostics.contains("--shared-cache"), "\(refused.diagnostics)")
         #expect(try place.cfic("compile", path, "--cache", "theirs", "--shared-cache").code == 0)
     }
 
     @Test func lookupOfAnUnknownOrAmbiguousBuildIDFails() throws {
-        #expect(try place.cfic("compile", place.library("a.so", buildID: "0xabcd0001"), place.library("b.so", buildID: "0xabcd0002")).code == 0)
+        #expect(
+            try place.cfic(
+                "compile", place.library("a.so", buildID: "0xabcd0001"), place.library("b.so", buildID: "0xabcd0002")
+            ).code == 0)
         #expect(try place.cfic("lookup", "abcd", "1000").code == 1)
         #expect(try place.cfic("lookup", "abcd0001", "1000").code == 0)
         #expect(try place.cfic("lookup", "abce", "1000").code == 1)
-        #expect(try place.cfic("lookup", "missing.so", "1000").talk.contains("missing.so"))
+        #expect(try place.cfic("lookup", "missing.so", "1000").diagnostics.contains("missing.so"))
     }
 
     @Test(arguments: [("entries", "DW_CFA_def_cfa"), ("rows", "LOC"), ("rules", "CFA = rsp+8"), ("pages", "")])
     func dumpShowsEachStage(stage: String, expected: String) throws {
         let path = try place.library()
         let text = try place.cfic("dump", "--stage", stage, path)
-        #expect(text.code == 0 && text.talk == "")
+        #expect(text.code == 0 && text.diagnostics == "")
         #expect(text.output != "" && (expected == "" || text.output.contains(expected)))
         let json = try place.cfic("dump", "--stage", stage, "--json", path)
         #expect(json.code == 0)
@@ -245,7 +262,8 @@ import Testing
     @Test(arguments: ["entries", "rows"], ["", "--json"])
     func dumpOfAnAddressWithoutAnFDEFails(stage: String, json: String) throws {
         let outcome = try place.shell("cfic dump --stage \(stage) \(json) --pc ffffffffff \(try place.library())")
-        #expect(outcome.code == 1 && outcome.talk.contains("no FDE covers 0xffffffffff"), "\(outcome.talk)")
+        #expect(
+            outcome.code == 1 && outcome.diagnostics.contains("no FDE covers 0xffffffffff"), "\(outcome.diagnostics)")
         if !json.isEmpty { #expect(try outcome.list("entries")?.isEmpty == true) }
     }
 
@@ -266,7 +284,7 @@ import Testing
         #expect(try place.cfic("stats", good, "--min-coverage", "100").code == 0)
         let below = try place.cfic("stats", good, bad, "--min-coverage", "50")
         #expect(below.code == 1)
-        #expect(below.talk.contains("bad.so: coverage") && !below.talk.contains("good.so: coverage"))
+        #expect(below.diagnostics.contains("bad.so: coverage") && !below.diagnostics.contains("good.so: coverage"))
         let json = try #require(try place.cfic("stats", "--json", good, bad).json() as? [String: Any])
         let files = try #require(json["files"] as? [[String: Any]])
         #expect(files.map { $0["coverage"] as? Double } == [1, 1.0 / 16])
@@ -285,7 +303,7 @@ import Testing
     @Test func validateOfACoreThatIsNone() throws {
         let outcome = try place.cfic("validate", "--core", try place.library())
         #expect(outcome.code == 1)
-        #expect(outcome.output == "" && outcome.talk.contains("not a core dump"))
+        #expect(outcome.output == "" && outcome.diagnostics.contains("not a core dump"))
     }
 
     @Test func lookupExplains() throws {
@@ -295,7 +313,8 @@ import Testing
         #expect(outcome.code == 0)
         for line in [
             "<f+0x1>", ".eh_frame+0x18: FDE", "CIE +0x0", "DW_CFA_def_cfa r7 (rsp) ofs 8", "DW_CFA_def_cfa_offset 16",
-            "table  CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)", "libdw  CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)",
+            "table  CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)",
+            "libdw  CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)",
             "CFA = rsp+16, rbp = *(CFA-16), rip = *(CFA-8)", "they mean the same",
         ] { #expect(outcome.output.contains(line), "\(line)") }
         // What comes behind the address does not lead there.
@@ -307,7 +326,7 @@ import Testing
         #expect((reports[0]["frames"] as? [Any])?.count == 1 && (reports[1]["frames"] as? [Any])?.count == 0)
         #expect(try place.cfic("compile", path, "-o", "table.unwind").code == 0)
         let table = try place.cfic("lookup", "--explain", "table.unwind", "0")
-        #expect(table.code == 1 && table.talk.contains("needs the ELF file"))
+        #expect(table.code == 1 && table.diagnostics.contains("needs the ELF file"))
     }
 
     @Test func validateComparesWithTheReference() throws {
@@ -315,14 +334,16 @@ import Testing
         let outcome = try place.cfic("validate", path)
         #expect(outcome.code == 0)
         #expect(outcome.output.contains("lib.so: agrees, ") && outcome.output.contains(" agree, 0 disagree"))
-        #expect(outcome.talk == "")
+        #expect(outcome.diagnostics == "")
         let report = try #require(try place.cfic("validate", "--json", "--seed", "7", ".").json() as? [String: Any])
         let files = try #require(report["files"] as? [[String: Any]])
         #expect(files.count == 1 && files[0]["disagreements"] as? Int == 0)
         #expect(try #require(files[0]["probes"] as? Int) > 4)
         let failed = try place.cfic("validate", path, "missing")
         #expect(failed.code == 1)
-        #expect(failed.output.contains("lib.so: agrees") && failed.talk.contains("missing: No such file or directory"))
+        #expect(
+            failed.output.contains("lib.so: agrees")
+                && failed.diagnostics.contains("missing: No such file or directory"))
     }
 
     @Test func verifyRefusesAChangedByteAnywhere() throws {
@@ -335,7 +356,7 @@ import Testing
             try place.write(bytes, to: "bad")
             let outcome = try place.cfic("verify", "bad", "good")
             #expect(outcome.code == 1, "offset \(offset)")
-            #expect(outcome.output.hasPrefix("good: proved") && outcome.talk.contains("bad: "))
+            #expect(outcome.output.hasPrefix("good: proved") && outcome.diagnostics.contains("bad: "))
         }
         let json = try #require(try place.cfic("verify", "--json", "good").list("files"))
         #expect(json.first?["isProved"] as? Bool == true)
@@ -350,14 +371,14 @@ import Testing
         let outcome = try place.shell("cfic \(command) /usr/bin/bash | head -1; exit ${PIPESTATUS[0]}")
         // By SIGPIPE, as other programs end; or 1.
         #expect(outcome.code == 128 + SIGPIPE || outcome.code == 1)
-        #expect(outcome.talk == "")
+        #expect(outcome.diagnostics == "")
         #expect(outcome.output.split(separator: "\n").count <= 1)
     }
 
     @Test func aFullDeviceIsAFailure() throws {
         let outcome = try place.shell("cfic dump --stage rows /usr/bin/bash > /dev/full")
         #expect(outcome.code == 1)
-        #expect(outcome.talk.contains("No space left on device"))
+        #expect(outcome.diagnostics.contains("No space left on device"))
     }
 
     @Test func colourOnlyOnATerminalAndNotUnderNoColor() throws {
@@ -366,9 +387,12 @@ import Testing
         let command = "script -qec '\(program) compile missing' /dev/null"
         let terminal = ["TERM": "xterm", "LC_ALL": "C.UTF-8"]
         // Empty counts as unset.
-        #expect(try place.shell(command, environment: terminal.merging(["NO_COLOR": ""]) { $1 }).output.contains("\u{1b}["))
-        #expect(try !place.shell(command, environment: terminal.merging(["NO_COLOR": "1"]) { $1 }).output.contains("\u{1b}["))
-        #expect(try !place.cfic("compile", "missing").talk.contains("\u{1b}["))
+        #expect(
+            try place.shell(command, environment: terminal.merging(["NO_COLOR": ""]) { $1 }).output.contains("\u{1b}["))
+        #expect(
+            try !place.shell(command, environment: terminal.merging(["NO_COLOR": "1"]) { $1 }).output.contains(
+                "\u{1b}["))
+        #expect(try !place.cfic("compile", "missing").diagnostics.contains("\u{1b}["))
     }
 
     /// A bar appears for more than twenty files.
@@ -382,7 +406,9 @@ import Testing
         }
         let rich = try output(["TERM": "xterm", "LANG": "en_US.utf8", "NO_COLOR": ""])
         #expect(rich.contains("\u{1b}[") && rich.contains("agrees"))
-        for plain in [["TERM": "dumb", "LANG": "C.UTF-8"], ["TERM": "xterm", "LANG": "C"], ["TERM": "xterm", "LANG": ""]] {
+        for plain in [
+            ["TERM": "dumb", "LANG": "C.UTF-8"], ["TERM": "xterm", "LANG": "C"], ["TERM": "xterm", "LANG": ""],
+        ] {
             let text = try output(plain)
             #expect(text.contains("agrees") && !text.contains("\u{1b}"), "\(plain)")
             #expect(text.utf8.allSatisfy { $0 < 0x80 }, "\(plain)")

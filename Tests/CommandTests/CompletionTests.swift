@@ -11,7 +11,8 @@ import Testing
     private func candidates(_ words: String...) throws -> [String] {
         let quoted = words.map { "'\($0)'" }.joined(separator: " ")
         let program = try Workplace.program()
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             unset -f cfic
             PATH="$(dirname '\(program)'):$PATH"
             source <(cfic --generate-completion-script bash)
@@ -21,7 +22,7 @@ import Testing
             "$function" cfic \(quoted.isEmpty ? "''" : "'\(words.last ?? "")'") "${COMP_WORDS[COMP_CWORD-1]}"
             printf '%s\n' "${COMPREPLY[@]}"
             """)
-        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
         return outcome.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
     }
 

@@ -25,7 +25,8 @@ import Testing
     @Test func compilerInSwift() throws {
         let program = (try Workplace.program() as NSString).deletingLastPathComponent + "/example-compile"
         let lines = try place.shell("'\(program)'").output.split(separator: "\n")
-        let rule = try place.shell("cfic compile /bin/bash --cache c > /dev/null; cfic lookup /bin/bash 2feb8 --cache c")
+        let rule = try place.shell(
+            "cfic compile /bin/bash --cache c > /dev/null; cfic lookup /bin/bash 2feb8 --cache c")
         #expect(lines.count == 2 && lines.last.map { rule.output.contains("  \($0)\n") } == true, "\(lines) \(rule)")
     }
 

@@ -40,7 +40,9 @@ import Testing
             // It has closed them when it is another program.
             while try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/exe").hasSuffix(".xctest") {}
             let names = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/fd")
-            let files = names.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/fd/\($0)") }
+            let files = names.compactMap {
+                try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/fd/\($0)")
+            }
             #expect(files.count >= 3 && !files.contains(path), "\(files)")
         }
     }

@@ -28,7 +28,7 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         let before = try listing()
         let stage = "DESTDIR='\(place.directory)/a stage' PREFIX='/opt/my cfic'"
         let install = try make("install", stage)
-        #expect(install.code == 0, "\(install.talk)")
+        #expect(install.code == 0, "\(install.diagnostics)")
         let files = try listing()
         let root = "a stage/opt/my cfic"
         #expect(files.contains("755 \(root)/bin/cfic"))
@@ -42,7 +42,7 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         // Once more over it, and all of it goes.
         #expect(try make("install", stage).code == 0)
         let uninstall = try make("uninstall", stage)
-        #expect(uninstall.code == 0, "\(uninstall.talk)")
+        #expect(uninstall.code == 0, "\(uninstall.diagnostics)")
         #expect(try listing() == before)
     }
 
@@ -56,7 +56,7 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         try #require(place.shell("chmod +x generate-manual; ln -s '\(Workplace.program())' cfic").code == 0)
         let variables = "PREFIX='\(place.directory)/root' SOURCE_DATE_EPOCH=86400"
         let install = try make("install", binaries: place.directory, variables)
-        #expect(install.code == 0 && !install.talk.contains("manual"), "\(install.talk)")
+        #expect(install.code == 0 && !install.diagnostics.contains("manual"), "\(install.diagnostics)")
         let pages = ["644 root/share/man/man1/cfic.1", "644 root/share/man/man1/cfic.dump.1"]
         #expect(try Set(listing()).isSuperset(of: pages))
         #expect(try make("uninstall", binaries: place.directory, variables).code == 0)
@@ -64,12 +64,12 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
 
         #expect(try place.shell("rm generate-manual").code == 0)
         let without = try make("install", binaries: place.directory, variables)
-        #expect(without.code == 0 && without.talk.contains("no manual pages"), "\(without.talk)")
+        #expect(without.code == 0 && without.diagnostics.contains("no manual pages"), "\(without.diagnostics)")
     }
 
     @Test func pkgConfigLeadsToTheHeaders() throws {
         let install = try make("install", "DESTDIR='\(place.directory)' PREFIX=/opt/cfic")
-        #expect(install.code == 0, "\(install.talk)")
+        #expect(install.code == 0, "\(install.diagnostics)")
         let lines = try String(contentsOfFile: place.directory + "/opt/cfic/share/pkgconfig/cfic.pc", encoding: .utf8)
             .split(separator: "\n")
         #expect(lines.starts(with: ["prefix=/opt/cfic", "includedir=${prefix}/include"]))
@@ -88,7 +88,7 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
     /// Nothing is compiled, as root might own it then.
     @Test func withoutABuildItSaysSo() throws {
         let outcome = try make("install", binaries: "\(place.directory)/none", "PREFIX='\(place.directory)/root'")
-        #expect(outcome.code != 0 && outcome.talk.contains("run 'make build' first"), "\(outcome.talk)")
+        #expect(outcome.code != 0 && outcome.diagnostics.contains("run 'make build' first"), "\(outcome.diagnostics)")
         #expect(try listing() == [])
     }
 

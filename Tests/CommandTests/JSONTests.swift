@@ -15,7 +15,7 @@ import enum TestFixtures.HostKernel
     private func expectDocumented(
         _ schema: String, _ outcome: Outcome, code: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        #expect(outcome.code == code, "\(outcome.talk)", sourceLocation: sourceLocation)
+        #expect(outcome.code == code, "\(outcome.diagnostics)", sourceLocation: sourceLocation)
         let document = try JSONDecoder().decode(JSONValue.self, from: Data(outcome.output.utf8))
         #expect(documented.problems(of: document, schema: schema) == [], sourceLocation: sourceLocation)
     }
@@ -31,28 +31,31 @@ import enum TestFixtures.HostKernel
 
     @Test func tablesAreConsistent() {
         #expect(documented.problems == [])
-        #expect(documented.schemas == [
-            "compile", "check-bpf", "dump --stage entries, rows", "dump --stage rules", "dump --stage pages", "kernel",
-            "lookup", "lookup --explain", "profile", "stats", "validate", "validate --core", "verify",
-        ])
+        #expect(
+            documented.schemas == [
+                "compile", "check-bpf", "dump --stage entries, rows", "dump --stage rules", "dump --stage pages",
+                "kernel",
+                "lookup", "lookup --explain", "profile", "stats", "validate", "validate --core", "verify",
+            ])
     }
 
-    @Test(arguments: [
-        ("compile", "compile good.so same.so bad.so script missing", 1),
-        ("compile", "compile --strict bad.so", 1),
-        ("compile", "compile bad.so -o out", 0),
-        ("dump --stage entries, rows", "dump --stage entries bad.so", 0),
-        ("dump --stage entries, rows", "dump --stage rows good.so", 0),
-        ("dump --stage entries, rows", "dump --stage rows --pc fffffffffff good.so", 1),
-        ("dump --stage rules", "dump --stage rules good.so", 0),
-        ("dump --stage pages", "dump --stage pages table", 0),
-        ("lookup", "lookup good.so $START 0", 0),
-        ("lookup", "lookup table $START ffffffffffffffff", 0),
-        ("lookup --explain", "lookup --explain good.so $START 0", 0),
-        ("stats", "stats good.so bad.so table script missing", 1),
-        ("validate", "validate good.so bad.so missing", 1),
-        ("verify", "verify table good.so missing", 1),
-    ] as [(String, String, Int32)])
+    @Test(
+        arguments: [
+            ("compile", "compile good.so same.so bad.so script missing", 1),
+            ("compile", "compile --strict bad.so", 1),
+            ("compile", "compile bad.so -o out", 0),
+            ("dump --stage entries, rows", "dump --stage entries bad.so", 0),
+            ("dump --stage entries, rows", "dump --stage rows good.so", 0),
+            ("dump --stage entries, rows", "dump --stage rows --pc fffffffffff good.so", 1),
+            ("dump --stage rules", "dump --stage rules good.so", 0),
+            ("dump --stage pages", "dump --stage pages table", 0),
+            ("lookup", "lookup good.so $START 0", 0),
+            ("lookup", "lookup table $START ffffffffffffffff", 0),
+            ("lookup --explain", "lookup --explain good.so $START 0", 0),
+            ("stats", "stats good.so bad.so table script missing", 1),
+            ("validate", "validate good.so bad.so missing", 1),
+            ("verify", "verify table good.so missing", 1),
+        ] as [(String, String, Int32)])
     func documentIsAsDocumented(schema: String, arguments: String, code: Int32) throws {
         try makeInputs()
         let start = "START=$(cfic dump --stage rules good.so | head -1 | cut -d. -f1)"
@@ -88,11 +91,12 @@ import enum TestFixtures.HostKernel
     @Test func findingsAreAsDocumented() throws {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         for name in ["global-pointer", "maps", "unsure"] {
-            let made = try place.shell("""
+            let made = try place.shell(
+                """
                 clang -target bpf -mcpu=v3 -O2 -g -I"/usr/include/$(uname -m)-linux-gnu" \\
                     -c '\(root)/testdata/bpf/\(name).bpf.c' -o \(name).o
                 """)
-            try #require(made.code == 0, "\(made.talk)")
+            try #require(made.code == 0, "\(made.diagnostics)")
         }
         let outcome = try place.shell("cfic check-bpf --json global-pointer.o maps.o unsure.o missing --kernel 5.10")
         try expectDocumented("check-bpf", outcome, code: 1)
@@ -100,7 +104,7 @@ import enum TestFixtures.HostKernel
 
     @Test func stacksOfACoreAreAsDocumented() throws {
         let gdb = try place.shell("gdb -nx -batch -ex starti -ex 'generate-core-file core' /bin/true")
-        guard access(place.directory + "/core", R_OK) == 0 else { throw TestFailure("no core: \(gdb.talk)") }
+        guard access(place.directory + "/core", R_OK) == 0 else { throw TestFailure("no core: \(gdb.diagnostics)") }
         try expectDocumented("validate --core", try place.cfic("validate", "--json", "--core", "core"))
     }
 

@@ -10,13 +10,22 @@ enum JSONValue: Decodable {
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if container.decodeNil() { self = .null }
-        else if let value = try? container.decode(Bool.self) { self = .boolean(value) }
-        else if (try? container.decode(Int64.self)) != nil { self = .integer }
-        else if (try? container.decode(UInt64.self)) != nil { self = .integer }
-        else if (try? container.decode(Double.self)) != nil { self = .number }
-        else if let value = try? container.decode(String.self) { self = .text(value) }
-        else if let value = try? container.decode([JSONValue].self) { self = .list(value) }
-        else { self = .object(try container.decode([String: JSONValue].self)) }
+        if container.decodeNil() {
+            self = .null
+        } else if let value = try? container.decode(Bool.self) {
+            self = .boolean(value)
+        } else if (try? container.decode(Int64.self)) != nil {
+            self = .integer
+        } else if (try? container.decode(UInt64.self)) != nil {
+            self = .integer
+        } else if (try? container.decode(Double.self)) != nil {
+            self = .number
+        } else if let value = try? container.decode(String.self) {
+            self = .text(value)
+        } else if let value = try? container.decode([JSONValue].self) {
+            self = .list(value)
+        } else {
+            self = .object(try container.decode([String: JSONValue].self))
+        }
     }
 }

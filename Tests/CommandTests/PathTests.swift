@@ -14,22 +14,22 @@ import Testing
     func filesOfAnyNameAreOpened(_ command: String) throws {
         try place.library()
         let outcome = try place.shell("\(Self.make); cfic \(command) \"$f\"")
-        #expect(outcome.code == 0, "\(outcome.talk)")
-        #expect(!(outcome.output + outcome.talk).contains("\u{fffd}"))
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        #expect(!(outcome.output + outcome.diagnostics).contains("\u{fffd}"))
     }
 
     @Test func aLookupToo() throws {
         try place.library()
         let address = "a=$(cfic dump --stage rules lib.so | head -c 16)"
         let outcome = try place.shell("\(Self.make); \(address); cfic lookup \"$f\" $a")
-        #expect(outcome.code == 0 && outcome.output.contains("CFA = rsp+8"), "\(outcome.talk)")
+        #expect(outcome.code == 0 && outcome.output.contains("CFA = rsp+8"), "\(outcome.diagnostics)")
     }
 
     @Test(arguments: ["compile", "stats", "validate --no-cache"])
     func directoriesAreWalked(_ command: String) throws {
         try place.library()
         let outcome = try place.shell("\(Self.make); cfic \(command) \"$d\"")
-        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
         #expect(outcome.output.contains("d\\xe4/lib\\xe4\\xff.so"))
     }
 
@@ -50,7 +50,7 @@ import Testing
     func JSONIsJSON(_ command: String) throws {
         try place.library()
         let outcome = try place.shell("\(Self.make); cfic \(command) --json \"$f\"")
-        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
         #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) }
         #expect(outcome.output.contains("lib\u{10ffe4}\u{10ffff}.so"))
     }
@@ -58,7 +58,7 @@ import Testing
     @Test func messagesAreReadable() throws {
         let outcome = try place.shell("cfic stats $'none\\xff'")
         #expect(outcome.code == 1)
-        #expect(outcome.talk.contains("none\\xff: No such file or directory"))
+        #expect(outcome.diagnostics.contains("none\\xff: No such file or directory"))
     }
 
     @Test func jobsNeedNoBlank() throws {

@@ -14,8 +14,8 @@ import Testing
     ])
     func wrongUsageIs64(arguments: String) throws {
         let outcome = try place.shell("cfic profile \(arguments)")
-        #expect(outcome.code == 64, "\(outcome.talk)")
-        #expect(outcome.output == "" && outcome.talk.contains("Usage:"))
+        #expect(outcome.code == 64, "\(outcome.diagnostics)")
+        #expect(outcome.output == "" && outcome.diagnostics.contains("Usage:"))
     }
 
     @Test func helpShowsExamples() throws {
@@ -66,14 +66,16 @@ struct ProfileCommandTests {
 
     @Test func stacksGoToOutputAndTheSummaryToError() throws {
         let outcome = try place.shell("cfic profile -F 999 -- \(Self.busy)")
-        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
         expectFolded(outcome.output)
         #expect(outcome.output.contains("bash;") && outcome.output.contains("__libc_start_main"))
-        #expect(outcome.talk.contains(" samples in ") && outcome.talk.contains(" complete\n"))
-        #expect(outcome.talk.contains(" lookups in "))
+        #expect(outcome.diagnostics.contains(" samples in ") && outcome.diagnostics.contains(" complete\n"))
+        #expect(outcome.diagnostics.contains(" lookups in "))
         // Nobody shall take what is left out for what is not there.
         let total = lines(outcome.output).compactMap { Int($0.split(separator: " ").last ?? "") }.reduce(0, +)
-        #expect(outcome.talk.replacing(",", with: "").contains("\(total) samples in "), "\(total): \(outcome.talk)")
+        #expect(
+            outcome.diagnostics.replacing(",", with: "").contains("\(total) samples in "),
+            "\(total): \(outcome.diagnostics)")
     }
 
     @Test func jsonHasWhatTheSummarySays() throws {
@@ -88,7 +90,7 @@ struct ProfileCommandTests {
             var kernelMemoryBytes: Int, kernelMemoryUsedBytes: Int
         }
         let outcome = try place.shell("cfic profile --json -F 999 -- \(Self.busy)")
-        #expect(outcome.code == 0 && outcome.talk.contains(" samples in "), "\(outcome.talk)")
+        #expect(outcome.code == 0 && outcome.diagnostics.contains(" samples in "), "\(outcome.diagnostics)")
         let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
         #expect(report.samples > 20 && report.seconds > 0)
         #expect(report.ends.values.reduce(0, +) == report.samples)
@@ -100,7 +102,10 @@ struct ProfileCommandTests {
         #expect(bash.process > 0 && bash.frames.contains { $0.function.hasPrefix("__libc_start_main") })
         #expect(bash.frames.allSatisfy { $0.address != "0x0" && !$0.isGuessed } && bash.frames[0].isExact)
         let inKernel = report.stacks.flatMap(\.kernelFrames)
-        #expect(inKernel.allSatisfy { $0.address.wholeMatch(of: /0x[8-9a-f][0-9a-f]{15}/) != nil && !$0.function.hasSuffix("_[k]") })
+        #expect(
+            inKernel.allSatisfy {
+                $0.address.wholeMatch(of: /0x[8-9a-f][0-9a-f]{15}/) != nil && !$0.function.hasSuffix("_[k]")
+            })
         #expect(report.stacks.map(\.samples) == report.stacks.map(\.samples).sorted(by: >))
         #expect(report.kernelMemoryUsedBytes > 0 && report.kernelMemoryUsedBytes <= report.kernelMemoryBytes)
     }
@@ -115,7 +120,7 @@ struct ProfileCommandTests {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         let made = try place.shell(
             "gcc -O2 -fomit-frame-pointer -w -o guessed '\(root)/testdata/programs/no-information.c'")
-        try #require(made.code == 0, "\(made.talk)")
+        try #require(made.code == 0, "\(made.diagnostics)")
         let outcome = try place.shell("cfic profile --json -F 999 -d 1 -- ./guessed leaf")
         let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
         func samples(_ outcome: String) -> Int {
@@ -125,7 +130,9 @@ struct ProfileCommandTests {
         #expect(samples("complete") == report.completeStacks)
         #expect(samples("complete") + samples("guessed") + samples("truncated") == report.samples)
         #expect(report.stacks.allSatisfy { $0.isComplete == ($0.outcome == "complete") })
-        #expect(outcome.talk.contains(") reached the outermost frame, partly by guesses\n"), "\(outcome.talk)")
+        #expect(
+            outcome.diagnostics.contains(") reached the outermost frame, partly by guesses\n"), "\(outcome.diagnostics)"
+        )
         let text = try place.shell("cfic profile -F 999 -d 1 -- ./guessed leaf")
         #expect(text.output.contains(";main_[fp];grandparent_[fp];parent_[fp];leaf "), "\(text.output)")
     }
@@ -136,18 +143,24 @@ struct ProfileCommandTests {
         let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(own)/task").compactMap { Int32($0) }
         let thread = try #require(threads.first { $0 != own })
         let outcome = try place.cfic("profile", "-p", "\(thread)", "-d", "1")
-        #expect(outcome.code == 1 && outcome.talk.contains("\(thread) is a thread of process \(own): name the process"))
+        #expect(
+            outcome.code == 1
+                && outcome.diagnostics.contains("\(thread) is a thread of process \(own): name the process"))
         let kernel = try place.cfic("profile", "-p", "2", "-d", "1")
         let isKernel = (try? String(contentsOfFile: "/proc/2/comm", encoding: .utf8)) == "kthreadd\n"
-        #expect(!isKernel || kernel.code == 1 && kernel.talk.contains("2 is a kernel thread"), "\(kernel.talk)")
+        #expect(
+            !isKernel || kernel.code == 1 && kernel.diagnostics.contains("2 is a kernel thread"),
+            "\(kernel.diagnostics)")
         let missing = try place.cfic("profile", "-p", "2147483647")
-        #expect(missing.code == 1 && missing.talk.contains("there is no process 2147483647"), "\(missing.talk)")
+        #expect(
+            missing.code == 1 && missing.diagnostics.contains("there is no process 2147483647"),
+            "\(missing.diagnostics)")
     }
 
     @Test func fileIsWrittenWhole() throws {
         try place.write(Array(repeating: 0x78, count: 100_000), to: "stacks")
         let outcome = try place.shell("cfic profile -F 999 -o stacks -- \(Self.busy)")
-        #expect(outcome.code == 0 && outcome.output == "", "\(outcome.talk)")
+        #expect(outcome.code == 0 && outcome.output == "", "\(outcome.diagnostics)")
         expectFolded(String(decoding: try place.bytes(place.directory + "/stacks"), as: UTF8.self))
         let names = try FileManager.default.contentsOfDirectory(atPath: place.directory).filter { $0 != "cache" }
         #expect(names == ["stacks"])
@@ -158,27 +171,31 @@ struct ProfileCommandTests {
     func fileThatCannotBeWrittenIsSaidBeforeTheCommandRuns(path: String) throws {
         try place.write([], to: "file")
         let outcome = try place.shell("cfic profile -o '\(path)' -- touch ran; ls")
-        #expect(!outcome.output.contains("ran") && outcome.output.contains("file"), "\(outcome.talk)")
-        #expect(outcome.talk.contains("\(path): ") && !outcome.talk.contains("samples in"), "\(outcome.talk)")
+        #expect(!outcome.output.contains("ran") && outcome.output.contains("file"), "\(outcome.diagnostics)")
+        #expect(
+            outcome.diagnostics.contains("\(path): ") && !outcome.diagnostics.contains("samples in"),
+            "\(outcome.diagnostics)")
     }
 
     /// The stacks go somewhere, and it is said where.
     @Test(arguments: ["-o /dev/full", "> /dev/full"])
     func stacksThatDoNotFitGoElsewhere(to: String) throws {
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             mkdir elsewhere; TMPDIR=$PWD/elsewhere cfic profile -F 999 \(to.hasPrefix("-") ? to : "") \
                 -- \(Self.busy) \(to.hasPrefix(">") ? to : ""); echo $?; cat elsewhere/* 2>/dev/null
             """)
         let printed = outcome.output.split(separator: "\n", maxSplits: 1)
-        #expect(printed.first == "1" && outcome.talk.contains("No space left on device"))
-        #expect(outcome.talk.contains("; the profile is in "), "\(outcome.talk)")
+        #expect(printed.first == "1" && outcome.diagnostics.contains("No space left on device"))
+        #expect(outcome.diagnostics.contains("; the profile is in "), "\(outcome.diagnostics)")
         expectFolded(printed.count > 1 ? String(printed[1]) : "")
-        #expect(outcome.talk.contains(" samples in "), "\(outcome.talk)")
+        #expect(outcome.diagnostics.contains(" samples in "), "\(outcome.diagnostics)")
     }
 
     /// RLIMIT_FSIZE: a signal comes with it, which would kill. With no file allowed, the stacks go to standard output.
     @Test func fileThatMayNotGrowIsAnError() throws {
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             cfic profile -- true > /dev/null 2>&1
             mkdir elsewhere; export TMPDIR=$PWD/elsewhere
             (ulimit -f 0; cfic profile -F 999 -o stacks -- \(Self.busy) 2>&1; echo "code $?") | cat
@@ -188,57 +205,67 @@ struct ProfileCommandTests {
         #expect(outcome.output.contains("; the profile went to standard output"), "\(outcome.output.suffix(300))")
         #expect(outcome.output.hasSuffix("\ncode 1\n") && outcome.output.contains("bash;"))
         // What could not be written is not left there.
-        #expect(outcome.talk == "")
+        #expect(outcome.diagnostics == "")
     }
 
     /// `head` has read what it wants: that is no reason to leave the stacks anywhere else.
     @Test func outputThatNobodyReadsAnyMoreIsNotKept() throws {
-        try place.write(Array("""
-            import os, subprocess, sys
-            r, w = os.pipe()
-            os.close(r)
-            # With SIGPIPE ignored, as it is here.
-            print(subprocess.run(sys.argv[1:], stdout=w, restore_signals=False).returncode)
-            """.utf8), to: "unread.py")
-        let outcome = try place.shell("""
+        try place.write(
+            Array(
+                """
+                import os, subprocess, sys
+                r, w = os.pipe()
+                os.close(r)
+                # With SIGPIPE ignored, as it is here.
+                print(subprocess.run(sys.argv[1:], stdout=w, restore_signals=False).returncode)
+                """.utf8), to: "unread.py")
+        let outcome = try place.shell(
+            """
             mkdir elsewhere; export TMPDIR=$PWD/elsewhere
             python3 unread.py \(Workplace.program()) profile -F 999 -- \(Self.busy); ls elsewhere
             """)
-        #expect(outcome.output == "1\n" && !outcome.talk.contains("the profile"), "\(outcome.output) \(outcome.talk)")
+        #expect(
+            outcome.output == "1\n" && !outcome.diagnostics.contains("the profile"),
+            "\(outcome.output) \(outcome.diagnostics)")
     }
 
     /// More than is written at once, of which only the last part is left when the first has failed.
     @Test func longOutputThatDoesNotFitIsAnError() throws {
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             mkdir elsewhere; export TMPDIR=$PWD/elsewhere
             cfic profile --json -F 9999 -d 1 -- bash -c 'while :; do :; done' > /dev/full; echo $?
             wc -c < elsewhere/*
             """)
         let printed = outcome.output.split(separator: "\n").compactMap { Int($0) }
-        #expect(printed.count == 2 && printed[0] == 1, "\(outcome.output) \(outcome.talk)")
-        #expect((printed.last ?? 0) > 1 << 16 && outcome.talk.contains("; the profile is in "), "\(outcome.talk)")
+        #expect(printed.count == 2 && printed[0] == 1, "\(outcome.output) \(outcome.diagnostics)")
+        #expect(
+            (printed.last ?? 0) > 1 << 16 && outcome.diagnostics.contains("; the profile is in "),
+            "\(outcome.diagnostics)")
     }
 
     @Test func nonBlockingOutputLosesNothing() throws {
-        try place.write(Array("""
-            import fcntl, os, subprocess, sys, time
-            r, w = os.pipe()
-            fcntl.fcntl(w, fcntl.F_SETFL, fcntl.fcntl(w, fcntl.F_GETFL) | os.O_NONBLOCK)
-            child = subprocess.Popen(sys.argv[1:], stdout=w)
-            os.close(w)
-            count = 0
-            while True:
-                # Slower than it is written.
-                time.sleep(0.001)
-                read = os.read(r, 16384)
-                if not read: break
-                count += len(read)
-            print(count, child.wait())
-            """.utf8), to: "slow.py")
+        try place.write(
+            Array(
+                """
+                import fcntl, os, subprocess, sys, time
+                r, w = os.pipe()
+                fcntl.fcntl(w, fcntl.F_SETFL, fcntl.fcntl(w, fcntl.F_GETFL) | os.O_NONBLOCK)
+                child = subprocess.Popen(sys.argv[1:], stdout=w)
+                os.close(w)
+                count = 0
+                while True:
+                    # Slower than it is written.
+                    time.sleep(0.001)
+                    read = os.read(r, 16384)
+                    if not read: break
+                    count += len(read)
+                print(count, child.wait())
+                """.utf8), to: "slow.py")
         let whole = try place.shell("cfic dump --stage rows /bin/bash | wc -c")
         let slow = try place.shell("python3 slow.py \(Workplace.program()) dump --stage rows /bin/bash")
         let count = try #require(Int(whole.output.trimmingCharacters(in: .whitespacesAndNewlines)))
-        #expect(count > 1 << 17 && slow.output == "\(count) 0\n", "\(slow.output) \(slow.talk)")
+        #expect(count > 1 << 17 && slow.output == "\(count) 0\n", "\(slow.output) \(slow.diagnostics)")
     }
 
     @Test func tablesAreKept() throws {
@@ -251,23 +278,26 @@ struct ProfileCommandTests {
     @Test func processThatDoesNotExistFails() throws {
         let outcome = try place.cfic("profile", "-p", "2147483000")
         #expect(outcome.code == 1 && outcome.output == "")
-        #expect(outcome.talk.contains("there is no process 2147483000"))
+        #expect(outcome.diagnostics.contains("there is no process 2147483000"))
     }
 
     @Test func commandThatCannotBeRunFails() throws {
         let missing = try place.cfic("profile", "--", "./missing-command")
         #expect(missing.code == 1 && missing.output == "")
-        #expect(missing.talk.contains("./missing-command: No such file or directory"), "\(missing.talk)")
+        #expect(missing.diagnostics.contains("./missing-command: No such file or directory"), "\(missing.diagnostics)")
         try place.write(Array("text".utf8), to: "text")
         let text = try place.cfic("profile", "--", "./text")
-        #expect(text.code == 1 && text.talk.contains("./text: Permission denied"), "\(text.talk)")
+        #expect(text.code == 1 && text.diagnostics.contains("./text: Permission denied"), "\(text.diagnostics)")
     }
 
     @Test func commandsOwnFailureIsSaid() throws {
         let code = try place.cfic("profile", "--", "/bin/sh", "-c", "exit 3")
-        #expect(code.code == 3 && code.talk.contains("the command ended with exit code 3"), "\(code.talk)")
+        #expect(
+            code.code == 3 && code.diagnostics.contains("the command ended with exit code 3"), "\(code.diagnostics)")
         let signal = try place.cfic("profile", "--", "/bin/sh", "-c", "kill -9 $$")
-        #expect(signal.code == 137 && signal.talk.contains("the command was ended by signal 9"), "\(signal.talk)")
+        #expect(
+            signal.code == 137 && signal.diagnostics.contains("the command was ended by signal 9"),
+            "\(signal.diagnostics)")
     }
 
     @Test(arguments: [
@@ -279,9 +309,9 @@ struct ProfileCommandTests {
         let outcome = try place.shell(
             "chmod 755 .. .; unset -f cfic; "
                 + "setpriv --reuid=65534 --regid=65534 --clear-groups \(given) \(Workplace.program()) profile -- true")
-        #expect(outcome.code == 1 && outcome.output == "", "\(outcome.talk)")
-        #expect(outcome.talk.contains(message), "\(outcome.talk)")
-        #expect(!outcome.talk.contains("Fatal error"))
+        #expect(outcome.code == 1 && outcome.output == "", "\(outcome.diagnostics)")
+        #expect(outcome.diagnostics.contains(message), "\(outcome.diagnostics)")
+        #expect(!outcome.diagnostics.contains("Fatal error"))
     }
 
     // MARK: Ends
@@ -290,20 +320,21 @@ struct ProfileCommandTests {
         let start = ContinuousClock.now
         let outcome = try place.shell("cfic profile -d 0.5 -- sleep 1234; pgrep -f '^sleep 1234$'")
         #expect(outcome.output == "" && outcome.code == 1, "the command is still there")
-        #expect(outcome.talk.contains(/[0-9] samples? in [0-9]/))
+        #expect(outcome.diagnostics.contains(/[0-9] samples? in [0-9]/))
         #expect(ContinuousClock.now - start < .seconds(1000))
     }
 
     @Test func commandThatDoesNotWantToEndIsEnded() throws {
         let outcome = try place.shell("cfic profile -d 0.5 -- bash -c 'trap \"\" TERM; while :; do :; done'")
-        #expect(outcome.code == 0 && outcome.output.contains("bash;"), "\(outcome.talk)")
+        #expect(outcome.code == 0 && outcome.output.contains("bash;"), "\(outcome.diagnostics)")
     }
 
     /// As `nohup` has them, and shells for what runs in the background.
     @Test(arguments: ["INT", "TERM", "HUP"])
     func signalThatIsIgnoredStaysIgnored(signal: String) throws {
         let program = try Workplace.program()
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             trap '' \(signal)
             mkfifo go; exec 3<> go
             \(program) profile -o stacks -- bash -c 'echo ready; read x < go; kill -\(signal) $$; echo alive' > said &
@@ -312,25 +343,27 @@ struct ProfileCommandTests {
             # Time to end in, if it would.
             kill -\(signal) $profile; sleep 0.3; echo >&3; wait $profile; echo $?; cat said
             """)
-        #expect(outcome.output == "0\nready\nalive\n", "\(outcome.output) \(outcome.talk)")
+        #expect(outcome.output == "0\nready\nalive\n", "\(outcome.output) \(outcome.diagnostics)")
     }
 
     /// That is told by the signal that tells of its end.
     @Test func commandThatIsStoppedForAWhileGoesOn() throws {
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             cfic profile -o stacks -- bash -c '
                 (until grep -q "State:.T" /proc/$$/status; do sleep 0.01; done; sleep 0.3; kill -CONT $$) &
                 kill -STOP $$; echo alive; exit 3'
             echo $?
             """)
-        #expect(outcome.output == "alive\n3\n", "\(outcome.output) \(outcome.talk)")
+        #expect(outcome.output == "alive\n3\n", "\(outcome.output) \(outcome.diagnostics)")
     }
 
     /// The first one stops the recording; the second doesn't wait for anything.
     @Test func secondSignalEndsItAtOnce() throws {
         let program = try Workplace.program()
         // The command ignores what it is asked for, so that after the first one the profiler waits for it.
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             env --default-signal \(program) profile -F 999 -o stacks -- bash -c 'trap "" TERM; echo $$; while :; do :; done' > said &
             profile=$!
             until [ -s said ]; do sleep 0.01; done
@@ -339,15 +372,16 @@ struct ProfileCommandTests {
             kill -INT $profile; sleep 0.3; kill -INT $profile; wait $profile 2>/dev/null; code=$?
             kill -KILL $(cat said); echo $code; ls
             """)
-        #expect(outcome.output == "130\ncache\nsaid\n", "\(outcome.output) \(outcome.talk)")
-        #expect(outcome.talk.contains("the profile was not written"), "\(outcome.talk)")
+        #expect(outcome.output == "130\ncache\nsaid\n", "\(outcome.output) \(outcome.diagnostics)")
+        #expect(outcome.diagnostics.contains("the profile was not written"), "\(outcome.diagnostics)")
     }
 
     /// The recording has ended by itself, and is being written: into a pipe that nobody reads yet. Whoever wants it to
     /// end then hears why it doesn't.
     @Test(.timeLimit(.minutes(5)), arguments: [1, 2]) func signalWhileItWritesIsAnswered(signals: Int) throws {
         let program = try Workplace.program()
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             bash -c 'while :; do :; done' & busy=$!
             mkfifo pipe
             env --default-signal \(program) profile -F 999 -o pipe -p $busy 2> said & profile=$!
@@ -359,51 +393,55 @@ struct ProfileCommandTests {
             if [ \(signals) = 2 ]; then kill -INT $profile; else cat pipe > stacks; fi
             wait $profile 2>/dev/null; echo $?; cat said >&2
             """)
-        let isLost = outcome.talk.contains("the profile was not written")
+        let isLost = outcome.diagnostics.contains("the profile was not written")
         if signals == 1 {
-            #expect(outcome.output == "0\n" && !isLost, "\(outcome.output) \(outcome.talk)")
+            #expect(outcome.output == "0\n" && !isLost, "\(outcome.output) \(outcome.diagnostics)")
             expectFolded(String(decoding: try place.bytes(place.directory + "/stacks"), as: UTF8.self))
         } else {
-            #expect(outcome.output == "130\n" && isLost, "\(outcome.output) \(outcome.talk)")
+            #expect(outcome.output == "130\n" && isLost, "\(outcome.output) \(outcome.diagnostics)")
         }
     }
 
     /// Nothing is recorded yet.
     @Test func signalDuringPreparationEndsItAtOnce() throws {
         let program = try Workplace.program()
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             env --default-signal \(program) profile -o stacks -p $$ & profile=$!
             until grep -q 'cfic' /proc/$profile/comm; do :; done
             kill -INT $profile; wait $profile 2>/dev/null; echo $?; ls
             """)
         // Or it records by now: then its result is there.
         let ends = ["130\n", "130\ncache\n", "0\ncache\nstacks\n"]
-        #expect(ends.contains(outcome.output), "\(outcome.output) \(outcome.talk)")
+        #expect(ends.contains(outcome.output), "\(outcome.output) \(outcome.diagnostics)")
     }
 
     @Test func itSaysWhatItDoesOnATerminalOnly() throws {
-        try place.write(Array("""
-            import os, pty, sys
-            pid, terminal = pty.fork()
-            if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
-            text = b''
-            try:
-                while chunk := os.read(terminal, 4096): text += chunk
-            except OSError: pass
-            os.waitpid(pid, 0)
-            sys.stdout.write(text.decode())
-            """.utf8), to: "terminal.py")
+        try place.write(
+            Array(
+                """
+                import os, pty, sys
+                pid, terminal = pty.fork()
+                if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+                text = b''
+                try:
+                    while chunk := os.read(terminal, 4096): text += chunk
+                except OSError: pass
+                os.waitpid(pid, 0)
+                sys.stdout.write(text.decode())
+                """.utf8), to: "terminal.py")
         let program = try Workplace.program()
         let outcome = try place.shell("python3 terminal.py \(program) profile -o stacks -d 0.2 -- sleep 0.1")
         for text in ["Loading the BPF programs", "Sampling 99 times a second", "Ctrl-C ends it", "Naming "] {
             #expect(outcome.output.contains(text), "\(outcome.output)")
         }
         let plain = try place.shell("cfic profile -o stacks -d 0.2 -- sleep 0.1")
-        #expect(!plain.talk.contains("Sampling "), "\(plain.talk)")
+        #expect(!plain.diagnostics.contains("Sampling "), "\(plain.diagnostics)")
     }
 
     @Test func zombieIsSaidToHaveEnded() throws {
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             python3 -c 'import os, time
             p = os.fork()
             if p == 0: os._exit(0)
@@ -412,19 +450,24 @@ struct ProfileCommandTests {
             until [ -s zombie ]; do sleep 0.01; done
             cfic profile -p $(cat zombie); echo $?; kill -KILL $parent
             """)
-        #expect(outcome.output == "1\n" && outcome.talk.contains("has ended and has no memory"), "\(outcome.talk)")
+        #expect(
+            outcome.output == "1\n" && outcome.diagnostics.contains("has ended and has no memory"),
+            "\(outcome.diagnostics)")
     }
 
     /// Its first thread ends before it is sampled; the profile ends with its last one.
     @Test func itEndsWithTheLastThread() throws {
-        try place.write(Array("""
-            #include <pthread.h>
-            #include <unistd.h>
-            static void *other(void *argument) { char c; (void)!read(0, &c, 1); return argument; }
-            int main(void) { pthread_t thread; pthread_create(&thread, 0, other, 0); pthread_exit(0); }
+        try place.write(
+            Array(
+                """
+                #include <pthread.h>
+                #include <unistd.h>
+                static void *other(void *argument) { char c; (void)!read(0, &c, 1); return argument; }
+                int main(void) { pthread_t thread; pthread_create(&thread, 0, other, 0); pthread_exit(0); }
 
-            """.utf8), to: "leader.c")
-        let outcome = try place.shell("""
+                """.utf8), to: "leader.c")
+        let outcome = try place.shell(
+            """
             gcc -pthread -o leader leader.c && mkfifo go
             ./leader < go & leader=$!
             exec 3> go
@@ -433,18 +476,20 @@ struct ProfileCommandTests {
             \(Self.untilItSamples)
             echo x >&3; wait $profile; echo $?
             """)
-        #expect(outcome.output == "0\n" && outcome.talk.contains(" in "), "\(outcome.output) \(outcome.talk)")
+        #expect(
+            outcome.output == "0\n" && outcome.diagnostics.contains(" in "), "\(outcome.output) \(outcome.diagnostics)")
     }
 
     @Test func durationLeavesAProcessAlone() throws {
         let outcome = try place.shell("sleep 1000 & cfic profile -d 0.3 -p $!; code=$?; kill -KILL $! && exit $code")
-        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
     }
 
     @Test(arguments: ["INT", "TERM", "HUP"])
     func signalEndsItWithItsOutput(signal: String) throws {
         let program = try Workplace.program()
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             bash -c 'while :; do :; done' & busy=$!
             # Shells have what runs in the background ignore SIGINT.
             env --default-signal \(program) profile -F 999 -o stacks -p $busy & profile=$!
@@ -454,25 +499,26 @@ struct ProfileCommandTests {
             kill -KILL $busy || code=99
             exit $code
             """)
-        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
         expectFolded(String(decoding: try place.bytes(place.directory + "/stacks"), as: UTF8.self))
     }
 
     @Test func itEndsWithTheProcess() throws {
-        let outcome = try place.shell("""
+        let outcome = try place.shell(
+            """
             sleep 1000 & sleeper=$!
             \(try Workplace.program()) profile -p $sleeper & profile=$!
             \(Self.untilItSamples)
             kill -KILL $sleeper; wait $profile
             """)
-        #expect(outcome.code == 0, "\(outcome.talk)")
-        #expect(outcome.talk.contains(/[0-9] samples? in [0-9]/), "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        #expect(outcome.diagnostics.contains(/[0-9] samples? in [0-9]/), "\(outcome.diagnostics)")
     }
 
     @Test func childrenOfACommandAreSampled() throws {
         let outcome = try place.shell("cfic profile -F 999 -- sh -c \"\(Self.busy); true\"")
         #expect(outcome.code == 0)
         expectFolded(outcome.output)
-        #expect(outcome.talk.contains(" complete\n"), "\(outcome.talk)")
+        #expect(outcome.diagnostics.contains(" complete\n"), "\(outcome.diagnostics)")
     }
 }

@@ -12,7 +12,7 @@ import Testing
     private func object(_ source: String, named name: String) throws -> String {
         try place.write(Array((source + "\n").utf8), to: name + ".s")
         let outcome = try place.shell("/usr/bin/as --64 -o \(name) \(name).s")
-        guard outcome.code == 0 else { throw TestFailure("as: \(outcome.talk)") }
+        guard outcome.code == 0 else { throw TestFailure("as: \(outcome.diagnostics)") }
         return name
     }
 
@@ -43,21 +43,22 @@ import Testing
 
     @Test func sectionsOfAnObjectFileAreToldApart() throws {
         // All begin at address 0. The second has none; the third one a rule that can't be lowered from byte 4 on.
-        let file = try statistics(object(
-            """
-            .text
-            .cfi_startproc
-            .fill 16, 1, 0x90
-            .cfi_endproc
-            .section .text.bare, "ax", @progbits
-            .fill 16, 1, 0x90
-            .section .text.bad, "ax", @progbits
-            .cfi_startproc
-            .fill 4, 1, 0x90
-            .cfi_escape 0x3f
-            .fill 4, 1, 0x90
-            .cfi_endproc
-            """, named: "three.o"))
+        let file = try statistics(
+            object(
+                """
+                .text
+                .cfi_startproc
+                .fill 16, 1, 0x90
+                .cfi_endproc
+                .section .text.bare, "ax", @progbits
+                .fill 16, 1, 0x90
+                .section .text.bad, "ax", @progbits
+                .cfi_startproc
+                .fill 4, 1, 0x90
+                .cfi_escape 0x3f
+                .fill 4, 1, 0x90
+                .cfi_endproc
+                """, named: "three.o"))
         #expect(file["executableBytes"] as? Int == 40)
         #expect(file["coveredBytes"] as? Int == 24)
         #expect(file["loweredBytes"] as? Int == 20)
@@ -67,28 +68,29 @@ import Testing
 
     @Test func framesOfAnObjectFileAreClippedToTheirSection() throws {
         // An FDE of 2^40 bytes at the beginning of a section of 16.
-        let file = try statistics(object(
-            """
-            .section .text.next, "ax", @progbits
-            .fill 16, 1, 0x90
-            .text
-            f: .fill 16, 1, 0x90
-            .section .eh_frame, "a", @progbits
-            cie: .long 2f - 1f
-            1: .long 0
-            .byte 1
-            .asciz ""
-            .uleb128 1
-            .sleb128 -8
-            .byte 16, 0x0c, 7, 8, 0x90, 1
-            .balign 8
-            2: .long 4f - 3f
-            3: .long . - cie
-            .quad f
-            .quad 0x10000000000
-            .balign 8
-            4:
-            """, named: "long.o"))
+        let file = try statistics(
+            object(
+                """
+                .section .text.next, "ax", @progbits
+                .fill 16, 1, 0x90
+                .text
+                f: .fill 16, 1, 0x90
+                .section .eh_frame, "a", @progbits
+                cie: .long 2f - 1f
+                1: .long 0
+                .byte 1
+                .asciz ""
+                .uleb128 1
+                .sleb128 -8
+                .byte 16, 0x0c, 7, 8, 0x90, 1
+                .balign 8
+                2: .long 4f - 3f
+                3: .long . - cie
+                .quad f
+                .quad 0x10000000000
+                .balign 8
+                4:
+                """, named: "long.o"))
         #expect(file["executableBytes"] as? Int == 32)
         #expect(file["coveredBytes"] as? Int == 16)
         #expect(file["coverage"] as? Double == 0.5)
@@ -120,7 +122,7 @@ import Testing
     @Test func archiveThatIsCutOffIsAnError() throws {
         try place.write(Array("!<arch>\nnothing".utf8), to: "lib.a")
         let outcome = try place.cfic("stats", "lib.a")
-        #expect(outcome.code == 1 && outcome.talk.contains("lib.a: offset 0x8: "))
+        #expect(outcome.code == 1 && outcome.diagnostics.contains("lib.a: offset 0x8: "))
     }
 
     // MARK: The minimum
@@ -132,10 +134,12 @@ import Testing
         for name in ["empty", "d", "a", "bare.o", "d/bare"] {
             let outcome = try place.cfic("stats", "--min-coverage", "1", name)
             #expect(outcome.code == 1, "\(name)")
-            #expect(!outcome.talk.isEmpty, "\(name)")
+            #expect(!outcome.diagnostics.isEmpty, "\(name)")
         }
-        #expect(try place.cfic("stats", "--min-coverage", "1", "d").talk.contains("d/bare: coverage 0 %"))
-        #expect(try place.cfic("stats", "--min-coverage", "1", "empty").talk.contains("no ELF file or table found below"))
+        #expect(try place.cfic("stats", "--min-coverage", "1", "d").diagnostics.contains("d/bare: coverage 0 %"))
+        #expect(
+            try place.cfic("stats", "--min-coverage", "1", "empty").diagnostics.contains(
+                "no ELF file or table found below"))
     }
 
     @Test func aLibraryWithoutCodeIsNotBelowTheMinimum() throws {
@@ -144,7 +148,7 @@ import Testing
         #expect(try place.shell("mkdir d && ld -shared -z noseparate-code -o d/data.so data.o").code == 0)
         try place.library("d/good.so")
         let outcome = try place.cfic("stats", "--min-coverage", "100", "d")
-        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
     }
 }
 

@@ -10,7 +10,7 @@ import Testing
 
     /// Nothing is on either stream that a terminal obeys.
     private func expectPrintable(_ outcome: Outcome, sourceLocation: SourceLocation = #_sourceLocation) {
-        for text in [outcome.output, outcome.talk] {
+        for text in [outcome.output, outcome.diagnostics] {
             let raw = text.unicodeScalars.filter {
                 $0.value < 0x20 && $0 != "\n" || (0x7f...0x9f).contains($0.value) || $0 == "\u{202e}"
             }
@@ -29,7 +29,8 @@ import Testing
     ])
     func ofFilesAreNeverPrintedRaw(command: String) throws {
         let path = place.directory + "/" + Self.name
-        let words = command.split(separator: " ").map(String.init) + [path]
+        let words =
+            command.split(separator: " ").map(String.init) + [path]
             + (command.hasPrefix("lookup") ? ["1000"] : [])
         expectPrintable(try place.cfic(words))
         try place.write(Array("text".utf8), to: Self.name)
@@ -40,14 +41,15 @@ import Testing
     }
 
     @Test func ofSymbolsAreNeverPrintedRaw() throws {
-        let path = try place.library(cfi: """
-            .cfi_endproc
-            .globl placeholder_name
-            .type placeholder_name, @function
-            .size placeholder_name, 8
-            placeholder_name:
-            .cfi_startproc
-            """)
+        let path = try place.library(
+            cfi: """
+                .cfi_endproc
+                .globl placeholder_name
+                .type placeholder_name, @function
+                .size placeholder_name, 8
+                placeholder_name:
+                .cfi_startproc
+                """)
         var bytes = try place.bytes(path)
         let name = Array("a\u{1b}]0;T\u{7}\u{9b}7m\u{7f}bcde".utf8), placeholder = Array("placeholder_name".utf8)
         try #require(name.count == placeholder.count)

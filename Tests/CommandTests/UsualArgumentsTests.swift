@@ -6,8 +6,10 @@ import Testing
 /// The arguments that are read without the argument parser are read as it reads them.
 @Suite struct UsualArgumentsTests {
     @Test(arguments: [
-        "compile a", "compile a b", "compile --cache c a", "compile a --cache c b", "compile -j 2 a", "compile a --jobs 16",
-        "compile --strict --force --json a", "compile --strict --strict a", "compile -j 1 --json --cache c --force a b c",
+        "compile a", "compile a b", "compile --cache c a", "compile a --cache c b", "compile -j 2 a",
+        "compile a --jobs 16",
+        "compile --strict --force --json a", "compile --strict --strict a",
+        "compile -j 1 --json --cache c --force a b c",
         "compile a=b --cache c=d",
     ])
     func theyMeanWhatTheParserTakesThemFor(line: String) throws {
@@ -24,9 +26,11 @@ import Testing
 
     /// Mistakes among them: only the parser knows what to say.
     @Test(arguments: [
-        [], ["compile"], ["stats", "a"], ["compile", "-j", "0", "a"], ["compile", "-j", "x", "a"], ["compile", "a", "-j"],
+        [], ["compile"], ["stats", "a"], ["compile", "-j", "0", "a"], ["compile", "-j", "x", "a"],
+        ["compile", "a", "-j"],
         ["compile", "-j2", "a"], ["compile", "--jobs=2", "a"], ["compile", "--cache", "", "a"],
-        ["compile", "--cache", "-x", "a"], ["compile", "a", "--cache"], ["compile", "--cache", "b", "--cache", "c", "a"],
+        ["compile", "--cache", "-x", "a"], ["compile", "a", "--cache"],
+        ["compile", "--cache", "b", "--cache", "c", "a"],
         ["compile", "--help"], ["compile", "a", "-h"], ["compile", "--", "a"], ["compile", "-"], ["compile", ""],
         ["compile", "a", "-o", "b"], ["compile", "--keep-gaps", "a"], ["compile", "--shared-cache", "a"],
         ["compile", "--debug-dir", "d", "a"], ["--version"], ["compile", "--generate-completion-script"],

@@ -38,7 +38,8 @@ struct ArchiveTests {
         let directory = try TemporaryDirectory()
         let object = ELFBuilder(type: 1).bytes
         let name = Array(Self.long.utf8) + [0, 0]
-        let bytes = Array("!<arch>\n".utf8) + header("__.SYMDEF", 4) + [0, 0, 0, 0]
+        let bytes =
+            Array("!<arch>\n".utf8) + header("__.SYMDEF", 4) + [0, 0, 0, 0]
             + header("#1/\(name.count)", name.count + object.count) + name + object
         #expect(try members(directory.write(bytes, to: "lib.a")) == ["\(Self.long) true"])
     }
@@ -48,7 +49,8 @@ struct ArchiveTests {
         let directory = try TemporaryDirectory()
         for (count, isRight) in [(4096, true), (4097, false)] {
             let names = [UInt8](repeating: 0x61, count: count) + [0x0a]
-            let bytes = Array("!<arch>\n".utf8) + header("//", names.count) + names + (count % 2 == 0 ? [0x0a] : [])
+            let bytes =
+                Array("!<arch>\n".utf8) + header("//", names.count) + names + (count % 2 == 0 ? [0x0a] : [])
                 + header("/0", 4) + Array("text".utf8)
             var archive = try #require(try Archive(path: directory.write(bytes, to: "lib.a")))
             let error = elfError { try archive.nextMember() }
@@ -60,7 +62,8 @@ struct ArchiveTests {
         let directory = try TemporaryDirectory()
         try directory.write(ELFBuilder(type: 1).bytes, to: "sub/a.o")
         let names = Array("sub/a.o/\nsub/gone.o/\n".utf8)
-        let bytes = Array("!<thin>\n".utf8) + header("//", names.count) + names + (names.count % 2 == 1 ? [0x0a] : [])
+        let bytes =
+            Array("!<thin>\n".utf8) + header("//", names.count) + names + (names.count % 2 == 1 ? [0x0a] : [])
             + header("/9", 77) + header("/0", 1234)
         let path = try directory.write(bytes, to: "lib.a")
         var archive = try #require(try Archive(path: path))

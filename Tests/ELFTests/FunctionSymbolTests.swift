@@ -54,10 +54,11 @@ struct FunctionSymbolTests {
     @Test func functionOfUnknownSizeReachesToTheNext() throws {
         let code = ELFBuilder.Section(
             name: ".text", flags: 6, address: 0x1000, bytes: Array(repeating: 0x90, count: 0x180))
-        let sections = tables([
-            .init(name: "f", address: 0x1000, section: 3), .init(name: "g", address: 0x1100, size: 1, section: 3),
-            .init(name: "h", address: 0x1110, section: 3), .init(name: "nowhere", address: 0x2000, section: 3),
-        ]) + [code]
+        let sections =
+            tables([
+                .init(name: "f", address: 0x1000, section: 3), .init(name: "g", address: 0x1100, size: 1, section: 3),
+                .init(name: "h", address: 0x1110, section: 3), .init(name: "nowhere", address: 0x2000, section: 3),
+            ]) + [code]
         let symbols = try image(ELFBuilder(sections: sections)).functionSymbols()
         #expect(try #require(symbols.lookup(0x10ff)) == ("f", 0xff))
         #expect(symbols.lookup(0x1101) == nil)
@@ -101,9 +102,11 @@ struct FunctionSymbolTests {
         let code = ELFBuilder.Section(
             name: ".text", flags: 6, address: 0x1000, bytes: Array(repeating: 0x90, count: 0x100))
         func found(_ name: String) throws -> String? {
-            let sections = tables([
-                .init(name: "f", address: 0x1000, section: 3), .init(name: name, address: 0x1080, info: 0, section: 3),
-            ]) + [code]
+            let sections =
+                tables([
+                    .init(name: "f", address: 0x1000, section: 3),
+                    .init(name: name, address: 0x1080, info: 0, section: 3),
+                ]) + [code]
             return try image(ELFBuilder(sections: sections)).functionSymbols().lookup(0x1080)?.name
         }
         #expect(try found(name) == "f")
@@ -113,14 +116,15 @@ struct FunctionSymbolTests {
     }
 
     @Test func marksBesideCodeAreNoFunctions() throws {
-        let sections = tables([
-            .init(name: "end", address: 0x1100, info: 0x10, section: 3),
-            .init(name: "data", address: 0x2000, info: 0x10, section: 4),
-            .init(name: "absolute", address: 0x1010, info: 0x10, section: 0xfff1),
-        ]) + [
-            .init(name: ".text", flags: 6, address: 0x1000, bytes: Array(repeating: 0x90, count: 0x100)),
-            .init(name: ".data", flags: 3, address: 0x2000, bytes: [0]),
-        ]
+        let sections =
+            tables([
+                .init(name: "end", address: 0x1100, info: 0x10, section: 3),
+                .init(name: "data", address: 0x2000, info: 0x10, section: 4),
+                .init(name: "absolute", address: 0x1010, info: 0x10, section: 0xfff1),
+            ]) + [
+                .init(name: ".text", flags: 6, address: 0x1000, bytes: Array(repeating: 0x90, count: 0x100)),
+                .init(name: ".data", flags: 3, address: 0x2000, bytes: [0]),
+            ]
         let symbols = try image(ELFBuilder(sections: sections)).functionSymbols()
         #expect(symbols.count == 1 && symbols.lookup(0x1010)?.name == "absolute")
     }
@@ -144,7 +148,8 @@ struct FunctionSymbolTests {
     }
 
     @Test func dynamicSymbolsAddToOthers() throws {
-        let sections = tables([.init(name: "f", address: 0x1000, size: 8)])
+        let sections =
+            tables([.init(name: "f", address: 0x1000, size: 8)])
             + tables([.init(name: "g", address: 0x2000, size: 8)], dynamic: true, link: 4)
         let symbols = try image(ELFBuilder(sections: sections)).functionSymbols()
         #expect(symbols.lookup(0x1000)?.name == "f" && symbols.lookup(0x2000)?.name == "g" && symbols.problem == nil)

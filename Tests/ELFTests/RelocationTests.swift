@@ -38,8 +38,9 @@ struct RelocationTests {
             sections: [
                 .init(name: name, bytes: bytes),
                 .init(name: ".symtab", type: 2, bytes: symbols.bytes),
-                .init(name: (hasAddend ? ".rela" : ".rel") + name, type: hasAddend ? 4 : 9, bytes: table.bytes,
-                      link: 2, info: 1),
+                .init(
+                    name: (hasAddend ? ".rela" : ".rel") + name, type: hasAddend ? 4 : 9, bytes: table.bytes,
+                    link: 2, info: 1),
             ])
     }
 
@@ -51,11 +52,13 @@ struct RelocationTests {
         return bytes
     }
 
-    @Test(arguments: [
-        (type: 1, width: 8, relative: false), (type: 2, width: 4, relative: true), (type: 4, width: 4, relative: true),
-        (type: 10, width: 4, relative: false), (type: 11, width: 4, relative: false),
-        (type: 24, width: 8, relative: true),
-    ] as [(type: UInt32, width: Int, relative: Bool)])
+    @Test(
+        arguments: [
+            (type: 1, width: 8, relative: false), (type: 2, width: 4, relative: true),
+            (type: 4, width: 4, relative: true),
+            (type: 10, width: 4, relative: false), (type: 11, width: 4, relative: false),
+            (type: 24, width: 8, relative: true),
+        ] as [(type: UInt32, width: Int, relative: Bool)])
     func x86_64(type: UInt32, width: Int, relative: Bool) throws {
         let bytes = try relocated(
             object(Array(repeating: 0xcc, count: 24), [.init(place: 8, symbol: 1, type: type, addend: -0x200)]))
@@ -64,10 +67,11 @@ struct RelocationTests {
         #expect(bytes[..<8].allSatisfy { $0 == 0xcc } && bytes[(8 + width)...].allSatisfy { $0 == 0xcc })
     }
 
-    @Test(arguments: [
-        (type: 257, width: 8, relative: false), (type: 258, width: 4, relative: false),
-        (type: 260, width: 8, relative: true), (type: 261, width: 4, relative: true),
-    ] as [(type: UInt32, width: Int, relative: Bool)], [true, false])
+    @Test(
+        arguments: [
+            (type: 257, width: 8, relative: false), (type: 258, width: 4, relative: false),
+            (type: 260, width: 8, relative: true), (type: 261, width: 4, relative: true),
+        ] as [(type: UInt32, width: Int, relative: Bool)], [true, false])
     func aarch64(_ rule: (type: UInt32, width: Int, relative: Bool), bigEndian: Bool) throws {
         let bytes = try relocated(
             object(
@@ -89,42 +93,49 @@ struct RelocationTests {
     }
 
     /// Machine, type, bytes, whether relative to the place, byte order: as in each psABI.
-    @Test(arguments: [
-        (2, 23, 4, false, true), (2, 6, 4, true, true), (43, 54, 8, false, true), (43, 46, 8, true, true),
-        (8, 2, 4, false, true), (8, 18, 8, false, true), (8, 248, 4, true, true),
-        (21, 1, 4, false, true), (21, 26, 4, true, false), (21, 38, 8, false, false), (21, 44, 8, true, true),
-        (22, 4, 4, false, true), (22, 5, 4, true, true), (22, 22, 8, false, true), (22, 23, 8, true, true),
-        (40, 2, 4, false, false), (40, 3, 4, true, false),
-        (243, 1, 4, false, false), (243, 2, 8, false, false), (243, 57, 4, true, false), (243, 55, 2, false, false),
-        (258, 1, 4, false, false), (258, 2, 8, false, false), (258, 99, 4, true, false), (258, 109, 8, true, false),
-    ] as [(UInt16, UInt32, Int, Bool, Bool)])
+    @Test(
+        arguments: [
+            (2, 23, 4, false, true), (2, 6, 4, true, true), (43, 54, 8, false, true), (43, 46, 8, true, true),
+            (8, 2, 4, false, true), (8, 18, 8, false, true), (8, 248, 4, true, true),
+            (21, 1, 4, false, true), (21, 26, 4, true, false), (21, 38, 8, false, false), (21, 44, 8, true, true),
+            (22, 4, 4, false, true), (22, 5, 4, true, true), (22, 22, 8, false, true), (22, 23, 8, true, true),
+            (40, 2, 4, false, false), (40, 3, 4, true, false),
+            (243, 1, 4, false, false), (243, 2, 8, false, false), (243, 57, 4, true, false), (243, 55, 2, false, false),
+            (258, 1, 4, false, false), (258, 2, 8, false, false), (258, 99, 4, true, false), (258, 109, 8, true, false),
+        ] as [(UInt16, UInt32, Int, Bool, Bool)])
     func otherMachines(_ machine: UInt16, _ type: UInt32, _ width: Int, _ isRelative: Bool, _ bigEndian: Bool) throws {
-        let bytes = try relocated(object(
-            Array(repeating: 0xcc, count: 24), [.init(place: 8, symbol: 1, type: type, addend: 0x20)],
-            machine: machine, bigEndian: bigEndian))
+        let bytes = try relocated(
+            object(
+                Array(repeating: 0xcc, count: 24), [.init(place: 8, symbol: 1, type: type, addend: 0x20)],
+                machine: machine, bigEndian: bigEndian))
         let value = encoded(Int64(0x120 - (isRelative ? 8 : 0)), bigEndian: bigEndian)
         #expect(Array(bytes[8..<8 + width]) == Array(bigEndian ? value.suffix(width) : value.prefix(width)))
         #expect(bytes[..<8].allSatisfy { $0 == 0xcc } && bytes[(8 + width)...].allSatisfy { $0 == 0xcc })
     }
 
     /// RISC-V and LoongArch write a difference as two relocations of one place.
-    @Test(arguments: [(243, 33, 37, 1), (243, 34, 38, 2), (243, 35, 39, 4), (243, 36, 40, 8), (258, 47, 52, 1),
-        (258, 48, 53, 2), (258, 50, 55, 4), (258, 51, 56, 8)] as [(UInt16, UInt32, UInt32, Int)])
+    @Test(
+        arguments: [
+            (243, 33, 37, 1), (243, 34, 38, 2), (243, 35, 39, 4), (243, 36, 40, 8), (258, 47, 52, 1),
+            (258, 48, 53, 2), (258, 50, 55, 4), (258, 51, 56, 8),
+        ] as [(UInt16, UInt32, UInt32, Int)])
     func differences(_ machine: UInt16, _ add: UInt32, _ subtract: UInt32, _ width: Int) throws {
-        let bytes = try relocated(object(
-            [7] + Array(repeating: 0, count: 15),
-            [.init(place: 0, symbol: 1, type: add, addend: 0x30), .init(place: 0, symbol: 1, type: subtract)],
-            machine: machine))
+        let bytes = try relocated(
+            object(
+                [7] + Array(repeating: 0, count: 15),
+                [.init(place: 0, symbol: 1, type: add, addend: 0x30), .init(place: 0, symbol: 1, type: subtract)],
+                machine: machine))
         #expect(Array(bytes[..<8]) == encoded(Int64(7 + 0x30)))
     }
 
     /// The six bits of DW_CFA_advance_loc: the opcode above them stays.
     @Test(arguments: [(243, 53, 52, 0x30), (258, 105, 106, 0x35)] as [(UInt16, UInt32, UInt32, UInt8)])
     func differencesOfSixBits(_ machine: UInt16, _ add: UInt32, _ subtract: UInt32, _ difference: UInt8) throws {
-        let bytes = try relocated(object(
-            [0x45, 0xff],
-            [.init(place: 0, symbol: 1, type: add, addend: 0x30), .init(place: 0, symbol: 1, type: subtract)],
-            machine: machine))
+        let bytes = try relocated(
+            object(
+                [0x45, 0xff],
+                [.init(place: 0, symbol: 1, type: add, addend: 0x30), .init(place: 0, symbol: 1, type: subtract)],
+                machine: machine))
         #expect(bytes == [0x40 | difference, 0xff])
     }
 

@@ -54,7 +54,8 @@ import Testing
         let directory = try TemporaryDirectory()
         var layout = ELFBuilder(
             segments: [.init(covering: ".text")],
-            sections: [.init(name: ".text", flags: ELFBuilder.code, bytes: [0xc3])]).layout()
+            sections: [.init(name: ".text", flags: ELFBuilder.code, bytes: [0xc3])]
+        ).layout()
         if isSections {
             layout.patch(UInt16(0), at: 60)
             layout.patch(UInt64(3_000_000_000), at: layout.sectionHeaders + 32)

@@ -13,12 +13,13 @@ import Testing
     }
 
     /// Latin-1, cut-off and overlong UTF-8, a surrogate, and scalars that stand for bytes themselves.
-    @Test(arguments: [
-        ([0x61, 0xe4, 0x62], "a\\xe4b"), ([0xff], "\\xff"), ([0xc3], "\\xc3"), ([0xe2, 0x82], "\\xe2\\x82"),
-        ([0xc0, 0xaf], "\\xc0\\xaf"), ([0xed, 0xa0, 0x80], "\\xed\\xa0\\x80"), ([0x80, 0xc3, 0xa4], "\\x80ä"),
-        ([0xf4, 0x8f, 0xbf, 0xbf], "\\xf4\\x8f\\xbf\\xbf"), ([0xf4, 0x90, 0x80, 0x80], "\\xf4\\x90\\x80\\x80"),
-        ([0xe2, 0x82, 0xac, 0xf0, 0x9d, 0x84], "€\\xf0\\x9d\\x84"),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([0x61, 0xe4, 0x62], "a\\xe4b"), ([0xff], "\\xff"), ([0xc3], "\\xc3"), ([0xe2, 0x82], "\\xe2\\x82"),
+            ([0xc0, 0xaf], "\\xc0\\xaf"), ([0xed, 0xa0, 0x80], "\\xed\\xa0\\x80"), ([0x80, 0xc3, 0xa4], "\\x80ä"),
+            ([0xf4, 0x8f, 0xbf, 0xbf], "\\xf4\\x8f\\xbf\\xbf"), ([0xf4, 0x90, 0x80, 0x80], "\\xf4\\x90\\x80\\x80"),
+            ([0xe2, 0x82, 0xac, 0xf0, 0x9d, 0x84], "€\\xf0\\x9d\\x84"),
+        ] as [([UInt8], String)])
     func bytesAreKept(_ bytes: [UInt8], _ readable: String) {
         let text = String(path: bytes)
         #expect(text.pathBytes == bytes)

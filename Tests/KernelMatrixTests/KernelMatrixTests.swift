@@ -2,7 +2,11 @@ import TestFixtures
 import Testing
 
 /// The kernel programs on Debian's kernels for both machines. Each is booted once, for all of these tests.
-@Suite(.serialized, .enabled(if: KernelGuest.canBeBuilt, "\(HostKernel.isLeftAlone ? HostKernel.need : "what guests run is built on x86-64")"))
+@Suite(
+    .serialized,
+    .enabled(
+        if: KernelGuest.canBeBuilt, "\(HostKernel.isLeftAlone ? HostKernel.need : "what guests run is built on x86-64")"
+    ))
 struct KernelMatrixTests {
     /// A bound of Linux is 1,000,000; what is left is for kernels that go through more.
     @Test(arguments: KernelGuest.all)

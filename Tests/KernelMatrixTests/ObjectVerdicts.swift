@@ -31,7 +31,8 @@ struct ObjectVerdicts {
         // Debian has asm/types.h in a directory of its machine's name.
         let native = try run("clang", "-print-target-triple").split(separator: "-").first ?? "x86_64"
         for (types, isChosen) in [("-g", { !$0.hasSuffix("-g0") }), ("-g0", { $0.hasSuffix("-g0") })]
-            as [(String, (String) -> Bool)] {
+            as [(String, (String) -> Bool)]
+        {
             let sources = names.filter(isChosen).map { "\(project)/testdata/bpf/objects/\($0).bpf.c" }
             try run(
                 words: [
@@ -64,7 +65,7 @@ struct ObjectVerdicts {
             environment: ["KERNEL_MATRIX": matrix], seconds: 900)
         let lines = text.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 3) }
         guard lines.last == ["finished"], let release = lines.first(where: { $0.first == "kernel" }),
-              release.count == 2, let kernel = KernelVersion(String(release[1]))
+            release.count == 2, let kernel = KernelVersion(String(release[1]))
         else { throw TestFailure("the guest did not finish:\n\(text)") }
         self.kernel = kernel
         types = try KernelBTF(path: "\(matrix)/\(guest.architecture)/btf-\(guest.kernel)")

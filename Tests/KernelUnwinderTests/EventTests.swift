@@ -111,29 +111,31 @@ struct EventTests {
 
     @Test func processWhoseFirstThreadEndedGoesOn() throws {
         let fixture = try Fixture()
-        try fixture.write(Array("""
-            #include <pthread.h>
-            #include <stdio.h>
-            #include <unistd.h>
-            static void *other(void *argument)
-            {
-                sleep(1);
-                puts("alone");
-                fflush(stdout);
-                getchar();
-                return argument;
-            }
-            int main(void)
-            {
-                pthread_t thread;
-                pthread_create(&thread, 0, other, 0);
-                puts("ready");
-                fflush(stdout);
-                getchar();
-                pthread_exit(0);
-            }
+        try fixture.write(
+            Array(
+                """
+                #include <pthread.h>
+                #include <stdio.h>
+                #include <unistd.h>
+                static void *other(void *argument)
+                {
+                    sleep(1);
+                    puts("alone");
+                    fflush(stdout);
+                    getchar();
+                    return argument;
+                }
+                int main(void)
+                {
+                    pthread_t thread;
+                    pthread_create(&thread, 0, other, 0);
+                    puts("ready");
+                    fflush(stdout);
+                    getchar();
+                    pthread_exit(0);
+                }
 
-            """.utf8), to: "first-ends.c")
+                """.utf8), to: "first-ends.c")
         let path = "\(fixture.directory)/first-ends"
         try run("gcc", "-pthread", "-o", path, path + ".c")
         let program = try RunningProgram([path])

@@ -43,7 +43,8 @@ struct LifecycleTests {
             try unwinder.start(.clock, frequency: 99)
             try unwinder.addProcess(getpid())
             let machine = try KernelUnwinder.hostMachine
-            let names = ["profile", "look_up", "walk_stack"].map { "\($0)_\(machine)" } + ["follow_fork", "follow_exec"]
+            let names =
+                ["profile", "look_up", "walk_stack"].map { "\($0)_\(machine)" } + ["follow_fork", "follow_exec"]
             for name in names {
                 programs.append(try id("prog_id", bpf_program__fd(try unwinder.object.program(name))))
             }

@@ -5,9 +5,10 @@ import Testing
 
 /// What is asked of the kernel before programs are loaded, and what its verifier says.
 @Suite struct LoadingTests {
-    @Test(arguments: [
-        ("0", [0]), ("0-3", [0, 1, 2, 3]), ("0-1,4,6-7", [0, 1, 4, 6, 7]), ("5-5", [5]),
-    ] as [(String, [Int32])])
+    @Test(
+        arguments: [
+            ("0", [0]), ("0-3", [0, 1, 2, 3]), ("0-1,4,6-7", [0, 1, 4, 6, 7]), ("5-5", [5]),
+        ] as [(String, [Int32])])
     func onlineCPUsAreRanges(text: String, cpus: [Int32]) {
         #expect(OnlineCPUs.parse(text) == cpus)
     }
@@ -56,13 +57,17 @@ import Testing
     }
 
     /// Messages are read by people.
-    @Test(arguments: [
-        (KernelError.process(.noSuchProcess(12)), "there is no process 12"),
-        (.overBudget(bytes: 64 << 20), "tables need more than their limit of 64 MiB of kernel memory"),
-        (.process(.cannotRead(1, errno: EIO)), "process 1 can't be read: Input/output error"),
-        (.kernelTooOld(release: "4.19.0"), "Linux 4.19.0 is too old: the programs need 5.10 or newer"),
-        (.rejected(program: "p", errno: EINVAL, log: "why"), "the kernel refused the program p: Invalid argument\nwhy"),
-    ] as [(KernelError, String)])
+    @Test(
+        arguments: [
+            (KernelError.process(.noSuchProcess(12)), "there is no process 12"),
+            (.overBudget(bytes: 64 << 20), "tables need more than their limit of 64 MiB of kernel memory"),
+            (.process(.cannotRead(1, errno: EIO)), "process 1 can't be read: Input/output error"),
+            (.kernelTooOld(release: "4.19.0"), "Linux 4.19.0 is too old: the programs need 5.10 or newer"),
+            (
+                .rejected(program: "p", errno: EINVAL, log: "why"),
+                "the kernel refused the program p: Invalid argument\nwhy"
+            ),
+        ] as [(KernelError, String)])
     func errorsSayWhatIsWrong(error: KernelError, text: String) {
         #expect(error.description == text)
     }

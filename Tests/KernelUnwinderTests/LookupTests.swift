@@ -70,9 +70,10 @@ struct LookupTests {
 
     @Test func rangesThatAreFarApart() throws {
         let starts: [UInt64] = [0x1_0000, 0x9_0000, 0x4000_0000, 0x7fff_ffff_0000, 0xffff_8000_0000_0000]
-        let table = try MadeTable(starts.map { start in
-            MadeTable.Function(start, length: 0x300, [.init(0, Int(start >> 13 & 0xff8)), .init(0x80, 160)])
-        })
+        let table = try MadeTable(
+            starts.map { start in
+                MadeTable.Function(start, length: 0x300, [.init(0, Int(start >> 13 & 0xff8)), .init(0x80, 160)])
+            })
         #expect(table.view.ranges.count == starts.count)
         try expectSame(table.view, bias: 0)
         // Between ranges nothing is mapped.

@@ -63,7 +63,8 @@ final class MadeTable {
     private static func section(_ functions: [Function], _ machine: TableMachine) -> [UInt8] {
         // Version 1, no augmentation, code alignment 1, data alignment -8.
         let start: [UInt8] = [1, 0, 1, 0x78]
-        let cie = machine == .x86_64
+        let cie =
+            machine == .x86_64
             // Return address column 16; DW_CFA_def_cfa r7 8; DW_CFA_offset r16 1.
             ? start + [16, 0x0c, 7, 8, 0x90, 1]
             // Column 30; DW_CFA_def_cfa r31 0.

@@ -11,7 +11,8 @@ import UnwindTable
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(2)))
 struct ProcessTests {
-    private static let sources = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+    private static let sources =
+        #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         + "/testdata/programs"
 
     private func sleeper(_ path: String = "/bin/sleep") throws -> RunningProgram { try RunningProgram([path, "1000"]) }
@@ -31,7 +32,8 @@ struct ProcessTests {
         for _ in 0..<500 {
             let images = try unwinder.addProcess(program.id)
             if images.mappings.contains(where: { $0.name.hasPrefix(path) }),
-                images.mappings.contains(where: { $0.name.contains("libc") }) {
+                images.mappings.contains(where: { $0.name.contains("libc") })
+            {
                 return images
             }
             usleep(2000)
@@ -65,8 +67,9 @@ struct ProcessTests {
     @Test(arguments: [1, 128, 129, 4096])
     func mappingsOfAFileAreAllLookedUp(count: Int) throws {
         let fixture = try Fixture()
-        let library = try fixture.library(String(
-            decoding: try contents(Self.sources + "/../x86_64/many-rows.s"), as: UTF8.self))
+        let library = try fixture.library(
+            String(
+                decoding: try contents(Self.sources + "/../x86_64/many-rows.s"), as: UTF8.self))
         let (program, image) = try mapper(fixture, library, count)
         let lookups = try KernelLookups()
         let images = try lookups.unwinder.addProcess(program.id)
@@ -101,7 +104,8 @@ struct ProcessTests {
         try lookups.unwinder.addProcess(program.id)
         #expect(problems.count == 1 && problems.first?.contains("more than the limit of 8192") == true)
         // The program itself and the C library are larger than what it maps so often.
-        for mapping in images.mappings where mapping.name.contains("libc.so") || mapping.name.contains("many-mappings") {
+        for mapping in images.mappings where mapping.name.contains("libc.so") || mapping.name.contains("many-mappings")
+        {
             let found = try lookups.rules(at: [mapping.start &+ 0x800], in: program.id)
             #expect(found[0].step != CFIC_STEP_NO_MAPPING, "\(mapping.name)")
         }

@@ -20,14 +20,19 @@ import Testing
 
     @Test func framesAreKernelsThenUsers() throws {
         let exact: UInt64 = 1 << 63, guessed: UInt64 = 1 << 62, unchecked: UInt64 = 1 << 61
-        let words = record(kernel: 2, user: 4, [0xffff_8000_0000_1000, 0xffff_8000_0000_2000, exact | 0x1000, 0x2000,
-            guessed | 0x3000, guessed | unchecked | 0x4000]) { header in
-                header.time = 12
-                header.process = 34
-                header.thread = 56
-                header.guessed_count = 2
-                withUnsafeMutableBytes(of: &header.command) { $0.copyBytes(from: Array("thread".utf8)) }
-            }
+        let words = record(
+            kernel: 2, user: 4,
+            [
+                0xffff_8000_0000_1000, 0xffff_8000_0000_2000, exact | 0x1000, 0x2000,
+                guessed | 0x3000, guessed | unchecked | 0x4000,
+            ]
+        ) { header in
+            header.time = 12
+            header.process = 34
+            header.thread = 56
+            header.guessed_count = 2
+            withUnsafeMutableBytes(of: &header.command) { $0.copyBytes(from: Array("thread".utf8)) }
+        }
         try words.withUnsafeBytes { bytes in
             let sample = try #require(Sample(bytes))
             #expect(sample.time == 12 && sample.process == 34 && sample.thread == 56 && sample.command == "thread")
@@ -79,7 +84,8 @@ import Testing
     @Test func onlyThreeEndsAreOutermost() {
         let outermost = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).filter { StackEnd(code: $0).isOutermost }
         #expect(
-            outermost == [CFIC_STEP_END_OF_STACK, CFIC_STEP_ZERO_RETURN_ADDRESS, CFIC_STEP_END_OF_CHAIN].map(\.rawValue))
+            outermost
+                == [CFIC_STEP_END_OF_STACK, CFIC_STEP_ZERO_RETURN_ADDRESS, CFIC_STEP_END_OF_CHAIN].map(\.rawValue))
     }
 
     /// The chain of frame pointers is no rule, even where no frame was found by it.

@@ -55,7 +55,8 @@ import Testing
             if !model.spans.isEmpty, Int.random(in: 0..<10, using: &random) < (isGrowing ? 3 : 7) {
                 allocator.free(model.give(Int.random(in: 0..<model.spans.count, using: &random)))
             } else {
-                let size = Bool.random(using: &random)
+                let size =
+                    Bool.random(using: &random)
                     ? Int.random(in: 1...40, using: &random) : Int.random(in: 1...Self.element, using: &random)
                 switch Int.random(in: 0..<8, using: &random) {
                 case 0:

@@ -168,9 +168,10 @@ struct SweepTests {
             #expect(bpf_map_delete_elem(try unwinder.object.map("processes"), &key) == 0)
             program.end()
             let changes = unwinder.update([ProcessEvent(process: kind == .lost ? 0 : program.id, kind: kind, time: 5)])
-            #expect(changes.contains { change in
-                if case .ended = change.kind { change.process == program.id } else { false }
-            })
+            #expect(
+                changes.contains { change in
+                    if case .ended = change.kind { change.process == program.id } else { false }
+                })
             #expect(unwinder.trackedProcesses.isEmpty)
         }
     }

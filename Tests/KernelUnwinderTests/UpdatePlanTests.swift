@@ -21,8 +21,9 @@ import Testing
         ProcessEvent(process: process, kind: kind, time: time)
     }
 
-    private let library = ProcessEvent.Kind.mapped(ExecutableMapping(
-        start: 0x1000, end: 0x2000, offset: 0, device: 1, inode: 2, path: "/lib.so"))
+    private let library = ProcessEvent.Kind.mapped(
+        ExecutableMapping(
+            start: 0x1000, end: 0x2000, offset: 0, device: 1, inode: 2, path: "/lib.so"))
 
     private func plan(
         _ events: [ProcessEvent], _ world: World, _ memory: inout UpdatePlan.Memory
@@ -39,9 +40,11 @@ import Testing
 
     @Test func processIsReadOnceAfterItsLastMapping() {
         let events = [event(7, library, 10), event(8, library, 11), event(7, library, 12), event(8, library, 13)]
-        #expect(plan(events, World(listed: [7, 8])) == [
-            .tell(events[0]), .tell(events[1]), .tell(events[2]), .read(7, at: 12), .tell(events[3]), .read(8, at: 13),
-        ])
+        #expect(
+            plan(events, World(listed: [7, 8])) == [
+                .tell(events[0]), .tell(events[1]), .tell(events[2]), .read(7, at: 12), .tell(events[3]),
+                .read(8, at: 13),
+            ])
     }
 
     @Test func processesThatNobodyListedAreLeftAlone() {
@@ -74,9 +77,10 @@ import Testing
 
     @Test func processThatEndedIsNotReadBefore() {
         let events = [event(7, library, 10), event(7, .exited, 20)]
-        #expect(plan(events, World(listed: [7], dead: [7])) == [
-            .tell(events[0]), .end(7, at: 20, isReused: false),
-        ])
+        #expect(
+            plan(events, World(listed: [7], dead: [7])) == [
+                .tell(events[0]), .end(7, at: 20, isReused: false),
+            ])
     }
 
     @Test func processEndsWithItsLastThreadNotWithItsFirst() {
@@ -112,9 +116,10 @@ import Testing
         let events = [
             event(7, library, 5), event(7, .exited, 10), event(7, .forked(parent: 1), 20), event(7, library, 30),
         ]
-        #expect(plan(events, World(listed: [1, 7])) == [
-            .tell(events[0]), .end(7, at: 10, isReused: true), .tell(events[2]), .tell(events[3]), .read(7, at: 30),
-        ])
+        #expect(
+            plan(events, World(listed: [1, 7])) == [
+                .tell(events[0]), .end(7, at: 10, isReused: true), .tell(events[2]), .tell(events[3]), .read(7, at: 30),
+            ])
     }
 
     /// Which of its threads was the last is not known: its end is told by the fork.
@@ -136,8 +141,8 @@ import Testing
         #expect(plan(events, World(listed: [7], dead: [7])) == [.end(7, at: 10, isReused: false), .tell(events[1])])
     }
 
-    /// The id was another process's when the end of the first one was carried out, which the event said only afterwards.
-    /// It was taken out with it, and is put back.
+    /// The id was another process's when the end of the first one was carried out, which the event said only
+    /// afterwards. It was taken out with it, and is put back.
     @Test func processThatWasTakenOutForAnotherIsPutBack() {
         let old = [event(7, library, 10), event(7, .threadExited, 15)]
         let events = [event(7, .forked(parent: 1), 20), event(7, library, 30)]
@@ -175,9 +180,10 @@ import Testing
         var memory = UpdatePlan.Memory()
         _ = plan([event(7, .exited, 10), event(8, .exited, 11)], World(listed: [7, 8], dead: [7, 8]), &memory)
         let events = [event(7, .forked(parent: 1), 20), event(8, .forked(parent: 7), 21)]
-        #expect(plan(events, World(listed: [1]), &memory) == [
-            .tell(events[0]), .read(7, at: 20), .tell(events[1]), .read(8, at: 21),
-        ])
+        #expect(
+            plan(events, World(listed: [1]), &memory) == [
+                .tell(events[0]), .read(7, at: 20), .tell(events[1]), .read(8, at: 21),
+            ])
     }
 
     /// And ended, too.
@@ -187,9 +193,10 @@ import Testing
         let events = [
             event(7, .forked(parent: 1), 20), event(7, .exited, 25), event(7, .forked(parent: 1), 30),
         ]
-        #expect(plan(events, World(listed: [1]), &memory) == [
-            .tell(events[0]), .end(7, at: 25, isReused: true), .tell(events[2]), .read(7, at: 30),
-        ])
+        #expect(
+            plan(events, World(listed: [1]), &memory) == [
+                .tell(events[0]), .end(7, at: 25, isReused: true), .tell(events[2]), .read(7, at: 30),
+            ])
     }
 
     /// It was added again meanwhile.
@@ -197,9 +204,10 @@ import Testing
         var memory = UpdatePlan.Memory()
         _ = plan([event(7, .exited, 10)], World(listed: [1, 7], dead: [7]), &memory)
         let events = [event(7, .exited, 15), event(7, .forked(parent: 1), 20)]
-        #expect(plan(events, World(listed: [1, 7]), &memory) == [
-            .end(7, at: 15, isReused: true), .tell(events[1]), .read(7, at: 20),
-        ])
+        #expect(
+            plan(events, World(listed: [1, 7]), &memory) == [
+                .end(7, at: 15, isReused: true), .tell(events[1]), .read(7, at: 20),
+            ])
     }
 
     @Test func newProcessHasItsFirstThread() {
@@ -213,7 +221,8 @@ import Testing
 
     /// Each end takes back what was planned of its process, and of no other.
     @Test func processesThatEndAreNotReadAndTheOthersAre() {
-        let events = (1...Int32(300)).map { event($0, library, 1) }
+        let events =
+            (1...Int32(300)).map { event($0, library, 1) }
             + stride(from: Int32(1), through: 300, by: 3).map { event($0, .exited, 2) }
         let dead = Set(stride(from: Int32(1), through: 300, by: 3))
         let steps = plan(events, World(listed: Set(1...300), dead: dead))
@@ -226,17 +235,19 @@ import Testing
 
     @Test func processThatEndedBeforeALossEndsOnce() {
         let events = [event(9, .exited, 5), event(0, .lost, 6)]
-        #expect(plan(events, World(listed: [7, 9], dead: [9])) == [
-            .end(9, at: 5, isReused: false), .tell(events[1]), .read(7, at: 6),
-        ])
+        #expect(
+            plan(events, World(listed: [7, 9], dead: [9])) == [
+                .end(9, at: 5, isReused: false), .tell(events[1]), .read(7, at: 6),
+            ])
     }
 
     @Test func lostEventsHaveAllProcessesReadOrEnded() {
         let events = [event(0, .lost, 5), event(7, library, 10)]
-        #expect(plan(events, World(listed: [7, 8, 9], dead: [9])) == [
-            .tell(events[0]), .tell(events[1]), .read(7, at: 10), .read(8, at: 10),
-            .end(9, at: 10, isReused: false),
-        ])
+        #expect(
+            plan(events, World(listed: [7, 8, 9], dead: [9])) == [
+                .tell(events[0]), .tell(events[1]), .read(7, at: 10), .read(8, at: 10),
+                .end(9, at: 10, isReused: false),
+            ])
     }
 
     // MARK: Reading
@@ -267,7 +278,9 @@ import Testing
             inode += 1
             let text = "1000-2000 r-xp 00000000 08:01 \(inode) /program\n"
             return Array(text.utf8).withUnsafeBytes { MemoryMap(of: 7, text: $0, time: 0) }
-        } add: { (_: MemoryMap) throws(KernelError) in added += 1 }
+        } add: { (_: MemoryMap) throws(KernelError) in
+            added += 1
+        }
         #expect(added == 4)
     }
 }

@@ -84,9 +84,11 @@ struct WalkOnRequestTests {
     @Test func whatWasReadBeforeAReadThatFailedIsNotTrusted() throws {
         let walker = try Walker()
         // From its 10th byte on, the frame pointer is saved at CFA - 16; from its 20th on, the CFA is 16 above it.
-        let saving = MadeTable.Function(Self.start, length: 64, [
-            .init(0, 8), .init(10, 8 + 448, [0x86, 2]), .init(20, 16, [0x0d, 6]),
-        ])
+        let saving = MadeTable.Function(
+            Self.start, length: 64,
+            [
+                .init(0, 8), .init(10, 8 + 448, [0x86, 2]), .init(20, 16, [0x0d, 6]),
+            ])
         try walker.unwinder.map(MadeTable([saving]).view, at: Self.bias, in: Self.process)
         let page = 4096
         let stack = StackMemory(words: 2 * page / 8, protectedWords: page / 8)
@@ -147,12 +149,14 @@ struct WalkOnRequestTests {
         try walker.unwinder.addTable(table.view)
         let unknown: UInt64 = 0x10_0000
         let unnamed = PlacedMapping(start: unknown, end: unknown + 0x1000, bias: 0, range: 0)
-        try walker.unwinder.publish(Self.process, [unnamed]
-            + walker.unwinder.images.placedRanges(of: table.view.key).map { range in
-                PlacedMapping(
-                    start: range.addresses.lowerBound &+ Self.bias, end: range.addresses.upperBound &+ Self.bias,
-                    bias: Self.bias, range: range.place)
-            })
+        try walker.unwinder.publish(
+            Self.process,
+            [unnamed]
+                + walker.unwinder.images.placedRanges(of: table.view.key).map { range in
+                    PlacedMapping(
+                        start: range.addresses.lowerBound &+ Self.bias, end: range.addresses.upperBound &+ Self.bias,
+                        bias: Self.bias, range: range.place)
+                })
         let stack = StackMemory(words: 64)
         stack.fill()
         // A frame record.
@@ -225,10 +229,13 @@ private final class Walker {
         let before = try unwinder.counters()
         let walk = try body()
         let after = try unwinder.counters()
-        return (walk, Counted(
-            frames: after.userFrames - before.userFrames, guessedFrames: after.guessedFrames - before.guessedFrames,
-            complete: after.complete - before.complete, guessed: after.guessed - before.guessed,
-            lookups: after.lookups - before.lookups))
+        return (
+            walk,
+            Counted(
+                frames: after.userFrames - before.userFrames, guessedFrames: after.guessedFrames - before.guessedFrames,
+                complete: after.complete - before.complete, guessed: after.guessed - before.guessed,
+                lookups: after.lookups - before.lookups)
+        )
     }
 }
 

@@ -106,7 +106,9 @@ public struct LinearEvaluation {
             }
             let following = number + 1 < pieces.count ? pieces[number + 1].start : nil
             if following == piece.limit { continue }
-            if let following, following - piece.limit < 16, following % 16 == 0, !isReason[self.rows[self.rows.count - 1].rule] {
+            if let following, following - piece.limit < 16, following % 16 == 0,
+                !isReason[self.rows[self.rows.count - 1].rule]
+            {
                 absorbedBytes += following - piece.limit
             } else {
                 // A gap inside of one unit has none of its own.

@@ -54,8 +54,11 @@ public struct TableComparison {
         }
         if end != .max { append(end, 0) }
         rowCount = linear.rows.count
-        if rows.count != linear.rows.count { differ("\(rows.count) rows, linear evaluation gives \(linear.rows.count)") }
-        for (mine, theirs) in zip(rows, linear.rows) where mine.start != theirs.start || mine.rule != expected[theirs.rule] {
+        if rows.count != linear.rows.count {
+            differ("\(rows.count) rows, linear evaluation gives \(linear.rows.count)")
+        }
+        for (mine, theirs) in zip(rows, linear.rows)
+        where mine.start != theirs.start || mine.rule != expected[theirs.rule] {
             return differ(
                 "row at 0x\(String(mine.start, radix: 16)): \(texts[mine.rule]); linear evaluation: "
                     + "0x\(String(theirs.start, radix: 16)): \(linear.texts[theirs.rule])")

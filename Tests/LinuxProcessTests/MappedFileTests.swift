@@ -111,6 +111,8 @@ import Testing
 
     @Test func whatCannotBeReadIsNotTheSame() {
         #expect(!ProcessMemory.isSame(mapping, file: { _, _ in [] }, memory: { _, _ in [] }))
-        #expect(!ProcessMemory.isSame(mapping, file: { _, count in Array(repeating: 1, count: count) }, memory: { _, _ in [] }))
+        #expect(
+            !ProcessMemory.isSame(
+                mapping, file: { _, count in Array(repeating: 1, count: count) }, memory: { _, _ in [] }))
     }
 }

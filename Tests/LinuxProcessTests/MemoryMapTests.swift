@@ -10,7 +10,8 @@ import Testing
     }
 
     @Test func onlyExecutableMappingsAreTaken() {
-        let found = parse("""
+        let found = parse(
+            """
             558e4c3f9000-558e4c3fb000 r--p 00000000 fe:00 1048602                    /usr/bin/cat
             558e4c3fb000-558e4c3ff000 r-xp 00002000 fe:00 1048602                    /usr/bin/cat
             558e4c403000-558e4c404000 rw-p 00009000 fe:00 1048602                    /usr/bin/cat
@@ -20,14 +21,19 @@ import Testing
             ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]
 
             """)
-        #expect(found == [
-            ExecutableMapping(
-                start: 0x558e_4c3f_b000, end: 0x558e_4c3f_f000, offset: 0x2000, device: 0xfe << 32, inode: 1_048_602, path: "/usr/bin/cat"),
-            ExecutableMapping(start: 0x7f1b_7a00_0000, end: 0x7f1b_7a02_1000, offset: 0, device: 0, inode: 0, path: ""),
-            ExecutableMapping(start: 0x7ffc_5d3c_6000, end: 0x7ffc_5d3c_8000, offset: 0, device: 0, inode: 0, path: "[vdso]"),
-            ExecutableMapping(
-                start: 0xffff_ffff_ff60_0000, end: 0xffff_ffff_ff60_1000, offset: 0, device: 0, inode: 0, path: "[vsyscall]"),
-        ])
+        #expect(
+            found == [
+                ExecutableMapping(
+                    start: 0x558e_4c3f_b000, end: 0x558e_4c3f_f000, offset: 0x2000, device: 0xfe << 32,
+                    inode: 1_048_602, path: "/usr/bin/cat"),
+                ExecutableMapping(
+                    start: 0x7f1b_7a00_0000, end: 0x7f1b_7a02_1000, offset: 0, device: 0, inode: 0, path: ""),
+                ExecutableMapping(
+                    start: 0x7ffc_5d3c_6000, end: 0x7ffc_5d3c_8000, offset: 0, device: 0, inode: 0, path: "[vdso]"),
+                ExecutableMapping(
+                    start: 0xffff_ffff_ff60_0000, end: 0xffff_ffff_ff60_1000, offset: 0, device: 0, inode: 0,
+                    path: "[vsyscall]"),
+            ])
         #expect(found.map(\.isFile) == [true, false, false, false])
     }
 

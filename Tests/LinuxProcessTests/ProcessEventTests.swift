@@ -45,12 +45,16 @@ import Testing
     }
 
     @Test func mappingHasItsFileAndPlace() {
-        #expect(mapping(name: "/usr/lib/libc.so.6").event(at: 5) == ProcessEvent(
-            process: 1234,
-            kind: .mapped(ExecutableMapping(
-                start: 0x7f12_3456_7000, end: 0x7f12_3456_a000, offset: 0x5000, device: 0xfe << 32 | 0x12, inode: 77,
-                path: "/usr/lib/libc.so.6")),
-            time: 5))
+        #expect(
+            mapping(name: "/usr/lib/libc.so.6").event(at: 5)
+                == ProcessEvent(
+                    process: 1234,
+                    kind: .mapped(
+                        ExecutableMapping(
+                            start: 0x7f12_3456_7000, end: 0x7f12_3456_a000, offset: 0x5000, device: 0xfe << 32 | 0x12,
+                            inode: 77,
+                            path: "/usr/lib/libc.so.6")),
+                    time: 5))
     }
 
     @Test(arguments: [("//anon", ""), ("[vdso]", "[vdso]"), ("/eight-b", "/eight-b"), ("", "")])
@@ -92,15 +96,17 @@ import Testing
     }
 
     @Test func forkIsOfAnotherProcess() {
-        #expect(task(PERF_RECORD_FORK.rawValue, [8, 7, 8, 7])
-            == ProcessEvent(process: 8, kind: .forked(parent: 7), time: 3))
+        #expect(
+            task(PERF_RECORD_FORK.rawValue, [8, 7, 8, 7])
+                == ProcessEvent(process: 8, kind: .forked(parent: 7), time: 3))
         // A thread.
         #expect(task(PERF_RECORD_FORK.rawValue, [7, 7, 9, 7]) == nil)
     }
 
     @Test func exitIsOfTheFirstThreadOrAnother() {
         #expect(task(PERF_RECORD_EXIT.rawValue, [8, 7, 8, 7]) == ProcessEvent(process: 8, kind: .exited, time: 3))
-        #expect(task(PERF_RECORD_EXIT.rawValue, [8, 7, 9, 7]) == ProcessEvent(process: 8, kind: .threadExited, time: 3))
+        #expect(
+            task(PERF_RECORD_EXIT.rawValue, [8, 7, 9, 7]) == ProcessEvent(process: 8, kind: .threadExited, time: 3))
     }
 
     /// id, lost

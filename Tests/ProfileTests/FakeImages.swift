@@ -10,7 +10,9 @@ enum FakeImages {
         _ names: [(UInt64, String)], readAt time: UInt64 = 0, number: UInt32 = 0
     ) -> ProcessImages {
         var images = ProcessImages(
-            names.map { ExecutableMapping(start: $0.0, end: $0.0 + 0x1000, offset: 0, device: 0, inode: 0, path: $0.1) },
+            names.map {
+                ExecutableMapping(start: $0.0, end: $0.0 + 0x1000, offset: 0, device: 0, inode: 0, path: $0.1)
+            },
             time: time, image: { _ in nil })
         images.number = number
         return images

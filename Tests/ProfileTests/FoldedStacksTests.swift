@@ -60,7 +60,8 @@ import Testing
         let chain = StackEnd(code: CFIC_STEP_END_OF_CHAIN.rawValue)
         let bad = StackEnd(code: CFIC_STEP_BAD_FRAME_POINTER.rawValue)
         #expect(lines(["/a", "/b"], [(stack(frames, end: chain), 1)]) == ["thread;[b]_[fp?];[b]_[fp?];[a] 1"])
-        #expect(lines(["/a", "/b"], [(stack(frames, end: bad), 1)]) == ["thread;[truncated];[b]_[fp?];[b]_[fp?];[a] 1"])
+        #expect(
+            lines(["/a", "/b"], [(stack(frames, end: bad), 1)]) == ["thread;[truncated];[b]_[fp?];[b]_[fp?];[a] 1"])
     }
 
     @Test func namesCannotEndThemselvesOrTheLine() {
@@ -82,9 +83,11 @@ import Testing
     }
 
     @Test func stacksThatReadTheSameAreOneLine() {
-        let found = lines(["/a"], [
-            (stack([Sample.Frame(0x1010, isExact: true)]), 2), (stack([Sample.Frame(0x1020, isExact: true)]), 3),
-        ])
+        let found = lines(
+            ["/a"],
+            [
+                (stack([Sample.Frame(0x1010, isExact: true)]), 2), (stack([Sample.Frame(0x1020, isExact: true)]), 3),
+            ])
         #expect(found == ["thread;[a] 5"])
     }
 

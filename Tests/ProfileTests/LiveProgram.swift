@@ -3,7 +3,8 @@ import TestFixtures
 
 /// A program of testdata/programs that was built, and runs until the last reference goes.
 final class LiveProgram {
-    static let sources = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+    static let sources =
+        #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         + "/testdata/programs"
     /// What optimised code without frame pointers is compiled with; symbols of functions are kept. Calls are bound at
     /// the start: what stands in the resolver of lazy binding has a test of its own.

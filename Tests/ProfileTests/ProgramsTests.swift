@@ -49,8 +49,9 @@ import Testing
         let stack: [UInt64] = [0x5010, 0x1010]
         #expect(see(&programs, 7, at: 199, by: images, stack) == seen("[a]", "[program]"))
         #expect(see(&programs, 7, at: 200, by: images, stack) == seen("[b]", end: .mappingChanged))
-        #expect(see(&programs, 7, at: 300, by: images, [0x1010, 0x5010, 0x1010])
-            == seen("[program]", "[b]", end: .mappingChanged))
+        #expect(
+            see(&programs, 7, at: 300, by: images, [0x1010, 0x5010, 0x1010])
+                == seen("[program]", "[b]", end: .mappingChanged))
         // Where nothing changed, nothing is wrong.
         #expect(see(&programs, 7, at: 300, by: images, [0x1010]) == seen("[program]"))
     }

@@ -16,7 +16,8 @@ struct RepeatedStackTests {
         let own = stacks.all.filter { $0.stack.program.process == process }
         #expect(own.filter(\.isComplete).reduce(0) { $0 + $1.count } >= 100, sourceLocation: sourceLocation)
         for live in own {
-            let isRight = live.isComplete && isOutermost(live) || live.isWhileASignalChangesRegisters
+            let isRight =
+                live.isComplete && isOutermost(live) || live.isWhileASignalChangesRegisters
                 || isWrongByItsCompiler(live, stacks)
             #expect(
                 isRight, "\(live.stack.end): \(live.text), \(live.kernelFunctions)", sourceLocation: sourceLocation)

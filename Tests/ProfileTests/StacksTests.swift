@@ -23,8 +23,11 @@ import Testing
         let totals = stacks.totals
         #expect(totals.samples == 11 && totals.kernelFrames == 6 && totals.userFrames == 3 + 10 + 3)
         #expect(totals.outcomes == [.complete: 3, .guessed: 5, .truncated: 3])
-        #expect(totals.ends == Dictionary(uniqueKeysWithValues: [
-            (CFIC_STEP_END_OF_STACK, 3), (CFIC_STEP_END_OF_CHAIN, 5), (CFIC_STEP_NO_RULE, 3),
-        ].map { (StackEnd(code: $0.0.rawValue), $0.1) }))
+        #expect(
+            totals.ends
+                == Dictionary(
+                    uniqueKeysWithValues: [
+                        (CFIC_STEP_END_OF_STACK, 3), (CFIC_STEP_END_OF_CHAIN, 5), (CFIC_STEP_NO_RULE, 3),
+                    ].map { (StackEnd(code: $0.0.rawValue), $0.1) }))
     }
 }

@@ -11,7 +11,8 @@ import Testing
         let image: ELFImage
         let start: UInt64
 
-        init(_ assembly: String, _ target: Fixture.Target = .x86_64, strip: [String] = [], flags: [String] = []) throws {
+        init(_ assembly: String, _ target: Fixture.Target = .x86_64, strip: [String] = [], flags: [String] = []) throws
+        {
             let fixture = try Fixture()
             let path = try fixture.library(
                 ".text\n.p2align 12\n.globl start\n.type start, @function\nstart:\n.fill 16, 1, 0x90\n.size start, 16\n"
@@ -87,7 +88,8 @@ import Testing
 
     @Test func assemblyWithoutTypeIsNamed() throws {
         let library = try Library(
-            Self.function("global", ".globl global") + Self.function("local") + Self.function("hidden", ".hidden hidden"))
+            Self.function("global", ".globl global") + Self.function("local")
+                + Self.function("hidden", ".hidden hidden"))
         #expect([16, 32, 48].map(library.name) == ["global", "local", "hidden"])
     }
 
@@ -150,7 +152,8 @@ import Testing
     /// As NASM writes them.
     @Test func labelsThatSayWhoseTheyAreAreNoFunctions() throws {
         let library = try Library(
-            "f:\n\(Self.code)\"f.loop\":\n\(Self.code)\"f.end\":\n\(Self.code)\"f2.loop\":\n\(Self.code)f.:\n\(Self.code)")
+            "f:\n\(Self.code)\"f.loop\":\n\(Self.code)\"f.end\":\n\(Self.code)\"f2.loop\":\n\(Self.code)f.:\n\(Self.code)"
+        )
         #expect([16, 32, 48, 64, 80].map(library.name) == ["f", "f", "f", "f2.loop", "f."])
     }
 

@@ -3,11 +3,14 @@ import Testing
 
 /// Lines as in /proc/kallsyms.
 @Suite struct KernelSymbolsTests {
-    private func symbols(_ lines: String...) -> KernelSymbols { KernelSymbols(text: Array(lines.map { $0 + "\n" }.joined().utf8)) }
+    private func symbols(_ lines: String...) -> KernelSymbols {
+        KernelSymbols(text: Array(lines.map { $0 + "\n" }.joined().utf8))
+    }
 
     @Test func functionReachesToTheNextSymbol() {
         let symbols = symbols(
-            "ffffffff81000010 T second", "ffffffff81000000 t first", "ffffffff81000030 D data", "ffffffff81000040 W third",
+            "ffffffff81000010 T second", "ffffffff81000000 t first", "ffffffff81000030 D data",
+            "ffffffff81000040 W third",
             "ffffffff81000050 B end")
         #expect(symbols.function(at: 0xffff_ffff_80ff_ffff) == nil)
         #expect(symbols.function(at: 0xffff_ffff_8100_0000) == "first")

@@ -82,9 +82,10 @@ import Testing
 
     @Test func stubsForIndirectBranchTracking() throws {
         let found = try names(Self.x86_64, ["gcc", "-Wl,-z,ibtplt", "-Wl,-z,lazy"])
-        #expect(found == [
-            ".plt": ["-", "one@plt", "two@plt"], ".plt.sec": ["one@plt", "two@plt"], ".plt.got": ["three@plt"],
-        ])
+        #expect(
+            found == [
+                ".plt": ["-", "one@plt", "two@plt"], ".plt.sec": ["one@plt", "two@plt"], ".plt.got": ["three@plt"],
+            ])
     }
 
     @Test func stubsOfLLD() throws {

@@ -12,7 +12,8 @@ import UnwindTable
         let unit: UInt64 = machine == .x86_64 ? 1 : 4
         var start: UInt64 = 0x1000
         for number in 0..<6000 {
-            let length = UInt64.random(in: 2...(number < 2000 ? 40 : number < 4000 ? 200 : 900), using: &random) * 8 * unit
+            let length =
+                UInt64.random(in: 2...(number < 2000 ? 40 : number < 4000 ? 200 : 900), using: &random) * 8 * unit
             let rows = (1..<UInt64.random(in: 1...12, using: &random)).map {
                 CFIWriter.Row($0 * 4 * unit, Int32.random(in: 1...300, using: &random) * 8)
             }
@@ -25,7 +26,9 @@ import UnwindTable
     }
 
     /// If this fails and the change is meant, raise `Producer.revision` and put what is found here.
-    @Test(arguments: [(TableMachine.x86_64, 6_246_272_407_337_621_710 as UInt64), (.aarch64, 11_380_122_645_676_465_577)])
+    @Test(arguments: [
+        (TableMachine.x86_64, 6_246_272_407_337_621_710 as UInt64), (.aarch64, 11_380_122_645_676_465_577),
+    ])
     func outputIsThatOfTheRevision(machine: TableMachine, checksum: UInt64) throws {
         #expect(Producer.revision == 1)
         let writer = writer(machine)

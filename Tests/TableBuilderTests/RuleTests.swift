@@ -59,7 +59,8 @@ import UnwindTable
 
     @Test func stackPointerIsNotMistakenForWhatTheCFALeavesBelow() throws {
         // The CFA's expression leaves a 5 below its result: lit5, breg7 8.
-        let text = try rule(CFI.defineCFA(expression: [0x35, 0x77, 8]) + CFI.value(of: 7, expression: [0x77, 32, 0x06]))
+        let text = try rule(
+            CFI.defineCFA(expression: [0x35, 0x77, 8]) + CFI.value(of: 7, expression: [0x77, 32, 0x06]))
         #expect(text == "unknown: the caller's stack pointer has a rule that a table can't hold")
     }
 

@@ -101,7 +101,8 @@ import UnwindTable
         case 33, 34: return [0xc0 | UInt8(register)]
         case 35: return [0x2e] + uleb(8 * upTo(40))
         case 36: return [UInt8](repeating: 0, count: Int(upTo(10)))
-        case 37: return [[0x07], [0x08], [0x0f, 2, 0x77], [0x16, UInt8(fp), 2, 0x77]][Int(upTo(3))] + uleb(8 * upTo(9))
+        case 37:
+            return [[0x07], [0x08], [0x0f, 2, 0x77], [0x16, UInt8(fp), 2, 0x77]][Int(upTo(3))] + uleb(8 * upTo(9))
         case 38: return [0x2d]
         default: return upTo(3) == 0 ? [0x3f] : [0x12] + uleb(fp) + [0x7e]
         }

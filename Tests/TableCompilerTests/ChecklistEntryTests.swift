@@ -26,7 +26,8 @@ import UnwindTable
         var label = ""
 
         private func length(_ name: String) -> String {
-            (is64Bit ? ".long 0xffffffff\n.quad" : ".long") + " \(label)\(name)_end - \(label)\(name)_id\n\(label)\(name)_id:"
+            (is64Bit ? ".long 0xffffffff\n.quad" : ".long")
+                + " \(label)\(name)_end - \(label)\(name)_id\n\(label)\(name)_id:"
         }
 
         var cie: String {

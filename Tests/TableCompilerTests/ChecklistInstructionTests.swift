@@ -16,15 +16,17 @@ import UnwindTable
 
     private func rows(_ escaped: String, code: String, _ target: Fixture.Target) throws -> [String] {
         let fixture = try Fixture()
-        return try CompiledImage(fixture.library(
-            """
-            .text
-            .p2align 6
-            .cfi_startproc
-            .cfi_escape \(escaped)
-            \(code)
-            .cfi_endproc
-            """, target)).rows
+        return try CompiledImage(
+            fixture.library(
+                """
+                .text
+                .p2align 6
+                .cfi_startproc
+                .cfi_escape \(escaped)
+                \(code)
+                .cfi_endproc
+                """, target)
+        ).rows
     }
 
     private func row(_ at: Int, cfa: String = "rsp+8", fp: String = "rbp", ra: String = "*(CFA-8)") -> String {
@@ -128,9 +130,10 @@ import UnwindTable
 
     @Test func underflowIsAnErrorOfThatFDE() throws {
         let invalid = "unknown: a CFA instruction is invalid in its context"
-        #expect(try x86_64("0x0a, 0x41, 0x0e, 16, 0x41, 0x0b, 0x41, 0x0b") == [
-            row(0), row(1, cfa: "rsp+16"), row(2), "+3 \(invalid)",
-        ])
+        #expect(
+            try x86_64("0x0a, 0x41, 0x0e, 16, 0x41, 0x0b, 0x41, 0x0b") == [
+                row(0), row(1, cfa: "rsp+16"), row(2), "+3 \(invalid)",
+            ])
     }
 
     @Test func restoreWithoutARuleOfTheCIEIsUnspecified() throws {

@@ -188,13 +188,14 @@ import UnwindTable
 
     /// Its offsets are the file's own, though a section was put before.
     @Test func badFramesAreNamedByTheirSection() throws {
-        let source = covered("nop") + """
+        let source =
+            covered("nop") + """
 
-            bad: .cfi_startproc
-            .cfi_escape 0x3f
-            ret
-            .cfi_endproc
-            """
+                bad: .cfi_startproc
+                .cfi_escape 0x3f
+                ret
+                .cfi_endproc
+                """
         let table = try compile(source)
         #expect(try rule(table, 0) == Self.end)
         #expect(table.result.built.badFrames.map(\.section) == [0])

@@ -95,7 +95,8 @@ import UnwindTable
 
     @Test func separateDebugFileByDebugLink() throws {
         let path = try fixture.library(Self.mixed, flags: ["-Wl,--build-id=none"])
-        try FileManager.default.createDirectory(atPath: fixture.directory + "/.debug", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: fixture.directory + "/.debug", withIntermediateDirectories: true)
         let debug = fixture.directory + "/.debug/lib.debug"
         try run("objcopy", "--only-keep-debug", path, debug)
         try run("objcopy", "--strip-debug", path)
@@ -175,7 +176,8 @@ import UnwindTable
         let entry = try #require(stride(from: 0, to: auxiliary.count - 1, by: 2).first { auxiliary[$0] == 33 })
         let start = try #require(UnsafeRawPointer(bitPattern: auxiliary[entry + 1]))
         // Its section headers, of 64 bytes each, stand at its end: e_shoff and e_shnum.
-        let size = start.loadUnaligned(fromByteOffset: 0x28, as: Int.self)
+        let size =
+            start.loadUnaligned(fromByteOffset: 0x28, as: Int.self)
             + 64 * Int(start.loadUnaligned(fromByteOffset: 0x3c, as: UInt16.self))
         let bytes = [UInt8](UnsafeRawBufferPointer(start: start, count: size))
         let image = try ELFImage(bytes: bytes, name: "[vdso]")
@@ -219,7 +221,8 @@ import UnwindTable
     }
 
     @Test func damagedEntryLengthKeepsWhatComesBefore() throws {
-        let path = try fixture.library(Self.function() + "\n" + Self.function(".cfi_def_cfa_offset 32").replacing("f:", with: "g:"))
+        let path = try fixture.library(
+            Self.function() + "\n" + Self.function(".cfi_def_cfa_offset 32").replacing("f:", with: "g:"))
         var bytes = try contents(path)
         let section = try #require(try ELFImage(path: path).sections().first { $0.name == ".eh_frame" })
         // CIE, then the FDE of f, then that of g.
@@ -292,9 +295,11 @@ import UnwindTable
         #expect(try ELFImage(path: other).tableKey() == first)
         // Another CFA offset: only a byte of .eh_frame differs.
         let second = try ELFImage(
-            path: fixture.library(Self.function(".cfi_def_cfa_offset 24"), named: "other.so", flags: flags)).tableKey()
+            path: fixture.library(Self.function(".cfi_def_cfa_offset 24"), named: "other.so", flags: flags)
+        ).tableKey()
         let third = try ELFImage(
-            path: fixture.library(Self.function(".cfi_def_cfa_offset 32"), named: "third.so", flags: flags)).tableKey()
+            path: fixture.library(Self.function(".cfi_def_cfa_offset 32"), named: "third.so", flags: flags)
+        ).tableKey()
         #expect(second != first && third != first && second != third)
         let table = try CompiledImage(other)
         #expect(table.view.key == first)

@@ -7,30 +7,34 @@ import UnwindTable
     /// A function of 16 one-byte instructions whose first row `cfi` changes.
     private static func x86_64(_ cfi: String, start: String = ".cfi_startproc") throws -> [String] {
         let fixture = try Fixture()
-        return try CompiledImage(fixture.library(
-            """
-            .text
-            .p2align 4
-            f:
-            \(start)
-            \(cfi)
-            .fill 16, 1, 0x90
-            .cfi_endproc
-            """)).rules
+        return try CompiledImage(
+            fixture.library(
+                """
+                .text
+                .p2align 4
+                f:
+                \(start)
+                \(cfi)
+                .fill 16, 1, 0x90
+                .cfi_endproc
+                """)
+        ).rules
     }
 
     private static func aarch64(_ body: String) throws -> [String] {
         let fixture = try Fixture()
-        return try CompiledImage(fixture.library(
-            """
-            .text
-            .p2align 4
-            f:
-            .cfi_startproc
-            \(body)
-            nop
-            .cfi_endproc
-            """, .aarch64)).rules
+        return try CompiledImage(
+            fixture.library(
+                """
+                .text
+                .p2align 4
+                f:
+                .cfi_startproc
+                \(body)
+                nop
+                .cfi_endproc
+                """, .aarch64)
+        ).rules
     }
 
     private static let framePointerAndReturnAddress = "rbp = rbp, ra = *(CFA-8)"
@@ -122,24 +126,38 @@ import UnwindTable
     }
 
     @Test func cfaFromAnotherRegisterNeedsItLive() throws {
-        #expect(try Self.x86_64(".cfi_def_cfa rbx, 16") == ["CFA = rbx+16, rbp = rbp, ra = *(CFA-8) (needs live registers)"])
+        #expect(
+            try Self.x86_64(".cfi_def_cfa rbx, 16") == ["CFA = rbx+16, rbp = rbp, ra = *(CFA-8) (needs live registers)"]
+        )
     }
 
     @Test func negativeAndWideOffsetsAreKept() throws {
         #expect(
             try Self.x86_64(".cfi_def_cfa_offset 0x40000010\n.cfi_offset rbp, -0x40000008")
                 == ["CFA = rsp+1073741840, rbp = *(CFA-1073741832), ra = *(CFA-8)"])
-        #expect(try Self.x86_64(".cfi_escape 0x13, 1") == ["CFA = rsp-8, rbp = rbp, ra = *(CFA-8)"])  // def_cfa_offset_sf
+        #expect(try Self.x86_64(".cfi_escape 0x13, 1") == ["CFA = rsp-8, rbp = rbp, ra = *(CFA-8)"])
     }
 
     @Test(arguments: [
         (".cfi_escape 0x0c, 7, 0x80, 0x80, 0x80, 0x80, 0x08", "an offset does not fit 32 bits"),  // 2^31
         (".cfi_escape 0x11, 6, 0x80, 0x80, 0x80, 0x80, 0x04", "an offset does not fit 32 bits"),
         (".cfi_escape 0x0f, 1, 0x9c", "an expression uses an operation that a bounded program can't have"),
-        (".cfi_escape 0x0f, 5, 0x77, 8, 0x28, 0, 0", "an expression uses an operation that a bounded program can't have"),
-        (".cfi_escape 0x0f, 5, 0x77, 8, 0x2f, 0xfb, 0xff", "an expression uses an operation that a bounded program can't have"),
-        (".cfi_escape 0x0f, 18, 0x77, 8" + String(repeating: ", 0x20", count: 16), "an expression needs more than 16 operations or 8 stack entries"),
-        (".cfi_escape 0x0f, 9" + String(repeating: ", 0x30", count: 9), "an expression needs more than 16 operations or 8 stack entries"),
+        (
+            ".cfi_escape 0x0f, 5, 0x77, 8, 0x28, 0, 0",
+            "an expression uses an operation that a bounded program can't have"
+        ),
+        (
+            ".cfi_escape 0x0f, 5, 0x77, 8, 0x2f, 0xfb, 0xff",
+            "an expression uses an operation that a bounded program can't have"
+        ),
+        (
+            ".cfi_escape 0x0f, 18, 0x77, 8" + String(repeating: ", 0x20", count: 16),
+            "an expression needs more than 16 operations or 8 stack entries"
+        ),
+        (
+            ".cfi_escape 0x0f, 9" + String(repeating: ", 0x30", count: 9),
+            "an expression needs more than 16 operations or 8 stack entries"
+        ),
         (".cfi_escape 0x0f, 3, 0x0e, 1, 2", "an expression is truncated or leaves no value"),
         (".cfi_escape 0x0f, 1, 0x22", "an expression is truncated or leaves no value"),
         (".cfi_escape 0x0f, 0", "an expression is truncated or leaves no value"),
@@ -220,26 +238,28 @@ import UnwindTable
             """
         #expect(
             try Self.aarch64(body) == [
-                Self.leaf, "CFA = sp+32, x29 = *(CFA-32), ra = *(CFA-24)", "CFA = x29+32, x29 = *(CFA-32), ra = *(CFA-24)",
+                Self.leaf, "CFA = sp+32, x29 = *(CFA-32), ra = *(CFA-24)",
+                "CFA = x29+32, x29 = *(CFA-32), ra = *(CFA-24)",
             ])
     }
 
     @Test(arguments: ["", ".cfi_b_key_frame\n"])
     func signedReturnAddress(key: String) throws {
-        let body = key + """
-            paciasp
-            .cfi_negate_ra_state
-            stp x29, x30, [sp, #-16]!
-            .cfi_def_cfa_offset 16
-            .cfi_offset x29, -16
-            .cfi_offset x30, -8
-            ldp x29, x30, [sp], #16
-            .cfi_def_cfa_offset 0
-            .cfi_restore x29
-            .cfi_restore x30
-            autiasp
-            .cfi_negate_ra_state
-            """
+        let body =
+            key + """
+                paciasp
+                .cfi_negate_ra_state
+                stp x29, x30, [sp, #-16]!
+                .cfi_def_cfa_offset 16
+                .cfi_offset x29, -16
+                .cfi_offset x30, -8
+                ldp x29, x30, [sp], #16
+                .cfi_def_cfa_offset 0
+                .cfi_restore x29
+                .cfi_restore x30
+                autiasp
+                .cfi_negate_ra_state
+                """
         let signedLeaf = "CFA = sp, x29 = x29, ra = x30 (ra signed, needs live registers)"
         #expect(
             try Self.aarch64(body) == [

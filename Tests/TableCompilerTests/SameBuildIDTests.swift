@@ -20,7 +20,9 @@ import UnwindTable
 
     /// A library of one function whose CFA is `offset` bytes from the stack pointer behind its first byte. Libraries
     /// differ in that byte of .eh_frame alone, and not in build id, segments, or place and size of any section.
-    private func library(_ name: String, offset: Int, flags: [String] = [], sections: String = ".eh_frame") throws -> String {
+    private func library(_ name: String, offset: Int, flags: [String] = [], sections: String = ".eh_frame") throws
+        -> String
+    {
         try fixture.library(
             """
             .cfi_sections \(sections)
@@ -82,13 +84,15 @@ import UnwindTable
         var seen: Set<[String: [UInt8]]> = []
         for threads in [1, 2, 4] {
             for order in [paths, paths.reversed()] {
-                let words = Dictionary(uniqueKeysWithValues: compile(order, threads: threads).reports.map {
-                    (($0.path as NSString).lastPathComponent, Self.word($0))
-                })
+                let words = Dictionary(
+                    uniqueKeysWithValues: compile(order, threads: threads).reports.map {
+                        (($0.path as NSString).lastPathComponent, Self.word($0))
+                    })
                 let (first, second) = order == paths ? ("a.so", "c.so") : ("c.so", "a.so")
-                #expect(words == [
-                    first: "compiled", second: "duplicate of \(first)", "b.so": "compiled", "d.so": "compiled",
-                ])
+                #expect(
+                    words == [
+                        first: "compiled", second: "duplicate of \(first)", "b.so": "compiled", "d.so": "compiled",
+                    ])
                 var tables: [String: [UInt8]] = [:]
                 for path in paths { tables[path] = try contents(store.path(of: key(path))) }
                 seen.insert(tables)
@@ -103,9 +107,10 @@ import UnwindTable
         let whole = try library("whole.so", offset: 16, flags: ["-g"])
         try run("objcopy", "--strip-all", whole, fixture.directory + "/stripped.so")
         #expect(try contents(whole).count > contents(fixture.directory + "/stripped.so").count)
-        #expect(compile([whole, fixture.directory + "/stripped.so"]).reports.map(Self.word) == [
-            "compiled", "duplicate of whole.so",
-        ])
+        #expect(
+            compile([whole, fixture.directory + "/stripped.so"]).reports.map(Self.word) == [
+                "compiled", "duplicate of whole.so",
+            ])
         let debugged = try library("debugged.so", offset: 16, sections: ".debug_frame")
         try run("objcopy", "--strip-all", debugged, fixture.directory + "/less.so")
         #expect(try key(debugged) != key(fixture.directory + "/less.so"))
@@ -115,9 +120,10 @@ import UnwindTable
         let bad = ".cfi_escape 0x3f\n"
         var paths: [String] = []
         for name in ["a.so", "b.so"] {
-            paths.append(try fixture.library(
-                ".text\n.cfi_startproc\n\(bad).fill 16, 1, 0x90\n.cfi_endproc", named: name,
-                flags: ["-Wl,--build-id=0xaa01"]))
+            paths.append(
+                try fixture.library(
+                    ".text\n.cfi_startproc\n\(bad).fill 16, 1, 0x90\n.cfi_endproc", named: name,
+                    flags: ["-Wl,--build-id=0xaa01"]))
         }
         // The larger file is begun with, and the walk's first has the table.
         let file = try #require(fopen(paths[1], "a"))
@@ -163,11 +169,13 @@ import UnwindTable
 
     // MARK: Files that others can write
 
-    @Test(arguments: [
-        (0, 0o755, 0, 0, false), (0, 0o755, 0, 1000, false), (1000, 0o755, 0, 1000, false), (1000, 0o755, 0, 0, true),
-        (1000, 0o755, 0, 1001, true), (0, 0o775, 0, 0, true), (0, 0o757, 0, 0, true), (0, 0o555, 2, 0, true),
-        (0, 0o555, 0x1001, 0, false),
-    ] as [(uid_t, mode_t, UInt, uid_t, Bool)])
+    @Test(
+        arguments: [
+            (0, 0o755, 0, 0, false), (0, 0o755, 0, 1000, false), (1000, 0o755, 0, 1000, false),
+            (1000, 0o755, 0, 0, true),
+            (1000, 0o755, 0, 1001, true), (0, 0o775, 0, 0, true), (0, 0o757, 0, 0, true), (0, 0o555, 2, 0, true),
+            (0, 0o555, 0x1001, 0, false),
+        ] as [(uid_t, mode_t, UInt, uid_t, Bool)])
     func whoCanWrite(owner: uid_t, mode: mode_t, mountFlags: UInt, user: uid_t, others: Bool) {
         #expect(FileWriters.areOthers(owner: owner, mode: mode, mountFlags: mountFlags, user: user) == others)
     }
@@ -207,7 +215,9 @@ import UnwindTable
         try #require(chmod(directory + "/01.debug", 0o666) == 0)
         let input = ImageInput(try ELFImage(path: path), search: search)
         #expect(input.debugFile.image == nil)
-        #expect(input.debugFile.rejected.count == 1 && input.debugFile.rejected[0].description.contains("writable by others"))
+        #expect(
+            input.debugFile.rejected.count == 1
+                && input.debugFile.rejected[0].description.contains("writable by others"))
         #expect(try input.frames().debugSource == .none)
         // One who can write the file itself may say of it what he likes.
         try #require(chmod(path, 0o666) == 0)
@@ -239,11 +249,12 @@ import UnwindTable
 
     // MARK: File systems
 
-    @Test(arguments: [
-        (0x6573_5546, false), (0x6969, false), (0xff53_4d42, false), (0xfe53_4d42, false), (0x0102_1997, false),
-        (0x4d44, false), (0xef53, true), (0x5846_5342, true), (0x9123_683e, true), (0x0102_1994, true),
-        (0x794c_7630, true),
-    ] as [(UInt32, Bool)])
+    @Test(
+        arguments: [
+            (0x6573_5546, false), (0x6969, false), (0xff53_4d42, false), (0xfe53_4d42, false), (0x0102_1997, false),
+            (0x4d44, false), (0xef53, true), (0x5846_5342, true), (0x9123_683e, true), (0x0102_1994, true),
+            (0x794c_7630, true),
+        ] as [(UInt32, Bool)])
     func whoseWordForAStateIsTaken(magic: UInt32, isReliable: Bool) {
         #expect(FileSystemKind.hasReliableIdentities(magic) == isReliable)
     }

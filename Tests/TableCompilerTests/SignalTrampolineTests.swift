@@ -25,10 +25,11 @@ import UnwindTable
     @Test func callOfSigreturnIsASignalFrameFromTheByteBeforeIt() throws {
         let fixture = try Fixture()
         let table = try CompiledImage(fixture.library(Self.trampoline, .aarch64))
-        #expect(table.rows == [
-            "+0 CFA = sp, x29 = x29, ra = x30 (needs live registers)",
-            "+4 CFA = *(sp+560), x29 = *(sp+544), ra = *(sp+568) (signal frame)",
-        ])
+        #expect(
+            table.rows == [
+                "+0 CFA = sp, x29 = x29, ra = x30 (needs live registers)",
+                "+4 CFA = *(sp+560), x29 = *(sp+544), ra = *(sp+568) (signal frame)",
+            ])
         var ends: [Range<UInt64>] = []
         table.view.forEachRow { range, number in if number != 0 { ends.append(range) } }
         // The nop before, and two instructions.

@@ -46,7 +46,10 @@ import UnwindTable
         _ paths: [String]? = nil, _ change: (inout TreeCompiler) -> Void = { _ in }
     ) -> [String: String] {
         let summary = compiler(change).run(FileWalk(paths ?? [tree]))
-        return Dictionary(uniqueKeysWithValues: summary.reports.map { ($0.path.replacing(tree + "/", with: ""), Self.word($0.outcome)) })
+        return Dictionary(
+            uniqueKeysWithValues: summary.reports.map {
+                ($0.path.replacing(tree + "/", with: ""), Self.word($0.outcome))
+            })
     }
 
     private static func word(_ outcome: FileOutcome) -> String {

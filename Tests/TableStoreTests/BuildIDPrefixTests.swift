@@ -10,15 +10,17 @@ struct BuildIDPrefixTests {
     init() throws {
         directory = try TemporaryDirectory()
         store = TableStore(directory: directory.path)
-        for id in [[0xab], [0xab, 0xcd, 0x10], [0xab, 0xcd, 0x1f], [0xab, 0xcd], [0x77, 0x01, 0x02, 0x03]] as [[UInt8]] {
+        for id in [[0xab], [0xab, 0xcd, 0x10], [0xab, 0xcd, 0x1f], [0xab, 0xcd], [0x77, 0x01, 0x02, 0x03]] as [[UInt8]]
+        {
             try store.insert(compiledTable(key: .buildID(id)), key: .buildID(id))
         }
     }
 
-    @Test(arguments: [
-        ("ab", [0xab]), ("abcd", [0xab, 0xcd]), ("ABCD10", [0xab, 0xcd, 0x10]), ("abcd1f", [0xab, 0xcd, 0x1f]),
-        ("7701", [0x77, 1, 2, 3]), ("77010", [0x77, 1, 2, 3]), ("77010203", [0x77, 1, 2, 3]),
-    ] as [(String, [UInt8])])
+    @Test(
+        arguments: [
+            ("ab", [0xab]), ("abcd", [0xab, 0xcd]), ("ABCD10", [0xab, 0xcd, 0x10]), ("abcd1f", [0xab, 0xcd, 0x1f]),
+            ("7701", [0x77, 1, 2, 3]), ("77010", [0x77, 1, 2, 3]), ("77010203", [0x77, 1, 2, 3]),
+        ] as [(String, [UInt8])])
     func wholeIDOrUniquePrefixIsFound(text: String, id: [UInt8]) throws {
         #expect(try store.lookup(buildIDPrefixHex: text).key == .buildID(id))
     }

@@ -27,16 +27,23 @@ struct CurrentTests {
         #expect(directory.files() == [path])
     }
 
-    @Test(arguments: [
-        (TableSource.Key.buildID([0xab]), ".build-id/ab/.unwind"),
-        (.buildID([0x00, 0x0f]), ".build-id/00/0f.unwind"),
-        (.buildID(Array(repeating: 0xee, count: 48)), ".build-id/ee/" + String(repeating: "ee", count: 47) + ".unwind"),
-        (
-            .buildID([0xab, 0xcd], digest: Array(repeating: 0x0f, count: 16)),
-            ".build-id/ab/cd-" + String(repeating: "0f", count: 16) + ".unwind"
-        ),
-        (.content(Array(repeating: 0x12, count: 32)), ".content/12/" + String(repeating: "12", count: 31) + ".unwind"),
-    ] as [(TableSource.Key, String)])
+    @Test(
+        arguments: [
+            (TableSource.Key.buildID([0xab]), ".build-id/ab/.unwind"),
+            (.buildID([0x00, 0x0f]), ".build-id/00/0f.unwind"),
+            (
+                .buildID(Array(repeating: 0xee, count: 48)),
+                ".build-id/ee/" + String(repeating: "ee", count: 47) + ".unwind"
+            ),
+            (
+                .buildID([0xab, 0xcd], digest: Array(repeating: 0x0f, count: 16)),
+                ".build-id/ab/cd-" + String(repeating: "0f", count: 16) + ".unwind"
+            ),
+            (
+                .content(Array(repeating: 0x12, count: 32)),
+                ".content/12/" + String(repeating: "12", count: 31) + ".unwind"
+            ),
+        ] as [(TableSource.Key, String)])
     func keyGivesPath(key: TableSource.Key, path: String) throws {
         try store.insert(compiledTable(key: key), key: key)
         #expect(try store.current(key: key, options: TableOptions()).path == store.directory + "/" + path)

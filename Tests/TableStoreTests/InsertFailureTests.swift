@@ -59,8 +59,10 @@ struct InsertFailureTests {
         // A directory that would have to be made.
         let third = TableSource.Key.content(Array(repeating: 7, count: 32))
         if mount != nil {
-            #expect(failure(try compiledTable(key: third), key: third) == .cannot(
-                .makeDirectory, path: directory.path + "/.content", errno: EROFS, in: .store))
+            #expect(
+                failure(try compiledTable(key: third), key: third)
+                    == .cannot(
+                        .makeDirectory, path: directory.path + "/.content", errno: EROFS, in: .store))
         }
         mount = nil
     }
@@ -74,8 +76,10 @@ struct InsertFailureTests {
         let big = try compiledTable(of: "/proc/self/exe", key: key)
         try #require(big.count > 65536)
         let error = failure(big, key: key)
-        #expect(error == .cannot(
-            .write, path: directory.path + "/.build-id/01/0203.unwind", errno: ENOSPC, in: .store))
+        #expect(
+            error
+                == .cannot(
+                    .write, path: directory.path + "/.build-id/01/0203.unwind", errno: ENOSPC, in: .store))
         #expect(error?.description.contains("free some space") == true)
         #expect(directory.files().count == 1)
         #expect(try store.current(key: key, options: TableOptions()).holds(small))

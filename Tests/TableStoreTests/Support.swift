@@ -120,8 +120,8 @@ struct Writer {
         self.process = process
     }
 
-    /// The same, with /proc/self/fd hidden: without it a file without a name can't be given one, so that the store takes
-    /// the way of file systems without O_TMPFILE.
+    /// The same, with /proc/self/fd hidden: without it a file without a name can't be given one, so that the store
+    /// takes the way of file systems without O_TMPFILE.
     static func withNamedTemporaries(_ arguments: [String], output: String) throws -> Writer {
         try hidingDescriptors([program()] + arguments, output: output)
     }

@@ -16,7 +16,8 @@ package struct CFIWriter {
             var before = 0..<rows.count
             while !before.isEmpty {
                 let middle = (before.lowerBound + before.upperBound) / 2
-                before = start + rows[middle].at <= address
+                before =
+                    start + rows[middle].at <= address
                     ? middle + 1..<before.upperBound : before.lowerBound..<middle
             }
             return rows[before.lowerBound - 1].cfa
@@ -54,7 +55,8 @@ package struct CFIWriter {
     package mutating func addCIE(codeAlignment: UInt64 = 1, augmentation: String = "", extra: [UInt8] = []) {
         self.codeAlignment = codeAlignment
         cie = bytes.count
-        let instructions = machine == .x86_64
+        let instructions =
+            machine == .x86_64
             ? CFI.defineCFA(register: 7, offset: 8) + CFI.offset(register: 16, factored: 1)
             : CFI.defineCFA(register: 31, offset: 0)
         var body = little(UInt32(0)) + [1] + Array(augmentation.utf8) + [0]
@@ -104,9 +106,10 @@ package struct CFIWriter {
 
     /// Every address at which something may change.
     package var boundaries: Set<UInt64> {
-        Set(functions.flatMap { function in
-            [function.start, function.limit] + function.rows.map { function.start + $0.at }
-        })
+        Set(
+            functions.flatMap { function in
+                [function.start, function.limit] + function.rows.map { function.start + $0.at }
+            })
     }
 }
 
@@ -122,13 +125,19 @@ package enum CFI {
         }
     }
 
-    package static func defineCFA(register: UInt64, offset: UInt64) -> [UInt8] { [0x0c] + uleb(register) + uleb(offset) }
+    package static func defineCFA(register: UInt64, offset: UInt64) -> [UInt8] {
+        [0x0c] + uleb(register) + uleb(offset)
+    }
     package static func defineCFAOffset(_ offset: Int32) -> [UInt8] { [0x0e] + uleb(UInt64(offset)) }
-    package static func defineCFA(expression: [UInt8]) -> [UInt8] { [0x0f] + uleb(UInt64(expression.count)) + expression }
+    package static func defineCFA(expression: [UInt8]) -> [UInt8] {
+        [0x0f] + uleb(UInt64(expression.count)) + expression
+    }
     package static func offset(register: UInt8, factored: UInt64) -> [UInt8] { [0x80 | register] + uleb(factored) }
     package static func undefined(register: UInt64) -> [UInt8] { [0x07] + uleb(register) }
     package static func sameValue(register: UInt64) -> [UInt8] { [0x08] + uleb(register) }
-    package static func register(_ register: UInt64, in other: UInt64) -> [UInt8] { [0x09] + uleb(register) + uleb(other) }
+    package static func register(_ register: UInt64, in other: UInt64) -> [UInt8] {
+        [0x09] + uleb(register) + uleb(other)
+    }
     package static func value(of register: UInt64, expression: [UInt8]) -> [UInt8] {
         [0x16] + uleb(register) + uleb(UInt64(expression.count)) + expression
     }

@@ -33,8 +33,8 @@ public final class Fixture {
         try link(source, target, name, ["-shared", "-fuse-ld=lld", "-nostdlib"] + flags)
     }
 
-    /// Assembles and links a program without an entry point whose code begins at 0x401000, and whose section .cfi, which
-    /// the linker takes for data and leaves as it is written, becomes its .eh_frame; its path.
+    /// Assembles and links a program without an entry point whose code begins at 0x401000, and whose section .cfi,
+    /// which the linker takes for data and leaves as it is written, becomes its .eh_frame; its path.
     public func program(_ source: String, _ target: Target = .x86_64, section: String = ".eh_frame") throws -> String {
         let path = try link(
             source, target, "program", ["-fuse-ld=lld", "-nostdlib", "-static", "-Wl,-Ttext=0x401000,-e,0"])

@@ -78,8 +78,8 @@ public final class ProcessGroupKeeper: Sendable {
 }
 
 extension posix_spawn_file_actions_t {
-    /// Closes what the child would inherit by chance: `Process` makes its descriptors inheritable, waits until nobody has
-    /// them any more, and a child that lives on would make it wait for ever.
+    /// Closes what the child would inherit by chance: `Process` makes its descriptors inheritable, waits until nobody
+    /// has them any more, and a child that lives on would make it wait for ever.
     mutating func addClose(from first: Int32) {
         // In glibc's headers for _GNU_SOURCE only.
         typealias AddCloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32

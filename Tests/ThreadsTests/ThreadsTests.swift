@@ -37,11 +37,14 @@ import Testing
         let caller = pthread_self()
         let others = Atomic<Int>(0)
         var started = 0
-        Threads.perform(100, start: { thread, attributes, body, context in
-            guard started < available else { return EAGAIN }
-            started += 1
-            return pthread_create(thread, attributes, body, context)
-        }) { number in
+        Threads.perform(
+            100,
+            start: { thread, attributes, body, context in
+                guard started < available else { return EAGAIN }
+                started += 1
+                return pthread_create(thread, attributes, body, context)
+            }
+        ) { number in
             calls.note(number)
             if pthread_equal(pthread_self(), caller) == 0 { others.add(1, ordering: .relaxed) }
         }

@@ -96,7 +96,6 @@ extension Corruption {
         },
     ]
 
-
     private static func rule(
         _ name: String, _ problem: String, _ kind: UInt8, _ cfa: UInt8, _ fp: UInt8, _ ra: UInt8,
         _ offsets: (Int32, Int16, Int16) = (0, 0, 0)
@@ -206,7 +205,8 @@ extension Corruption {
         program(
             "rotOfTwo", "operation pops more values than the stack holds",
             [(4, 0, 1), (4, 0, 1), (9, 0, 0), (0, 0, 0)]),
-        program("dupBelowBottom", "operation pops more values than the stack holds", [(4, 0, 1), (6, 0, 1), (0, 0, 0)]),
+        program(
+            "dupBelowBottom", "operation pops more values than the stack holds", [(4, 0, 1), (6, 0, 1), (0, 0, 0)]),
         program("dupOfMinusOne", "invalid operand", [(4, 0, 1), (6, 0, -1), (0, 0, 0)]),
         program("dupOfTheLowest", "invalid operand", [(4, 0, 1), (6, 0, .max), (0, 0, 0)]),
         program("loadOf3Bytes", "invalid operand", [(4, 0, 1), (5, 3, 0), (0, 0, 0)]),

@@ -24,7 +24,8 @@ import UnwindTable
         process.frame.machine.pc = pc
         process.frame.flags = UInt32(flags)
         // struct ucontext: x86-64 r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip; aarch64 x0 to x30, sp, pc.
-        let registers: [UInt64] = machine == .x86_64
+        let registers: [UInt64] =
+            machine == .x86_64
             ? [8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 99] : Array(0...31) + [99]
         let first: UInt64 = machine == .x86_64 ? 40 : 312
         for (index, register) in registers.enumerated() {
@@ -89,7 +90,8 @@ import UnwindTable
     @Test(arguments: machines) func newThreadIsTheOutermost(machine: TableMachine) throws {
         let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
         // mov $435, %eax; syscall. mov x8, #435; svc #0
-        let code: [UInt8] = machine == .x86_64
+        let code: [UInt8] =
+            machine == .x86_64
             ? [0xb8, 0xb3, 0x01, 0, 0, 0x0f, 0x05] : [0x68, 0x36, 0x80, 0xd2, 0x01, 0, 0, 0xd4]
         let end = start + UInt64(code.count)
         for distance: UInt64 in machine == .x86_64 ? [0, 3, 5] : [0, 4] {
@@ -133,7 +135,8 @@ import UnwindTable
 
     /// musl's clone: call of the thread's function, and exit(2).
     @Test(arguments: machines) func codeThatExitsBehindItsCallIsTheOutermost(machine: TableMachine) throws {
-        let code: [UInt8] = machine == .x86_64
+        let code: [UInt8] =
+            machine == .x86_64
             ? [0x89, 0xc7, 0x31, 0xc0, 0xb0, 0x3c, 0x0f, 0x05] : [0xa8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4]
         for position in code.indices {
             var other = code

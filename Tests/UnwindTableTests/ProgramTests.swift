@@ -44,7 +44,8 @@ import UnwindTable
         case CFIC_OP_SUB: return left &- right
         case CFIC_OP_MUL: return left &* right
         case CFIC_OP_DIV:
-            return right == 0 ? nil : UInt64(bitPattern: signedLeft.dividedReportingOverflow(by: signedRight).partialValue)
+            return right == 0
+                ? nil : UInt64(bitPattern: signedLeft.dividedReportingOverflow(by: signedRight).partialValue)
         case CFIC_OP_MOD: return right == 0 ? nil : left % right
         case CFIC_OP_AND: return left & right
         case CFIC_OP_OR: return left | right
@@ -94,7 +95,9 @@ import UnwindTable
             depth += left - taken
             program.append(step)
         }
-        if depth == 0 { program[program.count - 1] = cfic_op(op: UInt8(CFIC_OP_PC.rawValue), reg: 0, reserved: 0, imm: 0) }
+        if depth == 0 {
+            program[program.count - 1] = cfic_op(op: UInt8(CFIC_OP_PC.rawValue), reg: 0, reserved: 0, imm: 0)
+        }
         return program + [cfic_op()]
     }
 
@@ -105,7 +108,9 @@ import UnwindTable
         for _ in 0..<50_000 {
             var unwinder = Unwinder()
             unwinder.memory.isSparse = false
-            for register in 0..<16 { unwinder[register] = generator.next() >> UInt64.random(in: 0...63, using: &generator) }
+            for register in 0..<16 {
+                unwinder[register] = generator.next() >> UInt64.random(in: 0...63, using: &generator)
+            }
             unwinder.operations = Self.random(&generator)
             seen.formUnion(unwinder.operations.map(\.op))
             let expected = Self.evaluate(unwinder.operations, unwinder)
@@ -113,7 +118,8 @@ import UnwindTable
             // The CFA is what the program says, the return address what is there.
             let rule = cfic_rule(
                 kind: UInt8(CFIC_CFA_EXPRESSION.rawValue), cfa: 0, fp: 0,
-                ra: UInt8(CFIC_VALUE_CFA.rawValue) << UInt8(CFIC_VALUE_SHIFT), cfa_offset: 0, fp_offset: 0, ra_offset: 1)
+                ra: UInt8(CFIC_VALUE_CFA.rawValue) << UInt8(CFIC_VALUE_SHIFT), cfa_offset: 0, fp_offset: 0, ra_offset: 1
+            )
             let step = unwinder.step(rule)
             switch expected {
             case nil: #expect(step == CFIC_STEP_DIVISION_BY_ZERO)

@@ -13,7 +13,8 @@ private let hasPython = system("command -v python3 >/dev/null 2>&1") == 0
             defer { for suffix in ["table", "lookups"] { unlink("\(name).\(suffix)") } }
             try write(table.bytes, to: "\(name).table")
             try write(Array(try lookups(table).utf8), to: "\(name).lookups")
-            let reader = "\(#filePath.split(separator: "/").dropLast(2).reduce("") { "\($0)/\($1)" })"
+            let reader =
+                "\(#filePath.split(separator: "/").dropLast(2).reduce("") { "\($0)/\($1)" })"
                 + "/ReaderInAnotherLanguage/read_table.py"
             #expect(system("python3 '\(reader)' \(name).table --check \(name).lookups >/dev/null") == 0)
             // Without more arguments it counts the rows and compares with the header.

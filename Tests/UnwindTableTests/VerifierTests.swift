@@ -8,17 +8,19 @@ import UnwindTable
     @Test func specimensAreWhatTheTestsBelowTakeThemFor() throws {
         let large = try Specimen.large()
         #expect(large.defect() == nil)
-        #expect(kinds(large) == [
-            CFIC_PAGE_SPARSE, CFIC_PAGE_DENSE, CFIC_PAGE_QUARTERS, CFIC_PAGE_UNIFORM, CFIC_PAGE_SPARSE,
-            CFIC_PAGE_DENSE, CFIC_PAGE_SPARSE,
-        ])
+        #expect(
+            kinds(large) == [
+                CFIC_PAGE_SPARSE, CFIC_PAGE_DENSE, CFIC_PAGE_QUARTERS, CFIC_PAGE_UNIFORM, CFIC_PAGE_SPARSE,
+                CFIC_PAGE_DENSE, CFIC_PAGE_SPARSE,
+            ])
         let palettes = [1, 4].map { large.load(large.record($0) + 2, as: UInt16.self) }
         #expect(palettes == [7, 3])
         let small = try Specimen.small()
         #expect(small.defect() == nil)
-        #expect(kinds(small) == [
-            CFIC_PAGE_SPARSE, CFIC_PAGE_DENSE, CFIC_PAGE_QUARTERS, CFIC_PAGE_UNIFORM, CFIC_PAGE_SPARSE,
-        ])
+        #expect(
+            kinds(small) == [
+                CFIC_PAGE_SPARSE, CFIC_PAGE_DENSE, CFIC_PAGE_QUARTERS, CFIC_PAGE_UNIFORM, CFIC_PAGE_SPARSE,
+            ])
         #expect(try Specimen.aarch64().defect() == nil)
     }
 

@@ -24,12 +24,12 @@ final class CoreDumps {
 
         let script = "\(directory)/stops.gdb"
         try Data(Self.script(program).utf8).write(to: URL(fileURLWithPath: script))
-        let talk = try Self.run(
+        let diagnostics = try Self.run(
             ["gdb", "-nx", "-batch", "-iex", "set auto-load off", "-x", script, "--args", executable]
                 + program.arguments,
             in: directory, environment: program.environment)
         for core in cores where access(core.path, R_OK) != 0 {
-            throw TestFailure("\(program.name): no core \(core.name)\n\(talk)")
+            throw TestFailure("\(program.name): no core \(core.name)\n\(diagnostics)")
         }
     }
 

@@ -66,34 +66,38 @@ struct CoreFileTests {
     @Test func notesThatClaimMoreThanThereIs() throws {
         let (bytes, dumps) = try core()
         // NT_FILE's name, type and count.
-        let note = try #require(bytes.range(of: [5, 0, 0, 0]) { size in
-            size + 20 <= bytes.count && Array(bytes[size + 8..<size + 12]) == Array("ELIF".utf8)
-        })
+        let note = try #require(
+            bytes.range(of: [5, 0, 0, 0]) { size in
+                size + 20 <= bytes.count && Array(bytes[size + 8..<size + 12]) == Array("ELIF".utf8)
+            })
         for count in [UInt64.max, 1 << 60, 1 << 32, 100_000] {
             var changed = bytes
             changed.replaceSubrange(note + 20..<note + 28, with: withUnsafeBytes(of: count.littleEndian) { Array($0) })
             // Without files there are no tables: the innermost frame is all there is.
             let validation = try validation(changed, dumps)
-            #expect(validation.threads.allSatisfy {
-                $0.end == "no-mapping" && $0.frames.count == 1 && $0.difference == nil
-            })
+            #expect(
+                validation.threads.allSatisfy {
+                    $0.end == "no-mapping" && $0.frames.count == 1 && $0.difference == nil
+                })
         }
     }
 
-    /// A table of the cache that is another build's, with larger frames: the first frame that it gets wrong is named, with
-    /// both rules.
+    /// A table of the cache that is another build's, with larger frames: the first frame that it gets wrong is named,
+    /// with both rules.
     @Test func wrongTablesAreFoundByTheStacks() throws {
         let fixture = try Fixture()
-        try fixture.write(Array("""
-            __attribute__((noinline)) void stop_here(void) { __asm__ volatile(""); }
-            __attribute__((noinline)) int descend(int n) {
-                volatile char room[SIZE];
-                room[0] = n;
-                if (n == 0) stop_here(); else descend(n - 1);
-                return room[0];
-            }
-            int main(void) { return descend(5); }
-            """.utf8), to: "descend.c")
+        try fixture.write(
+            Array(
+                """
+                __attribute__((noinline)) void stop_here(void) { __asm__ volatile(""); }
+                __attribute__((noinline)) int descend(int n) {
+                    volatile char room[SIZE];
+                    room[0] = n;
+                    if (n == 0) stop_here(); else descend(n - 1);
+                    return room[0];
+                }
+                int main(void) { return descend(5); }
+                """.utf8), to: "descend.c")
         func build(_ size: Int, _ name: String) -> [String] {
             ["gcc"] + CoreProgram.optimised + [
                 "-DSIZE=\(size)", "-Wl,--build-id=0xabcdef0123", "-o", name, fixture.directory + "/descend.c",
@@ -140,7 +144,9 @@ struct CoreFileTests {
             let copy = dumps.directory + "/root" + path
             try FileManager.default.createDirectory(
                 atPath: (copy as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-            if !FileManager.default.fileExists(atPath: copy) { try FileManager.default.copyItem(atPath: path, toPath: copy) }
+            if !FileManager.default.fileExists(atPath: copy) {
+                try FileManager.default.copyItem(atPath: path, toPath: copy)
+            }
         }
         let found = try validation(bytes, dumps, search)
         #expect(found.problems == [])
@@ -177,6 +183,8 @@ struct CoreFileTests {
 extension [UInt8] {
     /// The first place where these bytes stand and `matches` holds.
     fileprivate func range(of bytes: [UInt8], where matches: (Int) -> Bool) -> Int? {
-        indices.dropLast(bytes.count).first { self[$0] == bytes[0] && self[$0..<$0 + bytes.count].elementsEqual(bytes) && matches($0) }
+        indices.dropLast(bytes.count).first {
+            self[$0] == bytes[0] && self[$0..<$0 + bytes.count].elementsEqual(bytes) && matches($0)
+        }
     }
 }

@@ -27,9 +27,10 @@ struct CoreStacks {
             guard words.count > 1, let pc = UInt64(words[1].dropFirst(2), radix: 16) else {
                 throw TestFailure("eu-stack printed: \(line)")
             }
-            threads[threads.count - 1].append(Frame(
-                pc: pc, function: words.count > 2 ? String(words[2]) : "",
-                file: file.map { (String(line[$0.upperBound...]) as NSString).lastPathComponent } ?? ""))
+            threads[threads.count - 1].append(
+                Frame(
+                    pc: pc, function: words.count > 2 ? String(words[2]) : "",
+                    file: file.map { (String(line[$0.upperBound...]) as NSString).lastPathComponent } ?? ""))
         }
     }
 

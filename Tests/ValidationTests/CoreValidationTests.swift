@@ -5,8 +5,8 @@ import Validation
 /// Stacks of cores by our tables and by libdw's unwinder: every frame agrees, or the difference is explained here.
 @Suite(.enabled(if: CoreProgram.isForThisMachine, "the programs are for x86-64"))
 struct CoreValidationTests {
-    /// What the dynamic loader's lazy binding called: _dl_runtime_resolve has its CFA in rbx, which is known where it is
-    /// the innermost frame. Tables carry stack and frame pointer from frame to frame, libdw all registers.
+    /// What the dynamic loader's lazy binding called: _dl_runtime_resolve has its CFA in rbx, which is known where it
+    /// is the innermost frame. Tables carry stack and frame pointer from frame to frame, libdw all registers.
     private static let belowTheResolver = [
         "lazy-plt": ["fixup", "fixup-further", "symbol-search"], "cpp-exceptions": ["search-further"],
         "cpp-exceptions-by-clang": ["search-further"],
@@ -28,7 +28,9 @@ struct CoreValidationTests {
             }
             // elfutils' own program has as many threads, and as many frames where libdw gets to the end.
             let stacks = try CoreStacks(core.path, of: dumps).threads
-            #expect(stacks.map(\.count).sorted() == validation.threads.map { $0.agreeing + $0.further }.sorted(), "\(core.name)")
+            #expect(
+                stacks.map(\.count).sorted() == validation.threads.map { $0.agreeing + $0.further }.sorted(),
+                "\(core.name)")
         }
     }
 }

@@ -169,8 +169,8 @@ import Validation
         #expect(try known(path) == [.discardedFunction: 24])
     }
 
-    /// A table of the cache that is wrong in one rule is found out; and its padding has the rule before it all the same.
-    /// One of another file with the same build id is not used.
+    /// A table of the cache that is wrong in one rule is found out; and its padding has the rule before it all the
+    /// same. One of another file with the same build id is not used.
     @Test func aWrongRuleOfACachedTableIsADisagreement() throws {
         func library(_ offset: Int, _ name: String) throws -> String {
             try fixture.library(

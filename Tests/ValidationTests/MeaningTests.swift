@@ -98,7 +98,8 @@ import Validation
         // The first page is at address 0, which has nothing before it.
         #expect(result.validation.probes == pages << Int(table.view.pageShift) + 2 * table.view.ranges.count - 1)
         #expect(result.validation.disagreementCount == 0)
-        #expect(result.validation.agreements + (result.validation.known[.absorbedPadding] ?? 0) == result.validation.probes)
+        #expect(
+            result.validation.agreements + (result.validation.known[.absorbedPadding] ?? 0) == result.validation.probes)
     }
 
     @Test func moreStatesAndOtherSeedsGiveTheSame() throws {

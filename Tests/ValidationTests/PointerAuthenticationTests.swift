@@ -22,8 +22,10 @@ import Validation
         let fixture = try Fixture()
         let source = try fixture.write(Array((Self.source + "\n").utf8), to: "signed.c")
         let path = fixture.directory + "/signed.so"
-        let process = ["clang", "--target=aarch64-linux-gnu", "-O2", "-fomit-frame-pointer", "-shared", "-nostdlib",
-            "-fuse-ld=lld", "-fno-builtin", "-mbranch-protection=\(protection)", "-o", path, source]
+        let process = [
+            "clang", "--target=aarch64-linux-gnu", "-O2", "-fomit-frame-pointer", "-shared", "-nostdlib",
+            "-fuse-ld=lld", "-fno-builtin", "-mbranch-protection=\(protection)", "-o", path, source,
+        ]
         try run(words: process + flags)
         return (fixture, path)
     }

@@ -39,7 +39,9 @@ import Validation
             switch outcome {
             case .compared(let result):
                 compared += 1
-                #expect(result.validation.disagreementCount == 0, "\(file.path): \(result.validation.disagreements.prefix(2))")
+                #expect(
+                    result.validation.disagreementCount == 0,
+                    "\(file.path): \(result.validation.disagreements.prefix(2))")
             case .failed(let problem): Issue.record("\(problem)")
             case .skipped, .notELF: break
             }

@@ -17,7 +17,8 @@ func validated(
 }
 
 extension TableStore {
-    /// Puts the table of the file at `other` where the one of the file at `path` belongs: what only a damaged cache has.
+    /// Puts the table of the file at `other` where the one of the file at `path` belongs: what only a damaged cache
+    /// has.
     func plant(tableOf other: String, for path: String, debugFiles: DebugFileSearch? = nil) throws {
         let key = try key(of: ImageInput(ELFImage(path: path), search: debugFiles))
         let compiler = ImageCompiler(debugFiles: debugFiles)

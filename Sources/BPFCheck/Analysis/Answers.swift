@@ -43,7 +43,7 @@ struct Answers {
     /// By the release: which helpers and kinds of maps there are, whatever the configuration.
     private func hasEnumerator(_ relocation: BTFExtension.CoreRelocation, _ btf: BTF) -> Bool? {
         guard let index = Int(relocation.access), let type = (try? btf.plain(relocation.type)) ?? nil,
-              let enumeration = try? btf.name(of: type), let name = (try? btf.enumerator(index, of: type)) ?? nil
+            let enumeration = try? btf.name(of: type), let name = (try? btf.enumerator(index, of: type)) ?? nil
         else { return nil }
         let enumerator = CoreResolution.essential(name)
         switch CoreResolution.essential(enumeration) {
@@ -79,10 +79,11 @@ struct Answers {
     /// What a load from constant data gives, if the one who loads the object leaves it as it is.
     func constant(section: Int, offset: Int, size: Int) -> Value {
         guard kernel >= Self.constantsAreFollowed, let data = constants[section],
-              let value = data.number(at: offset, size: size)
+            let value = data.number(at: offset, size: size)
         else { return .unknown }
-        return .asked(Value.Asked(
-            Question(subject: data.name(at: offset), kind: .constant), outcomes: [value]))
+        return .asked(
+            Value.Asked(
+                Question(subject: data.name(at: offset), kind: .constant), outcomes: [value]))
     }
 }
 

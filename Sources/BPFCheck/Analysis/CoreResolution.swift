@@ -28,7 +28,7 @@ struct CoreResolution {
         switch relocation.kind {
         case .enumeratorExists, .enumeratorValue:
             guard let index = Int(relocation.access), let plain = (try? local.plain(relocation.type)) ?? nil,
-                  let enumerator = (try? local.enumerator(index, of: plain)) ?? nil
+                let enumerator = (try? local.enumerator(index, of: plain)) ?? nil
             else { return nil }
             return "\(essential(enumerator)) of \(name)"
         case .fieldOffset, .fieldSize, .fieldExists, .fieldIsSigned, .fieldLeftShift, .fieldRightShift:
@@ -54,8 +54,8 @@ struct CoreResolution {
     /// bpf_core_types_are_compat(): structures by kind, pointers by what they point to.
     func fits(_ one: Int, _ other: Int, _ depth: Int) -> Bool {
         guard depth < Self.depthLimit, let one = (try? local.plain(one)) ?? nil,
-              let other = (try? kernel.types.plain(other)) ?? nil, let kind = local.kind(of: one),
-              let otherKind = kernel.types.kind(of: other)
+            let other = (try? kernel.types.plain(other)) ?? nil, let kind = local.kind(of: one),
+            let otherKind = kernel.types.kind(of: other)
         else { return false }
         if kind.isEnumeration, otherKind.isEnumeration { return true }
         guard kind == otherKind else { return false }
@@ -70,8 +70,8 @@ struct CoreResolution {
             return fits(a, b, depth + 1)
         case .prototype:
             guard let a = try? local.members(of: one), let b = try? kernel.types.members(of: other),
-                  a.count == b.count, let result = try? local.reference(of: one),
-                  let otherResult = try? kernel.types.reference(of: other)
+                a.count == b.count, let result = try? local.reference(of: one),
+                let otherResult = try? kernel.types.reference(of: other)
             else { return false }
             return zip(a, b).allSatisfy { fits($0.type, $1.type, depth + 1) } && fits(result, otherResult, depth + 1)
         default: return true
@@ -82,7 +82,7 @@ struct CoreResolution {
 
     private func hasEnumerator(_ relocation: BTFExtension.CoreRelocation) -> Bool? {
         guard let index = Int(relocation.access), let plain = (try? local.plain(relocation.type)) ?? nil,
-              let name = (try? local.enumerator(index, of: plain)) ?? nil, let candidates = candidates(plain)
+            let name = (try? local.enumerator(index, of: plain)) ?? nil, let candidates = candidates(plain)
         else { return nil }
         let wanted = Self.essential(name)
         return candidates.contains { type in
@@ -123,7 +123,7 @@ struct CoreResolution {
 
     private func hasField(_ relocation: BTFExtension.CoreRelocation) -> Bool? {
         guard let plain = (try? local.plain(relocation.type)) ?? nil, let path = Self.path(relocation, local),
-              let candidates = candidates(plain)
+            let candidates = candidates(plain)
         else { return nil }
         return candidates.contains { follow(path[...], from: $0) }
     }
@@ -153,8 +153,8 @@ struct CoreResolution {
     /// bpf_core_fields_are_compat(): kinds, and elements of arrays.
     private func isCompatible(_ one: Int, _ other: Int, _ depth: Int) -> Bool {
         guard depth < Self.depthLimit, let one = (try? local.plain(one)) ?? nil,
-              let other = (try? kernel.types.plain(other)) ?? nil, let kind = local.kind(of: one),
-              let otherKind = kernel.types.kind(of: other)
+            let other = (try? kernel.types.plain(other)) ?? nil, let kind = local.kind(of: one),
+            let otherKind = kernel.types.kind(of: other)
         else { return false }
         if kind.isComposite, otherKind.isComposite { return true }
         if kind.isEnumeration, otherKind.isEnumeration { return true }

@@ -117,7 +117,9 @@ struct FunctionWalk {
             return [(asIs, nil), (!asIs, Condition(text: "the loader changes the constant \(subject)"))]
         case (.configuration, _):
             guard asked.isPlain, let value = right.exact else {
-                return [(true, Condition(text: "\(subject) says so")), (false, Condition(text: "\(subject) allows it"))]
+                return [
+                    (true, Condition(text: "\(subject) says so")), (false, Condition(text: "\(subject) allows it")),
+                ]
             }
             return [
                 (true, Condition(text: "\(subject) \(condition.text) \(value)")),

@@ -44,19 +44,21 @@ extension ObjectCheck {
         if let worst, let depth = depths[worst], depth.total > Self.stackLimit {
             let chain = CallGraph.chain(to: worst, depths)
             report(
-                .stackDepth, in: worst, "\(depth.total) bytes of stack in \(text(chain, frames)); "
+                .stackDepth, in: worst,
+                "\(depth.total) bytes of stack in \(text(chain, frames)); "
                     + "\(Self.stackLimit) are allowed",
                 refusal: "combined stack size of \(chain.count) calls is \(depth.total). Too large",
                 program: program.root, remedy: "keep large variables in a map, or inline a function of the chain")
         }
         for function in program.functions.dropFirst() where object.functions[function].hasTailCall {
             guard let depth = depths[function], let own = frames[function],
-                  depth.total - own >= Self.stackLimitBeforeTailCall
+                depth.total - own >= Self.stackLimitBeforeTailCall
             else { continue }
             let before = depth.total - own
             let chain = text(CallGraph.chain(to: function, depths), frames)
             report(
-                .stackDepth, in: function, "a tail call under \(before) bytes of stack, in \(chain); "
+                .stackDepth, in: function,
+                "a tail call under \(before) bytes of stack, in \(chain); "
                     + "less than \(Self.stackLimitBeforeTailCall) are allowed",
                 refusal: "tail_calls are not allowed when call stack of previous frames is \(before) bytes. Too large",
                 program: program.root, remedy: "make the tail call in the program itself, or with less stack before it")

@@ -7,8 +7,8 @@ extension ObjectCheck {
     mutating func checkGlobal(_ number: Int) {
         let function = object.functions[number]
         guard isVerifiedAlone(number), let btf = object.btf, let type = function.type,
-              let prototype = try? btf.reference(of: type), btf.kind(of: prototype) == .prototype,
-              let arguments = try? btf.members(of: prototype), let result = try? btf.plain(btf.reference(of: prototype))
+            let prototype = try? btf.reference(of: type), btf.kind(of: prototype) == .prototype,
+            let arguments = try? btf.members(of: prototype), let result = try? btf.plain(btf.reference(of: prototype))
         else { return }
         checkResult(number, result, btf)
         let contexts = contexts(of: number)
@@ -24,7 +24,8 @@ extension ObjectCheck {
             case .pointer: checkPointer(number, index, name, plain, btf, contexts, isTagged: !ownTags.isEmpty)
             default:
                 report(
-                    .globalFunction, in: number, "\(function.name)() is global and takes \(name), which is neither a "
+                    .globalFunction, in: number,
+                    "\(function.name)() is global and takes \(name), which is neither a "
                         + "number nor a pointer", refusal: "Arg#\(index) type", remedy: Self.remedy)
             }
         }
@@ -62,8 +63,10 @@ extension ObjectCheck {
                 remedy: Self.remedy)
         } else if !isTagged, (try? btf.size(of: target)) == .some(nil) {
             report(
-                .globalFunction, in: number, "\(function)() is global and takes a pointer, \(name), to a type of "
-                    + "unknown size", refusal: "arg#\(index) reference type", remedy: Self.remedy
+                .globalFunction, in: number,
+                "\(function)() is global and takes a pointer, \(name), to a type of "
+                    + "unknown size", refusal: "arg#\(index) reference type",
+                remedy: Self.remedy
                     + "; or point to a type that has a size")
         }
     }

@@ -17,7 +17,8 @@ extension ObjectCheck {
         checkAccess(helper, Int(helperNumber), what, function, slot)
         if Helper.needsGPL(helper.name), !object.isGPLCompatible {
             report(
-                .licence, in: function, at: slot, "\(what), which only GPL-compatible programs may call; "
+                .licence, in: function, at: slot,
+                "\(what), which only GPL-compatible programs may call; "
                     + licenceText, refusal: "cannot call GPL-restricted function from non-GPL compatible program",
                 remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
         }
@@ -36,7 +37,7 @@ extension ObjectCheck {
         var kinds: Set<String> = []
         for program in loaders[function] ?? [] {
             guard let kind = object.functions[program].kind, kinds.insert(kind.section).inserted,
-                  let limit = HelperAccess.limit(helperNumber, kind: kind.helpers), kernel <= limit.lastRefusal
+                let limit = HelperAccess.limit(helperNumber, kind: kind.helpers), kernel <= limit.lastRefusal
             else { continue }
             let later = limit.allowed.map { "; Linux \($0) allows it" } ?? ""
             report(

@@ -59,8 +59,8 @@ extension ObjectCheck {
         _ relocation: BTFExtension.CoreRelocation, _ function: Int, _ slot: Int
     ) {
         guard !relocation.kind.isQuestion, let btf = object.btf, target.btf != nil,
-              answers.isSatisfied(relocation) == false,
-              let subject = CoreResolution.subject(relocation, btf)
+            answers.isSatisfied(relocation) == false,
+            let subject = CoreResolution.subject(relocation, btf)
         else { return }
         report(
             .relocation, in: function, at: slot, "needs \(subject), which the kernel doesn't have",

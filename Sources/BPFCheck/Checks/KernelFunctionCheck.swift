@@ -23,7 +23,8 @@ extension ObjectCheck {
         }
         if !object.isGPLCompatible {
             report(
-                .licence, in: function, at: slot, "\(what), which only GPL-compatible programs may call; "
+                .licence, in: function, at: slot,
+                "\(what), which only GPL-compatible programs may call; "
                     + licenceText, refusal: "cannot call kernel function from non-GPL compatible program",
                 remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
         }
@@ -41,9 +42,9 @@ extension ObjectCheck {
     /// Nil if it can be called, as far as is known.
     private func absence(of name: String, isWeak: Bool) -> Absence? {
         let refusal =
-            if !isWeak { "extern (func ksym) '\(name)': not found" }
-            else if kernel < KernelVersion(5, 13) { "BPF_CALL uses reserved fields" }
-            else { "invalid kernel function call not eliminated" }
+            if !isWeak { "extern (func ksym) '\(name)': not found" } else if kernel < KernelVersion(5, 13) {
+                "BPF_CALL uses reserved fields"
+            } else { "invalid kernel function call not eliminated" }
         let entry = KernelFunction.entry(name)
         if let types = target.btf {
             guard types.hasFunction(name) else {
@@ -70,7 +71,8 @@ extension ObjectCheck {
         let refusal = "calling kernel function \(name) is not allowed"
         switch types.isCallable(name) {
         case false?: return Absence(problem: " that programs can't call", refusal: refusal)
-        case nil where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13)
+        case nil
+        where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13)
             && !types.types(named: name, .function).isEmpty:
             return Absence(
                 problem: " that programs may not be allowed to call: types before Linux 6.10 don't say",
@@ -91,13 +93,14 @@ extension ObjectCheck {
     /// Whether libbpf would find that the object's declaration doesn't fit the kernel's function.
     private func prototypeDiffers(_ name: String, _ types: KernelBTF) -> Bool {
         guard let btf = object.btf, let own = object.kernelFunctionTypes[name],
-              let prototype = try? btf.reference(of: own)
+            let prototype = try? btf.reference(of: own)
         else { return false }
         let resolution = CoreResolution(local: btf, kernel: types)
         let candidates = types.types(named: name, .function)
-        return !candidates.isEmpty && !candidates.contains { other in
-            (try? types.types.reference(of: other)).map { resolution.fits(prototype, $0, 0) } ?? false
-        }
+        return !candidates.isEmpty
+            && !candidates.contains { other in
+                (try? types.types.reference(of: other)).map { resolution.fits(prototype, $0, 0) } ?? false
+            }
     }
 
     /// One that isn't weak, and has a type.

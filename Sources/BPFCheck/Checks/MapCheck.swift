@@ -34,12 +34,12 @@ extension ObjectCheck {
         guard let btf = object.btf, let types = target.btf else { return }
         for section in btf.types where btf.kind(of: section) == .dataSection {
             guard let name = try? btf.name(of: section), name.hasPrefix(".struct_ops"),
-                  let variables = try? btf.members(of: section)
+                let variables = try? btf.members(of: section)
             else { continue }
             for variable in variables where btf.kind(of: variable.type) == .variable {
                 guard let type = try? btf.plain(btf.reference(of: variable.type)),
-                      let structure = CoreResolution.name(of: type, btf),
-                      !types.has("bpf_struct_ops_" + structure, .structure)
+                    let structure = CoreResolution.name(of: type, btf),
+                    !types.has("bpf_struct_ops_" + structure, .structure)
                 else { continue }
                 reportMap(
                     .map, "\(variable.name) is a struct \(structure), for which the kernel's types have no operations",

@@ -133,12 +133,13 @@ struct ObjectCheck {
         var needed = isAnywhere ? [] : conditions[function] ?? []
         if !isAnywhere { needed.formUnion(walks[function]?.conditions[instruction] ?? []) }
         if let condition { needed.insert(Condition(text: condition)) }
-        findings.append(Finding(
-            kind: kind, kernel: kernel, machines: machines, function: place.name,
-            program: program.map { object.functions[$0].name }, section: place.section,
-            offset: place.start + instruction * Instruction.size, source: object.source(of: instruction, in: place),
-            problem: problem, refusal: refusal, since: since, remedy: remedy, condition: Condition.text(needed),
-            isOptional: isOptional(function, program)))
+        findings.append(
+            Finding(
+                kind: kind, kernel: kernel, machines: machines, function: place.name,
+                program: program.map { object.functions[$0].name }, section: place.section,
+                offset: place.start + instruction * Instruction.size, source: object.source(of: instruction, in: place),
+                problem: problem, refusal: refusal, since: since, remedy: remedy, condition: Condition.text(needed),
+                isOptional: isOptional(function, program)))
     }
 
     /// A finding of a map, or of the object.
@@ -146,9 +147,10 @@ struct ObjectCheck {
         _ kind: Finding.Kind, _ problem: String, since: KernelVersion? = nil, refusal: String? = nil,
         machines: [TargetMachine]? = nil, condition: String? = nil, section: String = ".maps", remedy: String
     ) {
-        findings.append(Finding(
-            kind: kind, kernel: kernel, machines: machines, section: section, problem: problem, refusal: refusal,
-            since: since, remedy: remedy, condition: condition))
+        findings.append(
+            Finding(
+                kind: kind, kernel: kernel, machines: machines, section: section, problem: problem, refusal: refusal,
+                since: since, remedy: remedy, condition: condition))
     }
 }
 

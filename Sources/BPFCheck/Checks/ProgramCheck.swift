@@ -16,8 +16,10 @@ extension ObjectCheck {
             // What is in .text alone may be linked with others.
             guard function.section != ".text" else { return }
             return report(
-                .section, in: program.root, "a program in the section \(function.section), from which libbpf 1 can't "
-                    + "tell its type", refusal: "missing BPF prog type, check ELF section name "
+                .section, in: program.root,
+                "a program in the section \(function.section), from which libbpf 1 can't "
+                    + "tell its type",
+                refusal: "missing BPF prog type, check ELF section name "
                     + "'\(function.section)'", isAnywhere: true,
                 remedy: "a section of libbpf's (SEC(\"xdp\"), SEC(\"kprobe/...\")), or bpf_program__set_type() in the "
                     + "loader")
@@ -37,7 +39,8 @@ extension ObjectCheck {
         }
         if kind.family.needsGPL, !object.isGPLCompatible {
             report(
-                .licence, in: program.root, "a program for \(kind.section), which needs a GPL-compatible licence; "
+                .licence, in: program.root,
+                "a program for \(kind.section), which needs a GPL-compatible licence; "
                     + licenceText, refusal: "must have a GPL compatible license", isAnywhere: true,
                 remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
         }

@@ -24,10 +24,11 @@ enum HelperAccess {
         KernelVersion(5, 10), KernelVersion(6, 1), KernelVersion(6, 12), KernelVersion(7, 3),
     ]
 
-    private static let rows: [String: [UInt8]] = Dictionary(table.flatMap { kinds, letters in
-        let row = Array(letters.utf8.filter { $0 != UInt8(ascii: " ") })
-        return kinds.split(separator: " ").map { (String($0), row) }
-    }, uniquingKeysWith: { first, _ in first })
+    private static let rows: [String: [UInt8]] = Dictionary(
+        table.flatMap { kinds, letters in
+            let row = Array(letters.utf8.filter { $0 != UInt8(ascii: " ") })
+            return kinds.split(separator: " ").map { (String($0), row) }
+        }, uniquingKeysWith: { first, _ in first })
 
     /// A letter for each helper from number 1 on, in tens: 0, 1, 2, 3 for what 5.10, 6.1, 6.12, 7.3 was the first to
     /// allow; - for what none does; ? for what depends on the kernel's configuration (override_return, ima_…), on the

@@ -44,7 +44,7 @@ public struct KernelBTF: Sendable {
         do {
             // With debug information it may be a gigabyte: only the section is read.
             image = try ELFImage(path: path)
-        } catch where error.kind == .notELF {
+        } catch  where error.kind == .notELF {
             let bytes = try SectionReader.contents(of: path)
             return try BTF(SectionReader(file: path, section: "BTF", bytes: bytes, isBigEndian: false), base: base)
         }

@@ -13,8 +13,8 @@ public struct KernelVersion: Hashable, Comparable, Sendable, CustomStringConvert
         let digits = text.first == "v" ? text.dropFirst() : text[...]
         let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count >= 2, let major = Self.number(parts[0]),
-              let minor = Self.number(parts[1].prefix { $0.isNumber }),
-              parts[1].allSatisfy(\.isNumber) || parts.count == 2 && !parts[1].prefix(while: \.isNumber).isEmpty
+            let minor = Self.number(parts[1].prefix { $0.isNumber }),
+            parts[1].allSatisfy(\.isNumber) || parts.count == 2 && !parts[1].prefix(while: \.isNumber).isEmpty
         else { return nil }
         self.init(major, minor)
     }

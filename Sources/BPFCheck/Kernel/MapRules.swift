@@ -107,24 +107,28 @@ struct MapProblem {
         if let problem = size("keys", shape.keySize, rule.keys, name) { problems.append(problem) }
         if let problem = size("values", shape.valueSize, rule.values, name) { problems.append(problem) }
         if shape.valueSize == 8, let since = wideEntries[shape.type], kernel < since {
-            problems.append(MapProblem(
-                problem: "has values of 8 bytes; a \(name) had values of 4", since: since,
-                remedy: "on this kernel, values of 4 bytes, without a program"))
+            problems.append(
+                MapProblem(
+                    problem: "has values of 8 bytes; a \(name) had values of 4", since: since,
+                    remedy: "on this kernel, values of 4 bytes, without a program"))
         }
         if rule.isPerCPU, shape.valueSize > perCPULimit {
-            problems.append(MapProblem(
-                problem: "has values of \(shape.valueSize) bytes for each CPU; \(perCPULimit) are allowed",
-                remedy: "make the value smaller, or index an ordinary array by bpf_get_smp_processor_id()"))
+            problems.append(
+                MapProblem(
+                    problem: "has values of \(shape.valueSize) bytes for each CPU; \(perCPULimit) are allowed",
+                    remedy: "make the value smaller, or index an ordinary array by bpf_get_smp_processor_id()"))
         }
         if rule.keys == nil, shape.type != 11, shape.keySize > keyLimit, kernel < largerKeys {
-            problems.append(MapProblem(
-                problem: "has keys of \(shape.keySize) bytes; \(keyLimit) were allowed", since: largerKeys,
-                remedy: "a shorter key, or a hash of it"))
+            problems.append(
+                MapProblem(
+                    problem: "has keys of \(shape.keySize) bytes; \(keyLimit) were allowed", since: largerKeys,
+                    remedy: "a shorter key, or a hash of it"))
         }
         if rule.needsTypes, !shape.hasKeyType || !shape.hasValueType {
-            problems.append(MapProblem(
-                problem: "has sizes of key and value instead of types, which a \(name) needs",
-                remedy: "__type(key, int) and __type(value, ...)"))
+            problems.append(
+                MapProblem(
+                    problem: "has sizes of key and value instead of types, which a \(name) needs",
+                    remedy: "__type(key, int) and __type(value, ...)"))
         }
         return problems
     }
@@ -147,12 +151,17 @@ struct MapProblem {
     private static func entries(_ shape: MapShape, _ rule: MapRule, _ name: String) -> [MapProblem] {
         switch rule.entries {
         case .some where shape.entries == 0:
-            return [MapProblem(
-                problem: "has no max_entries", remedy: "__uint(max_entries, ...), or bpf_map__set_max_entries()",
-                condition: nil)]
+            return [
+                MapProblem(
+                    problem: "has no max_entries", remedy: "__uint(max_entries, ...), or bpf_map__set_max_entries()",
+                    condition: nil)
+            ]
         case .none where shape.entries != 0:
-            return [MapProblem(
-                problem: "has max_entries; a \(name) grows with what it belongs to", remedy: "leave max_entries out")]
+            return [
+                MapProblem(
+                    problem: "has max_entries; a \(name) grows with what it belongs to", remedy: "leave max_entries out"
+                )
+            ]
         default: return []
         }
     }
@@ -161,25 +170,29 @@ struct MapProblem {
         var problems: [MapProblem] = []
         let missing = rule.requiredFlags & ~shape.flags
         if missing & MapKind.noPreallocation != 0 {
-            problems.append(MapProblem(
-                problem: "is without BPF_F_NO_PREALLOC, which a \(name) needs",
-                remedy: "__uint(map_flags, BPF_F_NO_PREALLOC)"))
+            problems.append(
+                MapProblem(
+                    problem: "is without BPF_F_NO_PREALLOC, which a \(name) needs",
+                    remedy: "__uint(map_flags, BPF_F_NO_PREALLOC)"))
         } else if missing != 0 {
-            problems.append(MapProblem(
-                problem: "is without BPF_F_MMAPABLE, which a \(name) needs",
-                remedy: "__uint(map_flags, BPF_F_MMAPABLE)"))
+            problems.append(
+                MapProblem(
+                    problem: "is without BPF_F_MMAPABLE, which a \(name) needs",
+                    remedy: "__uint(map_flags, BPF_F_MMAPABLE)"))
         }
         let extra = shape.flags & ~rule.flags
         if extra != 0 {
-            problems.append(MapProblem(
-                problem: "has flags that a \(name) doesn't take, 0x\(String(extra, radix: 16))",
-                remedy: "leave them out"))
+            problems.append(
+                MapProblem(
+                    problem: "has flags that a \(name) doesn't take, 0x\(String(extra, radix: 16))",
+                    remedy: "leave them out"))
         }
         // BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG; BPF_F_RDONLY and BPF_F_WRONLY.
         if shape.flags & 0x180 == 0x180 || shape.flags & 0x18 == 0x18 {
-            problems.append(MapProblem(
-                problem: "can neither be read nor written: BPF_F_RDONLY and BPF_F_WRONLY together",
-                remedy: "leave one of them out"))
+            problems.append(
+                MapProblem(
+                    problem: "can neither be read nor written: BPF_F_RDONLY and BPF_F_WRONLY together",
+                    remedy: "leave one of them out"))
         }
         return problems
     }
@@ -187,27 +200,38 @@ struct MapProblem {
     private static func special(_ shape: MapShape, _ name: String) -> [MapProblem] {
         switch shape.type {
         case 7 where shape.flags & 1 << 5 == 0 && shape.valueSize % 8 != 0:
-            return [MapProblem(
-                problem: "has values of \(shape.valueSize) bytes; a \(name) has 8 for each frame",
-                remedy: "a multiple of 8")]
+            return [
+                MapProblem(
+                    problem: "has values of \(shape.valueSize) bytes; a \(name) has 8 for each frame",
+                    remedy: "a multiple of 8")
+            ]
         case 7 where shape.flags & 1 << 5 == 0 && shape.valueSize / 8 > stackLimit:
-            return [MapProblem(
-                problem: "has values of \(shape.valueSize / 8) frames; kernel.perf_event_max_stack is \(stackLimit) by "
-                    + "default", remedy: "\(stackLimit) frames at most, or a larger kernel.perf_event_max_stack",
-                condition: "kernel.perf_event_max_stack is less than \(shape.valueSize / 8)")]
+            return [
+                MapProblem(
+                    problem:
+                        "has values of \(shape.valueSize / 8) frames; kernel.perf_event_max_stack is \(stackLimit) by "
+                        + "default", remedy: "\(stackLimit) frames at most, or a larger kernel.perf_event_max_stack",
+                    condition: "kernel.perf_event_max_stack is less than \(shape.valueSize / 8)")
+            ]
         case 11 where shape.keySize != 0 && !(5...260).contains(shape.keySize):
-            return [MapProblem(
-                problem: "has keys of \(shape.keySize) bytes; a \(name) has 5 to 260",
-                remedy: "4 bytes for the prefix length, and 1 to 256 for the data")]
+            return [
+                MapProblem(
+                    problem: "has keys of \(shape.keySize) bytes; a \(name) has 5 to 260",
+                    remedy: "4 bytes for the prefix length, and 1 to 256 for the data")
+            ]
         case 19 where shape.valueSize > page, 21 where shape.valueSize > page:
-            return [MapProblem(
-                problem: "has values of \(shape.valueSize) bytes; a \(name) has a page at most",
-                remedy: "make the value smaller")]
+            return [
+                MapProblem(
+                    problem: "has values of \(shape.valueSize) bytes; a \(name) has a page at most",
+                    remedy: "make the value smaller")
+            ]
         case 27 where !isPagesPower(shape.entries), 31 where !isPagesPower(shape.entries):
-            return [MapProblem(
-                problem: "has a size of \(shape.entries) bytes, which is not a power of two of pages",
-                remedy: "a power of two, of \(page) or more",
-                condition: "the loader doesn't round it up, as libbpf 1 does")]
+            return [
+                MapProblem(
+                    problem: "has a size of \(shape.entries) bytes, which is not a power of two of pages",
+                    remedy: "a power of two, of \(page) or more",
+                    condition: "the loader doesn't round it up, as libbpf 1 does")
+            ]
         default: return []
         }
     }

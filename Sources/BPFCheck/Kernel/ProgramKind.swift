@@ -172,24 +172,27 @@ struct ProgramKind: Equatable {
         ProgramKind("lirc_mode2", 4, 18),
     ]
 
-    private static let cgroup: [ProgramKind] = [
-        ProgramKind("cgroup_skb/ingress", 4, 10, context: "__sk_buff"),
-        ProgramKind("cgroup_skb/egress", 4, 10, context: "__sk_buff"),
-        ProgramKind("cgroup/skb", 4, 10, context: "__sk_buff", helpers: "cgroup_skb/ingress"),
-        ProgramKind("cgroup/sock_create", 4, 10, context: "bpf_sock"),
-        ProgramKind("cgroup/sock", 4, 10, context: "bpf_sock", helpers: "cgroup/sock_create"),
-        ProgramKind("cgroup/sock_release", 5, 9, context: "bpf_sock"),
-        ProgramKind("cgroup/post_bind4", 4, 17, context: "bpf_sock"),
-        ProgramKind("cgroup/post_bind6", 4, 17, context: "bpf_sock"),
-        ProgramKind("cgroup/dev", 4, 15, context: "bpf_cgroup_dev_ctx"),
-        ProgramKind("cgroup/sysctl", 5, 2, context: "bpf_sysctl"),
-        ProgramKind("cgroup/getsockopt", 5, 3, context: "bpf_sockopt"),
-        ProgramKind("cgroup/setsockopt", 5, 3, context: "bpf_sockopt"),
-    ] + addresses.flatMap { name, major, minor, families in
-        families.map { ProgramKind("cgroup/\(name)\($0)", major, minor, context: "bpf_sock_addr") }
-    } + ["connect", "sendmsg", "recvmsg", "getpeername", "getsockname"].map {
-        ProgramKind("cgroup/\($0)_unix", 6, 7, context: "bpf_sock_addr")
-    }
+    private static let cgroup: [ProgramKind] =
+        [
+            ProgramKind("cgroup_skb/ingress", 4, 10, context: "__sk_buff"),
+            ProgramKind("cgroup_skb/egress", 4, 10, context: "__sk_buff"),
+            ProgramKind("cgroup/skb", 4, 10, context: "__sk_buff", helpers: "cgroup_skb/ingress"),
+            ProgramKind("cgroup/sock_create", 4, 10, context: "bpf_sock"),
+            ProgramKind("cgroup/sock", 4, 10, context: "bpf_sock", helpers: "cgroup/sock_create"),
+            ProgramKind("cgroup/sock_release", 5, 9, context: "bpf_sock"),
+            ProgramKind("cgroup/post_bind4", 4, 17, context: "bpf_sock"),
+            ProgramKind("cgroup/post_bind6", 4, 17, context: "bpf_sock"),
+            ProgramKind("cgroup/dev", 4, 15, context: "bpf_cgroup_dev_ctx"),
+            ProgramKind("cgroup/sysctl", 5, 2, context: "bpf_sysctl"),
+            ProgramKind("cgroup/getsockopt", 5, 3, context: "bpf_sockopt"),
+            ProgramKind("cgroup/setsockopt", 5, 3, context: "bpf_sockopt"),
+        ]
+        + addresses.flatMap { name, major, minor, families in
+            families.map { ProgramKind("cgroup/\(name)\($0)", major, minor, context: "bpf_sock_addr") }
+        }
+        + ["connect", "sendmsg", "recvmsg", "getpeername", "getsockname"].map {
+            ProgramKind("cgroup/\($0)_unix", 6, 7, context: "bpf_sock_addr")
+        }
 
     /// Programs for socket addresses, for IPv4 and IPv6.
     private static let addresses: [(name: String, major: Int, minor: Int, families: [Int])] = [

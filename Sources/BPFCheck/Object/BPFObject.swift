@@ -81,7 +81,7 @@ public struct BPFObject {
     /// Where an instruction comes from, as the compiler says.
     func source(of instruction: Int, in function: Function) -> SourceLocation? {
         guard let btf, let line = function.line(of: instruction),
-              let file = try? btf.string(at: line.file, limit: 4096), !file.isEmpty
+            let file = try? btf.string(at: line.file, limit: 4096), !file.isEmpty
         else { return nil }
         return SourceLocation(file: file, line: line.line)
     }

@@ -41,9 +41,10 @@ struct BTFExtension {
             functions[record.section, default: [:]][record.offset] = try reader.word(at: record.place + 4)
         }
         for record in try Self.records(reader, header, at: 16, atLeast: 16, btf) {
-            lines[record.section, default: []].append(Line(
-                offset: record.offset, file: try reader.word(at: record.place + 4),
-                line: try reader.word(at: record.place + 12) >> 10))
+            lines[record.section, default: []].append(
+                Line(
+                    offset: record.offset, file: try reader.word(at: record.place + 4),
+                    line: try reader.word(at: record.place + 12) >> 10))
         }
         for name in lines.keys { lines[name]?.sort { $0.offset < $1.offset } }
         guard header >= 32 else { return }

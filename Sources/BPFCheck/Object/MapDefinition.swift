@@ -38,8 +38,8 @@ struct MapDefinition: Equatable {
         // libbpf takes the size of what is inside for the value's.
         shape.valueSize = 4
         guard let array = try btf.plain(type), btf.kind(of: array) == .array,
-              let pointer = try btf.plain(btf.array(array).element), btf.kind(of: pointer) == .pointer,
-              let structure = try btf.plain(btf.reference(of: pointer)), btf.kind(of: structure) == .structure
+            let pointer = try btf.plain(btf.array(array).element), btf.kind(of: pointer) == .pointer,
+            let structure = try btf.plain(btf.reference(of: pointer)), btf.kind(of: structure) == .structure
         else { return }
         var inner = MapShape()
         for member in try btf.members(of: structure) { _ = try inner.read(member, btf) }
@@ -83,7 +83,7 @@ struct MapShape: Equatable {
     /// `int (*name)[value]`: a number as the length of an array.
     private static func number(_ type: Int, _ btf: BTF) throws(ELFError) -> UInt32 {
         guard let pointer = try btf.plain(type), btf.kind(of: pointer) == .pointer,
-              let array = try btf.plain(btf.reference(of: pointer)), btf.kind(of: array) == .array
+            let array = try btf.plain(btf.reference(of: pointer)), btf.kind(of: array) == .array
         else { return 0 }
         return UInt32(truncatingIfNeeded: try btf.array(array).count)
     }

@@ -43,13 +43,15 @@ struct ObjectBuilder {
         for index in 0..<symbols.count {
             let symbol = try symbols.symbol(index)
             guard symbol.isFunction, symbol.size > 0, sections.indices.contains(symbol.section),
-                  sections[symbol.section].isExecutable
+                sections[symbol.section].isExecutable
             else { continue }
             found.append((symbol, Place(section: symbol.section, offset: symbol.value)))
         }
         // Global names first: of two names for one function the one that others can see.
-        found.sort { ($0.place.section, $0.place.offset, $0.symbol.binding == 0 ? 1 : 0)
-            < ($1.place.section, $1.place.offset, $1.symbol.binding == 0 ? 1 : 0) }
+        found.sort {
+            ($0.place.section, $0.place.offset, $0.symbol.binding == 0 ? 1 : 0)
+                < ($1.place.section, $1.place.offset, $1.symbol.binding == 0 ? 1 : 0)
+        }
         var end = Place(section: 0, offset: 0)
         // In .text are functions that programs call; only a lone one may be meant for a program.
         let isLone = found.count == 1
@@ -71,7 +73,7 @@ struct ObjectBuilder {
         _ symbol: Symbol, _ section: Section, _ code: SectionReader, isProgram: Bool
     ) throws(ELFError) -> Function {
         guard symbol.value <= code.count, symbol.size <= code.count - symbol.value,
-              symbol.value % Instruction.size == 0, symbol.size % Instruction.size == 0
+            symbol.value % Instruction.size == 0, symbol.size % Instruction.size == 0
         else { throw code.malformed("\(symbol.name) is not whole instructions of the section", at: symbol.value) }
         var instructions: [Instruction] = []
         instructions.reserveCapacity(symbol.size / Instruction.size)
@@ -105,7 +107,8 @@ struct ObjectBuilder {
                     if btf.kind(of: member.type) == .function {
                         kernelFunctions[member.name] = member.type
                     } else if btf.kind(of: member.type) == .variable,
-                              let type = try btf.plain(btf.reference(of: member.type)), type != 0 {
+                        let type = try btf.plain(btf.reference(of: member.type)), type != 0
+                    {
                         typedVariables.insert(member.name)
                     }
                 }

@@ -63,7 +63,8 @@ struct InstructionPrinter {
     func separator(of instruction: Instruction) -> StaticString {
         switch instruction.opcode {
         case Opcode.nop, Opcode.rememberState, Opcode.restoreState, Opcode.gnuWindowSave,
-            Opcode.aarch64NegateRAStateWithPC: ""
+            Opcode.aarch64NegateRAStateWithPC:
+            ""
         case Opcode.defCFAExpression: " "
         default: ": "
         }

@@ -1,6 +1,7 @@
 /// An entry for programs: what the listings show, as a tree of values that encodes to JSON.
 ///
-/// Offsets are numbers, addresses ``HexAddress``es; DWARF expressions and instructions' operands are the listing's text.
+/// Offsets are numbers, addresses ``HexAddress``es; DWARF expressions and instructions' operands are the listing's
+/// text.
 public struct ListedEntry: Encodable, Sendable {
     public enum Kind: String, Encodable, Sendable {
         case cie, fde, terminator

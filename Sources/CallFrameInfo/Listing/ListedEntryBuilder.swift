@@ -24,7 +24,8 @@ extension FrameListing {
                     guard case .fde(_, let cie, let fde) = step, fde.start <= pc, pc < fde.limit else { continue }
                     let offset = cie.entry.offset
                     if parts.contains(.instructions), offset != lastCIE,
-                        let header = try? sections[index].entryHeader(at: offset) {
+                        let header = try? sections[index].entryHeader(at: offset)
+                    {
                         try body(builder.entry(.cie(header, cie), walk))
                         lastCIE = offset
                     }
@@ -69,7 +70,9 @@ private struct ListedEntryBuilder {
             }
             if parts.contains(.rows) {
                 var rows = RowCollector(section, names, pc: nil)
-                if var initial = cie.interpreter?.initial { withUnsafeMutablePointer(to: &initial) { rows.row(at: 0, $0) } }
+                if var initial = cie.interpreter?.initial {
+                    withUnsafeMutablePointer(to: &initial) { rows.row(at: 0, $0) }
+                }
                 entry.rows = rows.rows
                 if let error = cie.error { entry.problems.append(walk.problem(error.description, at: header.offset)) }
             }
@@ -94,10 +97,11 @@ private struct ListedEntryBuilder {
         do throws(CFIError) {
             while let instruction = try reader.next() {
                 let operands = ListingText.string { printer.appendOperands(of: instruction, to: &$0, names) }
-                instructions.append(ListedInstruction(
-                    offset: instruction.offset, name: printer.name(of: instruction).description,
-                    operands: operands.isEmpty ? nil : operands,
-                    address: entry.kind == .fde ? printer.location : nil))
+                instructions.append(
+                    ListedInstruction(
+                        offset: instruction.offset, name: printer.name(of: instruction).description,
+                        operands: operands.isEmpty ? nil : operands,
+                        address: entry.kind == .fde ? printer.location : nil))
             }
         } catch {
             entry.problems.append(walk.problem(error.description, at: reader.instructionOffset))

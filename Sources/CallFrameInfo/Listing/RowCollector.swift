@@ -30,7 +30,8 @@ struct RowCollector: RowSink {
         var row = ListedRow(start: location, limit: .max, cfa: rule(for: state.pointee.cfa), registers: [])
         for column in state.pointee.columns.columns {
             if section.isAArch64, column.register == AllRegisters.signingStateRegister,
-                let signing = column.rule.signingState {
+                let signing = column.rule.signingState
+            {
                 row.returnAddressState = signing & 1 == 0 ? .notSigned : signing & 2 == 0 ? .signed : .signedWithPC
             } else if column.rule.kind != .unspecified {
                 row.registers.append(rule(column))

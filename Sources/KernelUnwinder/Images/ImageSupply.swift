@@ -57,8 +57,8 @@ final class ImageSupply {
         return true
     }
 
-    /// Opens the files of mappings and proves their tables, several at a time, as far as they are not known yet: most of
-    /// what it takes to add a process.
+    /// Opens the files of mappings and proves their tables, several at a time, as far as they are not known yet: most
+    /// of what it takes to add a process.
     func prepare(_ mappings: [ExecutableMapping], of process: Int32) {
         var work: [MappedFile] = []
         for mapping in mappings where mapping.isFile && files[mapping.file] == nil {
@@ -111,7 +111,8 @@ final class ImageSupply {
         let identity = file.identity
         if !file.isCertain, !ProcessMemory(of: process).has(file, mapping) {
             return unusable(
-                mapping.path, "the file at that path is not the mapped one, and the mapping can't be opened: "
+                mapping.path,
+                "the file at that path is not the mapped one, and the mapping can't be opened: "
                     + MappedFile.neededForMappings)
         }
         if let known = byFile[identity] { return known }
@@ -173,7 +174,8 @@ final class ImageSupply {
         let found = MappedImage(name: name, image: prepared.image)
         do {
             let key = try prepared.key.get()
-            let table = try tables[key] ?? addedTable(for: prepared)
+            let table =
+                try tables[key] ?? addedTable(for: prepared)
                 ?? withTable(of: prepared, key) { view throws(KernelError) in try load(view) }
             table.users += 1
             found.table = table

@@ -2,8 +2,8 @@ import ELF
 import Glibc
 import UnwindTable
 
-/// A file that is mapped executable somewhere, or the vDSO, and its table in the kernel. Processes that map the same file
-/// share one.
+/// A file that is mapped executable somewhere, or the vDSO, and its table in the kernel. Processes that map the same
+/// file share one.
 public final class MappedImage {
     /// The path as a process that maps it sees it; `[vdso]`; or the name that the kernel has for the memory.
     public let name: String

@@ -22,7 +22,8 @@ final class PreparedImage: @unchecked Sendable {
             let key = try store?.key(of: input) ?? input.sharedKey()
             // What can't be proved is as good as absent: it is made again.
             if let stored = try? store?.currentUnchecked(key: key, options: options),
-                let view = try? TableVerifier.verify(stored.bytes) {
+                let view = try? TableVerifier.verify(stored.bytes)
+            {
                 (self.key, storedView, self.stored) = (.success(key), view, stored)
                 return
             }

@@ -1,7 +1,7 @@
 import LinuxProcess
 
-/// What is to be done about processes after events: decided from the events and a few questions, so that it can be tried
-/// without a kernel.
+/// What is to be done about processes after events: decided from the events and a few questions, so that it can be
+/// tried without a kernel.
 struct UpdatePlan {
     /// What is done, in this order.
     enum Step: Equatable {
@@ -112,8 +112,8 @@ struct UpdatePlan {
         }
     }
 
-    /// The kernel tells of a new program's first mappings before its programs see that it runs, and makes them forget what
-    /// the process maps: what was published in between is published again.
+    /// The kernel tells of a new program's first mappings before its programs see that it runs, and makes them forget
+    /// what the process maps: what was published in between is published again.
     private mutating func rereadForgotten(_ processes: some Processes, _ memory: inout Memory) {
         for (process, turns) in memory.justBegun.sorted(by: { $0.key < $1.key }) {
             if processes.isForgotten(process) { add(.read(process, at: 0)) }
@@ -121,8 +121,8 @@ struct UpdatePlan {
         }
     }
 
-    /// Processes that were taken out of the programs' map in the place of one that had their id before, and the events that
-    /// they began with. The programs had listed them: those that made them are listed, or were until they ended.
+    /// Processes that were taken out of the programs' map in the place of one that had their id before, and the events
+    /// that they began with. The programs had listed them: those that made them are listed, or were until they ended.
     private static func takenOut(
         _ events: [ProcessEvent], _ processes: some Processes, _ memory: Memory
     ) -> [Int32: Int] {

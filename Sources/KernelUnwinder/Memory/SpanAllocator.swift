@@ -10,8 +10,8 @@ struct Span: Equatable {
 
 /// Which words of the elements are in use.
 ///
-/// Everything that is allocated lies within one element, but for whole runs of elements. Elements come from the end, one
-/// after the other; what is left of them, and what is given back, is kept by size and used first.
+/// Everything that is allocated lies within one element, but for whole runs of elements. Elements come from the end,
+/// one after the other; what is left of them, and what is given back, is kept by size and used first.
 struct SpanAllocator {
     /// All that a place can name.
     static let elementLimit = Int(CFIC_ELEMENTS_MAX)

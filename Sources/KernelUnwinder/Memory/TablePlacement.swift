@@ -77,7 +77,8 @@ struct TablePlacement {
         rewriteQuarters()
     }
 
-    /// Records stand one behind the other in the file, so that a run is one piece; where it has a gap, a new run begins.
+    /// Records stand one behind the other in the file, so that a run is one piece; where it has a gap, a new run
+    /// begins.
     ///
     /// - Parameters:
     ///   - starts: of all records, in words, rising.
@@ -86,7 +87,8 @@ struct TablePlacement {
     static func endOfRun(from first: Int, _ starts: [UInt32], words: Int, size: (Int) -> Int) -> Int {
         var end = first + 1
         while end < starts.count, Int(starts[end] - starts[first]) + size(end) <= words,
-            Int(starts[end] - starts[end - 1]) == size(end - 1) { end += 1 }
+            Int(starts[end] - starts[end - 1]) == size(end - 1)
+        { end += 1 }
         return end
     }
 
@@ -147,14 +149,16 @@ struct TablePlacement {
                 as: cfic_loaded_range.self)
             // Proved: no range reaches beyond 2^64; the last page's end may be just there.
             let end = (range.start_page + UInt64(range.page_count)).multipliedReportingOverflow(by: 1 << shift)
-            placed.ranges.append(PlacedTable.Range(
-                addresses: range.start_page << shift..<(end.overflow ? .max : end.partialValue), place: place))
+            placed.ranges.append(
+                PlacedTable.Range(
+                    addresses: range.start_page << shift..<(end.overflow ? .max : end.partialValue), place: place))
         }
     }
 
     private mutating func placeWords(_ count: Int, alignment: Int) throws(KernelError) -> UInt32 {
         guard count > 0 else { return 0 }
-        let span = count <= memory.allocator.elementWords
+        let span =
+            count <= memory.allocator.elementWords
             ? try memory.allocate(words: count, alignment: alignment) : try memory.allocateElements(words: count)
         placed.spans.append(span)
         return span.place

@@ -61,7 +61,8 @@ extension KernelUnwinder {
     package func map(_ table: TableView, at bias: UInt64, in process: Int32) throws(KernelError) {
         try addTable(table)
         try publish(
-            process, images.placedRanges(of: table.key).map { range in
+            process,
+            images.placedRanges(of: table.key).map { range in
                 PlacedMapping(
                     start: range.addresses.lowerBound &+ bias, end: range.addresses.upperBound &+ bias, bias: bias,
                     range: range.place)

@@ -60,11 +60,13 @@ extension KernelUnwinder {
             : .system("opening a sampling event", errno: code)
     }
 
-    /// Watches processes from now on: fork and exec in the kernel, so that no sample is taken by mappings that are gone,
-    /// and mappings through `processEvents`.
+    /// Watches processes from now on: fork and exec in the kernel, so that no sample is taken by mappings that are
+    /// gone, and mappings through `processEvents`.
     public func watchProcesses() throws(KernelError) {
         if isWatching { return }
-        if events == nil { events = try KernelError.ofProcess { () throws(ProcessError) in try ProcessEvents(cpus: OnlineCPUs.list) } }
+        if events == nil {
+            events = try KernelError.ofProcess { () throws(ProcessError) in try ProcessEvents(cpus: OnlineCPUs.list) }
+        }
         for name in ["follow_fork", "follow_exec"] {
             guard let link = bpf_program__attach(try object.program(name)) else {
                 throw .system("attaching the program \(name)", errno: errno)

@@ -69,8 +69,8 @@ struct FileResult: Sendable {
     }
 
     var state: State
-    /// What of the file, and which debug files, can't be used; and what its call frame sections are called: if these were
-    /// read.
+    /// What of the file, and which debug files, can't be used; and what its call frame sections are called: if these
+    /// were read.
     var notes: [String] = []
     var sectionNames: [String]?
     var elfBytes: UInt64 = 0
@@ -181,7 +181,8 @@ struct SharedTable: Sendable {
     var isNew = false
     /// Of the table in the store.
     var notes: [String] = []
-    /// What was wrong when it was made, the same in all these files; and what that one's call frame sections are called.
+    /// What was wrong when it was made, the same in all these files; and what that one's call frame sections are
+    /// called.
     var faults: [ImageCompiler.Result.Fault] = []
     var sectionNames: [String] = []
 

@@ -28,11 +28,13 @@ final class CoreModule {
     /// - Throws: what `ImageTable` throws, but for images that have no table by their nature. Nil if the image has no
     ///   segment there.
     init?(
-        _ image: ELFImage, at mapped: Range<UInt64>, fileOffset: UInt64, store: TableStore?, debugFiles: DebugFileSearch?
+        _ image: ELFImage, at mapped: Range<UInt64>, fileOffset: UInt64, store: TableStore?,
+        debugFiles: DebugFileSearch?
     ) throws {
         let loads = image.segments.filter(\.isLoad)
         let page = ~(Self.pageSize - 1)
-        guard let bias = loads.bias(of: mapped, at: fileOffset, pageSize: Self.pageSize), let first = loads.map({ $0.virtualAddress & page }).min(),
+        guard let bias = loads.bias(of: mapped, at: fileOffset, pageSize: Self.pageSize),
+            let first = loads.map({ $0.virtualAddress & page }).min(),
             let last = loads.map({ $0.virtualAddress &+ $0.memorySize }).max()
         else { return nil }
         self.bias = bias

@@ -43,7 +43,8 @@ public struct ModuleSearch: Sendable {
             if !bytes.isEmpty {
                 add {
                     try CoreModule(
-                        ELFImage(bytes: bytes, name: "[vdso]"), at: address..<max(address, address &+ UInt64(bytes.count)),
+                        ELFImage(bytes: bytes, name: "[vdso]"),
+                        at: address..<max(address, address &+ UInt64(bytes.count)),
                         fileOffset: 0, store: store, debugFiles: nil)
                 }
             }
@@ -64,7 +65,9 @@ public struct ModuleSearch: Sendable {
         guard header.isEmpty || header == [0x7f, 0x45, 0x4c, 0x46] else { return nil }
         let expected = buildID(of: mapping, core)
         guard let image = try file(mapping.path, isProgram: isProgram, expected) else { return nil }
-        return try CoreModule(image, at: mapping.start..<max(mapping.start, mapping.end), fileOffset: 0, store: store, debugFiles: debugFiles)
+        return try CoreModule(
+            image, at: mapping.start..<max(mapping.start, mapping.end), fileOffset: 0, store: store,
+            debugFiles: debugFiles)
     }
 
     /// The build id that stands in the dumped beginning of a mapping; nil if it wasn't dumped.

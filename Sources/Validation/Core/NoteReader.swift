@@ -15,7 +15,8 @@ struct NoteReader {
     /// Nil at the end, or where notes are cut off.
     mutating func next() -> Note? {
         guard let nameSize = rest.number(at: 0, size: 4), let size = rest.number(at: 4, size: 4),
-            let type = rest.number(at: 8, size: 4) else { return nil }
+            let type = rest.number(at: 8, size: 4)
+        else { return nil }
         // 32-bit sizes: no overflow.
         let nameEnd = 12 + Int(nameSize)
         let start = 12 + (Int(nameSize) + 3) & ~3
@@ -33,19 +34,22 @@ extension NoteReader.Note {
     /// NT_FILE: count, page size; start, end and offset in pages of each mapping; then their paths, each ended by 0.
     var fileMappings: [CoreFile.Mapping] {
         guard let count = content.number(at: 0, size: 8), let pageSize = content.number(at: 8, size: 8),
-            count <= UInt64(content.count / 24) else { return [] }
+            count <= UInt64(content.count / 24)
+        else { return [] }
         var names = content.dropFirst(16 + 24 * Int(count))
         var mappings: [CoreFile.Mapping] = []
         for index in 0..<Int(count) {
             guard let start = content.number(at: 16 + 24 * index, size: 8),
                 let end = content.number(at: 24 + 24 * index, size: 8),
                 let page = content.number(at: 32 + 24 * index, size: 8), start < end,
-                let nameEnd = names.firstIndex(of: 0) else { return mappings }
+                let nameEnd = names.firstIndex(of: 0)
+            else { return mappings }
             let (offset, overflow) = page.multipliedReportingOverflow(by: pageSize)
             if !overflow {
-                mappings.append(CoreFile.Mapping(
-                    path: String(path: names[..<nameEnd]), start: start, end: end,
-                    fileOffset: offset))
+                mappings.append(
+                    CoreFile.Mapping(
+                        path: String(path: names[..<nameEnd]), start: start, end: end,
+                        fileOffset: offset))
             }
             names = names[(nameEnd + 1)...]
         }
@@ -57,7 +61,8 @@ extension NoteReader.Note {
         var vector: [UInt64: UInt64] = [:]
         for offset in stride(from: 0, to: content.count, by: 16) {
             guard let type = content.number(at: offset, size: 8), let value = content.number(at: offset + 8, size: 8),
-                type != 0 else { break }
+                type != 0
+            else { break }
             vector[type] = value
         }
         return vector

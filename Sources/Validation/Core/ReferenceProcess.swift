@@ -48,10 +48,12 @@ final class ReferenceProcess {
             throw Failure(path: core.path, message: LibdwFile.text(elf_errmsg(-1)))
         }
         callbacks = .allocate(capacity: 1)
-        callbacks.initialize(to: Dwfl_Callbacks(
-            find_elf: { _, userdata, _, _, name, elf in CoreModule.of(userdata)?.hand(name, elf) ?? -1 },
-            find_debuginfo: { _, userdata, _, _, _, _, _, name in CoreModule.of(userdata)?.handDebugFile(name) ?? -1 },
-            section_address: dwfl_offline_section_address, debuginfo_path: nil))
+        callbacks.initialize(
+            to: Dwfl_Callbacks(
+                find_elf: { _, userdata, _, _, name, elf in CoreModule.of(userdata)?.hand(name, elf) ?? -1 },
+                find_debuginfo: { _, userdata, _, _, _, _, _, name in CoreModule.of(userdata)?.handDebugFile(name) ?? -1
+                },
+                section_address: dwfl_offline_section_address, debuginfo_path: nil))
         guard let session = dwfl_begin(callbacks) else {
             let message = LibdwFile.text(dwfl_errmsg(-1))
             elf_end(elf)
@@ -62,8 +64,9 @@ final class ReferenceProcess {
         self.session = session
         dwfl_report_begin(session)
         for module in modules {
-            guard let reported = dwfl_report_module(
-                session, module.image.name, module.range.lowerBound, module.range.upperBound)
+            guard
+                let reported = dwfl_report_module(
+                    session, module.image.name, module.range.lowerBound, module.range.upperBound)
             else { throw Failure(path: core.path, message: LibdwFile.text(dwfl_errmsg(-1))) }
             var userdata: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
             dwfl_module_info(reported, &userdata, nil, nil, nil, nil, nil, nil)
@@ -94,19 +97,23 @@ final class ReferenceProcess {
             init(_ machine: TableMachine) { self.machine = machine }
         }
         let collection = Collection(machine)
-        dwfl_getthreads(session, { thread, context in
-            guard let thread, let context else { return Int32(DWARF_CB_ABORT) }
-            let collection = Unmanaged<Collection>.fromOpaque(context).takeUnretainedValue()
-            collection.current = Thread(id: dwfl_thread_tid(thread))
-            let status = dwfl_thread_getframes(thread, { frame, context in
-                guard let frame, let context else { return Int32(DWARF_CB_ABORT) }
+        dwfl_getthreads(
+            session,
+            { thread, context in
+                guard let thread, let context else { return Int32(DWARF_CB_ABORT) }
                 let collection = Unmanaged<Collection>.fromOpaque(context).takeUnretainedValue()
-                return collection.current.append(frame, collection.machine)
-            }, context)
-            if status < 0 { collection.current.problem = LibdwFile.text(dwfl_errmsg(-1)) }
-            collection.threads.append(collection.current)
-            return Int32(collection.threads.count < ReferenceProcess.threadLimit ? DWARF_CB_OK : DWARF_CB_ABORT)
-        }, Unmanaged.passUnretained(collection).toOpaque())
+                collection.current = Thread(id: dwfl_thread_tid(thread))
+                let status = dwfl_thread_getframes(
+                    thread,
+                    { frame, context in
+                        guard let frame, let context else { return Int32(DWARF_CB_ABORT) }
+                        let collection = Unmanaged<Collection>.fromOpaque(context).takeUnretainedValue()
+                        return collection.current.append(frame, collection.machine)
+                    }, context)
+                if status < 0 { collection.current.problem = LibdwFile.text(dwfl_errmsg(-1)) }
+                collection.threads.append(collection.current)
+                return Int32(collection.threads.count < ReferenceProcess.threadLimit ? DWARF_CB_OK : DWARF_CB_ABORT)
+            }, Unmanaged.passUnretained(collection).toOpaque())
         return withExtendedLifetime(collection) { collection.threads }
     }
 }
@@ -126,9 +133,10 @@ extension ReferenceProcess.Thread {
         var isActivation = false
         guard dwfl_frame_pc(frame, &pc, &isActivation) else { return Int32(DWARF_CB_ABORT) }
         if frames.isEmpty { registers = (0...machine.lastRegister).map { register($0) ?? 0 } }
-        frames.append(WalkedFrame(
-            pc: pc, stackPointer: register(machine.stackPointer) ?? 0, framePointer: register(machine.framePointer),
-            isExact: isActivation))
+        frames.append(
+            WalkedFrame(
+                pc: pc, stackPointer: register(machine.stackPointer) ?? 0, framePointer: register(machine.framePointer),
+                isExact: isActivation))
         return Int32(DWARF_CB_OK)
     }
 }

@@ -46,10 +46,11 @@ final class TableWalk {
     }
 
     private func append(_ frame: cfic_frame) {
-        frames.append(WalkedFrame(
-            pc: frame.machine.pc, stackPointer: frame[machine.stackPointer],
-            framePointer: frame.has(CFIC_FRAME_NO_FRAME_POINTER) ? nil : frame[machine.framePointer],
-            isExact: frame.has(CFIC_FRAME_EXACT_PC)))
+        frames.append(
+            WalkedFrame(
+                pc: frame.machine.pc, stackPointer: frame[machine.stackPointer],
+                framePointer: frame.has(CFIC_FRAME_NO_FRAME_POINTER) ? nil : frame[machine.framePointer],
+                isExact: frame.has(CFIC_FRAME_EXACT_PC)))
     }
 
     private func find(

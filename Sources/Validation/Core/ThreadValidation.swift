@@ -13,8 +13,8 @@ public struct ThreadValidation: Sendable {
         case tooDeep
         /// The table has a reason instead of a rule.
         case noRule
-        /// The entry point, which nothing called. Its call frame information says otherwise, or is not there, and libdwfl
-        /// goes on.
+        /// The entry point, which nothing called. Its call frame information says otherwise, or is not there, and
+        /// libdwfl goes on.
         case entryPoint
 
         public var text: String {
@@ -71,7 +71,8 @@ public struct ThreadValidation: Sendable {
         let isSame = agreeing == walk.frames.count && agreeing == reference.frames.count
         if isSame, isComplete == (reference.problem == nil && !reference.isCut) { return }
         if agreeing == walk.frames.count, walk.end == CFIC_STEP_END_OF_STACK, let last = walk.frames.last,
-            modules.module(at: last.lookupPC)?.isEntryPoint(at: last.lookupPC) == true {
+            modules.module(at: last.lookupPC)?.isEntryPoint(at: last.lookupPC) == true
+        {
             if !isSame { known = .entryPoint }
             return
         }
