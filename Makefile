@@ -176,6 +176,14 @@ uninstall: ## remove what `make install` installed
 structure: ## draw the modules with what each imports; fails on an arrow back
 	@scripts/structure.sh
 
+.PHONY: format check-format
+FORMATTED := Package.swift Sources Tests Plugins examples
+format: ## format the Swift code as .swift-format says
+	@$(SWIFT) format --in-place --parallel --recursive $(FORMATTED)
+
+check-format: ## fail on Swift code that `make format` would change
+	@$(SWIFT) format lint --strict --parallel --recursive $(FORMATTED)
+
 .PHONY: deb dist
 deb: deps-deb build ## make a Debian package, .build/cfic_VERSION_ARCHITECTURE.deb
 	@BINARIES='$(BINARIES)' scripts/deb.sh $(SCRATCH)

@@ -10,7 +10,7 @@ import Testing
 
     @Test func importsGoOneWay() throws {
         let outcome = try place.shell("'\(Self.project)/scripts/structure.sh'")
-        #expect(outcome.code == 0, "\(outcome.talk)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
         #expect(outcome.output.contains("ELF             ◀── Files\n"))
     }
 
@@ -24,6 +24,20 @@ import Testing
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         try line.write(toFile: directory + "/File.swift", atomically: true, encoding: .utf8)
         let outcome = try place.shell("'\(Self.project)/scripts/structure.sh' Sources")
-        #expect(outcome.code == 1 && outcome.talk.contains(problem), "\(outcome.talk)")
+        #expect(outcome.code == 1 && outcome.diagnostics.contains(problem), "\(outcome.diagnostics)")
+    }
+
+    /// Another release of the formatter may break lines elsewhere.
+    @Test(.enabled(if: hasPinnedToolchain, "the toolchain is not the one that .swift-version names"))
+    func codeIsFormatted() throws {
+        let outcome = try place.shell("make -s -C '\(Self.project)' check-format")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+    }
+
+    private static var hasPinnedToolchain: Bool {
+        guard let pinned = try? String(contentsOfFile: project + "/.swift-version", encoding: .utf8),
+            let version = try? Workplace().shell("swift format --version").output
+        else { return false }
+        return pinned == version
     }
 }
