@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "KernelUnwinder", targets: ["KernelUnwinder"]),
         .library(name: "Symbols", targets: ["Symbols"]),
         .library(name: "Profile", targets: ["Profile"]),
+        .library(name: "ProfileFormats", targets: ["ProfileFormats"]),
         // For the package in Fuzz/.
         .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
         .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
@@ -76,6 +77,10 @@ let package = Package(
         // Documents for programs.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
+        // A format a file.
+        .target(
+            name: "ProfileFormats",
+            dependencies: ["CallFrameInfo", "Files", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -88,7 +93,7 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
                 "JSONDocuments", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -164,6 +169,12 @@ let package = Package(
             name: "ProfileTests",
             dependencies: [
                 "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
+            ]),
+        .testTarget(
+            name: "ProfileFormatsTests",
+            dependencies: [
+                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "Files", "Symbols", "JSONDocuments",
+                "CUnwindTable",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
