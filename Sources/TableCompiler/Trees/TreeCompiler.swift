@@ -30,7 +30,11 @@ public struct TreeCompiler: Sendable {
         public var elfBytes: UInt64
     }
 
-    /// - Parameter progress: called now and then from any thread with the bytes done and all bytes.
+    /// Compiles the files that a walk found.
+    ///
+    /// - Parameters:
+    ///   - walk: the files.
+    ///   - progress: called now and then from any thread with the bytes done and all bytes.
     public func run(_ walk: FileWalk, progress: @escaping @Sendable (UInt64, UInt64) -> Void = { _, _ in }) -> Summary {
         let files = walk.files
         let total = files.reduce(0) { $0 + $1.size }
