@@ -145,7 +145,7 @@ let package = Package(
         .testTarget(
             name: "TableCompilerTests",
             dependencies: [
-                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF",
+                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF", "Threads",
                 "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
