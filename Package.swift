@@ -5,21 +5,20 @@ let package = Package(
     name: "cfic",
     products: [
         .executable(name: "cfic", targets: ["cfic"]),
-        .library(name: "ELF", targets: ["ELF"]),
-        .library(name: "UnwindTable", targets: ["UnwindTable"]),
-        .library(name: "TableBuilder", targets: ["TableBuilder"]),
-        .library(name: "TableCompiler", targets: ["TableCompiler"]),
-        .library(name: "TableStore", targets: ["TableStore"]),
-        .library(name: "KernelUnwinder", targets: ["KernelUnwinder"]),
-        .library(name: "Symbols", targets: ["Symbols"]),
-        .library(name: "Profile", targets: ["Profile"]),
-        .library(name: "ProfileFormats", targets: ["ProfileFormats"]),
-        // For the package in Fuzz/.
-        .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
-        .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
-        .library(name: "LinearEvaluation", targets: ["LinearEvaluation"]),
-        .library(name: "Validation", targets: ["Validation"]),
-        .library(name: "BPFCheck", targets: ["BPFCheck"]),
+        // The Swift API: docs/swift/API.docc says which product is for whom. Each contains the one before it.
+        .library(name: "CFIC", targets: ["Files", "UnwindTable", "TableStore"]),
+        .library(
+            name: "CFICCompiler", targets: ["Files", "UnwindTable", "TableStore", "ELF", "TableCompiler"]),
+        .library(
+            name: "CFICUnwinder",
+            targets: [
+                "Files", "UnwindTable", "TableStore", "ELF", "TableCompiler", "LinuxProcess", "KernelUnwinder",
+                "Symbols", "Profile", "ProfileFormats",
+            ]),
+        // No API: what the package in Fuzz/ tests besides. It may change with any commit.
+        .library(
+            name: "CFICFuzzingInternals",
+            targets: ["CallFrameInfo", "CUnwindTable", "LinearEvaluation", "TableBuilder", "Validation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -99,9 +98,11 @@ let package = Package(
             ]
         ),
 
-        // What the README shows.
+        // What the README and docs/swift show.
         .executableTarget(
             name: "example-compile", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "examples/compile"),
+        .executableTarget(
+            name: "example-reader", dependencies: ["TableStore", "UnwindTable"], path: "examples/reader"),
         .executableTarget(
             name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
 
@@ -152,7 +153,7 @@ let package = Package(
         .testTarget(
             name: "TableCompilerTests",
             dependencies: [
-                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF",
+                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF", "Threads",
                 "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
@@ -182,7 +183,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "cfic", "example-compile", "example-profiler", "UnwindTable", "TestFixtures",
+                "cfic", "example-compile", "example-profiler", "example-reader", "UnwindTable", "TestFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],
