@@ -75,7 +75,8 @@ let package = Package(
         .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
         // Documents for programs.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
-        .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
+        .target(
+            name: "Profile", dependencies: ["ELF", "Files", "KernelUnwinder", "LinuxProcess", "Symbols", "CLinux"]),
         // A format a file.
         .target(
             name: "ProfileFormats",
@@ -92,8 +93,8 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
-                "JSONDocuments", "CLinux",
+                "Validation", "BPFCheck", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
+                "JSONDocuments",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -105,6 +106,9 @@ let package = Package(
             name: "example-reader", dependencies: ["TableStore", "UnwindTable"], path: "examples/reader"),
         .executableTarget(
             name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
+        .executableTarget(
+            name: "example-recording", dependencies: ["KernelUnwinder", "TableStore", "Profile", "ProfileFormats"],
+            path: "examples/recording"),
 
         // A stack of known depth.
         .target(name: "CallChain", path: "Benchmarks/CallChain"),
@@ -183,7 +187,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "cfic", "example-compile", "example-profiler", "example-reader", "UnwindTable", "TestFixtures",
+                "cfic", "example-compile", "example-profiler", "example-reader", "example-recording", "UnwindTable",
+                "TestFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

@@ -57,6 +57,16 @@ import Testing
         #expect(samples.count >= 20 && samples.allSatisfy { $0.hasPrefix("bash [") }, "\(samples.prefix(3))")
     }
 
+    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
+    func recordingInSwift() throws {
+        let program = (try Workplace.program() as NSString).deletingLastPathComponent + "/example-recording"
+        let outcome = try place.shell(
+            "'\(program)' bash -c 'for ((i = 0; i < 1000000; i++)); do :; done; echo done >&2'")
+        let lines = outcome.output.split(separator: "\n")
+        #expect(outcome.code == 0 && outcome.diagnostics == "done\n", "\(outcome)")
+        #expect(lines.contains { $0.hasPrefix("bash;") && $0.contains("__libc_start_main") }, "\(lines.prefix(3))")
+    }
+
     @Test func lookupInC() throws {
         let include = "\(Self.project)/bpf/include"
         let source = "\(Self.project)/examples/lookup/lookup.c"

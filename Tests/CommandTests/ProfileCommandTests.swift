@@ -324,11 +324,6 @@ struct ProfileCommandTests {
         #expect(ContinuousClock.now - start < .seconds(1000))
     }
 
-    @Test func commandThatDoesNotWantToEndIsEnded() throws {
-        let outcome = try place.shell("cfic profile -d 0.5 -- bash -c 'trap \"\" TERM; while :; do :; done'")
-        #expect(outcome.code == 0 && outcome.output.contains("bash;"), "\(outcome.diagnostics)")
-    }
-
     /// As `nohup` has them, and shells for what runs in the background.
     @Test(arguments: ["INT", "TERM", "HUP"])
     func signalThatIsIgnoredStaysIgnored(signal: String) throws {
@@ -344,18 +339,6 @@ struct ProfileCommandTests {
             kill -\(signal) $profile; sleep 0.3; echo >&3; wait $profile; echo $?; cat said
             """)
         #expect(outcome.output == "0\nready\nalive\n", "\(outcome.output) \(outcome.diagnostics)")
-    }
-
-    /// That is told by the signal that tells of its end.
-    @Test func commandThatIsStoppedForAWhileGoesOn() throws {
-        let outcome = try place.shell(
-            """
-            cfic profile -o stacks -- bash -c '
-                (until grep -q "State:.T" /proc/$$/status; do sleep 0.01; done; sleep 0.3; kill -CONT $$) &
-                kill -STOP $$; echo alive; exit 3'
-            echo $?
-            """)
-        #expect(outcome.output == "alive\n3\n", "\(outcome.output) \(outcome.diagnostics)")
     }
 
     /// The first one stops the recording; the second doesn't wait for anything.

@@ -1,0 +1,9 @@
+import KernelUnwinder
+import Profile
+import ProfileFormats
+import TableStore
+
+// Runs a command, and prints its stacks as flame graph tools read them.
+let unwinder = try KernelUnwinder(.init(store: TableStore()))
+let recording = try Profiler(unwinder).record(command: Array(CommandLine.arguments.dropFirst()))
+print(FoldedStacks(recording.stacks, Symbolizer(recording.programs)).text, terminator: "")
