@@ -56,19 +56,22 @@ let package = Package(
         .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
         .target(
             name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash", "CLinux"]),
+        // Who asks for an image's table, and who answers.
+        .target(name: "TableSupply", dependencies: ["ELF", "UnwindTable"]),
         // One image to one table; Trees: files and directories to a store.
         .target(
             name: "TableCompiler",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "Threads", "CUnwindTable",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "TableSupply", "Threads",
+                "CUnwindTable",
             ]),
         // Processes: what they map, what happens to them, what this one may do.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "LinuxProcess", "Threads", "CUnwindTable",
-                "CLinux", "CLibbpf",
+                "ELF", "Files", "UnwindTable", "TableSupply", "LinuxProcess", "Threads", "CUnwindTable", "CLinux",
+                "CLibbpf",
             ],
             plugins: ["BPFObject"]),
         // Names of code, and how they are printed.
@@ -78,7 +81,7 @@ let package = Package(
             name: "Validation",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Threads", "CUnwindTable", "CLibdw",
+                "TableSupply", "Threads", "CUnwindTable", "CLibdw",
             ]),
         // BPF objects, and what kernels refuse of them.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
@@ -86,7 +89,7 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols", "Threads",
                 "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -96,7 +99,8 @@ let package = Package(
         .executableTarget(
             name: "example-compile", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "examples/compile"),
         .executableTarget(
-            name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
+            name: "example-profiler", dependencies: ["KernelUnwinder", "TableCompiler", "TableStore"],
+            path: "examples/profiler"),
 
         // A stack of known depth.
         .target(name: "CallChain", path: "Benchmarks/CallChain"),
@@ -137,7 +141,10 @@ let package = Package(
             name: "TableBuilderTests", dependencies: ["TableBuilder", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
         .testTarget(
             name: "TableStoreTests",
-            dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
+            dependencies: [
+                "TableStore", "TableSupply", "TableCompiler", "ELF", "UnwindTable", "CUnwindTable", "CXXHash",
+                "table-store-writer",
+            ]),
         // Inserts tables as a process that tests limit and kill.
         .executableTarget(
             name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],
@@ -154,14 +161,16 @@ let package = Package(
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [
-                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "UnwindTable",
+                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "TableSupply",
+                "UnwindTable",
                 "CUnwindTable",
                 "CLibbpf", "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileTests",
             dependencies: [
-                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
+                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler", "CUnwindTable",
+                "TestFixtures",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures"]),

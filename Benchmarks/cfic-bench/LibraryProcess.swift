@@ -21,7 +21,9 @@ struct LibraryProcess {
         posix_spawn_file_actions_destroy(&actions)
         for argument in arguments { free(argument) }
         close(ends.1)
-        guard code == 0 else { throw ProcessFailure(description: "starting a process: \(String(cString: strerror(code)))") }
+        guard code == 0 else {
+            throw ProcessFailure(description: "starting a process: \(String(cString: strerror(code)))")
+        }
         (process, output) = (child, ends.0)
         // A byte says that the libraries are there.
         var byte: UInt8 = 0
@@ -40,9 +42,9 @@ struct LibraryProcess {
     /// In the process: maps libraries, says so, and waits to be ended.
     static func mapLibraries(_ count: Int) {
         #if arch(x86_64)
-        let directory = "/usr/lib/x86_64-linux-gnu"
+            let directory = "/usr/lib/x86_64-linux-gnu"
         #else
-        let directory = "/usr/lib/aarch64-linux-gnu"
+            let directory = "/usr/lib/aarch64-linux-gnu"
         #endif
         // Each with what it needs; no more than asked for. Their functions are not called: only mapped ones count.
         for name in names(in: directory).sorted() where name.contains(".so.") {

@@ -6,6 +6,9 @@ import Synchronization
 /// libdispatch, when the system gives it no thread (RLIMIT_NPROC, pids.max of a cgroup), sleeps until it does. Here
 /// the work is done by as many threads as there are, be it the caller's alone.
 public enum Threads {
+    /// Processors that are online, at least 1.
+    public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
     /// Calls `body` with each number in 0..<count, once, and returns when all calls have.
     ///
     /// Which thread makes which call, and how many threads there are, is not said: up to `count`, the caller's among

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import KernelUnwinder
+import TableCompiler
 import TableStore
 import UnwindTable
 
@@ -37,7 +38,7 @@ struct KernelCommand: ParsableCommand {
             }
             var options = KernelUnwinder.Options()
             options.batches = true
-            let unwinder = try KernelUnwinder(options)
+            let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
             let report = KernelReport(
                 kernel: KernelUnwinder.kernelRelease, machine: try KernelUnwinder.hostMachine.name,
                 programs: unwinder.verifiedPrograms.map {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import KernelUnwinder
 import Profile
+import TableCompiler
 import TableStore
 
 struct ProfileCommand: ParsableCommand {
@@ -83,10 +84,9 @@ struct ProfileCommand: ParsableCommand {
     func run() throws {
         try reporting {
             let file = try ProfileOutput(path: output)
-            var options = KernelUnwinder.Options(store: try cache.store())
-            options.debugFiles = debugFiles.search
+            let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
             Diagnostics.progress("Loading the BPF programs")
-            let unwinder = try KernelUnwinder(options)
+            let unwinder = try KernelUnwinder(tables: tables)
             var problems: [String] = []
             unwinder.onProblem = { problems.append($0) }
             let interruption = try Interruption()
