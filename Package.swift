@@ -5,20 +5,20 @@ let package = Package(
     name: "cfic",
     products: [
         .executable(name: "cfic", targets: ["cfic"]),
-        .library(name: "ELF", targets: ["ELF"]),
-        .library(name: "UnwindTable", targets: ["UnwindTable"]),
-        .library(name: "TableBuilder", targets: ["TableBuilder"]),
-        .library(name: "TableCompiler", targets: ["TableCompiler"]),
-        .library(name: "TableStore", targets: ["TableStore"]),
-        .library(name: "KernelUnwinder", targets: ["KernelUnwinder"]),
-        .library(name: "Symbols", targets: ["Symbols"]),
-        .library(name: "Profile", targets: ["Profile"]),
-        // For the package in Fuzz/.
-        .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
-        .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
-        .library(name: "LinearEvaluation", targets: ["LinearEvaluation"]),
-        .library(name: "Validation", targets: ["Validation"]),
-        .library(name: "BPFCheck", targets: ["BPFCheck"]),
+        // The Swift API: docs/swift/API.docc says which product is for whom. Each contains the one before it.
+        .library(name: "CFIC", targets: ["Files", "UnwindTable", "TableStore"]),
+        .library(
+            name: "CFICCompiler", targets: ["Files", "UnwindTable", "TableStore", "ELF", "TableCompiler"]),
+        .library(
+            name: "CFICUnwinder",
+            targets: [
+                "Files", "UnwindTable", "TableStore", "ELF", "TableCompiler", "LinuxProcess", "KernelUnwinder",
+                "Symbols", "Profile", "ProfileFormats",
+            ]),
+        // No API: what the package in Fuzz/ tests besides. It may change with any commit.
+        .library(
+            name: "CFICFuzzingInternals",
+            targets: ["CallFrameInfo", "CUnwindTable", "LinearEvaluation", "TableBuilder", "Validation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -76,7 +76,13 @@ let package = Package(
             plugins: ["BPFObject"]),
         // Names of code, and how they are printed.
         .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
+        // Documents for programs.
+        .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
+        // A format a file.
+        .target(
+            name: "ProfileFormats",
+            dependencies: ["CallFrameInfo", "Files", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -89,15 +95,17 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols", "Threads",
-                "CLinux",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
+                "JSONDocuments", "Threads", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
 
-        // What the README shows.
+        // What the README and docs/swift show.
         .executableTarget(
             name: "example-compile", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "examples/compile"),
+        .executableTarget(
+            name: "example-reader", dependencies: ["TableStore", "UnwindTable"], path: "examples/reader"),
         .executableTarget(
             name: "example-profiler", dependencies: ["KernelUnwinder", "TableCompiler", "TableStore"],
             path: "examples/profiler"),
@@ -152,7 +160,7 @@ let package = Package(
         .testTarget(
             name: "TableCompilerTests",
             dependencies: [
-                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF",
+                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF", "Threads",
                 "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
@@ -172,12 +180,19 @@ let package = Package(
                 "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler", "CUnwindTable",
                 "TestFixtures",
             ]),
+        .testTarget(
+            name: "ProfileFormatsTests",
+            dependencies: [
+                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "Files", "Symbols", "JSONDocuments",
+                "CUnwindTable",
+            ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
+        .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures"]),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "cfic", "example-compile", "example-profiler", "UnwindTable", "TestFixtures",
+                "cfic", "example-compile", "example-profiler", "example-reader", "UnwindTable", "TestFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

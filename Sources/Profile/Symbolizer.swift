@@ -36,7 +36,9 @@ public final class Symbolizer {
         images.values.flatMap { $0.names?.problems ?? [] }.map { "\($0)" }.sorted()
     }
 
-    /// - Parameter kernel: asked for when the first kernel address is.
+    /// - Parameters:
+    ///   - programs: the code that the stacks' addresses belong to.
+    ///   - kernel: the kernel's symbols, read when the first kernel address is named.
     public init(_ programs: Programs, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols()) {
         self.programs = programs
         makeKernel = kernel
@@ -94,7 +96,8 @@ public final class Symbolizer {
     /// `function_[k]`, as flame graphs mark kernel code; `[kernel]`.
     public func kernelName(of address: UInt64) -> String { Self.marked(kernelFunction(at: address)) }
 
-    static func marked(_ kernelFunction: String) -> String {
+    /// A kernel function's name as ``kernelName(of:)`` has it.
+    package static func marked(_ kernelFunction: String) -> String {
         kernelFunction == "[kernel]" ? kernelFunction : kernelFunction + "_[k]"
     }
 

@@ -25,7 +25,9 @@ public final class DebugFile {
 
     /// Looks for the debug file of an image that has no .debug_frame itself.
     ///
-    /// - Parameter search: nil looks nowhere.
+    /// - Parameters:
+    ///   - image: the file to find debug information for.
+    ///   - search: nil looks nowhere.
     public convenience init(of image: ELFImage, search: DebugFileSearch?) {
         self.init(of: image, search, isNeeded: !image.hasDebugFrame)
     }

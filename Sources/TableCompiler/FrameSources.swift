@@ -27,9 +27,10 @@ public struct FrameSources {
     /// Gathers .eh_frame, then .debug_frame: the image's own, else that of its debug file, else that of
     /// .gnu_debugdata.
     ///
-    /// Throws ``ELFError`` if .eh_frame can't be read; or if other information of the image can't, and nothing is left.
+    /// Throws `ELFError` if .eh_frame can't be read; or if other information of the image can't, and nothing is left.
     ///
     /// - Parameters:
+    ///   - image: the file whose frames are described.
     ///   - search: nil looks only into the image itself.
     ///   - placement: where a relocatable file's code is taken to be; nil: all sections are at 0.
     public init(of image: ELFImage, search: DebugFileSearch?, placement: SectionPlacement? = nil) throws(ELFError) {
@@ -67,7 +68,7 @@ public struct FrameSources {
 
     /// To be asked when the sections have been used.
     ///
-    /// Throws ``ELFError`` if one of the files shrank meanwhile, so that some bytes were not the file's.
+    /// Throws `ELFError` if one of the files shrank meanwhile, so that some bytes were not the file's.
     public func checkAreWhole() throws(ELFError) {
         try image.checkIsWhole()
         try debugImage?.checkIsWhole()

@@ -52,7 +52,9 @@ public final class ImageCompiler {
 
     /// Compiles an image.
     ///
-    /// - Parameter key: what the table is to be found by; nil for its content key.
+    /// - Parameters:
+    ///   - image: an executable or a shared library for x86-64 or aarch64.
+    ///   - key: what the table is to be found by; nil for its content key.
     public func compile(_ image: ELFImage, key: TableSource.Key? = nil) throws(CompileError) -> Result {
         try compile(ImageInput(image, search: debugFiles), key: key)
     }

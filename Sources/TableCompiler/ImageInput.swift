@@ -40,7 +40,7 @@ public final class ImageInput {
     }
 
     /// The files that the table is made of; nil of an image in memory.
-    public var state: FileState? {
+    package var state: FileState? {
         image.identity.map {
             FileState(file: $0, debugFiles: debugFile.candidateIdentities, wantsDebugFile: debugFile.isWanted)
         }
@@ -61,7 +61,7 @@ public final class ImageInput {
     /// - Parameters:
     ///   - known: the content digest that files in a state had, if somebody remembers.
     ///   - remember: called with it if nobody did.
-    public func sharedKey(
+    package func sharedKey(
         known: (FileState) -> [UInt8]? = { _ in nil }, remember: (FileState, [UInt8]) -> Void = { _, _ in }
     ) throws(ELFError) -> TableSource.Key {
         guard let state else { return try contentKey() }

@@ -39,7 +39,7 @@ public enum SkipReason: Error, Equatable, Sendable, CustomStringConvertible {
 extension ELFImage {
     /// The machine that a table of this image would be for.
     ///
-    /// - Throws: ``SkipReason`` by what the ELF header says.
+    /// - Throws: `SkipReason` by what the ELF header says.
     public func tableMachine() throws(SkipReason) -> TableMachine {
         switch fileType {
         case .executable, .sharedObject: break
