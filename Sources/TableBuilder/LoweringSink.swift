@@ -8,24 +8,26 @@ struct LoweredRow: BitwiseCopyable {
     var rule: UInt16
 }
 
-/// Takes the interpreter's rows, lowers each and passes it on: to pages, or to a list where only a part of
-/// an FDE counts.
+/// Receives the interpreter's rows, finds each row's rule number and appends it to the pages, or to a list if only a
+/// part of the FDE's addresses is needed.
 struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     var ruleSet = RuleSet()
     private var cache = RuleCache<A>()
     var drafts = PageDrafts<A>()
-    /// Rows taken so far, as the CFI has them.
+    /// Number of rows received so far, before merging.
     var rowCount = 0
+    /// Whether rows go to `collected` instead of the pages.
     var isCollecting = false
     var collected = GrowableBuffer<LoweredRow>()
-    /// A row's address was not a multiple of the pc unit: nothing behind it is known.
+    /// Whether a row's address was not a multiple of the pc unit. The FDE's rules are unknown from there on.
     var isMisaligned = false
 
-    /// Lowers rows of FDEs of this kind, and what tells cached rules of different kinds apart.
+    /// Lowers the rows of the current CIE's FDEs.
     private(set) var lowering: Lowering<A>?
+    /// Part of the cache's key: differs between CIEs whose equal rows may lower to different rules. 0: no CIE yet.
     private(set) var tag: UInt64 = 0
 
-    /// Forgets the image before.
+    /// Prepares for the next image.
     mutating func reset() {
         drafts.encoder.begin(ruleCount: ruleSet.rules.count)
         ruleSet.removeAll()
@@ -114,7 +116,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         }
     }
 
-    /// Interns the state that a CIE's FDEs start with, so that not every FDE asks again.
+    /// Interns the initial state of a CIE's FDEs, so that not every FDE has to.
     mutating func intern(_ state: inout FrameState<TrackedRegisters<A>>) {
         state.columns.place = cache.place(of: &state, tag: tag)
     }
@@ -123,12 +125,12 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
 
     private mutating func number(of rule: Rule) -> UInt16 {
         let number = ruleSet.number(of: rule)
-        // A full rule set may have put a reason in the rule's place.
+        // A full rule set may have returned the number of a reason instead of the rule's.
         if number != 0, ruleSet.rules[Int(number)].reason != nil { drafts.noteUnknown(number) }
         return number
     }
 
-    /// The number of a row whose CFA has no slot, or that wasn't lowered yet.
+    /// The rule number of a row whose CFA has no slot, or that hasn't been lowered yet.
     @inline(never)
     private mutating func otherNumber(
         _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ place: RulePlace

@@ -1,13 +1,13 @@
 import CallFrameInfo
 import UnwindTable
 
-/// The columns that a table keeps of a row.
+/// The register columns that tables need.
 public struct TrackedRegisters<A: Architecture>: RegisterColumns {
     public var framePointer = RegisterRule.unspecified
     public var returnAddress = RegisterRule.unspecified
     public var stackPointer = RegisterRule.unspecified
-    /// Whether the return address is signed. While nothing but the toggling instructions spoke of it, the
-    /// rule is unspecified with the state as its operand: bit 0 signed, bit 1 pc mixed in.
+    /// Whether the return address is signed. If only toggling instructions changed it, the rule is unspecified and its
+    /// operand is the state: bit 0 for "signed", bit 1 for "with the pc as a modifier".
     public var signingState = RegisterRule.unspecified
     /// The CIE's return address column.
     public let returnAddressColumn: UInt64
@@ -66,7 +66,7 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
     @inlinable
     mutating func toggle(_ mask: UInt64) {
         place = .unknown
-        // The toggling instructions may not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
+        // Toggling instructions must not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
         signingState =
             signingState.kind == .unspecified
             ? RegisterRule(.unspecified, unsigned: signingState.register ^ mask) : .undefined
