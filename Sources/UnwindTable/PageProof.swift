@@ -1,11 +1,11 @@
 import CUnwindTable
 
-/// Proves the directory and every record that it names.
+/// Proves the directory and all records that it refers to.
 struct PageProof {
     private let view: TableView
     private let pages: UnsafeRawBufferPointer
     private let ruleCount: Int
-    /// Behind the last record that was proved: none before it is looked at again.
+    /// End of the last proved record. Later records must start at or after it.
     private var end = 0
 
     init(_ view: TableView) {
@@ -39,9 +39,9 @@ struct PageProof {
         TableDefect(section: "pages", offset: view.offset(of: CFIC_SECTION_PAGES, record), problem: problem)
     }
 
-    // MARK: Places
+    // MARK: Bounds
 
-    /// Where a record starts in `pages`. Its first `head` bytes lie inside.
+    /// The offset of a record in `pages`. Proves that its first `head` bytes are within `pages`.
     private func open(_ place: UInt32, _ entry: Int, head: Int) throws(TableDefect) -> Int {
         let start = Int(place) * Int(CFIC_RECORD_ALIGN)
         guard start >= end else { throw defect(entry: entry, "record does not follow those of earlier pages") }
@@ -49,7 +49,7 @@ struct PageProof {
         return start
     }
 
-    /// Ends a record of `size` bytes, which all lie inside.
+    /// Ends a record of `size` bytes. Proves that all of them are within `pages`.
     private mutating func close(_ start: Int, size: Int) throws(TableDefect) {
         guard size <= CFIC_RECORD_MAX else { throw defect(start, "record is larger than 65,536 bytes") }
         guard size <= pages.count - start else { throw defect(start, "record ends outside the pages") }
@@ -83,7 +83,7 @@ struct PageProof {
         let rowStart = paletteStart + 2 * paletteCount
         try close(start, size: rowStart + 2 * rowCount - start)
         guard pages[paletteStart - 1] == 0 else { throw defect(start, "reserved byte is not zero") }
-        // Each unit with its rule, which is the upper byte.
+        // A row's low byte is the unit in its block, its high byte the rule.
         let rows = elements(rowStart, rowCount, of: UInt16.self)
         let highest = highest(rowStart, rowCount, of: UInt16.self) &>> 8
         try checkRules(highest: highest, paletteStart, paletteCount, record: start)
@@ -121,7 +121,8 @@ struct PageProof {
 
     // MARK: Rows
 
-    /// Proves a palette and the highest of the palette indices, or rule numbers, of a record's rows.
+    /// Proves a palette, and the rules of a record's rows, of which `highest` is the highest: palette indices, or rule
+    /// numbers if there is no palette.
     private func checkRules(
         highest: Int, _ paletteStart: Int, _ paletteCount: Int, record: Int
     ) throws(TableDefect) {
@@ -176,7 +177,7 @@ struct PageProof {
         return count
     }
 
-    /// The highest of some numbers; 0 of none.
+    /// The highest of some numbers; 0 if there are none.
     @inline(__always)
     private func highest<Number: FixedWidthInteger>(_ start: Int, _ count: Int, of type: Number.Type) -> Int {
         var highest: Number = 0
@@ -184,8 +185,8 @@ struct PageProof {
         return Int(highest)
     }
 
-    /// Numbers inside a record whose bounds were proved. Records are aligned to 4, and their fields of two
-    /// bytes stand at even places.
+    /// Numbers in a record whose bounds were proved. They are aligned: records are at multiples of 4, and their 16-bit
+    /// fields at even offsets.
     @inline(__always)
     private func elements<Number>(_ start: Int, _ count: Int, of type: Number.Type) -> UnsafeBufferPointer<Number> {
         UnsafeRawBufferPointer(rebasing: pages[start..<start + count * MemoryLayout<Number>.size])
