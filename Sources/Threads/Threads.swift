@@ -1,20 +1,19 @@
 import Glibc
 import Synchronization
 
-/// Work on several threads of our own.
+/// Runs work on several threads.
 ///
-/// libdispatch, when the system gives it no thread (RLIMIT_NPROC, pids.max of a cgroup), sleeps until it does. Here
-/// the work is done by as many threads as there are, be it the caller's alone.
+/// These are not libdispatch's, because that sleeps if it can't create a thread (RLIMIT_NPROC, pids.max of a cgroup).
+/// Here the work is done by as many threads as can be created, at least by the caller's.
 public enum Threads {
-    /// Calls `body` with each number in 0..<count, once, and returns when all calls have.
+    /// Calls `body` once with each number in 0..<count, and returns when all calls have returned.
     ///
-    /// Which thread makes which call, and how many threads there are, is not said: up to `count`, the caller's among
-    /// them.
+    /// Up to `count` threads make the calls, including the caller's. Which thread makes which call is unspecified.
     public static func perform(_ count: Int, _ body: @Sendable (Int) -> Void) {
         perform(count, start: pthread_create, body)
     }
 
-    /// - Parameter start: pthread_create(3), or what a test has in its place.
+    /// - Parameter start: pthread_create(3), or a test's replacement.
     static func perform(_ count: Int, start: StartFunction, _ body: @Sendable (Int) -> Void) {
         guard count > 1 else { return (0..<max(0, count)).forEach(body) }
         withoutActuallyEscaping(body) { body in
@@ -35,8 +34,8 @@ public enum Threads {
         @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
     ) -> Int32
 
-    /// Threads inherit what is blocked when they start: signals from outside are the other threads' business. Those
-    /// that a thread's own access raises must find their handler.
+    /// Calls `body`, which starts threads, with signals blocked. Threads inherit the mask, so that signals from outside
+    /// go to other threads. Signals that a thread's own instructions raise stay unblocked, as they need their handlers.
     static func withSignalsBlocked(_ body: () -> Void) {
         var blocked = sigset_t()
         sigfillset(&blocked)
@@ -48,7 +47,7 @@ public enum Threads {
     }
 }
 
-/// The calls that are to be made.
+/// The numbers of the calls that are still to be made.
 private final class Numbers: Sendable {
     private let count: Int
     private let body: @Sendable (Int) -> Void
@@ -61,7 +60,7 @@ private final class Numbers: Sendable {
 
     var areLeft: Bool { next.load(ordering: .relaxed) < count }
 
-    /// Makes calls until none is left.
+    /// Makes calls until no number is left.
     func takeAll() {
         while true {
             let number = next.add(1, ordering: .relaxed).oldValue
@@ -70,10 +69,10 @@ private final class Numbers: Sendable {
         }
     }
 
-    /// A thread that makes calls; nil if the system has none.
+    /// Starts a thread that makes calls; nil if it can't be created.
     func start(by start: Threads.StartFunction) -> pthread_t? {
         var thread = pthread_t()
-        // Whoever started it joins it, and keeps this object until then.
+        // Unretained, because `perform` joins the thread and keeps this object until then.
         let context = Unmanaged.passUnretained(self).toOpaque()
         let code = start(
             &thread, nil,
