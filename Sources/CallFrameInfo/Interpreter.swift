@@ -93,32 +93,32 @@ public struct Interpreter<Columns: RegisterColumns> {
         sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
         let end = instructions.upperBound
-        var place = FramePlace(position: instructions.lowerBound, end: end, location: start, limit: limit)
-        var instruction = place.position
+        var progress = FrameProgress(offset: instructions.lowerBound, end: end, location: start, limit: limit)
+        var instruction = progress.offset
         depth = 0
         do throws(CFIError) {
-            while place.position < end {
-                instruction = place.position
+            while progress.offset < end {
+                instruction = progress.offset
                 if allowsRuns {
-                    if takeRun(&place, state, &sink) { return .complete }
-                    if place.position != instruction { continue }
+                    if takeRun(&progress, state, &sink) { return .complete }
+                    if progress.offset != instruction { continue }
                 }
                 let opcode = base.load(fromByteOffset: instruction, as: UInt8.self)
-                place.position &+= 1
+                progress.offset &+= 1
                 if opcode == Opcode.nop { continue }
-                var cursor = section.cursor(place.position..<end)
-                let target = try execute(opcode, &cursor, state, at: place.location, start: start)
-                place.position = cursor.position
+                var cursor = section.cursor(progress.offset..<end)
+                let target = try execute(opcode, &cursor, state, at: progress.location, start: start)
+                progress.offset = cursor.position
                 // An advance by zero makes no row: of several rows at one location the last wins.
-                guard target != place.location else { continue }
-                sink.row(at: place.location, state)
-                place.location = target
+                guard target != progress.location else { continue }
+                sink.row(at: progress.location, state)
+                progress.location = target
                 if target >= limit { return .complete }
             }
         } catch {
-            return .poisoned(error, location: place.location, offset: instruction)
+            return .poisoned(error, location: progress.location, offset: instruction)
         }
-        sink.row(at: place.location, state)
+        sink.row(at: progress.location, state)
         return .complete
     }
 
