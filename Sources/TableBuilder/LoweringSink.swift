@@ -46,9 +46,9 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     @inline(__always)
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
         rowCount &+= 1
-        let place = place(of: state)
+        let position = contextSlots(of: state)
         let words = UsualOffsets.words(state.pointee.cfa.operand)
-        var number = words.flatMap { cache.slots(at: place).number($0) } ?? otherNumber(state, place)
+        var number = words.flatMap { cache.slots(at: position).number($0) } ?? otherNumber(state, position)
         if A.pcShift != 0, isMisaligned || location & (1 &<< UInt64(A.pcShift) &- 1) != 0 {
             isMisaligned = true
             number = self.number(of: CFIC_REASON_MISALIGNED_ADDRESS)
@@ -57,15 +57,17 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     }
 
     @inline(__always)
-    private mutating func place(of state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) -> RulePlace {
-        let known = state.pointee.columns.place
+    private mutating func contextSlots(
+        of state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> ContextSlots {
+        let known = state.pointee.columns.contextSlots
         if known.hasSlots { return known }
-        let place = cache.place(of: state, tag: tag)
-        state.pointee.columns.place = place
-        return place
+        let found = cache.contextSlots(of: state, tag: tag)
+        state.pointee.columns.contextSlots = found
+        return found
     }
 
-    /// Finds the rules of rows in one place's slots, and appends them to the current page.
+    /// Finds rows' rules in the slots of one context and CFA register, and appends the rows to the current page.
     struct OffsetWriter: OffsetRowWriter {
         fileprivate var slots: RuleCache<A>.Slots
         fileprivate var page: PageDrafts<A>.Writer
@@ -87,7 +89,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
     ) -> OffsetWriter? {
         guard !isCollecting, A.pcShift == 0 || !isMisaligned, let page = drafts.writer(at: location) else { return nil }
-        return OffsetWriter(slots: cache.slots(at: place(of: state)), page: page)
+        return OffsetWriter(slots: cache.slots(at: contextSlots(of: state)), page: page)
     }
 
     @inline(__always)
@@ -100,7 +102,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     @inline(never)
     private mutating func slots(
         for state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
-    ) -> RuleCache<A>.Slots { cache.slots(at: place(of: state)) }
+    ) -> RuleCache<A>.Slots { cache.slots(at: contextSlots(of: state)) }
 
     @inline(__always)
     mutating func takeBack(_ writer: OffsetWriter) {
@@ -118,7 +120,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
 
     /// Interns the initial state of a CIE's FDEs, so that not every FDE has to.
     mutating func intern(_ state: inout FrameState<TrackedRegisters<A>>) {
-        state.columns.place = cache.place(of: &state, tag: tag)
+        state.columns.contextSlots = cache.contextSlots(of: &state, tag: tag)
     }
 
     mutating func number(of reason: cfic_reason) -> UInt16 { number(of: .unknown(Reason(reason))) }
@@ -133,13 +135,13 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     /// The rule number of a row whose CFA has no slot, or that hasn't been lowered yet.
     @inline(never)
     private mutating func otherNumber(
-        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ place: RulePlace
+        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ position: ContextSlots
     ) -> UInt16 {
-        if let known = cache.unusualNumber(state.pointee.cfa, at: place) { return known }
+        if let known = cache.unusualNumber(state.pointee.cfa, context: position.context) { return known }
         guard let lowering else { return 0 }
         let rule = lowering.rule(for: state.pointee, programs: &ruleSet.programs)
         let number = number(of: rule)
-        cache.keep(number, for: state.pointee.cfa, at: place)
+        cache.keep(number, for: state.pointee.cfa, at: position)
         return number
     }
 }

@@ -11,9 +11,9 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
     public var signingState = RegisterRule.unspecified
     /// The CIE's return address column.
     public let returnAddressColumn: UInt64
-    /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register; unknown, wholly or but
-    /// for the context, when one of them has changed since.
-    @usableFromInline var place = RulePlace.unknown
+    /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register. Changing a column makes it
+    /// unknown; changing the register makes only the slots unknown.
+    @usableFromInline var contextSlots = ContextSlots.unknown
 
     @inlinable
     public init(returnAddressColumn: UInt64) { self.returnAddressColumn = returnAddressColumn }
@@ -47,10 +47,10 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
         } else {
             return
         }
-        place = .unknown
+        contextSlots = .unknown
     }
 
-    @inlinable public mutating func cfaRegisterChanged() { place = place.withoutSlots }
+    @inlinable public mutating func cfaRegisterChanged() { contextSlots = contextSlots.withoutSlots }
 
     @inlinable
     public mutating func negateReturnAddressState(withPC: Bool) {
@@ -59,13 +59,13 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
 
     @inlinable
     public mutating func setReturnAddressState(_ state: UInt64) {
-        place = .unknown
+        contextSlots = .unknown
         signingState = state <= 2 ? RegisterRule(.unspecified, unsigned: state == 2 ? 0b11 : state) : .undefined
     }
 
     @inlinable
     mutating func toggle(_ mask: UInt64) {
-        place = .unknown
+        contextSlots = .unknown
         // Toggling instructions must not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
         signingState =
             signingState.kind == .unspecified
