@@ -177,6 +177,12 @@ uninstall: ## remove what `make install` installed
 structure: ## list each module's imports; fail if a module imports one below it in docs/architecture.md
 	@scripts/structure.sh
 
+# Symbol graphs come from the compiler, pages from DocC, both of the toolchain: no plugin has to be fetched.
+.PHONY: docs
+docs: toolchain ## make the documentation of the Swift API, a website in .build/docs
+	$(SWIFT_BUILD) --product cfic
+	@SWIFT='$(SWIFT)' scripts/docs.sh $(BINARIES) $(SCRATCH)/docs
+
 .PHONY: format check-format
 FORMATTED := Package.swift Sources Tests Plugins examples
 format: ## format the Swift code according to .swift-format

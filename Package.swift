@@ -5,20 +5,20 @@ let package = Package(
     name: "cfic",
     products: [
         .executable(name: "cfic", targets: ["cfic"]),
-        .library(name: "ELF", targets: ["ELF"]),
-        .library(name: "UnwindTable", targets: ["UnwindTable"]),
-        .library(name: "TableBuilder", targets: ["TableBuilder"]),
-        .library(name: "TableCompiler", targets: ["TableCompiler"]),
-        .library(name: "TableStore", targets: ["TableStore"]),
-        .library(name: "KernelUnwinder", targets: ["KernelUnwinder"]),
-        .library(name: "Symbols", targets: ["Symbols"]),
-        .library(name: "Profile", targets: ["Profile"]),
-        // For the package in Fuzz/.
-        .library(name: "CallFrameInfo", targets: ["CallFrameInfo"]),
-        .library(name: "CUnwindTable", targets: ["CUnwindTable"]),
-        .library(name: "LinearEvaluation", targets: ["LinearEvaluation"]),
-        .library(name: "Validation", targets: ["Validation"]),
-        .library(name: "BPFCheck", targets: ["BPFCheck"]),
+        // The Swift API: docs/swift/API.docc says which product is for whom. Each contains the one before it.
+        .library(name: "CFIC", targets: ["Files", "UnwindTable", "TableStore"]),
+        .library(
+            name: "CFICCompiler", targets: ["Files", "UnwindTable", "TableStore", "ELF", "TableCompiler"]),
+        .library(
+            name: "CFICUnwinder",
+            targets: [
+                "Files", "UnwindTable", "TableStore", "ELF", "TableCompiler", "LinuxProcess", "KernelUnwinder",
+                "Symbols", "Profile",
+            ]),
+        // No API: what the package in Fuzz/ tests besides. It may change with any commit.
+        .library(
+            name: "CFICFuzzingInternals",
+            targets: ["CallFrameInfo", "CUnwindTable", "LinearEvaluation", "TableBuilder", "Validation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -73,6 +73,8 @@ let package = Package(
             plugins: ["BPFObject"]),
         // Names of functions, and printable text.
         .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
+        // The JSON documents.
+        .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
         .target(
             name: "Validation",
@@ -87,14 +89,16 @@ let package = Package(
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
                 "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
-                "CLinux",
+                "JSONDocuments", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
 
-        // The README's examples.
+        // The examples in the README and docs/swift.
         .executableTarget(
             name: "example-compile", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "examples/compile"),
+        .executableTarget(
+            name: "example-reader", dependencies: ["TableStore", "UnwindTable"], path: "examples/reader"),
         .executableTarget(
             name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
 
@@ -145,7 +149,7 @@ let package = Package(
         .testTarget(
             name: "TableCompilerTests",
             dependencies: [
-                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF",
+                "TableCompiler", "TableStore", "TableBuilder", "UnwindTable", "CallFrameInfo", "ELF", "Threads",
                 "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
@@ -164,11 +168,12 @@ let package = Package(
                 "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
+        .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures"]),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "cfic", "example-compile", "example-profiler", "UnwindTable", "TestFixtures",
+                "cfic", "example-compile", "example-profiler", "example-reader", "UnwindTable", "TestFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

@@ -16,9 +16,9 @@ let package = Package(
     dependencies: [.package(name: "cfic", path: "..")],
     targets: [
         .target(name: "Inputs"),
-        fuzzTarget("fuzz-elf", ["ELF", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable"]),
-        fuzzTarget("fuzz-cfi", ["CallFrameInfo", "LinearEvaluation", "TableBuilder", "UnwindTable"]),
-        fuzzTarget("fuzz-table", ["UnwindTable", "CUnwindTable"]),
-        fuzzTarget("fuzz-expression", ["ELF", "TableCompiler", "UnwindTable", "Validation"]),
+        fuzzTarget("fuzz-elf", ["CFICCompiler", "CFICFuzzingInternals"]),
+        fuzzTarget("fuzz-cfi", ["CFIC", "CFICFuzzingInternals"]),
+        fuzzTarget("fuzz-table", ["CFIC", "CFICFuzzingInternals"]),
+        fuzzTarget("fuzz-expression", ["CFICCompiler", "CFICFuzzingInternals"]),
     ]
 )

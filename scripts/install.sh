@@ -63,7 +63,7 @@ install_all() {
 	copy 644 "$include/x86_64" "$project"/bpf/include/cfic/x86_64/*.h
 	copy 644 "$include/aarch64" "$project"/bpf/include/cfic/aarch64/*.h
 	copy 644 "$doc" "$project"/{README.md,LICENSE,CHANGELOG.md,CONTRIBUTING.md}
-	copy 644 "$doc/docs" "$project"/docs/*
+	copy 644 "$doc/docs" "$project"/docs/*.{md,svg}
 	copy 644 "$doc/bpf" "$project"/bpf/LICENSE.*
 	local index
 	for ((index = 0; index < ${#completions[@]}; index += 2)); do

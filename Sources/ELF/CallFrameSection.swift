@@ -38,7 +38,7 @@ public struct CallFrameSection {
 }
 
 extension ELFImage {
-    /// The first of ``callFrameSections(_:)``, which in all but relocatable files is the only one.
+    /// The first of ``callFrameSections(_:placement:)``, which in all but relocatable files is the only one.
     public func callFrameSection(_ kind: CallFrameSectionKind) throws(ELFError) -> CallFrameSection? {
         try callFrameSections(kind).first
     }
@@ -52,7 +52,9 @@ extension ELFImage {
     /// Throws ``ELFError`` if a section lies outside the image, can't be unpacked or relocated; or if the section
     /// headers are broken and the program headers don't help.
     ///
-    /// - Parameter placement: where a relocatable file's code is taken to be; nil: all sections are at 0.
+    /// - Parameters:
+    ///   - kind: `.eh_frame` or `.debug_frame`.
+    ///   - placement: where a relocatable file's code is taken to be; nil: all sections are at 0.
     public func callFrameSections(
         _ kind: CallFrameSectionKind, placement: SectionPlacement? = nil
     ) throws(ELFError) -> [CallFrameSection] {

@@ -8,12 +8,12 @@ import Glibc
 /// sections are read when first asked for, and kept. Files are read with `pread`, and large sections mapped. One that
 /// shrinks meanwhile gives an ``ELFError`` and no signal; for mapped sections that comes from ``checkIsWhole()``.
 ///
-/// What can be read or unpacked is bounded by the size of the image (``Budget``). Not thread-safe: one task at a time.
+/// What can be read or unpacked is bounded by the size of the image (`Budget`). Not thread-safe: one task at a time.
 public final class ELFImage {
     /// The path, or the name given to an image in memory; what errors call it.
     public let name: String
     /// Which file this is, as of opening; nil for an image in memory.
-    public let identity: FileIdentity?
+    package let identity: FileIdentity?
     /// In bytes, as of opening.
     public let size: UInt64
     /// `ELFCLASS64`

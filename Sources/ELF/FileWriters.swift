@@ -56,19 +56,19 @@ package enum FileSystemKind {
 extension ELFImage {
     /// Whether files with this one's ``identity`` are the same bytes: not on every file system. False of an image in
     /// memory.
-    public var hasReliableIdentity: Bool {
+    package var hasReliableIdentity: Bool {
         if case .file(let file) = source { FileSystemKind.hasReliableIdentities(file.descriptor) } else { false }
     }
 
     /// Whether somebody beside root and this process's user can change the file, now or while it is read. False of an
     /// image in memory, which is a copy.
-    public var othersMayWrite: Bool {
+    package var othersMayWrite: Bool {
         if case .file(let file) = source { file.othersMayWrite } else { false }
     }
 
     /// Bytes of the file up to the end of its last loaded segment: what stripping doesn't change. All bytes of an image
     /// without such segments.
-    public var loadedSize: UInt64 {
+    package var loadedSize: UInt64 {
         let ends = segments.filter(\.isLoad).compactMap { segment -> UInt64? in
             let backed = segment.fileBackedSize(imageSize: size)
             // What is backed ends at `size` at the latest: no overflow.
@@ -78,7 +78,7 @@ extension ELFImage {
     }
 
     /// Whether the file itself has .debug_frame; decided by its section headers alone.
-    public var hasDebugFrame: Bool {
+    package var hasDebugFrame: Bool {
         guard let sections = try? sections() else { return false }
         return sections.contains { CallFrameSectionKind.debugFrame.sectionNames.contains($0.name) && !$0.hasNoBits }
     }

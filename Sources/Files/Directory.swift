@@ -1,18 +1,18 @@
 import Glibc
 
 /// What a directory holds.
-public enum Directory {
+package enum Directory {
     /// The system refused it.
-    public struct Failure: Error {
-        public let errno: Int32
+    package struct Failure: Error {
+        package let errno: Int32
         /// What could be read before that.
-        public let names: [String]
+        package let names: [String]
     }
 
     /// The names in a directory, but for `.` and `..`, in no order; paths' strings (`String.init(path:)`).
     ///
     /// - Parameter limit: reads no more than this many.
-    public static func names(in path: String, limit: Int = .max) throws(Failure) -> [String] {
+    package static func names(in path: String, limit: Int = .max) throws(Failure) -> [String] {
         guard let directory = path.withPath({ opendir($0) }) else { throw Failure(errno: errno, names: []) }
         defer { closedir(directory) }
         var names: [String] = []

@@ -3,15 +3,15 @@ import Glibc
 /// What tells one state of one file from another: two equal identities are the same bytes.
 ///
 /// The time is that of the last change of status (`st_ctim`), which nobody can set back, unlike the modification time.
-public struct FileIdentity: Hashable, Sendable {
-    public var device: UInt64
-    public var inode: UInt64
+package struct FileIdentity: Hashable, Sendable {
+    package var device: UInt64
+    package var inode: UInt64
     /// In bytes.
-    public var size: UInt64
+    package var size: UInt64
     /// Since 1970, in nanoseconds.
-    public var changeNanoseconds: Int64
+    package var changeNanoseconds: Int64
 
-    public init(device: UInt64, inode: UInt64, size: UInt64, changeNanoseconds: Int64) {
+    package init(device: UInt64, inode: UInt64, size: UInt64, changeNanoseconds: Int64) {
         self.device = device
         self.inode = inode
         self.size = size

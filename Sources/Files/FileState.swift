@@ -1,16 +1,16 @@
 /// Which files a table is made of, and which state of them: if it is the same again, so is the table.
-public struct FileState: Hashable, Sendable {
+package struct FileState: Hashable, Sendable {
     /// Of the image's own file.
-    public let file: FileIdentity
+    package let file: FileIdentity
     /// SHA-256 of all identities, and of what was looked for.
-    public let digest: [UInt8]
+    package let digest: [UInt8]
     /// When the last of the files changed, in nanoseconds since 1970.
-    public let lastChange: Int64
+    package let lastChange: Int64
 
     /// - Parameters:
     ///   - debugFiles: those that may be its debug file, most wanted first.
     ///   - wantsDebugFile: whether one was looked for; it may not have been found.
-    public init(file: FileIdentity, debugFiles: [FileIdentity] = [], wantsDebugFile: Bool = false) {
+    package init(file: FileIdentity, debugFiles: [FileIdentity] = [], wantsDebugFile: Bool = false) {
         self.file = file
         var hash = Digest()
         hash.add("cfic: file state")

@@ -11,7 +11,7 @@ extension stat {
     /// blocks, too, and says where data is.)
     ///
     /// - Parameter descriptor: of the file that this is the status of.
-    public func presentBytes(_ descriptor: Int32) -> UInt64 {
+    package func presentBytes(_ descriptor: Int32) -> UInt64 {
         let size = UInt64(clamping: st_size)
         guard size > UInt64(clamping: st_blocks) &* 512 &* 64, size > 1 << 20 else { return size }
         var present: UInt64 = 0

@@ -71,7 +71,7 @@ public struct Programs {
     /// - Parameters:
     ///   - stack: with AVMAs, the innermost first.
     ///   - time: of the sample.
-    ///   - base: what it was unwound by: ``KernelUnwinder/images(numbered:)``.
+    ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
     public mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
         // Another process may have had the id before.
         let history = histories[stack.program.process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()

@@ -12,9 +12,10 @@ public final class Recorder {
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
     private let tellsProcessesApart: Bool
 
-    /// - Parameter tellsProcessesApart: whether stacks keep their process and its addresses. Memory is then in
-    /// proportion
-    ///   to processes that were sampled; else to different stacks.
+    /// - Parameters:
+    ///   - unwinder: the source of the samples.
+    ///   - tellsProcessesApart: whether stacks keep their process and its addresses. Memory is then proportional to
+    ///     the processes that were sampled, otherwise to the different stacks.
     public init(_ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true) {
         self.unwinder = unwinder
         self.tellsProcessesApart = tellsProcessesApart

@@ -36,7 +36,9 @@ public final class Symbolizer {
         images.values.flatMap { $0.names?.problems ?? [] }.map { "\($0)" }.sorted()
     }
 
-    /// - Parameter kernel: asked for when the first kernel address is.
+    /// - Parameters:
+    ///   - programs: the code that the stacks' addresses belong to.
+    ///   - kernel: the kernel's symbols, read when the first kernel address is named.
     public init(_ programs: Programs, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols()) {
         self.programs = programs
         makeKernel = kernel

@@ -22,7 +22,7 @@ struct FrameExtents {
 
     /// Reads the image's own call frame information. Ignores malformed entries.
     ///
-    /// Throws ``ELFError`` if it can't be read.
+    /// Throws `ELFError` if it can't be read.
     init(of image: ELFImage) throws(ELFError) {
         let sources = try FrameSources(of: image, search: nil)
         var index = FrameIndex()

@@ -38,7 +38,7 @@ extension ELFImage {
     /// The key of the table that is made from this image alone, without a debug file: its build id and a content
     /// digest, or only the digest if it has no build id.
     ///
-    /// Throws ``ELFError`` if call frame sections can't be read.
+    /// Throws `ELFError` if call frame sections can't be read.
     public func tableKey() throws(ELFError) -> TableSource.Key {
         try ImageInput(self, search: nil).contentKey()
     }

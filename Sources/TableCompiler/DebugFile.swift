@@ -25,7 +25,9 @@ public final class DebugFile {
 
     /// Looks for an image's debug file, unless the image has a .debug_frame itself.
     ///
-    /// - Parameter search: where to look; nil for nowhere.
+    /// - Parameters:
+    ///   - image: the file to find debug information for.
+    ///   - search: where to look; nil for nowhere.
     public convenience init(of image: ELFImage, search: DebugFileSearch?) {
         self.init(of: image, search, isNeeded: !image.hasDebugFrame)
     }

@@ -5,7 +5,7 @@ import UnwindTable
 extension EntryPoint {
     /// The entry point of an executable or a dynamic linker; nil for other images.
     ///
-    /// Throws ``ELFError`` if the image can't be read.
+    /// Throws `ELFError` if the image can't be read.
     init?(of image: ELFImage) throws(ELFError) {
         guard let machine = TableMachine(rawValue: image.machine.rawValue),
             try image.startsProgram({ EntryCode(bytes: $0, machine: machine).startsStack })

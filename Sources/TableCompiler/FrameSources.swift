@@ -29,9 +29,10 @@ public struct FrameSources {
     /// Collects .eh_frame and .debug_frame: the image's own .debug_frame, else the debug file's, else the one in
     /// .gnu_debugdata.
     ///
-    /// Throws ``ELFError`` if .eh_frame can't be read, or if other sections can't and nothing else was found.
+    /// Throws `ELFError` if .eh_frame can't be read, or if other sections can't and nothing else was found.
     ///
     /// - Parameters:
+    ///   - image: the image whose functions the sections describe.
     ///   - search: where to look for a debug file; nil uses only the image itself.
     ///   - placement: addresses for a relocatable file's code sections; nil leaves all at 0.
     public init(of image: ELFImage, search: DebugFileSearch?, placement: SectionPlacement? = nil) throws(ELFError) {
@@ -69,7 +70,7 @@ public struct FrameSources {
 
     /// Must be called after the sections were used.
     ///
-    /// Throws ``ELFError`` if a file shrank meanwhile, so that some bytes that were read are not the file's.
+    /// Throws `ELFError` if a file shrank meanwhile, so that some bytes that were read are not the file's.
     public func checkAreWhole() throws(ELFError) {
         try image.checkIsWhole()
         try debugImage?.checkIsWhole()

@@ -52,7 +52,9 @@ public final class ImageCompiler {
 
     /// Compiles an image.
     ///
-    /// - Parameter key: the table's key; nil for the content key.
+    /// - Parameters:
+    ///   - image: an executable or a shared library for x86-64 or aarch64.
+    ///   - key: the table's key; nil for the content key.
     public func compile(_ image: ELFImage, key: TableSource.Key? = nil) throws(CompileError) -> Result {
         try compile(ImageInput(image, search: debugFiles), key: key)
     }

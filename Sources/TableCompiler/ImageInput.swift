@@ -40,7 +40,7 @@ public final class ImageInput {
     }
 
     /// The files that the table is made from; nil for an image in memory.
-    public var state: FileState? {
+    package var state: FileState? {
         image.identity.map {
             FileState(file: $0, debugFiles: debugFile.candidateIdentities, wantsDebugFile: debugFile.isWanted)
         }
@@ -61,7 +61,7 @@ public final class ImageInput {
     /// - Parameters:
     ///   - known: returns the content digest that was remembered for a state, if any.
     ///   - remember: called with a state and its digest if it wasn't known.
-    public func sharedKey(
+    package func sharedKey(
         known: (FileState) -> [UInt8]? = { _ in nil }, remember: (FileState, [UInt8]) -> Void = { _, _ in }
     ) throws(ELFError) -> TableSource.Key {
         guard let state else { return try contentKey() }

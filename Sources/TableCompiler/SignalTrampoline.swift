@@ -20,7 +20,7 @@ struct SignalTrampoline {
 
     /// The trampoline of an image; nil if it has none, or is not an aarch64 image of a vDSO's size.
     ///
-    /// Throws ``ELFError`` if the image can't be read.
+    /// Throws `ELFError` if the image can't be read.
     init?(of image: ELFImage) throws(ELFError) {
         guard image.machine.rawValue == TableMachine.aarch64.rawValue, image.is64Bit, image.size <= Self.imageLimit,
             let start = try Self.find(in: image)

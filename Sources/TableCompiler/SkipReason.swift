@@ -39,7 +39,7 @@ public enum SkipReason: Error, Equatable, Sendable, CustomStringConvertible {
 extension ELFImage {
     /// The machine of this image's table.
     ///
-    /// - Throws: ``SkipReason`` if, by its ELF header, the image gets no table.
+    /// - Throws: `SkipReason` if, by its ELF header, the image gets no table.
     public func tableMachine() throws(SkipReason) -> TableMachine {
         switch fileType {
         case .executable, .sharedObject: break

@@ -8,24 +8,55 @@ import Synchronization
 public enum Threads {
     /// Calls `body` once with each number in 0..<count, and returns when all calls have returned.
     ///
-    /// Up to `count` threads make the calls, including the caller's. Which thread makes which call is unspecified.
+    /// Up to `count` threads make the calls, including the caller's. Calls start in the order of their numbers; which
+    /// thread makes which call is unspecified.
     public static func perform(_ count: Int, _ body: @Sendable (Int) -> Void) {
-        perform(count, start: pthread_create, body)
+        perform(count, threads: count, body)
+    }
+
+    /// Like ``perform(_:_:)``, with at most `threads` threads.
+    public static func perform(_ count: Int, threads: Int, _ body: @Sendable (Int) -> Void) {
+        perform(count, threads: threads, with: {}, call: { number, _ in body(number) })
+    }
+
+    /// Like ``perform(_:threads:_:)``. Each thread that makes calls passes a value of its own to all of them.
+    ///
+    /// - Parameter makeValue: makes that value. Called once on each such thread, before its first call.
+    public static func perform<Value>(
+        _ count: Int, threads: Int, with makeValue: @Sendable () -> Value,
+        call body: @Sendable (Int, Value) -> Void
+    ) {
+        perform(count, threads: threads, start: pthread_create, with: makeValue, call: body)
     }
 
     /// - Parameter start: pthread_create(3), or a test's replacement.
-    static func perform(_ count: Int, start: StartFunction, _ body: @Sendable (Int) -> Void) {
-        guard count > 1 else { return (0..<max(0, count)).forEach(body) }
-        withoutActuallyEscaping(body) { body in
-            let numbers = Numbers(count, body)
-            var threads: [pthread_t] = []
-            withSignalsBlocked {
-                while threads.count < count - 1, numbers.areLeft, let thread = numbers.start(by: start) {
-                    threads.append(thread)
+    static func perform<Value>(
+        _ count: Int, threads limit: Int, start: StartFunction, with makeValue: @Sendable () -> Value,
+        call body: @Sendable (Int, Value) -> Void
+    ) {
+        withoutActuallyEscaping(makeValue) { makeValue in
+            withoutActuallyEscaping(body) { body in
+                let numbers = Numbers(count) { numbers in
+                    guard var number = numbers.take() else { return }
+                    let value = makeValue()
+                    while true {
+                        body(number, value)
+                        guard let next = numbers.take() else { return }
+                        number = next
+                    }
                 }
+                var threads: [pthread_t] = []
+                let others = min(limit, count) - 1
+                if others > 0 {
+                    withSignalsBlocked {
+                        while threads.count < others, numbers.areLeft, let thread = numbers.start(by: start) {
+                            threads.append(thread)
+                        }
+                    }
+                }
+                numbers.perform()
+                for thread in threads { pthread_join(thread, nil) }
             }
-            numbers.takeAll()
-            for thread in threads { pthread_join(thread, nil) }
         }
     }
 
@@ -50,24 +81,24 @@ public enum Threads {
 /// The numbers of the calls that are still to be made.
 private final class Numbers: Sendable {
     private let count: Int
-    private let body: @Sendable (Int) -> Void
+    private let body: @Sendable (Numbers) -> Void
     private let next = Atomic<Int>(0)
 
-    init(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    /// - Parameter body: the work of each thread: takes numbers until none is left.
+    init(_ count: Int, _ body: @escaping @Sendable (Numbers) -> Void) {
         self.count = count
         self.body = body
     }
 
     var areLeft: Bool { next.load(ordering: .relaxed) < count }
 
-    /// Makes calls until no number is left.
-    func takeAll() {
-        while true {
-            let number = next.add(1, ordering: .relaxed).oldValue
-            guard number < count else { return }
-            body(number)
-        }
+    /// The next number; nil if none is left.
+    func take() -> Int? {
+        let number = next.add(1, ordering: .relaxed).oldValue
+        return number < count ? number : nil
     }
+
+    func perform() { body(self) }
 
     /// Starts a thread that makes calls; nil if it can't be created.
     func start(by start: Threads.StartFunction) -> pthread_t? {
@@ -77,7 +108,7 @@ private final class Numbers: Sendable {
         let code = start(
             &thread, nil,
             { context in
-                if let context { Unmanaged<Numbers>.fromOpaque(context).takeUnretainedValue().takeAll() }
+                if let context { Unmanaged<Numbers>.fromOpaque(context).takeUnretainedValue().perform() }
                 return nil
             }, context)
         return code == 0 ? thread : nil

@@ -40,7 +40,9 @@ public enum TableVerifier {
 
     /// Proves the sections' checksums and that the bytes between sections are zero.
     ///
-    /// - Parameter header: what `readHeader` returned for `bytes`.
+    /// - Parameters:
+    ///   - bytes: a whole table.
+    ///   - header: what `readHeader` returned for `bytes`.
     public static func checkSums(
         _ bytes: UnsafeRawBufferPointer, _ header: cfic_table_header
     ) throws(TableDefect) {

@@ -16,7 +16,7 @@ public enum TreeValidation {
 
     /// - Parameters:
     ///   - threads: at least 1.
-    ///   - validator: called once on each thread.
+    ///   - validator: called at most once on each thread.
     ///   - progress: called now and then from any thread with the bytes done.
     /// - Returns: an outcome for each file.
     public static func run(
@@ -25,23 +25,14 @@ public enum TreeValidation {
     ) -> [Outcome] {
         // Largest first, so that no thread is left alone with it at the end.
         let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
-        let next = Atomic<Int>(0)
         let done = Atomic<UInt64>(0)
         let outcomes = Mutex([Outcome](repeating: .notELF, count: files.count))
-        let work: @Sendable (Int) -> Void = { _ in
-            // With fewer threads than wanted the first ones leave nothing.
-            guard next.load(ordering: .relaxed) < order.count else { return }
-            let validator = validator()
-            while true {
-                let turn = next.add(1, ordering: .relaxed).oldValue
-                guard turn < order.count else { break }
-                let file = files[order[turn]]
-                let outcome = outcome(file, validator)
-                outcomes.withLock { $0[order[turn]] = outcome }
-                progress(done.add(file.size, ordering: .relaxed).newValue)
-            }
+        Threads.perform(files.count, threads: threads, with: validator) { turn, validator in
+            let file = files[order[turn]]
+            let outcome = outcome(file, validator)
+            outcomes.withLock { $0[order[turn]] = outcome }
+            progress(done.add(file.size, ordering: .relaxed).newValue)
         }
-        Threads.perform(max(1, min(threads, files.count)), work)
         return outcomes.withLock { $0 }
     }
 

@@ -1,3 +1,4 @@
+import JSONDocuments
 import ArgumentParser
 import BPFCheck
 import Glibc
@@ -80,7 +81,7 @@ struct CheckBPFCommand: ParsableCommand {
                     report.failures.append("\(error)")
                 }
             }
-            if json { try JSONOutput.print(report) } else { report.write(kernels: versions) }
+            if json { try JSONText.print(report) } else { report.write(kernels: versions) }
             for failure in report.failures { Diagnostics.error(failure) }
             if report.hasRefusal(withOptional: optional) || !report.failures.isEmpty { throw ExitCode(1) }
         }

@@ -1,3 +1,4 @@
+import JSONDocuments
 import ArgumentParser
 import ELF
 import Files
@@ -39,7 +40,7 @@ struct Compilation {
         let summary = tree.run(walk) { bar.update($0, of: $1) }
         bar.finish()
         let report = CompileReport(summary, store: tree.store.directory, duration: ContinuousClock.now - start)
-        if isJSON { try JSONOutput.print(report) } else { report.write() }
+        if isJSON { try JSONText.print(report) } else { report.write() }
         if report.hasFailed { throw ExitCode(1) }
     }
 
@@ -69,7 +70,7 @@ struct Compilation {
         try TableStore.write(result.built.table, to: output)
         if isJSON {
             let report = FileReport(path: image.name, outcome: .compiled(facts), notes: result.notes)
-            try JSONOutput.print(
+            try JSONText.print(
                 CompileReport(
                     [report], elfBytes: UInt64(max(0, status.st_size)), duration: ContinuousClock.now - start))
         }

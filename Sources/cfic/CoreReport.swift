@@ -1,3 +1,4 @@
+import JSONDocuments
 import CallFrameInfo
 import UnwindTable
 import Validation
@@ -101,7 +102,7 @@ extension CoreReport.Thread {
             .init(address: $0.pc, stackPointer: $0.stackPointer, framePointer: $0.framePointer, isExact: $0.isExact)
         }
         (agreeing, end, isComplete) = (thread.agreeing, thread.end, thread.isComplete)
-        (knownDifference, further) = (thread.known.map { JSONOutput.name($0.rawValue) }, thread.further)
+        (knownDifference, further) = (thread.known.map { JSONText.name($0.rawValue) }, thread.further)
         difference = thread.difference.map {
             .init(
                 frame: $0.index, table: $0.table, reference: $0.reference, callee: $0.callee, path: $0.file,

@@ -1,3 +1,4 @@
+import JSONDocuments
 import ArgumentParser
 import CUnwindTable
 import CallFrameInfo
@@ -88,7 +89,7 @@ struct DumpCommand: ParsableCommand {
             var entries: [ListedEntry] = []
             listing.forEachEntry(stage == .rows ? .rows : .instructions, pc: pc?.value) { entries.append($0) }
             try sources.checkAreWhole()
-            try JSONOutput.print(EntryDump(entries: entries))
+            try JSONText.print(EntryDump(entries: entries))
             return try checkIsCovered(entries.count)
         }
         var output = StandardOutput()
@@ -168,7 +169,7 @@ struct DumpCommand: ParsableCommand {
             if json { return rows.append(row) }
             output.line("\(padded(row.start))..\(padded(row.limit))  \(row.rule)")
         }
-        if json { try JSONOutput.print(RuleDump(rows: rows)) } else { output.flush() }
+        if json { try JSONText.print(RuleDump(rows: rows)) } else { output.flush() }
     }
 
     private func padded(_ address: UInt64) -> String {

@@ -1,3 +1,4 @@
+import JSONDocuments
 import CallFrameInfo
 import UnwindTable
 import Validation
@@ -32,7 +33,7 @@ struct ExplanationReport: Encodable {
             case .agrees: "agrees"
             case .disagrees: "disagrees"
             case .unsaid: "unsaid"
-            case .known(let known): JSONOutput.name(known.rawValue)
+            case .known(let known): JSONText.name(known.rawValue)
             }
     }
 

@@ -1,3 +1,4 @@
+import JSONDocuments
 import ArgumentParser
 import Glibc
 import KernelUnwinder
@@ -43,7 +44,7 @@ struct KernelCommand: ParsableCommand {
                 programs: unwinder.verifiedPrograms.map {
                     KernelReport.Program(name: $0.name, instructions: $0.instructions)
                 })
-            if json { try JSONOutput.print(report) } else { report.write() }
+            if json { try JSONText.print(report) } else { report.write() }
         }
     }
 }

@@ -1,3 +1,4 @@
+import JSONDocuments
 import ArgumentParser
 import CallFrameInfo
 import ELF
@@ -77,7 +78,7 @@ struct LookupCommand: ParsableCommand {
             let table = try LoadedTable(input, store: cache.store, debugFiles: debugFiles.search)
             let symbols = table.image.map(ImageNames.init)
             let answers = table.withView { self.answers($0, symbols) }
-            if json { return try JSONOutput.print(Answers(answers: answers)) }
+            if json { return try JSONText.print(Answers(answers: answers)) }
             var output = StandardOutput()
             for answer in answers {
                 output.line(text(answer))
@@ -106,7 +107,7 @@ struct LookupCommand: ParsableCommand {
                 function: symbols.lookup(address.value),
                 machine: explainer.machine)
         }
-        if json { return try JSONOutput.print(Explanations(answers: reports)) }
+        if json { return try JSONText.print(Explanations(answers: reports)) }
         var output = StandardOutput()
         for report in reports { report.write(to: &output) }
         output.flush()

@@ -1,3 +1,4 @@
+import JSONDocuments
 import CUnwindTable
 import CallFrameInfo
 import UnwindTable
@@ -50,7 +51,7 @@ struct PageDump: JSONDocument {
     }
 
     func write(json: Bool) throws {
-        if json { return try JSONOutput.print(self) }
+        if json { return try JSONText.print(self) }
         var output = StandardOutput()
         output.line(
             "key \(key), \(Quantity.bytes(UInt64(tableBytes))), \(Quantity.count(rows)) rows, "

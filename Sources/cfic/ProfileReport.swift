@@ -1,3 +1,4 @@
+import JSONDocuments
 import CallFrameInfo
 import KernelUnwinder
 import Profile

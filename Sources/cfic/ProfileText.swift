@@ -1,3 +1,4 @@
+import JSONDocuments
 import Profile
 
 /// What was recorded, as text that is made while it is written: JSON, or folded stacks.
@@ -9,7 +10,7 @@ struct ProfileText {
     func write(to output: inout some TextOutputStream) throws {
         let stacks = run.recorder.stacks
         guard isJSON else { return FoldedStacks(stacks, symbolizer).write(to: &output) }
-        try JSONOutput.write(
+        try JSONText.write(
             ProfileReport(run), list: "stacks", ProfileReport.countedStacks(stacks, symbolizer), to: &output)
     }
 }

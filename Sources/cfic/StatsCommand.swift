@@ -1,3 +1,4 @@
+import JSONDocuments
 import ArgumentParser
 import ELF
 import TableCompiler
@@ -67,7 +68,7 @@ struct StatsCommand: ParsableCommand {
             }
             bar.finish()
             for buildID in paths where LoadedTable.isBuildID(buildID) { addTable(buildID, to: &report) }
-            if json { try JSONOutput.print(report) } else { StatsText(report).write() }
+            if json { try JSONText.print(report) } else { StatsText(report).write() }
             try judge(report)
         }
     }

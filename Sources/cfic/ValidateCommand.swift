@@ -1,3 +1,4 @@
+import JSONDocuments
 import ArgumentParser
 import ELF
 import TableStore
@@ -87,7 +88,7 @@ struct ValidateCommand: ParsableCommand {
     }
 
     private func finish(_ report: some ValidationOutput) throws {
-        if json { try JSONOutput.print(report) } else { report.write() }
+        if json { try JSONText.print(report) } else { report.write() }
         if !report.isGood { throw ExitCode(1) }
     }
 

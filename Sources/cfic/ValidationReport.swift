@@ -1,3 +1,4 @@
+import JSONDocuments
 import CallFrameInfo
 import TableCompiler
 import UnwindTable
@@ -75,7 +76,7 @@ struct ValidationReport: ValidationOutput {
             "\(Quantity.count(files.count, "file")), \(text(\.probes)) probes: "
                 + "\(text(\.agreements)) agree, \(text(\.disagreements)) disagree")
         for known in KnownDifference.allCases {
-            let count = sum { $0.knownDifferences[JSONOutput.name(known.rawValue)] ?? 0 }
+            let count = sum { $0.knownDifferences[JSONText.name(known.rawValue)] ?? 0 }
             if count > 0 { output.line("  \(Quantity.count(count)) known: \(known.text)") }
         }
         for (what, counts) in [("the table", \File.unsaidByTable), ("libdw", \File.unsaidByReference)] {
@@ -95,7 +96,7 @@ extension ValidationReport.File {
         probes = validation.probes
         agreements = validation.agreements
         knownDifferences = Dictionary(
-            uniqueKeysWithValues: validation.known.map { (JSONOutput.name($0.key.rawValue), $0.value) })
+            uniqueKeysWithValues: validation.known.map { (JSONText.name($0.key.rawValue), $0.value) })
         unsaidByTable = validation.unsaidByTable
         unsaidByReference = validation.unsaidByReference
         disagreements = validation.disagreementCount

@@ -1,3 +1,4 @@
+import JSONDocuments
 import ArgumentParser
 import Glibc
 import TableStore
@@ -62,7 +63,7 @@ struct VerifyCommand: ParsableCommand {
                 report.files.append(Verdict(path: problem.path, isProved: false, message: problem.problem))
             }
             report.failures = report.files.compactMap(\.failure)
-            if json { try JSONOutput.print(report) } else { Self.write(report) }
+            if json { try JSONText.print(report) } else { Self.write(report) }
             if report.files.isEmpty { throw noneFound("table", below: paths) }
             if !report.failures.isEmpty { throw ExitCode(1) }
         }

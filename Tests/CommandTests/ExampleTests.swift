@@ -30,6 +30,16 @@ import Testing
         #expect(lines.count == 2 && lines.last.map { rule.output.contains("  \($0)\n") } == true, "\(lines) \(rule)")
     }
 
+    @Test func readerInSwift() throws {
+        let program = (try Workplace.program() as NSString).deletingLastPathComponent + "/example-reader"
+        #expect(try place.shell("cfic compile /bin/bash").code == 0)
+        let buildID = try #require(
+            try place.shell("cfic compile /bin/bash --json").list("files")?.first?["key"] as? String)
+        let found = try place.shell("'\(program)' \(buildID.prefix(8)) 2feb8")
+        #expect(found.code == 0 && found.output.hasPrefix("CFA = "), "\(found)")
+        #expect(try place.shell("cfic lookup \(buildID) 2feb8").output.contains("  \(found.output)"))
+    }
+
     @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
     func profilerInSwift() throws {
         let program = (try Workplace.program() as NSString).deletingLastPathComponent + "/example-profiler"

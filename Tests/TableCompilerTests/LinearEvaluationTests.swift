@@ -1,10 +1,10 @@
-import Dispatch
 import ELF
 import Foundation
 import LinearEvaluation
 import Synchronization
 import TableCompiler
 import Testing
+import Threads
 import UnwindTable
 
 /// Tables of the machine's own files against the linear evaluation of their rows: two thousand files with
@@ -32,14 +32,10 @@ import UnwindTable
     @Test func lookupsEqualLinearEvaluationForEveryFileOfTheSystem() throws {
         let files = Self.files.sorted { $0.size > $1.size }
         let totals = Mutex(Totals())
-        let next = Atomic<Int>(0)
-        DispatchQueue.concurrentPerform(iterations: ProcessInfo.processInfo.activeProcessorCount) { _ in
-            let compiler = ImageCompiler(debugFiles: nil)
-            while true {
-                let turn = next.add(1, ordering: .relaxed).oldValue
-                guard turn < files.count else { break }
-                Self.examine(files[turn].path, compiler, totals)
-            }
+        Threads.perform(files.count, threads: ProcessInfo.processInfo.activeProcessorCount) {
+            ImageCompiler(debugFiles: nil)
+        } call: { turn, compiler in
+            Self.examine(files[turn].path, compiler, totals)
         }
         let result = totals.withLock { $0 }
         print(

@@ -19,6 +19,43 @@ import Testing
         #expect(calls.all == [Int](repeating: 1, count: count))
     }
 
+    @Test(arguments: [-1, 1, 2, 3, 50, 1000])
+    func thereAreNoMoreThreadsThanAllowed(_ limit: Int) {
+        let calls = Calls(200)
+        let threads = Mutex<Set<pthread_t>>([])
+        Threads.perform(200, threads: limit) { number in
+            calls.note(number)
+            threads.withLock { _ = $0.insert(pthread_self()) }
+            sched_yield()
+        }
+        #expect(calls.all == [Int](repeating: 1, count: 200))
+        #expect(threads.withLock { $0.count } <= max(1, limit))
+    }
+
+    @Test(arguments: [0, 1, 100])
+    func eachThreadThatMakesCallsHasOneValue(_ count: Int) {
+        /// Of the thread that made it.
+        final class Value {
+            let maker = pthread_self()
+            var calls: [Int] = []
+        }
+        let made = Atomic<Int>(0)
+        let wrong = Atomic<Int>(0)
+        let calls = Calls(count)
+        Threads.perform(count, threads: 4) {
+            made.add(1, ordering: .relaxed)
+            return Value()
+        } call: { number, value in
+            if pthread_equal(value.maker, pthread_self()) == 0 || number <= value.calls.last ?? -1 {
+                wrong.add(1, ordering: .relaxed)
+            }
+            value.calls.append(number)
+            calls.note(number)
+        }
+        #expect(calls.all == [Int](repeating: 1, count: count))
+        #expect(made.load(ordering: .relaxed) <= min(4, count) && wrong.load(ordering: .relaxed) == 0)
+    }
+
     @Test func thereAreSeveralThreads() {
         // Both wait for each other, which one thread alone could not.
         let arrived = Atomic<Int>(0)
@@ -38,13 +75,13 @@ import Testing
         let others = Atomic<Int>(0)
         var started = 0
         Threads.perform(
-            100,
+            100, threads: 100,
             start: { thread, attributes, body, context in
                 guard started < available else { return EAGAIN }
                 started += 1
                 return pthread_create(thread, attributes, body, context)
-            }
-        ) { number in
+            }, with: {}
+        ) { number, _ in
             calls.note(number)
             if pthread_equal(pthread_self(), caller) == 0 { others.add(1, ordering: .relaxed) }
         }

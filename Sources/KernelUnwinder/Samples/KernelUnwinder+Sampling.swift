@@ -16,8 +16,10 @@ extension KernelUnwinder {
 
     /// Takes samples on all CPUs, and watches what happens to processes.
     ///
-    /// - Parameter frequency: samples a second and CPU.
-    /// - Returns: what they are taken by.
+    /// - Parameters:
+    ///   - event: what to take samples by.
+    ///   - frequency: samples per second on each CPU, at least 1.
+    /// - Returns: what they are taken by: the clock where the hardware's cycles are not available.
     @discardableResult
     public func start(_ event: Event, frequency: Int) throws(KernelError) -> Event {
         try watchProcesses()

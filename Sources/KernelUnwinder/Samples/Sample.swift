@@ -73,7 +73,11 @@ public enum StackOutcome: String, Sendable, CaseIterable {
     /// The outermost frames are missing.
     case truncated
 
-    /// - Parameter hasGuesses: whether any of its frames ``Sample/Frame/isGuessed``.
+    /// The outcome of a walk.
+    ///
+    /// - Parameters:
+    ///   - end: how the walk ended.
+    ///   - hasGuesses: whether any of its frames ``Sample/Frame/isGuessed``.
     public init(_ end: StackEnd, hasGuesses: Bool) {
         if !end.isOutermost {
             self = .truncated

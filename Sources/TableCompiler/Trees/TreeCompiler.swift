@@ -30,9 +30,11 @@ public struct TreeCompiler: Sendable {
         public var elfBytes: UInt64
     }
 
-    /// Compiles all files of the walk.
+    /// Compiles all files of a walk.
     ///
-    /// - Parameter progress: called after each file, from any thread, with the bytes processed and the total.
+    /// - Parameters:
+    ///   - walk: the files.
+    ///   - progress: called after each file, from any thread, with the bytes processed and the total.
     public func run(_ walk: FileWalk, progress: @escaping @Sendable (UInt64, UInt64) -> Void = { _, _ in }) -> Summary {
         let files = walk.files
         let total = files.reduce(0) { $0 + $1.size }
@@ -40,24 +42,16 @@ public struct TreeCompiler: Sendable {
         // the walk's order.
         let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
         let shared = SharedRun(count: files.count, store)
-        let workers = max(1, min(threads, files.count))
         let threadsEach = max(1, threads / max(1, files.count))
-        let next = Atomic<Int>(0)
         let done = Atomic<UInt64>(0)
-        let work: @Sendable (Int) -> Void = { _ in
-            // Without this, a worker that starts after all files are taken would make a compiler for nothing.
-            guard next.load(ordering: .relaxed) < order.count else { return }
+        Threads.perform(files.count, threads: threads) {
             let compiler = ImageCompiler(options: options, debugFiles: debugFiles, threads: threadsEach)
-            let worker = FileWorker(tree: self, compiler: compiler, shared: shared)
-            while true {
-                let turn = next.add(1, ordering: .relaxed).oldValue
-                guard turn < order.count else { break }
-                let file = files[order[turn]]
-                shared.keep(worker.process(file), at: order[turn])
-                progress(done.add(file.size, ordering: .relaxed).newValue, total)
-            }
+            return FileWorker(tree: self, compiler: compiler, shared: shared)
+        } call: { turn, worker in
+            let file = files[order[turn]]
+            shared.keep(worker.process(file), at: order[turn])
+            progress(done.add(file.size, ordering: .relaxed).newValue, total)
         }
-        Threads.perform(workers, work)
         shared.flush(store)
         return shared.summary(of: walk)
     }

@@ -37,15 +37,12 @@ func key(of table: [UInt8]) -> TableSource.Key {
 /// Inserts tables by several threads.
 func insert(_ tables: [[UInt8]], into store: TableStore, threads: Int) throws {
     let batch = TableBatch(store)
-    let next = Atomic<Int>(0)
     let failure = Mutex<(any Error)?>(nil)
-    Threads.perform(threads) { _ in
-        while case let index = next.add(1, ordering: .relaxed).oldValue, index < tables.count {
-            do {
-                try tables[index].withUnsafeBytes { try batch.insert($0, key: key(of: tables[index])) }
-            } catch {
-                failure.withLock { $0 = error }
-            }
+    Threads.perform(tables.count, threads: threads) { index in
+        do {
+            try tables[index].withUnsafeBytes { try batch.insert($0, key: key(of: tables[index])) }
+        } catch {
+            failure.withLock { $0 = error }
         }
     }
     if let error = batch.flush().first?.value ?? failure.withLock({ $0 }) { throw error }

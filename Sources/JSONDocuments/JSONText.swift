@@ -1,31 +1,26 @@
 import FoundationEssentials
 import Symbols
 
-/// A document of `--json`; docs/json.md describes it under the heading ``schema``.
-///
-/// It encodes as an object. Keys are camelCase, names from lists kebab-case (``JSONOutput/name(_:)``), addresses
-/// `@HexAddress`; what is counted in bytes says so in its key.
-protocol JSONDocument: Encodable {
-    static var schema: String { get }
-}
-
-/// Output for programs.
-enum JSONOutput {
+/// Documents as text: indented, with sorted keys, printable.
+public enum JSONText {
     /// Grows when a field is renamed, removed or given another meaning; fields that are added leave it.
-    static let schemaVersion = 1
+    public static let schemaVersion = 1
 
-    /// The document as indented JSON with sorted keys, in lines.
-    static func text<Document: JSONDocument>(_ document: Document) throws -> String {
+    /// The whole document, in lines.
+    ///
+    /// - Throws: `EncodingError`.
+    public static func text<Document: JSONDocument>(_ document: Document) throws -> String {
         try encoded(Labelled(document: document)) + "\n"
     }
 
-    /// Writes a document whose list may be too long for memory, as ``text(_:)`` would put it: the list's elements are
-    /// encoded one by one.
+    /// Writes a document whose list may be too long for memory, as ``text(_:)`` has it, but for spaces in empty lines:
+    /// the list's elements are encoded one by one.
     ///
     /// - Parameters:
     ///   - document: with an empty list.
     ///   - list: the list's key in the document.
-    static func write(
+    /// - Throws: `EncodingError`, ``NoSuchList``.
+    public static func write(
         _ document: some JSONDocument, list: String, _ elements: some Sequence<some Encodable>,
         to output: inout some TextOutputStream
     ) throws {
@@ -33,7 +28,7 @@ enum JSONOutput {
         // Text within JSON has no ends of lines, and deeper keys have more space before them.
         let opening = "\n  \"\(list)\" : ["
         guard let start = text.firstRange(of: opening)?.upperBound, let end = text[start...].firstIndex(of: "]") else {
-            throw Failure("JSON without \(list)")
+            throw NoSuchList(key: list)
         }
         output.write(String(text[..<start]))
         var separator = ""
@@ -44,21 +39,20 @@ enum JSONOutput {
         output.write((separator.isEmpty ? String(text[start..<end]) : "\n  ") + String(text[end...]))
     }
 
+    /// The document doesn't have the list that was to be written.
+    public struct NoSuchList: Error, Equatable, CustomStringConvertible {
+        public var key: String
+        public var description: String { "JSON without \(key)" }
+    }
+
     private static func encoded(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         return PrintableText.ofJSON(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
-    /// Writes it to standard output.
-    static func print(_ document: some JSONDocument) throws {
-        var output = StandardOutput()
-        output.writeJSON(try text(document))
-        output.flush()
-    }
-
     /// A Swift case's name as documents have it: `absorbedPadding` → `absorbed-padding`.
-    static func name(_ camelCase: String) -> String {
+    public static func name(_ camelCase: String) -> String {
         camelCase.reduce(into: "") { $0 += $1.isUppercase ? "-" + $1.lowercased() : String($1) }
     }
 
@@ -72,7 +66,7 @@ enum JSONOutput {
             try document.encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(Document.schema, forKey: .schema)
-            try container.encode(JSONOutput.schemaVersion, forKey: .schemaVersion)
+            try container.encode(JSONText.schemaVersion, forKey: .schemaVersion)
         }
     }
 }
