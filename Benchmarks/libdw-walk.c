@@ -69,8 +69,7 @@ static void add_operations(struct totals *totals, int status, const Dwarf_Op *op
 
 /* ---- the ranges of FDEs ---- */
 
-/* Reads a fixed-size value in `encoding`'s format; false if the format has no fixed size or the value extends past
- * `end`. */
+/* Reads a value in `encoding`'s format; false if the format has no fixed size or the value extends past `end`. */
 static bool read_value(const struct file *file, uint8_t encoding, const uint8_t **at, const uint8_t *end,
 		       uint64_t *value)
 {

@@ -58,8 +58,7 @@ static void set(struct row *row, uint64_t column, uint64_t rule)
 		row->return_address = rule;
 }
 
-/* Runs instructions. `row` and `initial` are the row after the CIE's instructions. `totals` is null for the CIE's own.
- * */
+/* Runs instructions, from the row after the CIE's instructions. `totals` is null for the CIE's own instructions. */
 static void run(const uint8_t *at, const uint8_t *end, uint64_t location, struct row *row, const struct row *initial,
 		struct totals *totals)
 {
