@@ -13,7 +13,7 @@ let package = Package(
             name: "CFICUnwinder",
             targets: [
                 "Files", "UnwindTable", "TableStore", "ELF", "TableCompiler", "LinuxProcess", "KernelUnwinder",
-                "Symbols", "Profile",
+                "Symbols", "Profile", "ProfileFormats",
             ]),
         // No API: what the package in Fuzz/ tests besides. It may change with any commit.
         .library(
@@ -76,6 +76,10 @@ let package = Package(
         // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
+        // A format a file.
+        .target(
+            name: "ProfileFormats",
+            dependencies: ["CallFrameInfo", "Files", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -88,7 +92,7 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
                 "JSONDocuments", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -166,6 +170,12 @@ let package = Package(
             name: "ProfileTests",
             dependencies: [
                 "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
+            ]),
+        .testTarget(
+            name: "ProfileFormatsTests",
+            dependencies: [
+                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "Files", "Symbols", "JSONDocuments",
+                "CUnwindTable",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
