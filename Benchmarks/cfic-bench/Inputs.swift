@@ -9,9 +9,9 @@ struct Input {
 /// The files to measure, as far as this machine has them.
 struct Inputs {
     var found: [Input] = []
-    /// What was looked for in vain, and where.
+    /// The files that weren't found, and where they were searched.
     var skipped: [String] = []
-    /// The root of the Swift toolchain: two above `swift` on PATH, links resolved.
+    /// The root of the Swift toolchain: two directories above `swift` on PATH, with links resolved.
     var toolchain: String?
 
     init() {

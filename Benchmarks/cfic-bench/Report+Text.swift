@@ -1,5 +1,5 @@
 extension Report {
-    /// For people.
+    /// The report as text.
     var text: String {
         var parts: [String] = []
         if let speed {

@@ -61,16 +61,11 @@ final class MappedImages {
         }
         guard work.count > 1, supply.threads > 1 else { return }
         let (all, supply) = (work, supply)
-        let next = Atomic(0)
         let found = Mutex<[FileIdentity: any TableRequest]>([:])
-        Threads.perform(min(supply.threads, all.count)) { _ in
-            while true {
-                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard index < all.count else { return }
-                guard let image = try? all[index].image() else { continue }
-                let request = supply.request(image)
-                found.withLock { $0[all[index].identity] = request }
-            }
+        Threads.perform(all.count, threads: supply.threads) { index in
+            guard let image = try? all[index].image() else { return }
+            let request = supply.request(image)
+            found.withLock { $0[all[index].identity] = request }
         }
         requests = found.withLock { $0 }
     }
