@@ -24,7 +24,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
     ],
     targets: [
-        // System libraries: module maps, nothing else.
+        // System libraries: only module maps.
         .systemLibrary(name: "CLibbpf", providers: [.apt(["libbpf-dev"])]),
         .systemLibrary(name: "CLibdw", providers: [.apt(["libdw-dev"])]),
         .systemLibrary(name: "CLibelf", providers: [.apt(["libelf-dev"])]),
@@ -32,23 +32,23 @@ let package = Package(
         .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
 
-        // The layout that the kernel, other languages and Swift share.
+        // The format and the C code that kernel, other languages and Swift share.
         .target(name: "CUnwindTable", path: "bpf", sources: ["native"], publicHeadersPath: "include"),
 
-        // The programs that kernels run, built from bpf/programs into a Swift source.
+        // Compiles the BPF programs in bpf/programs into a Swift source.
         .plugin(name: "BPFObject", capability: .buildTool()),
 
-        // Mapped files that may shrink.
+        // Maps files that may shrink while they are mapped.
         .target(name: "CFileMapping"),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
-        // One direction, one step a module.
-        // Paths that keep their bytes; directories; which file it is, and in which state.
+        // Dependencies go in one direction: see docs/architecture.md.
+        // Paths that preserve their bytes; directories; identity and state of files.
         .target(name: "Files", dependencies: ["CNettle"]),
         .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
-        // Work on several threads, or on as many as there are.
+        // Runs work on several threads, or on as many as can be created.
         .target(name: "Threads"),
         // The format: reader, lookup, proof.
         .target(name: "UnwindTable", dependencies: ["CUnwindTable", "CXXHash"]),
@@ -56,24 +56,27 @@ let package = Package(
         .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
         .target(
             name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash", "CLinux"]),
-        // One image to one table; Trees: files and directories to a store.
+        // Who asks for an image's table, and who answers.
+        .target(name: "TableSupply", dependencies: ["ELF", "UnwindTable"]),
+        // One image to one table. Trees: files and directories to a store.
         .target(
             name: "TableCompiler",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "Threads", "CUnwindTable",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "TableSupply", "Threads",
+                "CUnwindTable",
             ]),
-        // Processes: what they map, what happens to them, what this one may do.
+        // Processes' mappings, files, memory and events; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "LinuxProcess", "Threads", "CUnwindTable",
-                "CLinux", "CLibbpf",
+                "ELF", "Files", "UnwindTable", "TableSupply", "LinuxProcess", "Threads", "CUnwindTable", "CLinux",
+                "CLibbpf",
             ],
             plugins: ["BPFObject"]),
-        // Names of code, and how they are printed.
+        // Names of functions, and printable text.
         .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
-        // Documents for programs.
+        // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(
             name: "Profile", dependencies: ["ELF", "Files", "KernelUnwinder", "LinuxProcess", "Symbols", "CLinux"]),
@@ -85,29 +88,31 @@ let package = Package(
             name: "Validation",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Threads", "CUnwindTable", "CLibdw",
+                "TableSupply", "Threads", "CUnwindTable", "CLibdw",
             ]),
-        // BPF objects, and what kernels refuse of them.
+        // Reports what kernels would reject in BPF objects.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
                 "Validation", "BPFCheck", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
-                "JSONDocuments",
+                "JSONDocuments", "Threads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
 
-        // What the README and docs/swift show.
+        // The examples in the README and docs/swift.
         .executableTarget(
             name: "example-compile", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "examples/compile"),
         .executableTarget(
             name: "example-reader", dependencies: ["TableStore", "UnwindTable"], path: "examples/reader"),
         .executableTarget(
-            name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
+            name: "example-profiler", dependencies: ["KernelUnwinder", "TableCompiler", "TableStore"],
+            path: "examples/profiler"),
         .executableTarget(
-            name: "example-recording", dependencies: ["KernelUnwinder", "TableStore", "Profile", "ProfileFormats"],
+            name: "example-recording",
+            dependencies: ["KernelUnwinder", "TableCompiler", "TableStore", "Profile", "ProfileFormats"],
             path: "examples/recording"),
 
         // A stack of known depth.
@@ -122,7 +127,7 @@ let package = Package(
             path: "Benchmarks/cfic-bench"
         ),
 
-        // Rows worked out in the plainest way, which tables are compared with.
+        // The plainest evaluation of rows, which tests compare tables with.
         .target(
             name: "LinearEvaluation", dependencies: ["CallFrameInfo", "TableBuilder", "UnwindTable"],
             path: "Tests/LinearEvaluation"),
@@ -149,8 +154,11 @@ let package = Package(
             name: "TableBuilderTests", dependencies: ["TableBuilder", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
         .testTarget(
             name: "TableStoreTests",
-            dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
-        // Inserts tables as a process that tests limit and kill.
+            dependencies: [
+                "TableStore", "TableSupply", "TableCompiler", "ELF", "UnwindTable", "CUnwindTable", "CXXHash",
+                "table-store-writer",
+            ]),
+        // Inserts tables in a process of its own, which tests limit and kill.
         .executableTarget(
             name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],
             path: "Tests/Fixtures/table-store-writer"),
@@ -161,19 +169,21 @@ let package = Package(
                 "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
-        // The kernel programs on kernels, which it boots; C and shell are in Tests/KernelMatrix.
+        // Boots kernels and runs the BPF programs on them. Its C and shell code is in Tests/KernelMatrix.
         .testTarget(name: "KernelMatrixTests", dependencies: ["cfic", "BPFCheck", "TestFixtures"]),
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [
-                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "UnwindTable",
+                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "TableSupply",
+                "UnwindTable",
                 "CUnwindTable",
                 "CLibbpf", "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileTests",
             dependencies: [
-                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
+                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler", "CUnwindTable",
+                "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileFormatsTests",

@@ -4,7 +4,7 @@ import LinuxProcess
 
 /// Records the stacks of processes, or of a command, until they have ended, time is up, or the end is asked for.
 ///
-///     let unwinder = try KernelUnwinder()
+///     let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil))
 ///     let recording = try Profiler(unwinder).record(command: ["make"])
 ///     let names = Symbolizer(recording.programs)
 ///

@@ -48,6 +48,7 @@ import Testing
             """
             export CFIC_CACHE="$PWD/c"
             bash -c 'while [ ! -e seen ]; do :; done' & child=$!
+            : > samples
             '\(program)' $child > samples & profiler=$!
             while kill -0 $profiler && [ $(wc -l < samples) -lt 20 ]; do sleep 0.1; done
             touch seen; wait $profiler; echo "code $?"

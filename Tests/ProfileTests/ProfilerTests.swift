@@ -2,6 +2,7 @@ import Foundation
 import KernelUnwinder
 import LinuxProcess
 @testable import Profile
+import TableCompiler
 import TestFixtures
 import Testing
 
@@ -22,7 +23,7 @@ struct ProfilerTests {
     }
 
     @Test func commandIsRecordedToItsEnd() throws {
-        let profiler = Profiler(try KernelUnwinder(), options())
+        let profiler = Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil)), options())
         var progress: [Profiler.Progress] = []
         profiler.onProgress = { progress.append($0) }
         let recording = try profiler.record(command: Self.busy(100_000))
@@ -40,7 +41,9 @@ struct ProfilerTests {
     }
 
     @Test func commandThatIsNotDoneInTimeIsEnded() throws {
-        let recording = try Profiler(try KernelUnwinder(), options(duration: .milliseconds(300))).record(
+        let recording = try Profiler(
+            try KernelUnwinder(tables: CompilingSupply(store: nil)), options(duration: .milliseconds(300))
+        ).record(
             command: Self.busy(1_000_000_000))
         #expect(recording.stopReason == .timeUp && recording.commandEnd == nil)
         #expect(recording.elapsed >= .milliseconds(300) && recording.stacks.totals.samples > 20)
@@ -50,7 +53,8 @@ struct ProfilerTests {
     @Test func processesAreRecordedUntilItIsStopped() throws {
         let busy = try RunningProgram(Self.busy(1_000_000_000))
         let interruption = try Interruption()
-        let profiler = Profiler(try KernelUnwinder(), options(), interruption: interruption)
+        let profiler = Profiler(
+            try KernelUnwinder(tables: CompilingSupply(store: nil)), options(), interruption: interruption)
         var progress: [Profiler.Progress] = []
         profiler.onProgress = { step in
             progress.append(step)
@@ -70,13 +74,13 @@ struct ProfilerTests {
 
     @Test func whatCannotBeRecordedIsATypedError() throws {
         let missing = #expect(throws: ProfileError.self) {
-            try Profiler(try KernelUnwinder()).record(processes: [2_147_483_647])
+            try Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil))).record(processes: [2_147_483_647])
         }
         guard case .unwinder(.process(.noSuchProcess(2_147_483_647))) = missing else {
             throw TestFailure("\(String(describing: missing))")
         }
         let command = #expect(throws: ProfileError.self) {
-            try Profiler(try KernelUnwinder()).record(command: ["/missing/command"])
+            try Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil))).record(command: ["/missing/command"])
         }
         guard case .command("/missing/command", errno: ENOENT) = command else {
             throw TestFailure("\(String(describing: command))")
