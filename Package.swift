@@ -56,19 +56,22 @@ let package = Package(
         .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
         .target(
             name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash", "CLinux"]),
+        // Who asks for an image's table, and who answers.
+        .target(name: "TableSupply", dependencies: ["ELF", "UnwindTable"]),
         // One image to one table. Trees: files and directories to a store.
         .target(
             name: "TableCompiler",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "Threads", "CUnwindTable",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "TableSupply", "Threads",
+                "CUnwindTable",
             ]),
         // Processes' mappings, files, memory and events; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "LinuxProcess", "Threads", "CUnwindTable",
-                "CLinux", "CLibbpf",
+                "ELF", "Files", "UnwindTable", "TableSupply", "LinuxProcess", "Threads", "CUnwindTable", "CLinux",
+                "CLibbpf",
             ],
             plugins: ["BPFObject"]),
         // Names of functions, and printable text.
@@ -84,7 +87,7 @@ let package = Package(
             name: "Validation",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Threads", "CUnwindTable", "CLibdw",
+                "TableSupply", "Threads", "CUnwindTable", "CLibdw",
             ]),
         // Reports what kernels would reject in BPF objects.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
@@ -93,7 +96,7 @@ let package = Package(
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
                 "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
-                "JSONDocuments", "CLinux",
+                "JSONDocuments", "Threads", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -104,7 +107,8 @@ let package = Package(
         .executableTarget(
             name: "example-reader", dependencies: ["TableStore", "UnwindTable"], path: "examples/reader"),
         .executableTarget(
-            name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
+            name: "example-profiler", dependencies: ["KernelUnwinder", "TableCompiler", "TableStore"],
+            path: "examples/profiler"),
 
         // A stack of known depth.
         .target(name: "CallChain", path: "Benchmarks/CallChain"),
@@ -145,7 +149,10 @@ let package = Package(
             name: "TableBuilderTests", dependencies: ["TableBuilder", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
         .testTarget(
             name: "TableStoreTests",
-            dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
+            dependencies: [
+                "TableStore", "TableSupply", "TableCompiler", "ELF", "UnwindTable", "CUnwindTable", "CXXHash",
+                "table-store-writer",
+            ]),
         // Inserts tables in a process of its own, which tests limit and kill.
         .executableTarget(
             name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],
@@ -162,14 +169,16 @@ let package = Package(
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [
-                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "UnwindTable",
+                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "TableSupply",
+                "UnwindTable",
                 "CUnwindTable",
                 "CLibbpf", "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileTests",
             dependencies: [
-                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
+                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler", "CUnwindTable",
+                "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileFormatsTests",

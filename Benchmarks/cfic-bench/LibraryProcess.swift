@@ -21,7 +21,9 @@ struct LibraryProcess {
         posix_spawn_file_actions_destroy(&actions)
         for argument in arguments { free(argument) }
         close(ends.1)
-        guard code == 0 else { throw ProcessFailure(description: "starting a process: \(String(cString: strerror(code)))") }
+        guard code == 0 else {
+            throw ProcessFailure(description: "starting a process: \(String(cString: strerror(code)))")
+        }
         (process, output) = (child, ends.0)
         // It writes a byte when the libraries are mapped.
         var byte: UInt8 = 0
@@ -40,9 +42,9 @@ struct LibraryProcess {
     /// Runs in that process: maps libraries, writes a byte, and waits to be killed.
     static func mapLibraries(_ count: Int) {
         #if arch(x86_64)
-        let directory = "/usr/lib/x86_64-linux-gnu"
+            let directory = "/usr/lib/x86_64-linux-gnu"
         #else
-        let directory = "/usr/lib/aarch64-linux-gnu"
+            let directory = "/usr/lib/aarch64-linux-gnu"
         #endif
         // Libraries are loaded with their dependencies, until enough are mapped. Their functions aren't called.
         for name in names(in: directory).sorted() where name.contains(".so.") {
