@@ -96,7 +96,7 @@ struct PageEncoder: ~Copyable {
         return encodeDense(rows, paletteCount) ?? encodeQuarters(rows)
     }
 
-    private func entry(_ kind: cfic_page_kind, at offset: Int) -> UInt32 {
+    private func entry(_ kind: TableView.PageKind, at offset: Int) -> UInt32 {
         // Nobody follows places when the records are 4 GiB or more: `ArchitectureBuilder` refuses them first.
         let place = UInt32(truncatingIfNeeded: (offset - origin) / Int(CFIC_RECORD_ALIGN))
         return place << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
@@ -167,7 +167,7 @@ struct PageEncoder: ~Copyable {
         for position in 0..<rows.count { units[position] = UInt16(truncatingIfNeeded: rows[position] &>> 16) }
         let codes = UnsafeRawBufferPointer(codes.elements)
         UnsafeMutableRawBufferPointer(start: units + rows.count, count: codes.count).copyMemory(from: codes)
-        return entry(CFIC_PAGE_SPARSE, at: start)
+        return entry(.sparse, at: start)
     }
 
     /// Returns nil, leaving nothing behind, when the page needs quarters.
@@ -189,7 +189,7 @@ struct PageEncoder: ~Copyable {
             let unit = UInt16(truncatingIfNeeded: rows[position] &>> 16) & 0xff
             written[position] = unit | UInt16(truncatingIfNeeded: codes[position]) &<< 8
         }
-        return entry(CFIC_PAGE_DENSE, at: start)
+        return entry(.dense, at: start)
     }
 
     /// Writes a dense record's head; false when a block starts 256 or more rows behind its group.
@@ -241,7 +241,7 @@ struct PageEncoder: ~Copyable {
         }
         UnsafeMutableRawPointer(records.elements.baseAddress.unsafelyUnwrapped + start)
             .storeBytes(of: cfic_quarters(quarter: places), as: cfic_quarters.self)
-        return entry(CFIC_PAGE_QUARTERS, at: start)
+        return entry(.quarters, at: start)
     }
 
     /// A quarter's rows, with the rule in force at its beginning put before them where no row is there.

@@ -1,4 +1,3 @@
-import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
@@ -23,7 +22,7 @@ public struct TableBuilder: ~Copyable {
         /// The table; valid until the builder's next use.
         public var table: UnsafeRawBufferPointer
         /// What the compiler saw; the table's header holds the same.
-        public var counts: cfic_counts
+        public var counts: TableCounts
         /// Malformed FDEs, by section and offset.
         public var badFrames: [BadFrame]
         /// Entries whose range could not even be read: the first 64 of a section.

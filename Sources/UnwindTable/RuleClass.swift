@@ -1,5 +1,3 @@
-import CUnwindTable
-
 /// Kinds of rules that statistics tell apart.
 public enum RuleClass: Hashable, Sendable, Comparable {
     /// CFA = stack pointer + offset.
@@ -21,11 +19,11 @@ public enum RuleClass: Hashable, Sendable, Comparable {
             self = reason == .noInformation ? .noInformation : .unsupported(reason)
         } else if rule.isEndOfStack {
             self = .endOfStack
-        } else if rule.cfaKind == CFIC_CFA_EXPRESSION || rule.framePointer.isExpression
+        } else if rule.cfaKind == .expression || rule.framePointer.isExpression
             || rule.returnAddress.isExpression
         {
             self = .program
-        } else if rule.cfaKind == CFIC_CFA_DEREF {
+        } else if rule.cfaKind == .dereferenced {
             self = .dereferenced
         } else if UInt64(rule.cfaRegister) == machine.stackPointer {
             self = .stackPointer

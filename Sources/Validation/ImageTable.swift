@@ -1,4 +1,3 @@
-import CUnwindTable
 import ELF
 import TableCompiler
 import TableStore
@@ -48,9 +47,9 @@ struct ImageTable {
             }
             (isFromCache, owner) = (false, compiler)
         }
-        let debugSource = TableSource.DebugSource(rawValue: view.header.debug_source) ?? .none
+        let source = view.header.source
         sources = try input.frames()
-        guard sources.debugSource == debugSource, sources.debugSize == view.header.debug_size else {
+        guard sources.debugSource == source.debugSource, sources.debugSize == source.debugSize else {
             throw Failure.debugFileGone(image.name)
         }
     }

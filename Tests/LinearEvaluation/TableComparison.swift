@@ -9,7 +9,7 @@ public struct TableComparison {
 
     /// - Parameter view: the table of what was evaluated, made without gaps kept.
     public init(_ view: TableView, _ linear: LinearEvaluation) {
-        let machine = view.machine ?? .x86_64
+        let machine = view.machine
         // A rule's words say all that it means, and don't depend on how it is laid out.
         let texts = view.rules.indices.map(view.describe)
         var numbers: [String: Int] = [:]
@@ -90,9 +90,9 @@ public struct TableComparison {
         func compare(_ what: String, _ mine: UInt64, _ theirs: UInt64) {
             if mine != theirs { differ("\(what): \(mine), linear evaluation gives \(theirs)") }
         }
-        compare("covered bytes", counts.covered_bytes, linear.coveredBytes)
-        compare("absorbed bytes", counts.absorbed_bytes, linear.absorbedBytes)
-        compare("lowered bytes", counts.lowered_bytes, linear.loweredBytes)
+        compare("covered bytes", counts.coveredBytes, linear.coveredBytes)
+        compare("absorbed bytes", counts.absorbedBytes, linear.absorbedBytes)
+        compare("lowered bytes", counts.loweredBytes, linear.loweredBytes)
         // The row from address 0 on isn't one of the image.
         compare("rows", counts.rows, UInt64(linear.rows.count - 1))
     }
