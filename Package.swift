@@ -8,12 +8,14 @@ let package = Package(
         // The Swift API: docs/swift/API.docc says which product is for whom. Each contains the one before it.
         .library(name: "CFIC", targets: ["Files", "UnwindTable", "TableStore"]),
         .library(
-            name: "CFICCompiler", targets: ["Files", "UnwindTable", "TableStore", "ELF", "TableCompiler"]),
+            name: "CFICCompiler",
+            targets: ["Files", "UnwindTable", "TableStore", "ELF", "TableSupply", "TableCompiler"]),
         .library(
             name: "CFICUnwinder",
             targets: [
-                "Files", "UnwindTable", "TableStore", "ELF", "TableCompiler", "LinuxProcess", "KernelUnwinder",
-                "Symbols", "Profile",
+                "Files", "UnwindTable", "TableStore", "ELF", "TableSupply", "TableCompiler", "LinuxProcess",
+                "KernelUnwinder",
+                "Symbols", "Profile", "ProfileFormats",
             ]),
         // No API: what the package in Fuzz/ tests besides. It may change with any commit.
         .library(
@@ -24,7 +26,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
     ],
     targets: [
-        // System libraries: module maps, nothing else.
+        // System libraries: only module maps.
         .systemLibrary(name: "CLibbpf", providers: [.apt(["libbpf-dev"])]),
         .systemLibrary(name: "CLibdw", providers: [.apt(["libdw-dev"])]),
         .systemLibrary(name: "CLibelf", providers: [.apt(["libelf-dev"])]),
@@ -32,23 +34,23 @@ let package = Package(
         .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
 
-        // The layout that the kernel, other languages and Swift share.
+        // The format and the C code that kernel, other languages and Swift share.
         .target(name: "CUnwindTable", path: "bpf", sources: ["native"], publicHeadersPath: "include"),
 
-        // The programs that kernels run, built from bpf/programs into a Swift source.
+        // Compiles the BPF programs in bpf/programs into a Swift source.
         .plugin(name: "BPFObject", capability: .buildTool()),
 
-        // Mapped files that may shrink.
+        // Maps files that may shrink while they are mapped.
         .target(name: "CFileMapping"),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
-        // One direction, one step a module.
-        // Paths that keep their bytes; directories; which file it is, and in which state.
+        // Dependencies go in one direction: see docs/architecture.md.
+        // Paths that preserve their bytes; directories; identity and state of files.
         .target(name: "Files", dependencies: ["CNettle"]),
         .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
-        // Work on several threads, or on as many as there are.
+        // Runs work on several threads, or on as many as can be created.
         .target(name: "Threads"),
         // The format: reader, lookup, proof.
         .target(name: "UnwindTable", dependencies: ["CUnwindTable", "CXXHash"]),
@@ -56,51 +58,59 @@ let package = Package(
         .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
         .target(
             name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash", "CLinux"]),
-        // One image to one table; Trees: files and directories to a store.
+        // Who asks for an image's table, and who answers.
+        .target(name: "TableSupply", dependencies: ["ELF", "UnwindTable"]),
+        // One image to one table. Trees: files and directories to a store.
         .target(
             name: "TableCompiler",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "Threads", "CUnwindTable",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "TableSupply", "Threads",
+                "CUnwindTable",
             ]),
-        // Processes: what they map, what happens to them, what this one may do.
+        // Processes' mappings, files, memory and events; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "LinuxProcess", "Threads", "CUnwindTable",
-                "CLinux", "CLibbpf",
+                "ELF", "Files", "UnwindTable", "TableSupply", "LinuxProcess", "Threads", "CUnwindTable", "CLinux",
+                "CLibbpf",
             ],
             plugins: ["BPFObject"]),
-        // Names of code, and how they are printed.
+        // Names of functions, and printable text.
         .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
-        // Documents for programs.
+        // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
+        // A format a file.
+        .target(
+            name: "ProfileFormats",
+            dependencies: ["CallFrameInfo", "Files", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile"]),
         .target(
             name: "Validation",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Threads", "CUnwindTable", "CLibdw",
+                "TableSupply", "Threads", "CUnwindTable", "CLibdw",
             ]),
-        // BPF objects, and what kernels refuse of them.
+        // Reports what kernels would reject in BPF objects.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
-                "JSONDocuments", "CLinux",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
+                "JSONDocuments", "Threads", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
 
-        // What the README and docs/swift show.
+        // The examples in the README and docs/swift.
         .executableTarget(
             name: "example-compile", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "examples/compile"),
         .executableTarget(
             name: "example-reader", dependencies: ["TableStore", "UnwindTable"], path: "examples/reader"),
         .executableTarget(
-            name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
+            name: "example-profiler", dependencies: ["KernelUnwinder", "TableCompiler", "TableStore"],
+            path: "examples/profiler"),
 
         // A stack of known depth.
         .target(name: "CallChain", path: "Benchmarks/CallChain"),
@@ -114,7 +124,7 @@ let package = Package(
             path: "Benchmarks/cfic-bench"
         ),
 
-        // Rows worked out in the plainest way, which tables are compared with.
+        // The plainest evaluation of rows, which tests compare tables with.
         .target(
             name: "LinearEvaluation", dependencies: ["CallFrameInfo", "TableBuilder", "UnwindTable"],
             path: "Tests/LinearEvaluation"),
@@ -141,8 +151,11 @@ let package = Package(
             name: "TableBuilderTests", dependencies: ["TableBuilder", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
         .testTarget(
             name: "TableStoreTests",
-            dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
-        // Inserts tables as a process that tests limit and kill.
+            dependencies: [
+                "TableStore", "TableSupply", "TableCompiler", "ELF", "UnwindTable", "CUnwindTable", "CXXHash",
+                "table-store-writer",
+            ]),
+        // Inserts tables in a process of its own, which tests limit and kill.
         .executableTarget(
             name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],
             path: "Tests/Fixtures/table-store-writer"),
@@ -153,19 +166,27 @@ let package = Package(
                 "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
-        // The kernel programs on kernels, which it boots; C and shell are in Tests/KernelMatrix.
+        // Boots kernels and runs the BPF programs on them. Its C and shell code is in Tests/KernelMatrix.
         .testTarget(name: "KernelMatrixTests", dependencies: ["cfic", "BPFCheck", "TestFixtures"]),
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [
-                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "UnwindTable",
+                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "TableSupply",
+                "UnwindTable",
                 "CUnwindTable",
                 "CLibbpf", "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileTests",
             dependencies: [
-                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
+                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler", "CUnwindTable",
+                "TestFixtures",
+            ]),
+        .testTarget(
+            name: "ProfileFormatsTests",
+            dependencies: [
+                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "Files", "Symbols", "JSONDocuments",
+                "CUnwindTable",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),

@@ -1,7 +1,7 @@
 import CUnwindTable
 
 extension KernelMeasurement {
-    /// Nanoseconds of a median.
+    /// The median in nanoseconds.
     private func nanoseconds(_ samples: [Double]) -> Double? { samples.median.map { $0 * 1e9 } }
 
     private var perFrame: Double? {

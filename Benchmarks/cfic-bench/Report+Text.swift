@@ -1,5 +1,5 @@
 extension Report {
-    /// For people.
+    /// The report as text.
     var text: String {
         var parts: [String] = []
         if let speed {
@@ -88,7 +88,8 @@ extension Report {
         var table = TextTable("Bars", "bar", "aim", "measured", "", "verdict")
         for bar in bars {
             table.add(
-                bar.name, (bar.isAtLeast ? ">= " : "<= ") + decimal(bar.limit, bar.limit < 10 ? 2 : 1), decimal(bar.aim),
+                bar.name, (bar.isAtLeast ? ">= " : "<= ") + decimal(bar.limit, bar.limit < 10 ? 2 : 1),
+                decimal(bar.aim),
                 decimal(bar.value, 2), bar.unit, bar.verdict.rawValue)
         }
         return "\(table)"

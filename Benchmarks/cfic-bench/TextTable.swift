@@ -1,4 +1,4 @@
-/// Rows of cells, set in columns: the first flush left, the others flush right.
+/// Formats rows of cells in columns. The first column is left-aligned, the others are right-aligned.
 struct TextTable: CustomStringConvertible {
     private var rows: [[String]]
 
@@ -19,7 +19,7 @@ struct TextTable: CustomStringConvertible {
     }
 }
 
-/// A number with so many decimals; a dash for none.
+/// A number with `decimals` decimals; a dash for nil.
 func decimal(_ value: Double?, _ decimals: Int = 1) -> String {
     guard let value, value.isFinite, value.magnitude < 1e15 else { return "-" }
     var scale = 1.0
@@ -36,7 +36,7 @@ func milliseconds(_ seconds: Double?) -> String { decimal(seconds.map { $0 * 1e3
 
 func mebibytes(_ bytes: Double?) -> String { decimal(bytes.map { $0 / Double(1 << 20) }) }
 
-/// How many times `other` goes into `one`.
+/// `one` divided by `other`.
 func times(_ one: Double?, _ other: Double?) -> Double? {
     guard let one, let other, other > 0 else { return nil }
     return one / other

@@ -46,8 +46,8 @@ private final class OpenFile {
     func write(_ bytes: UnsafeRawBufferPointer) -> Int32? { descriptor.write(bytes) }
 }
 
-/// Text on its way to a file, in pieces of 64 KiB. After a failure nothing more is written.
-public struct PieceOutput: TextOutputStream {
+/// Bytes on their way to a file, in pieces of 64 KiB. After a failure nothing more is written.
+public struct PieceOutput: ByteSink {
     private var piece: [UInt8] = []
     private var failure: Int32?
     private let put: (UnsafeRawBufferPointer) -> Int32?
@@ -60,9 +60,9 @@ public struct PieceOutput: TextOutputStream {
         piece.reserveCapacity(Self.pieceSize)
     }
 
-    public mutating func write(_ text: String) {
+    public mutating func write(_ bytes: UnsafeRawBufferPointer) {
         guard failure == nil else { return }
-        piece.append(contentsOf: text.utf8)
+        piece.append(contentsOf: bytes)
         if piece.count >= Self.pieceSize { flush() }
     }
 

@@ -106,7 +106,7 @@ public struct Operation: Sendable {
         fields.op >= Code.add.rawValue && fields.reg == UInt8(CFIC_OPERAND_IMMEDIATE)
     }
 
-    /// How many stack entries it takes, and how many it leaves.
+    /// The numbers of stack entries that it pops and then pushes.
     package var effect: (pops: Int, pushes: Int) {
         switch code {
         case .end: (0, 0)
@@ -122,7 +122,7 @@ public struct Operation: Sendable {
 
     package var words: SIMD2<UInt32> { unsafeBitCast(self, to: SIMD2<UInt32>.self) }
 
-    /// Replaces an address on the stack by the 8 bytes there.
+    /// Whether it replaces an address on the stack with the 8 bytes at that address.
     package var isWordLoad: Bool { code == .load && register == 8 && immediate == 0 }
 }
 

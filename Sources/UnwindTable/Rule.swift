@@ -28,10 +28,10 @@ public struct Reason: RawRepresentable, Hashable, Sendable {
 
     var isKnown: Bool { rawValue < CFIC_REASON_COUNT.rawValue }
 
-    /// What the reason means, in words.
+    /// The reason as text for people.
     public var text: String { cfic_reason_text(rawValue).map { String(cString: $0) } ?? "unknown reason \(rawValue)" }
 
-    /// A stable name for programs, such as `unknown-instruction`.
+    /// A stable, machine-readable name such as `unknown-instruction`.
     public var name: String {
         stableName(cfic_reason_name(rawValue), or: "reason-\(rawValue)")
     }
@@ -163,7 +163,7 @@ extension Rule {
             register: packed & UInt8(CFIC_REGISTER_MASK), offset: offset)
     }
 
-    /// Why nothing is known; nil if something is.
+    /// The reason in place of a rule; nil if this is a rule.
     public var reason: Reason? {
         statedCFAKind == .unknown ? Reason(rawValue: UInt32(bitPattern: fields.cfa_offset)) : nil
     }

@@ -46,12 +46,12 @@ public struct TableCounts: Equatable, Sendable {
             overlapping_fdes: overlappingFDEs, dropped_fdes: droppedFDEs)
     }
 
-    /// Share of the executable bytes that have a rule or an end of stack, absorbed padding included: 0...1; nil without
-    /// executable bytes.
+    /// The fraction of the executable bytes, 0 to 1, that have a rule or are an end of stack, including absorbed
+    /// padding; nil if there are no executable bytes.
     public var coverage: Double? {
         executableBytes == 0 ? nil : min(1, (Double(loweredBytes) + Double(absorbedBytes)) / Double(executableBytes))
     }
 
-    /// Covered bytes without a rule.
+    /// The number of bytes that FDEs cover but that have no rule.
     public var unsupportedBytes: UInt64 { coveredBytes - min(loweredBytes, coveredBytes) }
 }

@@ -1,11 +1,11 @@
 import CUnwindTable
 import CXXHash
 
-/// Read access to a table's bytes where they are.
+/// Reads a table in place.
 ///
-/// Made only by `TableVerifier`, which proves every index, offset and bound first; nothing here checks again.
+/// Only `TableVerifier` makes views, after proving every index, offset and bound. Nothing here checks them again.
 public struct TableView {
-    /// The table's bytes; the owner keeps them alive and unchanged.
+    /// The table's bytes. Their owner must keep them alive and unchanged.
     public let bytes: UnsafeRawBufferPointer
     /// What the table was made from, and by which compiler.
     public let header: TableHeader
@@ -46,7 +46,7 @@ public struct TableView {
     public func rule(at address: UInt64) -> Rule { rules[ruleNumber(at: address)] }
 
     func record<Record>(_ place: UInt32, as type: Record.Type) -> UnsafePointer<Record> {
-        // Proved: the record starts inside `pages`, which isn't empty then.
+        // The proof includes that the record starts within `pages`, which therefore isn't empty.
         (pages.baseAddress.unsafelyUnwrapped + Int(place) * Int(CFIC_RECORD_ALIGN)).assumingMemoryBound(to: type)
     }
 }

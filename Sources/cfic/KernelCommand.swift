@@ -2,6 +2,7 @@ import JSONDocuments
 import ArgumentParser
 import Glibc
 import KernelUnwinder
+import TableCompiler
 import TableStore
 import UnwindTable
 
@@ -38,7 +39,7 @@ struct KernelCommand: ParsableCommand {
             }
             var options = KernelUnwinder.Options()
             options.batches = true
-            let unwinder = try KernelUnwinder(options)
+            let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
             let report = KernelReport(
                 kernel: KernelUnwinder.kernelRelease, machine: try KernelUnwinder.hostMachine.name,
                 programs: unwinder.verifiedPrograms.map {
