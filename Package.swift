@@ -14,8 +14,7 @@ let package = Package(
             name: "CFICUnwinder",
             targets: [
                 "Files", "UnwindTable", "TableStore", "ELF", "TableSupply", "TableCompiler", "LinuxProcess",
-                "KernelUnwinder",
-                "Symbols", "Profile", "ProfileFormats",
+                "KernelUnwinder", "Symbols", "Profile", "ProfileFormats",
             ]),
         // No API: what the package in Fuzz/ tests besides. It may change with any commit.
         .library(
