@@ -2,18 +2,18 @@ import CLinux
 import Files
 import Glibc
 
-/// A command that is sampled, from before it runs its program.
+/// A command to sample. Its process exists before it runs the program.
 final class Command {
     let process: pid_t
     private let name: String
-    /// Closed when the program runs, or never will.
+    /// The child waits for a byte from this descriptor; -1 once it got one, or never will.
     private var go: Int32
-    /// Whether its process has been waited for: the id may be another one's.
+    /// Whether the process was waited for, so that its id may be reused.
     private var isGone = false
-    /// How it ended by itself.
+    /// How the command ended; nil while it runs, and if it was terminated.
     private(set) var end: CommandEnd?
 
-    /// Makes the process. It waits for ``run()``.
+    /// Creates the process, which waits for ``run()``.
     ///
     /// - Throws: ``ProfileError/command(_:errno:)``.
     init(_ words: [String]) throws(ProfileError) {
@@ -38,7 +38,7 @@ final class Command {
         guard code == 0 else { throw .command(name, errno: code) }
     }
 
-    /// Whether it has ended by itself.
+    /// Whether the command ended by itself.
     func hasEnded() -> Bool {
         var status: Int32 = 0
         guard !isGone, waitpid(process, &status, WNOHANG) == process else { return end != nil }
@@ -47,7 +47,7 @@ final class Command {
         return true
     }
 
-    /// Ends it, if it hasn't ended: asks it to, and kills it if it takes longer than `patience`. Its children go on.
+    /// Terminates a command that is still running: with SIGTERM, and with SIGKILL after `patience`. Its children go on.
     func terminate(patience: Duration = .seconds(2)) {
         if go >= 0 { close(go) }
         go = -1

@@ -2,14 +2,15 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// Ends a recording from outside: by a call, or by SIGINT (Ctrl-C), SIGTERM and SIGHUP.
+/// Stops a recording from outside: by a call, or by SIGINT (Ctrl-C), SIGTERM and SIGHUP.
 ///
-/// While nothing is recorded, or when all is written, a signal ends this process at once. The first one during the
-/// recording stops it, and the result can be written; one that comes during the writing is not obeyed, but reported. A
-/// second one ends the process, and the recording is lost: people who send another one don't want to wait.
+/// While nothing has been recorded, or once everything is written, a signal ends this process immediately. During the
+/// recording, the first signal stops it, so that the result can be written. A first signal while the result is being
+/// written is reported and otherwise ignored. A second signal means that the user doesn't want to wait: it ends the
+/// process, and the recording is lost.
 public final class Interruption: Sendable {
     private let state = Mutex(InterruptionState())
-    /// Readable when the end was asked for, or a child has ended.
+    /// Readable after a request to stop, a signal, or the end of a child.
     let descriptor: Int32
 
     /// - Throws: ``ProfileError/system(_:errno:)``.
@@ -20,31 +21,31 @@ public final class Interruption: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Ends the recording that runs, or the next one as soon as it begins. From any thread.
+    /// Stops the current recording, or the next one as soon as it begins. May be called on any thread.
     public func stop() {
         state.withLock { $0.stop() }
         wake()
     }
 
-    /// Tells that a recording was written, so that a signal ends this process at once.
+    /// Notes that the recording is written: from now on a signal ends this process immediately.
     public func finish() { enter(.finished) }
 
-    /// Takes the signals that this process doesn't ignore, as `nohup` and shells have some ignored for what runs in
-    /// the background; and SIGCHLD. To be called before other threads are made: a signal goes to any thread that doesn't
-    /// block it.
+    /// Starts to handle signals: SIGCHLD, and those that aren't ignored. `nohup` and shells ignore some for background
+    /// processes. Call this before other threads are created, because the system delivers a signal to any thread that
+    /// doesn't block it.
     ///
-    /// A thread of its own takes the signals, so that nothing that takes long keeps them waiting.
+    /// Signals are received by a separate thread, so that they are handled promptly whatever the process is doing.
     ///
-    /// - Parameter report: gets what is done about each signal, on that thread, before it is done.
+    /// - Parameter report: called on that thread with the reaction to each signal, before the reaction.
     /// - Throws: ``ProfileError/system(_:errno:)``.
     public func takeSignals(_ report: @escaping @Sendable (SignalResponse) -> Void) throws(ProfileError) {
         let listener = SignalListener(interruption: self, report: report)
         try listener.start()
     }
 
-    // MARK: What a recording asks and tells
+    // MARK: For the recording
 
-    /// What asked for the end of the recording.
+    /// The first request to stop; nil if there was none.
     var request: StopRequest? {
         var count: UInt64 = 0
         _ = read(descriptor, &count, 8)
@@ -53,10 +54,10 @@ public final class Interruption: Sendable {
 
     func enter(_ phase: InterruptionState.Phase) { state.withLock { $0.phase = phase } }
 
-    /// Has a command ended with this process, or no longer.
+    /// Sets the command that ends with this process, or none.
     func setCommand(_ command: pid_t?) { state.withLock { $0.command = command } }
 
-    // MARK: What the listener tells
+    // MARK: For the listener
 
     fileprivate func wake() {
         var one: UInt64 = 1
@@ -68,7 +69,7 @@ public final class Interruption: Sendable {
     }
 }
 
-/// The thread that signals go to.
+/// The thread that receives signals.
 private final class SignalListener: Sendable {
     private let interruption: Interruption
     private let report: @Sendable (SignalResponse) -> Void

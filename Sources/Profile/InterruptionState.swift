@@ -1,31 +1,31 @@
 import Glibc
 
-/// What is done about a signal.
+/// The reaction to a signal.
 public enum SignalResponse: Equatable, Sendable {
-    /// The recording ends.
+    /// Stop recording.
     case stop
-    /// The recording has ended and is being written: the signal is not obeyed.
+    /// Ignore the signal, because the recording is being written.
     case finishWriting
-    /// This process ends.
+    /// End this process.
     case end(losesRecording: Bool)
 }
 
-/// What signals, and calls, have come to; without the signals.
+/// The state that determines the reaction to signals, independent of real signals.
 struct InterruptionState {
     enum Phase: CaseIterable {
         case preparing
         case recording
-        /// Names are looked up, and the result is written.
+        /// Names are being looked up and the result is being written.
         case finishing
-        /// There is nothing that could be lost: it is written, or no sample was taken.
+        /// Nothing can be lost: the result is written, or no sample was taken.
         case finished
     }
 
     var phase = Phase.preparing
-    /// The first one.
+    /// The first request.
     private(set) var request: StopRequest?
     private var wasSignalled = false
-    /// A command that was started, and is to end with this process.
+    /// A command that this process started, and that must end with it.
     var command: pid_t?
 
     mutating func stop() { request = request ?? .call }

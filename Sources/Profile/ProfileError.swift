@@ -1,12 +1,13 @@
 import Glibc
 import KernelUnwinder
 
-/// Why nothing, or nothing more, can be recorded.
+/// Why a recording can't be made, or can't go on.
 public enum ProfileError: Error, Sendable, CustomStringConvertible {
-    /// The kernel unwinder can't sample, or can't take a process.
+    /// The kernel unwinder can't sample, or can't add a process.
     case unwinder(KernelError)
-    /// A command, by its first word, can't be run.
+    /// The command with this first word can't be run.
     case command(String, errno: Int32)
+    /// A system call failed; with a description of what it was for.
     case system(String, errno: Int32)
 
     public var description: String {
@@ -18,7 +19,7 @@ public enum ProfileError: Error, Sendable, CustomStringConvertible {
 }
 
 extension ProfileError {
-    /// What `body` returns, or its error as one of profiling.
+    /// Runs `body` and wraps its error.
     static func ofUnwinder<Value>(_ body: () throws(KernelError) -> Value) throws(ProfileError) -> Value {
         do throws(KernelError) { return try body() } catch { throw .unwinder(error) }
     }

@@ -2,37 +2,37 @@ import Glibc
 import KernelUnwinder
 import LinuxProcess
 
-/// Records the stacks of processes, or of a command, until they have ended, time is up, or the end is asked for.
+/// Records the stacks of processes or of a command until they end, the time is up, or an ``Interruption`` stops it.
 ///
 ///     let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil))
 ///     let recording = try Profiler(unwinder).record(command: ["make"])
 ///     let names = Symbolizer(recording.programs)
 ///
-/// Children that processes make later are sampled, too, if the unwinder follows them.
+/// Child processes that start later are sampled, too, if the unwinder follows them.
 public final class Profiler {
     public struct Options: Sendable {
-        /// What samples are taken by.
+        /// The event that triggers samples.
         public var event = KernelUnwinder.Event.cycles
-        /// Samples a second on each CPU.
+        /// Samples per second on each CPU.
         public var frequency = 99
-        /// How long samples are taken at most; nil: until there is nothing left to sample.
+        /// The maximum duration; nil for no limit.
         public var duration: Duration?
-        /// Whether stacks keep their process and its addresses. Memory is then proportional to the processes that were
-        /// sampled, otherwise to the different stacks.
+        /// Whether stacks keep their process and its addresses. Memory is then proportional to the number of sampled
+        /// processes, otherwise to the number of different stacks.
         public var tellsProcessesApart = false
 
         public init() {}
     }
 
-    /// What takes time, for people who are waiting.
+    /// Steps that take time, for a user who is waiting.
     public enum Progress: Equatable, Sendable {
-        /// A process is read, and tables for what it maps are loaded.
+        /// A process's mappings are being read, and their tables loaded.
         case reading(process: Int32)
-        /// Samples are being taken from now on.
+        /// Sampling has begun.
         case sampling
     }
 
-    /// Called when something begins that takes time.
+    /// Called at the beginning of each step.
     public var onProgress: (Progress) -> Void = { _ in }
 
     private let unwinder: KernelUnwinder
@@ -40,23 +40,23 @@ public final class Profiler {
     private let interruption: Interruption?
 
     /// - Parameters:
-    ///   - unwinder: to be used for one recording, and open until its names were looked up.
+    ///   - unwinder: the source of samples, used for a single recording.
     ///   - options: how to record.
-    ///   - interruption: ends the recording from outside.
+    ///   - interruption: stops the recording from outside.
     public init(_ unwinder: KernelUnwinder, _ options: Options = Options(), interruption: Interruption? = nil) {
         self.unwinder = unwinder
         self.options = options
         self.interruption = interruption
     }
 
-    /// Records running processes, until all of them, and their children, have ended.
+    /// Records running processes until all of them and their children have ended.
     ///
-    /// Raises this process's limit on open files to what it may have: each image that is mapped keeps its file open,
-    /// for its names.
+    /// Raises this process's soft limit on open files to the hard limit, because each mapped image keeps its file open,
+    /// for names.
     ///
-    /// - Parameter processes: their ids.
-    /// - Returns: what was recorded; the stacks may be none.
-    /// - Throws: ``ProfileError``, if one of them is no process or can't be read, too.
+    /// - Parameter processes: the process ids.
+    /// - Returns: the recording, perhaps without any stack.
+    /// - Throws: ``ProfileError``, also if an id is not that of a process, or if a process can't be read.
     public func record(processes: [Int32]) throws(ProfileError) -> Recording {
         Self.raiseFileLimit()
         let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
@@ -75,12 +75,13 @@ public final class Profiler {
         }
     }
 
-    /// Runs a command and records it, until it has ended; its children may go on. If the recording ends before, the
-    /// command is asked to end by SIGTERM, and killed after two seconds. It is run with the limit on open files that
-    /// this process had, which is raised then, as by ``record(processes:)``.
+    /// Runs a command and records it until it ends; its children may go on. If the recording ends earlier, the command
+    /// gets SIGTERM, and SIGKILL two seconds later.
+    ///
+    /// Raises the limit on open files as ``record(processes:)`` does, but not for the command.
     ///
     /// - Parameter words: the program, looked up in `PATH`, and its arguments.
-    /// - Returns: what was recorded; the stacks may be none.
+    /// - Returns: the recording, perhaps without any stack.
     /// - Throws: ``ProfileError``.
     public func record(command words: [String]) throws(ProfileError) -> Recording {
         try ProfileError.ofUnwinder(unwinder.watchProcesses)
@@ -94,7 +95,7 @@ public final class Profiler {
             try ProfileError.ofUnwinder { () throws(KernelError) in try unwinder.expectProcess(command.process) }
             return try record(recorder, start: command.run) {
                 guard command.hasEnded() else { return false }
-                // Its id may be another process's from now on.
+                // Its id may be reused from now on.
                 interruption?.setCommand(nil)
                 return true
             }
@@ -125,7 +126,7 @@ public final class Profiler {
             problems: recorder.problems)
     }
 
-    /// Has a recording's problems begin with those that the unwinder tells of meanwhile.
+    /// Adds the unwinder's problems to those of the recording that `body` makes.
     private func collectingProblems(_ body: () throws(ProfileError) -> Recording) throws(ProfileError) -> Recording {
         let told = unwinder.onProblem
         var problems: [String] = []
@@ -147,7 +148,7 @@ public final class Profiler {
     }
 }
 
-/// Samples of the kernel unwinder.
+/// The samples of the kernel unwinder.
 private struct KernelSource: SampleSource {
     let unwinder: KernelUnwinder
     let recorder: Recorder

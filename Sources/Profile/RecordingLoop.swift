@@ -1,14 +1,14 @@
-/// What a recording polls.
+/// A source of samples that ``RecordingLoop`` polls.
 protocol SampleSource {
-    /// Waits until there is something to collect, or until the recording may have to end.
+    /// Waits until there is something to collect or the recording may have to end.
     func wait()
-    /// Takes in what is there.
+    /// Collects the available samples and events.
     func collect() throws(ProfileError)
-    /// Ends taking samples. What was taken can still be collected.
+    /// Stops sampling. Samples taken so far can still be collected.
     func stop()
 }
 
-/// Polls a source until the recording ends.
+/// Polls a source of samples until the recording ends.
 struct RecordingLoop<Source: SampleSource> {
     var source: Source
     var rule: StopRule
@@ -17,8 +17,8 @@ struct RecordingLoop<Source: SampleSource> {
 
     /// - Parameters:
     ///   - hasTargetEnded: whether there is nothing left to sample.
-    ///   - request: what asked for the end.
-    /// - Returns: why it ended, and after what time.
+    ///   - request: a request to stop, if there was one.
+    /// - Returns: why the recording ended, and when.
     func run(
         hasTargetEnded: () -> Bool, request: () -> StopRequest?
     ) throws(ProfileError) -> (reason: StopReason, elapsed: Duration) {

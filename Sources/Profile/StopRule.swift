@@ -1,27 +1,29 @@
-/// Why a recording ended.
+/// Why sampling ended.
 public enum StopReason: Equatable, Sendable {
-    /// All processes have ended, or the command has.
+    /// All processes ended, or the command did.
     case targetEnded
+    /// The recording's maximum duration was reached.
     case timeUp
+    /// A signal or a call asked for it.
     case requested(StopRequest)
 }
 
-/// What asked for the end of a recording.
+/// A request to stop a recording.
 public enum StopRequest: Equatable, Sendable {
-    /// By its number.
+    /// A signal, by number.
     case signal(Int32)
-    /// ``Interruption/stop()``
+    /// A call of ``Interruption/stop()``.
     case call
 }
 
-/// When a recording ends: a function of what was seen, without a clock.
+/// Decides when a recording ends, as a function of what was observed; it reads no clock.
 struct StopRule {
-    /// Nil: as long as there is something to sample.
+    /// The maximum duration; nil for none.
     var duration: Duration?
 
     /// - Returns: nil if the recording goes on.
     func reason(after elapsed: Duration, hasTargetEnded: Bool, request: StopRequest?) -> StopReason? {
-        // A command that has ended by itself has an exit code, whatever else there is to say.
+        // First, because only then is the command's exit code reported.
         if hasTargetEnded { return .targetEnded }
         if let request { return .requested(request) }
         guard let duration, elapsed >= duration else { return nil }

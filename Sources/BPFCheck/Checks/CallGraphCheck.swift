@@ -4,8 +4,8 @@ extension ObjectCheck {
     private static let stackLimitBeforeTailCall = 256
     /// From this release on, frames are rounded to 16 bytes, as compiled code uses them, instead of 32.
     private static let roundsLess = KernelVersion(6, 9)
-    /// 7.1 counts frames from the last global function, which isn't tracked here, and 7.2 allows 16 frames instead of 8. So
-    /// from 7.1 on, only more than 16 are refused for certain.
+    /// 7.1 counts frames from the last global function, which isn't tracked here, and 7.2 allows 16 frames instead of
+    /// 8. So from 7.1 on, only more than 16 are refused for certain.
     private static let callsDeeper = KernelVersion(7, 1)
     private static let privateStacks: [TargetMachine: KernelVersion] = [
         .x86_64: KernelVersion(6, 13), .aarch64: KernelVersion(6, 17),
