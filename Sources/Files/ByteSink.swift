@@ -1,5 +1,6 @@
 /// Where bytes go, piece by piece. A sink remembers its first failure, and drops what is written after it.
 public protocol ByteSink: TextOutputStream {
+    /// Takes the next bytes, which are valid until this returns.
     mutating func write(_ bytes: UnsafeRawBufferPointer)
 }
 

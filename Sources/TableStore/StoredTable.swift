@@ -3,6 +3,7 @@ import UnwindTable
 
 /// A table of the store, in memory of its own.
 public final class StoredTable: Sendable {
+    /// Where the table is.
     public let path: String
     private let file: TableFile
     /// The key that the table says it has.

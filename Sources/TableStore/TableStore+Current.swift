@@ -14,7 +14,7 @@ extension TableStore {
     }
 
     /// The same for who lets `TableVerifier.verify` prove the whole table at once, which compares the checksums itself.
-    public func currentUnchecked(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
+    package func currentUnchecked(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
         let path: String
         do throws(StoreError) { path = try self.path(of: key) } catch { throw .absent }
         let table = try StoredTable(path, isTrusted: isTrusted)
@@ -27,7 +27,9 @@ extension TableStore {
 
 /// Why a table in the store is of no use.
 public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
+    /// There is no such file.
     case absent
+    /// Opening or reading the file failed, with this `errno`.
     case cannotRead(errno: Int32)
     /// A directory, symbolic link, FIFO, socket or device is in its place.
     case notRegularFile

@@ -6,7 +6,7 @@ extension TableStore {
     ///
     /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, or what `body` throws; a file that was there is then still
     /// there.
-    public static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
+    package static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
         func failure(_ code: Int32) -> StoreError { .cannot(.write, path: path, errno: code, in: .output) }
         func fill(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) throws {
             var output = PieceOutput(put)
@@ -47,7 +47,7 @@ private final class OpenFile {
 }
 
 /// Bytes on their way to a file, in pieces of 64 KiB. After a failure nothing more is written.
-public struct PieceOutput: ByteSink {
+package struct PieceOutput: ByteSink {
     private var piece: [UInt8] = []
     private var failure: Int32?
     private let put: (UnsafeRawBufferPointer) -> Int32?
@@ -60,7 +60,7 @@ public struct PieceOutput: ByteSink {
         piece.reserveCapacity(Self.pieceSize)
     }
 
-    public mutating func write(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func write(_ bytes: UnsafeRawBufferPointer) {
         guard failure == nil else { return }
         piece.append(contentsOf: bytes)
         if piece.count >= Self.pieceSize { flush() }

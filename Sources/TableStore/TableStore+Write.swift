@@ -25,7 +25,7 @@ extension TableStore {
     /// Checks that ``write(_:to:)`` would begin: for work that takes long before there is something to write.
     ///
     /// - Throws: ``StoreError/cannot(_:path:errno:in:)``
-    public static func checkWritable(_ path: String) throws(StoreError) {
+    package static func checkWritable(_ path: String) throws(StoreError) {
         func failure(_ code: Int32) -> StoreError { .cannot(.write, path: path, errno: code, in: .output) }
         if let number = descriptor(namedBy: path) {
             let flags = fcntl(number, F_GETFL)

@@ -18,6 +18,9 @@ public struct TableStore: Sendable {
     /// steps of up to two seconds, within which it may change again without its time of change doing so.
     package var settlingSeconds: Int64 = 2
 
+    /// The tables in a directory, which need not exist yet.
+    ///
+    /// - Parameter directory: its path, absolute or relative to the working directory.
     public init(directory: String) {
         self.directory = directory
     }

@@ -47,6 +47,7 @@ import Testing
         let outcome = try place.shell(
             """
             export CFIC_CACHE="$PWD/c"
+            touch samples
             bash -c 'while [ ! -e seen ]; do :; done' & child=$!
             '\(program)' $child > samples & profiler=$!
             while kill -0 $profiler && [ $(wc -l < samples) -lt 20 ]; do sleep 0.1; done
