@@ -13,6 +13,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case notPermitted(String)
     /// The verifier, or the kernel otherwise, did not take the programs; with the end of what it said.
     case rejected(program: String, errno: Int32, log: String)
+    /// A system call failed; says what was being done.
     case system(String, errno: Int32)
     /// Process ids of the kernel are not ours.
     case otherPIDNamespace
@@ -20,6 +21,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case otherMachine(String)
     /// A process can't be read or watched.
     case process(ProcessError)
+    /// More processes than ``KernelUnwinder/Options/processLimit``.
     case tooManyProcesses(limit: Int)
     /// All places of table memory are in use.
     case tableMemoryFull(bytes: Int)

@@ -20,6 +20,7 @@ import UnwindTable
 ///
 /// Everything in the kernel goes with the object, or with the process: nothing is pinned. Not thread-safe.
 public final class KernelUnwinder {
+    /// How stacks are sampled, and how much memory that may take.
     public struct Options: Sendable {
         /// Whether samples that interrupt the kernel have its frames, too.
         public var kernelFrames = true
@@ -34,6 +35,7 @@ public final class KernelUnwinder {
         /// Whether to load the programs that look up and walk on request (cfic/batch.h), too: for tests and benchmarks.
         package var batches = false
 
+        /// The defaults: kernel frames and children too, up to 4,096 processes and 1 GiB of table memory.
         public init() {}
     }
 
@@ -219,7 +221,7 @@ public final class KernelUnwinder {
     public func images(numbered number: UInt32) -> ProcessImages? { readings[number] }
 
     /// Whether samples are taken of a process, be it only because its parent was listed.
-    public func isListed(_ process: Int32) -> Bool { place(of: process) != nil }
+    package func isListed(_ process: Int32) -> Bool { place(of: process) != nil }
 
     /// Of what the programs know of it; 0 if they know nothing yet.
     func place(of process: Int32) -> UInt32? {

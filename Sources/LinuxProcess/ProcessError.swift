@@ -2,6 +2,7 @@ import Glibc
 
 /// Why a process can't be read or watched.
 public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// There is no process with this id.
     case noSuchProcess(Int32)
     /// The id is that of a thread which is not its process's first.
     case isThread(Int32, of: Int32)
@@ -9,6 +10,7 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
     case isOfKernel(Int32)
     /// A process that has ended, and that its parent has not waited for.
     case hasEnded(Int32)
+    /// A file in the process's /proc directory can't be read.
     case cannotRead(Int32, errno: Int32)
     /// What happens to processes on a CPU can't be followed.
     case cannotWatch(cpu: Int32, errno: Int32)

@@ -1,6 +1,8 @@
 /// How a command ended by itself.
 public enum CommandEnd: Equatable, Sendable {
+    /// It ended with an exit code.
     case exited(code: Int32)
+    /// A signal ended it.
     case killed(signal: Int32)
 
     /// - Parameter waitStatus: as waitpid(2) gives it, of a process that has ended.

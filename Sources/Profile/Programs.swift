@@ -12,12 +12,12 @@ public struct Programs {
     /// Whether events of this round were lost.
     private var isLossy = false
 
-    public init() {}
+    package init() {}
 
     // MARK: Events
 
     /// What became of a process.
-    public mutating func note(_ change: KernelUnwinder.Change) {
+    package mutating func note(_ change: KernelUnwinder.Change) {
         let process = change.process
         switch change.kind {
         case .read(let images): note(images, of: process)
@@ -35,7 +35,7 @@ public struct Programs {
     }
 
     /// What was read of a process. One that has ended maps nothing.
-    public mutating func note(_ images: ProcessImages, of process: Int32) {
+    package mutating func note(_ images: ProcessImages, of process: Int32) {
         if images.mappings.isEmpty { return }
         var history = histories[process] ?? ProcessHistory()
         if isLossy { history.noteLoss(images, since: roundStart, round: round) }
@@ -47,7 +47,7 @@ public struct Programs {
     /// that were read before them were judged: what is read in the next round may have been taken in this one.
     ///
     /// - Parameter time: when the reading of these changes began.
-    public mutating func endRound(at time: UInt64) {
+    package mutating func endRound(at time: UInt64) {
         histories = histories.filter { $0.value.ended.map { $0 >= round } ?? true }
         for (process, history) in histories where !history.isQuiet { histories[process]?.forget(before: round) }
         round += 1
@@ -72,7 +72,7 @@ public struct Programs {
     ///   - stack: with AVMAs, the innermost first.
     ///   - time: of the sample.
     ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
-    public mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
+    package mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
         // Another process may have had the id before.
         let history = histories[stack.program.process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
         for (index, frame) in stack.userFrames.enumerated() {
@@ -97,7 +97,7 @@ public struct Programs {
     }
 
     /// Where frames of a stack are looked up: what its process maps now, or, once it is resolved, all code.
-    public func images(of program: ProgramID) -> ProcessImages? {
+    package func images(of program: ProgramID) -> ProcessImages? {
         program.isResolved ? code.images : histories[program.process]?.reading
     }
 }

@@ -2,6 +2,7 @@ import KernelUnwinder
 
 /// What was recorded, and how. Stacks have addresses only: ``Symbolizer`` names them.
 public struct Recording {
+    /// The stacks, each with its count.
     public var stacks: Stacks
     /// The code that the stacks' addresses are in.
     public var programs: Programs
@@ -18,6 +19,7 @@ public struct Recording {
     /// What went wrong with single files and processes, in words.
     public var problems: [String]
 
+    /// A recording of these parts; ``Recorder`` has the stacks, the programs and the problems.
     public init(
         stacks: Stacks, programs: Programs, event: KernelUnwinder.Event, elapsed: Duration,
         counters: Result<Counters, KernelError>, memory: KernelUnwinder.MemoryUse, commandEnd: CommandEnd? = nil,

@@ -4,6 +4,9 @@ import TableBuilder
 import UnwindTable
 
 /// All call frame sections for an image, in order of precedence, with the images that own their bytes.
+///
+/// Not API: public only for the package in Fuzz/, as its sections have a type of `CallFrameInfo`.
+@_documentation(visibility: internal)
 public struct FrameSources {
     /// The sections, valid as long as this is.
     public private(set) var sections: [FrameSection] = []

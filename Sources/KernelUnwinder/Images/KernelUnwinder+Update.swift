@@ -4,6 +4,7 @@ import LinuxProcess
 extension KernelUnwinder {
     /// What became of a process.
     public struct Change {
+        /// What became of it.
         public enum Kind {
             /// What it maps was read: all that it had mapped by ``ProcessImages/time``.
             case read(ProcessImages)
@@ -13,6 +14,7 @@ extension KernelUnwinder {
             case exec
             /// Another one made it, and it maps what that one does.
             case forked(parent: Int32)
+            /// It ended; no further samples of it come.
             case ended
             /// What it maps can't be read: no samples of it are unwound until it can.
             case failed(KernelError)
@@ -20,12 +22,14 @@ extension KernelUnwinder {
             case lost
         }
 
+        /// The process id; 0 of ``Kind/lost``.
         public var process: Int32
+        /// What became of it.
         public var kind: Kind
         /// CLOCK_MONOTONIC, in nanoseconds.
         public var time: UInt64
 
-        public init(process: Int32, kind: Kind, time: UInt64) {
+        package init(process: Int32, kind: Kind, time: UInt64) {
             (self.process, self.kind, self.time) = (process, kind, time)
         }
     }

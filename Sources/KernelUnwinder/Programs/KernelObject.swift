@@ -149,6 +149,7 @@ final class LoadingProgram {
 
 /// What it took the kernel's verifier to prove a program.
 public struct VerifiedProgram: Sendable {
+    /// The program's name, such as `profile_x86_64`.
     public let name: String
     /// Instructions that it went through, of the million that it allows; nil if it didn't say.
     public let instructions: Int?

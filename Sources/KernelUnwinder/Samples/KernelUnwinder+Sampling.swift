@@ -120,14 +120,17 @@ extension KernelUnwinder {
 
     /// Kernel memory of tables and mappings.
     public struct MemoryUse: Sendable {
-        /// Bytes of elements that were made, and bytes of them in use.
+        /// Bytes of the elements that were made.
         public var mapped: Int
+        /// Bytes of them that are in use.
         public var used: Int
+        /// Number of tables.
         public var tables: Int
         /// Bytes of the tables as they are in files.
         public var fileBytes: Int
     }
 
+    /// The kernel memory that tables and mappings take now.
     public var memoryUse: MemoryUse {
         MemoryUse(
             mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount, fileBytes: images.fileBytes)
