@@ -1,22 +1,22 @@
 import Glibc
 
-// lseek(2); <unistd.h> has them only with _GNU_SOURCE.
+// From lseek(2); <unistd.h> declares them only with _GNU_SOURCE.
 private let seekData: Int32 = 3
 private let seekHole: Int32 = 4
 
 extension stat {
-    /// Bytes of the open file that are no holes, at least if holes make up nearly all of it; else its size.
+    /// Bytes of the open file that are not in holes, if holes make up nearly all of it; else its size.
     ///
-    /// A file of a few blocks may claim terabytes, which read as zeros. (A file system that compresses has fewer
-    /// blocks, too, and says where data is.)
+    /// A file of a few blocks may claim terabytes, which read as zeros. (On a file system that compresses, a file has
+    /// fewer blocks, too, but the system tells where its data is.)
     ///
-    /// - Parameter descriptor: of the file that this is the status of.
+    /// - Parameter descriptor: of the same open file.
     package func presentBytes(_ descriptor: Int32) -> UInt64 {
         let size = UInt64(clamping: st_size)
         guard size > UInt64(clamping: st_blocks) &* 512 &* 64, size > 1 << 20 else { return size }
         var present: UInt64 = 0
         var offset: off_t = 0
-        // What is in more pieces than that is not small.
+        // A file with more pieces than this isn't small.
         for _ in 0..<65_536 {
             let start = lseek(descriptor, offset, seekData)
             if start < 0 { return errno == ENXIO ? present : size }

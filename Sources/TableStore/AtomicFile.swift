@@ -1,46 +1,46 @@
 import Files
 import Glibc
 
-/// A file that appears with all its bytes or not at all, in place of one that may be there.
+/// Writes a file that readers see whole or not at all, and that replaces an existing one.
 struct AtomicFile {
     var directory: String
     var name: String
-    /// For messages.
+    /// Used in error messages; also determines the mode.
     var area: StoreError.Area
 
-    /// What the umask leaves of it is the file's: of the store's files nothing to others but reading.
+    /// The file's mode before the umask is applied. Others can only read the store's files.
     var mode: mode_t { area == .store ? 0o644 : 0o666 }
     var path: String { directory + "/" + name }
 
-    /// Checks that files can be made there.
+    /// Checks that a file can be created there.
     func check() throws(StoreError) { _ = try UnseenFile(self, UnsafeRawBufferPointer(start: nil, count: 0)) }
 
-    /// - Parameter isDurable: whether the bytes are on the disk before the name is seen, and the name when this
-    /// returns.
+    /// - Parameter isDurable: whether to write the bytes to disk before the name appears, and the name before this
+    ///   returns.
     func replace(with bytes: UnsafeRawBufferPointer, isDurable: Bool) throws(StoreError) {
         let file = try UnseenFile(self, bytes)
         if isDurable { try file.synchronize() }
         try file.publish()
         guard isDurable else { return }
-        // Without it a power failure may bring back the file that was there before, or none.
+        // Without this, a power failure may bring back the previous file, or none.
         if let parent = Descriptor(opening: directory, O_RDONLY | O_DIRECTORY) { parent.synchronizeNames() }
     }
 }
 
-/// A file with all its bytes, before its name is seen. If that never comes, nothing of it stays.
+/// A complete file that isn't visible under its name yet. Unless it is published, nothing of it remains.
 final class UnseenFile {
     private let target: AtomicFile
     private let file: Descriptor
     private var size: Int
-    /// Its name until then; nil of a file that has none, of which nothing stays even if the process is killed.
+    /// Its temporary name; nil for a file without a name, which disappears even if the process is killed.
     private var temporary: String?
 
-    /// - Parameter isNamed: whether it has a temporary name from the start.
+    /// - Parameter isNamed: whether to give it a temporary name from the start.
     init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer, isNamed: Bool = false) throws(StoreError) {
         self.target = target
         size = bytes.count
-        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Not every file system has it,
-        // nor a kernel's overlayfs before 6.3.
+        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Some file systems don't support
+        // it, including overlayfs before Linux 6.3.
         let flags = 0o20000000 | O_DIRECTORY | O_RDWR
         if !isNamed, let unnamed = Descriptor(opening: target.directory, flags, mode: target.mode) {
             file = unnamed
@@ -60,6 +60,8 @@ final class UnseenFile {
         if let temporary { temporary.withPath { _ = unlink($0) } }
     }
 
+    /// Appends bytes.
+    ///
     /// - Returns: the `errno` of `write(2)`, or nil.
     func append(_ bytes: UnsafeRawBufferPointer) -> Int32? {
         size += bytes.count
@@ -71,7 +73,7 @@ final class UnseenFile {
         throw .cannot(.write, path: target.path, errno: code, in: target.area)
     }
 
-    /// Gives it its name, in place of what has it.
+    /// Gives it its name, replacing an existing file.
     func publish() throws(StoreError) {
         if temporary == nil {
             guard let code = file.link(as: target.path) else { return }
@@ -86,8 +88,8 @@ final class UnseenFile {
         throw .cannot(.replace, path: target.path, errno: errno, in: target.area)
     }
 
-    /// Where a file without a name can't be given one: there are no hard links, or /proc isn't mounted. What else is
-    /// wrong, a file with a name will meet again.
+    /// Writes the bytes to a file with a temporary name, because this one can't be linked: there are no hard links, or
+    /// /proc isn't mounted. Any other problem will occur with the copy again.
     private func publishCopy() throws(StoreError) {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
         defer { bytes.deallocate() }

@@ -1,11 +1,11 @@
 import Files
 import Glibc
 
-/// Temporary files under a name, and those that killed processes left behind.
+/// Names temporary files, and removes those that killed processes left behind.
 enum StaleTemporaries {
-    /// Far longer than any write takes.
+    /// Seconds; far longer than any write takes.
     static let age = 3600
-    /// How many entries one insertion looks at, and how many it removes, at most.
+    /// The most entries that one insertion examines, and the most that it removes.
     static let lookLimit = 4096
     static let removalLimit = 64
 
@@ -16,7 +16,7 @@ enum StaleTemporaries {
         "\(directory)/\(prefix)\(Hex.text(UInt64.random(in: .min ... .max)))\(suffix)"
     }
 
-    /// Removes temporaries that nobody has written to for ``age`` seconds; best effort.
+    /// Removes temporary files that haven't been written to for ``age`` seconds; best effort.
     static func remove(from directory: String) {
         var stale: [String] = []
         let oldest = time(nil) - age

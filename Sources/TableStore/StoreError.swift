@@ -1,8 +1,8 @@
 import Glibc
 
-/// Why something could not be put into the store, or found in it.
+/// Why something could not be stored or found.
 public enum StoreError: Error, Equatable, Sendable {
-    /// What was being done.
+    /// What failed.
     public enum Action: String, Sendable {
         case makeDirectory = "make directory"
         case list
@@ -10,7 +10,7 @@ public enum StoreError: Error, Equatable, Sendable {
         case replace
     }
 
-    /// Where: it changes what to do about it.
+    /// Whose file it is, which determines the advice.
     public enum Area: Sendable {
         /// The directory of the store.
         case store
@@ -24,20 +24,20 @@ public enum StoreError: Error, Equatable, Sendable {
     case cannot(Action, path: String, errno: Int32, in: Area)
     /// A key that isn't 1 to 48 bytes long.
     case invalidKey(byteCount: Int)
-    /// Bytes to be inserted that are no table, or that of another key.
+    /// The bytes to insert are not a table, or have another key.
     case notTheTable(NotCurrent)
-    /// Not hexadecimal, or too short.
+    /// Not hexadecimal digits, or too few.
     case invalidPrefix(String)
     case noSuchBuildID(String, directory: String)
-    /// Tables that begin so, build id and digest in lowercase hex, sorted: at most 16 of `count`.
+    /// Several tables match: at most 16 of `count`, by build id and digest in lowercase hex, sorted.
     case ambiguous(prefix: String, candidates: [String], count: Int)
-    /// Root uses no directory that others can write.
+    /// Root refuses a directory that others can write to.
     case writableByOthers(path: String, owner: UInt32)
-    /// Root goes through no directory in which others can put something else in the place of the next one.
+    /// Root refuses a path with a directory in which others can replace the next component.
     case replaceableByOthers(path: String, owner: UInt32)
-    /// Root follows no symbolic link of others.
+    /// Root refuses a symbolic link that belongs to another user.
     case linkOfOthers(path: String, owner: UInt32)
-    /// A table that was found but can't be used.
+    /// A table was found, but can't be used.
     case unusable(path: String, NotCurrent)
 }
 
@@ -77,7 +77,7 @@ extension StoreError: CustomStringConvertible {
         }
     }
 
-    /// What to do about `code`.
+    /// What the user can do about `code`; empty if there is no advice.
     private static func advice(_ code: Int32, _ area: Area) -> String {
         let elsewhere = area == .store ? "choose another directory (--cache, CFIC_CACHE)" : "write to another directory"
         switch code {
@@ -96,7 +96,7 @@ extension StoreError: CustomStringConvertible {
     }
 }
 
-/// The C library's words for an `errno`.
+/// The C library's message for an `errno`.
 func systemMessage(_ code: Int32) -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
         guard let start = buffer.baseAddress, strerror_r(code, start, buffer.count) == 0 else { return "error \(code)" }

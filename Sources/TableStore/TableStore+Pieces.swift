@@ -2,10 +2,9 @@ import Files
 import Glibc
 
 extension TableStore {
-    /// As ``write(_:to:)``, of what `body` writes piece by piece: no more than a piece is in memory.
+    /// As ``write(_:to:)``, but `body` writes piece by piece, so that only one piece is in memory.
     ///
-    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, or what `body` throws; a file that was there is then still
-    /// there.
+    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, or the error of `body`. An existing file then remains.
     public static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
         func failure(_ code: Int32) -> StoreError { .cannot(.write, path: path, errno: code, in: .output) }
         func fill(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) throws {
@@ -34,7 +33,7 @@ extension TableStore {
     }
 }
 
-/// A descriptor that closures share.
+/// A descriptor shared by closures.
 private final class OpenFile {
     private let descriptor: Descriptor
 
@@ -46,7 +45,7 @@ private final class OpenFile {
     func write(_ bytes: UnsafeRawBufferPointer) -> Int32? { descriptor.write(bytes) }
 }
 
-/// Bytes on their way to a file, in pieces of 64 KiB. After a failure nothing more is written.
+/// Writes bytes to a file in pieces of 64 KiB. After a failure, drops all further bytes.
 public struct PieceOutput: ByteSink {
     private var piece: [UInt8] = []
     private var failure: Int32?
@@ -54,7 +53,7 @@ public struct PieceOutput: ByteSink {
 
     private static let pieceSize = 1 << 16
 
-    /// - Parameter put: writes all bytes; the `errno` of what went wrong, or nil.
+    /// - Parameter put: writes all bytes, and returns the `errno` or nil.
     init(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) {
         self.put = put
         piece.reserveCapacity(Self.pieceSize)
@@ -71,7 +70,7 @@ public struct PieceOutput: ByteSink {
         piece.removeAll(keepingCapacity: true)
     }
 
-    /// Writes what is left: the `errno` of what went wrong first, or nil.
+    /// Writes the rest. Returns the `errno` of the first failure, or nil.
     mutating func finish() -> Int32? {
         if failure == nil, !piece.isEmpty { flush() }
         return failure

@@ -2,10 +2,10 @@ import Files
 import Glibc
 
 extension TableStore {
-    /// Writes a table to a file that the user named, which a reader sees whole or not at all.
+    /// Writes a table to a file that the user named. Readers see it whole or not at all.
     ///
-    /// A symbolic link is followed and its target replaced. Into what isn't a regular file (a pipe, /dev/null,
-    /// /dev/stdout wherever that goes) the bytes are written as they come.
+    /// A symbolic link is followed and its target replaced. If the path isn't a regular file (a pipe, /dev/null,
+    /// /dev/stdout wherever it leads), the bytes are written into it.
     ///
     /// - Throws: ``StoreError/cannot(_:path:errno:in:)``
     public static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(StoreError) {
@@ -22,7 +22,7 @@ extension TableStore {
         try replace(directory, String(target[target.index(after: slash)...]), bytes)
     }
 
-    /// Checks that ``write(_:to:)`` would begin: for work that takes long before there is something to write.
+    /// Checks that ``write(_:to:)`` can start, before long work whose result it will write.
     ///
     /// - Throws: ``StoreError/cannot(_:path:errno:in:)``
     public static func checkWritable(_ path: String) throws(StoreError) {
@@ -37,7 +37,7 @@ extension TableStore {
         let exists = path.withPath { stat($0, &status) } == 0
         if exists, status.st_mode & S_IFMT == S_IFDIR { throw failure(EISDIR) }
         if exists, status.st_mode & S_IFMT != S_IFREG {
-            // A FIFO without a reader can't be opened yet.
+            // Opening a FIFO would fail without a reader.
             if path.withPath({ access($0, W_OK) }) != 0 { throw failure(errno) }
             return
         }
@@ -49,7 +49,7 @@ extension TableStore {
         try AtomicFile(directory: directory, name: String(name), area: .output).check()
     }
 
-    /// Writes all bytes to a descriptor, waiting where it is non-blocking and full.
+    /// Writes all bytes to a descriptor, waiting if it is non-blocking and full.
     ///
     /// - Returns: the `errno` of `write(2)`, or nil.
     package static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32? {
@@ -73,8 +73,8 @@ extension TableStore {
         throw .cannot(.write, path: path, errno: code, in: .output)
     }
 
-    /// The descriptor behind /dev/stdout and its like. They are written to and never opened: opening one that goes to
-    /// a regular file would start at its beginning again, and its name may be gone.
+    /// The descriptor that a name such as /dev/stdout stands for. It is written to directly: opening the name could
+    /// fail, and for a regular file it would start again at the beginning.
     static func descriptor(namedBy path: String) -> Int32? {
         switch path {
         case "/dev/stdout": return STDOUT_FILENO
@@ -87,7 +87,7 @@ extension TableStore {
         return nil
     }
 
-    /// `path` without symbolic links, if it is one itself; its directory stays as it is.
+    /// `path` with symbolic links resolved, if it is one itself; otherwise unchanged.
     static func resolved(_ path: String) -> String {
         var status = stat()
         guard path.withPath({ lstat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }

@@ -1,9 +1,8 @@
 import JSONDocuments
-import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// A table's header and pages, and what each takes.
+/// A table's header and pages, with their sizes.
 struct PageDump: JSONDocument {
     static let schema = "dump --stage pages"
 
@@ -16,7 +15,7 @@ struct PageDump: JSONDocument {
     }
 
     var key: String
-    /// Of a key that is a build id.
+    /// The digest of a key that is a build id.
     var digest: String?
     var tableBytes: Int
     var rules: Int
@@ -41,11 +40,11 @@ struct PageDump: JSONDocument {
         }
     }
 
-    private static func name(_ kind: cfic_page_kind) -> String {
+    private static func name(_ kind: TableView.PageKind) -> String {
         switch kind {
-        case CFIC_PAGE_SPARSE: "sparse"
-        case CFIC_PAGE_DENSE: "dense"
-        case CFIC_PAGE_QUARTERS: "quarters"
+        case .sparse: "sparse"
+        case .dense: "dense"
+        case .quarters: "quarters"
         default: "uniform"
         }
     }

@@ -1,7 +1,7 @@
 import Glibc
 import Symbols
 
-/// Numbers as people read them.
+/// Formats numbers for people.
 enum Quantity {
     /// 1234567 → 1,234,567
     static func count(_ value: some BinaryInteger) -> String {
@@ -30,12 +30,12 @@ enum Quantity {
         return "\(fixed(scaled, 1)) TiB"
     }
 
-    /// A share of 0...1. Only all of it is 100 %: what falls short by little is rounded down.
+    /// A share of 0...1. Rounded down, so that only 1 is shown as 100 %.
     static func percent(_ share: Double) -> String {
         share >= 1 ? "100 %" : "\(fixed((share * 10000).rounded(.down) / 100, 2)) %"
     }
 
-    /// With so many digits behind the point.
+    /// With this many decimal places.
     static func fixed(_ value: Double, _ digits: Int) -> String {
         var scale = 1.0
         for _ in 0..<digits { scale *= 10 }
@@ -57,7 +57,7 @@ enum Quantity {
     }
 }
 
-/// Columns of text, right-aligned but for those named left.
+/// Columns of text, right-aligned except for `left`.
 struct TextTable {
     private var rows: [[String]] = []
     private let left: Set<Int>
@@ -79,7 +79,7 @@ struct TextTable {
             }.max() ?? 0
         }
         for row in rows {
-            // Nothing is at the end of a line but what has something to say.
+            // Omit trailing empty cells.
             let said = row.prefix((row.lastIndex { !$0.isEmpty } ?? -1) + 1)
             let cells = said.enumerated().map { column, text in
                 let padding = String(repeating: " ", count: max(0, widths[column] - text.count))

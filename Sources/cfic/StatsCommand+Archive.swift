@@ -5,7 +5,7 @@ import TableCompiler
 import UnwindTable
 
 extension StatsCommand {
-    /// Whether the file begins as archives do.
+    /// Whether the file starts with an archive's magic bytes.
     static func isArchive(_ path: String) throws -> Bool {
         let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
@@ -13,10 +13,10 @@ extension StatsCommand {
         return Archive.isArchive(descriptor: descriptor)
     }
 
-    /// The members that are object files, each as a file of its own.
+    /// Adds the members that are object files, each as a separate file.
     func addMembers(of path: String, to report: inout Report) throws {
         guard var archive = try Archive(path: path) else { return }
-        // A thin archive may name a file as often as it likes; as of hard links, the first counts.
+        // A thin archive may refer to a file repeatedly; each file is counted once, under its first name.
         var seen: Set<FileIdentity> = []
         while true {
             do {
@@ -32,9 +32,9 @@ extension StatsCommand {
         }
     }
 
-    /// A relocatable file.
+    /// Adds a relocatable file.
     ///
-    /// - Returns: false if it is none that tables could be made for, once it is linked.
+    /// - Returns: false if tables couldn't be made for it even when linked.
     func addRelocatable(_ image: ELFImage, to report: inout Report) throws -> Bool {
         guard image.fileType == .relocatable, image.is64Bit,
             let machine = TableMachine(rawValue: image.machine.rawValue)

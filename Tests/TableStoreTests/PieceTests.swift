@@ -2,7 +2,7 @@ import Foundation
 import TableStore
 import Testing
 
-/// Files that are written piece by piece.
+/// Files written piece by piece.
 struct PieceTests {
     let directory: TemporaryDirectory
     private struct Stop: Error {}

@@ -30,7 +30,7 @@ struct WriteTests {
         #expect(directory.files().count == 1)
     }
 
-    /// In one piece, or in several.
+    /// In one piece or in several.
     @Test(arguments: [false, true]) func replacedFileKeepsItsModeAndOwner(inPieces: Bool) throws {
         let path = directory.path + "/out"
         try [UInt8]([1]).write(to: path)
@@ -39,7 +39,7 @@ struct WriteTests {
         if inPieces { try TableStore.write(to: path) { $0.write("text") } } else { try write(to: path) }
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_size > 1)
-        // Not what would lend the owner's rights to others.
+        // Without the set-user-ID bit, which would give the owner's rights to others.
         #expect(status.st_mode & 0o7777 == 0o640 && status.st_uid == owner)
     }
 
@@ -60,7 +60,7 @@ struct WriteTests {
         }
     }
 
-    /// More than a pipe holds at once.
+    /// More than a pipe can hold.
     @Test func fifoGetsAllOfIt() throws {
         let path = directory.path + "/fifo"
         let big = try compiledTable(of: "/proc/self/exe", key: .buildID([1]))
@@ -72,7 +72,7 @@ struct WriteTests {
         #expect(writer.wait() == 0)
     }
 
-    /// Opened again, it would be overwritten from its beginning.
+    /// If it were opened again, writing would start at its beginning.
     @Test func standardOutputThatIsAFileIsAppendedTo() throws {
         try table.write(to: directory.path + "/table")
         try [UInt8]("before".utf8).write(to: directory.path + "/output")
