@@ -8,7 +8,7 @@ import Testing
 
     init() throws { place = try Workplace() }
 
-    /// Of the modules that the tests were built with; `make docs` builds a release first, which takes minutes.
+    /// Documents the modules of the test build. `make docs` builds a release first, which takes minutes.
     @Test func documentationIsMadeWithoutWarnings() throws {
         let build = (try Workplace.program() as NSString).deletingLastPathComponent
         let outcome = try place.shell("'\(Self.project)/scripts/docs.sh' '\(build)' docs")

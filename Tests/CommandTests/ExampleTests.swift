@@ -2,7 +2,7 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// What the README shows of the libraries is what `examples/` has, and that works.
+/// The README's examples of the libraries are those in `examples/`, and they work.
 @Suite(.timeLimit(.minutes(2))) struct ExampleTests {
     private static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
     private let place: Workplace
@@ -43,7 +43,7 @@ import Testing
     @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
     func profilerInSwift() throws {
         let program = (try Workplace.program() as NSString).deletingLastPathComponent + "/example-profiler"
-        // Its child goes on until samples of it were seen.
+        // The child runs until samples of it have been printed.
         let outcome = try place.shell(
             """
             export CFIC_CACHE="$PWD/c"
