@@ -19,7 +19,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [("reader", "Reading-tables"), ("compile", "Compiling-tables"), ("profiler", "Unwinding-stacks")])
+    @Test(arguments: [
+        ("reader", "Reading-tables"), ("compile", "Compiling-tables"), ("profiler", "Unwinding-stacks"),
+        ("recording", "Unwinding-stacks"),
+    ])
     func articleShowsTheExample(_ example: String, _ article: String) throws {
         let text = try String(contentsOfFile: "\(Self.project)/docs/swift/API.docc/\(article).md", encoding: .utf8)
         let code = try String(contentsOfFile: "\(Self.project)/examples/\(example)/main.swift", encoding: .utf8)
