@@ -3,6 +3,7 @@ import Files
 
 /// An event of a process.
 public struct ProcessEvent: Sendable, Equatable {
+    /// What happened.
     public enum Kind: Sendable, Equatable {
         /// It mapped executable memory, which replaces whatever was there.
         case mapped(ExecutableMapping)
@@ -18,12 +19,14 @@ public struct ProcessEvent: Sendable, Equatable {
         case lost
     }
 
+    /// The process id, in the initial pid namespace.
     public var process: Int32
+    /// What happened.
     public var kind: Kind
     /// CLOCK_MONOTONIC, in nanoseconds.
     public var time: UInt64
 
-    public init(process: Int32, kind: Kind, time: UInt64) {
+    package init(process: Int32, kind: Kind, time: UInt64) {
         (self.process, self.kind, self.time) = (process, kind, time)
     }
 

@@ -4,9 +4,13 @@ import Glibc
 public enum StoreError: Error, Equatable, Sendable {
     /// What failed.
     public enum Action: String, Sendable {
+        /// Making a directory.
         case makeDirectory = "make directory"
+        /// Listing a directory.
         case list
+        /// Writing a file.
         case write
+        /// Renaming a file into its place.
         case replace
     }
 
@@ -28,6 +32,7 @@ public enum StoreError: Error, Equatable, Sendable {
     case notTheTable(NotCurrent)
     /// Not hexadecimal digits, or too few.
     case invalidPrefix(String)
+    /// No table whose build id begins with these digits.
     case noSuchBuildID(String, directory: String)
     /// Several tables match: at most 16 of `count`, by build id and digest in lowercase hex, sorted.
     case ambiguous(prefix: String, candidates: [String], count: Int)

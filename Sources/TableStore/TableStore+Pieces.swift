@@ -5,7 +5,7 @@ extension TableStore {
     /// As ``write(_:to:)``, but `body` writes piece by piece, so that only one piece is in memory.
     ///
     /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, or the error of `body`. An existing file then remains.
-    public static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
+    package static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
         func failure(_ code: Int32) -> StoreError { .cannot(.write, path: path, errno: code, in: .output) }
         func fill(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) throws {
             var output = PieceOutput(put)
@@ -46,7 +46,7 @@ private final class OpenFile {
 }
 
 /// Writes bytes to a file in pieces of 64 KiB. After a failure, drops all further bytes.
-public struct PieceOutput: ByteSink {
+package struct PieceOutput: ByteSink {
     private var piece: [UInt8] = []
     private var failure: Int32?
     private let put: (UnsafeRawBufferPointer) -> Int32?
@@ -59,7 +59,7 @@ public struct PieceOutput: ByteSink {
         piece.reserveCapacity(Self.pieceSize)
     }
 
-    public mutating func write(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func write(_ bytes: UnsafeRawBufferPointer) {
         guard failure == nil else { return }
         piece.append(contentsOf: bytes)
         if piece.count >= Self.pieceSize { flush() }

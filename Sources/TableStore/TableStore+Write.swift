@@ -25,7 +25,7 @@ extension TableStore {
     /// Checks that ``write(_:to:)`` can start, before long work whose result it will write.
     ///
     /// - Throws: ``StoreError/cannot(_:path:errno:in:)``
-    public static func checkWritable(_ path: String) throws(StoreError) {
+    package static func checkWritable(_ path: String) throws(StoreError) {
         func failure(_ code: Int32) -> StoreError { .cannot(.write, path: path, errno: code, in: .output) }
         if let number = descriptor(namedBy: path) {
             let flags = fcntl(number, F_GETFL)

@@ -4,6 +4,7 @@ import LinuxProcess
 extension KernelUnwinder {
     /// A change of a process, as events or readings of its mappings showed it.
     public struct Change {
+        /// What became of it.
         public enum Kind {
             /// Its mappings were read; they include all mappings up to ``ProcessImages/time``.
             case read(ProcessImages)
@@ -13,6 +14,7 @@ extension KernelUnwinder {
             case exec
             /// It was created by another process, and has a copy of that one's mappings.
             case forked(parent: Int32)
+            /// It ended; no further samples of it come.
             case ended
             /// Its mappings can't be read; its samples are not unwound until they can.
             case failed(KernelError)
@@ -20,12 +22,14 @@ extension KernelUnwinder {
             case lost
         }
 
+        /// The process id; 0 of ``Kind/lost``.
         public var process: Int32
+        /// What became of it.
         public var kind: Kind
         /// CLOCK_MONOTONIC, in nanoseconds.
         public var time: UInt64
 
-        public init(process: Int32, kind: Kind, time: UInt64) {
+        package init(process: Int32, kind: Kind, time: UInt64) {
             (self.process, self.kind, self.time) = (process, kind, time)
         }
     }
