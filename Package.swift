@@ -44,8 +44,9 @@ let package = Package(
         .target(name: "CLinux"),
 
         // One direction, one step a module.
-        // Paths that keep their bytes; directories; which file it is, and in which state.
-        .target(name: "Files", dependencies: ["CNettle"]),
+        // Paths that keep their bytes; directories; writing files whole or not at all; which file it is, and in which
+        // state.
+        .target(name: "Files", dependencies: ["CNettle", "CLinux"]),
         .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
         // Work on several threads, or on as many as there are.
@@ -55,7 +56,7 @@ let package = Package(
         // Rows to rules to pages to bytes.
         .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
         .target(
-            name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash", "CLinux"]),
+            name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash"]),
         // One image to one table; Trees: files and directories to a store.
         .target(
             name: "TableCompiler",
@@ -127,7 +128,9 @@ let package = Package(
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma", "TestFixtures"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
-        .testTarget(name: "FilesTests", dependencies: ["Files"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "TestFixtures", "file-writer"]),
+        // Writes a file as a process that tests limit and redirect.
+        .executableTarget(name: "file-writer", dependencies: ["Files"], path: "Tests/Fixtures/file-writer"),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(
             name: "ValidationTests",
@@ -141,7 +144,9 @@ let package = Package(
             name: "TableBuilderTests", dependencies: ["TableBuilder", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
         .testTarget(
             name: "TableStoreTests",
-            dependencies: ["TableStore", "TableCompiler", "ELF", "CUnwindTable", "CXXHash", "table-store-writer"]),
+            dependencies: [
+                "TableStore", "TableCompiler", "ELF", "Files", "CUnwindTable", "CXXHash", "table-store-writer",
+            ]),
         // Inserts tables as a process that tests limit and kill.
         .executableTarget(
             name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What a directory holds.
+/// Directories: what they hold, and making them.
 package enum Directory {
     /// The system refused it.
     package struct Failure: Error {
@@ -25,5 +25,23 @@ package enum Directory {
         }
         if errno != 0 { throw Failure(errno: errno, names: names) }
         return names
+    }
+
+    /// Makes a directory and those above it, which nobody else may write; none of them need be missing.
+    package static func make(_ path: String) throws(FileError) {
+        guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
+        var code = errno
+        if code == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try make(String(path[..<slash]))
+            guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
+            code = errno
+        }
+        // Some file systems answer EROFS or EACCES before they look whether it exists.
+        var status = stat()
+        if path.withPath({ stat($0, &status) }) == 0 {
+            if status.st_mode & S_IFMT == S_IFDIR { return }
+            code = ENOTDIR
+        }
+        throw FileError(cannot: .makeDirectory, path: path, errno: code)
     }
 }

@@ -31,8 +31,8 @@ extension TableStore {
         let place = indexPlace(of: state.file)
         do {
             try makeTrusted(place.directory, in: directory + "/" + Self.indexDirectory)
-            StaleTemporaries.remove(from: place.directory)
-            let file = AtomicFile(directory: place.directory, name: place.name, area: .store)
+            TemporaryFiles.removeStale(from: place.directory)
+            let file = atomicFile(place.directory, place.name)
             try IndexEntry.bytes(of: digest, for: state).withUnsafeBytes {
                 try file.replace(with: $0, isDurable: false)
             }

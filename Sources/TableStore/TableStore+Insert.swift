@@ -1,6 +1,4 @@
-import CUnwindTable
 import Files
-import Glibc
 import UnwindTable
 
 extension TableStore {
@@ -9,18 +7,18 @@ extension TableStore {
     /// Its bytes are on the disk before its name is seen. Of two writers at once each one's table is seen whole; the
     /// later one's stays.
     ///
-    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, with nothing left behind but, perhaps, empty directories;
+    /// - Throws: ``StoreError/file(_:)``, with nothing left behind but, perhaps, empty directories;
     ///   ``StoreError/invalidKey(byteCount:)``; ``StoreError/notTheTable(_:)`` if the header of `table` is damaged or
     ///   has another key.
     public func insert(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) {
         let target = try target(of: table, key: key)
-        try target.replace(with: table, isDurable: true)
+        do throws(FileError) { try target.replace(with: table, isDurable: true) } catch { throw .file(error) }
     }
 
     /// The same table with its bytes in the store, and not yet seen or on the disk.
     func unseenFile(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) -> UnseenFile {
         let target = try target(of: table, key: key)
-        return try UnseenFile(target, table)
+        do throws(FileError) { return try UnseenFile(target, table) } catch { throw .file(error) }
     }
 
     /// Where a table goes, in a directory that is there.
@@ -34,33 +32,20 @@ extension TableStore {
         let place = try self.place(of: key)
         try makeTrusted(place.directory, in: place.parent)
         // First: they may be what fills the disk.
-        StaleTemporaries.remove(from: place.directory)
-        return AtomicFile(directory: place.directory, name: place.name, area: .store)
+        TemporaryFiles.removeStale(from: place.directory)
+        return atomicFile(place.directory, place.name)
+    }
+
+    /// What the umask leaves of its mode gives others nothing but reading.
+    func atomicFile(_ directory: String, _ name: String) -> AtomicFile {
+        AtomicFile(directory: directory, name: name, mode: 0o644)
     }
 
     /// Makes one of the store's directories, and checks that root may write there: where some had yet to be made,
     /// others may have been faster.
     func makeTrusted(_ path: String, in parent: String) throws(StoreError) {
-        try makeDirectories(path)
+        do throws(FileError) { try Directory.make(path) } catch { throw .file(error) }
         try checkWay()
         for path in [directory, parent, path] { try checkDirectory(path) }
-    }
-
-    /// Makes a directory and those above it, which nobody else may write; none of them need be missing.
-    func makeDirectories(_ path: String) throws(StoreError) {
-        guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
-        var code = errno
-        if code == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try makeDirectories(String(path[..<slash]))
-            guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
-            code = errno
-        }
-        // Some file systems answer EROFS or EACCES before they look whether it exists.
-        var status = stat()
-        if path.withPath({ stat($0, &status) }) == 0 {
-            if status.st_mode & S_IFMT == S_IFDIR { return }
-            code = ENOTDIR
-        }
-        throw .cannot(.makeDirectory, path: path, errno: code, in: .store)
     }
 }

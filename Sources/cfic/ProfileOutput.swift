@@ -1,6 +1,6 @@
+import Files
 import Glibc
 import Symbols
-import TableStore
 
 /// Where a profile goes. That it can be written is checked before anything is recorded; and what was recorded goes
 /// somewhere, even if that was true no longer.
@@ -10,7 +10,7 @@ struct ProfileOutput {
 
     init(path: String?) throws {
         self.path = path
-        if let path { try TableStore.checkWritable(path) }
+        if let path { try OutputFile.checkWritable(path) }
     }
 
     /// - Throws: ``Failure`` that says where it is instead, if it isn't where it should be.
@@ -37,7 +37,7 @@ struct ProfileOutput {
         guard file >= 0 else { return nil }
         defer { close(file) }
         do {
-            try TableStore.write(to: "/dev/fd/\(file)") { try text.write(to: &$0) }
+            try OutputFile.write(to: "/dev/fd/\(file)") { try text.write(to: &$0) }
             return path.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         } catch {
             unlink(path)
@@ -49,7 +49,7 @@ struct ProfileOutput {
     private func failure(of text: ProfileText, _ path: String?) -> String? {
         do {
             if let path {
-                try TableStore.write(to: path) { try text.write(to: &$0) }
+                try OutputFile.write(to: path) { try text.write(to: &$0) }
                 return nil
             }
             var out = FailingOutput(isJSON: text.isJSON)
@@ -82,7 +82,7 @@ private struct FailingOutput: TextOutputStream {
     }
 
     mutating func flush() {
-        if code == nil { code = buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) } }
+        if code == nil { code = buffer.withUnsafeBytes { Descriptor.write($0, to: STDOUT_FILENO) } }
         buffer.removeAll(keepingCapacity: true)
     }
 }

@@ -1,6 +1,6 @@
+import Files
 import Glibc
 import Symbols
-import TableStore
 
 /// Standard output, written in large pieces. Results go here. Text is made printable, so that no name in it reaches a
 /// terminal as a command; only ``Diagnostics/Style`` adds those.
@@ -32,7 +32,7 @@ struct StandardOutput: TextOutputStream {
     /// Waits if standard output is non-blocking. Exits quietly if the reader has gone (`| head`), and with a message
     /// after any other failure.
     mutating func flush() {
-        let code = buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) }
+        let code = buffer.withUnsafeBytes { Descriptor.write($0, to: STDOUT_FILENO) }
         if let code {
             if code != EPIPE {
                 Diagnostics.error("cannot write to standard output: \(String(cString: strerror(code)))")

@@ -1,0 +1,114 @@
+import Glibc
+
+/// A file that appears with all its bytes or not at all, in place of one that may be there.
+package struct AtomicFile {
+    package let directory: String
+    package let name: String
+    /// What the umask leaves of it is a new file's.
+    let mode: mode_t
+    /// Whether mode and owner are those of the file that is replaced.
+    let keepsPermissions: Bool
+
+    package init(directory: String, name: String, mode: mode_t = 0o666, keepsPermissions: Bool = false) {
+        self.directory = directory
+        self.name = name
+        self.mode = mode
+        self.keepsPermissions = keepsPermissions
+    }
+
+    package var path: String { directory + "/" + name }
+
+    /// Checks that files can be made there.
+    package func check() throws(FileError) { _ = try UnseenFile(self, UnsafeRawBufferPointer(start: nil, count: 0)) }
+
+    /// - Parameter isDurable: whether the bytes are on the disk before the name is seen, and the name when this
+    ///   returns.
+    package func replace(with bytes: UnsafeRawBufferPointer, isDurable: Bool) throws(FileError) {
+        try UnseenFile(self, bytes).publish(isDurable: isDurable)
+    }
+
+    fileprivate func error(_ action: FileError.Action, _ code: Int32) -> FileError {
+        FileError(cannot: action, path: path, errno: code)
+    }
+}
+
+/// A file with all its bytes, before its name is seen. If that never comes, nothing of it stays.
+package final class UnseenFile {
+    private let target: AtomicFile
+    private let file: Descriptor
+    private var size: Int
+    /// Its name until then; nil of a file that has none, of which nothing stays even if the process is killed.
+    private var temporary: String?
+
+    package convenience init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        try self.init(target, bytes, isNamed: false)
+    }
+
+    /// - Parameter isNamed: whether it has a temporary name from the start.
+    private init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer, isNamed: Bool) throws(FileError) {
+        self.target = target
+        size = bytes.count
+        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Not every file system has it,
+        // nor a kernel's overlayfs before 6.3.
+        let flags = 0o20000000 | O_DIRECTORY | O_RDWR
+        if !isNamed, let unnamed = Descriptor(opening: target.directory, flags, mode: target.mode) {
+            file = unnamed
+        } else {
+            let path = TemporaryFiles.newPath(in: target.directory)
+            guard let named = Descriptor(opening: path, O_CREAT | O_EXCL | O_RDWR, mode: target.mode) else {
+                throw target.error(.write, errno)
+            }
+            file = named
+            temporary = path
+        }
+        if target.keepsPermissions { file.takePermissions(of: target.path) }
+        if let code = file.write(bytes) { throw target.error(.write, code) }
+    }
+
+    deinit {
+        if let temporary { temporary.withPath { _ = unlink($0) } }
+    }
+
+    /// - Returns: the `errno` of `write(2)`, or nil.
+    func append(_ bytes: UnsafeRawBufferPointer) -> Int32? {
+        size += bytes.count
+        return file.write(bytes)
+    }
+
+    /// Gives it its name, in place of what has it.
+    ///
+    /// - Parameter isDurable: whether its bytes are on the disk before the name is seen, and the name when this
+    ///   returns.
+    package func publish(isDurable: Bool) throws(FileError) {
+        if isDurable, let code = file.synchronize() { throw target.error(.write, code) }
+        try giveName()
+        guard isDurable else { return }
+        // Without it a power failure may bring back the file that was there before, or none.
+        if let parent = Descriptor(opening: target.directory, O_RDONLY | O_DIRECTORY) { parent.synchronizeNames() }
+    }
+
+    private func giveName() throws(FileError) {
+        if temporary == nil {
+            guard let code = file.link(as: target.path) else { return }
+            let name = TemporaryFiles.newPath(in: target.directory)
+            if code == EEXIST, file.link(as: name) == nil { temporary = name } else { return try publishCopy() }
+        }
+        let path = target.path
+        guard let name = temporary, name.withPath({ from in path.withPath { rename(from, $0) } }) != 0 else {
+            temporary = nil
+            return
+        }
+        throw target.error(.replace, errno)
+    }
+
+    /// Where a file without a name can't be given one: there are no hard links, or /proc isn't mounted. What else is
+    /// wrong, a file with a name will meet again.
+    private func publishCopy() throws(FileError) {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+        defer { bytes.deallocate() }
+        if let code = file.read(into: bytes) { throw target.error(.write, code == 0 ? EIO : code) }
+        let copy = try UnseenFile(target, UnsafeRawBufferPointer(bytes), isNamed: true)
+        if let code = copy.file.synchronize() { throw target.error(.write, code) }
+        try copy.giveName()
+    }
+}
