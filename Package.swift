@@ -108,7 +108,7 @@ let package = Package(
         .executableTarget(
             name: "cfic-bench",
             dependencies: [
-                "ELF", "UnwindTable", "TableBuilder", "TableCompiler", "CUnwindTable", "KernelUnwinder",
+                "ELF", "Files", "UnwindTable", "TableBuilder", "TableCompiler", "CUnwindTable", "KernelUnwinder",
                 "TableStore", "CallChain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -122,7 +122,9 @@ let package = Package(
         // ELF files that tests make.
         .target(
             name: "TestFixtures",
-            dependencies: ["ELF", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable", "CUnwindTable"],
+            dependencies: [
+                "ELF", "Files", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable", "CUnwindTable",
+            ],
             path: "Tests/TestFixtures"),
 
         // A test target per module.

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 import TableCompiler
 
@@ -43,7 +44,7 @@ struct TemporaryDirectory: ~Copyable {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/cfic-bench-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw ProcessFailure(description: "\(parent): \(String(cString: strerror(errno)))")
+            throw ProcessFailure(description: "\(parent): \(systemMessage(errno))")
         }
         path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress.unsafelyUnwrapped) }
     }

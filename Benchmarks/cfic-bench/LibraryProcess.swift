@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// A process that has mapped many libraries: this program, started again.
@@ -9,7 +10,7 @@ struct LibraryProcess {
     init(count: Int) throws {
         var ends: (Int32, Int32) = (0, 0)
         let status = withUnsafeMutableBytes(of: &ends) { pipe($0.bindMemory(to: Int32.self).baseAddress) }
-        guard status == 0 else { throw ProcessFailure(description: "a pipe: \(String(cString: strerror(errno)))") }
+        guard status == 0 else { throw ProcessFailure(description: "a pipe: \(systemMessage(errno))") }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, ends.1, STDOUT_FILENO)
@@ -21,7 +22,7 @@ struct LibraryProcess {
         posix_spawn_file_actions_destroy(&actions)
         for argument in arguments { free(argument) }
         close(ends.1)
-        guard code == 0 else { throw ProcessFailure(description: "starting a process: \(String(cString: strerror(code)))") }
+        guard code == 0 else { throw ProcessFailure(description: "starting a process: \(systemMessage(code))") }
         (process, output) = (child, ends.0)
         // A byte says that the libraries are there.
         var byte: UInt8 = 0

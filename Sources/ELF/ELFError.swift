@@ -1,3 +1,5 @@
+import Files
+
 /// Why an ELF file, or a part of it, could not be read.
 ///
 /// Everything that can be wrong with a file from outside ends here; nothing in this module traps on it.

@@ -170,11 +170,3 @@ extension ELFError {
         ELFError(file: file, offset: offset, kind: .malformed("the file ends here: it shrank while it was read"))
     }
 }
-
-/// The C library's words for an `errno`.
-func systemMessage(_ code: Int32) -> String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-        guard let start = buffer.baseAddress, strerror_r(code, start, buffer.count) == 0 else { return "error \(code)" }
-        return String(cString: start)
-    }
-}

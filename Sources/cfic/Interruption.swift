@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 import Synchronization
 
@@ -53,7 +54,7 @@ final class Interruption: Sendable {
 
     init() throws {
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-        guard descriptor >= 0 else { throw Failure("signals can't be waited for: \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw Failure("signals can't be waited for: \(systemMessage(errno))") }
         var signals = Self.signals
         guard pthread_sigmask(SIG_BLOCK, &signals, nil) == 0 else { throw Failure("signals can't be blocked") }
         var thread = pthread_t()
@@ -64,7 +65,7 @@ final class Interruption: Sendable {
                 Unmanaged<Interruption>.fromOpaque(context).takeRetainedValue().takeSignals()
                 return nil
             }, Unmanaged.passRetained(self).toOpaque())
-        guard code == 0 else { throw Failure("no thread for signals: \(String(cString: strerror(code)))") }
+        guard code == 0 else { throw Failure("no thread for signals: \(systemMessage(code))") }
         pthread_detach(thread)
     }
 

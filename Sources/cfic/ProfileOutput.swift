@@ -58,7 +58,7 @@ struct ProfileOutput {
             guard let code = out.code else { return nil }
             // The reader has gone, and wants no more.
             if code == EPIPE { exit(1) }
-            return "cannot write to standard output: \(String(cString: strerror(code)))"
+            return "cannot write to standard output: \(systemMessage(code))"
         } catch {
             return "\(error)"
         }

@@ -47,7 +47,7 @@ final class ProfileRun {
         defer { for argument in arguments { free(argument) } }
         var go: Int32 = -1
         let child = spawn_waiting(&arguments, &go)
-        guard child > 0 else { throw Failure("\(command[0]): \(String(cString: strerror(-child)))") }
+        guard child > 0 else { throw Failure("\(command[0]): \(systemMessage(-child))") }
         interruption.setChild(child)
         defer { interruption.setChild(nil) }
         Self.raiseFileLimit()
@@ -59,7 +59,7 @@ final class ProfileRun {
                 start: {
                     let code = spawn_run(go)
                     go = -1
-                    guard code == 0 else { throw Failure("\(command[0]): \(String(cString: strerror(code)))") }
+                    guard code == 0 else { throw Failure("\(command[0]): \(systemMessage(code))") }
                 },
                 isDone: {
                     if isRunning, waitpid(child, &status, WNOHANG) == child {

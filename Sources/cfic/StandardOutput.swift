@@ -35,7 +35,7 @@ struct StandardOutput: TextOutputStream {
         let code = buffer.withUnsafeBytes { Descriptor.write($0, to: STDOUT_FILENO) }
         if let code {
             if code != EPIPE {
-                Diagnostics.error("cannot write to standard output: \(String(cString: strerror(code)))")
+                Diagnostics.error("cannot write to standard output: \(systemMessage(code))")
             }
             exit(1)
         }

@@ -1,16 +1,12 @@
 import ELF
 import Files
-import Glibc
 import TableCompiler
 import UnwindTable
 
 extension StatsCommand {
     /// Whether the file begins as archives do.
     static func isArchive(_ path: String) throws -> Bool {
-        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
-        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        return Archive.isArchive(descriptor: descriptor)
+        try InputFile.open(path) { Archive.isArchive(descriptor: $0) }
     }
 
     /// The members that are object files, each as a file of its own.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A program that runs beside the tests. It is ended with the last reference, and with it all that it started.
@@ -47,7 +48,7 @@ public final class RunningProgram {
         (input, output, self.id) = (toProgram[1], fromProgram[0], id)
         guard code == 0 else {
             hasEnded = true
-            throw TestFailure("\(words[0]): \(String(cString: strerror(code)))")
+            throw TestFailure("\(words[0]): \(systemMessage(code))")
         }
         ProcessGroupKeeper.shared.keep(id)
     }
