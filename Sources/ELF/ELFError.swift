@@ -67,8 +67,3 @@ extension ELFError.Kind: CustomStringConvertible {
         }
     }
 }
-
-extension FixedWidthInteger where Self: UnsignedInteger {
-    /// `0x12`, as addresses and offsets are written in messages.
-    var hex: String { "0x" + String(self, radix: 16) }
-}

@@ -1,3 +1,5 @@
+import Files
+
 /// What the ELF header says of the section headers.
 struct SectionTableLocation {
     /// `e_shoff`; 0 if there are none.

@@ -1,3 +1,5 @@
+import Files
+
 /// The functions of an image by address: those of `.symtab` and `.dynsym`, and the stubs of its procedure linkage
 /// table. Names are made into strings only when a lookup gives them.
 public struct FunctionSymbols {
@@ -234,8 +236,7 @@ extension UnsafeRawBufferPointer {
         guard name.count > limit else { return String(decoding: name, as: UTF8.self) }
         var hash: UInt32 = 0x811c_9dc5
         for byte in name { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
-        let digits = String(hash, radix: 16)
-        let mark = "...#" + String(repeating: "0", count: 8 - digits.count) + digits
+        let mark = "...#" + Hex.text(hash, digits: 8)
         var end = name.startIndex + limit - mark.utf8.count
         // Not within a character.
         while end > name.startIndex, name[end] & 0xc0 == 0x80 { end -= 1 }

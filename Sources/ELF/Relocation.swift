@@ -1,3 +1,5 @@
+import Files
+
 /// What a relocation type computes: S + A, less P if it is relative to the place (in the psABIs' letters); and what
 /// becomes of that at the place.
 struct RelocationRule {

@@ -7,13 +7,19 @@ package enum Hex {
         String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
-    /// 16 digits.
-    package static func text(_ number: UInt64) -> String {
-        withUnsafeBytes(of: number.bigEndian) { text($0) }
+    /// With zeros in front, if it has fewer than so many digits.
+    package static func text(_ number: some FixedWidthInteger & UnsignedInteger, digits count: Int) -> String {
+        let text = String(number, radix: 16)
+        return String(repeating: "0", count: max(0, count - text.utf8.count)) + text
     }
 
     /// Whether all characters are such digits.
     package static func isText(_ text: some StringProtocol) -> Bool {
         text.utf8.allSatisfy { digits.contains($0) }
     }
+}
+
+extension BinaryInteger {
+    /// `0x12`, as addresses and offsets are written for people.
+    package var hex: String { "0x" + String(self, radix: 16) }
 }

@@ -12,7 +12,7 @@ package enum TemporaryFiles {
     private static let suffix = ".tmp"
 
     static func newPath(in directory: String) -> String {
-        "\(directory)/\(prefix)\(Hex.text(UInt64.random(in: .min ... .max)))\(suffix)"
+        "\(directory)/\(prefix)\(Hex.text(UInt64.random(in: .min ... .max), digits: 16))\(suffix)"
     }
 
     /// Removes temporaries that nobody has written to for an hour; best effort.

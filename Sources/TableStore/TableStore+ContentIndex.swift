@@ -45,7 +45,8 @@ extension TableStore {
     private func indexPlace(of identity: FileIdentity) -> (directory: String, name: String) {
         let fan = Hex.text([UInt8(truncatingIfNeeded: identity.inode)])
         return (
-            "\(directory)/\(Self.indexDirectory)/\(fan)", "\(Hex.text(identity.device))-\(Hex.text(identity.inode))"
+            "\(directory)/\(Self.indexDirectory)/\(fan)",
+            "\(Hex.text(identity.device, digits: 16))-\(Hex.text(identity.inode, digits: 16))"
         )
     }
 }

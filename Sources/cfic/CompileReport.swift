@@ -1,3 +1,4 @@
+import Files
 import JSONDocuments
 import TableCompiler
 import UnwindTable
@@ -170,8 +171,8 @@ struct FileEntry: Encodable {
     var failure: String? { status == "failed" ? message ?? path : nil }
 
     private mutating func take(_ facts: TableFacts) {
-        key = Quantity.hex(facts.key.bytes)
-        digest = facts.key.digest.isEmpty ? nil : Quantity.hex(facts.key.digest)
+        key = Hex.text(facts.key.bytes)
+        digest = facts.key.digest.isEmpty ? nil : Hex.text(facts.key.digest)
         if case .content = facts.key { keyKind = "content" } else { keyKind = "build-id" }
         fdes = facts.counts.fdes
         badFDEs = facts.counts.bad_fdes

@@ -1,6 +1,7 @@
 import JSONDocuments
 import CUnwindTable
 import CallFrameInfo
+import Files
 import UnwindTable
 
 /// A table's header and pages, and what each takes.
@@ -25,8 +26,8 @@ struct PageDump: JSONDocument {
     var pages: [Page] = []
 
     init(_ table: TableView, pc: UInt64?) {
-        key = Quantity.hex(table.key.bytes)
-        digest = table.key.digest.isEmpty ? nil : Quantity.hex(table.key.digest)
+        key = Hex.text(table.key.bytes)
+        digest = table.key.digest.isEmpty ? nil : Hex.text(table.key.digest)
         tableBytes = table.bytes.count
         rules = table.rules.count
         operations = table.operations.count
@@ -59,7 +60,7 @@ struct PageDump: JSONDocument {
         var table = TextTable(["PAGE", "KIND", "ROWS", "PALETTE", "BYTES"], left: [1])
         for page in pages {
             table.add([
-                Quantity.hex(page.address), page.kind, Quantity.count(page.rows), Quantity.count(page.palette),
+                page.address.hex, page.kind, Quantity.count(page.rows), Quantity.count(page.palette),
                 Quantity.count(page.bytes),
             ])
         }

@@ -48,13 +48,6 @@ enum Quantity {
         if digits == 0 { return sign + count(whole) }
         return sign + count(whole / unit) + "." + String(repeating: "0", count: digits - fraction.count) + fraction
     }
-
-    static func hex(_ value: some BinaryInteger) -> String { "0x" + String(value, radix: 16) }
-
-    static func hex(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef")
-        return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-    }
 }
 
 /// Columns of text, right-aligned but for those named left.

@@ -1,3 +1,4 @@
+import Files
 import UnwindTable
 
 /// The statistics as people read them.
@@ -52,7 +53,7 @@ struct StatsText {
         ])
         table.write(to: &output)
         for entry in file.unsupported.prefix(Self.listed) {
-            let range = "\(Quantity.hex(entry.start))..\(Quantity.hex(entry.limit))"
+            let range = "\(entry.start.hex)..\(entry.limit.hex)"
             output.line("  unsupported: \(entry.function ?? "(no symbol)") \(range): \(entry.text)")
         }
         if file.unsupported.count > Self.listed {
