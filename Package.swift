@@ -47,14 +47,17 @@ let package = Package(
         // Paths that keep their bytes; directories; writing files whole or not at all; which file it is, and in which
         // state.
         .target(name: "Files", dependencies: ["CNettle", "CLinux"]),
-        .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
+        .target(name: "ELF", dependencies: ["Files", "Search", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
+        // Binary search.
+        .target(name: "Search"),
         // Work on several threads, or on as many as there are.
         .target(name: "Threads"),
         // The format: reader, lookup, proof.
         .target(name: "UnwindTable", dependencies: ["CUnwindTable", "CXXHash"]),
         // Rows to rules to pages to bytes.
-        .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
+        .target(
+            name: "TableBuilder", dependencies: ["CallFrameInfo", "Search", "UnwindTable", "Threads", "CUnwindTable"]),
         .target(
             name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash"]),
         // One image to one table; Trees: files and directories to a store.
@@ -68,23 +71,24 @@ let package = Package(
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "Files", "UnwindTable", "TableCompiler", "TableStore", "LinuxProcess", "Threads", "CUnwindTable",
+                "ELF", "Files", "Search", "UnwindTable", "TableCompiler", "TableStore", "LinuxProcess", "Threads",
+                "CUnwindTable",
                 "CLinux", "CLibbpf",
             ],
             plugins: ["BPFObject"]),
         // Names of code, and how they are printed.
-        .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
+        .target(name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler"]),
         // Documents for programs.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
         .target(
             name: "Validation",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
+                "ELF", "Files", "Search", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
                 "Threads", "CUnwindTable", "CLibdw",
             ]),
         // BPF objects, and what kernels refuse of them.
-        .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
+        .target(name: "BPFCheck", dependencies: ["ELF", "Files", "Search"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
@@ -117,19 +121,21 @@ let package = Package(
 
         // Rows worked out in the plainest way, which tables are compared with.
         .target(
-            name: "LinearEvaluation", dependencies: ["CallFrameInfo", "TableBuilder", "UnwindTable"],
+            name: "LinearEvaluation", dependencies: ["CallFrameInfo", "Search", "TableBuilder", "UnwindTable"],
             path: "Tests/LinearEvaluation"),
         // ELF files that tests make.
         .target(
             name: "TestFixtures",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable", "CUnwindTable",
+                "ELF", "Files", "Search", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable",
+                "CUnwindTable",
             ],
             path: "Tests/TestFixtures"),
 
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma", "TestFixtures"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
+        .testTarget(name: "SearchTests", dependencies: ["Search"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestFixtures", "file-writer"]),
         // Writes a file as a process that tests limit and redirect.
         .executableTarget(name: "file-writer", dependencies: ["Files"], path: "Tests/Fixtures/file-writer"),

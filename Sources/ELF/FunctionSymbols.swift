@@ -1,4 +1,5 @@
 import Files
+import Search
 
 /// The functions of an image by address: those of `.symtab` and `.dynsym`, and the stubs of its procedure linkage
 /// table. Names are made into strings only when a lookup gives them.
@@ -48,13 +49,10 @@ public struct FunctionSymbols {
     /// The function that contains the SVMA `address`; nil if there is none. Of functions that contain each other it is
     /// the one that starts last.
     public func match(_ address: UInt64) -> Match? {
-        var (low, high) = (0, starts.count)
-        while low < high {
-            let middle = low + (high - low) / 2
-            if starts[middle] <= address { low = middle + 1 } else { high = middle }
+        guard let place = starts.lastIndex(atMost: address, by: { $0 }), owners[place] != Self.nobody else {
+            return nil
         }
-        guard low > 0, owners[low - 1] != Self.nobody else { return nil }
-        let symbol = functions[Int(owners[low - 1])]
+        let symbol = functions[Int(owners[place])]
         guard let name = names[Int(symbol.table)].symbolName(at: Int(symbol.name), isStub: symbol.isStub) else {
             return nil
         }
@@ -120,12 +118,8 @@ public struct FunctionSymbols {
 
     /// Index of the function that starts at an address.
     private func index(of address: UInt64) -> Int? {
-        var (low, high) = (0, functions.count)
-        while low < high {
-            let middle = low + (high - low) / 2
-            if functions[middle].address < address { low = middle + 1 } else { high = middle }
-        }
-        return low < functions.count && functions[low].address == address ? low : nil
+        let index = functions.partitioningIndex { $0.address >= address }
+        return index < functions.count && functions[index].address == address ? index : nil
     }
 
     /// By address, one for each: the best known name, and the size of the largest.

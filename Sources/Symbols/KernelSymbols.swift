@@ -1,4 +1,5 @@
 import Glibc
+import Search
 
 /// The kernel's functions by address, as /proc/kallsyms has them.
 public final class KernelSymbols {
@@ -32,14 +33,9 @@ public final class KernelSymbols {
     /// The function that an address is in; nil if none is there. A function reaches to the next symbol, of a function
     /// or not; nobody knows where the last one ends.
     public func function(at address: UInt64) -> String? {
-        var (first, end) = (0, symbols.count)
-        while first < end {
-            let middle = (first + end) / 2
-            if symbols[middle].address <= address { first = middle + 1 } else { end = middle }
-        }
-        guard first > 0 else { return nil }
-        let symbol = symbols[first - 1]
-        guard symbol.rank > 0, first < symbols.count || symbol.address == address,
+        guard let index = symbols.lastIndex(atMost: address, by: { $0.address }) else { return nil }
+        let symbol = symbols[index]
+        guard symbol.rank > 0, index + 1 < symbols.count || symbol.address == address,
             address - symbol.address < Self.largest
         else { return nil }
         return String(decoding: text[symbol.name], as: UTF8.self)

@@ -1,5 +1,6 @@
 import CUnwindTable
 import CallFrameInfo
+import Search
 import UnwindTable
 
 /// Where the kernel starts a program, or its interpreter: code that nothing called, whatever its call frame information
@@ -67,12 +68,6 @@ extension ArchitectureBuilder {
 extension FrameIndex {
     /// Position of the first span that starts behind an address.
     fileprivate func firstPosition(behind address: UInt64) -> Int {
-        var first = 0
-        var end = count
-        while first < end {
-            let middle = (first + end) / 2
-            if start(at: middle) <= address { first = middle + 1 } else { end = middle }
-        }
-        return first
+        (0..<count).partitioningIndex { start(at: $0) > address }
     }
 }

@@ -1,3 +1,4 @@
+import Search
 import UnwindTable
 
 extension LoweredFrames {
@@ -38,8 +39,8 @@ extension LoweredFrames {
             return stretch
         }
         for piece in clipped {
-            let end = edges.place { $0 >= piece.range.upperBound }
-            var stretch = free(edges.place { $0 >= piece.range.lowerBound })
+            let end = edges.partitioningIndex { $0 >= piece.range.upperBound }
+            var stretch = free(edges.partitioningIndex { $0 >= piece.range.lowerBound })
             while stretch < end {
                 owners[stretch] = piece
                 next[stretch] = stretch + 1
@@ -61,7 +62,7 @@ extension LoweredFrames {
     public func forEachRow(of piece: Piece, _ body: (Range<UInt64>, Rule) -> Void) {
         let rows = frames[piece.frame].rows
         // The first one is the last that begins there or before.
-        var number = max(0, rows.place { $0.address > piece.range.lowerBound } - 1)
+        var number = rows.lastIndex(atMost: piece.range.lowerBound, by: { $0.address }) ?? 0
         while number < rows.count {
             let next = number + 1 < rows.count ? rows[number + 1].address : .max
             let start = max(rows[number].address, piece.range.lowerBound)
@@ -73,23 +74,10 @@ extension LoweredFrames {
     }
 }
 
-extension Array {
-    /// The index of the first element for which `isBehind` holds, as then for all after it.
-    fileprivate func place(where isBehind: (Element) -> Bool) -> Int {
-        var first = 0
-        var end = count
-        while first < end {
-            let middle = (first + end) / 2
-            if isBehind(self[middle]) { end = middle } else { first = middle + 1 }
-        }
-        return first
-    }
-}
-
 extension [Range<UInt64>] {
     /// Of the range that contains `value`; sorted and disjoint.
     fileprivate func index(containing value: UInt64) -> Int? {
-        let index = place { $0.upperBound > value }
+        let index = partitioningIndex { $0.upperBound > value }
         return index < count && self[index].contains(value) ? index : nil
     }
 }

@@ -1,5 +1,6 @@
 import ELF
 import LinuxProcess
+import Search
 
 /// What a process maps executable, by rising address, as of one moment.
 public struct ProcessImages {
@@ -74,13 +75,8 @@ public struct ProcessImages {
 
     /// The mapping that an AVMA is in.
     public func mapping(at address: UInt64) -> Mapping? {
-        var first = 0
-        var end = mappings.count
-        while first < end {
-            let middle = (first + end) / 2
-            if mappings[middle].start <= address { first = middle + 1 } else { end = middle }
-        }
-        return first > 0 && address < mappings[first - 1].end ? mappings[first - 1] : nil
+        guard let index = mappings.lastIndex(atMost: address, by: { $0.start }) else { return nil }
+        return address < mappings[index].end ? mappings[index] : nil
     }
 
     /// What the programs are told.
