@@ -113,7 +113,7 @@ let package = Package(
             name: "cfic-bench",
             dependencies: [
                 "ELF", "Files", "UnwindTable", "TableBuilder", "TableCompiler", "CUnwindTable", "KernelUnwinder",
-                "TableStore", "CallChain",
+                "TableStore", "Symbols", "CallChain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/cfic-bench"

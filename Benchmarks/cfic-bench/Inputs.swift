@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// A file that speed is measured on.
@@ -16,9 +17,9 @@ struct Inputs {
 
     init() {
         #if arch(x86_64)
-        let libraries = "/usr/lib/x86_64-linux-gnu"
+            let libraries = "/usr/lib/x86_64-linux-gnu"
         #else
-        let libraries = "/usr/lib/aarch64-linux-gnu"
+            let libraries = "/usr/lib/aarch64-linux-gnu"
         #endif
         add("libLLVM", newest(startingWith: "libLLVM", in: libraries), sought: "\(libraries)/libLLVM*")
         let binaries = onPath("swift").flatMap(resolved).map(directory)
@@ -60,6 +61,6 @@ private func onPath(_ name: String) -> String? {
 /// The file whose name has the highest version.
 private func newest(startingWith prefix: String, in directory: String) -> String? {
     let version = { (name: String) in name.split { !("0"..."9").contains($0) }.compactMap { Int($0) } }
-    return names(in: directory).filter { $0.hasPrefix(prefix) && $0.contains(".so") }
+    return ((try? Directory.names(in: directory)) ?? []).filter { $0.hasPrefix(prefix) && $0.contains(".so") }
         .max { version($0).lexicographicallyPrecedes(version($1)) }.map { "\(directory)/\($0)" }
 }

@@ -1,5 +1,6 @@
 import Files
 import JSONDocuments
+import Symbols
 import TableCompiler
 import UnwindTable
 
@@ -79,7 +80,7 @@ struct CompileReport: JSONDocument {
             hasTables = true
         }
         var output = StandardOutput()
-        if hasTables { table.write(to: &output) }
+        if hasTables { output.write(table) }
         output.flush()
         for file in files {
             for note in file.notes {

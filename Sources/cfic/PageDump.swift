@@ -2,6 +2,7 @@ import JSONDocuments
 import CUnwindTable
 import CallFrameInfo
 import Files
+import Symbols
 import UnwindTable
 
 /// A table's header and pages, and what each takes.
@@ -64,7 +65,7 @@ struct PageDump: JSONDocument {
                 Quantity.count(page.bytes),
             ])
         }
-        table.write(to: &output)
+        output.write(table)
         output.flush()
     }
 }

@@ -1,6 +1,3 @@
-import Glibc
-import Symbols
-
 /// Numbers as people read them.
 enum Quantity {
     /// 1234567 → 1,234,567
@@ -47,38 +44,5 @@ enum Quantity {
         let sign = value < 0 && whole != 0 ? "-" : ""
         if digits == 0 { return sign + count(whole) }
         return sign + count(whole / unit) + "." + String(repeating: "0", count: digits - fraction.count) + fraction
-    }
-}
-
-/// Columns of text, right-aligned but for those named left.
-struct TextTable {
-    private var rows: [[String]] = []
-    private let left: Set<Int>
-
-    init(_ header: [String], left: Set<Int> = []) {
-        rows = [header]
-        self.left = left
-    }
-
-    mutating func add(_ row: [String]) { rows.append(row.map(PrintableText.of)) }
-
-    func write(to output: inout StandardOutput) {
-        let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in
-            rows.map { row in
-                // The last column needs no padding if it is left-aligned.
-                let isPadded = column < row.count - 1 || !left.contains(column)
-                return isPadded && row.count > column ? row[column].count : 0
-            }.max() ?? 0
-        }
-        for row in rows {
-            // Nothing is at the end of a line but what has something to say.
-            let said = row.prefix((row.lastIndex { !$0.isEmpty } ?? -1) + 1)
-            let cells = said.enumerated().map { column, text in
-                let padding = String(repeating: " ", count: max(0, widths[column] - text.count))
-                return left.contains(column) ? text + padding : padding + text
-            }
-            output.line(cells.joined(separator: "  "))
-        }
     }
 }

@@ -41,4 +41,8 @@ struct StandardOutput: TextOutputStream {
         }
         buffer.removeAll(keepingCapacity: true)
     }
+
+    mutating func write(_ table: TextTable) {
+        for row in table.lines { line(row) }
+    }
 }

@@ -1,4 +1,5 @@
 import Files
+import Symbols
 import UnwindTable
 
 /// The statistics as people read them.
@@ -51,7 +52,7 @@ struct StatsText {
             "    no CFI at all", Quantity.count(file.uncoveredBytes), ratio(file.uncoveredBytes, file.executableBytes),
             "",
         ])
-        table.write(to: &output)
+        output.write(table)
         for entry in file.unsupported.prefix(Self.listed) {
             let range = "\(entry.start.hex)..\(entry.limit.hex)"
             output.line("  unsupported: \(entry.function ?? "(no symbol)") \(range): \(entry.text)")
