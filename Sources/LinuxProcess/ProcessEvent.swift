@@ -3,6 +3,11 @@ import Files
 
 /// Something that happened to a process.
 public struct ProcessEvent: Sendable, Equatable {
+    /// What the kernel reports, of every process and thread of the machine, with a mapping as the kernel describes it.
+    /// `KernelUnwinder.Change.Kind` looks alike, and is what follows from that for the processes that are sampled: with
+    /// files opened and tables in kernel memory, and with what can go wrong. So most cases have other data, and
+    /// one can't be a part of the other: events of other processes and of threads make no change, and what was read
+    /// anew, or could not be, is no event.
     public enum Kind: Sendable, Equatable {
         /// It mapped something executable, in place of what was there.
         case mapped(ExecutableMapping)

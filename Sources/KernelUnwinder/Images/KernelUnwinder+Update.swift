@@ -4,6 +4,8 @@ import LinuxProcess
 extension KernelUnwinder {
     /// What became of a process.
     public struct Change {
+        /// Unlike `ProcessEvent.Kind`, which the kernel reports of every process and thread: what follows from that for
+        /// processes that are sampled, with the images and tables of what they map.
         public enum Kind {
             /// What it maps was read: all that it had mapped by ``ProcessImages/time``.
             case read(ProcessImages)
