@@ -2,46 +2,47 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-# C compiler of the walks that are compared with: the Swift toolchain's, not the first clang on PATH.
+# C compiler for the benchmarks' walks: the Swift toolchain's, not the first clang on PATH.
 ifeq ($(origin CC),default)
 CC = $(TOOLCHAIN)/bin/clang
 endif
 CFLAGS ?= -O2
 SWIFT ?= swift
 
-# Debian's names. What the Swift toolchain itself is linked with, and links programs with.
+# Debian's package names. Libraries that the Swift toolchain itself needs, and those that it links into executables.
 TOOLCHAIN_PACKAGES := binutils ca-certificates libcurl4 libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 tzdata zlib1g-dev
-# Build: libraries that cfic links, and git, with which SwiftPM fetches its dependencies.
+# For building: libraries that cfic links, and git, with which SwiftPM fetches dependencies.
 BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev \
 	libxxhash-dev nettle-dev git
-# Tests: readelf to compare with, aarch64 system files to compile, xz for a .gnu_debugdata; programs to stop and look
-# at, what builds, finds and stops them, and eu-stack to compare with; emulated machines to boot kernels on, and what builds
-# for them.
+# For tests: readelf to compare with; aarch64 libraries to compile tables of; xz to make .gnu_debugdata; compilers, gdb,
+# procps and eu-stack to build executables, stop them and compare stacks; qemu, cpio and cross compilers to boot
+# kernels.
 TEST_PACKAGES := $(BUILD_PACKAGES) make procps libc6-arm64-cross xz-utils g++ gdb elfutils python3 \
 	qemu-system-x86 qemu-system-arm cpio debian-archive-keyring libbpf-dev zlib1g-dev gcc-aarch64-linux-gnu \
 	libc6-dev-arm64-cross libstdc++6-arm64-cross
-# Validation of everything: what Debian has of aarch64 libraries.
+# For validate-all: all of Debian's aarch64 libraries.
 VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatomic1 libc6 libgcc-s1 libgfortran5 libgm2-17 \
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
-# Benchmarks: readelf to compare with.
+# For benchmarks: readelf, from binutils, to compare with.
 BENCH_PACKAGES := $(BUILD_PACKAGES)
-# A Debian package: what finds the libraries that it depends on.
+# For the Debian package: dpkg-shlibdeps, which finds the libraries that it depends on.
 DEB_PACKAGES := $(BUILD_PACKAGES) dpkg-dev
-# Fuzzing: objcopy for sections compressed the older way, xz for a .gnu_debugdata.
+# For fuzzing: objcopy, from binutils, for sections compressed in the older format; xz to make .gnu_debugdata.
 FUZZ_PACKAGES := $(BUILD_PACKAGES) xz-utils
 
-# One configuration for everything but the tests, so that what is measured is what is installed. The tests have a
-# directory of their own: theirs is built with testable modules, and neither would leave the other's alone.
+# Benchmarks measure exactly what is installed, because everything except the tests uses this configuration. The tests
+# have their own scratch directory: their modules are built as testable, and in a shared directory each build would
+# replace the other's.
 SCRATCH := .build
 TEST_SCRATCH := .build/tests
-# lld, as gold would warn of a function in the static Foundation that nothing here calls.
+# lld, because gold warns about a function in the static Foundation that nothing here calls.
 SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld --scratch-path $(SCRATCH)
 SWIFT_TEST := $(SWIFT) test -c release --disable-xctest --scratch-path $(TEST_SCRATCH)
 BINARIES := $(SCRATCH)/release
 LIBDW_WALK := $(SCRATCH)/libdw-walk
 MINIMAL_WALK := $(SCRATCH)/minimal-walk
 
-# Installs those of the packages $(1) that are missing; asks nothing and touches no network if none is.
+# Installs the missing ones of the packages $(1). Needs no root and no network if none is missing.
 define install_packages
 @set -e; \
 if [ "$$(. /etc/os-release 2>/dev/null && echo "$$ID $$VERSION_ID")" != "debian 12" ]; then \
@@ -96,24 +97,24 @@ deps-deb: ## install the packages that `make deb` needs
 	$(call install_packages,$(DEB_PACKAGES))
 
 .PHONY: build
-build: deps toolchain ## build cfic, and check that its BPF programs need nothing newer than Linux 5.10
+build: deps toolchain ## build cfic and check that its BPF programs need nothing newer than Linux 5.10
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product generate-manual
 	@$(BINARIES)/cfic kernel --object $(SCRATCH)/unwinder.bpf.o
 	$(BINARIES)/cfic check-bpf --optional $(SCRATCH)/unwinder.bpf.o --kernel 5.10
 
 .PHONY: run
-run: build ## compile /bin/bash, its libraries and the dynamic loader into a cache, and print what was done
+run: build ## compile /bin/bash, its libraries and the dynamic linker into a cache, and print a report
 	$(BINARIES)/cfic compile --cache $(SCRATCH)/cache /bin/bash \
 		$$(ldd /bin/bash | awk '{ for (i = 1; i <= NF; i++) if ($$i ~ /^\//) print $$i }')
 
-# Passes on what the tests print, and counts what was skipped before the summary.
+# Passes on the tests' output, and lists the skipped tests before the summary.
 COUNT_SKIPPED := 2>&1 | scripts/skipped-tests.sh
 
 .PHONY: test test-quick test-kernel test-matrix
 test test-%: SHELL := /bin/bash
 test test-%: .SHELLFLAGS := -o pipefail -c
-test: deps-test toolchain ## build and run all tests that this machine can run
+test: deps-test toolchain ## build and run all tests that can run on this machine
 	$(SWIFT_TEST) $(COUNT_SKIPPED)
 
 test-quick: toolchain ## run tests that need no root, network or other kernel
@@ -125,11 +126,11 @@ test-kernel: deps-test toolchain ## run tests that load BPF programs into this m
 test-matrix: deps-test toolchain ## run tests that boot other kernels in emulated machines
 	$(SWIFT_TEST) --filter KernelMatrixTests $(COUNT_SKIPPED)
 
-# The Swift toolchain, wherever it is.
+# The root directory of the Swift toolchain.
 TOOLCHAIN = $(abspath $(dir $(shell readlink -f "$$(command -v $(SWIFT))"))/..)
 
 .PHONY: validate-all
-validate-all: deps-validate toolchain ## compare the tables of all of /usr and of the toolchain with libdw (VALIDATE_FLAGS=--exhaustive)
+validate-all: deps-validate toolchain ## compare the tables of everything in /usr and the toolchain with libdw (VALIDATE_FLAGS=--exhaustive)
 	$(SWIFT_BUILD) --product cfic
 	$(BINARIES)/cfic validate --no-cache $(VALIDATE_FLAGS) /usr $(TOOLCHAIN)
 
@@ -142,13 +143,13 @@ $(MINIMAL_WALK): Benchmarks/minimal-walk.c
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
 
 .PHONY: bench
-bench: deps-bench toolchain ## measure, compare with libdw and readelf, and report which bars hold (BENCH_FLAGS=--quick)
+bench: deps-bench toolchain ## measure, compare with libdw and readelf, and report which limits are met (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
 	@$(MAKE) --no-print-directory $(LIBDW_WALK) $(MINIMAL_WALK)
 	$(BINARIES)/cfic-bench --libdw-walk $(LIBDW_WALK) --minimal-walk $(MINIMAL_WALK) $(BENCH_FLAGS)
 
-# Targets and seconds for each; `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
+# Fuzz targets, and seconds for each. `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
 TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression
 SECONDS ?= 60
 FUZZ := $(SCRATCH)/fuzz
@@ -161,7 +162,7 @@ fuzz: deps-fuzz toolchain build ## run all fuzz targets for SECONDS=60 each, or 
 	@PATH="$(TOOLCHAIN)/bin:$$PATH" Fuzz/seed.sh $(BINARIES)/cfic $(FUZZ)/seeds
 	@Fuzz/run.sh $(SECONDS) $(FUZZ) $(FUZZ)/build/release $(TARGET)
 
-# Only what was built is installed, so that root need not build. Blanks in these reach the script as they are.
+# Installs without building, so that root need not build. Variables are exported so that spaces in them are safe.
 .PHONY: install uninstall
 install uninstall: export PREFIX := $(PREFIX)
 install uninstall: export DESTDIR := $(DESTDIR)
@@ -173,7 +174,7 @@ uninstall: ## remove what `make install` installed
 	@scripts/install.sh uninstall
 
 .PHONY: structure
-structure: ## draw the modules with what each imports; fails on an arrow back
+structure: ## list each module's imports; fail if a module imports one below it in docs/architecture.md
 	@scripts/structure.sh
 
 # Symbol graphs come from the compiler, pages from DocC, both of the toolchain: no plugin has to be fetched.
@@ -184,7 +185,7 @@ docs: toolchain ## make the documentation of the Swift API, a website in .build/
 
 .PHONY: format check-format
 FORMATTED := Package.swift Sources Tests Plugins examples
-format: ## format the Swift code as .swift-format says
+format: ## format the Swift code according to .swift-format
 	@$(SWIFT) format --in-place --parallel --recursive $(FORMATTED)
 
 check-format: ## fail on Swift code that `make format` would change

@@ -13,7 +13,7 @@ let package = Package(
             name: "CFICUnwinder",
             targets: [
                 "Files", "UnwindTable", "TableStore", "ELF", "TableCompiler", "LinuxProcess", "KernelUnwinder",
-                "Symbols", "Profile",
+                "Symbols", "Profile", "ProfileFormats",
             ]),
         // No API: what the package in Fuzz/ tests besides. It may change with any commit.
         .library(
@@ -24,7 +24,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
     ],
     targets: [
-        // System libraries: module maps, nothing else.
+        // System libraries: only module maps.
         .systemLibrary(name: "CLibbpf", providers: [.apt(["libbpf-dev"])]),
         .systemLibrary(name: "CLibdw", providers: [.apt(["libdw-dev"])]),
         .systemLibrary(name: "CLibelf", providers: [.apt(["libelf-dev"])]),
@@ -32,41 +32,39 @@ let package = Package(
         .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
 
-        // The layout that the kernel, other languages and Swift share.
+        // The format and the C code that kernel, other languages and Swift share.
         .target(name: "CUnwindTable", path: "bpf", sources: ["native"], publicHeadersPath: "include"),
 
-        // The programs that kernels run, built from bpf/programs into a Swift source.
+        // Compiles the BPF programs in bpf/programs into a Swift source.
         .plugin(name: "BPFObject", capability: .buildTool()),
 
-        // Mapped files that may shrink.
+        // Maps files that may shrink while they are mapped.
         .target(name: "CFileMapping"),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
-        // One direction, one step a module.
-        // Paths that keep their bytes; directories; writing files whole or not at all; which file it is, and in which
-        // state.
+        // Dependencies go in one direction: see docs/architecture.md.
+        // Paths that preserve their bytes; directories; files written whole or not at all; identity and state of files.
         .target(name: "Files", dependencies: ["CNettle", "CLinux"]),
         .target(name: "ELF", dependencies: ["Files", "Search", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
         // Binary search.
         .target(name: "Search"),
-        // Work on several threads, or on as many as there are.
+        // Runs work on several threads, or on as many as can be created.
         .target(name: "Threads"),
         // The format: reader, lookup, proof.
         .target(name: "UnwindTable", dependencies: ["CUnwindTable", "CXXHash"]),
         // Rows to rules to pages to bytes.
         .target(
             name: "TableBuilder", dependencies: ["CallFrameInfo", "Search", "UnwindTable", "Threads", "CUnwindTable"]),
-        .target(
-            name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash"]),
-        // One image to one table; Trees: files and directories to a store.
+        .target(name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash"]),
+        // One image to one table. Trees: files and directories to a store.
         .target(
             name: "TableCompiler",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "Threads", "CUnwindTable",
             ]),
-        // Processes: what they map, what happens to them, what this one may do.
+        // Processes' mappings, files, memory and events; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
@@ -76,30 +74,34 @@ let package = Package(
                 "CLinux", "CLibbpf",
             ],
             plugins: ["BPFObject"]),
-        // Names of code, and how they are printed.
+        // Names of functions, and printable text.
         .target(name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler"]),
-        // Documents for programs.
+        // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
+        // A format a file.
+        .target(
+            name: "ProfileFormats",
+            dependencies: ["CallFrameInfo", "Files", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile"]),
         .target(
             name: "Validation",
             dependencies: [
                 "ELF", "Files", "Search", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
                 "Threads", "CUnwindTable", "CLibdw",
             ]),
-        // BPF objects, and what kernels refuse of them.
+        // Reports what kernels would reject in BPF objects.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files", "Search"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "Symbols",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
                 "JSONDocuments", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
 
-        // What the README and docs/swift show.
+        // The examples in the README and docs/swift.
         .executableTarget(
             name: "example-compile", dependencies: ["ELF", "TableCompiler", "UnwindTable"], path: "examples/compile"),
         .executableTarget(
@@ -119,7 +121,7 @@ let package = Package(
             path: "Benchmarks/cfic-bench"
         ),
 
-        // Rows worked out in the plainest way, which tables are compared with.
+        // The plainest evaluation of rows, which tests compare tables with.
         .target(
             name: "LinearEvaluation", dependencies: ["CallFrameInfo", "Search", "TableBuilder", "UnwindTable"],
             path: "Tests/LinearEvaluation"),
@@ -155,7 +157,7 @@ let package = Package(
             dependencies: [
                 "TableStore", "TableCompiler", "ELF", "Files", "CUnwindTable", "CXXHash", "table-store-writer",
             ]),
-        // Inserts tables as a process that tests limit and kill.
+        // Inserts tables in a process of its own, which tests limit and kill.
         .executableTarget(
             name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],
             path: "Tests/Fixtures/table-store-writer"),
@@ -166,7 +168,7 @@ let package = Package(
                 "LinearEvaluation", "TestFixtures",
             ]),
         .testTarget(name: "BPFCheckTests", dependencies: ["BPFCheck", "ELF", "TestFixtures"]),
-        // The kernel programs on kernels, which it boots; C and shell are in Tests/KernelMatrix.
+        // Boots kernels and runs the BPF programs on them. Its C and shell code is in Tests/KernelMatrix.
         .testTarget(name: "KernelMatrixTests", dependencies: ["cfic", "BPFCheck", "TestFixtures"]),
         .testTarget(
             name: "KernelUnwinderTests",
@@ -179,6 +181,12 @@ let package = Package(
             name: "ProfileTests",
             dependencies: [
                 "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
+            ]),
+        .testTarget(
+            name: "ProfileFormatsTests",
+            dependencies: [
+                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "Files", "Symbols", "JSONDocuments",
+                "CUnwindTable",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walks every FDE of an ELF file row by row with libdw, as a user of libdw would who wants what an unwind
- * table holds: CFA, frame pointer and return address of each row. What `cfic compile` is measured against.
+ * Walks all FDEs of an ELF file row by row with libdw, and gets what an unwind table contains: each row's CFA, frame
+ * pointer and return address. `cfic compile` is compared with this.
  *
  *     libdw-walk [-r REPETITIONS] FILE
  *
- * Prints a line for each repetition, "cpu_ns N" (CPU time of this process, from opening the CFI to having
- * freed it), then one line of what was found.
+ * Prints a line for each repetition, "cpu_ns N" (CPU time of this process from opening the CFI to freeing it), then a
+ * line with the counts.
  */
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The bytes of .eh_frame or .debug_frame, and where they are loaded. */
+/* The bytes of .eh_frame or .debug_frame and their address. */
 struct frames {
 	Elf_Data *data;
 	GElf_Addr address;
@@ -69,7 +69,7 @@ static void add_operations(struct totals *totals, int status, const Dwarf_Op *op
 
 /* ---- the ranges of FDEs ---- */
 
-/* A fixed-size value in `encoding`'s format; false where it is of another format or runs past `end`. */
+/* Reads a value in `encoding`'s format; false if the format has no fixed size or the value extends past `end`. */
 static bool read_value(const struct file *file, uint8_t encoding, const uint8_t **at, const uint8_t *end,
 		       uint64_t *value)
 {
@@ -89,7 +89,7 @@ static bool read_value(const struct file *file, uint8_t encoding, const uint8_t 
 	return true;
 }
 
-/* The encoding of the addresses in a CIE's FDEs; DW_EH_PE_omit if it can't be known. */
+/* The encoding of the addresses in a CIE's FDEs; DW_EH_PE_omit if unknown. */
 static uint8_t address_encoding(const struct file *file, const Dwarf_CIE *cie)
 {
 	const uint8_t *at = cie->augmentation_data;
@@ -135,7 +135,7 @@ static bool fde_range(const struct file *file, const struct frames *frames, uint
 
 /* ---- the walk ---- */
 
-/* Every row of one FDE. */
+/* Walks all rows of one FDE. */
 static void walk_range(const struct file *file, Dwarf_CFI *cfi, uint64_t pc, uint64_t end, struct totals *totals)
 {
 	while (pc < end) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interprets every FDE of an ELF file's .eh_frame, row by row, and does nothing with the rows but mix them into a
- * checksum: no sorting, no lowering, no table, and no check that a hostile file would need. What any compiler of CFI
- * has to do at the least, as a measure of the machine that the compiler is measured on.
+ * Interprets all FDEs of an ELF file's .eh_frame row by row, and only mixes the rows into a checksum: no sorting, no
+ * lowering, no table, and no checks for hostile files. This is the least that any compiler of CFI has to do, and thus a
+ * measure of the machine's speed.
  *
  *     minimal-walk [-r REPETITIONS] FILE
  *
- * Prints a line for each repetition, "cpu_ns N", then one line of what was found. Takes 64-bit little-endian files
- * whose FDEs have 4-byte relative addresses; anything else ends it.
+ * Prints a line for each repetition, "cpu_ns N", then a line with the counts. Only supports 64-bit little-endian files
+ * whose FDEs have 4-byte relative addresses.
  */
 #include <elf.h>
 #include <err.h>
@@ -58,7 +58,7 @@ static void set(struct row *row, uint64_t column, uint64_t rule)
 		row->return_address = rule;
 }
 
-/* `row` is what the CIE left, which `initial` is too; with no `totals` the instructions are the CIE's. */
+/* Runs instructions, from the row after the CIE's instructions. `totals` is null for the CIE's own instructions. */
 static void run(const uint8_t *at, const uint8_t *end, uint64_t location, struct row *row, const struct row *initial,
 		struct totals *totals)
 {
@@ -132,7 +132,7 @@ static void prepare(const uint8_t *cie, struct row *row)
 	end = cie + 4 + length;
 	at += strlen(augmentation) + 1;
 	uleb(&at);
-	uleb(&at); /* the data alignment, whose sign doesn't matter here */
+	uleb(&at); /* the data alignment factor, which isn't used */
 	uleb(&at);
 	if (augmentation[0] != 'z')
 		errx(1, "an augmentation without a size");

@@ -1,8 +1,8 @@
 // swift-tools-version: 5.4
-// From 5.5 on SwiftPM gives every executable a `main` of its module, and libFuzzer brings the one that is wanted here.
+// From 5.5 on, SwiftPM gives every executable a `main` from its module, which would conflict with libFuzzer's.
 import PackageDescription
 
-/// A target of libFuzzer: what it does with an input is `LLVMFuzzerTestOneInput`.
+/// A libFuzzer target. Its `LLVMFuzzerTestOneInput` tests one input.
 func fuzzTarget(_ name: String, _ products: [String]) -> Target {
     .executableTarget(
         name: name,
@@ -10,7 +10,7 @@ func fuzzTarget(_ name: String, _ products: [String]) -> Target {
         swiftSettings: [.unsafeFlags(["-parse-as-library", "-swift-version", "6"])])
 }
 
-// Sanitizers and coverage have to be in all modules, cfic's too: `make fuzz` builds with the flags for it.
+// All modules, including cfic's, must be built with sanitizers and coverage. `make fuzz` passes the flags.
 let package = Package(
     name: "cfic-fuzz",
     dependencies: [.package(name: "cfic", path: "..")],

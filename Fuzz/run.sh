@@ -1,17 +1,17 @@
 #!/bin/bash
-# Runs fuzz targets, two at a time, and prints what each did: Fuzz/run.sh SECONDS DIRECTORY BINARIES TARGET…
+# Runs fuzz targets, two at a time, and prints a summary: Fuzz/run.sh SECONDS DIRECTORY BINARIES TARGET…
 #
-# DIRECTORY has what Fuzz/seed.sh made, below `seeds`; each target's corpus and findings go there too. Exits with 1 if a
-# target crashed, hung or took too much memory.
+# DIRECTORY/seeds has the output of Fuzz/seed.sh; each target's corpus and findings go to DIRECTORY, too. Exits with 1
+# if a target crashed, hung or used too much memory.
 set -u
 seconds=$1 directory=$2 binaries=$3
 shift 3
-# Swift's own report of a crash would come in before libFuzzer has kept the input.
+# Otherwise Swift's own crash handler would run before libFuzzer has stored the input.
 export SWIFT_BACKTRACE=enable=no
-# Freed memory is kept for a while, to see it used; not 256 MiB of it.
+# AddressSanitizer keeps freed memory for a while, to detect its use; by default 256 MiB of it.
 export ASAN_OPTIONS=quarantine_size_mb=64
 
-# Bytes of the largest input: what makes every kind of page, and no more, since small inputs run more often.
+# The largest size of an input in bytes: enough for every kind of page, but not more, because small inputs run faster.
 largest() {
 	case $1 in
 	fuzz-elf) echo 8192 ;;
@@ -21,8 +21,8 @@ largest() {
 	esac
 }
 
-# A second for an input is far beyond what any takes; on a machine that is busy otherwise it may be ten.
-# 128 MiB at once: liblzma takes 80 for an .xz that asks for it, nothing else takes a tenth of that.
+# No input takes nearly a second; ten are allowed because the machine may be busy. Single allocations may take 128 MiB:
+# liblzma allocates 80 if an .xz file requests it, and nothing else a tenth of that.
 run() {
 	local place=$directory/$1
 	mkdir -p "$place/corpus" "$place/findings"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes the first inputs of all targets from testdata/: Fuzz/seed.sh CFIC DIRECTORY. Linked so that .text is at 0x401000
-# and .eh_frame at 0x600000, which the header of a call frame input says below.
+# Makes the initial inputs of all targets from testdata/: Fuzz/seed.sh CFIC DIRECTORY. Files are linked with .text at
+# 0x401000 and .eh_frame at 0x600000, as in the headers of call frame inputs below.
 set -eu
 cd "$(dirname "$0")/.."
 cfic=$(realpath "$1")
@@ -10,17 +10,17 @@ rm -rf "${out:?}"/fuzz-* "$out/work"
 mkdir -p "$out"/fuzz-{elf,cfi,table,expression} "$out/work"
 cd testdata
 
-# From source $1 for target $2 file $3, with the other words for clang.
+# Makes file $3 from source $1 for target $2. Further arguments go to clang.
 assemble() {
 	clang --target="$2-linux-gnu" -fuse-ld=lld -nostdlib -Wl,--nmagic,--build-id=sha1 "${@:4}" -o "$3" "$1"
 }
 
-# ELF files smaller than what fuzz-elf takes.
+# Copies an ELF file, unless it is too large for fuzz-elf.
 elf_seed() {
 	[ "$(stat -c %s "$1")" -gt 16384 ] || cp "$1" "$out/fuzz-elf/$2"
 }
 
-# 40 bytes as Fuzz/Sources/fuzz-cfi/CallFrameInput.swift reads them, with flags $1 and layout $2.
+# Prints the 40-byte header that Fuzz/Sources/fuzz-cfi/CallFrameInput.swift reads, with flags $1 and layout $2.
 frame_header() {
 	printf "\\x$1\\x$2\\x80\\x00"'\x00\x00\x60\x00\0\0\0\0\x00\x10\x40\x00\0\0\0\0'
 	printf '\xff\xff\x00\x00\x00\x10\x01\x0c\x00\x10\x01\x14\x00\x10\x01\x20\x00\x10\x01\x00'
@@ -29,7 +29,7 @@ frame_header() {
 frame_seed() {
 	local number=0
 	for layout in "00 00" "20 01" "10 02" "40 00"; do
-		# The flag of the machine is 2.
+		# $2 is 2, the flag for aarch64, or 0.
 		local flags=${layout% *}
 		{ frame_header "${flags%?}$(((0x$flags & 15) | $2))" "${layout#* }"; cat "$1"; } \
 			> "$out/fuzz-cfi/$3-$((number += 1))"
@@ -52,7 +52,7 @@ for source in x86_64/*.s aarch64/*.s; do
 	elf_seed "$work/stripped" "$name-stripped"
 	llvm-objcopy --compress-debug-sections=zlib "$work/debug" "$work/compressed"
 	elf_seed "$work/compressed" "$name-zlib"
-	# binutils knows its own machine only, but also what there was before SHF_COMPRESSED.
+	# GNU objcopy supports only the machine's own files, but also the format before SHF_COMPRESSED.
 	if objcopy --compress-debug-sections=zlib-gnu "$work/debug" "$work/compressed" 2> /dev/null; then
 		elf_seed "$work/compressed" "$name-zlib-gnu"
 	fi
@@ -69,13 +69,13 @@ for source in x86_64/*.s aarch64/*.s; do
 	[ "$machine" = x86_64 ] || flag=2
 	llvm-objcopy -O binary --only-section=.eh_frame "$work/program" "$work/frames"
 	frame_seed "$work/frames" $flag "$name"
-	# Repeated, for two threads.
+	# A repeated section, for two threads.
 	if [ "$(stat -c %s "$work/frames")" -lt 2048 ]; then
 		{ frame_header "0$flag" ff; cat "$work/frames"; } > "$out/fuzz-cfi/$name-repeated"
 	fi
 	llvm-objcopy -O binary --only-section=.debug_frame --set-section-flags .debug_frame=alloc "$work/debug" "$work/frames"
 	{ frame_header "0$((flag + 1))" 00; cat "$work/frames"; } > "$out/fuzz-cfi/$name-debug"
-	# The first byte: nothing is made to fit, checksums are, the layout is, both are.
+	# The first byte has TableInput's options: none, checksums, checksums and layout.
 	"$cfic" compile -o "$work/table" "$work/program" > /dev/null 2>&1
 	for fitting in 00 01 03; do
 		{ printf "\\x$fitting"; cat "$work/table"; } > "$out/fuzz-table/$name-$fitting"
@@ -86,8 +86,8 @@ done
 clang --target=x86_64-linux-gnux32 -c -o "$out/work/object" x86_64/functions.s
 elf_seed "$out/work/object" x32-object
 
-# Expressions, each of every kind: the first byte is place | aarch64 << 3 | signal frame << 4, the second one the bytes
-# of the CFA's own expression.
+# Each expression for each kind of rule: the first byte is the kind | aarch64 << 3 | signal frame << 4, the second byte
+# the size of the CFA's own expression.
 number=0
 for expression in \
 	'\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x22' '\x76\x78\x06' '\x23\x08' '\x77\x00\x0a\x2c\x01\x22\x94\x04\x23\x08' \

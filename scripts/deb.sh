@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes a Debian package of what was built: deb.sh DIRECTORY. `make deb` calls it.
+# Makes a Debian package of the built cfic in DIRECTORY: deb.sh DIRECTORY. `make deb` runs it.
 #
-#     BINARIES    where the built cfic is
+#     BINARIES    the directory of the built cfic
 #
-# Prints the package's path. Libraries are depended on as dpkg-shlibdeps finds them; the Swift runtime is linked in.
+# Prints the package's path. The dependencies are those that dpkg-shlibdeps finds; the Swift runtime is linked
+# statically.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail
@@ -16,7 +17,7 @@ stage=$work/stage
 
 DESTDIR=$stage PREFIX=/usr "$project/scripts/install.sh" install >&2
 strip --strip-unneeded "$stage/usr/bin/cfic"
-# Where Debian's packages have theirs; site-functions is the administrator's.
+# Debian's packages use vendor-completions; site-functions is for the administrator.
 mkdir -p "$stage/usr/share/zsh/vendor-completions"
 mv "$stage/usr/share/zsh/site-functions/_cfic" "$stage/usr/share/zsh/vendor-completions"
 rmdir "$stage/usr/share/zsh/site-functions"

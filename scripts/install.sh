@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Puts what was built where PREFIX says, or takes it away again: install.sh install|uninstall. `make install` calls it.
+# Installs the built files below PREFIX, or removes them: install.sh install|uninstall. `make install` runs it.
 #
-#     PREFIX      /usr/local; DESTDIR stands before it, as packagers like it
-#     BINARIES    where the built cfic is
+#     PREFIX      the installation's root, default /usr/local
+#     DESTDIR     a directory to put before PREFIX, for making packages
+#     BINARIES    the directory of the built cfic
 #
-# Nothing is built, and nothing changes but below DESTDIR and PREFIX. Modes are the same whatever the umask is. The
-# directories that had to be made are listed in share/doc/cfic/directories, so that uninstalling removes just those.
+# Builds nothing, and changes nothing outside DESTDIR and PREFIX. File modes don't depend on the umask. The directories
+# that had to be made are listed in share/doc/cfic/directories, so that uninstalling removes only those.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail
@@ -27,7 +28,7 @@ completions=(
 )
 made=()
 
-# Makes a directory, and remembers which of those above it were not there.
+# Makes a directory and its missing ancestors, and records those that it made.
 make_directory() {
 	local directory=$1 missing=()
 	while [[ ! -d $directory ]]; do
@@ -54,7 +55,7 @@ install_all() {
 	fi
 	copy 755 "$root/bin" "$cfic"
 	local header headers=()
-	# All but those of the library's own C code.
+	# All headers except those of the library's own C code.
 	for header in "$project"/bpf/include/cfic/*.h; do
 		case $header in */native.h | */names.h) ;; *) headers+=("$header") ;; esac
 	done
@@ -73,17 +74,17 @@ install_all() {
 	make_directory "$pkgconfig"
 	describe_headers | install -m 644 /dev/stdin "$pkgconfig/cfic.pc"
 	install_manual
-	# Those of an installation before this one were made, too.
+	# Appends, because the list may have the directories of an earlier installation.
 	[[ ${#made[@]} -eq 0 ]] || printf '%s\n' "${made[@]#"${DESTDIR:-}"}" >> "$list"
 	echo "installed cfic below $root"
 }
 
-# For pkg-config.
+# Prints the pkg-config file.
 describe_headers() {
 	sed -e "s|@PREFIX@|${PREFIX:-/usr/local}|" -e "s|@VERSION@|$("$cfic" --version)|" "$project/scripts/cfic.pc.in"
 }
 
-# Manual pages are made of the help texts. Their date is that of the build, as that of everything in it.
+# Makes manual pages from the help texts, with the date of the build.
 install_manual() {
 	local date pages
 	if [[ ! -x $binaries/generate-manual ]]; then
@@ -104,7 +105,7 @@ uninstall_all() {
 	for ((index = 1; index < ${#completions[@]}; index += 2)); do rm -f "${completions[index]}"; done
 	rm -f "$man"/cfic.1 "$man"/cfic.*.1 "$pkgconfig/cfic.pc"
 	rm -rf "$include" "$doc"
-	# The innermost first; those that others use stay.
+	# Innermost first. Directories that other files use stay.
 	for ((index = ${#directories[@]} - 1; index >= 0; index--)); do
 		directory=${DESTDIR:-}${directories[index]}
 		[[ ! -d $directory ]] || rmdir --ignore-fail-on-non-empty "$directory"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Passes on what `swift test` prints, line by line as it comes, and lists before its summary what was skipped, and why.
+# Passes on the output of `swift test` line by line, and lists the skipped tests by reason before the summary.
 #
-# Not awk: Debian's reads ahead, and a build of minutes would show nothing.
+# Not in awk, because Debian's awk buffers its input, so that nothing would be shown for minutes.
 #
 # Origin: own. Licence: Apache-2.0.
 declare -A skipped

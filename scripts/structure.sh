@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Draws the modules with what each imports, and fails on an arrow back: structure.sh [SOURCES]. `make structure` calls it.
+# Lists each module's imports, and fails if one is not allowed: structure.sh [SOURCES]. `make structure` runs it.
 #
-# The order is that of the table in docs/architecture.md: a module may import those above it, and no other.
+# The table in docs/architecture.md gives the order: a module may only import modules above it.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail
@@ -14,7 +14,7 @@ for index in "${!order[@]}"; do place[${order[index]}]=$index; done
 failed=0
 for directory in "$sources"/*/; do
 	module=$(basename "$directory")
-	# Module maps and C have no imports of ours.
+	# Module maps and C code import none of the package's modules.
 	ls -R "$directory" | grep -q '\.swift$' || continue
 	if [[ ! ${place[$module]:-} ]]; then
 		echo "structure.sh: $module is not in the table of docs/architecture.md" >&2

@@ -1,6 +1,6 @@
 #include "call_chain.h"
 
-/* Stack and frame pointer and pc are all that rules of such a chain read. */
+/* The rules of such a chain read only the stack pointer, the frame pointer and the pc. */
 #if defined(__x86_64__)
 #define STACK_POINTER 7
 #define FRAME_POINTER 6
@@ -29,6 +29,6 @@ __attribute__((noinline, optnone)) void call_chain(
 		registers[FRAME_POINTER] = fp;
 		innermost(context, registers, pc);
 	}
-	/* Not a tail call. */
+	/* Prevents a tail call. */
 	returned++;
 }

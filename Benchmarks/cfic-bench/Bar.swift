@@ -1,4 +1,4 @@
-/// Something that was promised, and what was measured.
+/// A promised limit and the measured value.
 struct Bar {
     enum Verdict: String {
         case held, missed
@@ -7,12 +7,12 @@ struct Bar {
 
     var name: String
     var unit: String
-    /// What is promised: at most, or at least, this much.
+    /// The promised maximum, or minimum if `isAtLeast`.
     var limit: Double
     var isAtLeast = false
-    /// What is hoped for beyond the promise.
+    /// A stricter goal, not promised.
     var aim: Double?
-    /// nil if it could not be measured.
+    /// Nil if it could not be measured.
     var value: Double?
 
     var verdict: Verdict {
@@ -32,8 +32,8 @@ extension SpeedMeasurement {
             Bar(
                 name: "build, fresh memory, large files", unit: "ns per raw row", limit: 30,
                 value: nanosecondsPerRow(\.cold)),
-            // Where the two bars above were set, the minimal C walk took 5.63 ns a row of libLLVM, clang and node:
-            // the same bars, for a machine of any speed.
+            // The same two limits relative to the machine's speed: on the machine where they were set, the minimal C
+            // walk took 5.63 ns per row of libLLVM, clang and node.
             Bar(
                 name: "build, warm buffers / minimal C walk, large files", unit: "times", limit: 15 / 5.63,
                 value: largeRatio(\.warm, \.interpretation)),
@@ -53,25 +53,25 @@ extension SpeedMeasurement {
         ]
     }
 
-    /// CPU time over raw rows, both summed over the large files.
+    /// CPU time divided by the number of raw rows, both summed over the large files.
     private func nanosecondsPerRow(_ samples: KeyPath<FileSpeed, [Double]>) -> Double? {
         guard let seconds = sum(samples, largeFiles) else { return nil }
         return seconds * 1e9 / Double(largeFiles.reduce(0) { $0 + $1.rawRows })
     }
 
-    /// How the sums over the large files compare.
+    /// The ratio of the sums over the large files.
     private func largeRatio(_ one: KeyPath<FileSpeed, [Double]>, _ other: KeyPath<FileSpeed, [Double]>) -> Double? {
         guard let one = sum(one, largeFiles), let other = sum(other, largeFiles) else { return nil }
         return one / other
     }
 
-    /// How the sums over all files compare.
+    /// The ratio of the sums over all files.
     private func ratio(_ one: KeyPath<FileSpeed, [Double]>, _ other: KeyPath<FileSpeed, [Double]>) -> Double? {
         guard let one = sum(one, files), let other = sum(other, files) else { return nil }
         return one / other
     }
 
-    /// The sum of medians; nil if one is missing or there is none.
+    /// The sum of the medians; nil if there are no files or one has no samples.
     private func sum(_ samples: KeyPath<FileSpeed, [Double]>, _ files: [FileSpeed]) -> Double? {
         let medians = files.compactMap { $0[keyPath: samples].median }
         return medians.isEmpty || medians.count < files.count ? nil : medians.reduce(0, +)

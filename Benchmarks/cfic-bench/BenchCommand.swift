@@ -67,7 +67,7 @@ struct BenchCommand: ParsableCommand {
         if quick {
             report.skipped.append("sizes and the run over /usr: --quick")
         } else {
-            // First, while this process is small (see ProcessCost.peakMemory) and has read none of the files.
+            // Before everything else, while this process is small (see ProcessCost.peakMemory) and has read no files.
             measureTree(inputs, &report, tools)
         }
         let speed = SpeedMeasurement(inputs.found, rounds: report.rounds, tools: tools, progress: talk)
@@ -76,7 +76,7 @@ struct BenchCommand: ParsableCommand {
         if !quick { measureSize(&report) }
     }
 
-    /// Needs the privilege to load programs: without it, that is what is skipped.
+    /// Needs the privilege to load BPF programs; without it, this is a failure.
     private func measureKernel(_ inputs: Inputs, _ report: inout Report) {
         let large = ["clang", "swift-frontend", "libLLVM"]
         guard let input = large.lazy.compactMap({ name in inputs.found.first { $0.name == name } }).first else {
@@ -93,7 +93,7 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func measureTree(_ inputs: Inputs, _ report: inout Report, _ tools: borrowing ToolMeasurement) {
-        // A toolchain below /usr is not named twice.
+        // A toolchain in /usr is already included.
         let toolchain = inputs.toolchain.flatMap { $0 == "/usr" || $0.hasPrefix("/usr/") ? nil : $0 }
         let roots = ["/usr"] + (toolchain.map { [$0] } ?? [])
         talk("cfic compile \(roots.joined(separator: " "))")
@@ -110,7 +110,7 @@ struct BenchCommand: ParsableCommand {
 
     private func talk(_ message: String) { fputs("cfic-bench: \(message)\n", stderr) }
 
-    /// A program in the directory of this one.
+    /// The path of an executable in the directory of this one.
     private func neighbour(_ name: String) -> String {
         "\(directory(resolved("/proc/self/exe") ?? "."))/\(name)"
     }

@@ -3,7 +3,7 @@ import TableBuilder
 import TableCompiler
 import UnwindTable
 
-/// An image with everything read that a table is built from.
+/// An image with its table's input already read.
 struct LoadedImage {
     private let image: ELFImage
     private let frames: FrameSources
@@ -17,10 +17,10 @@ struct LoadedImage {
         source = TableSource(machine: try image.tableMachine(), key: try image.tableKey(), size: image.size)
     }
 
-    /// Bytes of .eh_frame and .debug_frame.
+    /// Size of .eh_frame and .debug_frame in bytes.
     var frameBytes: Int { frames.sections.reduce(0) { $0 + $1.bytes.count } }
 
-    /// Section bytes to table bytes, and nothing else.
+    /// Only makes table bytes from section bytes.
     func build(_ builder: inout TableBuilder, threads: Int = 1) throws(TableError) -> TableBuilder.Result {
         try builder.build(
             frames.sections, executable: image.executableSegments, executableBytes: executableBytes, source: source,
@@ -28,8 +28,8 @@ struct LoadedImage {
     }
 }
 
-/// Prints the CPU time of the first build of a process, in nanoseconds: all its memory comes fresh from the kernel.
-/// Giving it back is not counted here, but in the whole process.
+/// Prints the CPU time of the first build in a process, in nanoseconds. All its memory comes fresh from the kernel.
+/// Freeing it is only included in measurements of whole processes.
 func printColdBuild(_ path: String) throws {
     let image = try LoadedImage(path: path)
     var builder = TableBuilder()
@@ -38,7 +38,7 @@ func printColdBuild(_ path: String) throws {
     print("cpu_ns", Int((Clock.cpu - start) * 1e9))
 }
 
-/// Prints what a raw row costs in used memory: the fastest and the median of many builds, in nanoseconds of CPU.
+/// Prints the CPU time per raw row of builds in memory used before: the fastest and the median of many, in nanoseconds.
 func printWarmBuild(_ path: String, builds: Int = 60) throws {
     let image = try LoadedImage(path: path)
     var builder = TableBuilder()
@@ -55,12 +55,13 @@ func printWarmBuild(_ path: String, builds: Int = 60) throws {
 
 /// Times building tables in this process.
 struct BuildMeasurement: ~Copyable {
-    /// Raw rows that one timed interval should hold at least, so that small files are more than the clock's grain.
+    /// The least number of raw rows in one timed interval, so that intervals are long compared with the clock's
+    /// resolution even for small files.
     private static let leastRows = 500_000
     private var warmBuilder = TableBuilder()
     private var threadedBuilder = TableBuilder()
 
-    /// CPU seconds of a build in memory that has been used for the same image before.
+    /// CPU seconds of a build in memory used for the same image before.
     mutating func warm(_ image: LoadedImage) throws(TableError) -> Double {
         let repetitions = Self.repetitions(try image.build(&warmBuilder))
         let start = Clock.cpu
@@ -68,7 +69,7 @@ struct BuildMeasurement: ~Copyable {
         return (Clock.cpu - start) / Double(repetitions)
     }
 
-    /// Wall seconds of a build with `threads` threads, in used memory.
+    /// Wall seconds of a build with `threads` threads, in memory used before.
     mutating func wall(_ image: LoadedImage, threads: Int) throws(TableError) -> Double {
         let repetitions = Self.repetitions(try image.build(&threadedBuilder, threads: threads))
         let start = Clock.wall

@@ -1,15 +1,15 @@
 import Files
 @preconcurrency import Glibc
 
-/// What a whole process cost.
+/// The resources that a whole process used.
 struct ProcessCost {
     /// User and system time, in seconds.
     var cpu: Double
     var wall: Double
-    /// Largest resident set, in bytes. That of the bench itself is a lower bound: the kernel starts a process's
-    /// high-water mark with what the process was before `exec`.
+    /// Largest resident set, in bytes. It is at least that of this process, because the kernel's high-water mark
+    /// includes the time between fork and exec.
     var peakMemory: Int
-    /// Bytes that `read` and its kin returned; nil where the kernel doesn't tell.
+    /// Bytes returned by `read` and similar calls; nil if the kernel doesn't report them.
     var bytesRead: UInt64?
     var exitCode: Int32
 }
@@ -19,11 +19,11 @@ struct ProcessFailure: Error, CustomStringConvertible {
     var description: String
 }
 
-/// Runs a process to its end and measures it.
+/// Runs a process until it exits, and measures it.
 ///
 /// - Parameters:
-///   - output: the file that stdout is written to.
-///   - accepting: exit codes that are no failure.
+///   - output: the file for stdout.
+///   - accepting: exit codes that are not failures.
 func run(
     _ arguments: [String], output: String = "/dev/null", accepting: Set<Int32> = [0]
 ) throws(ProcessFailure) -> ProcessCost {
@@ -32,7 +32,7 @@ func run(
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-    // What it says is only of interest if it fails.
+    // Its diagnostics are only shown if it fails.
     guard let messages = tmpfile() else { throw ProcessFailure(description: systemMessage(errno)) }
     defer { fclose(messages) }
     posix_spawn_file_actions_adddup2(&actions, fileno(messages), STDERR_FILENO)
@@ -47,7 +47,7 @@ func run(
     guard error == 0 else {
         throw ProcessFailure(description: "\(arguments[0]): \(systemMessage(error))")
     }
-    // Its accounting can be read until it is reaped.
+    // Waits without reaping, because /proc/PID/io can only be read before.
     var ended = siginfo_t()
     while waitid(P_PID, id_t(child), &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR {}
     let wall = Clock.wall - start

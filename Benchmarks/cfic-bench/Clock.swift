@@ -14,7 +14,7 @@ enum Clock {
 }
 
 extension [Double] {
-    /// nil without samples.
+    /// Nil if there are no samples.
     var median: Double? {
         guard !isEmpty else { return nil }
         let sorted = self.sorted()

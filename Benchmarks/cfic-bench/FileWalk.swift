@@ -15,14 +15,14 @@ extension FileWalk {
     }
 }
 
-/// Prints how many ELF files there are, and their bytes. For a process of its own: a walk takes memory, and what this
-/// process ever took counts as that of those it measures (see `ProcessCost.peakMemory`).
+/// Prints the number of ELF files and their total size. Run in a process of its own, because a walk takes memory, and
+/// this process's peak memory limits what it can measure (see `ProcessCost.peakMemory`).
 func printELFCount(_ roots: [String]) {
     let files = FileWalk(roots).elfFiles
     print("files", files.count, "bytes", files.reduce(0) { $0 + $1.size })
 }
 
-/// A directory for what the measured processes write; it goes with the value.
+/// A directory for the measured processes' output. Removed with the value.
 struct TemporaryDirectory: ~Copyable {
     let path: String
 

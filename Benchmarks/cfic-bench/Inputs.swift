@@ -10,16 +10,16 @@ struct Input {
 /// The files to measure, as far as this machine has them.
 struct Inputs {
     var found: [Input] = []
-    /// What was looked for in vain, and where.
+    /// The files that weren't found, and where they were searched.
     var skipped: [String] = []
-    /// The root of the Swift toolchain: two above `swift` on PATH, links resolved.
+    /// The root of the Swift toolchain: two directories above `swift` on PATH, with links resolved.
     var toolchain: String?
 
     init() {
         #if arch(x86_64)
-            let libraries = "/usr/lib/x86_64-linux-gnu"
+        let libraries = "/usr/lib/x86_64-linux-gnu"
         #else
-            let libraries = "/usr/lib/aarch64-linux-gnu"
+        let libraries = "/usr/lib/aarch64-linux-gnu"
         #endif
         add("libLLVM", newest(startingWith: "libLLVM", in: libraries), sought: "\(libraries)/libLLVM*")
         let binaries = onPath("swift").flatMap(resolved).map(directory)

@@ -2,7 +2,7 @@ import CUnwindTable
 import Symbols
 
 extension KernelMeasurement {
-    /// Nanoseconds of a median.
+    /// The median in nanoseconds.
     private func nanoseconds(_ samples: [Double]) -> Double? { samples.median.map { $0 * 1e9 } }
 
     private var perFrame: Double? {

@@ -7,39 +7,40 @@ import TableCompiler
 import TableStore
 import UnwindTable
 
-/// What the kernel programs cost on this machine's kernel. Times are in seconds, a sample a round.
+/// The cost of the BPF programs on this machine's kernel. Times are in seconds, one sample per round.
 struct KernelMeasurement {
-    /// Whose table is looked up in.
+    /// The name of the file whose table is used for lookups.
     let table: String
-    /// 64 pcs over and over.
+    /// 64 pcs again and again.
     var hot: [Double] = []
-    /// 1,024 random pcs over and over: twice as many as are remembered.
+    /// 1,024 random pcs again and again: twice as many as the cache of recent rules holds.
     var random: [Double] = []
-    /// The same, each lookup waiting for the one before.
+    /// The same, but each lookup depends on the previous one.
     var chained: [Double] = []
-    /// 4,096 of them, whose records outgrow a second-level cache.
+    /// 4,096 random pcs, whose records don't fit a second-level cache.
     var wider: [Double] = []
-    /// Other random pcs each time, all over the table.
+    /// Different random pcs each time, from the whole table.
     var scattered: [Double] = []
     /// Walks of 50 frames.
     var stack: [Double] = []
     var framesOfStack = 0
-    /// A table's records into maps that are there already.
+    /// Copying a table's records into existing maps.
     var bytesCopied = 0
     var copying: [Double] = []
-    /// A process with so many images, whose tables are in the store, and then in the kernel.
+    /// Adding a process with this many images: first with their tables in the store, then with them in the kernel.
     var images = 0
     var fromStore: [Double] = []
     var loaded: [Double] = []
-    /// Bytes of tables, as files; and of kernel memory, where they and the process stand: what of it is in use, and all.
+    /// Size of the tables as files, in bytes.
     var tableBytes = 0
+    /// Kernel memory used by the tables and the process, and all kernel memory, in bytes.
     var usedBytes = 0
     var mappedBytes = 0
     var programs: [VerifiedProgram] = []
 
     private static let runs = 100
 
-    /// - Parameter input: the file whose table is looked up in: a large one.
+    /// - Parameter input: a large file, whose table is used for lookups.
     init(_ input: Input, rounds: Int, store: TableStore, progress: (String) -> Void) throws {
         table = input.name
         let compiler = ImageCompiler()
@@ -85,7 +86,7 @@ struct KernelMeasurement {
 
     private static let lookupProcess: Int32 = .max
 
-    /// SVMAs where code is: those that have a rule.
+    /// Random SVMAs that have a rule.
     private static func randomAddresses(_ view: TableView) -> [UInt64] {
         var generator = SystemRandomNumberGenerator()
         var addresses: [UInt64] = []
@@ -99,7 +100,7 @@ struct KernelMeasurement {
         return addresses
     }
 
-    /// Seconds for one of the lookups that stand in the batch, without what the loop costs.
+    /// Seconds for one of the batch's lookups, without the cost of the loop.
     private static func perLookup(_ batch: Batch, _ what: UInt32) throws -> Double {
         let count = Double(runs) * Double(CFIC_BATCH_LOOKUPS)
         batch.shared.pointee.what = UInt32(CFIC_BATCH_EMPTY)
@@ -146,7 +147,7 @@ struct KernelMeasurement {
     private mutating func measureCopying(_ view: TableView, _ rounds: Int) throws {
         let unwinder = try KernelUnwinder()
         for _ in 0...rounds { copying.append(try unwinder.timeOfPlacing(view)) }
-        // The first one makes the maps.
+        // The first one includes creating the maps.
         copying.removeFirst()
         bytesCopied = view.bytes.count
     }
@@ -162,7 +163,7 @@ struct KernelMeasurement {
             let unwinder = try KernelUnwinder(KernelUnwinder.Options(store: store))
             fromStore.append(try timed { images = try unwinder.addProcess(child.process).images.count })
             unwinder.removeProcess(child.process)
-            // Another process with the same images: all that is left to do is to read what it maps.
+            // The tables are still in the kernel, so only the process's mappings have to be read.
             loaded.append(try timed { try unwinder.addProcess(child.process) })
             let use = unwinder.memoryUse
             usedBytes = use.used
@@ -172,7 +173,7 @@ struct KernelMeasurement {
     }
 }
 
-/// Runs inside a chain of calls.
+/// Runs walks in the innermost frame of a chain of calls.
 private final class ChainWalk {
     private let batch: Batch
     private let rounds: Int

@@ -1,12 +1,12 @@
 import Files
 import Glibc
 
-/// A process that has mapped many libraries: this program, started again.
+/// A process that has mapped many libraries: this executable, started again.
 struct LibraryProcess {
     let process: pid_t
     private let output: Int32
 
-    /// - Throws: if it can't be started, or finds fewer libraries.
+    /// - Throws: if it can't be started or doesn't find enough libraries.
     init(count: Int) throws {
         var ends: (Int32, Int32) = (0, 0)
         let status = withUnsafeMutableBytes(of: &ends) { pipe($0.bindMemory(to: Int32.self).baseAddress) }
@@ -24,7 +24,7 @@ struct LibraryProcess {
         close(ends.1)
         guard code == 0 else { throw ProcessFailure(description: "starting a process: \(systemMessage(code))") }
         (process, output) = (child, ends.0)
-        // A byte says that the libraries are there.
+        // It writes a byte when the libraries are mapped.
         var byte: UInt8 = 0
         guard read(output, &byte, 1) == 1 else {
             end()
@@ -38,14 +38,14 @@ struct LibraryProcess {
         close(output)
     }
 
-    /// In the process: maps libraries, says so, and waits to be ended.
+    /// Runs in that process: maps libraries, writes a byte, and waits to be killed.
     static func mapLibraries(_ count: Int) {
         #if arch(x86_64)
-            let directory = "/usr/lib/x86_64-linux-gnu"
+        let directory = "/usr/lib/x86_64-linux-gnu"
         #else
-            let directory = "/usr/lib/aarch64-linux-gnu"
+        let directory = "/usr/lib/aarch64-linux-gnu"
         #endif
-        // Each with what it needs; no more than asked for. Their functions are not called: only mapped ones count.
+        // Libraries are loaded with their dependencies, until enough are mapped. Their functions aren't called.
         for name in ((try? Directory.names(in: directory)) ?? []).sorted() where name.contains(".so.") {
             if mappedLibraries() >= count { break }
             dlopen("\(directory)/\(name)", RTLD_LAZY | RTLD_LOCAL)
@@ -56,7 +56,7 @@ struct LibraryProcess {
         while true { pause() }
     }
 
-    /// Executable mappings of files.
+    /// The number of executable mappings of files.
     private static func mappedLibraries() -> Int {
         guard let file = fopen("/proc/self/maps", "re") else { return 0 }
         defer { fclose(file) }

@@ -1,4 +1,4 @@
-/// A number with so many decimals; a dash for none.
+/// A number with `decimals` decimals; a dash for nil.
 func decimal(_ value: Double?, _ decimals: Int = 1) -> String {
     guard let value, value.isFinite, value.magnitude < 1e15 else { return "-" }
     var scale = 1.0
@@ -15,7 +15,7 @@ func milliseconds(_ seconds: Double?) -> String { decimal(seconds.map { $0 * 1e3
 
 func mebibytes(_ bytes: Double?) -> String { decimal(bytes.map { $0 / Double(1 << 20) }) }
 
-/// How many times `other` goes into `one`.
+/// `one` divided by `other`.
 func times(_ one: Double?, _ other: Double?) -> Double? {
     guard let one, let other, other > 0 else { return nil }
     return one / other

@@ -1,7 +1,7 @@
 import Symbols
 
 extension Report {
-    /// For people.
+    /// The report as text.
     var text: String {
         var parts: [String] = []
         if let speed {

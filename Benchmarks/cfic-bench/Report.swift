@@ -1,23 +1,23 @@
-/// Everything that was measured.
+/// All measurements.
 struct Report {
     var rounds: Int
     var speed: SpeedMeasurement?
     var size: SizeMeasurement?
     var tree: TreeMeasurement?
     var kernel: KernelMeasurement?
-    /// What this machine doesn't have, or was not asked for.
+    /// Measurements that were not requested, or that this machine lacks the files for.
     var skipped: [String] = []
-    /// What should have worked and didn't.
+    /// Measurements that failed.
     var failures: [String] = []
 
     var bars: [Bar] { (speed?.bars ?? []) + (size?.bars ?? []) + (kernel?.bars ?? []) }
 
-    /// Nothing failed, and every bar was measured and holds.
+    /// Whether nothing failed, and every bar was measured and is met.
     var isGood: Bool { failures.isEmpty && bars.allSatisfy { $0.verdict == .held } }
 }
 
 extension Report {
-    /// For programs. Times are medians in seconds.
+    /// The report as JSON. Times are medians in seconds.
     var json: JSON {
         .object([
             ("rounds", .integer(rounds)),

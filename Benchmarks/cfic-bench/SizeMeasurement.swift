@@ -4,9 +4,9 @@ import TableBuilder
 import TableCompiler
 import UnwindTable
 
-/// How large the tables of whole directories are.
+/// The sizes of the tables of whole directories.
 struct SizeMeasurement {
-    /// Bytes by part of the table.
+    /// Sizes of the parts of all tables, in bytes.
     struct Parts {
         var header = 0
         var ranges = 0
@@ -29,14 +29,14 @@ struct SizeMeasurement {
     private(set) var rows: UInt64 = 0
     private(set) var rawRows: UInt64 = 0
     private(set) var parts = Parts()
-    /// Bytes a row of each table that has rows.
+    /// Bytes per row of each table that has rows.
     private(set) var bytesPerRowByFile: [Double] = []
-    /// Files without a table although nothing is wrong with them, by reason.
+    /// Numbers of files that get no table, by `SkipReason`.
     private(set) var skipped: [String: Int] = [:]
     private(set) var duplicates = 0
     private(set) var failures: [String] = []
 
-    /// Compiles every ELF file below `roots`, each build id once.
+    /// Compiles all ELF files in `roots`, each key once.
     init(of roots: [String]) {
         self.roots = roots
         let compiler = ImageCompiler()
@@ -60,7 +60,7 @@ struct SizeMeasurement {
 
     var bytesPerRow: Double? { rows == 0 ? nil : Double(bytes) / Double(rows) }
 
-    /// The mean over files, each counting the same.
+    /// The mean over files, each with the same weight.
     var meanBytesPerRow: Double? {
         tables == 0 ? nil : bytesPerRowByFile.reduce(0, +) / Double(bytesPerRowByFile.count)
     }
@@ -80,7 +80,7 @@ struct SizeMeasurement {
         parts.expressions += Int(sections.3.size)
         parts.pages += Int(sections.4.size)
         let inSections = sections.0.size + sections.1.size + sections.2.size + sections.3.size + sections.4.size
-        // And what aligns the sections.
+        // Includes the padding between sections.
         parts.header += built.table.count - Int(inSections)
     }
 }

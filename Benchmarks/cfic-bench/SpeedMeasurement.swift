@@ -1,14 +1,14 @@
 import TableBuilder
 import UnwindTable
 
-/// What one file cost, by every way of reading its CFI. Times are in seconds, a sample a round.
+/// The cost of one file for each way of reading its CFI. Times are in seconds, one sample per round.
 struct FileSpeed {
     let input: Input
     let image: LoadedImage
     let rawRows: Int
     let rows: Int
     let tableBytes: Int
-    /// Worst of the rounds before anything else; bytes.
+    /// The largest of several runs, measured before everything else; in bytes.
     var peakMemory: Int?
 
     var warm: [Double] = []
@@ -20,23 +20,23 @@ struct FileSpeed {
     var interpretation: [Double] = []
     var walk: [Double] = []
     var readelf: [Double] = []
-    /// Rows that the libdw walk met.
+    /// Number of rows that the libdw walk found.
     var walkedRows: UInt64?
 
-    /// Large enough that the costs of starting don't show.
+    /// Whether the file is so large that the cost of starting a process doesn't matter.
     var isLarge: Bool { image.frameBytes >= 1 << 20 }
     /// 2.5 × .eh_frame + 20 MiB, in bytes.
     var memoryLimit: Double { 2.5 * Double(image.frameBytes) + Double(20 << 20) }
 }
 
-/// Measures every input by every way, in turns, so that what disturbs the machine disturbs all alike.
+/// Measures every input in every way, in turns, so that disturbances affect all alike.
 struct SpeedMeasurement {
     private(set) var files: [FileSpeed] = []
-    /// What could not be measured, each once.
+    /// Errors, each once.
     private(set) var failures: [String] = []
 
     init(_ inputs: [Input], rounds: Int, tools: borrowing ToolMeasurement, progress: (String) -> Void) {
-        // First, while this process is small: see ProcessCost.peakMemory.
+        // Before everything else, while this process is small (see ProcessCost.peakMemory).
         progress("peak memory")
         let peaks = inputs.map { peakMemory($0, tools) }
         var builder = TableBuilder()

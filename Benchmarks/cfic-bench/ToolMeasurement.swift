@@ -1,4 +1,4 @@
-/// Runs the tools that are compared, each as a process of its own.
+/// Runs the tools to compare, each in its own process.
 struct ToolMeasurement: ~Copyable {
     let cfic: String
     let libdwWalk: String
@@ -12,9 +12,9 @@ struct ToolMeasurement: ~Copyable {
         scratch = try TemporaryDirectory()
     }
 
-    /// `cfic compile` of one file into a file; no cache takes part.
+    /// `cfic compile` of one file to a file, without a cache.
     ///
-    /// - Parameter threads: nil leaves it to cfic.
+    /// - Parameter threads: the number of threads; nil for cfic's default.
     func compile(_ path: String, threads: Int? = nil) throws(ProcessFailure) -> ProcessCost {
         try run(
             [cfic, "compile", path, "--force", "-o", "\(scratch.path)/table"]
@@ -22,21 +22,21 @@ struct ToolMeasurement: ~Copyable {
     }
 
     func readelf(_ path: String) throws(ProcessFailure) -> ProcessCost {
-        // It exits with 1 after a mere warning.
+        // It exits with 1 even for a warning.
         try run(["readelf", "-wF", path], accepting: [0, 1])
     }
 
-    /// The libdw walk as a process of its own.
+    /// The cost of a process that does the libdw walk once.
     func walk(_ path: String) throws(ProcessFailure) -> ProcessCost {
         try run([libdwWalk, path])
     }
 
-    /// What the libdw walk costs in a process that has done it before.
+    /// The cost of the libdw walk in a process that has already done it once.
     func warmWalk(_ path: String) throws(ProcessFailure) -> (cpu: Double, rows: UInt64) {
         try warmWalk([libdwWalk, "-r", "2", path])
     }
 
-    /// What merely interpreting the CFI costs a C program that has done it before.
+    /// The cost of the minimal walk in a process that has already done it once.
     func interpretation(_ path: String) throws(ProcessFailure) -> (cpu: Double, rows: UInt64) {
         try warmWalk([minimalWalk, "-r", "2", path])
     }
@@ -53,7 +53,7 @@ struct ToolMeasurement: ~Copyable {
         return Double(try number(words(of: command), afterLast: "cpu_ns", command)) / 1e9
     }
 
-    /// ELF files below directories, and their bytes.
+    /// The number of ELF files in directories, and their total size.
     func countELF(_ roots: [String]) throws(ProcessFailure) -> (files: Int, bytes: UInt64) {
         let command = ["/proc/self/exe", "--count-elf"] + roots
         let words = try words(of: command)
@@ -77,11 +77,11 @@ struct ToolMeasurement: ~Copyable {
     }
 }
 
-/// `cfic compile` of everything, first with an empty cache and then with the cache that this left.
+/// `cfic compile` of everything, first with an empty cache and then with the resulting cache.
 struct TreeMeasurement {
     let roots: [String]
     let files: Int
-    /// Bytes of the ELF files.
+    /// Size of the ELF files in bytes.
     let bytes: UInt64
     let empty: ProcessCost
     let warm: ProcessCost
@@ -91,7 +91,7 @@ struct TreeMeasurement {
         (files, bytes) = try tools.countELF(roots)
         let scratch = try TemporaryDirectory()
         let command = [tools.cfic, "compile"] + roots + ["--cache", "\(scratch.path)/cache", "--json"]
-        // Files that can't be compiled make it exit with 1; the others still are.
+        // It exits with 1 if a file can't be compiled, but compiles the others.
         empty = try run(command, accepting: [0, 1])
         warm = try run(command, accepting: [0, 1])
     }

@@ -1,7 +1,7 @@
-/// Keeps the rule of every register: what a listing shows.
+/// The rules of all registers, for listings.
 ///
-/// Sparse and sorted, since an FDE speaks of a handful of the registers that a machine has, by numbers of any
-/// size. Copies share their memory until one of them changes.
+/// Sparse and sorted by register number: an FDE sets rules for only a few registers, whose numbers may be large.
+/// Copies share memory until one of them changes.
 public struct AllRegisters: RegisterColumns, Equatable, Sendable {
     /// A register and its rule.
     public struct Column: Equatable, Sendable, BitwiseCopyable {
@@ -9,16 +9,16 @@ public struct AllRegisters: RegisterColumns, Equatable, Sendable {
         public var rule: RegisterRule
     }
 
-    /// How many registers may have rules at once. No machine whose CFI is known has more; without a limit an
-    /// FDE that gives each of a million registers a rule would cost the square of that in copies.
+    /// The most registers that can have rules at once. No known machine has more. Without a limit, an FDE that
+    /// sets rules for a million registers would take quadratic time in copies.
     @inlinable public static var limit: Int { 256 }
 
-    /// The most that a remembered state can take up, in bytes.
+    /// The largest size of a remembered state, in bytes.
     @inlinable public static var largestSize: Int {
         MemoryLayout<AllRegisters>.stride + limit * MemoryLayout<Column>.stride + 32
     }
 
-    /// The registers that have, or had, a rule of their own, by rising number.
+    /// The registers that have or had a rule of their own, in ascending order.
     public private(set) var columns: [Column] = []
     /// Whether rules were left out because more than `limit` registers have one.
     public private(set) var isIncomplete = false
@@ -36,7 +36,7 @@ public struct AllRegisters: RegisterColumns, Equatable, Sendable {
     public mutating func setRule(_ rule: RegisterRule, for register: UInt64) {
         let index = place(of: register)
         if index < columns.count, columns[index].register == register {
-            // Writing what is there already would copy shared memory for nothing.
+            // Writing an equal rule would copy shared memory needlessly.
             if columns[index].rule != rule { columns[index].rule = rule }
         } else if columns.count < Self.limit {
             columns.insert(Column(register: register, rule: rule), at: index)
@@ -45,7 +45,7 @@ public struct AllRegisters: RegisterColumns, Equatable, Sendable {
         }
     }
 
-    /// The index of the first column whose register is not below `register`.
+    /// The index of the first column whose register is at least `register`.
     private func place(of register: UInt64) -> Int {
         if columns.count <= 16 {
             var index = 0
@@ -69,21 +69,21 @@ extension AllRegisters {
 
     public mutating func negateReturnAddressState(withPC: Bool) {
         let current = rule(for: Self.signingStateRegister)
-        // The toggling instructions may not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
+        // Toggling instructions must not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
         guard let state = current.signingState else { return setRule(.undefined, for: Self.signingStateRegister) }
         setRule(RegisterRule(signingState: state ^ (withPC ? 0b11 : 0b01)), for: Self.signingStateRegister)
     }
 
     public mutating func setReturnAddressState(_ state: UInt64) {
-        // 0 not signed, 1 signed, 2 signed with the pc mixed in.
+        // 0: not signed, 1: signed, 2: signed with the pc as an additional modifier.
         let rule = state <= 2 ? RegisterRule(signingState: state == 2 ? 0b11 : state) : .undefined
         setRule(rule, for: Self.signingStateRegister)
     }
 }
 
 extension RegisterRule {
-    /// The state that the toggling instructions leave in column 34: an unspecified rule whose operand has
-    /// bit 0 for "signed" and bit 1 for "with the pc mixed in". Nil if there is a rule proper.
+    /// The state that toggling instructions store in column 34: an unspecified rule whose operand has bit 0 for
+    /// "signed" and bit 1 for "with the pc as a modifier". Nil if the column has an actual rule.
     var signingState: UInt64? { kind == .unspecified ? register : nil }
 
     init(signingState: UInt64) { self.init(.unspecified, unsigned: signingState) }

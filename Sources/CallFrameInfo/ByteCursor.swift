@@ -1,17 +1,17 @@
-/// A bounded, forward reader over the bytes of one section.
+/// Reads the bytes of one section forward, with bounds checks.
 ///
-/// Positions are offsets from the start of the section. Every read checks against `end` first, so a
-/// cursor never leaves the range it was made for; the loads themselves are unaligned.
+/// Positions are offsets from the start of the section. Every read is checked against `end` first, so a cursor
+/// never leaves its range. Loads may be unaligned.
 public struct ByteCursor {
-    /// First byte of the section.
+    /// The first byte of the section.
     public let base: UnsafeRawPointer
     /// Offset of the next byte to read.
     public var position: Int
-    /// Offset behind the last readable byte.
+    /// End of the readable bytes (exclusive).
     public let end: Int
     public let isBigEndian: Bool
 
-    /// - Precondition: `position...end` lies inside the section that starts at `base`.
+    /// - Precondition: `position..<end` is within the section that starts at `base`.
     @inlinable
     public init(base: UnsafeRawPointer, position: Int, end: Int, isBigEndian: Bool) {
         self.base = base
@@ -39,7 +39,7 @@ public struct ByteCursor {
         return value
     }
 
-    /// An unsigned LEB128 number (DWARF 5 §7.6), of 64 bits; more bits than these may only repeat what is known.
+    /// Reads an unsigned LEB128 number (DWARF 5 §7.6). Throws `numberTooWide` if the value needs more than 64 bits.
     @inlinable @inline(__always)
     public mutating func readULEB() throws(CFIError) -> UInt64 {
         let first = try readU8()
@@ -47,22 +47,22 @@ public struct ByteCursor {
         return try readLongLEB(UInt64(first & 0x7f)).bits
     }
 
-    /// A signed LEB128 number (DWARF 5 §7.6), of 64 bits; more bits than these may only repeat what is known.
+    /// Reads a signed LEB128 number (DWARF 5 §7.6). Throws `numberTooWide` if the value needs more than 64 bits.
     @inlinable @inline(__always)
     public mutating func readSLEB() throws(CFIError) -> Int64 {
         let first = try readU8()
         if first < 0x80 { return Int64(Int8(bitPattern: first &<< 1) &>> 1) }
         let (bits, width) = try readLongLEB(UInt64(first & 0x7f))
-        // The number's own sign bit is the highest that was written.
+        // The highest bit that is encoded is the sign bit.
         let unused = UInt64(64 &- min(width, 64))
         return Int64(bitPattern: bits &<< unused) &>> Int64(unused)
     }
 
-    /// The rest of a LEB128 number: its low 64 bits, and how many bits were written, saturating at 70.
+    /// Reads the rest of a LEB128 number. Returns its low 64 bits and the number of encoded bits, at most 70.
     ///
-    /// Ten bytes have 70 bits, and more may follow. Assemblers write a negative number as the unsigned one of 64 bits
-    /// (LLVM, and gas before 2.21 also where a signed one is due) or extend its sign without end: above bit 63 there
-    /// may be only zeros, or only ones if bit 63 is one.
+    /// Ten bytes have 70 bits, and more may follow. Bits above bit 63 must all be zero, or all be one if bit 63 is one:
+    /// assemblers write negative numbers either as unsigned 64-bit numbers (LLVM, and gas before 2.21 even for signed
+    /// operands) or with any number of sign-extension bytes.
     @inlinable @inline(never)
     mutating func readLongLEB(_ low: UInt64) throws(CFIError) -> (bits: UInt64, width: UInt64) {
         var result = low
@@ -108,7 +108,7 @@ public struct ByteCursor {
         position &+= Int(count)
     }
 
-    /// Takes a block of `count` bytes and returns its range.
+    /// Skips a block of `count` bytes and returns its range.
     @inlinable
     public mutating func readBlock(_ count: UInt64) throws(CFIError) -> Range<Int> {
         let start = position
@@ -116,7 +116,7 @@ public struct ByteCursor {
         return start..<position
     }
 
-    /// A NUL-terminated string; returns its range without the NUL.
+    /// Skips a NUL-terminated string and returns its range without the NUL.
     public mutating func readString() throws(CFIError) -> Range<Int> {
         let start = position
         while try readU8() != 0 {}

@@ -1,7 +1,7 @@
-/// What can be wrong with a piece of call frame information.
+/// An error in call frame information.
 ///
-/// One byte without payload, so that throwing it from the row loop costs a register; whoever catches it
-/// knows the section and the offset.
+/// One byte without payload, so that throwing it from the row loop costs only a register. The code that catches it
+/// knows the section and offset.
 public enum CFIError: UInt8, Error, Sendable, CaseIterable {
     // Entries (DWARF 5 §6.4.1).
     case truncated

@@ -1,19 +1,19 @@
-/// A CIE: what the FDEs that point to it have in common (DWARF 5 §6.4.1; augmentations: LSB Core).
+/// A CIE: the data shared by the FDEs that point to it (DWARF 5 §6.4.1; augmentations: LSB Core).
 public struct CommonInformationEntry: Sendable {
     /// Offset in the section.
     public var offset: Int
-    /// Offset behind the entry.
+    /// Offset of the entry's end (exclusive).
     public var end: Int
     public var version: UInt8
     /// The augmentation string's bytes, without the NUL.
     public var augmentation: Range<Int>
-    /// Augmentation data ('z'), for those who print it.
+    /// Augmentation data ('z'), for listings.
     public var augmentationData: Range<Int>
     /// Size of an address in bytes.
     public var addressSize: Int
     public var codeAlignment: UInt64
     public var dataAlignment: Int64
-    /// Column of the return address; not always the architecture's usual one.
+    /// Column of the return address, which may differ from the architecture's usual one.
     public var returnAddressRegister: UInt64
     /// 'R': encoding of the FDEs' addresses.
     public var pointerEncoding: PointerEncoding = .absolute
@@ -34,7 +34,7 @@ public struct CommonInformationEntry: Sendable {
 extension FrameSection {
     /// Reads the CIE at `offset`.
     ///
-    /// - Throws: what makes the CIE unusable; each FDE that refers to it is then unusable too.
+    /// - Throws: if the CIE can't be used. Then the FDEs that refer to it can't be used either.
     public func commonInformationEntry(at offset: Int) throws(CFIError) -> CommonInformationEntry {
         guard offset >= 0, offset < bytes.count else { throw .ciePointerOutOfBounds }
         let header = try entryHeader(at: offset)
@@ -75,7 +75,7 @@ extension FrameSection {
     ) throws(CFIError) {
         if letters.isEmpty || letters.elementsEqual("armcc+".utf8) { return }
         guard letters.first == UInt8(ascii: "z") else {
-            // Without sizes only letters that carry no data can be passed over.
+            // Without 'z' the data has no size, so only letters without data can be skipped.
             for letter in letters {
                 switch letter {
                 case UInt8(ascii: "S"): entry.isSignalFrame = true
@@ -104,12 +104,12 @@ extension FrameSection {
             case UInt8(ascii: "S"): entry.isSignalFrame = true
             case UInt8(ascii: "B"): entry.usesBKey = true
             case UInt8(ascii: "G"): entry.isTagged = true
-            default: break letters  // its data's size is unknown, the block's end is not
+            default: break letters  // the size of its data is unknown, but the block's end is known
             }
         }
     }
 
-    /// 'P': sized, though not used, because the data of later letters stands behind it.
+    /// 'P': not used, but skipped, because the data of later letters follows it.
     private func skipPersonality(_ data: inout ByteCursor, addressSize: Int) throws(CFIError) {
         let encoding = PointerEncoding(rawValue: try data.readU8())
         guard encoding.isKnown else { throw .unsupportedPointerEncoding }

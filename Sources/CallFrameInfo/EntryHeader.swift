@@ -2,15 +2,15 @@
 public struct EntryHeader: Sendable {
     /// Offset of the entry in its section.
     public var offset: Int
-    /// Offset behind the entry.
+    /// Offset of the entry's end (exclusive).
     public var end: Int
-    /// Offset of the first byte behind the CIE id or CIE pointer.
+    /// Offset of the first byte after the CIE id or CIE pointer.
     public var body: Int
-    /// The CIE's offset, nil if this entry is a CIE itself. Not yet known to be a CIE.
+    /// The offset that the CIE pointer gives, which need not be that of a CIE; nil if this entry is a CIE itself.
     public var cieOffset: Int?
-    /// Whether lengths are 64 bits wide.
+    /// Whether the entry has the 64-bit format, with 64-bit length and CIE pointer (DWARF 5 §7.4).
     public var is64BitDWARF: Bool
-    /// A length of zero: a terminator in .eh_frame, padding in .debug_frame.
+    /// Whether the length is zero: a terminator in .eh_frame, padding in .debug_frame.
     public var isTerminator: Bool
 
     @inlinable
@@ -27,9 +27,11 @@ public struct EntryHeader: Sendable {
 extension FrameSection {
     /// Reads the entry header at `offset`.
     ///
-    /// - Throws: `lengthOutOfBounds` when the entry does not end inside the section: nothing behind it can
-    ///   be found; `ciePointerOutOfBounds` (after which `end` of the entry is still good) is not thrown here
-    ///   but reported by a CIE offset that `commonInformationEntry(at:)` refuses.
+    /// A CIE pointer to outside the section is no error here, because `end` is still valid: `cieOffset` then is an
+    /// offset that `commonInformationEntry(at:)` rejects with `ciePointerOutOfBounds`.
+    ///
+    /// - Throws: `lengthOutOfBounds` if the entry doesn't end within the section, so that no entry after it can be
+    ///   found; `truncated` if the header itself is incomplete.
     @inlinable
     public func entryHeader(at offset: Int) throws(CFIError) -> EntryHeader {
         var cursor = cursor(offset..<bytes.count)
@@ -54,8 +56,8 @@ extension FrameSection {
         var cieOffset: Int?
         switch kind {
         case .ehFrame:
-            // Distance back from the pointer itself, a signed number: the CIE may come later. Where there is
-            // none, outside the section, the offset is refused when the CIE is asked for: -1 if it is before.
+            // The distance from the CIE back to this pointer. It is signed, because the CIE may come later. Negative
+            // offsets become -1, which `commonInformationEntry(at:)` rejects.
             if id != 0 {
                 let distance = is64Bit ? Int64(bitPattern: id) : Int64(Int32(truncatingIfNeeded: id))
                 cieOffset = max(idPosition &- Int(distance), -1)

@@ -2,11 +2,11 @@
 public struct FrameDescriptionEntry: Sendable {
     /// Offset in the section.
     public var offset: Int
-    /// Offset behind the entry.
+    /// Offset of the entry's end (exclusive).
     public var end: Int
-    /// SVMA of the first byte described.
+    /// SVMA of the first byte that the FDE covers.
     public var start: UInt64
-    /// Number of bytes described.
+    /// Number of bytes that the FDE covers.
     public var length: UInt64
     /// Augmentation data ('z').
     public var augmentationData: Range<Int>
@@ -24,7 +24,7 @@ public struct FrameDescriptionEntry: Sendable {
         self.instructions = instructions
     }
 
-    /// SVMA behind the last byte described; saturates at the end of the address space.
+    /// SVMA of the end (exclusive); saturates at the end of the address space.
     @inlinable public var limit: UInt64 {
         let (sum, overflow) = start.addingReportingOverflow(length)
         return overflow ? .max : sum
@@ -32,7 +32,7 @@ public struct FrameDescriptionEntry: Sendable {
 }
 
 extension FrameSection {
-    /// Reads the FDE whose header was read, by the rules of its CIE.
+    /// Reads the rest of the FDE with this header; its CIE gives the encoding.
     @inlinable
     public func frameDescriptionEntry(
         _ header: EntryHeader, cie: borrowing CommonInformationEntry
@@ -46,7 +46,7 @@ extension FrameSection {
             length = wrap(UInt64(bitPattern: Int64(Int32(bitPattern: try cursor.read(UInt32.self)))))
         } else {
             start = try readPointer(&cursor, encoding: cie.pointerEncoding, addressSize: cie.addressSize)
-            // Of the range only the format counts: it is a length, not an address.
+            // The range uses only the encoding's format: it is a length, not an address.
             length = wrap(
                 try readValue(&cursor, format: cie.pointerEncoding.format, addressSize: cie.addressSize))
         }
@@ -61,11 +61,11 @@ extension FrameSection {
 }
 
 extension FrameSection {
-    /// The instructions of an FDE of an `.eh_frame` whose CIE is `FrameIndex.IndexedCIE.isPlain`; nil if it isn't of
-    /// the usual form all the same.
+    /// The instructions of an FDE in `.eh_frame` whose CIE is plain (`FrameIndex.IndexedCIE.isPlain`). Nil if the FDE
+    /// doesn't have the usual form in spite of that.
     @inlinable @inline(__always)
     public func plainInstructions(ofEntryAt offset: Int, hasAugmentationData: Bool) -> Range<Int>? {
-        // Length, CIE pointer, start and range are 16 bytes, the length of augmentation data one more.
+        // Length, CIE pointer, start and range take 16 bytes; the length of the augmentation data takes one more.
         guard bytes.count &- offset >= 17, let base = bytes.baseAddress else { return nil }
         let length = Int(base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
         let end = offset &+ 4 &+ length

@@ -1,17 +1,17 @@
-/// The FDEs of an image's call frame sections, by rising address and without overlaps.
+/// The FDEs of an image's call frame sections, in ascending address order and without overlaps.
 ///
-/// Policy for overlaps: the FDE that comes first wins, sections in the order given (.eh_frame before
-/// .debug_frame), entries in file order.
+/// If FDEs overlap, the first one wins: sections in the order given (.eh_frame before .debug_frame), then entries in
+/// file order.
 ///
-/// Nearly every image has one section of FDEs in one usual form. Those are kept as sorted 8-byte keys, and what
-/// else a span says is read where the FDE stands; anything else makes the index `expand` to a list of spans.
+/// In nearly every image, one section contains all FDEs, in one form. These are kept as sorted 8-byte keys; the other
+/// fields of a span are read from the FDE on demand. Any other input makes the index `expand` to a list of spans.
 public struct FrameIndex: ~Copyable {
     /// A CIE that FDEs refer to.
     public struct IndexedCIE: Sendable {
         /// Index into the sections.
         public var section: Int
         public var entry: CommonInformationEntry
-        /// Whether its FDEs can be of the usual form: little-endian, with 4-byte relative addresses.
+        /// Whether its FDEs can have the usual form: little-endian, with 4-byte relative addresses.
         public var isPlain: Bool
 
         init(section: Int, entry: CommonInformationEntry, isPlain: Bool) {
@@ -21,7 +21,7 @@ public struct FrameIndex: ~Copyable {
         }
     }
 
-    /// An entry that could not be read at all.
+    /// An entry that couldn't be read.
     public struct MalformedEntry: Sendable {
         public var section: Int
         /// Offset in the section.
@@ -36,38 +36,40 @@ public struct FrameIndex: ~Copyable {
     }
 
     public internal(set) var cies: [IndexedCIE] = []
-    /// By rising address, and disjoint; empty while the index is compact.
+    /// In ascending address order and disjoint; empty while the index is compact.
     @usableFromInline var spans = GrowableBuffer<FrameSpan>()
-    /// (start - `origin`) << 32 | offset in the section, by rising address; empty unless the index is compact.
+    /// (start - `origin`) << 32 | offset in the section, ascending; empty unless the index is compact.
     @usableFromInline var keys = GrowableBuffer<UInt64>()
-    /// Index of the first key of each stretch, 0 being the first's: FDEs of rising addresses that lie close together.
+    /// Index of the first key of each stretch, beginning with 0. A stretch is a run of FDEs whose addresses ascend and
+    /// are close together.
     var stretches = GrowableBuffer<UInt32>()
     /// Whether FDEs are kept as keys. They may overlap until `settle`.
     @usableFromInline var isCompact = false
-    /// Lowest address that a key can hold.
+    /// The lowest address that a key can hold.
     @usableFromInline var origin: UInt64 = 0
-    /// First byte of the section that the keys are of.
+    /// The first byte of the section that the keys refer to.
     @usableFromInline var compactBase = FrameSection.nothing
     /// Bytes that the keys' FDEs cover.
     var compactBytes: UInt64 = 0
-    /// Offset << 32 | index + 1 of CIEs by a hash of the offset; 0 is empty. Not all need to be in here.
+    /// A cache of CIEs, hashed by offset: offset << 32 | index + 1, or 0 for an empty slot. May lack CIEs that
+    /// `cieNumbers` has.
     @usableFromInline var quickCIEs = GrowableBuffer<UInt64>()
-    /// FDEs with a range, before overlaps were resolved.
+    /// Number of FDEs with a range, before overlaps were resolved.
     public internal(set) var fdeCount = 0
-    /// FDEs that overlap an earlier one.
+    /// Number of FDEs that overlap an earlier one.
     public internal(set) var overlappingCount = 0
-    /// FDEs without bytes: empty, at address 0, or outside `ranges`.
+    /// Number of FDEs that cover nothing: empty, at address 0, or outside `ranges`.
     public internal(set) var droppedCount = 0
-    /// FDEs that could not be read, so that their range is unknown.
+    /// Number of FDEs that couldn't be read, whose ranges are therefore unknown.
     public internal(set) var malformedCount = 0
-    /// The first of the malformed entries; the rest is only counted.
+    /// The first `malformedKept` malformed entries; further ones are only counted.
     public internal(set) var malformed: [MalformedEntry] = []
 
     static let malformedKept = 64
 
     var scratch = FrameSortScratch()
     @usableFromInline var cieNumbers: [CIEKey: Int32] = [:]
-    /// Bytes of the section's CIEs read so far.
+    /// Size of the section's CIEs read so far, in bytes.
     var cieBytes = 0
 
     @usableFromInline
@@ -84,13 +86,13 @@ public struct FrameIndex: ~Copyable {
 
     public init() {}
 
-    /// Reads all entries of `sections` anew.
+    /// Reads all entries of `sections`, in place of the previous ones.
     ///
     /// - Parameters:
-    ///   - ranges: SVMA ranges to which FDEs are clipped, sorted and disjoint; nil keeps all, even at address 0, as
-    ///     a listing of a relocatable file wants.
-    ///   - settles: false leaves it to the caller to look for overlaps, and to call `settle` if there are any.
-    /// - Throws: `sectionTooLarge`. Anything else that is wrong costs the entries concerned.
+    ///   - ranges: SVMA ranges to which FDEs are clipped, sorted and disjoint. Nil keeps all FDEs, even at address 0,
+    ///     as a listing of a relocatable file needs.
+    ///   - settles: if false, the caller must look for overlaps and call `settle` if there are any.
+    /// - Throws: `sectionTooLarge`. Any other error costs only the entries concerned.
     public mutating func read(
         _ sections: [FrameSection], clippedTo ranges: [Range<UInt64>]?, settles: Bool = true
     ) throws(CFIError) {
@@ -111,7 +113,7 @@ public struct FrameIndex: ~Copyable {
         if let ranges { clip(to: ranges) }
     }
 
-    /// Resolves overlaps. The spans are a list of their own from here on, whatever becomes of the section's bytes.
+    /// Resolves overlaps. Afterwards the spans are a list that no longer depends on the section's bytes.
     public mutating func settle() {
         expand()
         if hasOverlaps() { resolveOverlaps() }
@@ -132,7 +134,7 @@ public struct FrameIndex: ~Copyable {
         malformedCount = 0
         compactBytes = 0
         isCompact = false
-        // Keys hold 32 bits of address, and know no other section.
+        // Keys have 32 bits for the address and none for the section.
         guard sections.count == 1, let first = ranges?.first, let last = ranges?.last,
             (last.upperBound &- first.lowerBound) >> 32 == 0
         else { return }
@@ -144,7 +146,7 @@ public struct FrameIndex: ~Copyable {
 
     // MARK: Spans
 
-    /// How many spans there are.
+    /// The number of spans.
     @inlinable public var count: Int { isCompact ? keys.count : spans.count }
 
     /// SVMA of the first byte of a span.
@@ -153,29 +155,29 @@ public struct FrameIndex: ~Copyable {
         isCompact ? origin &+ keys.elements[position] &>> 32 : spans.elements[position].start
     }
 
-    /// The span at a position below `count`, by rising address.
+    /// The span at an index below `count`, in ascending address order.
     @inlinable @inline(__always)
     public func span(at position: Int) -> FrameSpan {
         guard isCompact else { return spans.elements[position] }
         let key = keys.elements[position]
-        // The scan has seen these 16 bytes of the entry in the section.
+        // The scan checked that these 16 bytes of the entry are within the section.
         let offset = Int(key & 0xffff_ffff)
         let start = origin &+ key &>> 32
         let distance = Int(compactBase.loadUnaligned(fromByteOffset: offset &+ 4, as: UInt32.self))
         let range = compactBase.loadUnaligned(fromByteOffset: offset &+ 12, as: UInt32.self)
-        // The scan has seen that this doesn't overflow; but a mapped file may be written to meanwhile.
+        // The scan checked that this doesn't overflow, but a mapped file may have been modified since.
         let (limit, overflow) = start.addingReportingOverflow(UInt64(range))
         return FrameSpan(
             start: start, limit: overflow ? .max : limit, offset: UInt32(truncatingIfNeeded: offset),
             cie: knownCIE(at: offset &+ 4 &- distance))
     }
 
-    /// How many bytes the spans cover.
+    /// The number of bytes that the spans cover.
     public var coveredBytes: UInt64 {
         isCompact ? compactBytes : spans.elements.reduce(0) { $0 &+ ($1.limit &- $1.start) }
     }
 
-    /// Turns keys into spans.
+    /// Replaces the keys with a list of spans.
     mutating func expand() {
         guard isCompact else { return }
         spans.reserveCapacity(keys.count)
@@ -188,13 +190,13 @@ public struct FrameIndex: ~Copyable {
 
     static var quickCount: Int { 256 }
 
-    /// An index below `quickCount`: the hash keeps only its top eight bits.
+    /// A slot below `quickCount`: the top eight bits of the hash.
     @inlinable @inline(__always)
     static func quickPlace(_ offset: Int) -> Int {
         Int((UInt64(truncatingIfNeeded: offset) &* 0x9e37_79b9_7f4a_7c15) &>> 56)
     }
 
-    /// Index of a CIE that was found sound before.
+    /// The index of a CIE that was read successfully before.
     @inlinable @inline(__always)
     func knownCIE(at offset: Int) -> Int {
         let quick = quickCIEs.elements[Self.quickPlace(offset)]
@@ -206,7 +208,7 @@ public struct FrameIndex: ~Copyable {
 
     @usableFromInline @inline(never)
     func rareCIE(at offset: Int) -> Int {
-        // Only a file that changes while it is read can make it be not there.
+        // It can be missing only if the file was modified while it was read.
         Int(max(cieNumbers[CIEKey(section: 0, offset: offset)] ?? 0, 0))
     }
 }

@@ -1,14 +1,13 @@
-/// Memory that sorting takes, kept from one image to the next.
+/// Memory for sorting, kept from one image to the next.
 struct FrameSortScratch: ~Copyable {
     var keys = GrowableBuffer<UInt64>()
     var other = GrowableBuffer<UInt64>()
     var stretches = GrowableBuffer<UInt64>()
     var sorted = GrowableBuffer<FrameSpan>()
 
-    /// Merges sorted keys, of which there is at least one, into `keys`, which are sorted as well; returns how many keys
-    /// that moved.
+    /// Merges `next`, at least one key and sorted, into the sorted `keys`. Returns the number of keys moved.
     mutating func merge(_ next: UnsafeMutableBufferPointer<UInt64>) -> Int {
-        // What comes before all of `next` stays.
+        // Keys below all of `next` stay.
         var first = 0
         var end = keys.count
         while first < end {
@@ -33,7 +32,7 @@ struct FrameSortScratch: ~Copyable {
 }
 
 extension FrameIndex {
-    /// Sorts by start, keeping file order among equals.
+    /// Sorts by start address, equal ones in file order.
     mutating func sort() {
         if isCompact { return sortKeys() }
         let count = spans.count
@@ -45,16 +44,16 @@ extension FrameIndex {
         swap(&spans, &scratch.sorted)
     }
 
-    /// A linker puts sections in another order than their FDEs, but each whole: so that there are far fewer stretches
-    /// than FDEs, and sorting those is nearly all.
+    /// A linker may order code sections differently from their FDEs, but keeps the FDEs of each section together. So
+    /// there are far fewer stretches than FDEs, and sorting the stretches is nearly all the work.
     private mutating func sortKeys() {
         if stretches.count > keys.count / 4 || !sortStretches() { Self.sort(&keys, &scratch.other) }
     }
 
-    /// Returns false, having changed nothing, when too much lies within other stretches.
+    /// Returns false, with the keys unchanged, if the stretches overlap too much.
     private mutating func sortStretches() -> Bool {
         let source = keys.elements
-        // Start of each stretch << 32 | its number.
+        // Each stretch's start << 32 | its number.
         scratch.stretches.removeAll()
         for number in 0..<stretches.count {
             scratch.stretches.append(source[Int(stretches.elements[number])] & ~0xffff_ffff | UInt64(number))
@@ -82,8 +81,8 @@ extension FrameIndex {
         return Int(stretches.elements[number])..<next
     }
 
-    /// Radix sort by the upper half, least significant digit first. It is stable, so that the lower half, the
-    /// offset, keeps file order among equals.
+    /// Radix sort by the upper half, least significant digit first. It is stable, so keys with the same upper half stay
+    /// in file order.
     private static func sort(_ keys: inout GrowableBuffer<UInt64>, _ other: inout GrowableBuffer<UInt64>) {
         var all: UInt64 = 0
         for key in keys.elements { all |= key }
@@ -102,7 +101,8 @@ extension FrameIndex {
         }
     }
 
-    /// One pass: by as many bits as there are `places` for, whose number is a power of two.
+    /// One pass of the radix sort. `places` has an element per digit value: first the digit's count, then the index
+    /// where its next key goes. The size of `places`, a power of two, gives the digit's width.
     private static func distribute(
         _ source: UnsafeMutableBufferPointer<UInt64>, to target: UnsafeMutableBufferPointer<UInt64>,
         byBitsFrom shift: UInt64, _ places: UnsafeMutableBufferPointer<Int32>
@@ -135,7 +135,7 @@ extension FrameIndex {
 
     /// Gives each address to the first FDE, in file order, that covers it.
     ///
-    /// A sweep over rising addresses with a heap of the FDEs that cover the current one.
+    /// A sweep over ascending addresses with a heap of the FDEs that cover the current address.
     mutating func resolveOverlaps() {
         let all = spans.elements
         scratch.sorted.removeAll()
@@ -189,9 +189,9 @@ extension FrameIndex {
         scratch.sorted.append(part)
     }
 
-    /// Cuts off what lies outside `ranges`, which are sorted and disjoint.
+    /// Clips the spans to `ranges`, which are sorted and disjoint.
     mutating func clip(to ranges: [Range<UInt64>]) {
-        // Almost every file: all FDEs lie in the segments. Then nothing is moved.
+        // In almost every file all FDEs are within the segments, and nothing has to move.
         if !ranges.isEmpty, allInside(ranges) { return }
         let all = spans.elements
         scratch.sorted.removeAll()

@@ -1,23 +1,25 @@
 extension FrameIndex {
-    /// What the scan of a section knows from one entry to the next.
+    /// State of a section's scan, kept from one entry to the next.
     private struct Scan {
         let section: FrameSection
         let ranges: [Range<UInt64>]?
-        /// Index and offset of the last FDE's CIE; none yet.
+        /// Index and offset of the last FDE's CIE; initially none.
         var cie = -1
         var cieOffset = Int.min
-        /// Of that CIE.
+        /// Copied from that CIE.
         var isPlain = false
         var hasAugmentationData = false
-        /// Start and limit of the last FDE; whether all came by rising address.
+        /// Start of the last FDE, kept only while the index isn't compact.
         var last: UInt64
+        /// End of the last FDE, kept only while the index is compact.
         var lastLimit: UInt64 = 0
+        /// Whether the FDEs so far came in ascending address order.
         var isSorted = true
-        /// The range that the last FDE was in.
+        /// The range that contained the last FDE.
         var range: Range<UInt64>
     }
 
-    /// Adds the section's FDEs in file order; says whether they came by rising address.
+    /// Adds the section's FDEs in file order. Returns whether their addresses ascend.
     mutating func scan(_ section: FrameSection, number: Int, ranges: [Range<UInt64>]?) -> Bool {
         var scan = Scan(
             section: section, ranges: ranges, last: count == 0 ? 0 : .max, range: ranges?.first ?? 0..<0)
@@ -33,7 +35,7 @@ extension FrameIndex {
                 header = try section.entryHeader(at: position)
             } catch {
                 noteMalformed(section: number, offset: position, error)
-                break  // where the next entry starts is unknowable
+                break  // the start of the next entry can't be known
             }
             position = header.end
             guard let cieOffset = header.cieOffset else {
@@ -46,7 +48,7 @@ extension FrameIndex {
             do throws(CFIError) {
                 if cieOffset != scan.cieOffset {
                     use(try cieNumber(at: cieOffset, section, number), at: cieOffset, &scan)
-                    // With this CIE the entry may be of the usual form.
+                    // Now that its CIE is known, the entry may turn out to have the usual form.
                     if scanPlain(header.offset, &scan) != nil { continue }
                 }
                 try scanGeneral(header, &scan)
@@ -67,17 +69,17 @@ extension FrameIndex {
         expand(&scan)
         if fde.start < scan.last { scan.isSorted = false }
         scan.last = fde.start
-        // The cast holds: the section is smaller than 4 GiB.
+        // The cast doesn't truncate: the section is smaller than 4 GiB.
         spans.append(
             FrameSpan(
                 start: fde.start, limit: fde.limit, offset: UInt32(truncatingIfNeeded: header.offset), cie: scan.cie))
     }
 
-    /// Reads an FDE in the form that nearly all have: 32-bit length, 4-byte relative addresses, a CIE known from
-    /// before. Returns the offset behind it; nil leaves any other entry, and anything odd, to the general way.
+    /// Reads an FDE in the form that nearly all have: 32-bit length, 4-byte relative addresses, a CIE read before.
+    /// Returns the offset of its end; nil for any other entry, which the general path then reads.
     @inline(__always)
     private mutating func scanPlain(_ position: Int, _ scan: inout Scan) -> Int? {
-        // Length, CIE pointer, start and range are 16 bytes, the length of augmentation data one more.
+        // Length, CIE pointer, start and range take 16 bytes; the length of the augmentation data takes one more.
         let bytes = scan.section.bytes
         guard bytes.count &- position >= 17, scan.cie >= 0, let base = bytes.baseAddress else { return nil }
         let length = Int(base.loadUnaligned(fromByteOffset: position, as: UInt32.self))
@@ -104,7 +106,7 @@ extension FrameIndex {
         let (limit, overflow) = start.addingReportingOverflow(UInt64(bitPattern: range))
         guard range > 0, start != 0, !overflow else { return nil }
         if isCompact, !isInside(start, limit, &scan) { expand(&scan) }
-        // Casts hold: the section is smaller than 4 GiB.
+        // The casts don't truncate: the section is smaller than 4 GiB.
         if isCompact {
             if start &- scan.lastLimit >= Self.stretchGap { beginStretch(start, &scan) }
             scan.lastLimit = limit
@@ -120,18 +122,19 @@ extension FrameIndex {
         return next
     }
 
-    /// Bytes between the FDEs of a stretch: fewer than this, so that no function of another stretch is in between.
+    /// The gaps between the FDEs of a stretch are smaller than this many bytes, so that no function of another stretch
+    /// is in between.
     private static var stretchGap: UInt64 { 16 }
 
     @inline(never)
     private mutating func beginStretch(_ start: UInt64, _ scan: inout Scan) {
         if keys.isEmpty { return }
         if start < lastStart { scan.isSorted = false }
-        // The cast holds: there are fewer FDEs than bytes.
+        // The cast doesn't truncate: there are fewer FDEs than bytes in the section.
         stretches.append(UInt32(truncatingIfNeeded: keys.count))
     }
 
-    /// Start of the last key; 0 if there is none.
+    /// Start address of the last key; 0 if there is none.
     private var lastStart: UInt64 { keys.isEmpty ? 0 : start(at: keys.count - 1) }
 
     @inline(never)
@@ -148,7 +151,7 @@ extension FrameIndex {
         scan.hasAugmentationData = cies[cie].entry.hasAugmentationData
     }
 
-    /// Whether one of the ranges has all of these bytes.
+    /// Whether one of the ranges contains all of these bytes.
     @inline(__always)
     private func isInside(_ start: UInt64, _ limit: UInt64, _ scan: inout Scan) -> Bool {
         if start >= scan.range.lowerBound, limit <= scan.range.upperBound { return true }
@@ -187,18 +190,18 @@ extension FrameIndex {
                 && entry.pointerEncoding.rawValue == PointerEncoding.pcRelative4
             cies.append(IndexedCIE(section: number, entry: entry, isPlain: isPlain))
             cieNumbers[key] = Int32(cies.count - 1)
-            // Another CIE's place may be taken over: that one is then found in `cieNumbers`.
+            // This may evict another CIE, which is then found in `cieNumbers`.
             quickCIEs.elements[Self.quickPlace(offset)] = UInt64(offset) << 32 | UInt64(cies.count)
             return cies.count - 1
         } catch {
-            // Remembered as well: a million FDEs may point to one bad CIE.
+            // Errors are cached too: a million FDEs may point to one bad CIE.
             cieNumbers[key] = -1 - Int32(error.rawValue)
             throw error
         }
     }
 
-    /// Each CIE is read and run once, which is linear as long as they don't overlap. FDEs of a hostile file
-    /// can point to any byte as to a CIE. Real files have fewer than 100.
+    /// Limits the time for reading CIEs. Each is read and run once, which is linear as long as they don't overlap. In a
+    /// hostile file, FDEs can point to any byte as their CIE. Real files have fewer than 100 CIEs.
     private mutating func charge(_ offset: Int, _ section: FrameSection) throws(CFIError) {
         guard offset >= 0, offset < section.bytes.count else { throw .ciePointerOutOfBounds }
         cieBytes += try section.entryHeader(at: offset).end - offset
@@ -211,7 +214,7 @@ extension FrameIndex {
 }
 
 extension FrameSection {
-    /// Passes over zeros, eight bytes at a time: each four of them are a terminator, or padding.
+    /// Skips zeros, eight bytes at a time: each four of them are a terminator or padding.
     fileprivate func endOfZeros(from offset: Int) -> Int {
         var position = offset
         while bytes.count &- position >= 8, base.loadUnaligned(fromByteOffset: position, as: UInt64.self) == 0 {

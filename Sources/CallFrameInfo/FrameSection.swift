@@ -1,4 +1,4 @@
-/// The bytes of an `.eh_frame` or `.debug_frame` section and what the addresses in them refer to.
+/// The bytes of an `.eh_frame` or `.debug_frame` section, with everything needed to decode them.
 public struct FrameSection {
     public enum Kind: UInt8, Sendable {
         /// LSB Core, "Exception Frames".
@@ -8,7 +8,7 @@ public struct FrameSection {
     }
 
     public var kind: Kind
-    /// The section's bytes. The owner keeps them alive and unchanged as long as the section is used.
+    /// The section's bytes. Their owner must keep them alive and unchanged while the section is used.
     public var bytes: UnsafeRawBufferPointer
     /// SVMA of the first byte: the base of `DW_EH_PE_pcrel`.
     public var address: UInt64
@@ -16,12 +16,12 @@ public struct FrameSection {
     public var textAddress: UInt64
     /// Base of `DW_EH_PE_datarel`.
     public var dataAddress: UInt64
-    /// Size of an address in bytes: 4 or 8, by the ELF class.
+    /// Size of an address in bytes: 4 or 8, from the ELF class.
     public var addressSize: Int
     public var isBigEndian: Bool
-    /// ELF `e_machine`: some instructions mean different things on different machines.
+    /// ELF `e_machine`: the meaning of some instructions depends on it.
     public var machine: UInt16
-    /// Whether a zero length ends the scan: true where the section's own end is unknown.
+    /// Whether a zero length ends the scan: true if the size of the section is unknown.
     public var endsAtTerminator: Bool
 
     public init(
@@ -40,16 +40,16 @@ public struct FrameSection {
         self.endsAtTerminator = endsAtTerminator
     }
 
-    /// Address of the first byte. An empty section may have none; there is nothing to read through this then.
+    /// Address of the first byte. An empty section may have none; then this must not be read through.
     @inlinable var base: UnsafeRawPointer { bytes.baseAddress ?? FrameSection.nothing }
 
-    /// A cursor over `range`, which must lie inside the section.
+    /// A cursor over `range`, which must be within the section.
     @inlinable
     public func cursor(_ range: Range<Int>) -> ByteCursor {
         ByteCursor(base: base, position: range.lowerBound, end: range.upperBound, isBigEndian: isBigEndian)
     }
 
-    /// Keeps the low bits that an address of this section has.
+    /// Truncates an address to this section's address size.
     @inlinable
     public func wrap(_ address: UInt64) -> UInt64 {
         addressSize == 8 ? address : address & 0xffff_ffff

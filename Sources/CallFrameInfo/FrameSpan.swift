@@ -1,8 +1,8 @@
-/// An FDE, or the part of one, that answers for [`start`, `limit`).
+/// The FDE, or the part of an FDE, that is responsible for [`start`, `limit`).
 public struct FrameSpan: BitwiseCopyable, Sendable {
     /// SVMA of the first byte.
     public var start: UInt64
-    /// SVMA behind the last byte.
+    /// SVMA of the end (exclusive).
     public var limit: UInt64
     /// Offset of the FDE in its section.
     public var offset: UInt32
@@ -18,13 +18,12 @@ public struct FrameSpan: BitwiseCopyable, Sendable {
 
     /// Index into `FrameIndex.cies`. A section below 4 GiB has fewer than 2^30 CIEs.
     @inlinable public var cie: Int { Int(cieAndFlags & 0x3fff_ffff) }
-    /// Whether this is less than the FDE's whole range, because an earlier FDE or the end of a segment
-    /// took the rest.
+    /// Whether this is only part of the FDE's range: an earlier FDE covers the rest, or it is outside the segments.
     @inlinable public var isPart: Bool {
         get { cieAndFlags & 1 << 31 != 0 }
         set { cieAndFlags = cieAndFlags & ~(1 << 31) | (newValue ? 1 << 31 : 0) }
     }
-    /// Whether an earlier span already stands for another part of the same FDE.
+    /// Whether an earlier span is another part of the same FDE.
     @inlinable public var isContinuation: Bool {
         get { cieAndFlags & 1 << 30 != 0 }
         set { cieAndFlags = cieAndFlags & ~(1 << 30) | (newValue ? 1 << 30 : 0) }

@@ -1,32 +1,32 @@
-/// The register columns of a row that somebody wants to keep.
+/// The register columns of a row that the interpreter's caller tracks.
 ///
-/// The interpreter is generic over this, so that each use is specialised at compile time: a table keeps a
-/// few registers in plain fields, a listing keeps them all.
+/// The interpreter is generic over this, so that each use is specialised at compile time: tables track a few registers
+/// in plain fields, listings track all registers.
 public protocol RegisterColumns {
-    /// Whether rules for the register are kept at all.
+    /// Whether rules for the register are tracked.
     func keeps(_ register: UInt64) -> Bool
     func rule(for register: UInt64) -> RegisterRule
     mutating func setRule(_ rule: RegisterRule, for register: UInt64)
-    /// `DW_CFA_AARCH64_negate_ra_state` and `_with_pc`: toggles whether the return address is signed, and
-    /// whether the pc of the signing instruction was mixed in (AArch64 DWARF ABI).
+    /// `DW_CFA_AARCH64_negate_ra_state` and `_with_pc`: toggles whether the return address is signed and, for the
+    /// latter, whether the pc of the signing instruction was a modifier (AArch64 DWARF ABI).
     mutating func negateReturnAddressState(withPC: Bool)
     /// `DW_CFA_AARCH64_set_ra_state`.
     mutating func setReturnAddressState(_ state: UInt64)
-    /// The CFA is, or may be, no longer computed from the register that it was; not called where only its offset
-    /// changes. For columns that carry something about the whole state.
+    /// Called when the CFA's register, or its kind, may have changed; not when only its offset changes. For columns
+    /// that carry data about the whole state.
     mutating func cfaRegisterChanged()
-    /// The most bytes that a value may take up, memory of its own included: bounds the depth of
+    /// The largest size of a value in bytes, including memory that it allocates. It bounds the depth of
     /// `DW_CFA_remember_state`.
     static var largestSize: Int { get }
 }
 
 extension RegisterColumns {
-    // What columns do that have no memory of their own and say nothing of the CFA.
+    // Defaults for columns that allocate no memory and carry no data about the CFA.
     @inlinable public static var largestSize: Int { MemoryLayout<Self>.stride }
     @inlinable public mutating func cfaRegisterChanged() {}
 }
 
-/// A row's rules without its location: what `DW_CFA_remember_state` keeps.
+/// A row's rules without its location. `DW_CFA_remember_state` saves one.
 public struct FrameState<Columns: RegisterColumns> {
     public var cfa: CFARule
     public var columns: Columns
@@ -44,25 +44,25 @@ public struct FrameState<Columns: RegisterColumns> {
     }
 }
 
-/// Takes the rows of one FDE, in order of rising address.
+/// Receives the rows of one FDE, in ascending address order.
 public protocol RowSink: ~Copyable {
     associatedtype Columns: RegisterColumns
-    /// A row's rules hold from `location` to the next row's. `state` is valid during the call; a sink may
-    /// note something of its own in the columns, which the rows behind then carry.
+    /// Receives a row, whose rules hold from `location` to the next row's. `state` is valid during the call. A sink may
+    /// store data of its own in the columns; later rows then carry it.
     ///
-    /// A pointer, because the interpreter changes its state field by field: copying it in one piece right
-    /// behind such a store stalls, and did so for a third of the whole time.
+    /// A pointer, because the interpreter changes its state field by field. Copying the state in one piece right after
+    /// such a store stalls (failed store forwarding), which took a third of the total time.
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>)
-    /// What the sink lends out for rows that differ only in location and CFA offset.
+    /// Takes rows that differ only in location and CFA offset.
     associatedtype OffsetWriter: OffsetRowWriter = NoOffsetRows
-    /// A writer for rows that differ from `state`, whose CFA is a register + offset, in nothing else; nil if none is
-    /// to be had for a row at `location`. The sink gets no rows until it is given back.
+    /// Lends a writer for rows that differ from `state`, whose CFA is register + offset, only in location and CFA
+    /// offset. Nil if there is no writer for a row at `location`. The sink gets no rows until `takeBack`.
     mutating func offsetWriter(
         at location: UInt64, _ state: UnsafeMutablePointer<FrameState<Columns>>
     ) -> OffsetWriter?
-    /// The writer, made one for rows that differ from this state. By value, so that it can stay in registers.
+    /// The writer, changed to take rows that differ from `state`. By value, so that it can stay in registers.
     mutating func aimed(_ writer: OffsetWriter, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> OffsetWriter
-    /// Takes over the rows of a writer.
+    /// Ends the loan and takes over the writer's rows.
     mutating func takeBack(_ writer: OffsetWriter)
 }
 

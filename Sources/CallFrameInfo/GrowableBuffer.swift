@@ -1,15 +1,15 @@
 import Glibc
 
-/// A growing array of plain values in memory of its own: no reference counting and no uniqueness check on
-/// `append`, and its memory stays for the next use after `removeAll`.
+/// A growing array of plain values that owns its memory: `append` does no reference counting and no uniqueness check,
+/// and `removeAll` keeps the memory for the next use.
 ///
-/// Memory comes from `malloc`, so that untouched capacity costs nothing.
+/// The memory comes from `malloc`, so capacity that is never touched costs nothing.
 public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     @usableFromInline var storage: UnsafeMutablePointer<Element>?
     @usableFromInline var capacity = 0
     @usableFromInline var used = 0
 
-    /// How many elements there are.
+    /// The number of elements.
     @inlinable public var count: Int { used }
 
     @inlinable public init() {}
@@ -20,7 +20,7 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     @inlinable @inline(__always)
     public mutating func append(_ element: Element) {
         if count == capacity { grow(to: count &+ 1) }
-        // `grow` leaves room for at least one more.
+        // After `grow` there is capacity for at least one more.
         (storage.unsafelyUnwrapped + count).initialize(to: element)
         used &+= 1
     }
@@ -32,22 +32,22 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         used += source.count
     }
 
-    /// Makes room for `minimum` elements in all.
+    /// Ensures capacity for `minimum` elements in total.
     public mutating func reserveCapacity(_ minimum: Int) {
         if minimum > capacity { grow(to: minimum) }
     }
 
     @inlinable public mutating func removeAll() { used = 0 }
 
-    /// Sets the number of elements; those beyond the old count are uninitialised.
+    /// Sets the number of elements. Those beyond the old count are uninitialised.
     ///
-    /// - Precondition: room for `newCount` was reserved.
+    /// - Precondition: capacity for `newCount` was reserved.
     public mutating func setCount(_ newCount: Int) {
         precondition(newCount <= capacity)
         used = newCount
     }
 
-    /// The elements; valid until the buffer changes.
+    /// The elements. Valid until the buffer changes.
     @inlinable public var elements: UnsafeMutableBufferPointer<Element> {
         UnsafeMutableBufferPointer(start: storage, count: count)
     }
@@ -57,7 +57,7 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         let newCapacity = max(minimum, capacity &* 2, 256)
         let (size, overflow) = newCapacity.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflow, let moved = realloc(storage, size) else {
-            // As Swift's own collections do: there is no way to go on without memory.
+            // Swift's own collections trap too if there is no memory.
             fatalError("out of memory for \(newCapacity) elements")
         }
         storage = moved.bindMemory(to: Element.self, capacity: newCapacity)

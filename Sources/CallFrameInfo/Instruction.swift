@@ -1,8 +1,8 @@
-/// Numbers of the call frame instructions (DWARF 5 §7.24 and vendors' documents).
+/// Opcodes of the call frame instructions (DWARF 5 §7.24 and vendors' documents).
 ///
-/// Computed, so that the interpreter's switch sees constants in whichever module it is specialised.
+/// Inlinable computed properties, so that the interpreter's switch sees constants in any module that specialises it.
 public enum Opcode {
-    // The three primary ones carry an operand in their low six bits.
+    // The three primary opcodes have an operand in their low six bits.
     @inlinable public static var advanceLoc: UInt8 { 0x40 }
     @inlinable public static var offset: UInt8 { 0x80 }
     @inlinable public static var restore: UInt8 { 0xc0 }

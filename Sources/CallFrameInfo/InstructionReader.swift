@@ -1,16 +1,16 @@
-/// One call frame instruction with its operands, before any factor is applied (DWARF 5 §6.4.2).
+/// One call frame instruction with its operands, before factoring (DWARF 5 §6.4.2).
 public struct Instruction: Sendable, BitwiseCopyable {
     /// Offset of its first byte in the section.
     public var offset: Int
-    /// The opcode; of the three primary ones without the operand in the low six bits.
+    /// The opcode. The three primary opcodes are without the operand in their low six bits.
     public var opcode: UInt8
     /// The register operand, if there is one.
     public var register: UInt64 = 0
-    /// The other operand: an advance, an offset, a second register. Signed ones as their bit pattern.
+    /// The other operand: an advance, an offset or a second register. Signed operands as their bit pattern.
     public var operand: UInt64 = 0
-    /// Where a DWARF expression stands in the section: its first byte.
+    /// Offset of the DWARF expression in the section, if there is one.
     public var blockStart = 0
-    /// And behind its last byte.
+    /// Offset of the expression's end (exclusive).
     public var blockEnd = 0
 
     init(offset: Int, opcode: UInt8) {
@@ -22,22 +22,22 @@ public struct Instruction: Sendable, BitwiseCopyable {
     public var signedOperand: Int64 { Int64(bitPattern: operand) }
 }
 
-/// Decodes call frame instructions one by one, for those who print them.
+/// Decodes call frame instructions one by one, for listings.
 ///
-/// Takes the same bytes for each instruction as `Interpreter`, which has its own copy of these lengths because
-/// it never builds an `Instruction`; a test runs both over real files and holds them together.
+/// Consumes the same bytes for each instruction as `Interpreter`, which has its own copy of the operand formats because
+/// it never builds an `Instruction`. A test runs both over real files and compares them.
 public struct InstructionReader {
     private let section: FrameSection
     private let pointerEncoding: PointerEncoding
     private let addressSize: Int
     private let function: UInt64
     private var cursor: ByteCursor
-    /// Offset of the instruction that `next` read or tried to read last.
+    /// Offset of the instruction that `next` last read or tried to read.
     public private(set) var instructionOffset: Int
 
     /// - Parameters:
     ///   - instructions: their range in the section.
-    ///   - function: the FDE's start, to which `DW_CFA_set_loc` may be relative; 0 for a CIE's instructions.
+    ///   - function: the FDE's start address, to which `DW_CFA_set_loc` may be relative; 0 for a CIE's instructions.
     public init(
         _ section: FrameSection, instructions: Range<Int>, cie: borrowing CommonInformationEntry, function: UInt64 = 0
     ) {
@@ -51,7 +51,7 @@ public struct InstructionReader {
 
     /// The next instruction; nil at the end.
     ///
-    /// - Throws: why there is none, though there are bytes. Nothing can be read after that.
+    /// - Throws: if the bytes are no instruction. Nothing can be read after that.
     public mutating func next() throws(CFIError) -> Instruction? {
         guard cursor.position < cursor.end else { return nil }
         instructionOffset = cursor.position
@@ -140,7 +140,7 @@ extension FrameSection {
     /// ELF `EM_SPARC`, `EM_SPARC32PLUS` or `EM_SPARCV9`.
     @inlinable var isSPARC: Bool { machine == 2 || machine == 18 || machine == 43 }
 
-    /// The registers %l0 to %l7 and %i0 to %i7, which `DW_CFA_GNU_window_save` says are saved in words from the CFA on
-    /// (SPARC ABI supplement, "The Stack Frame").
+    /// The registers %l0 to %l7 and %i0 to %i7: `DW_CFA_GNU_window_save` states that they are saved at the CFA, a word
+    /// each, in this order (SPARC ABI supplement, "The Stack Frame").
     @inlinable static var sparcWindow: ClosedRange<UInt64> { 16...31 }
 }

@@ -1,14 +1,14 @@
-/// Runs call frame instructions and hands out rows (DWARF 5 §6.4.2, §6.4.3).
+/// Runs call frame instructions and hands rows to a sink (DWARF 5 §6.4.2, §6.4.3).
 ///
-/// One interpreter serves every use; `Columns` says which registers it keeps. It holds the memory of
-/// `DW_CFA_remember_state`, so that running an FDE allocates nothing.
+/// `Columns` determines which registers are tracked. The interpreter owns the stack of `DW_CFA_remember_state`, so
+/// running an FDE allocates nothing.
 public struct Interpreter<Columns: RegisterColumns> {
     /// How running a sequence of instructions ended.
     public enum Outcome: Equatable, Sendable {
-        /// All rows were handed out.
+        /// The sink got all rows.
         case complete
-        /// Rows before `location` are good; what holds from there on is unknown. The instruction at
-        /// `offset` of the section is to blame.
+        /// The instruction at section offset `offset` is invalid. The rows before `location` are valid; the rules from
+        /// there on are unknown.
         case poisoned(CFIError, location: UInt64, offset: Int)
     }
 
@@ -19,19 +19,19 @@ public struct Interpreter<Columns: RegisterColumns> {
     @usableFromInline let dataAlignment: Int64
     @usableFromInline let pointerEncoding: PointerEncoding
     @usableFromInline let addressSize: Int
-    /// Bit N is set if `Columns` keeps rules for register N, below 64.
+    /// Bit N is set if `Columns` tracks register N, below 64.
     @usableFromInline let keptRegisters: UInt64
-    /// Whether `takeRun` can go through this CIE's FDEs.
+    /// Whether `takeRun` can run this CIE's FDEs.
     @usableFromInline let allowsRuns: Bool
-    /// The state that the CIE's instructions leave: where each FDE starts, and what `restore` restores.
+    /// The state after the CIE's instructions: each FDE starts with it, and `restore` takes rules from it.
     public var initial: FrameState<Columns>
-    /// The states that `DW_CFA_remember_state` kept: the first `depth`; those behind are left from before.
+    /// The stack of `DW_CFA_remember_state`: the first `depth` elements. Later elements are left over and reused.
     @usableFromInline var remembered: [FrameState<Columns>] = []
     @usableFromInline var depth = 0
 
-    /// Prepares running FDEs of a CIE by running the CIE's own instructions.
+    /// Runs the CIE's own instructions, so that its FDEs can be run.
     ///
-    /// - Throws: what is wrong with the CIE's instructions.
+    /// - Throws: if the CIE's instructions are invalid.
     @inlinable
     public init(_ section: FrameSection, cie: CommonInformationEntry, columns: Columns) throws(CFIError) {
         let (interpreter, failure) = Self.prepared(section, cie: cie, columns: columns)
@@ -39,7 +39,7 @@ public struct Interpreter<Columns: RegisterColumns> {
         self = interpreter
     }
 
-    /// As the throwing initialiser; an interpreter that comes with an error must not run FDEs.
+    /// Like the throwing initialiser, but returns the error. An interpreter with an error must not run FDEs.
     @inlinable
     public static func prepared(
         _ section: FrameSection, cie: CommonInformationEntry, columns: Columns
@@ -68,7 +68,7 @@ public struct Interpreter<Columns: RegisterColumns> {
         allowsRuns = !section.isBigEndian && (1...Self.largestRunAlignment).contains(codeAlignment)
     }
 
-    /// Runs an FDE's instructions; rows outside [`start`, `limit`) are not handed out.
+    /// Runs an FDE's instructions. The sink gets no rows that start at or after the FDE's end.
     @inlinable @inline(__always)
     public mutating func run<Sink: RowSink & ~Copyable>(
         _ fde: borrowing FrameDescriptionEntry, sink: inout Sink
@@ -93,37 +93,37 @@ public struct Interpreter<Columns: RegisterColumns> {
         sink: inout Sink
     ) -> Outcome where Sink.Columns == Columns {
         let end = instructions.upperBound
-        var place = FramePlace(position: instructions.lowerBound, end: end, location: start, limit: limit)
-        var instruction = place.position
+        var progress = FrameProgress(offset: instructions.lowerBound, end: end, location: start, limit: limit)
+        var instruction = progress.offset
         depth = 0
         do throws(CFIError) {
-            while place.position < end {
-                instruction = place.position
+            while progress.offset < end {
+                instruction = progress.offset
                 if allowsRuns {
-                    if takeRun(&place, state, &sink) { return .complete }
-                    if place.position != instruction { continue }
+                    if takeRun(&progress, state, &sink) { return .complete }
+                    if progress.offset != instruction { continue }
                 }
                 let opcode = base.load(fromByteOffset: instruction, as: UInt8.self)
-                place.position &+= 1
+                progress.offset &+= 1
                 if opcode == Opcode.nop { continue }
-                var cursor = section.cursor(place.position..<end)
-                let target = try execute(opcode, &cursor, state, at: place.location, start: start)
-                place.position = cursor.position
-                // Advancing by nothing makes no row: of several with one location the last wins.
-                guard target != place.location else { continue }
-                sink.row(at: place.location, state)
-                place.location = target
+                var cursor = section.cursor(progress.offset..<end)
+                let target = try execute(opcode, &cursor, state, at: progress.location, start: start)
+                progress.offset = cursor.position
+                // An advance by zero makes no row: of several rows at one location the last wins.
+                guard target != progress.location else { continue }
+                sink.row(at: progress.location, state)
+                progress.location = target
                 if target >= limit { return .complete }
             }
         } catch {
-            return .poisoned(error, location: place.location, offset: instruction)
+            return .poisoned(error, location: progress.location, offset: instruction)
         }
-        sink.row(at: place.location, state)
+        sink.row(at: progress.location, state)
         return .complete
     }
 
-    /// Executes any instruction, as far as that needs neither rows nor the end of the FDE; returns the location
-    /// that it moves to, which is `location` for one that only changes rules.
+    /// Executes one instruction of any kind, without handing out rows or checking for the end of the FDE. Returns the
+    /// new location, which is `location` if the instruction only changes rules.
     @inlinable @inline(never)
     mutating func execute(
         _ opcode: UInt8, _ cursor: inout ByteCursor, _ state: UnsafeMutablePointer<FrameState<Columns>>,
@@ -151,7 +151,7 @@ public struct Interpreter<Columns: RegisterColumns> {
         return location
     }
 
-    /// Adds a factored advance. An address that wraps around has left every FDE.
+    /// Adds a factored advance. If the address wraps around, returns the maximum, which is outside every FDE.
     @inlinable @inline(__always)
     func advance(_ location: UInt64, by delta: UInt64) -> UInt64 {
         let (factored, tooFar) = delta.multipliedReportingOverflow(by: codeAlignment)
@@ -159,8 +159,8 @@ public struct Interpreter<Columns: RegisterColumns> {
         return tooFar || wrapped ? .max : sum
     }
 
-    /// `offset(N)` with N factored by the data alignment. N is read as a two's complement number, as by all consumers:
-    /// assemblers have no other way to write a negative one.
+    /// `offset(N)`, with N times the data alignment factor. Though N is an unsigned operand, it is read as a two's
+    /// complement number, as all consumers do, because assemblers have no other way to write a negative one.
     @inlinable @inline(__always)
     func savedAt(factored: UInt64) -> RegisterRule {
         let (offset, overflow) = Int64(bitPattern: factored).multipliedReportingOverflow(by: dataAlignment)
@@ -169,8 +169,8 @@ public struct Interpreter<Columns: RegisterColumns> {
 
     @inlinable @inline(__always)
     mutating func remember(_ state: FrameState<Columns>) throws(CFIError) {
-        // Depth is unbounded by the specification. Real code nests to 3; 64 MiB of states keep a hostile FDE
-        // (one byte a state) from taking memory out of proportion.
+        // The specification doesn't bound the depth; real code nests up to 3. The limit of 64 MiB of states keeps a
+        // hostile FDE, which needs only one byte per state, from using memory out of proportion.
         guard depth < (64 << 20) / (MemoryLayout<CFARule>.stride + Columns.largestSize) else {
             throw .rememberStateTooDeep
         }
@@ -186,7 +186,7 @@ public struct Interpreter<Columns: RegisterColumns> {
     }
 }
 
-/// The sink for a CIE's instructions, which make no rows.
+/// The sink for a CIE's instructions, whose rows are not needed.
 @usableFromInline
 struct DiscardedRows<Columns: RegisterColumns>: RowSink {
     @inlinable init() {}

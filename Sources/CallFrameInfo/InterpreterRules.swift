@@ -1,7 +1,7 @@
-// The instructions that only change rules, less those that the row loop holds itself.
+// The instructions that only change rules, except those that `execute` handles itself.
 
 extension Interpreter {
-    /// Applies an instruction that does not move the location.
+    /// Applies an instruction that doesn't change the location.
     @inlinable @inline(__always)
     mutating func apply(
         _ opcode: UInt8, _ cursor: inout ByteCursor, _ state: inout FrameState<Columns>
@@ -20,8 +20,8 @@ extension Interpreter {
             state.setCFA(.register(register, offset: Int64(bitPattern: try cursor.readULEB())))
         case Opcode.defCFARegister:
             let register = try cursor.readULEB()
-            // Before any def_cfa the offset is 0, as all consumers have it: assembly of RISC-V, MIPS and others
-            // begins like this.
+            // Before any def_cfa the offset is 0, as in all consumers: code for RISC-V, MIPS and others starts with
+            // this instruction.
             guard state.cfa.kind != .expression else { throw .cfaNotRegisterOffset }
             state.setCFA(.register(register, offset: state.cfa.kind == .undefined ? 0 : state.cfa.offset))
         case Opcode.defCFASF:
@@ -41,7 +41,7 @@ extension Interpreter {
             guard try cursor.readULEB() == 0 else { throw .unsupportedAddressSpace }
             state.setCFA(.register(register, offset: offset))
         case Opcode.gnuArgsSize:
-            _ = try cursor.readULEB()  // for unwinding into a landing pad; says nothing of callers
+            _ = try cursor.readULEB()  // only for landing pads of exceptions; doesn't affect rows
         case Opcode.gnuWindowSave where section.machine == Self.aarch64:
             state.columns.negateReturnAddressState(withPC: false)
         case Opcode.gnuWindowSave where section.isSPARC:
@@ -84,7 +84,7 @@ extension Interpreter {
             let offset = factored(Int64(bitPattern: try cursor.readULEB()))
             rule = RegisterRule(.valueOffset, signed: offset)
         case Opcode.valOffsetSF: rule = RegisterRule(.valueOffset, signed: factored(try cursor.readSLEB()))
-        default:  // gnuNegativeOffsetExtended: an offset whose sign is reversed
+        default:  // gnuNegativeOffsetExtended: an offset with reversed sign
             let offset = factored(Int64(bitPattern: try cursor.readULEB()))
             rule = RegisterRule(.offset, signed: 0 &- offset)
         }
@@ -99,7 +99,7 @@ extension Interpreter {
             || opcode == Opcode.gnuNegativeOffsetExtended
     }
 
-    /// Multiplies by the data alignment factor; saturates, so that no wide offset looks like a narrow one.
+    /// Multiplies by the data alignment factor. Saturates, so that an offset that overflows never looks valid.
     @inlinable
     func factored(_ value: Int64) -> Int64 {
         let (product, overflow) = value.multipliedReportingOverflow(by: dataAlignment)

@@ -1,23 +1,23 @@
-/// Takes rows that differ from each other in nothing but their location and the CFA's offset.
+/// Takes rows that differ from each other only in location and CFA offset.
 ///
-/// A value that a sink lends to the row loop and then takes back, so that what it keeps can stay in registers.
+/// A sink lends this value to the row loop and then takes it back, so that its fields can stay in registers.
 public protocol OffsetRowWriter: BitwiseCopyable {
-    /// Rows at this location, and above, are not for this writer: 2^64 - 2^32 at most. Not changed by `append`.
+    /// The writer takes only rows below this location, which is at most 2^64 - 2^32. `append` doesn't change it.
     var stop: UInt64 { get }
-    /// Takes a row, as `RowSink.row` does; false leaves it to that.
+    /// Takes a row like `RowSink.row`. Returns false if the caller must pass the row to `RowSink.row` instead.
     ///
     /// - Parameters:
-    ///   - location: below `stop`, and above those before.
+    ///   - location: below `stop`, and above the previous ones.
     ///   - cfaWords: the CFA's offset in words of 8 bytes, below `UsualOffsets.wordLimit`.
     mutating func append(_ location: UInt64, cfaWords: Int) -> Bool
 }
 
-/// The CFA offsets that an `OffsetRowWriter` knows.
+/// The CFA offsets that an `OffsetRowWriter` takes: 0, 8, … 8 * (`wordLimit` - 1).
 public enum UsualOffsets {
-    /// They are multiples of 8 bytes, from 0 up to, and without, this many times 8.
+    /// A power of two, in words of 8 bytes.
     @inlinable public static var wordLimit: Int { 512 }
 
-    /// An offset in words of 8 bytes; nil if it is not a usual one.
+    /// A CFA offset in words of 8 bytes; nil if it is not a usual one.
     @inlinable @inline(__always)
     public static func words(_ cfaOffset: Int64) -> Int? {
         cfaOffset & ~(8 &* Int64(wordLimit) &- 8) == 0 ? Int(cfaOffset) &>> 3 : nil
@@ -30,115 +30,174 @@ public struct NoOffsetRows: OffsetRowWriter {
     @inlinable public mutating func append(_ location: UInt64, cfaWords: Int) -> Bool { false }
 }
 
-/// The usual encodings of usual instructions, which make up nearly all that there are.
+/// The next four bytes of an FDE's instructions as a little-endian number: the opcode in bits 0 to 7, then its operands,
+/// or the next instruction.
+///
+/// The predicates test bit patterns. Their comments show the bytes in the order of the file, each from bit 7 to bit 0:
+/// `d` is a bit of an advance, `w` of a CFA offset in words of 8 bytes, `r` of a register number, `-` any bit. Bit 7 of
+/// a LEB128 operand's byte is 1 if another byte follows.
+@usableFromInline
+struct InstructionWord {
+    @usableFromInline let bits: UInt32
+
+    @inlinable @inline(__always)
+    init(_ bits: UInt32) { self.bits = bits }
+
+    @inlinable @inline(__always) var opcode: UInt8 { UInt8(truncatingIfNeeded: bits) }
+
+    /// The operand in a primary opcode: the advance of `advance_loc`, the register of `offset`.
+    @inlinable @inline(__always) var primaryOperand: UInt64 { UInt64(bits & 0x3f) }
+
+    /// `01dddddd 00001110 0wwww000`: `advance_loc`, then `def_cfa_offset` below 128 by a multiple of 8. Most rows are
+    /// made by this pair.
+    @inlinable @inline(__always) var isAdvanceThenOffset: Bool {
+        bits & 0x87_ffc0 == UInt32(Opcode.defCFAOffset) &<< 8 | UInt32(Opcode.advanceLoc)
+    }
+
+    /// The offset of that pair.
+    @inlinable @inline(__always) var pairedOffsetWords: Int { Int(bits &>> 19 & 0xf) }
+
+    /// `10rrrrrr 0-------`: `offset` with an operand of one byte.
+    @inlinable @inline(__always) var isShortSave: Bool { opcode & 0xc0 == Opcode.offset && bits & 0x8000 == 0 }
+
+    /// `00001110`: `def_cfa_offset`.
+    @inlinable @inline(__always) var isOffset: Bool { opcode == Opcode.defCFAOffset }
+
+    /// `00001110 0wwww000` or `00001110 1wwww000 000wwwww`: a `def_cfa_offset` with one of the `UsualOffsets`. The
+    /// low bits come first. Only to be asked if `isOffset`.
+    @inlinable @inline(__always) var hasUsualOffset: Bool { bits & (0x700 | longMask & 0xe0_0000) == 0 }
+
+    /// The offset of such a `def_cfa_offset`.
+    @inlinable @inline(__always) var offsetWords: Int { Int(bits &>> 11 & 0xf | longMask & (bits &>> 12 & 0x1f0)) }
+
+    /// Its size in bytes.
+    @inlinable @inline(__always) var offsetSize: Int { 2 &+ Int(bits &>> 15 & 1) }
+
+    /// All ones if the operand in the second byte has a further byte, else 0: selects without a branch.
+    @inlinable @inline(__always) var longMask: UInt32 { 0 &- (bits &>> 15 & 1) }
+
+    /// `01dddddd`: `advance_loc`.
+    @inlinable @inline(__always) var isAdvance: Bool { opcode & 0xc0 == Opcode.advanceLoc }
+
+    /// `00000010 dddddddd` or `00000011 dddddddd dddddddd`: `advance_loc1`, `advance_loc2`.
+    @inlinable @inline(__always) var isLongAdvance: Bool { opcode & 0xfe == Opcode.advanceLoc1 }
+
+    /// The advance of such an instruction.
+    @inlinable @inline(__always) var longAdvance: UInt64 { UInt64(bits &>> 8 & (0xff | (0 &- (bits & 1)) & 0xff00)) }
+
+    /// Its size in bytes.
+    @inlinable @inline(__always) var longAdvanceSize: Int { 2 &+ Int(bits & 1) }
+
+    /// `00101110 0-------`: `GNU_args_size` with an operand of one byte. It doesn't affect rows.
+    @inlinable @inline(__always) var isShortArgsSize: Bool { opcode == Opcode.gnuArgsSize && bits & 0x8000 == 0 }
+}
+
+/// The usual encodings of usual instructions, nearly all that occur.
 extension Interpreter {
-    /// The highest code alignment factor that `takeRun` is for; the lowest is 1, so that locations rise.
+    /// The largest code alignment factor that `takeRun` supports; the smallest is 1, so that locations ascend.
     @inlinable static var largestRunAlignment: UInt64 { 256 }
 
-    /// Executes usual instructions as far as it can, from `place`, which it moves on.
+    /// Executes usual instructions as far as it can, starting at `progress`, which it updates.
     ///
-    /// Those that change nothing of a row but its location and the CFA's offset are executed here: advances,
-    /// `def_cfa_offset`, saves of registers that nobody keeps, and the padding at the end.
+    /// Instructions that change only a row's location and CFA offset are executed in the loop: advances,
+    /// `def_cfa_offset`, saves of untracked registers, and the padding at the end. Others go to `changeRules`. The loop
+    /// ends at the first instruction that this can't execute, or when the writer rejects a row.
     ///
-    /// - Returns: whether the FDE is done: its last row was taken, or the location reached the limit.
+    /// - Returns: whether the FDE is complete: its last row was taken, or the location reached the limit.
     @inlinable @inline(never)
     mutating func takeRun<Sink: RowSink & ~Copyable>(
-        _ place: inout FramePlace, _ state: UnsafeMutablePointer<FrameState<Columns>>, _ sink: inout Sink
+        _ progress: inout FrameProgress, _ state: UnsafeMutablePointer<FrameState<Columns>>, _ sink: inout Sink
     ) -> Bool where Sink.Columns == Columns {
-        guard state.pointee.cfa.kind == .registerOffset, var words = UsualOffsets.words(state.pointee.cfa.operand),
-            var rows = sink.offsetWriter(at: place.location, state)
+        guard state.pointee.cfa.kind == .registerOffset, var cfaWords = UsualOffsets.words(state.pointee.cfa.operand),
+            var writer = sink.offsetWriter(at: progress.location, state)
         else { return false }
-        // Plain variables, few and of an address that nobody has: so they stay in registers.
-        // Behind `stop` an advance, below 2^16 by a factor of at most 2^8, does not wrap around.
-        let stop = min(place.limit, rows.stop)
-        let lastWord = base + (place.end &- 4)
-        var next = base + place.position
-        var current = place.location
+        // Few plain variables whose addresses are never taken, so that they stay in registers.
+        // An advance from below `stop` doesn't wrap around: it is below 2^16 times at most 2^8.
+        let stop = min(progress.limit, writer.stop)
+        // The last position from which four bytes can be loaded.
+        let lastWord = base + (progress.end &- 4)
+        var next = base + progress.offset
+        var location = progress.location
         var isAtEnd = false
         run: while true {
-            var word: UInt32 = 0
+            var word = InstructionWord(0)
             while true {
-                guard current < stop else { break run }
+                guard location < stop else { break run }
                 if next <= lastWord {
-                    word = next.loadUnaligned(as: UInt32.self).littleEndian
+                    word = InstructionWord(next.loadUnaligned(as: UInt32.self).littleEndian)
                 } else {
                     isAtEnd = next == lastWord + 4
                     if isAtEnd { break run }
-                    word = Self.tail(from: next, lastWord)
+                    word = InstructionWord(Self.tail(from: next, lastWord))
                 }
-                // What most rows are made of, at once: `advance_loc`, and a `def_cfa_offset` below 128 by a multiple
-                // of 8.
-                guard word & 0x87_ffc0 == UInt32(Opcode.defCFAOffset) &<< 8 | UInt32(Opcode.advanceLoc) else { break }
-                let delta = UInt64(word & 0x3f)
-                if delta != 0, !rows.append(current, cfaWords: words) { break run }
-                current &+= delta &* codeAlignment
-                words = Int(word &>> 19 & 0xf)
+                guard word.isAdvanceThenOffset else { break }
+                let delta = word.primaryOperand
+                if delta != 0, !writer.append(location, cfaWords: cfaWords) { break run }
+                location &+= delta &* codeAlignment
+                cfaWords = word.pairedOffsetWords
                 next += 3
             }
-            let opcode = UInt8(truncatingIfNeeded: word)
-            let low = UInt64(word & 0x3f)
-            if opcode & 0xc0 == Opcode.offset, keptRegisters &>> low & 1 == 0, word & 0x8000 == 0 {
+            if word.isShortSave, keptRegisters &>> word.primaryOperand & 1 == 0 {
                 next += 2
-            } else if opcode == Opcode.defCFAOffset {
-                // One byte, or two; the operand's bits 0 to 2, and from 12 on, are 0 if it is a usual offset.
-                let isLong = word &>> 15 & 1
-                guard word & (0x700 | (0 &- isLong) & 0xe0_0000) == 0 else { break }
-                words = Int(word &>> 11 & 0xf | (0 &- isLong) & (word &>> 12 & 0x1f0))
-                next += 2 &+ Int(isLong)
-            } else if opcode & 0xc0 == Opcode.advanceLoc {
-                if low != 0, !rows.append(current, cfaWords: words) { break }
-                current &+= low &* codeAlignment
+            } else if word.isOffset {
+                guard word.hasUsualOffset else { break }
+                cfaWords = word.offsetWords
+                next += word.offsetSize
+            } else if word.isAdvance {
+                let delta = word.primaryOperand
+                if delta != 0, !writer.append(location, cfaWords: cfaWords) { break }
+                location &+= delta &* codeAlignment
                 next += 1
-            } else if opcode & 0xfe == Opcode.advanceLoc1, next <= lastWord {
-                // `advance_loc2` is the next opcode.
-                let isWide = word & 1
-                let delta = UInt64(word &>> 8 & (0xff | (0 &- isWide) & 0xff00))
-                if delta != 0, !rows.append(current, cfaWords: words) { break }
-                current &+= delta &* codeAlignment
-                next += 2 &+ Int(isWide)
-            } else if opcode == Opcode.gnuArgsSize, word & 0x8000 == 0 {
+            } else if word.isLongAdvance, next <= lastWord {
+                let delta = word.longAdvance
+                if delta != 0, !writer.append(location, cfaWords: cfaWords) { break }
+                location &+= delta &* codeAlignment
+                next += word.longAdvanceSize
+            } else if word.isShortArgsSize {
                 next += 2
-            } else if opcode == Opcode.nop {
+            } else if word.opcode == Opcode.nop {
                 isAtEnd = true
                 break
             } else {
-                state.pointee.cfa.operand = Int64(words &<< 3)
-                let size = changeRules(word, state)
+                state.pointee.cfa.operand = Int64(cfaWords &<< 3)
+                let size = changeRules(word.bits, state)
                 next += size
                 guard size != 0, state.pointee.cfa.kind == .registerOffset,
                     let newWords = UsualOffsets.words(state.pointee.cfa.operand)
                 else {
-                    place.move(to: next - base, current)
-                    sink.takeBack(rows)
+                    progress.move(to: next - base, location)
+                    sink.takeBack(writer)
                     return false
                 }
-                words = newWords
-                rows = sink.aimed(rows, state)
+                cfaWords = newWords
+                writer = sink.aimed(writer, state)
             }
         }
-        state.pointee.cfa.operand = Int64(words &<< 3)
-        place.move(to: next - base, current)
+        state.pointee.cfa.operand = Int64(cfaWords &<< 3)
+        progress.move(to: next - base, location)
         let isDone =
-            current >= place.limit
-            || isAtEnd && section.isPadding(place.position..<place.end) && rows.append(current, cfaWords: words)
-        sink.takeBack(rows)
+            location >= progress.limit
+            || isAtEnd && section.isPadding(progress.offset..<progress.end)
+                && writer.append(location, cfaWords: cfaWords)
+        sink.takeBack(writer)
         return isDone
     }
 
-    /// The last three, two or one bytes before the end, and behind them bytes that end no operand.
+    /// The last one, two or three bytes of the FDE, followed by bytes of 0xff. Those have bit 7 set, so they never look
+    /// like a LEB128 operand of one byte.
     ///
-    /// - Parameter lastWord: 4 bytes before the end, in the same entry: its length and CIE pointer are as many.
+    /// - Parameter lastWord: 4 bytes before the FDE's end. The load from there stays in the entry, whose length and CIE
+    ///   pointer alone take 8 bytes.
     @inlinable @inline(__always)
     static func tail(from next: UnsafeRawPointer, _ lastWord: UnsafeRawPointer) -> UInt32 {
         let missing = 8 &* UInt32(truncatingIfNeeded: next - lastWord)
         return lastWord.loadUnaligned(as: UInt32.self).littleEndian &>> missing | ~(.max &>> missing)
     }
 
-    /// Executes one of the usual instructions that change more than the CFA's offset, or two that often come together.
+    /// Executes one of the usual instructions that change more than the CFA's offset, or a pair that is frequent.
     ///
-    /// - Parameter word: the instruction and what is behind it in the FDE, as a little-endian number; bytes of 0xff
-    ///   where the FDE has none.
-    /// - Returns: their size; 0 if it is none of these, or can't be executed.
+    /// - Parameter word: the bits of an `InstructionWord`; bytes after the FDE's end are 0xff.
+    /// - Returns: the size of the instruction or pair in bytes; 0 if it is none of these or can't be executed.
     @inlinable @inline(never)
     mutating func changeRules(_ word: UInt32, _ state: UnsafeMutablePointer<FrameState<Columns>>) -> Int {
         let opcode = UInt8(truncatingIfNeeded: word)
@@ -159,12 +218,15 @@ extension Interpreter {
             state.pointee.setCFA(.register(operand, offset: state.pointee.cfa.operand))
             return 2
         case Opcode.defCFA:
+            // 00001100 0rrrrrrr 0xxxxxxx: register and offset of one byte each.
             guard word & 0x80_8000 == 0 else { return 0 }
             state.pointee.setCFA(.register(operand, offset: Int64(word &>> 16 & 0x7f)))
             return 3
         case Opcode.rememberState:
             guard (try? remember(state.pointee)) != nil else { return 0 }
-            // What stands before an epilogue in the middle of a function: the CFA is the stack pointer's from here on.
+            // 00001010 00001100 0rrrrrrr 0xxxxxxx: remember_state, then def_cfa with operands of one byte each. This
+            // pair precedes an epilogue in the middle of a function, from where on the CFA is relative to the stack
+            // pointer.
             guard word & 0x8080_ff00 == UInt32(Opcode.defCFA) &<< 8 else { return 1 }
             state.pointee.setCFA(.register(UInt64(word &>> 16 & 0x7f), offset: Int64(word &>> 24)))
             return 4
@@ -175,40 +237,40 @@ extension Interpreter {
     }
 }
 
-/// Where the row loop stands in an FDE.
+/// How far an FDE's instructions have been executed.
 @usableFromInline
-struct FramePlace {
+struct FrameProgress {
     /// Offset of the next instruction in the section.
-    @usableFromInline var position: Int
-    /// Offset behind the FDE's instructions.
+    @usableFromInline var offset: Int
+    /// Offset of the end of the FDE's instructions (exclusive).
     @usableFromInline let end: Int
-    /// The location that the next row has: it is complete when an instruction moves on from there.
+    /// The location of the current row, which is complete when an instruction advances.
     @usableFromInline var location: UInt64
-    /// Where the FDE's bytes end.
+    /// End of the addresses that the FDE covers (exclusive).
     @usableFromInline let limit: UInt64
 
     @inlinable @inline(__always)
-    init(position: Int, end: Int, location: UInt64, limit: UInt64) {
-        self.position = position
+    init(offset: Int, end: Int, location: UInt64, limit: UInt64) {
+        self.offset = offset
         self.end = end
         self.location = location
         self.limit = limit
     }
 
     @inlinable @inline(__always)
-    mutating func move(to position: Int, _ location: UInt64) {
-        self.position = position
+    mutating func move(to offset: Int, _ location: UInt64) {
+        self.offset = offset
         self.location = location
     }
 }
 
 extension FrameSection {
-    /// Whether an entry has nothing but `nop` in its last bytes; false if these are more than usual.
+    /// Whether these last bytes of an entry are all `nop`. False if they are more than 8, which is unusual.
     @inlinable @inline(__always)
     func isPadding(_ bytes: Range<Int>) -> Bool {
         if bytes.isEmpty { return true }
         guard bytes.count <= 8 else { return false }
-        // The eight bytes before the end are the entry's: its length and CIE pointer alone are as many.
+        // The load stays in the entry, whose length and CIE pointer alone take 8 bytes.
         let tail = base.loadUnaligned(fromByteOffset: bytes.upperBound &- 8, as: UInt64.self).littleEndian
         return tail &>> UInt64(64 &- 8 &* bytes.count) == 0
     }

@@ -1,19 +1,19 @@
-/// How `.eh_frame` writes an address: a format nibble and an application (LSB Core, "DWARF Exception
-/// Header Encoding").
+/// How `.eh_frame` encodes an address: a format (low nibble), what it is relative to (high nibble), and a flag for
+/// indirect pointers (LSB Core, "DWARF Exception Header Encoding").
 public struct PointerEncoding: RawRepresentable, Equatable, Sendable {
     public var rawValue: UInt8
     @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     public static let absolute = PointerEncoding(rawValue: 0x00)
     public static let omit = PointerEncoding(rawValue: 0xff)
-    /// `DW_EH_PE_pcrel | DW_EH_PE_sdata4`: what compilers write almost everywhere.
+    /// `DW_EH_PE_pcrel | DW_EH_PE_sdata4`, which compilers nearly always use.
     @inlinable static var pcRelative4: UInt8 { 0x1b }
 
     @inlinable public var format: UInt8 { rawValue & 0x0f }
     @inlinable public var application: UInt8 { rawValue & 0x70 }
     @inlinable public var isIndirect: Bool { rawValue & 0x80 != 0 && rawValue != 0xff }
 
-    /// Whether pointers of this encoding can be sized and read.
+    /// Whether the size of pointers in this encoding is known.
     public var isKnown: Bool {
         if self == .omit { return true }
         return (format <= 0x04 || (0x08...0x0c).contains(format)) && application <= 0x50
@@ -21,7 +21,7 @@ public struct PointerEncoding: RawRepresentable, Equatable, Sendable {
 }
 
 extension FrameSection {
-    /// Reads the value of an encoded pointer without its base: what an FDE's range consists of.
+    /// Reads an encoded value without adding a base. An FDE's range is such a value.
     @inlinable
     func readValue(_ cursor: inout ByteCursor, format: UInt8, addressSize: Int) throws(CFIError) -> UInt64 {
         switch format {
@@ -46,7 +46,7 @@ extension FrameSection {
         return Int64(bitPattern: value << unused) >> Int64(unused)
     }
 
-    /// Reads an encoded address and adds its base; wraps at the address size.
+    /// Reads an encoded address and adds its base, truncated to the address size.
     @inlinable
     func readPointer(
         _ cursor: inout ByteCursor, encoding: PointerEncoding, addressSize: Int, function: UInt64? = nil

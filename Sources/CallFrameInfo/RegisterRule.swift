@@ -1,22 +1,22 @@
-/// The rule for one register in one row (DWARF 5 §6.4.1), in 64 bits: the kind in the low byte, its operand
-/// in the 56 bits above.
+/// The rule for one register in one row (DWARF 5 §6.4.1), in 64 bits: the kind in the low byte, its operand in the
+/// upper 56 bits.
 ///
-/// An operand that 56 bits can't hold makes the rule `.tooWide`; nothing is ever cut off.
+/// A rule whose operand doesn't fit 56 bits is `.tooWide`; operands are never truncated.
 public struct RegisterRule: Equatable, Sendable, BitwiseCopyable {
     @frozen public enum Kind: Sendable, BitwiseCopyable {
-        /// No instruction spoke of the register. Not the same as undefined.
+        /// No instruction set a rule for the register. Not the same as undefined.
         case unspecified
         case undefined
         case sameValue
         /// Saved at CFA + operand.
         case offset
-        /// Is CFA + operand.
+        /// The value is CFA + operand.
         case valueOffset
-        /// Is in the register operand.
+        /// Saved in the register whose number is the operand.
         case register
         /// Saved at the address that the expression computes.
         case expression
-        /// Is what the expression computes.
+        /// The value is the result of the expression.
         case valueExpression
         /// The operand is wider than 56 bits.
         case tooWide
@@ -39,10 +39,10 @@ public struct RegisterRule: Equatable, Sendable, BitwiseCopyable {
         bits = operand >> 56 == 0 ? operand &<< 8 | UInt64(kind.code) : UInt64(Kind.tooWide.code)
     }
 
-    /// A rule with an expression: 32 bits of offset in the section, 24 bits of length.
+    /// A rule with an expression; its operand is 32 bits of offset in the section and 24 bits of length.
     @inlinable
     public init(_ kind: Kind, block: Range<Int>) {
-        // Offsets fit because sections of 4 GiB and more are refused.
+        // Offsets fit because `FrameIndex` rejects sections of 4 GiB and more.
         let count = UInt64(block.count)
         bits =
             count >> 24 == 0
@@ -71,9 +71,9 @@ public struct CFARule: Equatable, Sendable, BitwiseCopyable {
         case expression
     }
 
-    /// The kind in the low byte, the register above it.
+    /// The kind in the low byte, the register in the upper 56 bits.
     public var base: UInt64
-    /// The offset, or the expression's bytes as `RegisterRule` packs them.
+    /// The offset, or the expression as a `RegisterRule`'s bits.
     public var operand: Int64
 
     @inlinable
@@ -84,12 +84,12 @@ public struct CFARule: Equatable, Sendable, BitwiseCopyable {
 
     @inlinable public static var undefined: CFARule { CFARule(base: 0, operand: 0) }
 
-    /// `base` of a CFA that is a register + offset; the register is below 2^56.
+    /// The `base` of a CFA that is register + offset. The register must be below 2^56.
     @inlinable public static func base(of register: UInt64) -> UInt64 {
         register &<< 8 | UInt64(Kind.registerOffset.code)
     }
 
-    /// Register + offset. A register number beyond 56 bits saturates: no machine has it.
+    /// Register + offset. A register number of more than 56 bits saturates; no machine has one.
     @inlinable
     public static func register(_ register: UInt64, offset: Int64) -> CFARule {
         CFARule(
@@ -106,12 +106,12 @@ public struct CFARule: Equatable, Sendable, BitwiseCopyable {
     @inlinable public var kind: Kind { Kind(code: UInt8(truncatingIfNeeded: base)) }
     @inlinable public var register: UInt64 { base &>> 8 }
     @inlinable public var offset: Int64 { operand }
-    /// The expression as a register rule: `.expression`, or `.tooWide`.
+    /// The expression as a register rule: `.expression` or `.tooWide`.
     @inlinable public var expression: RegisterRule { RegisterRule(bits: UInt64(bitPattern: operand)) }
 }
 
-// An enum without payloads is stored as the ordinal of its case. Casting, unlike the raw values that the
-// compiler would make, is inlined across modules; the codes come from these enums only.
+// An enum without payloads is stored as the ordinal of its case. Unlike the accessors of raw values that the compiler
+// synthesizes, this cast is inlined across modules. It is safe because codes come only from these enums.
 extension RegisterRule.Kind {
     @inlinable var code: UInt8 { unsafeBitCast(self, to: UInt8.self) }
     @inlinable init(code: UInt8) { self = unsafeBitCast(code, to: Self.self) }

@@ -1,17 +1,17 @@
-/// Call frame information of our own, for code that has none, or less than is known of it: a CIE and an FDE as in
+/// Synthetic call frame information, for code that has none or whose own is incomplete: a CIE and an FDE as in
 /// .debug_frame (DWARF 5 §6.4.1).
 public final class StatedFrame {
-    /// Lives as long as this does.
+    /// Valid as long as this object exists.
     public let section: FrameSection
     private let memory: UnsafeMutableRawBufferPointer
 
     /// - Parameters:
-    ///   - addresses: SVMAs.
+    ///   - addresses: SVMAs that the FDE covers.
     ///   - machine: ELF `e_machine` of x86-64 or aarch64.
-    ///   - instructions: call frame instructions, after which the row is the same for all of the addresses.
+    ///   - instructions: call frame instructions without an advance; the row after them holds for all the addresses.
     public init(_ addresses: Range<UInt64>, machine: UInt16, isSignalFrame: Bool = false, instructions: [UInt8]) {
-        // Version 1, augmentation "zS" of a signal frame or "z". Alignment factors 1 or 4 and -8, return address in rip
-        // or x30, no augmentation data.
+        // Version 1, augmentation "zS" (signal frame) or "z", alignment factors 1 or 4 and -8, return address in rip or
+        // x30, no augmentation data.
         let isAArch64 = machine == 183
         let augmentation: [UInt8] = isSignalFrame ? [0x7a, 0x53, 0] : [0x7a, 0]
         let cie: [UInt8] = [1] + augmentation + [isAArch64 ? 4 : 1, 0x78, isAArch64 ? 30 : 16, 0]
@@ -28,7 +28,7 @@ public final class StatedFrame {
 
     deinit { memory.deallocate() }
 
-    /// With its length before it, and filled up with DW_CFA_nop.
+    /// Prefixes the length and pads with DW_CFA_nop.
     private static func entry(_ content: [UInt8]) -> [UInt8] {
         let padding = [UInt8](repeating: 0, count: -content.count & 7)
         return bytes(UInt32(content.count + padding.count)) + content + padding

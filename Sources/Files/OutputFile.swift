@@ -119,8 +119,8 @@ private enum Destination {
     }
 }
 
-/// Text on its way to a file, in pieces of 64 KiB. After a failure nothing more is written.
-package struct PieceOutput: TextOutputStream {
+/// Bytes on their way to a file, in pieces of 64 KiB. After a failure nothing more is written.
+package struct PieceOutput: ByteSink {
     private var piece: [UInt8] = []
     private var failure: Int32?
     private let put: (UnsafeRawBufferPointer) -> Int32?
@@ -133,9 +133,9 @@ package struct PieceOutput: TextOutputStream {
         piece.reserveCapacity(Self.pieceSize)
     }
 
-    package mutating func write(_ text: String) {
+    package mutating func write(_ bytes: UnsafeRawBufferPointer) {
         guard failure == nil else { return }
-        piece.append(contentsOf: text.utf8)
+        piece.append(contentsOf: bytes)
         if piece.count >= Self.pieceSize { flush() }
     }
 

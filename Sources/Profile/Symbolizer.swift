@@ -96,7 +96,8 @@ public final class Symbolizer {
     /// `function_[k]`, as flame graphs mark kernel code; `[kernel]`.
     public func kernelName(of address: UInt64) -> String { Self.marked(kernelFunction(at: address)) }
 
-    static func marked(_ kernelFunction: String) -> String {
+    /// A kernel function's name as ``kernelName(of:)`` has it.
+    package static func marked(_ kernelFunction: String) -> String {
         kernelFunction == "[kernel]" ? kernelFunction : kernelFunction + "_[k]"
     }
 

@@ -3,25 +3,27 @@ import ELF
 import Search
 import TableCompiler
 
-/// Where the FDEs of an image begin and end: its functions, whether they have names or not.
+/// The extents of an image's FDEs, and thereby of its functions, even if they have no symbols.
 struct FrameExtents {
-    /// What an address has in common with all others of one function.
+    /// Where an address is relative to the FDEs. All addresses of one function have the same value.
     enum Place: Equatable {
-        /// In this FDE.
+        /// In the FDE with this index.
         case inside(Int)
-        /// Behind this one, and before the next.
+        /// After the FDE with this index and before the next one. The index is -1 before the first FDE.
         case behind(Int)
     }
 
-    /// By rising address, and disjoint.
+    /// SVMAs, in ascending order and disjoint.
     private var starts: [UInt64] = []
     private var limits: [UInt64] = []
-    /// Where FDEs begin of which others cover a part, by the index of what follows that part.
+    /// The start of a partly covered FDE, by the index of each of its parts except the first.
     private var beginnings: [Int: UInt64] = [:]
 
     var isEmpty: Bool { starts.isEmpty }
 
-    /// Reads the image's own call frame information. Malformed entries are left out.
+    /// Reads the image's own call frame information. Ignores malformed entries.
+    ///
+    /// Throws `ELFError` if it can't be read.
     init(of image: ELFImage) throws(ELFError) {
         let sources = try FrameSources(of: image, search: nil)
         var index = FrameIndex()
@@ -43,7 +45,8 @@ struct FrameExtents {
         try sources.checkAreWhole()
     }
 
-    /// Where the first part is of the FDE that a part is of. Few FDEs are in parts, and these not in many.
+    /// The start of the FDE that a part belongs to. Looks only at the 64 preceding spans: few FDEs have several parts,
+    /// and those are close together.
     private func beginning(of part: FrameSpan, in index: borrowing FrameIndex, before position: Int) -> UInt64? {
         for other in stride(from: position - 1, through: max(0, position - 64), by: -1) {
             let span = index.span(at: other)
@@ -57,7 +60,7 @@ struct FrameExtents {
         return address < limits[index] ? .inside(index) : .behind(index)
     }
 
-    /// SVMA at which the FDE begins that covers an address; nil if there is none.
+    /// SVMA of the start of the FDE that covers an address; nil if there is none.
     func start(of address: UInt64) -> UInt64? {
         guard case .inside(let index) = place(of: address) else { return nil }
         return beginnings[index] ?? starts[index]

@@ -1,24 +1,25 @@
 import ELF
 
-/// Names for the code of an image: its symbols, as far as its call frame information agrees, and the FDEs themselves.
+/// Names for the code of an image: its symbols, if they don't contradict its call frame information, and the FDEs
+/// themselves.
 ///
-/// Not thread-safe: one task at a time.
+/// Not thread-safe.
 public final class ImageNames {
-    /// What a stretch of code is called.
+    /// The name of a function.
     public enum Name: Equatable, Sendable {
-        /// By a symbol, or by what its code does.
+        /// From a symbol, or recognised by its code.
         case function(String)
-        /// Not at all: the SVMA at which its FDE begins.
+        /// The function has no name. The value is the SVMA of its FDE's start.
         case frame(UInt64)
     }
 
     private let image: ELFImage
     private let symbols: FunctionSymbols?
-    /// Symbol tables and call frame information that can't be read, or not to their end.
+    /// Errors in symbol tables and call frame information, which were not read or only in part.
     public private(set) var problems: [ELFError] = []
     private lazy var frames: FrameExtents? = readFrames()
 
-    /// Reads the image's symbols. Its call frame information is read when it is first needed.
+    /// Reads the image's symbols. Call frame information is read on first use.
     public init(_ image: ELFImage) {
         self.image = image
         do throws(ELFError) {
@@ -37,13 +38,13 @@ public final class ImageNames {
         }
     }
 
-    /// What the code is called that a frame is in; nil if there is neither a symbol nor an FDE.
+    /// The name of a frame's function; nil if there is neither a symbol nor an FDE.
     ///
     /// - Parameters:
-    ///   - pc: SVMA at which the frame stands, or to which a call returns.
-    ///   - isExact: whether it stands there.
+    ///   - pc: SVMA of the frame's pc.
+    ///   - isExact: whether `pc` is the current instruction, not a return address.
     public func name(at pc: UInt64, isExact: Bool) -> Name? {
-        // Signal handlers return to the restorer's first byte. What is before that is another function.
+        // Signal handlers return to the restorer's first byte, so the preceding byte belongs to another function.
         if let start = SignalRestorer.start(at: pc, isExact: isExact, in: image) {
             let match = symbols?.match(start)
             return .function(match?.start == start ? match?.name ?? SignalRestorer.name : SignalRestorer.name)
@@ -53,7 +54,7 @@ public final class ImageNames {
         return frames?.start(of: address).map(Name.frame)
     }
 
-    /// The function that contains an SVMA, and how many bytes after its start that is; nil if no symbol tells.
+    /// The function that contains an SVMA, and the SVMA's offset from its start in bytes; nil if no symbol names it.
     public func lookup(_ address: UInt64) -> (name: String, offset: UInt64)? {
         guard let match = symbols?.match(address) else { return nil }
         func found(_ match: FunctionSymbols.Match) -> (name: String, offset: UInt64) {
@@ -61,12 +62,12 @@ public final class ImageNames {
         }
         if match.hasSize { return found(match) }
         guard let frames, !frames.isEmpty else { return found(match) }
-        // A symbol that doesn't say where it ends does so with its FDE, or where the next one begins.
+        // A symbol without a size ends with its FDE or, outside FDEs, where the next one starts.
         guard frames.place(of: address) == frames.place(of: match.start) else { return nil }
         guard match.isLabel, let start = frames.start(of: match.start), start != match.start else {
             return found(match)
         }
-        // A label within a function, which has the function's name, if there is one.
+        // A label within a function: use the function's name, if there is one.
         guard let function = symbols?.match(start), function.start == start else { return nil }
         return found(function)
     }

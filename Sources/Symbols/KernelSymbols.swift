@@ -1,37 +1,38 @@
 import Glibc
 import Search
 
-/// The kernel's functions by address, as /proc/kallsyms has them.
+/// The kernel's functions by address, from /proc/kallsyms.
 public final class KernelSymbols {
     private struct Symbol {
         var address: UInt64
-        /// Where its name is in the text.
+        /// The range of its name in `text`.
         var name: Range<Int>
-        /// The more, the better known is this name among several of one address; 0 of what is no function.
+        /// Of several symbols with one address, the one with the highest rank is used; 0 if it isn't a function.
         var rank: UInt8
     }
 
     private let text: [UInt8]
-    /// By rising address, one for each.
+    /// In ascending address order, one symbol per address.
     private let symbols: [Symbol]
 
-    /// No function is larger: far behind one that a module ends with there may be code that has no symbols.
+    /// An address further than this from a symbol isn't in its function: code without symbols may follow the last
+    /// function of a module.
     private static let largest: UInt64 = 256 << 10
 
-    /// The running kernel's.
+    /// Reads the running kernel's symbols. There are none if they can't be read.
     public convenience init() { self.init(text: Self.read("/proc/kallsyms")) }
 
-    /// Of lines such as `ffffffff81000000 T _stext`, with `[module]` behind that for some.
+    /// Parses lines such as `ffffffff81000000 T _stext`, some with ` [module]` at the end.
     ///
-    /// - Parameter text: as in /proc/kallsyms. Without the privilege to see them all addresses are 0: there are none
-    /// then.
+    /// - Parameter text: the contents of /proc/kallsyms. Without the privilege to see addresses, these are all 0, and
+    ///   there are no symbols.
     public init(text: [UInt8]) {
         self.text = text
         symbols = text.withUnsafeBytes(Self.parsed)
     }
 
-    /// The function that an address is in; nil if none is there. A function reaches to the next symbol, of a function
-    /// or not; nobody knows where the last one ends.
+    /// The name of the function that contains an address; nil if there is none. A function ends at the next symbol of
+    /// any kind. The end of the last one is unknown.
     public func function(at address: UInt64) -> String? {
         guard let index = symbols.lastIndex(atMost: address, by: { $0.address }) else { return nil }
         let symbol = symbols[index]
@@ -58,7 +59,7 @@ public final class KernelSymbols {
         return best
     }
 
-    /// Of a line; nil if it is none, or has no address.
+    /// Parses a line; nil if it is malformed or its address is 0.
     private static func symbol(_ text: UnsafeRawBufferPointer, _ line: Range<Int>) -> Symbol? {
         let fields = text[line].split(maxSplits: 3) { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         guard fields.count >= 3, let kind = fields[1].first, fields[1].count == 1,
@@ -68,7 +69,8 @@ public final class KernelSymbols {
         return Symbol(address: address, name: name, rank: rank(kind, fields[2]))
     }
 
-    /// As nm(1) has its letters: functions are `t`, or `w` if weak; capitals are global.
+    /// The rank by nm(1)'s letters: functions are `t`, or `w` if weak; global ones are upper case. Global names and
+    /// names without leading underscores rank higher.
     private static func rank(_ kind: UInt8, _ name: Slice<UnsafeRawBufferPointer>) -> UInt8 {
         let isFunction = [UInt8(ascii: "t"), UInt8(ascii: "w")].contains(kind | 0x20)
         let isGlobal = kind & 0x20 == 0
@@ -76,7 +78,7 @@ public final class KernelSymbols {
         return isFunction ? 1 + (isGlobal ? 4 : 0) + 2 - underscores : 0
     }
 
-    /// All bytes of a file of the kernel's, whose size is not known before; none if it can't be read.
+    /// The contents of a kernel file, whose size is unknown in advance; empty if it can't be read.
     private static func read(_ path: String) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return [] }

@@ -1,4 +1,4 @@
-/// Names, each once, by number. What refers to many names so takes four bytes for each.
+/// Stores each name once, by number, so that a reference to a name takes only four bytes.
 public struct NameTable {
     public struct ID: Hashable, Sendable {
         var number: UInt32
@@ -11,7 +11,7 @@ public struct NameTable {
 
     public var count: Int { names.count }
 
-    /// The number of a name, which it keeps.
+    /// The number of a name. Adds the name if it is new.
     public mutating func intern(_ name: String) -> ID {
         if let known = numbers[name] { return ID(number: known) }
         let number = UInt32(names.count)
@@ -22,7 +22,7 @@ public struct NameTable {
 
     public subscript(id: ID) -> String { names[Int(id.number)] }
 
-    /// Whether one name comes before another one, bytewise. Sorts all names once.
+    /// A function that returns whether one name precedes another, bytewise. Sorts all names once.
     public func order() -> (ID, ID) -> Bool {
         var ranks = [UInt32](repeating: 0, count: names.count)
         let sorted = names.indices.sorted { names[$0].utf8.lexicographicallyPrecedes(names[$1].utf8) }

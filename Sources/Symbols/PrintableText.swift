@@ -1,14 +1,14 @@
 import Files
 
-/// Text without what terminals obey, and without what ends lines: names of files, functions and threads can hold any
-/// byte.
+/// Text that is safe to print: without characters that control terminals or end lines. Names of files, functions and
+/// threads can contain any byte.
 public enum PrintableText {
-    /// The text with `\x1b` instead of a control character (below U+0020, DEL, U+0080 to U+009F), and `\u202e` instead
-    /// of a character that turns the direction of writing around or separates lines. Bytes of paths that are no UTF-8
-    /// are shown as `String.readable` has them.
+    /// The text with control characters (below U+0020, DEL, U+0080 to U+009F) as `\x1b`, and characters that change the
+    /// direction of writing or separate lines as `\u202e`. Bytes of paths that aren't UTF-8 are as in
+    /// `String.readable`.
     public static func of(_ text: String) -> String { of(text, keepsLineEnds: false) }
 
-    /// The same for text that has its own ends of lines.
+    /// The same for text of several lines: newlines are kept.
     public static func ofLines(_ text: String) -> String { of(text, keepsLineEnds: true) }
 
     private static func of(_ text: String, keepsLineEnds: Bool) -> String {
@@ -26,8 +26,8 @@ public enum PrintableText {
         return String(escaped)
     }
 
-    /// JSON with escapes instead of the same characters, but for those that it is laid out by. JSON allows them nowhere
-    /// but in text, where below U+0020 it has escapes already.
+    /// JSON text with the same characters escaped, except the whitespace of its layout. In JSON these characters can
+    /// only be in strings, where those below U+0020 are already escaped.
     public static func ofJSON(_ text: String) -> String {
         guard needsEscapes(text) else { return text }
         var escaped = String.UnicodeScalarView()
@@ -41,7 +41,7 @@ public enum PrintableText {
         return String(escaped)
     }
 
-    /// Whether there may be something to escape: nearly all text has only bytes from 0x20 to 0x7e.
+    /// Whether there may be characters to escape. Nearly all text has only bytes from 0x20 to 0x7e.
     private static func needsEscapes(_ text: String) -> Bool { text.utf8.contains { $0 < 0x20 || $0 >= 0x7f } }
 
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {

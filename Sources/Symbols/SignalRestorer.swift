@@ -1,9 +1,9 @@
 import ELF
 
-/// The code that signal handlers return to: it calls rt_sigreturn(2), and has its place in a stack as a frame. In most
-/// C libraries it has no symbol, so that it is known by its code.
+/// The code that signal handlers return to. It calls rt_sigreturn(2), and is a frame of the stack. Most C libraries
+/// have no symbol for it, so it is recognised by its code.
 enum SignalRestorer {
-    /// What C libraries for Linux call it in their sources.
+    /// Its name in the sources of C libraries for Linux.
     static let name = "__restore_rt"
 
     /// `mov $15, %rax` or `mov $15, %eax`; `syscall`.
@@ -13,11 +13,12 @@ enum SignalRestorer {
     /// `mov x8, #139`; `svc #0`.
     private static let aarch64: [[UInt8]] = [[0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4]]
 
-    /// SVMA at which the restorer begins that a frame is in; nil if it is in none.
+    /// SVMA of the start of the restorer that a frame is in; nil if it is in none.
     ///
     /// - Parameters:
-    ///   - pc: SVMA at which the frame stands, or to which a call, here the kernel's of the handler, returns.
-    ///   - isExact: whether it stands there: at the first instruction, at the second, or behind it in the kernel.
+    ///   - pc: SVMA of the frame's pc.
+    ///   - isExact: whether `pc` is the current instruction: the first, the second, or after the second during the
+    ///     system call. Otherwise it is the address that the handler returns to.
     static func start(at pc: UInt64, isExact: Bool, in image: ELFImage) -> UInt64? {
         let forms = image.machine == .x86_64 ? x86_64 : image.machine == .aarch64 ? aarch64 : []
         for form in forms {

@@ -21,7 +21,8 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1
     ) throws(TableError) {
         counts = cfic_counts()
-        // Overlaps are rare, and found on the way; but only without them is it known which FDE has the entry point.
+        // Overlaps are rare and are noticed while chunks are built. But they must be resolved first if the FDE that
+        // covers the entry point is needed.
         try readIndex(sections, executable, settles: entry != nil)
         guard let entry, let stated = statedFrame(of: entry, sections, executable: executable) else {
             return try buildIndexed(
@@ -35,7 +36,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
                 all, executable: executable, executableBytes: executableBytes, source: source, options: options,
                 threads: threads)
         }
-        // Sections are those of the caller, who has not seen ours.
+        // Report the section numbers that the caller knows, which don't include the synthetic section.
         badFrames.removeAll { $0.section == 0 }
         malformed.removeAll { $0.section == 0 }
         for position in badFrames.indices { badFrames[position].section -= 1 }
@@ -64,7 +65,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
             index.settle()
             mayBeFull = makeChunks(sections, options, count: threads)
         }
-        // Which rules a full table leaves out depends on where it is cut: cut it nowhere.
+        // Which rules a full table leaves out would depend on the cuts, so build it as one chunk.
         if mayBeFull, chunks.count > 1 { _ = makeChunks(sections, options, count: 1) }
         let numbering = RuleNumbering(chunks)
         gatherCounts(executableBytes, numbering)
@@ -73,7 +74,8 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
 
     // MARK: Rows and pages
 
-    /// Interprets, lowers and encodes everything; says whether rules may be left out for want of numbers.
+    /// Interprets, lowers and encodes all spans. Returns whether rules may have been left out because a table has no
+    /// numbers, or no program memory, for more.
     private mutating func makeChunks(_ sections: [FrameSection], _ options: TableOptions, count: Int) -> Bool {
         let plan = ChunkPlan<A>(index, count: count)
         while chunks.count > plan.chunks.count { chunks.removeLast() }
@@ -81,11 +83,11 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         let handles = chunks
         for handle in handles { handle.chunk.reset(index) }
         reserveOutput()
-        // The first chunk's records, which in most images are all, are made where they stay: `output` is the
-        // encoder's until `finishPages`.
+        // The first chunk's records, in most images all records, are written directly into `output`, which is lent to
+        // that chunk's encoder until `finishPages`.
         handles[0].chunk.sink.drafts.encoder.exchangeRecords(with: &output)
         withUnsafePointer(to: index) { index in
-            // Read by all, changed by none until all are done.
+            // Threads only read these.
             nonisolated(unsafe) let index = index
             nonisolated(unsafe) let sections = sections
             parallel(handles.count) { number in
@@ -99,16 +101,17 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
             || operations > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1
     }
 
-    /// Leaves room before the records for the sections that stand before them, as much as they usually take.
+    /// Reserves space in `output` for the sections that precede the records, as much as they usually need.
     private mutating func reserveOutput() {
         let front = MemoryLayout<cfic_table_header>.size + layout.byteCount + 32 << 10
         output.removeAll()
-        // Most FDEs make less, some much more.
+        // Most FDEs make fewer bytes of records than this, some many more.
         output.reserveCapacity(front + 24 * index.count)
         output.setCount((front + 15) & ~15)
     }
 
-    /// Puts the table's rule numbers in all pages, which then stand behind the first `start` bytes of `output`.
+    /// Replaces the chunks' rule numbers in all records with the table's, and moves the records to offset `start` of
+    /// `output`.
     mutating func finishPages(_ numbering: RuleNumbering, start: Int) {
         let handles = chunks
         parallel(handles.count) { number in
@@ -133,7 +136,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         counts.dropped_fdes = UInt32(clamping: index.droppedCount)
         let covered = index.coveredBytes
         counts.covered_bytes = covered
-        // An FDE that two chunks share was seen by both.
+        // Two chunks that share an FDE both report it.
         badFrames = chunks.flatMap { $0.chunk.badFrames }.sorted { ($0.section, $0.offset) < ($1.section, $1.offset) }
         var last: (Int, Int)?
         badFrames.removeAll { frame in

@@ -3,7 +3,7 @@ import CallFrameInfo
 import UnwindTable
 
 extension CFIError {
-    /// The reason that rows get which this error made unknowable.
+    /// The reason of the rows that are unknown because of this error.
     var reason: cfic_reason {
         switch self {
         case .unknownInstruction: CFIC_REASON_UNKNOWN_INSTRUCTION

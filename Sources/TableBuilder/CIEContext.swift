@@ -2,23 +2,22 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// What running the FDEs of one CIE needs.
+/// Runs the FDEs of one CIE.
 struct CIEContext<A: Architecture> {
     private var interpreter: Interpreter<TrackedRegisters<A>>
     private let lowering: Lowering<A>
     private let tag: UInt64
-    /// What is wrong with the CIE's instructions.
+    /// The error in the CIE's instructions, if any.
     private let failure: CFIError?
     private var isInterned = false
-    /// Whether FDEs have the form that `plainInstructions` reads, and nothing is wrong with the CIE.
+    /// Whether FDEs have the form that `plainInstructions` reads, and the CIE has no error.
     private let isPlain: Bool
     private let hasAugmentationData: Bool
 
     init(_ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
         lowering = Lowering(section: section, isSignalFrame: cie.entry.isSignalFrame)
-        // Equal rows lower to equal rules if they are of one section, have the return address in one column
-        // (all that no rule can name are alike), and are alike in being signal frames. Never 0, the tag of an
-        // empty place in the cache.
+        // Equal rows lower to equal rules if their section, return address column and signal frame flag are equal.
+        // Columns that no rule can name count as one. Not 0, which is the tag of empty slots in the cache.
         let column = Int(min(cie.entry.returnAddressRegister, A.lastRegister + 1))
         tag = UInt64((cie.section << 6 | column) << 1 | (cie.entry.isSignalFrame ? 1 : 0)) + 1
         hasAugmentationData = cie.entry.hasAugmentationData
@@ -27,7 +26,7 @@ struct CIEContext<A: Architecture> {
         isPlain = cie.isPlain && failure == nil
     }
 
-    /// Runs the FDE that `span` is of; a part's rows are those of the whole FDE.
+    /// Runs the span's FDE. For a part, the sink gets the rows of the whole FDE.
     @inline(__always)
     mutating func run(
         _ span: FrameSpan, _ index: borrowing FrameIndex, _ sink: inout LoweringSink<A>
@@ -65,19 +64,19 @@ struct CIEContext<A: Architecture> {
                 instructions: fde.instructions, start: fde.start, limit: A.rowLimit(from: fde.start, to: fde.limit),
                 sink: &sink)
         }
-        // As the index has it: addresses never fall, even if the bytes were written to meanwhile.
+        // The index's addresses are used, not those just read, so that addresses ascend even if the file was modified.
         return interpreter.run(
             instructions: fde.instructions, start: span.start, limit: A.rowLimit(from: span.start, to: span.limit),
             sink: &sink)
     }
 }
 
-/// The contexts of an image's CIEs, each made when first needed.
+/// The contexts of an image's CIEs, each made on first use.
 ///
-/// In memory of its own, so that reaching one costs no reference counting and no copy.
+/// Manually allocated, so that accessing a context needs no reference counting and no copy.
 struct CIEContexts<A: Architecture>: ~Copyable {
     private var places: UnsafeMutablePointer<CIEContext<A>>?
-    /// Whether the context at each place was made.
+    /// By index: whether the context is initialised.
     private var isMade = GrowableBuffer<Bool>()
 
     init() {}
@@ -91,19 +90,19 @@ struct CIEContexts<A: Architecture>: ~Copyable {
         places?.deallocate()
     }
 
-    /// Forgets all and makes places for `count`, which `FrameIndex` keeps in bounds.
+    /// Removes all contexts and allocates memory for `count`. `FrameIndex` limits the number of CIEs.
     mutating func reset(count: Int) {
         free()
-        // Untouched memory costs nothing.
+        // Memory that isn't touched costs nothing.
         places = count == 0 ? nil : .allocate(capacity: count)
         isMade.reserveCapacity(count)
         isMade.setCount(count)
         isMade.elements.update(repeating: false)
     }
 
-    /// Valid until `reset`.
+    /// The context of a CIE, valid until `reset`.
     ///
-    /// - Precondition: `number` is below the count of the index that `reset` was given.
+    /// - Precondition: `number` is below the count that `reset` got.
     @inline(__always)
     func context(
         of number: Int, _ index: borrowing FrameIndex, _ sections: [FrameSection]

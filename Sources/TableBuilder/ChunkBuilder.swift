@@ -3,27 +3,26 @@ import CallFrameInfo
 import Search
 import UnwindTable
 
-/// An FDE that was malformed, wholly or in part.
+/// An FDE that is malformed, entirely or from some instruction on.
 public struct BadFrame: Sendable {
     /// Index of the section.
     public var section: Int
     /// Offset of the FDE in its section.
     public var offset: Int
-    /// SVMA of the first byte that the FDE answers for.
+    /// SVMA of the first byte that the FDE is responsible for.
     public var start: UInt64
-    /// Offset of the instruction, or of the CIE, that is to blame.
+    /// Offset in the section of the invalid instruction, or of the FDE if its CIE is invalid or an address misaligned.
     public var blamed: Int
     public var error: CFIError
 }
 
-/// Builds the pages of one run of addresses. Several work beside each other; what they make does not depend
-/// on where the runs are cut.
+/// Builds the pages of one chunk. Several threads do this at once; the result doesn't depend on where chunks are cut.
 struct ChunkBuilder<A: Architecture>: ~Copyable {
-    /// The part of the work that one builder does.
     struct Chunk {
-        /// Spans that start below `ceiling`, from the first that reaches beyond `floor`.
+        /// The spans that start below `ceiling`, beginning with the last one that starts below `floor`.
         var spans: Range<Int>
-        /// Addresses: the beginning of a page, or 0; and of the page where the next chunk begins, or the end.
+        /// Addresses of the first page and of the next chunk's first page. The last chunk's `ceiling` is the end of the
+        /// address space.
         var floor: UInt64
         var ceiling: UInt64
         var firstPage: UInt64
@@ -34,7 +33,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     var absorbedBytes: UInt64 = 0
     var rawRowCount: Int { sink.rowCount }
     var badFrames: [BadFrame] = []
-    /// Found that spans overlap, and stopped there.
+    /// Whether the builder found overlapping spans, and stopped there.
     private(set) var hasOverlaps = false
     private var contexts = CIEContexts<A>()
     private var partial: [UInt64: [LoweredRow]] = [:]
@@ -59,7 +58,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         partial.removeAll(keepingCapacity: true)
     }
 
-    /// Starts over: to be called before each `build`.
+    /// Must be called before each `build`.
     mutating func reset(_ index: borrowing FrameIndex) {
         sink.reset()
         absorbedBytes = 0
@@ -90,7 +89,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
             interpret(span, index, sections)
             sink.isCollecting = false
             partial[key] = Array(sink.collected.elements)
-            // The FDE's rows are counted where it begins.
+            // An FDE's rows are counted only with its first part, in the chunk where it starts.
             if span.isContinuation || span.start < chunk.floor { sink.rowCount = rowCount }
         }
         replay(partial[key] ?? [], from: max(span.start, chunk.floor), to: min(span.limit, chunk.ceiling))
@@ -99,7 +98,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
 
     private mutating func replay(_ rows: [LoweredRow], from start: UInt64, to limit: UInt64) {
         guard start < limit else { return }
-        // The last row at or before `start` is the one in force there.
+        // The last row at or before `start` holds there.
         let first = rows.partitioningIndex { $0.address > start }
         if first > 0 { sink.drafts.append(start, rule: rows[first - 1].rule) }
         for row in rows[first...] {
@@ -122,12 +121,12 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
                 note(.misalignedAddress, span, index, blamed: Int(span.offset))
             }
         } catch {
-            // The index read this entry before; its bytes can't have changed.
+            // The index could read this entry, so this happens only if the file was modified since.
             sink.append(span.start, rule: sink.number(of: CFIC_REASON_BAD_FDE))
         }
     }
 
-    /// Whether an FDE's rows from an address on all say that there is no caller.
+    /// Whether all of an FDE's rows from an address on are ends of the stack.
     mutating func isOutermost(
         _ span: FrameSpan, from address: UInt64, _ index: borrowing FrameIndex, _ sections: [FrameSection]
     ) -> Bool {
@@ -149,7 +148,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
 
     // MARK: Between FDEs
 
-    /// Behind an FDE nothing is known, unless only padding separates it from the next one.
+    /// After an FDE appends a row without information, unless only padding separates it from the next FDE.
     @inline(__always)
     private mutating func closeGap(from limit: UInt64, to next: UInt64?, _ chunk: Chunk, keepsGaps: Bool) {
         if next == limit { return }
@@ -159,12 +158,12 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
             return
         }
         let gap = limit.roundedUp(toMultipleOf: 1 << UInt64(A.pcShift))
-        // A gap inside of one unit has none of its own: an FDE that begins there has the unit.
+        // A gap within one unit gets no row: the FDE that starts in the unit gets it.
         if isHere, next.map({ gap <= $0 }) ?? true { sink.drafts.append(gap, rule: 0) }
     }
 
-    /// Compilers align functions to 16 bytes. A gap that ends elsewhere, or is longer, may be code on purpose,
-    /// as the hole in glibc's `clone` is.
+    /// Compilers align functions to 16 bytes. A gap that ends elsewhere, or is longer, may be code that has no CFI on
+    /// purpose, like the gap in glibc's `clone`.
     @inline(__always)
     private func isPadding(_ limit: UInt64, _ next: UInt64) -> Bool { next &- limit < 16 && next & 15 == 0 }
 

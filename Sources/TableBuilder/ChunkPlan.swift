@@ -3,12 +3,12 @@ import CallFrameInfo
 import Search
 import UnwindTable
 
-/// Cuts an image's spans at page boundaries into chunks of about equal numbers of FDEs.
+/// Cuts an image's spans at page boundaries into chunks with about equal numbers of FDEs.
 struct ChunkPlan<A: Architecture> {
     typealias Chunk = ChunkBuilder<A>.Chunk
     private(set) var chunks: [Chunk] = []
 
-    /// Fewer FDEs than this are not worth a thread.
+    /// With fewer FDEs, a thread isn't worthwhile.
     private static var minimumSpans: Int { 4096 }
 
     /// - Precondition: `index` isn't empty.
@@ -35,12 +35,12 @@ struct ChunkPlan<A: Architecture> {
         }
     }
 
-    /// Index of the first span that starts at or behind `address`.
+    /// Index of the first span that starts at or above `address`.
     private static func lowerBound(_ index: borrowing FrameIndex, _ address: UInt64) -> Int {
         (0..<index.count).partitioningIndex { index.start(at: $0) >= address }
     }
 
-    /// The span before is needed too: it, or padding that it gives its rule to, may reach beyond `floor`.
+    /// The preceding span is needed too: it, or padding that gets its rule, may extend beyond `floor`.
     private static func firstSpan(_ index: borrowing FrameIndex, reaching floor: UInt64) -> Int {
         max(lowerBound(index, floor) - 1, 0)
     }

@@ -3,12 +3,12 @@ import CallFrameInfo
 import Search
 import UnwindTable
 
-/// Where the kernel starts a program, or its interpreter: code that nothing called, whatever its call frame information
-/// says. No frame there has a caller.
+/// Where the kernel starts an executable or its dynamic linker. Nothing called this code, so its frame has no caller,
+/// even if its call frame information has a rule for one.
 public struct EntryPoint: Sendable {
     /// SVMA: ELF `e_entry`.
     public var address: UInt64
-    /// Behind the code that is known to be the same function's, where no FDE says how far it reaches.
+    /// End of the code (exclusive) that is known to belong to the same function, for use if no FDE covers it.
     public var limit: UInt64
 
     public init(address: UInt64, limit: UInt64) {
@@ -16,20 +16,20 @@ public struct EntryPoint: Sendable {
         self.limit = limit
     }
 
-    /// Code without information, up to the next FDE, that is taken for one function.
+    /// Code without information up to the next FDE is taken for one function if it is at most this many bytes.
     private static let functionSize: UInt64 = 128
 
-    /// From the entry point to the end of its function.
+    /// The addresses from the entry point to the end of its function.
     ///
     /// - Parameters:
-    ///   - function: the FDE's end, where one covers the entry point.
-    ///   - next: where the next FDE begins, or the code ends.
+    ///   - function: the end of the FDE that covers the entry point, if there is one.
+    ///   - next: the start of the next FDE, or the end of the code.
     func addresses(function: UInt64?, next: UInt64) -> Range<UInt64> {
         if let function { return address..<max(function, address) }
         return address..<max(next &- address <= Self.functionSize ? next : min(limit, next), address)
     }
 
-    /// The return address is undefined.
+    /// Call frame information that makes `addresses` outermost: its return address is undefined.
     func frame(_ addresses: Range<UInt64>, machine: TableMachine) -> StatedFrame {
         let isAArch64 = machine == .aarch64
         return StatedFrame(
@@ -40,13 +40,13 @@ public struct EntryPoint: Sendable {
 }
 
 extension ArchitectureBuilder {
-    /// Information for the entry point, if what is there doesn't make it the outermost frame: to be put before all
-    /// other. Wants the index.
+    /// Call frame information for the entry point, to precede all sections; nil if the existing FDE already makes it
+    /// the outermost frame. The index must have been read, without overlaps.
     mutating func statedFrame(
         of entry: EntryPoint, _ sections: [FrameSection], executable: [Range<UInt64>]
     ) -> StatedFrame? {
         guard let code = executable.first(where: { $0.contains(entry.address) }),
-            // No instruction begins in between.
+            // No instruction starts at a misaligned address.
             entry.address & (1 << UInt64(A.pcShift) - 1) == 0,
             let machine = TableMachine(rawValue: A.machine)
         else { return nil }
@@ -66,7 +66,7 @@ extension ArchitectureBuilder {
 }
 
 extension FrameIndex {
-    /// Position of the first span that starts behind an address.
+    /// Index of the first span that starts above an address.
     fileprivate func firstPosition(behind address: UInt64) -> Int {
         (0..<count).partitioningIndex { start(at: $0) > address }
     }

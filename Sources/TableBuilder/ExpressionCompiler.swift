@@ -2,12 +2,12 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// Compiles DWARF expressions (DWARF 5 §2.5.1, §6.4.2.3) into bounded programs.
+/// Compiles DWARF expressions (DWARF 5 §2.5.1, §6.4.2.3) into programs of bounded size.
 struct ExpressionCompiler<A: Architecture> {
     var section: FrameSection
 
-    /// - Parameter startsWithCFA: whether the CFA is on the stack at the start: true for register rules,
-    ///   false for the CFA's own.
+    /// - Parameter startsWithCFA: whether the stack initially contains the CFA: true for register rules, false for the
+    ///   CFA's own rule.
     func compile(_ block: Range<Int>, startsWithCFA: Bool) throws(Program.Failure) -> Program {
         var program = Program()
         if startsWithCFA { try program.append(Operation(CFIC_OP_CFA), pops: 0, pushes: 1) }

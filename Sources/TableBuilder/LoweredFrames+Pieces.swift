@@ -2,19 +2,20 @@ import Search
 import UnwindTable
 
 extension LoweredFrames {
-    /// Addresses that one frame answers for.
+    /// Addresses that one frame is responsible for.
     public struct Piece: Sendable {
         public var range: Range<UInt64>
         /// Index into `frames`.
         public var frame: Int
-        /// Index of the range that it is in.
+        /// Index of the range that contains it.
         public var section: Int
     }
 
-    /// Which frame answers for which addresses: of several the first, as in a table; by rising address and disjoint.
+    /// The frame that is responsible for each address, as disjoint pieces in ascending order. If frames overlap, the
+    /// first one wins, as in a table.
     ///
-    /// - Parameter ranges: sorted and disjoint, one for each section of code. A frame ends where the range ends in
-    ///   which it begins; one that begins in none has no piece.
+    /// - Parameter ranges: sorted and disjoint, one per section of code. A frame is cut at the end of the range in
+    ///   which it starts; a frame that starts in no range has no piece.
     public func pieces(within ranges: [Range<UInt64>]) -> [Piece] {
         let clipped = frames.indices.compactMap { number -> Piece? in
             let frame = frames[number]
@@ -26,8 +27,8 @@ extension LoweredFrames {
         edges.sort()
         edges = edges.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
 
-        // Stretch n reaches from edge n to edge n+1. `next[n]` leads to the first one from n on that is still free, so
-        // that each is taken once and passed over in few steps.
+        // Stretch n is from edge n to edge n+1. `next` is a union-find forest with path halving: following it from n
+        // leads to the first free stretch at or after n, so that taken stretches are skipped in few steps.
         var owners = [Piece?](repeating: nil, count: edges.count)
         var next = Array(0...edges.count)
         func free(_ stretch: Int) -> Int {
@@ -58,10 +59,10 @@ extension LoweredFrames {
         }
     }
 
-    /// Calls `body` with the rules that hold in a piece, and where: by rising address.
+    /// Calls `body` with each rule of a piece and the addresses where it holds, in ascending order.
     public func forEachRow(of piece: Piece, _ body: (Range<UInt64>, Rule) -> Void) {
         let rows = frames[piece.frame].rows
-        // The first one is the last that begins there or before.
+        // Start with the last row at or before the piece's start.
         var number = rows.lastIndex(atMost: piece.range.lowerBound, by: { $0.address }) ?? 0
         while number < rows.count {
             let next = number + 1 < rows.count ? rows[number + 1].address : .max
@@ -75,7 +76,7 @@ extension LoweredFrames {
 }
 
 extension [Range<UInt64>] {
-    /// Of the range that contains `value`; sorted and disjoint.
+    /// Index of the range that contains `value`. The ranges must be sorted and disjoint.
     fileprivate func index(containing value: UInt64) -> Int? {
         let index = partitioningIndex { $0.upperBound > value }
         return index < count && self[index].contains(value) ? index : nil

@@ -2,13 +2,13 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// The lowered rows of every FDE by itself, in file order: not sorted, merged, clipped or cut into pages.
+/// The lowered rows of each FDE on its own, in file order: not sorted, merged, clipped or cut into pages.
 ///
-/// For relocatable files, whose FDEs overlap at address 0 and so make no table; and, having nothing in common
-/// with the way to a table but interpreter and lowering, as the linear evaluation that tables are checked with.
+/// For relocatable files, whose FDEs overlap at address 0 and therefore make no table. Tests also compare tables with
+/// it, because it shares only the interpreter and the lowering with the table builder.
 public struct LoweredFrames {
     public struct Row: Sendable {
-        /// SVMA from which the rule holds, up to the next row or the frame's limit.
+        /// SVMA from which the rule holds, until the next row or the frame's limit.
         public var address: UInt64
         /// Index into `rules`.
         public var rule: Int
@@ -18,20 +18,20 @@ public struct LoweredFrames {
         /// Index of the section, and offset in it.
         public var section: Int
         public var offset: Int
-        /// SVMAs: the first byte, and behind the last one.
+        /// SVMAs of the first byte and of the end (exclusive).
         public var start: UInt64
         public var limit: UInt64
-        /// By rising address; rows behind `limit` are left out.
+        /// In ascending address order, all below `limit`.
         public var rows: [Row] = []
-        /// What is wrong with it, wholly or in part.
+        /// The first error in the FDE or its CIE, if any.
         public var error: CFIError?
     }
 
     public private(set) var frames: [Frame] = []
     public private(set) var rules: [Rule] = []
-    /// The programs that the rules name.
+    /// The programs that the rules refer to.
     public private(set) var operations: [Operation] = []
-    /// Entries whose range could not be read.
+    /// Entries whose range couldn't be read.
     public private(set) var malformed: [FrameIndex.MalformedEntry] = []
 
     public init(_ sections: [FrameSection], machine: TableMachine) {
@@ -98,18 +98,18 @@ public struct LoweredFrames {
     }
 }
 
-/// A section's CIEs, each read and run when first needed and no more than once.
+/// A section's CIEs, each read and run once, on first use.
 private struct PreparedCIEs<A: Architecture> {
     struct Element {
         var cie: CommonInformationEntry
         var interpreter: Interpreter<TrackedRegisters<A>>
-        /// What is wrong with the CIE's instructions.
+        /// The error in the CIE's instructions, if any.
         var failure: CFIError?
     }
 
     private let section: FrameSection
     private var elements: [Int: Result<Element, CFIError>] = [:]
-    /// Bytes of the CIEs read so far: CIEs may overlap, but not so often that the time they take multiplies.
+    /// Size of the CIEs read so far. CIEs of a hostile file may overlap; limiting this keeps the time linear.
     private var byteCount = 0
 
     init(_ section: FrameSection) { self.section = section }
@@ -126,7 +126,7 @@ private struct PreparedCIEs<A: Architecture> {
         }
     }
 
-    /// The limits are those of `FrameIndex`.
+    /// Has the same limits as `FrameIndex`.
     private mutating func read(at offset: Int) throws(CFIError) -> Element {
         guard offset >= 0, offset < section.bytes.count else { throw .ciePointerOutOfBounds }
         byteCount += try section.entryHeader(at: offset).end - offset
@@ -138,7 +138,7 @@ private struct PreparedCIEs<A: Architecture> {
     }
 }
 
-/// Lowers each row on the spot.
+/// Lowers each row at once, without a cache.
 private struct LoweredRowSink<A: Architecture>: RowSink {
     private var lowering: Lowering<A>?
     var ruleSet = RuleSet()

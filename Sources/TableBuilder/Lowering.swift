@@ -2,10 +2,10 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// Lowers a row of DWARF rules to a rule of the table, exactly or with a reason.
+/// Lowers a row of DWARF rules to a rule of the table, or to a reason if no rule expresses it exactly.
 ///
-/// DWARF knows unspecified, same value and undefined as three things; what each means for an unwinder is
-/// the architecture's ABI's business and is decided here.
+/// DWARF distinguishes unspecified, same value and undefined. What each means for an unwinder depends on the
+/// architecture's ABI, and is decided here.
 struct Lowering<A: Architecture> {
     typealias Failure = Program.Failure
 
@@ -17,7 +17,7 @@ struct Lowering<A: Architecture> {
         self.isSignalFrame = isSignalFrame
     }
 
-    /// The rule of a row. Programs it needs are added to `programs`.
+    /// The rule of a row. Adds the programs that it needs to `programs`.
     func rule(for state: FrameState<TrackedRegisters<A>>, programs: inout ProgramList) -> Rule {
         do throws(Failure) {
             return try lower(state, &programs)
@@ -52,7 +52,7 @@ struct Lowering<A: Architecture> {
         var program = try cfaProgram(state.cfa)
         noteLiveRegisters(program, &rule)
         if let stackPointer = try stackPointerProgram(state.columns.stackPointer, cfa: program) {
-            // The caller's SP is not the CFA: the program leaves both.
+            // The caller's SP is not the CFA, so the program computes both.
             noteLiveRegisters(stackPointer, &rule)
             program = try stackPointer.followed(by: program)
             rule.kind |= UInt8(CFIC_RULE_SP_ON_STACK) | UInt8(CFIC_CFA_EXPRESSION.rawValue)
@@ -79,7 +79,7 @@ struct Lowering<A: Architecture> {
         }
     }
 
-    /// The addend, in words, of `*(reg + offset) + addend` where a rule's three bits hold it.
+    /// The addend of `*(reg + offset) + addend`, in words, if it fits a rule's three bits.
     private static func directAddend(_ operations: [Operation]) -> UInt8? {
         guard operations[1].isWordLoad else { return nil }
         if operations.count == 2 { return 0 }
@@ -107,7 +107,8 @@ struct Lowering<A: Architecture> {
         return program
     }
 
-    /// What computes the caller's SP, nil if it is the CFA, as every ABI has it unless a rule says otherwise.
+    /// The program that computes the caller's SP. Nil if that is the CFA, which all ABIs define in the absence of a
+    /// rule.
     private func stackPointerProgram(_ rule: RegisterRule, cfa: Program) throws(Failure) -> Program? {
         var program = Program()
         switch rule.kind {
@@ -138,7 +139,7 @@ struct Lowering<A: Architecture> {
     ) throws(Failure) -> Rule.Value {
         var unspecified: Rule.Value?
         if columns.returnAddressColumn <= A.lastRegister {
-            // A link register: without a rule it still holds the address.
+            // A link register without a rule still contains the return address.
             unspecified = Rule.Value(
                 kind: CFIC_VALUE_REGISTER, register: UInt8(truncatingIfNeeded: columns.returnAddressColumn))
             let kind = columns.returnAddress.kind
@@ -148,8 +149,8 @@ struct Lowering<A: Architecture> {
         return value
     }
 
-    /// Where a register's value for the caller is. `ifUnspecified` also answers for "same value"; nil makes
-    /// it a reason.
+    /// Where to find the caller's value of a register. `ifUnspecified` is also for "same value"; if it is nil, both
+    /// throw.
     private func value(
         of register: RegisterRule, ifUnspecified: Rule.Value?, _ rule: inout Rule, _ programs: inout ProgramList
     ) throws(Failure) -> Rule.Value {
@@ -179,13 +180,13 @@ struct Lowering<A: Architecture> {
         }
     }
 
-    /// The word at the address that `program` computes.
+    /// The value in memory at the address that `program` computes.
     private func value(at program: Program, _ programs: inout ProgramList) throws(Failure) -> Rule.Value {
         if let value = direct(program, CFIC_VALUE_AT_CFA, CFIC_VALUE_AT_REGISTER) { return value }
         return Rule.Value(kind: CFIC_VALUE_AT_EXPRESSION, offset: try narrowIndex(of: program, &programs))
     }
 
-    /// What `program` computes.
+    /// The value that `program` computes.
     private func value(of program: Program, _ programs: inout ProgramList) throws(Failure) -> Rule.Value {
         if let value = direct(program, CFIC_VALUE_CFA, CFIC_VALUE_REGISTER) { return value }
         return Rule.Value(kind: CFIC_VALUE_EXPRESSION, offset: try narrowIndex(of: program, &programs))
@@ -196,12 +197,13 @@ struct Lowering<A: Architecture> {
         Int16(truncatingIfNeeded: try programs.index(of: program))
     }
 
-    /// A program whose result is CFA + offset or register + offset needs none, if 16 bits hold the offset.
+    /// A value without a program, if the program's result is CFA + offset or register + offset and the offset fits 16
+    /// bits.
     private func direct(
         _ program: Program, _ ofCFA: cfic_value_kind, _ ofRegister: cfic_value_kind
     ) -> Rule.Value? {
         guard let last = program.operations.last, let offset = Int16(exactly: last.imm) else { return nil }
-        // What lies below the result, such as the CFA that the evaluation started with, doesn't matter.
+        // Stack entries below the result, such as the initial CFA, don't matter.
         switch last.operation {
         case CFIC_OP_CFA: return Rule.Value(kind: ofCFA, offset: offset)
         case CFIC_OP_REGISTER: return Rule.Value(kind: ofRegister, register: last.reg, offset: offset)
@@ -223,8 +225,9 @@ struct Lowering<A: Architecture> {
         return try ExpressionCompiler<A>(section: section).compile(rule.block, startsWithCFA: startsWithCFA)
     }
 
-    /// An unwinder follows SP and the frame pointer from frame to frame; of the other registers it knows
-    /// only what the innermost or an interrupted frame holds.
+    /// Marks a rule whose program reads registers other than SP and the frame pointer. An unwinder tracks only these
+    /// two from frame to frame; it knows the others only in the innermost frame and in frames that a signal
+    /// interrupted.
     private func noteLiveRegisters(_ program: Program, _ rule: inout Rule) {
         let isLive = program.readsRegister { UInt64($0) != A.stackPointer && UInt64($0) != A.framePointer }
         if isLive { rule.kind |= UInt8(CFIC_RULE_LIVE_REGISTERS) }
@@ -234,7 +237,7 @@ struct Lowering<A: Architecture> {
         switch state.kind {
         case .unspecified: return state.register & 1 != 0
         case .valueExpression:
-            // Some compilers write the state as a constant expression.
+            // Some compilers encode the state as a constant expression.
             let operations = try compile(state, startsWithCFA: true).operations
             guard let last = operations.last, last.operation == CFIC_OP_CONST, (0...1).contains(last.imm) else {
                 throw .reason(CFIC_REASON_SIGNING_STATE)

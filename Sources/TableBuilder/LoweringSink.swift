@@ -8,24 +8,26 @@ struct LoweredRow: BitwiseCopyable {
     var rule: UInt16
 }
 
-/// Takes the interpreter's rows, lowers each and passes it on: to pages, or to a list where only a part of
-/// an FDE counts.
+/// Receives the interpreter's rows, finds each row's rule number and appends it to the pages, or to a list if only a
+/// part of the FDE's addresses is needed.
 struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     var ruleSet = RuleSet()
     private var cache = RuleCache<A>()
     var drafts = PageDrafts<A>()
-    /// Rows taken so far, as the CFI has them.
+    /// Number of rows received so far, before merging.
     var rowCount = 0
+    /// Whether rows go to `collected` instead of the pages.
     var isCollecting = false
     var collected = GrowableBuffer<LoweredRow>()
-    /// A row's address was not a multiple of the pc unit: nothing behind it is known.
+    /// Whether a row's address was not a multiple of the pc unit. The FDE's rules are unknown from there on.
     var isMisaligned = false
 
-    /// Lowers rows of FDEs of this kind, and what tells cached rules of different kinds apart.
+    /// Lowers the rows of the current CIE's FDEs.
     private(set) var lowering: Lowering<A>?
+    /// Part of the cache's key: differs between CIEs whose equal rows may lower to different rules. 0: no CIE yet.
     private(set) var tag: UInt64 = 0
 
-    /// Forgets the image before.
+    /// Prepares for the next image.
     mutating func reset() {
         drafts.encoder.begin(ruleCount: ruleSet.rules.count)
         ruleSet.removeAll()
@@ -44,9 +46,9 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     @inline(__always)
     mutating func row(at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) {
         rowCount &+= 1
-        let place = place(of: state)
+        let position = contextSlots(of: state)
         let words = UsualOffsets.words(state.pointee.cfa.operand)
-        var number = words.flatMap { cache.slots(at: place).number($0) } ?? otherNumber(state, place)
+        var number = words.flatMap { cache.slots(at: position).number($0) } ?? otherNumber(state, position)
         if A.pcShift != 0, isMisaligned || location & (1 &<< UInt64(A.pcShift) &- 1) != 0 {
             isMisaligned = true
             number = self.number(of: CFIC_REASON_MISALIGNED_ADDRESS)
@@ -55,15 +57,17 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     }
 
     @inline(__always)
-    private mutating func place(of state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>) -> RulePlace {
-        let known = state.pointee.columns.place
+    private mutating func contextSlots(
+        of state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
+    ) -> ContextSlots {
+        let known = state.pointee.columns.contextSlots
         if known.hasSlots { return known }
-        let place = cache.place(of: state, tag: tag)
-        state.pointee.columns.place = place
-        return place
+        let found = cache.contextSlots(of: state, tag: tag)
+        state.pointee.columns.contextSlots = found
+        return found
     }
 
-    /// Finds the rules of rows in one place's slots, and appends them to the current page.
+    /// Finds rows' rules in the slots of one context and CFA register, and appends the rows to the current page.
     struct OffsetWriter: OffsetRowWriter {
         fileprivate var slots: RuleCache<A>.Slots
         fileprivate var page: PageDrafts<A>.Writer
@@ -85,7 +89,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         at location: UInt64, _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
     ) -> OffsetWriter? {
         guard !isCollecting, A.pcShift == 0 || !isMisaligned, let page = drafts.writer(at: location) else { return nil }
-        return OffsetWriter(slots: cache.slots(at: place(of: state)), page: page)
+        return OffsetWriter(slots: cache.slots(at: contextSlots(of: state)), page: page)
     }
 
     @inline(__always)
@@ -98,7 +102,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
     @inline(never)
     private mutating func slots(
         for state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>
-    ) -> RuleCache<A>.Slots { cache.slots(at: place(of: state)) }
+    ) -> RuleCache<A>.Slots { cache.slots(at: contextSlots(of: state)) }
 
     @inline(__always)
     mutating func takeBack(_ writer: OffsetWriter) {
@@ -114,30 +118,30 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
         }
     }
 
-    /// Interns the state that a CIE's FDEs start with, so that not every FDE asks again.
+    /// Interns the initial state of a CIE's FDEs, so that not every FDE has to.
     mutating func intern(_ state: inout FrameState<TrackedRegisters<A>>) {
-        state.columns.place = cache.place(of: &state, tag: tag)
+        state.columns.contextSlots = cache.contextSlots(of: &state, tag: tag)
     }
 
     mutating func number(of reason: cfic_reason) -> UInt16 { number(of: .unknown(Reason(reason))) }
 
     private mutating func number(of rule: Rule) -> UInt16 {
         let number = ruleSet.number(of: rule)
-        // A full rule set may have put a reason in the rule's place.
+        // A full rule set may have returned the number of a reason instead of the rule's.
         if number != 0, ruleSet.rules[Int(number)].reason != nil { drafts.noteUnknown(number) }
         return number
     }
 
-    /// The number of a row whose CFA has no slot, or that wasn't lowered yet.
+    /// The rule number of a row whose CFA has no slot, or that hasn't been lowered yet.
     @inline(never)
     private mutating func otherNumber(
-        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ place: RulePlace
+        _ state: UnsafeMutablePointer<FrameState<TrackedRegisters<A>>>, _ position: ContextSlots
     ) -> UInt16 {
-        if let known = cache.unusualNumber(state.pointee.cfa, at: place) { return known }
+        if let known = cache.unusualNumber(state.pointee.cfa, context: position.context) { return known }
         guard let lowering else { return 0 }
         let rule = lowering.rule(for: state.pointee, programs: &ruleSet.programs)
         let number = number(of: rule)
-        cache.keep(number, for: state.pointee.cfa, at: place)
+        cache.keep(number, for: state.pointee.cfa, at: position)
         return number
     }
 }

@@ -2,40 +2,40 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// A page, or a run of pages, that was encoded.
+/// An encoded page, or a run of equal pages.
 struct EncodedPage: BitwiseCopyable {
     /// SVMA >> (pcShift + 16).
     var number: UInt64
-    /// How many pages this stands for: more than 1 only where all are wholly of one rule.
+    /// Number of pages: more than 1 only for consecutive pages that have a single rule.
     var count: UInt64
-    /// The directory entry, with the chunk's own rule numbers.
+    /// The directory entry. Before `finishPages`, with the chunk's rule numbers.
     var entry: UInt32
     var rowCount: UInt32
     var firstRule: UInt16
     var lastRule: UInt16
 }
 
-/// Cuts a stream of rows into pages, merging neighbours with equal rules, and has each page encoded when it is
-/// complete, while its rows are at hand.
+/// Cuts a stream of rows into pages, merges neighbouring rows with equal rules, and encodes each page as soon as it is
+/// complete. Only the current page's rows are kept.
 struct PageDrafts<A: Architecture>: ~Copyable {
     private(set) var pages = GrowableBuffer<EncodedPage>()
     var encoder = PageEncoder()
-    /// Units that rules with a reason hold for, "no information" apart.
+    /// Number of units that have a reason other than "no information".
     private(set) var unknownUnits: UInt64 = 0
 
-    /// The current page's rows, as unit << 16 | rule number; the first, which is always there, is at unit 0. No unit
-    /// has two, so that there is room for all.
+    /// The current page's rows, as unit << 16 | rule number. The first row is always present, at unit 0. No unit has
+    /// two rows, so a page's rows always fit.
     private let rows: UnsafeMutablePointer<UInt32>
-    /// Behind the last row.
+    /// The end of the rows (exclusive).
     private var end: UnsafeMutablePointer<UInt32>
     private var currentPage: UInt64 = 0
-    /// The first address of the next page, as far as `OffsetRowWriter` may go.
+    /// A `Writer` takes only addresses below this: the first address of the next page, or less (see `open`).
     private var stop: UInt64 = 0
-    /// Which rules have a reason; looked at if one has.
+    /// By rule number: whether the rule is a reason. Empty if none is.
     private var isUnknown = GrowableBuffer<Bool>()
 
     init() {
-        // Memory that is not touched costs nothing.
+        // Memory that isn't touched costs nothing.
         rows = .allocate(capacity: Int(CFIC_PAGE_UNITS))
         end = rows
         open(0, rule: 0)
@@ -43,13 +43,13 @@ struct PageDrafts<A: Architecture>: ~Copyable {
 
     deinit { rows.deallocate() }
 
-    /// The rule in force behind the last row.
+    /// The rule of the last row.
     var currentRule: UInt16 { UInt16(truncatingIfNeeded: end[-1]) }
 
-    /// The unit where the last row is.
+    /// The unit of the last row.
     private var lastUnit: UInt64 { currentPage &<< 16 | UInt64(end[-1] &>> 16) }
 
-    /// Starts over at the beginning of `page` with rule 0 in force.
+    /// Starts a new stream at the beginning of `page`, with rule 0.
     mutating func begin(page: UInt64) {
         pages.removeAll()
         isUnknown.removeAll()
@@ -57,19 +57,20 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         open(page, rule: 0)
     }
 
-    /// From now on rule `number`, which is not 0, is one with a reason.
+    /// Records that rule `number`, which isn't 0, is a reason.
     mutating func noteUnknown(_ number: UInt16) {
         while isUnknown.count <= Int(number) { isUnknown.append(false) }
         isUnknown.elements[Int(number)] = true
     }
 
-    /// From `address` on, `rule` holds. Addresses never fall; of several rows in one unit the last wins.
+    /// Appends a row: `rule` holds from `address` on. Addresses must not descend. Of several rows in one unit the last
+    /// wins.
     @inline(__always)
     mutating func append(_ address: UInt64, rule: UInt16) {
         if rule == currentRule { return }
         let unit = address &>> UInt64(A.pcShift)
         if unit &>> 16 > currentPage { enter(unit &>> 16) }
-        // Not above: so that no unit has two rows, and `rows` room for all, whatever comes.
+        // `<=` and not `==`: even if addresses descend, no unit gets two rows, so that they fit `rows`.
         if unit <= lastUnit { return replaceLast(rule) }
         put(UInt32(truncatingIfNeeded: unit) &<< 16 | UInt32(rule))
     }
@@ -80,37 +81,38 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         end += 1
     }
 
-    /// Appends rows to the current page without asking much.
+    /// Appends rows to the current page with few checks.
     struct Writer: BitwiseCopyable {
-        /// Where the next row goes; the one before is there.
+        /// Where to store the next row. There is always a row before it.
         fileprivate var next: UnsafeMutablePointer<UInt32>
-        /// Rows that had the rule of the one before.
+        /// Number of rows that were merged with their predecessors.
         fileprivate var mergedCount = 0
-        /// The first address of the next page.
+        /// `PageDrafts.stop`.
         let stop: UInt64
 
-        /// As `PageDrafts.append`, of addresses below `stop` and each in a unit above the one before.
+        /// Like `PageDrafts.append`. Addresses must be below `stop`, and each in a higher unit than the previous one.
         @inline(__always)
         mutating func append(_ address: UInt64, rule: UInt16) {
             if rule == UInt16(truncatingIfNeeded: next[-1]) {
                 mergedCount &+= 1
                 return
             }
-            // There is room: a page has as many units as `rows` has places, and none is taken twice.
+            // `rows` has an element for each unit of a page, and units ascend, so there is always room.
             let unit = UInt32(truncatingIfNeeded: address &>> UInt64(A.pcShift))
             next.initialize(to: unit &<< 16 | UInt32(rule))
             next += 1
         }
     }
 
-    /// A writer for rows from `address` on; nil if it is not in a unit behind the last row's.
+    /// A writer for rows from `address` on. Nil unless `address` is in a higher unit than the last row.
     @inline(__always)
     func writer(at address: UInt64) -> Writer? {
         guard address &>> UInt64(A.pcShift) > lastUnit else { return nil }
         return Writer(next: end, stop: stop)
     }
 
-    /// Takes over what the writer, made since the last change, has appended; returns how many rows it was given.
+    /// Takes over the rows that the writer appended, and returns how many rows it got, merged ones included. Nothing
+    /// may have been appended otherwise since the writer was made.
     @inline(__always)
     mutating func takeBack(_ writer: Writer) -> Int {
         // `next` is not below `end`.
@@ -119,7 +121,7 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         return Int(bytes / UInt(MemoryLayout<UInt32>.stride)) &+ writer.mergedCount
     }
 
-    /// Ends the stream: what is in force holds up to the end of page `last`.
+    /// Ends the stream. The current rule holds up to the end of page `last`.
     mutating func finish(last: UInt64) {
         closePage()
         if last > currentPage, currentRule != 0 { appendUniform(from: currentPage + 1, count: last - currentPage) }
@@ -127,7 +129,8 @@ struct PageDrafts<A: Architecture>: ~Copyable {
 
     private mutating func open(_ page: UInt64, rule: UInt16) {
         currentPage = page
-        // 0 for the last page of all: nothing is below that.
+        // For the last page of the address space this wraps to 0 on purpose: no address is below 0, so a writer takes
+        // no row of that page, and `append` handles them all. The upper bound is what `OffsetRowWriter.stop` promises.
         stop = min((page &+ 1) &<< UInt64(16 + A.pcShift), .max &- 1 &<< 32)
         end = rows
         put(UInt32(rule))
@@ -141,14 +144,14 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         open(page, rule: rule)
     }
 
-    /// Gives the last row another rule, and drops it if it then repeats the one before.
+    /// Changes the last row's rule, and drops the row if it then repeats the previous one.
     @inline(never)
     private mutating func replaceLast(_ rule: UInt16) {
         end[-1] = end[-1] & 0xffff_0000 | UInt32(rule)
         if end - rows > 1, UInt16(truncatingIfNeeded: end[-2]) == rule { end -= 1 }
     }
 
-    /// As many pages as that, of the current rule alone.
+    /// Appends `count` pages with the current rule only.
     private mutating func appendUniform(from page: UInt64, count: UInt64) {
         open(page, rule: currentRule)
         appendPage(page, count: count)
@@ -159,7 +162,7 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     private mutating func appendPage(_ page: UInt64, count: UInt64) {
         let rows = UnsafeBufferPointer(start: rows, count: end - rows)
         if !isUnknown.isEmpty { addUnknownUnits(rows, count: count) }
-        // A page has at most 65,536 rows, and the first is always there.
+        // A page has at most 65,536 rows, and always the first.
         pages.append(
             EncodedPage(
                 number: page, count: count, entry: encoder.encode(rows),
@@ -168,7 +171,7 @@ struct PageDrafts<A: Architecture>: ~Copyable {
                 lastRule: UInt16(truncatingIfNeeded: rows[rows.count - 1])))
     }
 
-    /// Puts the table's rule numbers, by the chunk's, in all pages.
+    /// Replaces the chunk's rule numbers in all pages with the table's, which `final` has by the chunk's.
     mutating func finishPages(_ final: [UInt16], start: Int) {
         encoder.finish(pages.elements, final: final, start: start)
     }

@@ -3,28 +3,28 @@ import CallFrameInfo
 import Glibc
 import UnwindTable
 
-/// Encodes pages as records, in the smallest of the record kinds that holds each.
+/// Encodes each page as a record of the first kind that can hold it: uniform, sparse, dense, quarters.
 ///
-/// Rules have the numbers of the chunk: `PageFinisher` puts the table's in their place once they are known. So that it
-/// can do so without making a record longer, sparse and dense records always have a palette here.
+/// Records contain the chunk's rule numbers. `PageFinisher` replaces them with the table's once those are known. Sparse
+/// and dense records always have a palette here, so that no record grows then.
 struct PageEncoder: ~Copyable {
-    /// The records, behind whatever stood there before.
+    /// The records, from `origin` on.
     private(set) var records = GrowableBuffer<UInt8>()
-    /// Where the first record begins.
+    /// Offset of the first record.
     private var origin = 0
-    /// Rows that have each rule, of all pages.
+    /// By rule number: the number of rows with the rule, in all pages.
     let uses: UnsafeMutablePointer<UInt32>
-    /// Palette slot of a rule in the current page: page stamp << 16 | slot.
+    /// By rule number: the palette slot in the current page, as page stamp << 16 | slot.
     private let slots: UnsafeMutablePointer<UInt32>
     private var stamp: UInt32 = 0
     private let palette: UnsafeMutablePointer<UInt16>
-    /// The current page's palette indices.
+    /// By row of the current page: the rule's slot in the palette.
     private var codes = GrowableBuffer<UInt8>()
-    /// Rows of a dense page before the end of each of its blocks.
+    /// By block of a dense page: the number of rows up to the block's end.
     private let ends: UnsafeMutablePointer<UInt16>
 
     init() {
-        // Zeroed by the system where it is touched, which is where there are rules.
+        // From calloc, so that the system zeroes memory on first touch. Only the part for existing rules is touched.
         uses = Self.zeroed(Int(CFIC_RULES_MAX))
         slots = Self.zeroed(Int(CFIC_RULES_MAX))
         palette = Self.zeroed(Int(CFIC_PALETTE_MAX))
@@ -45,26 +45,27 @@ struct PageEncoder: ~Copyable {
         return memory.bindMemory(to: Number.self, capacity: count)
     }
 
-    /// Starts over; records go to memory of the encoder's own, unless `exchangeRecords` follows.
+    /// Starts a new chunk. Records go to the encoder's own memory, unless `exchangeRecords` follows.
     ///
-    /// - Parameter ruleCount: how many rules may have been used since the last time.
+    /// - Parameter ruleCount: the number of rules of the previous chunk, whose `uses` are reset.
     mutating func begin(ruleCount: Int) {
         uses.update(repeating: 0, count: ruleCount)
         records.removeAll()
         origin = 0
     }
 
-    /// Puts `output` in place of the encoder's own memory: records go behind what it holds. To be called again
-    /// afterwards, which gives it back.
+    /// Swaps `output` with the encoder's own memory. Records are then appended to the contents of `output`. A second
+    /// call swaps back.
     mutating func exchangeRecords(with output: inout GrowableBuffer<UInt8>) {
         swap(&records, &output)
         origin = records.count
     }
 
-    /// Bytes of records.
+    /// Size of the records in bytes.
     var recordBytes: Int { records.count - origin }
 
-    /// Puts the table's rule numbers in all records, which then begin at `start`, and into the pages' entries.
+    /// Replaces the chunk's rule numbers in all records and directory entries with the table's, and moves the records
+    /// to offset `start`.
     mutating func finish(_ pages: UnsafeMutableBufferPointer<EncodedPage>, final: [UInt16], start: Int) {
         if start > origin { moveRecords(to: start) }
         final.withUnsafeBufferPointer { final in
@@ -84,8 +85,8 @@ struct PageEncoder: ~Copyable {
         origin = start
     }
 
-    /// Encodes one page's rows, whose first is at unit 0, and returns the directory entry for records that
-    /// start at place 0.
+    /// Encodes one page's rows, the first of which is at unit 0. Returns the directory entry, in which record offsets
+    /// count from the chunk's first record.
     mutating func encode(_ rows: UnsafeBufferPointer<UInt32>) -> UInt32 {
         if rows.count == 1 {
             uses[Int(rows[0] & 0xffff)] &+= 1
@@ -97,25 +98,25 @@ struct PageEncoder: ~Copyable {
     }
 
     private func entry(_ kind: cfic_page_kind, at offset: Int) -> UInt32 {
-        // Nobody follows places when the records are 4 GiB or more: `ArchitectureBuilder` refuses them first.
+        // Offsets that don't fit are never used: `ArchitectureBuilder.write` rejects 4 GiB and more of records.
         let place = UInt32(truncatingIfNeeded: (offset - origin) / Int(CFIC_RECORD_ALIGN))
         return place << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
     }
 
-    /// Makes room for a record and returns its place; `records` ends behind it, aligned and zeroed at the end.
+    /// Appends an uninitialised record of `size` bytes, padded with zeros to its alignment, and returns its address.
     private mutating func open(_ size: Int) -> UnsafeMutableRawPointer {
         let start = records.count
         let aligned = (size + Int(CFIC_RECORD_ALIGN) - 1) & ~(Int(CFIC_RECORD_ALIGN) - 1)
         records.reserveCapacity(start + aligned)
         records.setCount(start + aligned)
-        // Not nil: at least one record's room was reserved.
+        // Not nil: space for at least one record was reserved.
         let place = UnsafeMutableRawPointer(records.elements.baseAddress.unsafelyUnwrapped + start)
         for padding in size..<aligned { place.storeBytes(of: 0, toByteOffset: padding, as: UInt8.self) }
         return place
     }
 
-    /// Counts the rows' rules, and finds the palette and each row's index in it; returns the palette's size, or nil
-    /// when 256 entries are too few.
+    /// Counts the rows' rules, collects them in the palette and sets each row's code. Returns the size of the palette,
+    /// or nil if the page has more than 256 rules.
     private mutating func readRules(_ rows: UnsafeBufferPointer<UInt32>) -> Int? {
         stamp &+= 1
         if stamp == 1 << 16 {
@@ -124,18 +125,18 @@ struct PageEncoder: ~Copyable {
         }
         codes.reserveCapacity(rows.count)
         codes.setCount(rows.count)
-        // Held in variables of its own, which nothing else can change, for the loop's sake.
+        // Local copies, which nothing else can change, so that the loop keeps them in registers.
         let (uses, slots, palette, stamp) = (uses, slots, palette, stamp &<< 16)
         guard let rules = rows.baseAddress, let codes = codes.elements.baseAddress else { return 0 }
         var count: UInt32 = 0
         var isTooSmall = false
-        // Not a `for`, whose counting is checked for overflow.
+        // Not a `for` loop, whose counter is checked for overflow.
         var position = -1
         while position &+ 1 < rows.count {
             position &+= 1
             let rule = Int(rules[position] & 0xffff)
             uses[rule] &+= 1
-            // The slot itself if its stamp is this page's.
+            // If the stamp is this page's, the difference is the slot, which is below 2^16.
             var slot = slots[rule] &- stamp
             if slot >= 1 &<< 16 {
                 if count == CFIC_PALETTE_MAX {
@@ -162,7 +163,7 @@ struct PageEncoder: ~Copyable {
             of: cfic_sparse(row_count: UInt16(rows.count), palette_count: UInt16(paletteCount)),
             as: cfic_sparse.self)
         (record + head).copyMemory(from: palette, byteCount: 2 * paletteCount)
-        // Records start at multiples of 4, their heads and palettes are of 16-bit numbers.
+        // Aligned: records start at multiples of 4, and their heads and palettes consist of 16-bit numbers.
         let units = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt16.self)
         for position in 0..<rows.count { units[position] = UInt16(truncatingIfNeeded: rows[position] &>> 16) }
         let codes = UnsafeRawBufferPointer(codes.elements)
@@ -170,7 +171,7 @@ struct PageEncoder: ~Copyable {
         return entry(CFIC_PAGE_SPARSE, at: start)
     }
 
-    /// Returns nil, leaving nothing behind, when the page needs quarters.
+    /// Returns nil, with `records` unchanged, if the page needs quarters.
     private mutating func encodeDense(_ rows: UnsafeBufferPointer<UInt32>, _ paletteCount: Int) -> UInt32? {
         let start = records.count
         let head = MemoryLayout<cfic_dense>.size
@@ -183,7 +184,7 @@ struct PageEncoder: ~Copyable {
         }
         (record + head).copyMemory(from: palette, byteCount: 2 * paletteCount)
         let written = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt16.self)
-        // Not nil: there are as many as rows.
+        // Not nil: there is a code for each row.
         let codes = codes.elements.baseAddress.unsafelyUnwrapped
         for position in 0..<rows.count {
             let unit = UInt16(truncatingIfNeeded: rows[position] &>> 16) & 0xff
@@ -192,13 +193,14 @@ struct PageEncoder: ~Copyable {
         return entry(CFIC_PAGE_DENSE, at: start)
     }
 
-    /// Writes a dense record's head; false when a block starts 256 or more rows behind its group.
+    /// Writes a dense record's head. Returns false if a block starts 256 or more rows after the start of its group.
     private func writeIndex(
         _ rows: UnsafeBufferPointer<UInt32>, to record: UnsafeMutableRawPointer, paletteCount: Int
     ) -> Bool {
         let blocks = Int(CFIC_PAGE_BLOCKS)
         ends.update(repeating: 0, count: blocks)
-        // The last row of a block wins; a block without rows ends where the one before does.
+        // The last row of a block wins. Blocks without rows keep 0; `max` below makes them end where their predecessor
+        // does.
         for position in 0..<rows.count {
             ends[Int(rows[position] &>> 24)] = UInt16(truncatingIfNeeded: position &+ 1)
         }
@@ -206,7 +208,7 @@ struct PageEncoder: ~Copyable {
         head.row_count = UInt16(rows.count)
         head.palette_count = UInt16(paletteCount)
         record.storeBytes(of: head, as: cfic_dense.self)
-        // row_count and palette_count stand before the bases, the starts before a byte of padding.
+        // row_count and palette_count precede the bases; a byte of padding follows the starts.
         let bases = (record + 4).assumingMemoryBound(to: UInt16.self)
         let starts = (record + 4 + 2 * (Int(CFIC_GROUPS) + 1)).assumingMemoryBound(to: UInt8.self)
         var start: UInt16 = 0
@@ -244,7 +246,7 @@ struct PageEncoder: ~Copyable {
         return entry(CFIC_PAGE_QUARTERS, at: start)
     }
 
-    /// A quarter's rows, with the rule in force at its beginning put before them where no row is there.
+    /// Encodes a quarter's rows. If none is at its first unit, adds one with the rule of the preceding row.
     private mutating func encodeQuarter(
         _ rows: UnsafeBufferPointer<UInt32>, _ range: Range<Int>, at beginning: UInt32
     ) {
@@ -258,7 +260,7 @@ struct PageEncoder: ~Copyable {
         var block = 0
         for position in 0..<count {
             let index = range.lowerBound + position - (startsWithRow ? 0 : 1)
-            // The page's first row is at unit 0, so that only later quarters lack one at theirs.
+            // Only later quarters can lack a row at their first unit, because the page's first row is at unit 0.
             let unit = position == 0 ? 0 : (rows[index] >> 16) - beginning
             rules.storeBytes(of: UInt16(truncatingIfNeeded: rows[index]), toByteOffset: 2 * position, as: UInt16.self)
             units.storeBytes(of: UInt8(truncatingIfNeeded: unit), toByteOffset: position, as: UInt8.self)

@@ -2,17 +2,18 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// Puts the table's rule numbers in place of the chunk's, record by record, and closes up the records.
+/// Replaces the chunk's rule numbers with the table's, record by record, and compacts the records in place.
 ///
-/// A record is rewritten where it is or before that: none grows, and those without need of a palette lose it.
+/// Each record is written at or before its old offset: none grows, and records that need no palette lose it.
 struct PageFinisher {
     private let base: UnsafeMutableRawPointer?
     /// The table's rule numbers by the chunk's.
     private let final: UnsafeBufferPointer<UInt16>
-    /// Offsets of the first record, as it was and as it is to be.
+    /// The first record's old offset.
     private let origin: Int
+    /// The first record's new offset.
     private let start: Int
-    /// Behind the last record that was finished.
+    /// Offset of the end of the last finished record.
     private(set) var end: Int
 
     /// - Precondition: `start` is not above `origin`, and both are multiples of 4.
@@ -27,8 +28,8 @@ struct PageFinisher {
         end = start
     }
 
-    /// Finishes the record that a directory entry is for, if it is for one; records in their order. Returns the new
-    /// entry.
+    /// Finishes the record of a directory entry, if it has one, and returns the new entry. To be called with all
+    /// entries in the order of their records.
     mutating func finish(_ entry: UInt32) -> UInt32 {
         let (kind, place) = TableView.split(entry)
         if kind == CFIC_PAGE_UNIFORM { return UInt32(final[Int(place)]) << UInt32(CFIC_PAGE_KIND_BITS) }
@@ -44,8 +45,8 @@ struct PageFinisher {
         return new << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
     }
 
-    /// Sparse and dense records alike begin with the numbers of rows and of palette entries, and have the palette
-    /// behind their head, then the rows.
+    /// Sparse and dense records both start with the number of rows and the number of palette entries. The palette
+    /// follows the head, then the rows.
     private mutating func finishPalette(
         _ source: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer, head: Int, isDense: Bool
     ) {
@@ -60,9 +61,9 @@ struct PageFinisher {
                 numbers[slot] = final[Int(palette.load(fromByteOffset: 2 * slot, as: UInt16.self))]
                 all |= numbers[slot]
             }
-            // Not nil: it has room for 256.
+            // Not nil: the capacity is 256.
             let numbers = numbers.baseAddress.unsafelyUnwrapped
-            // From here on what is read may have been written over up to the place that is written.
+            // The record may overlap its old bytes, so from here on each part is read before it can be overwritten.
             target.copyMemory(from: source, byteCount: head)
             var place = target + head
             let hasPalette = all >= CFIC_PALETTE_MAX
@@ -74,7 +75,7 @@ struct PageFinisher {
             }
             place.copyMemory(from: rows, byteCount: rowBytes)
             if !hasPalette {
-                // Each row's index, which is below the palette's size, becomes a rule number, which is below 256.
+                // Replace each row's palette slot with the rule number, which is below 256.
                 let (codes, stride) = isDense ? (place + 1, 2) : (place + 2 * rowCount, 1)
                 for row in 0..<rowCount {
                     let code = codes.load(fromByteOffset: stride &* row, as: UInt8.self)
@@ -86,7 +87,7 @@ struct PageFinisher {
         }
     }
 
-    /// A head with the quarters' places, and the four quarters behind it: as long as they were.
+    /// A head with the quarters' offsets, and the four quarters after it. Their sizes don't change.
     private mutating func finishQuarters(
         _ source: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer, moved: UInt32
     ) {
@@ -114,7 +115,7 @@ struct PageFinisher {
         end += to - target
     }
 
-    /// Ends a record: zeros up to the next one's place, which is not behind the next one as it was.
+    /// Ends a record with zeros up to the next record's new offset, which isn't above that record's old offset.
     private mutating func close(_ target: UnsafeMutableRawPointer, size: Int) {
         let aligned = (size + Int(CFIC_RECORD_ALIGN) - 1) & ~(Int(CFIC_RECORD_ALIGN) - 1)
         for padding in size..<aligned { target.storeBytes(of: 0, toByteOffset: padding, as: UInt8.self) }

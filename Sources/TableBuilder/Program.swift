@@ -1,22 +1,23 @@
 import CUnwindTable
 import UnwindTable
 
-/// A bounded postfix program made from a DWARF expression (DWARF 5 §2.5), with its length and stack depth
-/// within the limits of `cfic/rule.h`.
+/// A postfix program compiled from a DWARF expression (DWARF 5 §2.5). Its length and stack depth are within the limits
+/// of `cfic/rule.h`.
 struct Program {
     private(set) var operations: [Operation] = []
-    /// Entries on the stack at the end, and the most there ever are.
+    /// Number of stack entries after the last operation.
     private var depth = 0
+    /// The largest number of stack entries at any time.
     private var deepest = 0
 
-    /// The reason why no program can be made.
+    /// The reason why an expression can't be compiled.
     struct Failure: Error {
         var code: cfic_reason
 
         static func reason(_ code: cfic_reason) -> Failure { Failure(code: code) }
     }
 
-    /// Appends an operation that takes `pops` entries and leaves `pushes`.
+    /// Appends an operation that pops `pops` entries and pushes `pushes`.
     mutating func append(_ operation: Operation, pops: Int, pushes: Int) throws(Failure) {
         guard depth >= pops else { throw .reason(CFIC_REASON_EXPRESSION_MALFORMED) }
         depth += pushes - pops
@@ -29,7 +30,7 @@ struct Program {
 
     var hasResult: Bool { depth >= 1 }
 
-    /// Adds a constant to the top of the stack, folded into what pushed it where possible.
+    /// Adds a constant to the top of the stack. Folds it into the operation that pushed the top if possible.
     mutating func add(_ value: Int64) throws(Failure) {
         if let last = operations.last {
             switch last.operation {
@@ -56,7 +57,7 @@ struct Program {
         if let immediate = Int32(exactly: signed) {
             return try append(Operation(CFIC_OP_CONST, immediate), pops: 0, pushes: 1)
         }
-        // High half, shifted up, plus the low half, which borrows one from the high half when negative.
+        // high << 32 + low. `low` is sign-extended, so if it is negative, `high` is one larger.
         let low = Int32(truncatingIfNeeded: signed)
         let high = Int32(truncatingIfNeeded: (signed &- Int64(low)) >> 32)
         try append(Operation(CFIC_OP_CONST, high), pops: 0, pushes: 1)
@@ -64,7 +65,7 @@ struct Program {
         try append(Operation(CFIC_OP_ADD, register: UInt8(CFIC_OPERAND_IMMEDIATE), low), pops: 1, pushes: 1)
     }
 
-    /// An operation with two operands; a constant just pushed becomes its immediate.
+    /// Appends an operation with two operands. A constant that was just pushed becomes its immediate operand.
     mutating func binary(_ operation: cfic_operation) throws(Failure) {
         if depth >= 2, let last = operations.last, last.operation == CFIC_OP_CONST {
             operations.removeLast()
@@ -80,9 +81,9 @@ struct Program {
         try append(Operation(CFIC_OP_LOAD, register: 8), pops: 1, pushes: 1)
     }
 
-    /// This program's result right below that of `other`.
+    /// A program that leaves the result of `other` on top of the stack, and the result of this one directly below.
     func followed(by other: Program) throws(Failure) -> Program {
-        // What `other` leaves below its result would come between the two.
+        // Entries that `other` leaves below its result would be between the two results.
         guard other.depth == 1 else { throw .reason(CFIC_REASON_STACK_POINTER) }
         var both = self
         guard both.operations.count + other.operations.count <= CFIC_PROGRAM_MAX,
@@ -94,9 +95,10 @@ struct Program {
         return both
     }
 
-    /// The program that computes the CFA itself where this one, which runs before the CFA is known, reads it.
+    /// This program with the CFA's program in place of each read of the CFA, so that it can run before the CFA is
+    /// known.
     func replacingCFA(by cfa: Program) throws(Failure) -> Program {
-        // Evaluation started by pushing the CFA. What never looks at it does without it.
+        // The program starts by pushing the CFA. If it never uses that entry, it doesn't need it.
         if let first = operations.first, first.operation == CFIC_OP_CFA, !dependsOnBottom {
             var rest = Program()
             rest.operations = Array(operations.dropFirst())
@@ -123,7 +125,7 @@ struct Program {
         return result
     }
 
-    /// Whether an operation behind the first reaches down to the entry that the first one pushed.
+    /// Whether the entry that the first operation pushes is used by another operation or is the result.
     private var dependsOnBottom: Bool {
         var depth = 1
         for operation in operations.dropFirst() {
@@ -134,7 +136,7 @@ struct Program {
         return depth < 2
     }
 
-    /// The program less its last operation.
+    /// The program without its last operation.
     var withoutLast: Program? {
         guard let last = operations.last else { return nil }
         var shorter = self
@@ -143,10 +145,10 @@ struct Program {
         return shorter
     }
 
-    /// Takes over an operation of a program that was proved to be within bounds.
+    /// Appends an operation without checking; the caller checks the bounds.
     mutating func adopt(_ operation: Operation) { operations.append(operation) }
 
-    /// Whether it reads a register for which `matches` holds.
+    /// Whether the program reads a register for which `matches` is true.
     func readsRegister(where matches: (UInt8) -> Bool) -> Bool {
         operations.contains { $0.operation == CFIC_OP_REGISTER && matches($0.reg) }
     }

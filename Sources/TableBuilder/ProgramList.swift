@@ -1,7 +1,7 @@
 import CUnwindTable
 import UnwindTable
 
-/// The distinct programs of a table, one behind the other, each closed by `CFIC_OP_END`.
+/// The distinct programs of a table in one array, each terminated by `CFIC_OP_END`.
 struct ProgramList {
     private(set) var operations: [Operation] = []
     private var known: [[SIMD2<UInt32>]: Int32] = [:]
@@ -18,7 +18,7 @@ struct ProgramList {
         return index
     }
 
-    /// Adds a program of another list and returns its index here.
+    /// Adds a program of another list, if it is new, and returns its index in this list.
     ///
     /// - Precondition: the programs of both lists together fit, so that the index fits 16 bits.
     mutating func adopt(_ index: Int32, from other: ProgramList) -> Int32 {
@@ -33,7 +33,7 @@ struct ProgramList {
         return index
     }
 
-    /// Whether a further program may be left out: its END must still stand below the limit.
+    /// Whether the next program, with its END, might not fit.
     var isFull: Bool { operations.count > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1 }
 
     mutating func removeAll() {
@@ -43,7 +43,7 @@ struct ProgramList {
 }
 
 extension Rule {
-    /// The rule with the programs it names renumbered.
+    /// The rule with the indices of its programs mapped.
     func renumberingExpressions(_ map: (Int32) -> Int32) -> Rule {
         var rule = self
         if cfaKind == CFIC_CFA_EXPRESSION { rule.cfa_offset = map(cfa_offset) }

@@ -2,39 +2,47 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// Where the rules of rows with the same columns and the same CFA register are kept.
+/// Where `RuleCache` keeps the rule numbers of rows with the same columns and the same CFA register: a context, and in
+/// it the first slot for that register.
+///
+/// | context | first slot | meaning |
+/// |---|---|---|
+/// | 0 | `unknownSlot` | the columns were not interned, or there are too many contexts |
+/// | 1… | `unknownSlot` | the CFA register changed since the context was interned |
+/// | 1… | 0 | the CFA is no register that has slots; slots from 0 on belong to no context and stay empty |
+/// | 1… | 1,024… | the slots of stack pointer or frame pointer |
 @usableFromInline
-struct RulePlace: Equatable, BitwiseCopyable {
-    /// The number of the context in the upper half, the first slot in the lower.
+struct ContextSlots: Equatable, BitwiseCopyable {
+    /// The context's number in the upper half, the index of the first slot in the lower.
     @usableFromInline var bits: UInt64
 
     @inlinable init(bits: UInt64) { self.bits = bits }
 
-    /// No context has number 0.
-    @inlinable static var unknown: RulePlace { RulePlace(bits: 0xffff_ffff) }
+    @inlinable static var unknownSlot: UInt64 { 0xffff_ffff }
+    @inlinable static var unknown: ContextSlots { ContextSlots(bits: unknownSlot) }
 
-    /// That of the same columns and another CFA register.
-    @inlinable var withoutSlots: RulePlace { RulePlace(bits: bits | 0xffff_ffff) }
+    /// The same context, to be used when the CFA register changes.
+    @inlinable var withoutSlots: ContextSlots { ContextSlots(bits: bits | Self.unknownSlot) }
 
-    /// Whether the first slot is known; it is below 2^32 - 1.
-    @inline(__always) var hasSlots: Bool { bits & 0xffff_ffff != 0xffff_ffff }
+    /// Whether the first slot is known.
+    @inline(__always) var hasSlots: Bool { bits & Self.unknownSlot != Self.unknownSlot }
 
     var context: UInt32 { UInt32(truncatingIfNeeded: bits &>> 32) }
-    @inline(__always) var firstSlot: Int { Int(bits & 0xffff_ffff) }
+    @inline(__always) var firstSlot: Int { Int(bits & Self.unknownSlot) }
 
     init(context: UInt32, firstSlot: Int) {
         bits = UInt64(context) << 32 | UInt64(firstSlot)
     }
 }
 
-/// Finds the number of a row's rule by the row's own words, without lowering it again.
+/// Finds the number of a row's rule without lowering the row again.
 ///
-/// Rows of one function differ mostly in the CFA's offset. So the columns are interned as a context, and a
-/// context has a slot for every usual CFA; where the slots of the CFA's register begin is a place, which the
-/// columns carry until one of them or the register changes. A row so costs a few instructions, and a change a
-/// probe of a small direct-mapped cache.
+/// Rows of one function differ mostly in the CFA's offset. The columns are therefore interned as a context, which has a
+/// slot for each usual CFA. The columns carry the index of the first slot for the CFA's register (`ContextSlots`) until
+/// one of them, or that register, changes. A row thus costs a few instructions, and a change costs a probe of a small
+/// direct-mapped cache.
 struct RuleCache<A: Architecture>: ~Copyable {
-    /// What makes a context: the columns, and the kind of FDE that they are of.
+    /// The columns, and the tag of their CIE: see `LoweringSink.tag`.
     struct Context: Hashable, BitwiseCopyable {
         var framePointer: UInt64
         var returnAddress: UInt64
@@ -58,38 +66,41 @@ struct RuleCache<A: Architecture>: ~Copyable {
                 | (left.tag ^ right.tag) == 0
         }
 
-        /// An index below `recentCount`: the hash keeps only its top eight bits.
+        /// A slot of `recent`, below `recentCount`: the top eight bits of the hash.
         @inline(__always)
-        var place: Int {
+        var recentSlot: Int {
             var hash = framePointer ^ returnAddress &<< 23 ^ signingState &<< 41 ^ stackPointer &<< 7 ^ tag &<< 53
             hash &*= 0x9e37_79b9_7f4a_7c15
             return Int(hash &>> 56)
         }
     }
 
+    /// An interned context in the direct-mapped cache.
     private struct Recent: BitwiseCopyable {
         var context: Context
+        /// 0 in an empty entry.
         var number: UInt32
     }
 
-    /// A CFA that no context has a place for.
+    /// The rule number of a row whose CFA has no slot.
     private struct Unusual: BitwiseCopyable {
         var base: UInt64
         var operand: Int64
         var context: UInt32
-        /// `unknown` in an empty entry.
+        /// `notLowered` in an empty entry.
         var number: UInt16
     }
 
-    /// The usual CFA offsets, 0, 8 ... 4,088, from stack pointer and from frame pointer: 2 KiB a context.
+    /// Slots of one CFA register: one for each usual CFA offset, 0, 8 … 4,088.
     private static var offsets: Int { UsualOffsets.wordLimit }
+    /// Slots of a context, first the stack pointer's, then the frame pointer's: 2 KiB.
     private static var slotCount: Int { 2 * offsets }
-    /// Real files have a few dozen. A hostile one has rows lowered one by one beyond that.
+    /// Real files have a few dozen contexts. Rows with further contexts, in hostile files, are lowered one by one.
     private static var contextLimit: Int { 4096 }
     private static var recentCount: Int { 256 }
     private static var unusualCount: Int { 256 }
-    /// Stands for "not lowered yet"; the rule of this number is never kept here.
-    private static var unknown: UInt16 { .max }
+    /// In place of a rule number: the row hasn't been lowered yet. The rule with this number is never cached.
+    private static var notLowered: UInt16 { .max }
 
     private var slots = GrowableBuffer<UInt16>()
     private var numbers: [Context: UInt32] = [:]
@@ -108,13 +119,13 @@ struct RuleCache<A: Architecture>: ~Copyable {
     }
 
     mutating func removeAll() {
-        // Context 0 stands for "not interned"; its slots are never used.
+        // Context 0 means "not interned". Its slots stay empty.
         slots.removeAll()
         appendSlots()
         numbers.removeAll(keepingCapacity: true)
         let context = Context(TrackedRegisters(returnAddressColumn: 0), tag: 0)
         recent.initialize(repeating: Recent(context: context, number: 0), count: Self.recentCount)
-        let empty = Unusual(base: 0, operand: 0, context: 0, number: Self.unknown)
+        let empty = Unusual(base: 0, operand: 0, context: 0, number: Self.notLowered)
         unusual.initialize(repeating: empty, count: Self.unusualCount)
     }
 
@@ -122,89 +133,92 @@ struct RuleCache<A: Architecture>: ~Copyable {
         let start = slots.count
         slots.reserveCapacity(start + Self.slotCount)
         slots.setCount(start + Self.slotCount)
-        UnsafeMutableBufferPointer(rebasing: slots.elements[start...]).update(repeating: Self.unknown)
+        UnsafeMutableBufferPointer(rebasing: slots.elements[start...]).update(repeating: Self.notLowered)
     }
 
-    /// The state's place, which its columns don't have yet; unknown when there are too many contexts.
+    /// Interns the state's columns if necessary, and finds the slots of its CFA register. `unknown` if there are too
+    /// many contexts.
     @inline(__always)
-    mutating func place(
+    mutating func contextSlots(
         of state: UnsafePointer<FrameState<TrackedRegisters<A>>>, tag: UInt64
-    ) -> RulePlace {
-        var number = state.pointee.columns.place.context
+    ) -> ContextSlots {
+        var number = state.pointee.columns.contextSlots.context
         if number == 0 {
             let context = Context(state.pointee.columns, tag: tag)
-            let recent = recent + context.place
+            let recent = recent + context.recentSlot
             let isRecent = recent.pointee.number != 0 && recent.pointee.context == context
             number = isRecent ? recent.pointee.number : intern(context, recent)
             if number == 0 { return .unknown }
         }
         let start = Int(number) &* Self.slotCount
         if state.pointee.cfa.base == CFARule.base(of: A.stackPointer) {
-            return RulePlace(context: number, firstSlot: start)
+            return ContextSlots(context: number, firstSlot: start)
         }
         if state.pointee.cfa.base == CFARule.base(of: A.framePointer) {
-            return RulePlace(context: number, firstSlot: start &+ Self.offsets)
+            return ContextSlots(context: number, firstSlot: start &+ Self.offsets)
         }
-        // Context 0's slots, which stay empty.
-        return RulePlace(context: number, firstSlot: 0)
+        // Context 0's slots, which are empty.
+        return ContextSlots(context: number, firstSlot: 0)
     }
 
     @inline(never)
-    private mutating func intern(_ context: Context, _ place: UnsafeMutablePointer<Recent>) -> UInt32 {
+    private mutating func intern(_ context: Context, _ recent: UnsafeMutablePointer<Recent>) -> UInt32 {
         if let known = numbers[context] {
-            place.pointee = Recent(context: context, number: known)
+            recent.pointee = Recent(context: context, number: known)
             return known
         }
         guard numbers.count < Self.contextLimit else { return 0 }
         let number = UInt32(numbers.count + 1)
         numbers[context] = number
         appendSlots()
-        place.pointee = Recent(context: context, number: number)
+        recent.pointee = Recent(context: context, number: number)
         return number
     }
 
-    /// The slots of a place; valid until another place is asked for.
+    /// The slots of one context and CFA register. Valid until another context is interned.
     struct Slots {
-        /// `offsets` of them.
+        /// The first of `offsets` slots.
         fileprivate let first: UnsafePointer<UInt16>
 
-        /// The rule number in the slot of a usual CFA offset, in words of 8 bytes; nil if there is none.
+        /// The rule number of a usual CFA offset; nil if no row with it was lowered.
+        ///
+        /// - Parameter words: the offset in words of 8 bytes, from `UsualOffsets.words`, so that it has a slot.
         @inline(__always)
         func number(_ words: Int) -> UInt16? {
-            // There is a slot for each usual offset.
             let number = first[words]
-            return number == RuleCache.unknown ? nil : number
+            return number == RuleCache.notLowered ? nil : number
         }
     }
 
     @inline(__always)
-    func slots(at place: RulePlace) -> Slots {
-        // Within the memory: each context up to this one has its slots, and context 0, whose are empty.
+    func slots(at position: ContextSlots) -> Slots {
+        // In bounds: all contexts up to this one have slots. If the first slot isn't known, the empty ones of context
+        // 0.
         Slots(
             first: UnsafePointer(
-                slots.elements.baseAddress.unsafelyUnwrapped + (place.hasSlots ? place.firstSlot : 0)))
+                slots.elements.baseAddress.unsafelyUnwrapped + (position.hasSlots ? position.firstSlot : 0)))
     }
 
-    /// The rule number kept for a CFA that has no slot; nil if there is none.
-    func unusualNumber(_ cfa: CFARule, at place: RulePlace) -> UInt16? {
-        let entry = unusual[Self.unusualPlace(cfa, place.context)]
-        guard entry.base == cfa.base, entry.operand == cfa.operand, entry.context == place.context else { return nil }
-        return entry.number == Self.unknown ? nil : entry.number
+    /// The cached rule number of a CFA that has no slot; nil if there is none.
+    func unusualNumber(_ cfa: CFARule, context: UInt32) -> UInt16? {
+        let entry = unusual[Self.unusualSlot(cfa, context)]
+        guard entry.base == cfa.base, entry.operand == cfa.operand, entry.context == context else { return nil }
+        return entry.number == Self.notLowered ? nil : entry.number
     }
 
-    /// Keeps the rule number of a CFA in an interned context.
-    func keep(_ number: UInt16, for cfa: CFARule, at place: RulePlace) {
-        guard place.context != 0, number != Self.unknown else { return }
-        if place.firstSlot != 0, let slot = UsualOffsets.words(cfa.operand) {
-            slots.elements[place.firstSlot + slot] = number
+    /// Caches the rule number of a CFA, if its context is interned.
+    func keep(_ number: UInt16, for cfa: CFARule, at position: ContextSlots) {
+        guard position.context != 0, number != Self.notLowered else { return }
+        if position.firstSlot != 0, let words = UsualOffsets.words(cfa.operand) {
+            slots.elements[position.firstSlot + words] = number
         } else {
-            unusual[Self.unusualPlace(cfa, place.context)] = Unusual(
-                base: cfa.base, operand: cfa.operand, context: place.context, number: number)
+            unusual[Self.unusualSlot(cfa, position.context)] = Unusual(
+                base: cfa.base, operand: cfa.operand, context: position.context, number: number)
         }
     }
 
-    /// An index below `unusualCount`: the hash keeps only its top eight bits.
-    private static func unusualPlace(_ cfa: CFARule, _ context: UInt32) -> Int {
+    /// A slot of `unusual`, below `unusualCount`: the top eight bits of the hash.
+    private static func unusualSlot(_ cfa: CFARule, _ context: UInt32) -> Int {
         let words = UInt64(bitPattern: cfa.operand) &+ cfa.base &<< 40 ^ UInt64(context) &<< 48
         return Int((words &* 0x9e37_79b9_7f4a_7c15) &>> 56)
     }

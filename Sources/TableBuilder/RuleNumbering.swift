@@ -1,12 +1,12 @@
 import CUnwindTable
 import UnwindTable
 
-/// The table's final rule numbers: by falling number of rows, so that most pages need no palette; equally
-/// frequent rules by their content. Numbers do not depend on how the work was cut.
+/// The table's final rule numbers: in descending order of their numbers of rows, so that most pages need no palette,
+/// and in order of content for equally frequent rules. Numbers don't depend on how the spans were cut into chunks.
 struct RuleNumbering {
     private(set) var rules: [Rule] = [.unknown(.noInformation)]
     private(set) var programs = ProgramList()
-    /// For each chunk the table's number by the chunk's own.
+    /// For each chunk: the table's rule numbers, by the chunk's.
     private(set) var final: [[UInt16]] = []
 
     private struct Candidate {
@@ -15,7 +15,7 @@ struct RuleNumbering {
     }
 
     init<A: Architecture>(_ chunks: [ChunkHandle<A>]) {
-        // Rules of several chunks, with their programs numbered alike.
+        // All chunks' programs, so that equal rules of different chunks have equal program indices.
         var gathered = ProgramList()
         var candidates: [Candidate] = []
         var places: [Rule: Int] = [:]
@@ -57,7 +57,7 @@ struct RuleNumbering {
         final = placesByChunk.map { places in places.map { $0.map { numbers[$0] } ?? 0 } }
     }
 
-    /// A rule as numbers that don't depend on where its programs stand.
+    /// A rule as numbers that don't depend on the indices of its programs.
     private static func content(_ rule: Rule, _ programs: ProgramList) -> [UInt64] {
         var content: [UInt64] = []
         let bare = rule.renumberingExpressions { index in

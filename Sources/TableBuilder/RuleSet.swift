@@ -2,7 +2,7 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// The distinct rules of a part of a table, numbered in order of first use; number 0 is "no information".
+/// The distinct rules of a chunk, numbered in order of first use. Number 0 is "no information".
 struct RuleSet {
     private(set) var rules: [Rule] = []
     var programs = ProgramList()
@@ -17,10 +17,11 @@ struct RuleSet {
         _ = number(of: .unknown(.noInformation))
     }
 
-    /// Whether a further rule may have been left out.
+    /// Whether no further rule fits, so that one may have been left out.
     var isFull: Bool { rules.count >= CFIC_RULES_MAX - 1 }
 
-    /// The rule's number. A table has 65,536 at most; the last number is kept for the reason that says so.
+    /// The rule's number. A table has at most 65,536 rules; the last number is reserved for the reason that there are
+    /// too many.
     mutating func number(of rule: Rule) -> UInt16 {
         if let known = numbers[rule] { return known }
         let isFull = isFull

@@ -2,31 +2,31 @@ import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
-/// Why no table could be made of an image.
+/// Why an image has no table.
 public enum TableError: Error, Equatable, Sendable {
     /// A call frame section that can't be indexed.
     case section(CFIError)
-    /// No FDE has bytes in an executable segment.
+    /// No FDE covers bytes of an executable segment.
     case noFrames
-    /// More pages or bytes than the format's 30-bit places hold.
+    /// More pages or records than the format's directory can address.
     case tooLarge
 }
 
 /// Compiles call frame sections into a table. Keeps its memory from one image to the next.
 public struct TableBuilder: ~Copyable {
-    // Named here, and not by the caller, so that each architecture's builder is specialised in this module.
+    // Concrete types, and no generic parameter, so that each architecture's builder is specialised in this module.
     private var x86_64 = ArchitectureBuilder<X86_64>()
     private var aarch64 = ArchitectureBuilder<AArch64>()
 
-    /// What building a table gave.
+    /// A table, and what was found while building it.
     public struct Result {
         /// The table; valid until the builder's next use.
         public var table: UnsafeRawBufferPointer
-        /// What the compiler saw; the table's header holds the same.
+        /// Statistics, as in the table's header.
         public var counts: cfic_counts
-        /// Malformed FDEs, by section and offset.
+        /// Malformed FDEs, in the order of section and offset.
         public var badFrames: [BadFrame]
-        /// Entries whose range could not even be read: the first 64 of a section.
+        /// Entries whose range couldn't be read; the first 64.
         public var malformed: [FrameIndex.MalformedEntry]
     }
 
@@ -35,10 +35,10 @@ public struct TableBuilder: ~Copyable {
     /// Compiles `sections`, in order of precedence.
     ///
     /// - Parameters:
-    ///   - entry: where the outermost frame is, whatever the sections say.
+    ///   - entry: the entry point, whose frame is made outermost even if the sections have rules for it.
     ///   - executable: SVMA ranges of the file-backed bytes of executable segments, sorted and disjoint.
-    ///   - executableBytes: executable bytes for the statistics.
-    ///   - threads: how many may work; the output does not depend on it.
+    ///   - executableBytes: the number of executable bytes, for the statistics.
+    ///   - threads: the largest number of threads to use. The table doesn't depend on it.
     public mutating func build(
         _ sections: [FrameSection], entry: EntryPoint? = nil, executable: [Range<UInt64>], executableBytes: UInt64,
         source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1

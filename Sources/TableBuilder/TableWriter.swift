@@ -4,7 +4,7 @@ import CallFrameInfo
 import UnwindTable
 
 extension ArchitectureBuilder {
-    /// Puts header, ranges, directory, rules, programs and pages together in `output`.
+    /// Assembles the table in `output`: header, ranges, directory, rules, programs, pages.
     mutating func write(
         _ numbering: RuleNumbering, source: TableSource, options: TableOptions
     ) throws(TableError) {
@@ -20,9 +20,10 @@ extension ArchitectureBuilder {
             offsets.append(start)
             end = start + size
         }
-        // The pages come last, and are in place but for the table's rule numbers.
+        // The pages come last. The first chunk's are already in `output`.
         let pages = Int(CFIC_SECTION_PAGES.rawValue)
-        // Places in directory entries are 30 bits of 4 bytes: before and, as no record grows, after finishing.
+        // Offsets in directory entries are 30-bit counts of 4 bytes. Finishing makes no record larger, so if offsets
+        // fit now, they fit afterwards.
         let recordBytes = chunks.reduce(0) { $0 + $1.chunk.sink.drafts.encoder.recordBytes }
         guard recordBytes < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
         finishPages(numbering, start: offsets[pages])
@@ -43,7 +44,7 @@ extension ArchitectureBuilder {
         writeHeader(bytes, offsets, sizes, source, options)
     }
 
-    /// Places of quarters count from their chunk's first record; makes them count from the section's.
+    /// Changes the quarters' offsets, which count from the chunk's first record, to count from the section's.
     private func moveQuarters(
         _ bytes: UnsafeMutableRawBufferPointer, pages: Int, chunk: Int,
         _ encoded: UnsafeMutableBufferPointer<EncodedPage>
@@ -118,17 +119,17 @@ extension ArchitectureBuilder {
     }
 }
 
-/// Page ranges and the directory.
+/// A table's page ranges and directory.
 struct PageLayout<A: Architecture> {
     private(set) var ranges: [cfic_range] = []
     private(set) var directory: [UInt32] = []
 
     init() {}
 
-    /// Bytes that ranges and directory take up.
+    /// Size of ranges and directory in bytes.
     var byteCount: Int { ranges.count * MemoryLayout<cfic_range>.size + directory.count * 4 }
 
-    /// The directory is yet to be filled.
+    /// Computes the page ranges. `fill` then fills the directory.
     init(executable: [Range<UInt64>]) throws(TableError) {
         let pageShift = UInt64(A.pcShift) + UInt64(CFIC_PAGE_BITS)
         var pages: [Range<UInt64>] = []
@@ -144,7 +145,7 @@ struct PageLayout<A: Architecture> {
         var total: UInt64 = 0
         for range in pages {
             let count = range.upperBound - range.lowerBound
-            // File-backed bytes only, so that this bounds the directory by the file's size.
+            // `executable` contains only file-backed bytes, so the file's size bounds the directory.
             guard total + count <= UInt64(UInt32.max) else { throw .tooLarge }
             ranges.append(
                 cfic_range(
@@ -163,7 +164,7 @@ struct PageLayout<A: Architecture> {
                 while range < ranges.count, ranges[range].start_page + UInt64(ranges[range].page_count) <= page.number {
                     range += 1
                 }
-                // A page outside all ranges holds only the end of a segment's last rule.
+                // Pages outside all ranges contain only the continuation of a segment's last rule.
                 guard range < ranges.count, page.number >= ranges[range].start_page else { continue }
                 let entry = page.entry
                 let isRecord = entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1) != CFIC_PAGE_UNIFORM.rawValue

@@ -1,19 +1,19 @@
 import CallFrameInfo
 import UnwindTable
 
-/// The columns that a table keeps of a row.
+/// The register columns that tables need.
 public struct TrackedRegisters<A: Architecture>: RegisterColumns {
     public var framePointer = RegisterRule.unspecified
     public var returnAddress = RegisterRule.unspecified
     public var stackPointer = RegisterRule.unspecified
-    /// Whether the return address is signed. While nothing but the toggling instructions spoke of it, the
-    /// rule is unspecified with the state as its operand: bit 0 signed, bit 1 pc mixed in.
+    /// Whether the return address is signed. If only toggling instructions changed it, the rule is unspecified and its
+    /// operand is the state: bit 0 for "signed", bit 1 for "with the pc as a modifier".
     public var signingState = RegisterRule.unspecified
     /// The CIE's return address column.
     public let returnAddressColumn: UInt64
-    /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register; unknown, wholly or but
-    /// for the context, when one of them has changed since.
-    @usableFromInline var place = RulePlace.unknown
+    /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register. Changing a column makes it
+    /// unknown; changing the register makes only the slots unknown.
+    @usableFromInline var contextSlots = ContextSlots.unknown
 
     @inlinable
     public init(returnAddressColumn: UInt64) { self.returnAddressColumn = returnAddressColumn }
@@ -47,10 +47,10 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
         } else {
             return
         }
-        place = .unknown
+        contextSlots = .unknown
     }
 
-    @inlinable public mutating func cfaRegisterChanged() { place = place.withoutSlots }
+    @inlinable public mutating func cfaRegisterChanged() { contextSlots = contextSlots.withoutSlots }
 
     @inlinable
     public mutating func negateReturnAddressState(withPC: Bool) {
@@ -59,14 +59,14 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
 
     @inlinable
     public mutating func setReturnAddressState(_ state: UInt64) {
-        place = .unknown
+        contextSlots = .unknown
         signingState = state <= 2 ? RegisterRule(.unspecified, unsigned: state == 2 ? 0b11 : state) : .undefined
     }
 
     @inlinable
     mutating func toggle(_ mask: UInt64) {
-        place = .unknown
-        // The toggling instructions may not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
+        contextSlots = .unknown
+        // Toggling instructions must not be mixed with rules for the column (AArch64 DWARF ABI §5.1).
         signingState =
             signingState.kind == .unspecified
             ? RegisterRule(.unspecified, unsigned: signingState.register ^ mask) : .undefined

@@ -2,7 +2,7 @@ import ELF
 import Files
 import UnwindTable
 
-/// SHA-256 of all that a table is made of: images with the same digest have the same table, byte for byte.
+/// SHA-256 of a table's whole input: images with the same digest have the same table, byte for byte.
 /// docs/table-format.md, "Content digest".
 enum ContentDigest {
     static func digest(of image: ELFImage, _ frames: FrameSources) throws(ELFError) -> [UInt8] {
@@ -35,14 +35,16 @@ enum ContentDigest {
 }
 
 extension ELFImage {
-    /// The key of a table that is made of this image's own bytes, without a debug file: its build id and a digest of
-    /// its content; without a build id the digest alone.
+    /// The key of the table that is made from this image alone, without a debug file: its build id and a content
+    /// digest, or only the digest if it has no build id.
+    ///
+    /// Throws `ELFError` if call frame sections can't be read.
     public func tableKey() throws(ELFError) -> TableSource.Key {
         try ImageInput(self, search: nil).contentKey()
     }
 
-    /// The build id, unless it is one that a table can't hold: empty, or longer than 48 bytes. Nil too if none is found
-    /// in notes that are malformed: these are no reason to do without a table.
+    /// The build id, if a table can hold it: 1 to 48 bytes. Also nil if notes are malformed, because that shouldn't
+    /// prevent a table.
     public func tableBuildID() -> [UInt8]? {
         guard let buildID = try? buildID(), (1...TableSource.Key.longestBuildID).contains(buildID.count) else {
             return nil

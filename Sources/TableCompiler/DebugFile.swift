@@ -1,33 +1,33 @@
 import ELF
 import Files
 
-/// The separate debug file of an image, found without reading call frame information of either.
+/// The separate debug file of an image.
 ///
-/// Which of the files in the right places it is may take reading them whole, for their checksums: that waits until
-/// somebody asks. Not thread-safe, as the image.
+/// Several files may be candidates. Choosing one may require reading them completely, for their checksums, so that is
+/// done on first use of ``image`` or ``rejected``. Not thread-safe, like the image.
 public final class DebugFile {
     private let search: DebugFileSearch?
     private let owner: ELFImage
-    /// Files that one of is taken, or none, until that is known.
+    /// The candidates; empty once one was chosen.
     private var candidates: DebugFileSearch.Candidates
-    /// Which files these are: as long as they are the same, so is the choice.
+    /// The candidates' identities. As long as these are the same, the choice is, too.
     let candidateIdentities: [FileIdentity]
     /// Whether all their identities are reliable: ``ELFImage/hasReliableIdentity``.
     let areReliable: Bool
     private var chosen: (image: ELFImage?, rejected: [ELFError])?
 
-    /// Nil if the image needs none, or has none.
+    /// The chosen debug file; nil if the image needs none or none was found.
     public var image: ELFImage? { choose().image }
-    /// Files that were in the right place, and why they are not it; .gnu_debuglink itself, if it is malformed.
+    /// Why candidates were rejected, and the error in .gnu_debuglink, if it is malformed.
     public var rejected: [ELFError] { choose().rejected }
-    /// Whether debug information is looked for outside of the image's own sections, in .gnu_debugdata for one.
+    /// Whether debug information outside the image's own sections may be used, including .gnu_debugdata.
     public var isWanted: Bool { search != nil }
 
-    /// Looks for the debug file of an image that has no .debug_frame itself.
+    /// Looks for an image's debug file, unless the image has a .debug_frame itself.
     ///
     /// - Parameters:
     ///   - image: the file to find debug information for.
-    ///   - search: nil looks nowhere.
+    ///   - search: where to look; nil for nowhere.
     public convenience init(of image: ELFImage, search: DebugFileSearch?) {
         self.init(of: image, search, isNeeded: !image.hasDebugFrame)
     }
@@ -41,13 +41,14 @@ public final class DebugFile {
         areReliable = candidates.images.allSatisfy(\.hasReliableIdentity)
     }
 
-    /// The same after a search, whatever the image has itself.
+    /// The debug file found by a search even if the image has a .debug_frame itself.
     func searched() -> DebugFile { DebugFile(of: owner, search, isNeeded: true) }
 
-    /// Whether candidates were read to tell which one it is.
+    /// Whether a candidate was chosen, and candidates therefore read.
     package var isChosen: Bool { chosen != nil }
 
-    /// What others can write says nothing of a file that they can't: such a debug file is rejected.
+    /// Chooses a candidate. A debug file that others can write is rejected if they can't write the image itself,
+    /// because they could thereby change the image's table.
     private func choose() -> (image: ELFImage?, rejected: [ELFError]) {
         if let chosen { return chosen }
         let found = candidates.chosen()

@@ -3,14 +3,14 @@ import TableBuilder
 import UnwindTable
 
 extension EntryPoint {
-    /// Of an image that is a program or an interpreter; nil of others.
+    /// The entry point of an executable or a dynamic linker; nil for other images.
     ///
-    /// Throws ``ELFError`` if the image can't be read.
+    /// Throws `ELFError` if the image can't be read.
     init?(of image: ELFImage) throws(ELFError) {
         guard let machine = TableMachine(rawValue: image.machine.rawValue),
             try image.startsProgram({ EntryCode(bytes: $0, machine: machine).startsStack })
         else { return nil }
-        // _start functions of C libraries have 20 to 60 bytes.
+        // `_start` functions of C libraries are 20 to 60 bytes long.
         let code = EntryCode(bytes: try image.code(at: image.entryAddress, limit: 64), machine: machine)
         let targets = image.executableSegments
         let address = image.entryAddress
@@ -24,11 +24,11 @@ struct EntryCode {
     let bytes: [UInt8]
     let machine: TableMachine
 
-    /// Whether they take the stack pointer for what the kernel left there, or end the chain of frame pointers.
+    /// Whether they pass the initial stack pointer on as an argument, or end the chain of frame pointers.
     var startsStack: Bool {
         switch machine {
         case .x86_64:
-            // Behind ENDBR64.
+            // Skip ENDBR64.
             let code = bytes.starts(with: [0xf3, 0x0f, 0x1e, 0xfa]) ? Array(bytes.dropFirst(4)) : bytes
             // mov %rsp, %rdi; xor %ebp, %ebp; xor %rbp, %rbp
             return [[0x48, 0x89, 0xe7], [0x31, 0xed], [0x48, 0x31, 0xed]].contains { code.starts(with: $0) }
@@ -38,10 +38,10 @@ struct EntryCode {
         }
     }
 
-    /// Bytes to behind the first call; all of them if there is none.
+    /// The number of bytes up to the end of the first call; all of them if there is no call.
     ///
-    /// - Parameter isCode: whether a direct call may lead to an SVMA: x86-64 bytes that look like one may be something
-    ///   else's.
+    /// - Parameter isCode: whether an SVMA can be the target of a call. On x86-64, bytes that look like a direct call
+    ///   may be part of another instruction; this excludes most of those.
     func endOfFirstCall(at address: UInt64, isCode: (UInt64) -> Bool) -> Int {
         switch machine {
         case .x86_64:

@@ -3,47 +3,49 @@ import ELF
 import TableBuilder
 import UnwindTable
 
-/// All call frame sections that speak of an image, in order of precedence, and the images that own their bytes.
+/// All call frame sections for an image, in order of precedence, with the images that own their bytes.
 public struct FrameSources {
     public private(set) var sections: [FrameSection] = []
     /// The sections' names with their files, for messages.
     public private(set) var names: [String] = []
     public private(set) var debugSource = TableSource.DebugSource.none
-    /// Bytes of the separate debug file.
+    /// Size of the separate debug file in bytes; 0 without one.
     public private(set) var debugSize: UInt64 = 0
-    /// Parts of the image, and debug files, that can't be used. They cost nothing but themselves.
+    /// Why parts of the image, or debug files, were skipped. The other sections are used all the same.
     public private(set) var rejected: [ELFError] = []
-    /// Where .debug_frame came from, if not from the image itself: the separate debug file, or .gnu_debugdata unpacked.
+    /// The image that .debug_frame came from, if not from this one: the separate debug file, or unpacked
+    /// .gnu_debugdata.
     public private(set) var debugImage: ELFImage?
-    /// Where the image's outermost frame is, whatever the sections say; nil if it starts no program.
+    /// The entry point, whose frame is outermost even if the sections have a rule for it; nil if the image is neither
+    /// an executable nor a dynamic linker.
     public private(set) var entry: EntryPoint?
-    /// SVMAs of a signal trampoline that has our own rule, as the image states none.
+    /// SVMAs of a signal trampoline for which `SignalTrampoline` provides the rule.
     public var trampolineAddresses: Range<UInt64>? { trampoline?.addresses }
     private let image: ELFImage
-    /// Why the image's own information can't be read: of .debug_frame, or of .gnu_debugdata.
+    /// Why the image's own .debug_frame or .gnu_debugdata can't be read.
     private var unreadable: ELFError?
     private var trampoline: SignalTrampoline?
 
-    /// Gathers .eh_frame, then .debug_frame: the image's own, else that of its debug file, else that of
+    /// Collects .eh_frame and .debug_frame: the image's own .debug_frame, else the debug file's, else the one in
     /// .gnu_debugdata.
     ///
-    /// Throws `ELFError` if .eh_frame can't be read; or if other information of the image can't, and nothing is left.
+    /// Throws `ELFError` if .eh_frame can't be read, or if other sections can't and nothing else was found.
     ///
     /// - Parameters:
-    ///   - image: the file whose frames are described.
-    ///   - search: nil looks only into the image itself.
-    ///   - placement: where a relocatable file's code is taken to be; nil: all sections are at 0.
+    ///   - image: the image whose functions the sections describe.
+    ///   - search: where to look for a debug file; nil uses only the image itself.
+    ///   - placement: addresses for a relocatable file's code sections; nil leaves all at 0.
     public init(of image: ELFImage, search: DebugFileSearch?, placement: SectionPlacement? = nil) throws(ELFError) {
         try self.init(of: image, DebugFile(of: image, search: search), placement: placement)
     }
 
-    /// The same with a debug file that was found before.
+    /// The same, with a debug file that was found before.
     init(of image: ELFImage, _ debugFile: DebugFile, placement: SectionPlacement? = nil) throws(ELFError) {
         self.image = image
         for section in try image.callFrameSections(.ehFrame, placement: placement) { append(section, of: image) }
         mergeOwnDebugFrame(of: image, placement)
         if debugSource == .none, debugFile.isWanted {
-            // If its own can't be read, there may be another.
+            // The image has a .debug_frame that can't be read, so the debug file's may be used after all.
             let debugFile = image.hasDebugFrame ? debugFile.searched() : debugFile
             rejected += debugFile.rejected
             if !(debugFile.image.map { merge($0) } ?? false) { mergeMiniDebugInfo(of: image) }
@@ -66,9 +68,9 @@ public struct FrameSources {
         }
     }
 
-    /// To be asked when the sections have been used.
+    /// Must be called after the sections were used.
     ///
-    /// Throws `ELFError` if one of the files shrank meanwhile, so that some bytes were not the file's.
+    /// Throws `ELFError` if a file shrank meanwhile, so that some bytes that were read are not the file's.
     public func checkAreWhole() throws(ELFError) {
         try image.checkIsWhole()
         try debugImage?.checkIsWhole()
@@ -80,7 +82,7 @@ public struct FrameSources {
             guard !sections.isEmpty else { return false }
             for section in sections { append(section, of: debugFile) }
         } catch {
-            // The binary's own sections are good; a bad debug file doesn't cost them.
+            // A bad debug file must not cost the image's own sections.
             rejected.append(error)
             return false
         }
@@ -104,10 +106,10 @@ public struct FrameSources {
         }
     }
 
-    /// What can't be used and why, a line each.
+    /// Why parts of the image, or debug files, were skipped, one line each.
     public var notes: [String] { rejected.map { "not used: \($0)" } }
 
-    /// Last: it counts only where nothing else does.
+    /// Appended last, so that all other sections take precedence.
     private mutating func appendTrampoline() {
         do throws(ELFError) { trampoline = try SignalTrampoline(of: image) } catch { rejected.append(error) }
         guard let trampoline else { return }

@@ -5,9 +5,9 @@ import Files
 import TableBuilder
 import UnwindTable
 
-/// Why an image could not be compiled.
+/// Why an image has no table.
 public enum CompileError: Error, CustomStringConvertible {
-    /// Nothing is wrong with it; it just gets no table.
+    /// There is no error, but this kind of file gets no table.
     case skipped(SkipReason)
     case elf(ELFError)
     case table(TableError, file: String)
@@ -23,13 +23,13 @@ public enum CompileError: Error, CustomStringConvertible {
     }
 }
 
-/// Compiles ELF images into tables, one after the other, keeping its memory between them.
+/// Compiles ELF images into tables, one at a time. Keeps its memory from one image to the next.
 public final class ImageCompiler {
     private var builder = TableBuilder()
     public var options: TableOptions
-    /// Where separate debug files are looked for; nil looks nowhere.
+    /// Where to look for separate debug files; nil for nowhere.
     public var debugFiles: DebugFileSearch?
-    /// How many threads one image may use.
+    /// The largest number of threads for one image.
     public var threads: Int
 
     public init(
@@ -40,14 +40,14 @@ public final class ImageCompiler {
         self.threads = threads
     }
 
-    /// What compiling one image gave.
+    /// The result of compiling one image.
     public struct Result {
-        /// The table, valid until the compiler's next use, and what building it gave.
+        /// The table, valid until the compiler's next use, and what was found while building it.
         public var built: TableBuilder.Result
         public var source: TableSource
-        /// Names of the sections that `built.badFrames` and `built.malformed` count.
+        /// Names of the sections, by the indices in `built.badFrames` and `built.malformed`.
         public var sectionNames: [String]
-        /// Parts of the image, and debug files, that can't be used and why.
+        /// Why parts of the image, or debug files, were skipped, one line each.
         public var rejected: [String]
     }
 
@@ -55,12 +55,12 @@ public final class ImageCompiler {
     ///
     /// - Parameters:
     ///   - image: an executable or a shared library for x86-64 or aarch64.
-    ///   - key: what the table is to be found by; nil for its content key.
+    ///   - key: the table's key; nil for the content key.
     public func compile(_ image: ELFImage, key: TableSource.Key? = nil) throws(CompileError) -> Result {
         try compile(ImageInput(image, search: debugFiles), key: key)
     }
 
-    /// Compiles an image of which a part was read before, for its key.
+    /// Compiles an image that may have been partly read before, for its key.
     public func compile(_ input: ImageInput, key: TableSource.Key? = nil) throws(CompileError) -> Result {
         let image = input.image
         let machine = try checkEligible(image)
@@ -80,9 +80,9 @@ public final class ImageCompiler {
         }
     }
 
-    /// The machine that a table of this image would be for; reads no call frame section.
+    /// The machine of this image's table. Doesn't read call frame sections.
     ///
-    /// - Throws: `.skipped` for what gets no table by its nature, `.elf` where that can't be told.
+    /// - Throws: `.skipped` if this kind of file gets no table.
     @discardableResult
     public func checkEligible(_ image: ELFImage) throws(CompileError) -> TableMachine {
         let machine: TableMachine
@@ -91,12 +91,12 @@ public final class ImageCompiler {
         return machine
     }
 
-    /// With broken section headers nothing says that it is one, and .eh_frame may still be found.
+    /// False if section headers are broken: then this is unknown, but .eh_frame may still be found.
     private func isSeparateDebugFile(_ image: ELFImage) -> Bool {
         do throws(ELFError) { return try image.isSeparateDebugFile() } catch { return false }
     }
 
-    /// What a table of an image is to be made of.
+    /// The input of an image's table.
     public func input(_ image: ELFImage) -> ImageInput { ImageInput(image, search: debugFiles) }
 
     private func reading<Value>(_ body: () throws(ELFError) -> Value) throws(CompileError) -> Value {
@@ -120,20 +120,21 @@ public final class ImageCompiler {
 }
 
 extension ImageCompiler.Result {
-    /// Something that is wrong in a call frame section: the same of all images with the same key.
+    /// An error in a call frame section. All images with the same key have it.
     public struct Fault: Sendable {
         /// Index into the ``ImageCompiler/Result/sectionNames`` of any of these images.
         public var section: Int
-        /// Where in the section, and what.
+        /// Offset in the section, and the error.
         var text: String
 
-        /// - Parameter sectionNames: of the image that it is told of, which others may have changed since.
+        /// - Parameter sectionNames: names of the image in question. Its file may have been modified since, so the
+        ///   index may be out of bounds.
         public func note(_ sectionNames: [String]) -> String {
             (sectionNames.indices.contains(section) ? sectionNames[section] : "call frame information") + text
         }
     }
 
-    /// At most 64 of a kind.
+    /// At most 64 malformed entries and 64 bad FDEs.
     public var faults: [Fault] {
         func place(_ offset: Int) -> String { "+\(offset.hex)" }
         let malformed = built.malformed.prefix(64).map {
@@ -147,6 +148,6 @@ extension ImageCompiler.Result {
             }
     }
 
-    /// What was wrong, a line each, with section and offset.
+    /// All errors, one line each, with section and offset.
     public var notes: [String] { rejected + faults.map { $0.note(sectionNames) } }
 }

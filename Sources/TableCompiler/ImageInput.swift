@@ -2,16 +2,16 @@ import ELF
 import Files
 import UnwindTable
 
-/// What a table of an image is made of, read as far as somebody asks for it.
+/// The input of an image's table, read on first use.
 ///
-/// Not thread-safe, as the image.
+/// Not thread-safe, like the image.
 public final class ImageInput {
     public let image: ELFImage
     public let debugFile: DebugFile
     private var readFrames: FrameSources?
     private var knownDigest: [UInt8]?
 
-    /// Looks for the debug file; reads no call frame information.
+    /// Looks for the debug file. Doesn't read call frame information.
     public init(_ image: ELFImage, search: DebugFileSearch?) {
         self.image = image
         debugFile = DebugFile(of: image, search: search)
@@ -20,7 +20,7 @@ public final class ImageInput {
     /// Whether call frame sections were read.
     package var hasReadFrames: Bool { readFrames != nil }
 
-    /// All call frame sections that speak of the image.
+    /// All call frame sections for the image.
     public func frames() throws(ELFError) -> FrameSources {
         if let readFrames { return readFrames }
         let frames = try FrameSources(of: image, debugFile)
@@ -28,8 +28,8 @@ public final class ImageInput {
         return frames
     }
 
-    /// The key of whatever has the same content, on any machine: the build id with a digest of what the table is made
-    /// of, or the digest alone. Reads all call frame information.
+    /// The key by content, equal for equal files on any machine: the build id with a digest of the table's input, or
+    /// only the digest. Reads all call frame information.
     public func contentKey() throws(ELFError) -> TableSource.Key { key(try contentDigest()) }
 
     private func contentDigest() throws(ELFError) -> [UInt8] {
@@ -39,28 +39,28 @@ public final class ImageInput {
         return digest
     }
 
-    /// The files that the table is made of; nil of an image in memory.
+    /// The files that the table is made from; nil for an image in memory.
     package var state: FileState? {
         image.identity.map {
             FileState(file: $0, debugFiles: debugFile.candidateIdentities, wantsDebugFile: debugFile.isWanted)
         }
     }
 
-    /// Whether files in the same ``state`` are the same bytes: of all file systems, the state says so of some only.
+    /// Whether files in the same ``state`` have the same bytes. Only some file systems guarantee it.
     package lazy var isStateReliable = image.hasReliableIdentity && debugFile.areReliable
 
-    /// The key that a table is kept and shared by.
+    /// The key under which a table is stored and shared.
     ///
-    /// That is the ``contentKey()`` of a file that nobody can change while it is read. A file that others can write may
-    /// be one thing when its digest is made and another when its table is, so that its key is that of this file in this
-    /// state, and its table nobody else's. docs/security.md
+    /// For most files this is the ``contentKey()``. A file that others can write may change between computing its
+    /// digest and compiling its table. Its key is therefore the identity and state of this file, so that no other file
+    /// gets its table (docs/security.md).
     ///
-    /// Where the file system's word for the state isn't good enough, content is always read: nothing is remembered, and
-    /// the key of a file that others can write is that of this content in this state.
+    /// If the state isn't reliable, the content is always read: no digest is remembered, and the key of a file that
+    /// others can write includes its content.
     ///
     /// - Parameters:
-    ///   - known: the content digest that files in a state had, if somebody remembers.
-    ///   - remember: called with it if nobody did.
+    ///   - known: returns the content digest that was remembered for a state, if any.
+    ///   - remember: called with a state and its digest if it wasn't known.
     package func sharedKey(
         known: (FileState) -> [UInt8]? = { _ in nil }, remember: (FileState, [UInt8]) -> Void = { _, _ in }
     ) throws(ELFError) -> TableSource.Key {
@@ -70,7 +70,7 @@ public final class ImageInput {
         }
         if isStateReliable, let digest = known(state) { return key(digest) }
         let digest = try contentDigest()
-        // A debug file that is asked for late, where the image's own .debug_frame can't be used, isn't in the state.
+        // If the image's own .debug_frame couldn't be used, a debug file was looked for that `state` doesn't include.
         let isOwn = try frames().debugSource == .sameFile
         let isLate = image.hasDebugFrame && !isOwn
         if isStateReliable, !isLate { remember(state, digest) }

@@ -2,29 +2,31 @@ import CallFrameInfo
 import ELF
 import UnwindTable
 
-/// The code that signal handlers return through in aarch64 vDSOs, for which Linux since 5.8 states no call frame
-/// information: without a rule for it, no stack would go beyond a handler. What it must be is known from its code
-/// alone, a call of rt_sigreturn(2): the kernel's frame stands at the stack pointer.
+/// The code in aarch64 vDSOs that signal handlers return to. Linux 5.8 and later have no call frame information for it,
+/// and without a rule, stacks would end at the handler. The rule follows from the code, a call of rt_sigreturn(2): the
+/// kernel's signal frame is at the stack pointer.
 ///
-/// The rule is made of call frame information of our own, which is used where the image has none.
+/// The rule comes from synthetic call frame information, which is used only if the image has none.
 struct SignalTrampoline {
-    /// SVMAs.
+    /// SVMAs that the rule is for.
     let addresses: Range<UInt64>
     var section: FrameSection { frame.section }
     private let frame: StatedFrame
 
     /// `mov x8, #139` (rt_sigreturn), `svc #0`
     private static let code: [UInt8] = [0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4]
-    /// A vDSO has one to four pages, of 64 KiB at most.
+    /// Size limit of a vDSO: four memory pages of 64 KiB.
     private static let imageLimit: UInt64 = 4 << 16
 
-    /// The trampoline of an image; nil if it has none, or is no aarch64 image of a vDSO's size.
+    /// The trampoline of an image; nil if it has none, or is not an aarch64 image of a vDSO's size.
+    ///
+    /// Throws `ELFError` if the image can't be read.
     init?(of image: ELFImage) throws(ELFError) {
         guard image.machine.rawValue == TableMachine.aarch64.rawValue, image.is64Bit, image.size <= Self.imageLimit,
             let start = try Self.find(in: image)
         else { return nil }
-        // Handlers return to its first byte, and return addresses are looked up at the byte before: the kernel keeps a
-        // nop there for that.
+        // Handlers return to its first byte, and return addresses are looked up at the preceding byte. The kernel has a
+        // nop there for this purpose.
         addresses = start &- 4..<start &+ UInt64(Self.code.count)
         frame = StatedFrame(
             addresses, machine: image.machine.rawValue, isSignalFrame: true, instructions: Self.instructions)
@@ -41,12 +43,12 @@ struct SignalTrampoline {
         return nil
     }
 
-    /// The kernel's struct sigcontext holds x29 at 544, sp at 560 and pc at 568 bytes from the stack pointer
+    /// The kernel's struct sigcontext has x29, sp and pc at offsets 544, 560 and 568 from the stack pointer
     /// (cfic/aarch64/sigframe.h).
     private static var instructions: [UInt8] {
         let stackPointer: [UInt8] = [0x8f]  // DW_OP_breg31
         func slot(_ offset: UInt16) -> [UInt8] {
-            // Two bytes of SLEB128.
+            // SLEB128 of two bytes.
             stackPointer + [UInt8(offset & 0x7f) | 0x80, UInt8(offset >> 7)]
         }
         func expression(_ opcode: [UInt8], _ expression: [UInt8]) -> [UInt8] {

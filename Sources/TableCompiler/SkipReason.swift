@@ -2,13 +2,13 @@ import CallFrameInfo
 import ELF
 import UnwindTable
 
-/// Why a file gets no table although nothing is wrong with it.
+/// Why a file without errors gets no table.
 public enum SkipReason: Error, Equatable, Sendable, CustomStringConvertible {
     case unsupportedMachine(String)
     case relocatable
     case coreDump
     case separateDebugFile
-    /// Not a program or library (`e_type`).
+    /// Neither an executable nor a library (`e_type`).
     case notAnImage
     case noCallFrameInformation
 
@@ -23,7 +23,7 @@ public enum SkipReason: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// A stable name for programs.
+    /// A stable, machine-readable name.
     public var name: String {
         switch self {
         case .unsupportedMachine: "unsupported-machine"
@@ -37,9 +37,9 @@ public enum SkipReason: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension ELFImage {
-    /// The machine that a table of this image would be for.
+    /// The machine of this image's table.
     ///
-    /// - Throws: `SkipReason` by what the ELF header says.
+    /// - Throws: `SkipReason` if, by its ELF header, the image gets no table.
     public func tableMachine() throws(SkipReason) -> TableMachine {
         switch fileType {
         case .executable, .sharedObject: break

@@ -1,18 +1,18 @@
 import Glibc
 
-/// Calls that are made while the caller goes on, each by a thread of its own; by the caller, where the system has none.
+/// Runs calls concurrently with the caller, each on its own thread; on the caller's if no thread can be created.
 ///
-/// Not thread-safe: of the thread that starts the calls.
+/// Not thread-safe: use it only from the thread that starts the calls.
 public final class ThreadGroup {
     private let limit: Int
     private let startThread: Threads.StartFunction
-    /// Those that were not waited for, in the order in which they began.
+    /// Threads not yet joined, in the order of their start.
     private var threads: [pthread_t] = []
 
-    /// - Parameter limit: how many calls may be under way at once, at least 1.
+    /// - Parameter limit: the largest number of concurrent calls, at least 1.
     public convenience init(limit: Int) { self.init(limit: limit, start: pthread_create) }
 
-    /// - Parameter start: pthread_create(3), or what a test has in its place.
+    /// - Parameter start: pthread_create(3), or a test's replacement.
     package init(limit: Int, start: @escaping Threads.StartFunction) {
         self.limit = max(1, limit)
         startThread = start
@@ -20,7 +20,8 @@ public final class ThreadGroup {
 
     deinit { wait() }
 
-    /// Has a call made: when this returns, it has begun, or is over.
+    /// Starts a call. If `limit` calls are running, first waits for the oldest one. If no thread can be created, makes
+    /// the call before returning.
     public func start(_ call: @escaping @Sendable () -> Void) {
         if threads.count == limit { pthread_join(threads.removeFirst(), nil) }
         let context = Unmanaged.passRetained(Call(call))
@@ -37,7 +38,7 @@ public final class ThreadGroup {
         if code == 0 { threads.append(thread) } else { context.takeRetainedValue().make() }
     }
 
-    /// Returns when all calls are over.
+    /// Waits until all calls have returned.
     public func wait() {
         for thread in threads { pthread_join(thread, nil) }
         threads.removeAll()

@@ -1,27 +1,27 @@
 import Glibc
 import Synchronization
 
-/// Work on several threads of our own.
+/// Runs work on several threads.
 ///
-/// libdispatch, when the system gives it no thread (RLIMIT_NPROC, pids.max of a cgroup), sleeps until it does. Here
-/// the work is done by as many threads as there are, be it the caller's alone.
+/// These are not libdispatch's, because that sleeps if it can't create a thread (RLIMIT_NPROC, pids.max of a cgroup).
+/// Here the work is done by as many threads as can be created, at least by the caller's.
 public enum Threads {
-    /// Calls `body` with each number in 0..<count, once, and returns when all calls have.
+    /// Calls `body` once with each number in 0..<count, and returns when all calls have returned.
     ///
-    /// Which thread makes which call, and how many threads there are, is not said: up to `count`, the caller's among
-    /// them. Calls begin in the order of their numbers.
+    /// Up to `count` threads make the calls, including the caller's. Calls start in the order of their numbers; which
+    /// thread makes which call is unspecified.
     public static func perform(_ count: Int, _ body: @Sendable (Int) -> Void) {
         perform(count, threads: count, body)
     }
 
-    /// As ``perform(_:_:)``, by no more than `threads` threads.
+    /// Like ``perform(_:_:)``, with at most `threads` threads.
     public static func perform(_ count: Int, threads: Int, _ body: @Sendable (Int) -> Void) {
         perform(count, threads: threads, with: {}, call: { number, _ in body(number) })
     }
 
-    /// As ``perform(_:threads:_:)``, where each thread that makes a call has a value of its own for all of its calls.
+    /// Like ``perform(_:threads:_:)``. Each thread that makes calls passes a value of its own to all of them.
     ///
-    /// - Parameter makeValue: called by each of these threads, once, before its first call.
+    /// - Parameter makeValue: makes that value. Called once on each such thread, before its first call.
     public static func perform<Value>(
         _ count: Int, threads: Int, with makeValue: @Sendable () -> Value,
         call body: @Sendable (Int, Value) -> Void
@@ -29,7 +29,7 @@ public enum Threads {
         perform(count, threads: threads, start: pthread_create, with: makeValue, call: body)
     }
 
-    /// - Parameter start: pthread_create(3), or what a test has in its place.
+    /// - Parameter start: pthread_create(3), or a test's replacement.
     static func perform<Value>(
         _ count: Int, threads limit: Int, start: StartFunction, with makeValue: @Sendable () -> Value,
         call body: @Sendable (Int, Value) -> Void
@@ -65,8 +65,8 @@ public enum Threads {
         @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
     ) -> Int32
 
-    /// Threads inherit what is blocked when they start: signals from outside are the other threads' business. Those
-    /// that a thread's own access raises must find their handler.
+    /// Calls `body`, which starts threads, with signals blocked. Threads inherit the mask, so that signals from outside
+    /// go to other threads. Signals that a thread's own instructions raise stay unblocked, as they need their handlers.
     static func withSignalsBlocked(_ body: () -> Void) {
         var blocked = sigset_t()
         sigfillset(&blocked)
@@ -78,13 +78,13 @@ public enum Threads {
     }
 }
 
-/// The numbers that calls are still to be made with.
+/// The numbers of the calls that are still to be made.
 private final class Numbers: Sendable {
     private let count: Int
     private let body: @Sendable (Numbers) -> Void
     private let next = Atomic<Int>(0)
 
-    /// - Parameter body: what each thread does: takes numbers until none is left.
+    /// - Parameter body: the work of each thread: takes numbers until none is left.
     init(_ count: Int, _ body: @escaping @Sendable (Numbers) -> Void) {
         self.count = count
         self.body = body
@@ -100,10 +100,10 @@ private final class Numbers: Sendable {
 
     func perform() { body(self) }
 
-    /// A thread that makes calls; nil if the system has none.
+    /// Starts a thread that makes calls; nil if it can't be created.
     func start(by start: Threads.StartFunction) -> pthread_t? {
         var thread = pthread_t()
-        // Whoever started it joins it, and keeps this object until then.
+        // Unretained, because `perform` joins the thread and keeps this object until then.
         let context = Unmanaged.passUnretained(self).toOpaque()
         let code = start(
             &thread, nil,

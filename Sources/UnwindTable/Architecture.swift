@@ -1,24 +1,24 @@
-/// What lowering has to know of a machine. One type a machine, in a file of its own; generic code is
+/// The properties of a machine that lowering needs. There is one type per machine, in its own file; generic code is
 /// specialised for it at compile time.
 public protocol Architecture: SendableMetatype {
     /// ELF `e_machine`.
     static var machine: UInt16 { get }
     /// log2 of the pc unit: instruction addresses are multiples of it.
     static var pcShift: UInt8 { get }
-    /// DWARF numbers of the registers that an unwinder follows (psABI).
+    /// DWARF numbers of the registers that an unwinder tracks (psABI).
     static var stackPointer: UInt64 { get }
     static var framePointer: UInt64 { get }
-    /// Highest DWARF number that a rule can name.
+    /// The highest DWARF number of a register that rules can refer to.
     static var lastRegister: UInt64 { get }
-    /// Whether an expression's register is the program counter.
+    /// Whether a register number in an expression means the program counter.
     static func isProgramCounter(_ register: UInt64) -> Bool
-    /// Whether a register is the vector length that scalable vectors are scaled by.
+    /// Whether a register is the length of scalable vectors (AArch64's VG).
     static func isVectorLength(_ register: UInt64) -> Bool
-    /// The column that says whether the return address is signed; nil where nothing signs.
+    /// The column that states whether the return address is signed; nil if the machine has none.
     static var signingStateColumn: UInt64? { get }
 }
 
-/// The architectures that tables are made for.
+/// The machines that tables exist for.
 public enum TableMachine: UInt16, CaseIterable, Sendable {
     case x86_64 = 62
     case aarch64 = 183
@@ -38,7 +38,7 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
         }
     }
 
-    /// DWARF numbers of the registers that an unwinder follows from frame to frame.
+    /// DWARF numbers of the registers that an unwinder tracks from frame to frame.
     public var stackPointer: UInt64 {
         switch self {
         case .x86_64: X86_64.stackPointer
@@ -53,7 +53,7 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
         }
     }
 
-    /// Highest DWARF number that a rule can name.
+    /// The highest DWARF number of a register that rules can refer to.
     public var lastRegister: UInt64 {
         switch self {
         case .x86_64: X86_64.lastRegister
@@ -63,7 +63,7 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
 
     /// The name of a register in the machine's assembly language.
     ///
-    /// - Parameter number: its DWARF number; one that no rule can have gives `r` and the number.
+    /// - Parameter number: its DWARF number. If rules can't refer to it, the name is `r` and the number.
     public func registerName(_ number: UInt8) -> String {
         let names =
             switch self {

@@ -10,7 +10,7 @@ extension Operation {
 
     public var operation: cfic_operation { cfic_operation(UInt32(op)) }
 
-    /// How many stack entries it takes, and how many it leaves.
+    /// The numbers of stack entries that it pops and then pushes.
     package var effect: (pops: Int, pushes: Int) {
         switch operation {
         case CFIC_OP_END: (0, 0)
@@ -26,6 +26,6 @@ extension Operation {
 
     package var words: SIMD2<UInt32> { unsafeBitCast(self, to: SIMD2<UInt32>.self) }
 
-    /// Replaces an address on the stack by the 8 bytes there.
+    /// Whether it replaces an address on the stack with the 8 bytes at that address.
     package var isWordLoad: Bool { operation == CFIC_OP_LOAD && reg == 8 && imm == 0 }
 }

@@ -1,11 +1,11 @@
 import CUnwindTable
 
-/// Proves the directory and every record that it names.
+/// Proves the directory and all records that it refers to.
 struct PageProof {
     private let view: TableView
     private let pages: UnsafeRawBufferPointer
     private let ruleCount: Int
-    /// Behind the last record that was proved: none before it is looked at again.
+    /// End of the last proved record. Later records must start at or after it.
     private var end = 0
 
     init(_ view: TableView) {
@@ -39,9 +39,9 @@ struct PageProof {
         TableDefect(section: "pages", offset: view.offset(of: CFIC_SECTION_PAGES, record), problem: problem)
     }
 
-    // MARK: Places
+    // MARK: Bounds
 
-    /// Where a record starts in `pages`. Its first `head` bytes lie inside.
+    /// The offset of a record in `pages`. Proves that its first `head` bytes are within `pages`.
     private func open(_ place: UInt32, _ entry: Int, head: Int) throws(TableDefect) -> Int {
         let start = Int(place) * Int(CFIC_RECORD_ALIGN)
         guard start >= end else { throw defect(entry: entry, "record does not follow those of earlier pages") }
@@ -49,7 +49,7 @@ struct PageProof {
         return start
     }
 
-    /// Ends a record of `size` bytes, which all lie inside.
+    /// Ends a record of `size` bytes. Proves that all of them are within `pages`.
     private mutating func close(_ start: Int, size: Int) throws(TableDefect) {
         guard size <= CFIC_RECORD_MAX else { throw defect(start, "record is larger than 65,536 bytes") }
         guard size <= pages.count - start else { throw defect(start, "record ends outside the pages") }
@@ -72,7 +72,7 @@ struct PageProof {
         try checkRules(highest: highest, paletteStart, paletteCount, record: start)
         let units = elements(unitStart, rowCount, of: UInt16.self)
         guard units[0] == 0 else { throw defect(start, "record has no row at unit 0") }
-        guard Self.fallsOrStays(units, units: .max) == 0 else { throw defect(start, "units do not increase") }
+        guard Self.dropCount(units, units: .max) == 0 else { throw defect(start, "units do not increase") }
     }
 
     private mutating func checkDense(_ start: Int) throws(TableDefect) {
@@ -83,7 +83,7 @@ struct PageProof {
         let rowStart = paletteStart + 2 * paletteCount
         try close(start, size: rowStart + 2 * rowCount - start)
         guard pages[paletteStart - 1] == 0 else { throw defect(start, "reserved byte is not zero") }
-        // Each unit with its rule, which is the upper byte.
+        // A row's low byte is the unit in its block, its high byte the rule.
         let rows = elements(rowStart, rowCount, of: UInt16.self)
         let highest = highest(rowStart, rowCount, of: UInt16.self) &>> 8
         try checkRules(highest: highest, paletteStart, paletteCount, record: start)
@@ -121,7 +121,8 @@ struct PageProof {
 
     // MARK: Rows
 
-    /// Proves a palette and the highest of the palette indices, or rule numbers, of a record's rows.
+    /// Proves a palette, and the rules of a record's rows, of which `highest` is the highest: palette indices, or rule
+    /// numbers if there is no palette.
     private func checkRules(
         highest: Int, _ paletteStart: Int, _ paletteCount: Int, record: Int
     ) throws(TableDefect) {
@@ -137,37 +138,46 @@ struct PageProof {
         }
     }
 
-    /// What is wrong with a record's block index or with its units' low bytes; nil if nothing is.
+    /// The defect of a record's block index or of its units; nil if there is none.
     ///
-    /// Units are the bits `mask` of rows. They must rise strictly inside each block. Comparing all neighbours at once
-    /// and then those at blocks' beginnings, which may fall, takes a fraction of the time of going from block to block:
-    /// as many must fall in all as do at beginnings. No block has more than 256 rows then.
+    /// `start(b)` is the index of block b's first row, and `rows[i] & mask` row i's unit in its block. To be proved: in
+    /// each block the units increase strictly. Going from block to block would take several times as long as this:
+    ///
+    /// 1. `start` is 0 for the first block, doesn't decrease, and is the number of rows after the last block. So each
+    ///    row is in exactly one block.
+    /// 2. Call a row a *drop* if its unit is not above that of the row before it. Units increase strictly in each block
+    ///    if and only if every drop is the first row of its block.
+    /// 3. The drops that are first rows are some of all drops. So every drop is a first row if and only if there are as
+    ///    many drops among first rows as among all rows.
+    ///
+    /// Counting the drops of all rows has no branches and is vectorised; the loop over blocks needs only a look at each
+    /// first row. It follows that a block has at most 256 rows, because its units have 8 bits.
     @inline(__always)
     private static func blockProblem<Row: FixedWidthInteger>(
         _ rows: UnsafeBufferPointer<Row>, units mask: Row, blocks: Int, start: (Int) -> Int
     ) -> String? {
         guard start(0) == 0, start(blocks) == rows.count else { return "block index does not hold all rows" }
         guard start(1) > 0, !rows.isEmpty, rows[0] & mask == 0 else { return "record has no row at unit 0" }
-        var fallsAtBeginnings = 0
+        var dropsAtStarts = 0
         var first = start(1)
         for block in 1..<blocks {
             let end = start(block &+ 1)
             guard first <= end, end <= rows.count else { return "block index decreases or points outside the rows" }
-            // The row of unit 0 at least is before it. A block without rows may begin behind the last one; it
-            // doesn't count, without a branch that nothing could predict.
-            let falls = rows[min(first, rows.count &- 1)] & mask <= rows[first &- 1] & mask
-            fallsAtBeginnings &+= (falls ? 1 : 0) & (first < end ? 1 : 0)
+            // Block 0 has a row, so `first` is at least 1. It is `rows.count` if this block and all later ones are
+            // empty. An empty block doesn't count; `&` avoids a branch that would be mispredicted.
+            let isDrop = rows[min(first, rows.count &- 1)] & mask <= rows[first &- 1] & mask
+            dropsAtStarts &+= (isDrop ? 1 : 0) & (first < end ? 1 : 0)
             first = end
         }
-        return Int(fallsOrStays(rows, units: mask)) == fallsAtBeginnings ? nil : "units do not increase in their block"
+        return Int(dropCount(rows, units: mask)) == dropsAtStarts ? nil : "units do not increase in their block"
     }
 
-    /// How many units are not above the one before.
+    /// The number of rows whose unit is not above that of the row before.
     @inline(__always)
-    private static func fallsOrStays<Row: FixedWidthInteger>(
+    private static func dropCount<Row: FixedWidthInteger>(
         _ rows: UnsafeBufferPointer<Row>, units mask: Row
     ) -> UInt16 {
-        // At most 65,535 rows a record: the sum fits.
+        // A record has at most 65,535 rows, so the count fits.
         var count: UInt16 = 0
         guard rows.count > 1 else { return 0 }
         for position in 1..<rows.count {
@@ -176,7 +186,7 @@ struct PageProof {
         return count
     }
 
-    /// The highest of some numbers; 0 of none.
+    /// The highest of some numbers; 0 if there are none.
     @inline(__always)
     private func highest<Number: FixedWidthInteger>(_ start: Int, _ count: Int, of type: Number.Type) -> Int {
         var highest: Number = 0
@@ -184,8 +194,8 @@ struct PageProof {
         return Int(highest)
     }
 
-    /// Numbers inside a record whose bounds were proved. Records are aligned to 4, and their fields of two
-    /// bytes stand at even places.
+    /// Numbers in a record whose bounds were proved. They are aligned: records are at multiples of 4, and their 16-bit
+    /// fields at even offsets.
     @inline(__always)
     private func elements<Number>(_ start: Int, _ count: Int, of type: Number.Type) -> UnsafeBufferPointer<Number> {
         UnsafeRawBufferPointer(rebasing: pages[start..<start + count * MemoryLayout<Number>.size])

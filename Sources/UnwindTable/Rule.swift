@@ -1,9 +1,9 @@
 import CUnwindTable
 
-/// A rule of a table, as `cfic/rule.h` lays it out.
+/// A rule of a table; `cfic/rule.h` defines the layout.
 public typealias Rule = cfic_rule
 
-/// Why a row could not be lowered; the list is `cfic/reasons.h`.
+/// Why a row has no rule; `cfic/reasons.h` has the list.
 public struct Reason: RawRepresentable, Hashable, Sendable {
     public var rawValue: UInt32
     public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -11,15 +11,15 @@ public struct Reason: RawRepresentable, Hashable, Sendable {
 
     public static var noInformation: Reason { Reason(CFIC_REASON_NO_INFORMATION) }
 
-    /// Every reason there is.
+    /// All reasons.
     public static var all: [Reason] { (0..<CFIC_REASON_COUNT.rawValue).map(Reason.init(rawValue:)) }
 
     var isKnown: Bool { rawValue < CFIC_REASON_COUNT.rawValue }
 
-    /// What the reason means, in words.
+    /// The reason as text for people.
     public var text: String { cfic_reason_text(rawValue).map { String(cString: $0) } ?? "unknown reason \(rawValue)" }
 
-    /// A stable name for programs, such as `unknown-instruction`.
+    /// A stable, machine-readable name such as `unknown-instruction`.
     public var name: String {
         stableName(cfic_reason_name(rawValue), or: "reason-\(rawValue)")
     }
@@ -48,11 +48,11 @@ extension Rule: @retroactive Hashable {
 }
 
 extension Rule {
-    /// A register and how its value is found.
+    /// Where to find a register's value for the caller.
     public struct Value: Equatable, Sendable {
         public var kind: cfic_value_kind
         public var register: UInt8 = 0
-        /// Of an expression kind, the expression index.
+        /// In bytes; for the expression kinds, the index of the program's first operation.
         public var offset: Int16 = 0
 
         package init(kind: cfic_value_kind, register: UInt8 = 0, offset: Int16 = 0) {
@@ -68,7 +68,7 @@ extension Rule {
         package var packed: UInt8 { UInt8(truncatingIfNeeded: kind.rawValue) << UInt8(CFIC_VALUE_SHIFT) | register }
     }
 
-    /// Nothing is known, for a reason.
+    /// A reason in place of a rule.
     public static func unknown(_ reason: Reason) -> Rule {
         Rule(
             kind: UInt8(CFIC_CFA_NONE.rawValue), cfa: 0, fp: 0, ra: 0,
@@ -83,7 +83,7 @@ extension Rule {
     public var cfaKind: cfic_cfa_kind { cfic_cfa_kind(UInt32(kind) & UInt32(CFIC_CFA_KIND_MASK)) }
     public var flags: UInt8 { kind & ~UInt8(CFIC_CFA_KIND_MASK) }
     public var cfaRegister: UInt8 { cfa & UInt8(CFIC_REGISTER_MASK) }
-    /// What is added to the word that a `CFIC_CFA_DEREF` rule reads.
+    /// The number of bytes that a `CFIC_CFA_DEREF` rule adds to the word that it reads.
     public var cfaAddend: Int { Int(cfa >> UInt8(CFIC_VALUE_SHIFT)) * 8 }
     public var framePointer: Value { value(fp, fp_offset) }
     public var returnAddress: Value { value(ra, ra_offset) }
@@ -94,7 +94,7 @@ extension Rule {
             register: packed & UInt8(CFIC_REGISTER_MASK), offset: offset)
     }
 
-    /// Why nothing is known; nil if something is.
+    /// The reason in place of a rule; nil if this is a rule.
     public var reason: Reason? {
         cfaKind == CFIC_CFA_NONE ? Reason(rawValue: UInt32(bitPattern: cfa_offset)) : nil
     }
@@ -103,7 +103,7 @@ extension Rule {
     public var isSignalFrame: Bool { kind & UInt8(CFIC_RULE_SIGNAL) != 0 }
     public var isReturnAddressSigned: Bool { kind & UInt8(CFIC_RULE_RA_SIGNED) != 0 }
     public var needsLiveRegisters: Bool { kind & UInt8(CFIC_RULE_LIVE_REGISTERS) != 0 }
-    /// Whether the CFA's program leaves the caller's stack pointer below the CFA.
+    /// Whether the CFA's program leaves the caller's stack pointer on its stack, below the CFA.
     public var isStackPointerOnStack: Bool { kind & UInt8(CFIC_RULE_SP_ON_STACK) != 0 }
 }
 

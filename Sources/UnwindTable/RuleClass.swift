@@ -1,6 +1,6 @@
 import CUnwindTable
 
-/// Kinds of rules that statistics tell apart.
+/// The kinds of rules that statistics distinguish.
 public enum RuleClass: Hashable, Sendable, Comparable {
     /// CFA = stack pointer + offset.
     case stackPointer
@@ -49,7 +49,7 @@ public enum RuleClass: Hashable, Sendable, Comparable {
         }
     }
 
-    /// A stable name for programs.
+    /// A stable, machine-readable name.
     public var name: String {
         switch self {
         case .stackPointer: "stack-pointer"

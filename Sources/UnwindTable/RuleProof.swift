@@ -1,13 +1,13 @@
 import CUnwindTable
 
-/// Proves the rules and the programs that they name.
+/// Proves the rules and their programs.
 struct RuleProof {
     let view: TableView
     let machine: TableMachine
 
     private struct Problem: Error {
         var text: String
-        /// Index of the operation to blame; nil where it is the rule itself.
+        /// Index of the invalid operation; nil if the rule itself is invalid.
         var operation: Int?
     }
 
@@ -60,8 +60,8 @@ struct RuleProof {
         }
     }
 
-    /// Proves flags, frame pointer, return address and programs of a rule that has a CFA; says whether it reads
-    /// registers beside the stack and the frame pointer.
+    /// Proves flags, frame pointer, return address and programs of a rule that has a CFA. Returns whether it reads
+    /// registers other than stack pointer and frame pointer.
     private func checkParts(_ rule: Rule) throws(Problem) -> Bool {
         let known = CFIC_RULE_SIGNAL | CFIC_RULE_RA_SIGNED | CFIC_RULE_LIVE_REGISTERS | CFIC_RULE_SP_ON_STACK
         guard Int32(rule.flags) & ~known == 0 else { throw Problem(text: "unknown flag") }
@@ -97,7 +97,7 @@ struct RuleProof {
         case CFIC_VALUE_AT_REGISTER, CFIC_VALUE_REGISTER:
             try check(register: value.register)
             return isLive(value.register)
-        default:  // three bits: the two kinds of expression are left
+        default:  // the kind has three bits, so only the two kinds of expression remain
             guard value.register == 0 else { throw Problem(text: "unused register is not zero") }
             return try checkProgram(Int32(value.offset), leaves: 1, isCFA: false)
         }
@@ -116,7 +116,7 @@ struct RuleProof {
 
     // MARK: Programs
 
-    /// Proves the program at an index; says whether it reads registers beside the stack and the frame pointer.
+    /// Proves the program at an index. Returns whether it reads registers other than stack pointer and frame pointer.
     private func checkProgram(_ first: Int32, leaves minimum: Int, isCFA: Bool) throws(Problem) -> Bool {
         guard first >= 0, Int(first) < view.operations.count else {
             throw Problem(text: "expression index is outside the expressions")
@@ -140,7 +140,7 @@ struct RuleProof {
                 throw Problem(text: "program of the CFA reads the CFA", operation: index)
             }
             if operation.operation == CFIC_OP_REGISTER, isLive(operation.reg) { readsLive = true }
-            // The operands were proved: a DUP's are small.
+            // Doesn't overflow: `checkOperands` proved that a DUP's operand is small.
             let (pops, pushes) = operation.effect
             guard depth >= pops else {
                 throw Problem(text: "operation pops more values than the stack holds", operation: index)

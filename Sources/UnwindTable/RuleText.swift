@@ -1,22 +1,22 @@
 import CUnwindTable
 
 extension TableView {
-    /// A rule in words, such as `CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)`.
+    /// A rule as text, such as `CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)`.
     ///
     /// - Parameter number: below the number of rules.
     public func describe(_ number: Int) -> String {
-        // Proved: the machine is one that there is.
+        // Not nil: the header's proof includes the machine.
         RuleText(machine: machine ?? .x86_64, operations: operations).text(of: rules[number])
     }
 }
 
-/// Writes rules for people: equations for the caller's registers, flags in parentheses, programs as formulas.
+/// Formats rules as text: equations for the caller's registers, flags in parentheses, programs as formulas.
 ///
-/// In formulas `*` reads 8 bytes and `*u32` four; `/` and the comparisons are signed, `%` is not; `>>` keeps
-/// the sign, `>>>` shifts zeros in.
+/// In formulas, `*` reads 8 bytes and `*u32` four. `/` and comparisons are signed, `%` is unsigned. `>>` keeps the
+/// sign, `>>>` shifts in zeros.
 public struct RuleText {
     public let machine: TableMachine
-    /// What the rules' expression indices refer to.
+    /// The operations that the rules' indices refer to.
     public let operations: UnsafeBufferPointer<Operation>
 
     public init(machine: TableMachine, operations: UnsafeBufferPointer<Operation>) {
@@ -39,7 +39,7 @@ public struct RuleText {
         return parts.joined(separator: ", ") + (flags.isEmpty ? "" : " (\(flags.joined(separator: ", ")))")
     }
 
-    /// The CFA's equation, and that of the stack pointer where it is not the CFA.
+    /// The CFA's equation, and the stack pointer's if that is not the CFA.
     private func cfa(_ rule: Rule) -> [String] {
         switch rule.cfaKind {
         case CFIC_CFA_REGISTER: return ["CFA = \(sum(machine.registerName(rule.cfaRegister), rule.cfa_offset))"]
@@ -76,10 +76,10 @@ public struct RuleText {
 
     // MARK: Programs
 
-    /// The formulas that a program leaves on the stack, its result last.
+    /// The formulas on the stack after a program, with its result last.
     private func stack(of first: Int32) -> [String] {
         var stack: [String] = []
-        // Proved: the program ends with `CFIC_OP_END`.
+        // Terminates: the proof includes that the program ends with `CFIC_OP_END`.
         for operation in operations[Int(first)...] {
             if operation.operation == CFIC_OP_END { break }
             apply(operation, to: &stack)
@@ -88,7 +88,7 @@ public struct RuleText {
     }
 
     private func apply(_ operation: Operation, to stack: inout [String]) {
-        // Proved: the stack is deep enough.
+        // The proof includes that the stack is deep enough.
         switch operation.operation {
         case CFIC_OP_REGISTER: stack.append(sum(machine.registerName(operation.reg), operation.imm))
         case CFIC_OP_PC: stack.append(sum("pc", operation.imm))
@@ -136,7 +136,7 @@ public struct RuleText {
         }
     }
 
-    /// Strips parentheses that enclose all of a formula.
+    /// Removes parentheses that enclose the whole formula.
     private func withoutOuterParentheses(_ text: String) -> String {
         guard text.hasPrefix("("), text.hasSuffix(")") else { return text }
         var depth = 0

@@ -1,14 +1,15 @@
 import CUnwindTable
 
 extension TableVerifier {
-    /// Reads and proves a table's header, and that its sections lie inside `bytes`; not what is in them.
+    /// Reads and proves a table's header, and that its sections are within the file; not the sections' contents.
     ///
-    /// Enough to tell whether a cache entry is current. Touches only the first 304 bytes, which need no
-    /// alignment here.
+    /// This is enough to decide whether a stored table is current. It reads only the first 304 bytes, which need not be
+    /// aligned.
     ///
     /// - Parameters:
-    ///   - bytes: all of a table's file, or its first 304 bytes at least.
-    ///   - fileSize: bytes of the whole file; those that are given, if nil.
+    ///   - bytes: a table's file, or at least its first 304 bytes.
+    ///   - fileSize: the size of the file in bytes; nil if `bytes` is the whole file.
+    /// - Throws: the first defect found.
     public static func readHeader(
         _ bytes: UnsafeRawBufferPointer, fileSize: Int? = nil
     ) throws(TableDefect) -> cfic_table_header {
@@ -65,7 +66,7 @@ extension TableVerifier {
         }
     }
 
-    /// Each section starts at the first multiple of 16 behind the one before, and the last one ends the file.
+    /// Each section starts at the first multiple of 16 after the previous section, and the file ends with the last one.
     private static func checkSections(_ header: cfic_table_header, fileSize: Int) throws(TableDefect) {
         let elementSizes = [
             MemoryLayout<cfic_range>.size, MemoryLayout<UInt32>.size, MemoryLayout<Rule>.size,
@@ -100,8 +101,8 @@ extension cfic_table_header {
 }
 
 extension cfic_section {
-    /// The bytes of the file that it takes.
+    /// The section's range of offsets in the file.
     ///
-    /// - Precondition: it lies inside a file in memory.
+    /// - Precondition: the section is within a file in memory, so the offsets fit.
     var range: Range<Int> { Int(offset)..<Int(offset + size) }
 }

@@ -6,15 +6,15 @@ extension TableView {
         /// SVMA of its first byte.
         public var address: UInt64
         public var kind: cfic_page_kind
-        /// Rows, that at the page's start included; 1 in a uniform page.
+        /// Number of rows, including the one at the page's start; 1 in a uniform page.
         public var rowCount: Int
-        /// Entries of the palette; 0 where rows have rule numbers themselves.
+        /// Number of palette entries; 0 if rows contain rule numbers directly.
         public var paletteCount: Int
-        /// Bytes of its record, without the padding behind; of the quarters together.
+        /// Size of its record in bytes without the padding at the end; the sum for quarters; 0 for a uniform page.
         public var recordBytes: Int
     }
 
-    /// Goes through all pages by rising address.
+    /// Calls `body` with all pages in ascending address order.
     public func forEachPage<Failure>(_ body: (Page) throws(Failure) -> Void) throws(Failure) {
         for range in ranges {
             for page in 0..<Int(range.page_count) {
@@ -49,11 +49,11 @@ extension TableView {
 
     // MARK: Rows
 
-    /// Goes through all rows by rising address. Neighbours have different rules unless a part of the address
-    /// space that no page describes lies between them; rule 0 is handed out as any other.
+    /// Calls `body` with all rows in ascending address order. Adjacent rows have different rules. Addresses in a page's
+    /// range without information are rows with rule 0.
     ///
-    /// - Parameter body: takes the SVMAs for which a rule holds, and the rule's number. A row at the very end
-    ///   of the address space is one byte short: 2⁶⁴ is no SVMA.
+    /// - Parameter body: gets the SVMAs where a rule holds, and the rule's number. A row at the very end of the address
+    ///   space is one byte too short, because its end, 2⁶⁴, doesn't fit.
     public func forEachRow<Failure>(_ body: (Range<UInt64>, Int) throws(Failure) -> Void) throws(Failure) {
         for range in ranges {
             let beginning = range.start_page << pageShift
@@ -71,12 +71,12 @@ extension TableView {
                     rule = number
                 }
             }
-            // A range has a page, a page a row.
+            // Never nil: a range has at least one page, and a page at least one row.
             if let rule { try body(start..<(pastEnd == 0 ? .max : pastEnd), rule) }
         }
     }
 
-    /// The rows of a page as it holds them: units of the page and rule numbers.
+    /// Calls `body` with the unit and the rule number of each row of a page.
     private func forEachRow<Failure>(
         of entry: UInt32, _ body: (Int, Int) throws(Failure) -> Void
     ) throws(Failure) {

@@ -1,16 +1,16 @@
 import CUnwindTable
 
-/// What a table's header says of where the table came from.
+/// The image that a table was made from, as recorded in the table's header.
 public struct TableSource: Sendable, Equatable {
-    /// How the key was made.
+    /// What the table is stored under.
     public enum Key: Sendable, Hashable {
-        /// The GNU build id's bytes, 1 to 48; and 16 bytes that tell files of one build id apart, or none where only
-        /// the build id is known.
+        /// The GNU build id's bytes, 1 to 48, and a digest of 16 bytes that distinguishes files with the same build id;
+        /// empty if only the build id is known.
         case buildID([UInt8], digest: [UInt8] = [])
-        /// SHA-256 of what the table is made of, for a file without a build id.
+        /// SHA-256 of the table's input, for a file without a build id.
         case content([UInt8])
 
-        /// The build id, or the hash.
+        /// The build id or the hash.
         public var bytes: [UInt8] {
             switch self {
             case .buildID(let bytes, _), .content(let bytes): bytes
@@ -20,7 +20,7 @@ public struct TableSource: Sendable, Equatable {
         /// In bytes.
         public static let longestBuildID = Int(CFIC_KEY_MAX)
 
-        /// What stands beside a build id: 16 bytes or none.
+        /// The digest beside a build id: 16 bytes or none.
         public var digest: [UInt8] {
             switch self {
             case .buildID(_, let digest): digest
@@ -28,7 +28,7 @@ public struct TableSource: Sendable, Equatable {
             }
         }
 
-        /// The key that a header states, which `TableVerifier.readHeader` has proved.
+        /// The key in a header that `TableVerifier.readHeader` proved.
         public init(_ header: cfic_table_header) {
             let bytes = withUnsafeBytes(of: header.key) { Array($0.prefix(Int(header.key_size))) }
             let digest = withUnsafeBytes(of: header.digest) { Array($0) }
@@ -47,10 +47,10 @@ public struct TableSource: Sendable, Equatable {
 
     public var machine: TableMachine
     public var key: Key
-    /// Bytes of the ELF file that its loaded segments end at: what stripping takes off isn't counted.
+    /// Size of the ELF file up to the end of its loaded segments, in bytes, so that stripping doesn't change it.
     public var size: UInt64
     public var debugSource: DebugSource = .none
-    /// Bytes of the separate debug file; 0 without one.
+    /// Size of the separate debug file in bytes; 0 without one.
     public var debugSize: UInt64 = 0
 
     public init(machine: TableMachine, key: Key, size: UInt64) {
@@ -60,9 +60,9 @@ public struct TableSource: Sendable, Equatable {
     }
 }
 
-/// What changes a table beside its input.
+/// Options that change a table.
 public struct TableOptions: Sendable, Equatable {
-    /// Keeps padding between functions as gaps instead of giving it the rule before.
+    /// Leaves padding between functions without information, instead of giving it the preceding rule.
     public var keepsGaps = false
 
     public init(keepsGaps: Bool = false) { self.keepsGaps = keepsGaps }
@@ -71,10 +71,10 @@ public struct TableOptions: Sendable, Equatable {
     public var bits: UInt32 { keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0 }
 }
 
-/// The compiler as tables record it.
+/// The compiler's version, as recorded in tables.
 public enum Producer {
-    /// Of the rules by which tables are made: moves when the same input gives other bytes, so that tables of before are
-    /// made anew; a release that changes none of them keeps all tables.
+    /// Revision of the rules by which tables are made. It must change whenever the same input gives different bytes, so
+    /// that stored tables are compiled again. Other releases keep it, and with it all stored tables.
     public static let revision: UInt32 = 1
 
     public static let version = (major: 0, minor: 1, patch: 1)

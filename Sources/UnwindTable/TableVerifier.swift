@@ -1,6 +1,6 @@
 import CUnwindTable
 
-/// What is wrong with a table's bytes.
+/// A defect in a table's bytes.
 public struct TableDefect: Error, Equatable, Sendable, CustomStringConvertible {
     /// `header`, `ranges`, `directory`, `rules`, `expressions` or `pages`.
     public var section: String
@@ -11,15 +11,15 @@ public struct TableDefect: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String { "\(section)+0x\(String(offset, radix: 16)): \(problem)" }
 }
 
-/// Proves every index, offset and bound of a table, so that lookups need no checks of their own.
+/// Proves every index, offset and bound of a table, so that lookups need no checks.
 ///
-/// docs/table-format.md, "Verification", lists what is proved. Takes time linear in the table's size: records
-/// stand in the order of their pages without overlapping, so that none is looked at twice.
+/// docs/table-format.md, "Verification", lists what is proved. The time is linear in the table's size: records must be
+/// in the order of their pages and must not overlap, so none is read twice.
 public enum TableVerifier {
     /// Proves a whole table.
     ///
-    /// - Parameter bytes: all of a table's file, its first byte at a multiple of 16.
-    /// - Returns: a view on `bytes`, valid as long as they are and nobody changes them.
+    /// - Parameter bytes: a table's whole file; the address must be a multiple of 16.
+    /// - Returns: a view of `bytes`, valid as long as these exist and are unchanged.
     /// - Throws: the first defect found.
     public static func verify(_ bytes: UnsafeRawBufferPointer) throws(TableDefect) -> TableView {
         guard UInt(bitPattern: bytes.baseAddress) % 16 == 0 else {
@@ -27,7 +27,7 @@ public enum TableVerifier {
         }
         let header = try readHeader(bytes)
         try checkSums(bytes, header)
-        // Proved: a machine that there is.
+        // Never fails: `readHeader` checked the machine.
         guard let machine = TableMachine(rawValue: header.machine) else { throw defect("unknown machine", at: 18) }
         let view = TableView(bytes: bytes, header: header)
         try checkRanges(view)
@@ -61,7 +61,7 @@ public enum TableVerifier {
         }
     }
 
-    /// Sections by `cfic_section_index`.
+    /// The sections' names by `cfic_section_index`.
     static var names: [String] { ["ranges", "directory", "rules", "expressions", "pages"] }
 
     // MARK: Ranges
@@ -86,7 +86,7 @@ public enum TableVerifier {
             guard Int(range.directory_index) == entries else {
                 throw defect(number, "directory index is not the sum of the preceding counts")
             }
-            // At most 2^28 ranges of less than 2^32 pages fit a file: no overflow.
+            // Doesn't overflow: at most 2^28 ranges, with fewer than 2^32 pages each, fit a file.
             entries += Int(range.page_count)
             guard entries <= view.directory.count else {
                 throw defect(number, "range has pages without directory entries")
@@ -102,7 +102,7 @@ public enum TableVerifier {
 }
 
 extension TableView {
-    /// - Precondition: `header` is `bytes`' own and its sections lie inside.
+    /// - Precondition: `header` is the header of `bytes`, and its sections are within `bytes`.
     init(bytes: UnsafeRawBufferPointer, header: cfic_table_header) {
         func content(_ index: cfic_section_index) -> UnsafeRawBufferPointer {
             UnsafeRawBufferPointer(rebasing: bytes[header.section(Int(index.rawValue)).range])
@@ -114,7 +114,8 @@ extension TableView {
         rules = content(CFIC_SECTION_RULES).assumingMemoryBound(to: Rule.self)
         operations = content(CFIC_SECTION_EXPRESSIONS).assumingMemoryBound(to: Operation.self)
         pages = content(CFIC_SECTION_PAGES)
-        // Proved to be counted in 32 bits: ranges have a page each at the least, programs an index of 16 bits.
+        // Counts fit 32 bits: the pages of all ranges, at least one each, are counted in 32 bits, and rules can only
+        // refer to programs by 16 bits.
         native = cfic_native_table(
             ranges: ranges.baseAddress, directory: directory.baseAddress, rules: rules.baseAddress,
             operations: operations.baseAddress, pages: pages.baseAddress?.assumingMemoryBound(to: UInt8.self),

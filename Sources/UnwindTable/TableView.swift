@@ -1,11 +1,11 @@
 import CUnwindTable
 import CXXHash
 
-/// Read access to a table's bytes where they are.
+/// Reads a table in place.
 ///
-/// Made only by `TableVerifier`, which proves every index, offset and bound first; nothing here checks again.
+/// Only `TableVerifier` makes views, after proving every index, offset and bound. Nothing here checks them again.
 public struct TableView {
-    /// The table's bytes; the owner keeps them alive and unchanged.
+    /// The table's bytes. Their owner must keep them alive and unchanged.
     public let bytes: UnsafeRawBufferPointer
     public let header: cfic_table_header
     public let ranges: UnsafeBufferPointer<cfic_range>
@@ -13,7 +13,7 @@ public struct TableView {
     public let rules: UnsafeBufferPointer<Rule>
     public let operations: UnsafeBufferPointer<Operation>
     public let pages: UnsafeRawBufferPointer
-    /// The same for C.
+    /// The same pointers for the C lookup.
     public let native: cfic_native_table
 
     /// The first bytes of every table.
@@ -26,7 +26,7 @@ public struct TableView {
 
     public var key: TableSource.Key { TableSource.Key(header) }
 
-    /// The number of the rule in force at `address` (SVMA); 0, "no information", outside the table.
+    /// The number of the rule at `address` (SVMA); 0, "no information", outside the table.
     public func ruleNumber(at address: UInt64) -> Int {
         withUnsafePointer(to: native) { Int(cfic_native_lookup($0, address)) }
     }
@@ -34,7 +34,7 @@ public struct TableView {
     public func rule(at address: UInt64) -> Rule { rules[ruleNumber(at: address)] }
 
     func record<Record>(_ place: UInt32, as type: Record.Type) -> UnsafePointer<Record> {
-        // Proved: the record starts inside `pages`, which isn't empty then.
+        // The proof includes that the record starts within `pages`, which therefore isn't empty.
         (pages.baseAddress.unsafelyUnwrapped + Int(place) * Int(CFIC_RECORD_ALIGN)).assumingMemoryBound(to: type)
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import KernelUnwinder
 import Profile
+import ProfileFormats
 import TableStore
 
 struct ProfileCommand: ParsableCommand {
@@ -82,6 +83,7 @@ struct ProfileCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
+            let format: any ProfileFormat = json ? JSONFormat() : FoldedFormat()
             let file = try ProfileOutput(path: output)
             var options = KernelUnwinder.Options(store: try cache.store())
             options.debugFiles = debugFiles.search
@@ -92,25 +94,25 @@ struct ProfileCommand: ParsableCommand {
             let interruption = try Interruption()
             let run = ProfileRun(
                 unwinder, interruption: interruption, frequency: frequency, duration: duration,
-                tellsProcessesApart: json)
+                tellsProcessesApart: format.tellsProcessesApart)
             if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
             unwinder.close()
-            Diagnostics.progress("Naming \(Quantity.count(run.recorder.stacks.counts.count, "stack"))")
-            let symbolizer = Symbolizer(run.recorder.programs)
-            let text = ProfileText(run: run, symbolizer: symbolizer, isJSON: json)
-            defer { report(run, problems + run.recorder.problems + symbolizer.problems) }
-            try file.write(text)
+            let recording = run.recording
+            Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")
+            let names = Symbolizer(recording.programs)
+            defer { report(recording, problems + recording.problems + names.problems) }
+            try file.write(ProfileText(recording: recording, names: names, format: format))
             interruption.enter(.finished)
-            if run.commandCode != 0 { throw ExitCode(run.commandCode) }
+            if let end = recording.commandEnd, end.exitCode != 0 { throw ExitCode(end.exitCode) }
         }
     }
 
     /// Says what happened, and what went wrong.
-    private func report(_ run: ProfileRun, _ problems: [String]) {
-        for image in run.recorder.programs.imagesWithoutTable {
+    private func report(_ recording: Recording, _ problems: [String]) {
+        for image in recording.programs.imagesWithoutTable {
             Diagnostics.error("\(image.name) has no table; callers of its frames are guessed: \(image.problem)")
         }
         for problem in problems { Diagnostics.error(problem) }
-        do { try ProfileSummary(run).write() } catch { Diagnostics.error("\(error)") }
+        do { try ProfileSummary(recording).write() } catch { Diagnostics.error("\(error)") }
     }
 }

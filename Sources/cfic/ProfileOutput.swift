@@ -1,6 +1,5 @@
 import Files
 import Glibc
-import Symbols
 
 /// Where a profile goes. That it can be written is checked before anything is recorded; and what was recorded goes
 /// somewhere, even if that was true no longer.
@@ -52,7 +51,7 @@ struct ProfileOutput {
                 try OutputFile.write(to: path) { try text.write(to: &$0) }
                 return nil
             }
-            var out = FailingOutput(isJSON: text.isJSON)
+            var out = FailingOutput()
             try text.write(to: &out)
             out.flush()
             guard let code = out.code else { return nil }
@@ -66,18 +65,14 @@ struct ProfileOutput {
 }
 
 /// Standard output that remembers its first failure instead of ending the program.
-private struct FailingOutput: TextOutputStream {
-    /// Whether the text is JSON, which is printable, and where a name's bytes stand for themselves.
-    private let isJSON: Bool
+private struct FailingOutput: ByteSink {
     private var buffer: [UInt8] = []
     /// The errno; nothing is written any more.
     private(set) var code: Int32?
 
-    init(isJSON: Bool) { self.isJSON = isJSON }
-
-    mutating func write(_ text: String) {
+    mutating func write(_ bytes: UnsafeRawBufferPointer) {
         guard code == nil else { return }
-        buffer += (isJSON ? text : PrintableText.ofLines(text)).utf8
+        buffer.append(contentsOf: bytes)
         if buffer.count >= 1 << 16 { flush() }
     }
 

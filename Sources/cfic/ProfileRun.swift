@@ -7,17 +7,14 @@ import Profile
 
 /// Samples processes, or a command, until they have ended, time is up, or somebody ends it.
 final class ProfileRun {
-    let recorder: Recorder
+    private let recorder: Recorder
     private let unwinder: KernelUnwinder
     private let interruption: Interruption
     private let frequency: Int
     private let duration: Double?
-    private(set) var event = KernelUnwinder.Event.clock
-    /// How the command ended, if not well; and the exit code that says so: 128 and the signal that ended it.
-    private(set) var commandProblem: String?
-    private(set) var commandCode: Int32 = 0
-    private(set) var elapsed = Duration.zero
-    var seconds: Double { Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18 }
+    private var event = KernelUnwinder.Event.clock
+    private var commandEnd: CommandEnd?
+    private var elapsed = Duration.zero
 
     init(
         _ unwinder: KernelUnwinder, interruption: Interruption, frequency: Int, duration: Double?,
@@ -74,7 +71,7 @@ final class ProfileRun {
             end(child, isRunning, &status)
             throw error
         }
-        if isRunning { end(child, isRunning, &status) } else { note(status) }
+        if isRunning { end(child, isRunning, &status) } else { commandEnd = CommandEnd(waitStatus: status) }
     }
 
     /// Ends a command that is still running.
@@ -118,13 +115,10 @@ final class ProfileRun {
         if recorder.stacks.totals.samples == 0 { interruption.enter(.finished) }
     }
 
-    private func note(_ status: Int32) {
-        let (signal, code) = (status & 0x7f, status >> 8 & 0xff)
-        commandCode = signal != 0 ? 128 + signal : code
-        if signal != 0 {
-            commandProblem = "the command was ended by signal \(signal)"
-        } else if code != 0 {
-            commandProblem = "the command ended with exit code \(code)"
-        }
+    var recording: Recording {
+        let counters = Result { () throws(KernelError) in try unwinder.counters() }
+        return Recording(
+            stacks: recorder.stacks, programs: recorder.programs, event: event, elapsed: elapsed, counters: counters,
+            memory: unwinder.memoryUse, commandEnd: commandEnd, problems: recorder.problems)
     }
 }

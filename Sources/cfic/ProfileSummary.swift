@@ -5,20 +5,18 @@ import Profile
 struct ProfileSummary {
     private let counters: Counters
     private let totals: Stacks.Totals
-    private let memory: KernelUnwinder.MemoryUse
-    private let run: ProfileRun
+    private let recording: Recording
 
-    init(_ run: ProfileRun) throws {
-        self.run = run
-        counters = try run.recorder.unwinder.counters()
-        totals = run.recorder.stacks.totals
-        memory = run.recorder.unwinder.memoryUse
+    init(_ recording: Recording) throws(KernelError) {
+        self.recording = recording
+        counters = try recording.counters.get()
+        totals = recording.stacks.totals
     }
 
     func write() {
-        let by = run.event == .cycles ? "hardware cycles" : "the CPU clock"
+        let by = recording.event == .cycles ? "hardware cycles" : "the CPU clock"
         Diagnostics.note(
-            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(run.seconds, 1)) s by \(by), "
+            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s by \(by), "
                 + Quantity.count(totals.userFrames, "frame")
                 + (totals.kernelFrames > 0 ? " and \(Quantity.count(totals.kernelFrames)) of the kernel" : ""))
         if counters.lost > 0 {
@@ -27,9 +25,10 @@ struct ProfileSummary {
         }
         writeEnds()
         Diagnostics.note(
-            "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(memory.tables, "table")), "
-                + "\(Quantity.bytes(UInt64(memory.used))) of \(Quantity.bytes(UInt64(memory.mapped))) of kernel memory")
-        if let problem = run.commandProblem { Diagnostics.note(problem) }
+            "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(recording.memory.tables, "table")), "
+                + "\(Quantity.bytes(UInt64(recording.memory.used))) of \(Quantity.bytes(UInt64(recording.memory.mapped))) of kernel memory"
+        )
+        if let problem = recording.commandEnd?.problem { Diagnostics.note(problem) }
     }
 
     private func writeEnds() {

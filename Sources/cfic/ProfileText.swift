@@ -1,16 +1,12 @@
-import JSONDocuments
+import Files
 import Profile
+import ProfileFormats
 
-/// What was recorded, as text that is made while it is written: JSON, or folded stacks.
+/// What was recorded, in a format: text that is made while it is written.
 struct ProfileText {
-    let run: ProfileRun
-    let symbolizer: Symbolizer
-    let isJSON: Bool
+    let recording: Recording
+    let names: Symbolizer
+    let format: any ProfileFormat
 
-    func write(to output: inout some TextOutputStream) throws {
-        let stacks = run.recorder.stacks
-        guard isJSON else { return FoldedStacks(stacks, symbolizer).write(to: &output) }
-        try JSONText.write(
-            ProfileReport(run), list: "stacks", ProfileReport.countedStacks(stacks, symbolizer), to: &output)
-    }
+    func write(to output: inout some ByteSink) throws { try format.write(recording, names: names, to: &output) }
 }

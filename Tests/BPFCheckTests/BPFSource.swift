@@ -4,11 +4,11 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Compiles the programs of `testdata/bpf`, each once.
+/// Compiles the BPF programs in `testdata/bpf`, each once.
 enum BPFSource {
     static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 
-    /// The bytes of the object that clang makes of `testdata/bpf/NAME.bpf.c`.
+    /// The object that clang makes from `testdata/bpf/NAME.bpf.c`.
     static func bytes(_ name: String, version: String = "v3", _ options: String...) throws -> [UInt8] {
         try compiled("\(root)/testdata/bpf/\(name).bpf.c", version, options)
     }
@@ -17,7 +17,7 @@ enum BPFSource {
         try BPFObject(bytes: bytes(name, version: version), name: name)
     }
 
-    /// An object made of source text, which may include `bpf.h`.
+    /// An object made from source text, which may include `bpf.h`.
     static func object(text: String, version: String = "v3") throws -> BPFObject {
         let fixture = try Fixture()
         let path = fixture.directory + "/text.bpf.c"
@@ -25,7 +25,7 @@ enum BPFSource {
         return try BPFObject(bytes: compiled(path, version, []), name: "text")
     }
 
-    /// The bytes of a section of what clang makes of C source.
+    /// The bytes of a section of the object that clang makes from C source.
     static func section(_ name: String, of text: String) throws -> [UInt8] {
         let fixture = try Fixture()
         let path = fixture.directory + "/text.c"
@@ -36,7 +36,7 @@ enum BPFSource {
         return Array(bytes[Int(section.offset)..<Int(section.offset + section.size)])
     }
 
-    /// A kernel's types, made of C source.
+    /// A kernel's types, made from C source.
     static func types(_ text: String) throws -> KernelBTF {
         let fixture = try Fixture()
         let path = fixture.directory + "/types.c"
@@ -47,7 +47,7 @@ enum BPFSource {
     private static func compiled(_ path: String, _ version: String, _ options: [String]) throws -> [UInt8] {
         let fixture = try Fixture()
         let object = fixture.directory + "/object.o"
-        // Debian has asm/types.h in a directory of its machine's name.
+        // On Debian asm/types.h is in a directory per machine.
         let native = try run("clang", "-print-target-triple").split(separator: "-")
         try run(
             words: [
@@ -60,7 +60,7 @@ enum BPFSource {
 }
 
 extension BPFObject {
-    /// An object of the source text of a program in `section`, and what else `declarations` has.
+    /// An object with one BPF program in `section`, with the function body `body`, and further `declarations`.
     init(_ section: String, _ body: String, _ declarations: String = "", licence: String = "GPL") throws {
         self = try BPFSource.object(
             text: """
@@ -75,7 +75,7 @@ extension BPFObject {
         findings(kernel: KernelVersion(major, minor), machines: machines)
     }
 
-    /// `KIND FUNCTION`, of each finding.
+    /// `KIND FUNCTION` of each finding.
     func kinds(_ major: Int, _ minor: Int, _ machines: [TargetMachine] = TargetMachine.allCases) -> [String] {
         findings(major, minor, machines).map { "\($0.kind.rawValue) \($0.function ?? "-")" }
     }

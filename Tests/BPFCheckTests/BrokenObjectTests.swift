@@ -4,14 +4,14 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Objects come from anywhere.
+/// Objects are untrusted: malformed ones give errors.
 @Suite struct BrokenObjectTests {
     @Test func fileForAnotherMachineIsRefused() throws {
         let error = #expect(throws: ELFError.self) { try BPFObject(path: "/proc/self/exe") }
         #expect(error?.description.contains("not for BPF") == true)
     }
 
-    /// Section and offset, for whoever made the file.
+    /// For the authors of the file, errors name section and offset.
     @Test func errorsNameSectionAndOffset() throws {
         var bytes = try BPFSource.bytes("good")
         let sections = try ELFImage(bytes: bytes, name: "good").sections()
@@ -23,7 +23,7 @@ import Testing
 
     static var count: Int { getenv("CFIC_TEST_MUTATIONS").flatMap { Int(String(cString: $0)) } ?? 5000 }
 
-    /// Whatever the bytes are, nothing crashes, and nothing takes long. The changes are the same in every run.
+    /// Changed bytes must not cause a crash or a long run time. The changes are the same in every run.
     @Test(arguments: ["good", "maps", "guarded-helper", "tail-call", "kernel-function", "recursion"])
     func changedBytesNeverCrash(name: String) throws {
         let good = try BPFSource.bytes(name)
@@ -31,7 +31,7 @@ import Testing
         let telling = sections.filter { section in
             [".BTF", ".BTF.ext", ".symtab", ".text", "perf_event", ".maps"].contains(section.name) || section.type == 9
         }
-        // Section headers count as much as a section, heads of BTF more than the rest.
+        // Section headers are changed as often as a section, headers of BTF more often than the rest.
         let headers = good.count - 64 * sections.count..<good.count
         let places = telling.filter { $0.size > 0 }.map { Int($0.offset)..<Int($0.offset + $0.size) }
         let heads = telling.filter { $0.name.hasPrefix(".BTF") }.map { Int($0.offset)..<Int($0.offset) + 32 }

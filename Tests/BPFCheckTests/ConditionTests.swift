@@ -1,7 +1,7 @@
 import BPFCheck
 import Testing
 
-/// Findings that depend on something that the release doesn't tell, and programs that aren't loaded by default.
+/// Findings that depend on more than the kernel's release, and BPF programs that aren't loaded by default.
 @Suite struct ConditionTests {
     private static let tai = "HELPER(208, __u64, tai, void);"
 
@@ -9,7 +9,7 @@ import Testing
         try BPFObject("kprobe/x", body, tai + "\n" + declarations).findings(5, 10).map(\.condition)
     }
 
-    /// libbpf leaves a constant as the object has it, unless it is told otherwise.
+    /// libbpf doesn't change the object's constants unless a loader asks for it.
     @Test func constantsAreWhatTheObjectSays() throws {
         let body = "return use_tai ? tai() : 0"
         #expect(try Self.conditions("static const volatile int use_tai = 1;", body) == [nil])
@@ -24,7 +24,7 @@ import Testing
                 """) == [nil])
     }
 
-    /// The verifier has followed constants of maps since 5.5.
+    /// The verifier tracks constants in maps since 5.5.
     @Test func constantsWereNotFollowedBefore55() throws {
         let object = try BPFObject(
             "kprobe/x", "return use_tai ? tai() : 0", Self.tai + "static const volatile int use_tai;")
@@ -35,7 +35,7 @@ import Testing
         let declaration = "extern int CONFIG_HZ __kconfig;"
         #expect(try Self.conditions(declaration, "return CONFIG_HZ == 100 ? tai() : 0") == ["CONFIG_HZ == 100"])
         #expect(try Self.conditions(declaration, "return CONFIG_HZ == 100 ? 0 : tai()") == ["CONFIG_HZ != 100"])
-        // Behind both ways it counts whatever holds.
+        // After both branches it counts in any case.
         #expect(
             try Self.conditions(
                 declaration,
@@ -87,7 +87,7 @@ import Testing
         let object = try BPFObject("?kprobe/x", "return tai()", Self.tai + always)
         let findings = object.findings(5, 10)
         #expect(findings.map(\.isOptional) == [true] && findings.map(\.isRefusal) == [false])
-        // A function of both kinds of programs is loaded.
+        // A function called by both kinds of BPF programs is loaded.
         let both = try BPFObject(
             "kprobe/x", "return asks(1)",
             Self.tai + """

@@ -1,9 +1,9 @@
 import BPFCheck
 import Testing
 
-/// Global functions, and who is one.
+/// Global functions, and which functions are global.
 @Suite struct FunctionTests {
-    /// What a profiler met on Debian 11.
+    /// A profiler had this problem on Debian 11.
     @Test func globalFunctionWithPointerIsRefusedBefore512() throws {
         let object = try BPFSource.object("global-pointer")
         let findings = object.findings(5, 10)
@@ -18,7 +18,7 @@ import Testing
         for (major, minor) in [(5, 12), (5, 15), (6, 1), (7, 3)] { #expect(object.findings(major, minor) == []) }
     }
 
-    /// Before 5.6 kernels verified all functions at each call; libbpf tells them that all are static.
+    /// Kernels before 5.6 verify all functions at each call; libbpf declares all functions static for them.
     @Test func kernelsBefore56KnowNoGlobalFunctions() throws {
         #expect(try BPFSource.object("global-pointer").findings(5, 5) == [])
         #expect(try BPFSource.object("global-pointer").findings(5, 6).count == 1)
@@ -64,7 +64,7 @@ import Testing
         #expect(object.findings(5, 12) == [])
     }
 
-    /// libbpf loads a function with the programs that call it, or with none.
+    /// libbpf loads a function only with the BPF programs that call it.
     @Test func functionThatNobodyCallsIsNotLoaded() throws {
         let object = try BPFSource.object(
             text: """
@@ -75,7 +75,7 @@ import Testing
         #expect(object.findings(5, 10) == [])
     }
 
-    /// Such an object is there to be linked with others.
+    /// Such an object is meant to be linked with others.
     @Test func withoutProgramsAllFunctionsCount() throws {
         let object = try BPFSource.object(
             text: """
@@ -96,7 +96,7 @@ import Testing
         #expect(object.findings(6, 12)[0].refusal?.contains("gives_nothing() doesn't return scalar") == true)
     }
 
-    /// From 5.12 on a pointer is to memory of a known size, which `void` has not.
+    /// From 5.12 on, pointers must point to types of known size, which `void` isn't.
     @Test func pointerToNoKnownSizeIsRefusedForGood() throws {
         let findings = try BPFSource.object("global-others").findings(6, 1).filter { $0.function == "takes_anything" }
         #expect(findings.map(\.refusal) == ["arg#0 reference type"])

@@ -1,7 +1,7 @@
 import BPFCheck
 import Testing
 
-/// Helpers: numbers that are none, who may call them, under which licence.
+/// Helpers: unknown numbers, the kinds of BPF programs that may call them, and licences.
 @Suite struct HelperTests {
     private static let readKernel = "__u64 word; return read_kernel(&word, 8, context)"
 
@@ -36,7 +36,7 @@ import Testing
         #expect(try BPFObject("kprobe/x", Self.readKernel, licence: licence).findings(6, 1) == [])
     }
 
-    /// NEL, which some terminals obey, and an escape.
+    /// NEL, which some terminals interpret, and an escape.
     @Test func namesHaveNoControlCharacters() throws {
         let object = try BPFObject("kprobe/x", Self.readKernel, licence: "a\\302\\205b\\033c\\303\\244")
         #expect(object.licence == "a?b?cä")
@@ -47,13 +47,13 @@ import Testing
         #expect(try BPFObject("kprobe/x", "return now()", licence: "Proprietary").findings(6, 1) == [])
     }
 
-    /// Security hooks need it whatever they call.
+    /// Security hooks need such a licence regardless of the helpers that they call.
     @Test func securityHooksNeedALicenceLikeTheKernels() throws {
         let object = try BPFObject("lsm/file_open", "return 0", licence: "Proprietary")
         #expect(object.findings(6, 12).map(\.kind) == [.licence])
     }
 
-    /// skb_load_bytes is for packets; get_current_pid_tgid came to XDP between 6.1 and 6.12.
+    /// skb_load_bytes is for packets; XDP got get_current_pid_tgid between 6.1 and 6.12.
     @Test func helperForOtherKindsOfPrograms() throws {
         let never = try BPFObject(
             "kprobe/x", "char bytes[4]; return load(context, 0, bytes, 4)",
@@ -71,7 +71,7 @@ import Testing
         #expect(later.findings(6, 12) == [])
     }
 
-    /// Which kernel between two that were measured was the first is not known: nothing is said there.
+    /// Between two releases that were tested, the first one with a helper is unknown, so there is no finding.
     @Test func nothingIsGuessedBetweenMeasuredReleases() throws {
         let object = try BPFObject("xdp", "return pid()", "HELPER(14, __u64, pid, void);")
         for minor in 2...11 { #expect(object.findings(6, minor) == []) }
@@ -85,7 +85,7 @@ import Testing
         #expect(try BPFObject("kprobe/x", "return address(context)", declaration).findings(6, 1) == [])
     }
 
-    /// A kernel's own types say more than its release: vendors bring helpers into old kernels.
+    /// A kernel's types are more reliable than its release, because vendors backport helpers.
     @Test func typesDecideWhichHelpersThereAre() throws {
         let object = try BPFObject("kprobe/x", "return tai()", "HELPER(208, __u64, tai, void);")
         let with = try BPFSource.types("enum bpf_func_id { BPF_FUNC_ktime_get_tai_ns = 208 } it;")

@@ -1,14 +1,14 @@
 import BPFCheck
 import Testing
 
-/// Instructions, helpers and kernel functions, by the release that brought them.
+/// Instructions, helpers and kernel functions, by the release that introduced them.
 @Suite struct InstructionTests {
     @Test func atomicsWithResultNeed512() throws {
         let object = try BPFSource.object("atomics")
         #expect(object.kinds(5, 11) == ["instruction fetches", "instruction exchanges", "instruction sets_bits"])
         #expect(object.findings(5, 11)[0].refusal == "BPF_STX uses reserved fields")
         #expect(object.findings(5, 12, [.x86_64]) == [])
-        // aarch64's compiler came to them later; kernels that may interpret do that meanwhile.
+        // aarch64's JIT compiler supports them only later; until then kernels with an interpreter interpret them.
         #expect(object.findings(5, 17, [.aarch64]).map(\.isRefusal) == [false, false, false])
         #expect(object.findings(5, 18) == [])
     }
@@ -25,7 +25,7 @@ import Testing
         #expect(object.findings(6, 6) == [])
     }
 
-    /// Not compiled: clang makes these of nothing short.
+    /// Written as bytes, because no short C code makes clang emit them.
     @Test(arguments: [
         ("goto_long", ".byte 0x06, 0, 0, 0, 0, 0, 0, 0", 6, 6),
         ("may_goto", ".byte 0xe5, 0, 0, 0, 0, 0, 0, 0", 6, 9),
@@ -47,13 +47,13 @@ import Testing
         let before = minor == 0 ? (major - 1, 19) : (major, minor - 1)
         #expect(object.kinds(before.0, before.1) == ["instruction \(name)"])
         #expect(object.findings(major, minor, [.x86_64]) == [])
-        // Arenas came to aarch64 a release later.
+        // aarch64 supports arenas a release later.
         #expect(
             object.findings(major, minor, [.aarch64]).map(\.since)
                 == (name == "cast" ? [KernelVersion(6, 10)] : []))
     }
 
-    /// Stable updates of 6.1 have it, of which the release says nothing.
+    /// Stable updates of 6.1 support them, which the release number doesn't show.
     @Test func longJumpsCameToUpdatesOf61() throws {
         let object = try BPFObject("kprobe/x", "asm volatile(\".byte 0x06, 0, 0, 0, 0, 0, 0, 0\"); return 0")
         #expect(object.findings(6, 1).map(\.isRefusal) == [false])
@@ -61,7 +61,7 @@ import Testing
         #expect(object.findings(5, 15).map(\.isRefusal) == [true])
     }
 
-    /// Kernels that know atomic additions only refuse any other, whatever it is.
+    /// Kernels that support only atomic additions reject all other atomic operations.
     @Test func acquireIsRefusedAsAnyAtomicBefore512() throws {
         let object = try BPFSource.object(
             text: """
@@ -100,7 +100,7 @@ import Testing
         for (major, minor) in [(5, 4), (5, 10), (5, 14), (5, 15)] { #expect(object.findings(major, minor) == []) }
     }
 
-    /// get_current_task_btf is of 5.11, and where task_pt_regs exists it does too; the other way round it need not.
+    /// get_current_task_btf exists since 5.11, and wherever task_pt_regs exists, but not vice versa.
     @Test func guardOfAnotherHelperIsNone() throws {
         let object = try BPFSource.object(
             text: """
@@ -120,7 +120,7 @@ import Testing
         #expect(object.findings(5, 15) == [])
     }
 
-    /// A static function that is only called from behind the guard is never verified.
+    /// A static function that is called only after the guard is never verified.
     @Test func functionBehindAGuardIsNotVerified() throws {
         func text(_ word: String) -> String {
             """
@@ -134,7 +134,7 @@ import Testing
             """
         }
         #expect(try BPFSource.object(text: text("static")).findings(5, 10) == [])
-        // Kernels verify global functions by themselves, called or not, until 6.8.
+        // Until 6.8, kernels verify global functions on their own, even if they aren't called.
         #expect(try BPFSource.object(text: text("")).kinds(5, 10) == ["helper registers"])
     }
 
@@ -147,7 +147,7 @@ import Testing
         #expect(try BPFSource.object("unknown-guard").kinds(5, 10) == ["helper by_configuration", "helper by_field"])
     }
 
-    /// The verifier's first pass goes over all instructions.
+    /// The verifier's first pass checks all instructions.
     @Test func newOpcodeIsRefusedEvenWhereItIsNeverExecuted() throws {
         func text(_ instruction: String) -> String {
             """
@@ -161,7 +161,7 @@ import Testing
             """
         }
         #expect(try BPFSource.object(text: text("0xd7, 1, 0, 0, 64, 0, 0, 0")).kinds(5, 10) == ["instruction program"])
-        // A division's reserved field is looked at when it is executed.
+        // A division's reserved field is only checked if it is executed.
         #expect(try BPFSource.object(text: text("0x37, 1, 1, 0, 3, 0, 0, 0")).findings(5, 10) == [])
     }
 

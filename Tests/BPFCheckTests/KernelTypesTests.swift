@@ -3,7 +3,7 @@ import ELF
 import TestFixtures
 import Testing
 
-/// What is checked against a kernel's types, or known of its functions by release.
+/// Checks against a kernel's types, and of kernel functions by release.
 @Suite struct KernelTypesTests {
     private static let rcu = "extern void bpf_rcu_read_lock(void) __ksym;"
 
@@ -24,13 +24,13 @@ import Testing
             ])
     }
 
-    /// Not known is neither refused nor fine.
+    /// An unknown function is neither rejected nor accepted.
     @Test func unknownKernelFunctionsSayThatTheyAre() throws {
         let object = try BPFObject("tp_btf/x", "return anything(1)", "extern int anything(int) __ksym;")
         let findings = object.findings(6, 12)
         #expect(findings.map(\.isRefusal) == [false])
         #expect(findings.first?.problem.contains("it is not known which releases have it") == true)
-        // Before 5.13 no kernel let programs call any.
+        // Before 5.13 BPF programs can't call kernel functions.
         #expect(object.findings(5, 12).map(\.isRefusal) == [true])
     }
 
@@ -41,14 +41,15 @@ import Testing
         #expect(object.findings(5, 17, [.aarch64]).map(\.since).contains(KernelVersion(5, 18)))
     }
 
-    /// Unwinding frames of programs came to aarch64 in 6.9.
+    /// aarch64 can unwind frames of BPF programs since 6.9.
     @Test func exceptionsByMachine() throws {
         let object = try BPFObject("tc", "bpf_throw(1); return 0", "extern void bpf_throw(__u64) __ksym;")
         #expect(object.findings(6, 8, [.x86_64]) == [])
         #expect(object.findings(6, 8, [.aarch64]).map(\.since) == [KernelVersion(6, 9)])
     }
 
-    /// What no module has is refused for sure where the types don't have it; conntrack's functions are a module's.
+    /// A function that is in no module is certainly rejected if the types lack it. conntrack's functions are in a
+    /// module.
     @Test func functionsThatNoModuleHas() throws {
         let types = try BPFSource.types("int something(int a) { return a; }")
         func isRefusal(_ declaration: String, _ body: String) throws -> [Bool] {
@@ -115,7 +116,7 @@ import Testing
         }
         let tag = "__attribute__((btf_decl_tag(\"bpf_kfunc\")))"
         #expect(try problems("\(tag) int there(int a) { return a; }") == [])
-        // Before 6.10 types don't say which functions can be called.
+        // Before 6.10 types don't state which functions can be called.
         #expect(
             try problems("int there(int a) { return a; }") == [
                 "calls there(), a kernel function that programs may not be allowed to call: types before Linux "
@@ -151,16 +152,16 @@ import Testing
             """)
         let findings = try BPFObject(section, "return 0").findings(kernel: KernelVersion(6, 12), types: types)
         #expect(findings.map(\.kind) == (isThere ? [] : [.attachTarget]))
-        // Modules have types of their own, but no security hooks.
+        // Modules have their own types, but no security hooks.
         if !isThere { #expect(findings[0].isRefusal == section.hasPrefix("lsm")) }
     }
 
-    /// Beside a kernel's types those of its modules, which go on with its strings.
+    /// A kernel's types and those of its modules, whose string offsets continue the kernel's.
     @Test func modulesHaveTypesOfTheirOwn() throws {
         let fixture = try Fixture()
         let kernel = try BPFSource.section(".BTF", of: "int there(int a) { return a; }")
         try fixture.write(kernel, to: "btf/vmlinux")
-        // Strings of a module are counted from the end of the kernel's.
+        // A module's string offsets start at the end of the kernel's strings.
         let size = UInt32(kernel[20...23].reversed().reduce(0) { $0 << 8 | Int($1) })
         var name = size.littleEndian + 1
         var module: [UInt8] = [0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 12, 0, 0, 0, 11, 0, 0, 0]
@@ -180,7 +181,7 @@ import Testing
         #expect(try BPFObject(section, "return 0").kinds(6, 12) == ["attach-target program"])
     }
 
-    /// As a vendor's kernel has them, whatever its release says.
+    /// As in a vendor's kernel, regardless of its release number.
     @Test func kindsAndFlagsAreThoseOfTheTypes() throws {
         let program = try BPFObject(
             "kprobe.multi/x", "return 0",
@@ -215,7 +216,7 @@ import Testing
         #expect(try refusals("struct a { struct { union { long c[4]; int e; }; } b; } it; ") == [])
         #expect(try refusals("struct a { struct { int e; } b; } it; ") == [refused])
         #expect(try refusals("struct other { int e; } it; ") == [refused])
-        // Without types nothing can be said of it.
+        // Without types there is no finding.
         #expect(object.findings(6, 12) == [])
     }
 
@@ -226,7 +227,7 @@ import Testing
         #expect(throws: ELFError.self) { try KernelBTF(path: "/dev/zero") }
     }
 
-    /// Whatever bytes are for a kernel's types, nothing crashes.
+    /// Changed bytes of a kernel's types must not cause a crash.
     @Test func changedTypesNeverCrash() throws {
         let fixture = try Fixture()
         let object = try BPFObject(

@@ -1,7 +1,7 @@
 import BPFCheck
 import Testing
 
-/// Definitions of maps that kernels don't create.
+/// Map definitions that kernels reject.
 @Suite struct MapTests {
     private static func findings(_ fields: String, _ major: Int = 6, _ minor: Int = 12) throws -> [Finding] {
         try BPFObject("raw_tp/x", "return 0", "MAP(it, \(fields));").findings(major, minor)
@@ -87,7 +87,8 @@ import Testing
         #expect(try Self.findings(fields, major, minor) == [])
     }
 
-    /// libbpf rounds ring buffers up; what other loaders do is theirs. The limit of frames is the administrator's.
+    /// libbpf rounds sizes of ring buffers up, but other loaders may not. Administrators can change the limit of
+    /// frames.
     @Test(arguments: [
         ("\(type(27)) __uint(max_entries, 1000);", "the loader doesn't round it up, as libbpf 1 does"),
         ("\(type(7)) \(entries) \(key) __type(value, __u64[200]);", "kernel.perf_event_max_stack is less than 200"),

@@ -1,7 +1,7 @@
 import BPFCheck
 import Testing
 
-/// Maps, kinds of programs, tail calls, stacks.
+/// Maps, kinds of BPF programs, tail calls, stacks.
 @Suite struct ProgramTests {
     @Test func mapsAndFlagsByRelease() throws {
         let object = try BPFSource.object("maps")
@@ -21,7 +21,7 @@ import Testing
     @Test func hashWithoutPreallocationInPerfEventNeeds61() throws {
         let findings = try BPFSource.object("maps").findings(6, 0)
         #expect(findings.map(\.kind) == [.preallocation])
-        // The program of the raw tracepoint may use it.
+        // The raw tracepoint program may use it.
         #expect(findings.map(\.program) == ["samples"])
         #expect(findings.map(\.function) == ["of_late"])
     }
@@ -46,7 +46,7 @@ import Testing
         #expect(object.findings(6, 4) == [])
     }
 
-    /// 6.19 is without, 7.3 has it; which between is the first isn't known, and nothing is said there.
+    /// 6.19 lacks it and 7.3 has it. The first release in between is unknown, so there is no finding.
     @Test func kindsWhoseFirstReleaseIsNotKnown() throws {
         let object = try BPFObject(
             "fsession/x", "return 0",
@@ -57,7 +57,7 @@ import Testing
         for minor in 0...3 { #expect(object.findings(7, minor) == []) }
     }
 
-    /// aarch64 got BPF's trampoline in 6.0.
+    /// aarch64 has BPF trampolines since 6.0.
     @Test func structOpsByMachine() throws {
         let object = try BPFObject("struct_ops/open", "return 0")
         #expect(object.kinds(5, 5) == ["program program"])
@@ -108,22 +108,22 @@ import Testing
         let object = try BPFSource.object("deep-stack")
         #expect(object.findings(5, 10).map(\.refusal) == ["combined stack size of 3 calls is 672. Too large"])
         #expect(object.findings(5, 10)[0].problem.contains("outermost (224) > middle (224) > deepest (224)"))
-        // 16 bytes instead of 32 are what frames are rounded to from 6.9 on.
+        // From 6.9 on, frame sizes are rounded to 16 bytes instead of 32.
         #expect(object.findings(6, 12).map(\.refusal) == ["combined stack size of 3 calls is 624. Too large"])
-        // Stacks of their own: 6.13 on x86-64, 6.17 on aarch64.
+        // Private stacks exist since 6.13 on x86-64, and since 6.17 on aarch64.
         #expect(object.findings(6, 13, [.x86_64]) == [])
         #expect(object.findings(6, 13, [.aarch64]).count == 1)
         #expect(object.findings(7, 3) == [])
     }
 
-    /// 272 bytes and 240 are 512; rounded to 32 they are 544.
+    /// 272 + 240 bytes are 512; rounded to 32 they are 288 + 256 = 544.
     @Test func frameSizesAreRounded() throws {
         let object = try BPFSource.object(text: Self.frames([272, 240]))
         #expect(object.findings(6, 8).map(\.refusal) == ["combined stack size of 2 calls is 544. Too large"])
         #expect(object.findings(6, 9) == [])
     }
 
-    /// Functions that call each other, each with a buffer of so many bytes, whose last word is written.
+    /// Functions that call each other, each with a buffer of the given size, whose last word it writes.
     private static func frames(_ sizes: [Int]) -> String {
         var text = "#include \"bpf.h\"\n"
         for (index, size) in sizes.enumerated().reversed() {

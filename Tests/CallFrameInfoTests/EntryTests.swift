@@ -216,7 +216,7 @@ import Testing
 
     @Test func farthestCIEPointerBeforeSectionStart() throws {
         var builder = FrameBuilder()
-        // The pointer stands at 12, in the first entry: 12 less it is the lowest 64-bit number.
+        // The pointer is at offset 12. Subtracting the lowest 64-bit number from 12 overflows.
         let bad = builder.fde(cie: .min, is64BitDWARF: true)
         #expect(try index([builder]).malformed == [Malformed(offset: bad, error: .ciePointerOutOfBounds)])
     }
@@ -277,8 +277,8 @@ import Testing
                     spans: ["1f80..<2000 @\(kept)"], dropped: 1))
     }
 
-    /// A compact index of real files, sorted by stretches, and the list of spans that any other index is, sorted by
-    /// comparison, say the same.
+    /// For real files, a compact index, which is sorted by stretches, equals the list of spans of other indices, which
+    /// is sorted by comparisons.
     @Test func compactIndexEqualsTheListOfSpans() throws {
         let paths = RealFiles.slice(["/usr/lib/x86_64-linux-gnu", "/usr/bin"], count: 80, largest: 4 << 20)
         try #require(!paths.isEmpty)
@@ -296,7 +296,7 @@ import Testing
 
     // MARK: Order
 
-    /// What the usual form of FDEs, and the general one, make of functions in this order.
+    /// Requires that functions in this order are sorted, with FDEs in the usual form and in another one.
     private func requireSorted(
         _ starts: [UInt64], length: UInt64, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
@@ -304,7 +304,7 @@ import Testing
         builder.address = 0x100
         let cie = builder.cie(augmentation: "zR", augmentationData: [0x1b])
         for start in starts {
-            // Relative to its own place, behind the length and the CIE pointer.
+            // Relative to its own address, after the length and the CIE pointer.
             let place = builder.address + UInt64(builder.bytes.count) + 8
             let range = builder.integer(start &- place, size: 4) + builder.integer(length, size: 4)
             builder.fde(cie: cie, range: range, augmentationData: [])
@@ -319,7 +319,7 @@ import Testing
     }
 
     @Test func scatteredFDEsAreSortedByAddress() throws {
-        // A fixed shuffle of 1,000 functions over 250 MiB: three digits of the radix sort.
+        // 1,000 functions in a fixed random order over 250 MiB, which needs three passes of the radix sort.
         try requireSorted((1...1000).map { UInt64($0 * 7919 % 1009) << 18 | 0x10 }, length: 0x10)
     }
 
@@ -334,14 +334,14 @@ import Testing
     }
 
     @Test func fdesInGapsOfAStretchGoBetween() throws {
-        // Functions with fifteen bytes between them, and in one of these gaps a function from elsewhere.
+        // Functions with gaps of fifteen bytes, one of which contains a function of another stretch.
         let groups = (1...50).map { UInt64($0 * 31 % 53) << 16 }
         let stretches = groups.flatMap { group in (0..<20).map { group + 0x10 * $0 } }
         try requireSorted(stretches + groups.map { $0 + 0x9 + 0x10 * 7 }, length: 1)
     }
 
     @Test func manyFDEsInGapsOfAStretchAreSortedByAddress() throws {
-        // More would be moved, again and again, than sorting all takes.
+        // Merging these stretches would move keys so often that sorting all keys is faster.
         let stretch = (0..<1000).map { 0x1000 + 0x10 * UInt64($0) }
         try requireSorted(stretch + (1...200).map { 0x1009 + 0x10 * UInt64($0 * 7 % 211) }, length: 1)
     }

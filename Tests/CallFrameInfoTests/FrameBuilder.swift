@@ -1,6 +1,6 @@
 import CallFrameInfo
 
-/// Writes a call frame section byte by byte; what a test doesn't mention is as compilers write it for x86-64.
+/// Writes a call frame section byte by byte. Defaults are what compilers write for x86-64.
 struct FrameBuilder {
     var kind = FrameSection.Kind.ehFrame
     var machine: UInt16 = 62
@@ -11,12 +11,12 @@ struct FrameBuilder {
     var endsAtTerminator = false
     var bytes: [UInt8] = []
 
-    /// What most CIEs of x86-64 start with: CFA = rsp + 8, return address at CFA - 8.
+    /// The initial instructions of most CIEs for x86-64: CFA = rsp + 8, return address at CFA - 8.
     static let usual: [UInt8] = [0x0c, 7, 8, 0x90, 1]
 
-    /// Appends a CIE; its offset.
+    /// Appends a CIE, and returns its offset.
     ///
-    /// - Parameter augmentationData: written with its length in front; nil writes nothing.
+    /// - Parameter augmentationData: written after its length; nil writes neither.
     @discardableResult
     mutating func cie(
         version: UInt8 = 1, augmentation: String = "", behindAugmentation: [UInt8] = [], code: [UInt8] = [1],
@@ -31,7 +31,7 @@ struct FrameBuilder {
         return entry(body, is64BitDWARF: is64BitDWARF) { _ in identifier }
     }
 
-    /// Appends an FDE; its offset. `range` is the encoded start and length, where they aren't plain addresses.
+    /// Appends an FDE, and returns its offset. `range` is the encoded start and length, if they aren't plain addresses.
     @discardableResult
     mutating func fde(
         cie: Int, start: UInt64 = 0x1000, length: UInt64 = 0x100, range: [UInt8]? = nil,
@@ -45,14 +45,14 @@ struct FrameBuilder {
         }
     }
 
-    /// Appends a length of zero; its offset.
+    /// Appends a length of zero, and returns its offset.
     @discardableResult
     mutating func terminator() -> Int {
         bytes += [0, 0, 0, 0]
         return bytes.count - 4
     }
 
-    /// `identifier` makes the CIE pointer from its own offset.
+    /// Appends an entry. `identifier` computes the CIE pointer from its own offset.
     private mutating func entry(_ body: [UInt8], is64BitDWARF: Bool, identifier: (Int) -> UInt64) -> Int {
         let offset = bytes.count
         let size = is64BitDWARF ? 8 : 4

@@ -2,8 +2,9 @@ import CallFrameInfo
 import Testing
 
 @Suite struct InstructionReaderTests {
-    /// Runs every beginning of the FDEs' instructions: the interpreter finds one cut off exactly where the reader
-    /// says that it ends inside an instruction. So both take the same bytes for each.
+    /// Runs all prefixes of the FDEs' instructions. The interpreter must report a truncated instruction exactly for
+    /// those prefixes that end within an instruction of the reader. So both consume the same bytes for each
+    /// instruction.
     @Test func takesTheSameBytesAsTheInterpreterInRealFiles() throws {
         let directories = ["/usr/lib/x86_64-linux-gnu", "/usr/aarch64-linux-gnu/lib"]
         let files = RealFiles.slice(directories, count: 40, largest: 300_000)
@@ -21,7 +22,7 @@ import Testing
             var builder = FrameBuilder(machine: machine)
             let cie = builder.cie()
             for opcode in 0...UInt8.max {
-                // Behind the opcode: numbers of two bytes each, small enough to be lengths of what follows.
+                // Operands: numbers of two bytes each, small enough to be lengths of the bytes that follow.
                 let operands = (0..<16).flatMap { _ in [0x82, 0x00] as [UInt8] }
                 builder.fde(cie: cie, length: 1 << 62, instructions: [0x0a, opcode] + operands)
             }
@@ -56,7 +57,7 @@ import Testing
         return compared
     }
 
-    /// The ends of the instructions that the reader finds, each with its start.
+    /// The start and end of each instruction that the reader finds.
     private func instructionEnds(
         _ fde: FrameDescriptionEntry, _ cie: CommonInformationEntry, _ section: FrameSection
     ) -> [(start: Int, end: Int)] {
@@ -74,10 +75,10 @@ import Testing
         case .complete:
             return end == expected.first?.start || expected.contains { $0.end == end } || expected.isEmpty
         case .poisoned(.truncated, _, let offset):
-            // Cut off inside the instruction at `offset`, or in one that the reader can't read whole either.
+            // Truncated within the instruction at `offset`, or in one that the reader can't read either.
             return expected.contains { $0.start == offset && end < $0.end } || offset >= expected.last?.end ?? 0
         case .poisoned(_, _, let offset):
-            // Wrong in another way: the interpreter got as far as that instruction, which both see there.
+            // Another error: it is at the start of an instruction of the reader.
             return expected.contains { $0.start == offset } || offset >= expected.last?.end ?? 0
         }
     }

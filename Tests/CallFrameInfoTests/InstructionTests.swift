@@ -1,7 +1,7 @@
 import CallFrameInfo
 import Testing
 
-/// DWARF 5 §6.4.2 and vendors' instructions; the usual CIE leaves `r7+8 r16=c-8`.
+/// DWARF 5 §6.4.2 and vendors' instructions. The row after the usual CIE is `r7+8 r16=c-8`.
 @Suite struct InstructionTests {
     @Test func primaryInstructionsCarryAnOperandInTheirOpcode() throws {
         let rows = try rows([0x86, 2, 0x44, 0x83, 3, 0x44, 0xc6])
@@ -108,7 +108,7 @@ import Testing
     @Test func setLocUsesTheCIEsPointerEncoding() throws {
         var builder = FrameBuilder(address: 0x1000)
         let cie = builder.cie(augmentation: "zR", augmentationData: [0x1b])
-        // pcrel sdata4: the FDE's range is where its first byte is, 8 bytes into the FDE.
+        // pcrel sdata4: relative to the range's own address, 8 bytes after the FDE's start.
         let place = UInt64(0x1000 + builder.bytes.count + 8)
         let fde = builder.fde(
             cie: cie, range: [0, 0, 0, 0, 0x40, 0, 0, 0], augmentationData: [],
@@ -243,12 +243,12 @@ import Testing
     }
 
     @Test func ulebLongerThan64Bits() throws {
-        // Padding is fine, more than 64 bits are not.
+        // Padded numbers are valid, but not more than 64 bits.
         #expect(try rows([0x0e, 0x90] + [UInt8](repeating: 0x80, count: 20) + [0]).rows == ["1000: r7+16 r16=c-8"])
         #expect(try rows([0x0e] + [UInt8](repeating: 0xff, count: 9) + [0x02]).error == .numberTooWide)
         #expect(try rows([0x13, 0xf0] + [UInt8](repeating: 0xff, count: 20) + [0x7f]).rows == ["1000: r7+128 r16=c-8"])
         #expect(try rows([0x13] + [UInt8](repeating: 0xff, count: 9) + [0x02]).error == .numberTooWide)
-        // Above bit 63, ones are only good if bit 63 is one, and if they are ones throughout.
+        // Ones above bit 63 are only valid if all bits from bit 63 on are ones.
         let full = [UInt8](repeating: 0x80, count: 9)
         for opcode: UInt8 in [0x0e, 0x13] {
             for end: [UInt8] in [[0x7e], [0xff, 0x00], [0x81, 0x01], [0xff, 0x7e]] {
@@ -257,7 +257,7 @@ import Testing
         }
     }
 
-    /// -112 as an unsigned number of 64 bits, as LLVM writes it; and the same with its sign extended into byte 11.
+    /// -112 as an unsigned 64-bit number, as LLVM writes it, and the same sign-extended to 11 bytes.
     private static let negative112: [[UInt8]] = [
         [0x90, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
         [0x90, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
@@ -269,7 +269,7 @@ import Testing
         #expect(try rows([0x0e] + bytes).rows == ["1000: r7-112 r16=c-8"])
         #expect(try rows([0x0c, 6] + bytes).rows == ["1000: r6-112 r16=c-8"])
         #expect(try rows([0x30, 6] + bytes + [0]).rows == ["1000: r6-112 r16=c-8"])
-        // Factored by -8.
+        // Multiplied by -8.
         #expect(try rows([0x86] + bytes).rows == ["1000: r7+8 r6=c+896 r16=c-8"])
         #expect(try rows([0x05, 6] + bytes).rows == ["1000: r7+8 r6=c+896 r16=c-8"])
         #expect(try rows([0x14, 6] + bytes).rows == ["1000: r7+8 r6=v+896 r16=c-8"])
@@ -278,7 +278,7 @@ import Testing
 
     @Test(arguments: negative112)
     func signedOperandsOfTenBytesMayEndInZeros(_ bytes: [UInt8]) throws {
-        // gas before 2.21 wrote signed numbers like that.
+        // gas before 2.21 wrote signed numbers in this way.
         #expect(try rows([0x13] + bytes).rows == ["1000: r7+896 r16=c-8"])
         #expect(try rows([0x11, 6] + bytes).rows == ["1000: r7+8 r6=c+896 r16=c-8"])
     }

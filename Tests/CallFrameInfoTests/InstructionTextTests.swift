@@ -1,7 +1,7 @@
 import Testing
 
 @Suite struct InstructionTextTests {
-    /// The lines that an FDE's instructions give.
+    /// The listing's lines for an FDE's instructions.
     private func lines(_ instructions: [UInt8], machine: UInt16 = 62) -> [String] {
         var builder = FrameBuilder(machine: machine)
         builder.fde(cie: builder.cie(), instructions: instructions)

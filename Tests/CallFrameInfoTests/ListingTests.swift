@@ -193,7 +193,7 @@ func listed(_ builder: FrameBuilder, _ parts: FrameListing.Parts, pc: UInt64? = 
     }
 
     @Test func overlappingCIEsDoNotTakeForever() {
-        // Each FDE points into the middle of one long CIE, where a CIE with the rest of it stands.
+        // Each FDE points into one long CIE, at an offset where the remaining bytes are a CIE, too.
         var builder = FrameBuilder(kind: .debugFrame)
         let count = 4000
         var body: [UInt8] = []

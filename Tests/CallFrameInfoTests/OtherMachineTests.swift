@@ -4,9 +4,9 @@ import Foundation
 import TableCompiler
 import Testing
 
-/// Relocatable files of other machines, assembled by the toolchain's clang, listed as readelf lists them.
+/// Relocatable files for other machines, assembled by the toolchain's clang, are listed like readelf lists them.
 @Suite struct OtherMachineTests {
-    /// Two functions, the second not at the beginning of its section, with advances that RISC-V relocates.
+    /// Two functions, the second not at the start of its section, with advances that have relocations on RISC-V.
     private static func source(_ move: String) -> String {
         """
         .text
@@ -57,7 +57,7 @@ import Testing
         var text = ""
         FrameListing(sections: sources.sections).writeRows(to: &text)
         withExtendedLifetime(sources) {}
-        // Lines of rows begin with an address; those of g are the last.
+        // Lines of rows start with an address. The last ones are g's.
         let rows = text.split(separator: "\n").compactMap { line in
             line.split(separator: " ").first.flatMap { $0.count >= 8 ? UInt64($0, radix: 16) : nil }
         }

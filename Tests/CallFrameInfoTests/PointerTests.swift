@@ -30,7 +30,7 @@ import Testing
         var builder = FrameBuilder()
         let aligned = builder.cie(augmentation: "zR", augmentationData: [0x50])
         let indirect = builder.cie(augmentation: "zR", augmentationData: [0x9b])
-        // Padded so that the start is at a multiple of 8.
+        // Padding that aligns the start to 8.
         let padding = (8 - (builder.bytes.count + 8) % 8) % 8
         let good = builder.fde(
             cie: aligned,

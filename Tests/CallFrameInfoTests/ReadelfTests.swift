@@ -1,7 +1,7 @@
 import CallFrameInfo
 import Testing
 
-/// Our listings against those of `readelf`, which are written by others from the same documents.
+/// Compares our listings with those of `readelf`, an independent implementation.
 @Suite struct ReadelfTests {
     static let files = RealFiles.slice(
         ["/usr/bin", "/usr/lib/x86_64-linux-gnu", "/usr/aarch64-linux-gnu/lib"], count: 40, largest: 2_000_000)
@@ -18,7 +18,7 @@ import Testing
         try #require(own.count == theirs.count)
         for (own, theirs) in zip(own, theirs) where own.lines != theirs.lines {
             if own.isError {
-                // readelf goes on where nothing is known.
+                // readelf continues after an instruction that makes the rest unknown.
                 #expect(theirs.withoutWhatWeLeaveOut.starts(with: own.asReadelfShows.dropLast()))
                 continue
             }
@@ -34,13 +34,13 @@ import Testing
             return text
         }
         let theirs = RealFiles.output(of: "readelf -wNf '\(file)' 2>/dev/null")
-        // Not compared by #expect, which would describe megabytes.
+        // Not compared in #expect, which would print megabytes.
         let isEqual = ours == theirs
         #expect(isEqual)
     }
 }
 
-/// The lines between two empty ones.
+/// The lines between two empty lines.
 struct Entry {
     var lines: [Substring]
 
@@ -51,7 +51,7 @@ struct Entry {
 
     var isError: Bool { lines.last?.hasPrefix("  error: ") ?? false }
 
-    /// `undef` is `u` in readelf, and there is no column `sign`.
+    /// The lines with `undef` as `u` and without the column `sign`, as in readelf.
     var asReadelfShows: [String] {
         var heading: Range<Int>?
         if lines.count > 1, let range = lines[1].firstRange(of: " sign ") {
@@ -68,7 +68,7 @@ struct Entry {
         }
     }
 
-    /// Less the rows that advance by nothing replaces, and those behind the FDE's end.
+    /// The lines without rows that an advance by zero replaces, and without rows after the FDE's end.
     var withoutWhatWeLeaveOut: [String] {
         let limit = lines.first.flatMap {
             $0.firstRange(of: "..").map { UInt64(lines[0][$0.upperBound...], radix: 16) }
@@ -86,7 +86,7 @@ struct Entry {
         return kept
     }
 
-    /// An FDE that only consists of padding has no rows in readelf.
+    /// Whether this is an FDE with only padding, for which readelf shows no rows.
     func isOnlyTheCIEsRow(_ theirs: Entry) -> Bool {
         theirs.lines.count == 1 && lines.count == 3 && lines[0] == theirs.lines[0]
     }

@@ -5,14 +5,14 @@ import TableCompiler
 
 /// Files of the machine that the tests run on.
 enum RealFiles {
-    /// A fixed slice of the ELF files in `directories`: sorted, every n-th, none larger than `largest` bytes.
+    /// A fixed selection of the ELF files in `directories`: sorted, every n-th, none larger than `largest` bytes.
     static func slice(_ directories: [String], count: Int, largest: Int) -> [String] {
         let files = directories.flatMap(regularFiles).filter { isELF($0, largest: largest) }
         guard files.count > count else { return files }
         return (0..<count).map { files[$0 * files.count / count] }
     }
 
-    /// `readelf` as the tests know its output, or nil.
+    /// Whether `readelf` is installed.
     static var hasReadelf: Bool { system("readelf --version >/dev/null 2>&1") == 0 }
 
     /// The standard output of a command.
@@ -55,7 +55,7 @@ enum RealFiles {
 /// Calls `body` with a file's own call frame sections and their names.
 func withSections<Result>(of path: String, _ body: ([FrameSection], [String]) throws -> Result) throws -> Result {
     let sources = try FrameSources(of: ELFImage(path: path), search: nil)
-    // The sections' bytes live as long as the images in `sources`.
+    // The sections' bytes exist as long as the images in `sources`.
     return try withExtendedLifetime(sources) {
         try body(sources.sections, sources.names.map { String($0.dropFirst(path.utf8.count + 2)) })
     }

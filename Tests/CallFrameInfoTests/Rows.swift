@@ -1,7 +1,7 @@
 import CallFrameInfo
 import Testing
 
-/// The rows of one FDE as text, `1000: r7+8 r16=c-8`, and how running it ended.
+/// The rows of one FDE as text, such as `1000: r7+8 r16=c-8`, and the outcome of running it.
 struct Rows: Equatable {
     var rows: [String]
     var outcome: Interpreter<AllRegisters>.Outcome
@@ -11,7 +11,7 @@ struct Rows: Equatable {
 func complete(_ rows: [String]) -> Rows { Rows(rows: rows, outcome: .complete) }
 
 extension Rows {
-    /// The error that ended them, and from where on nothing is known.
+    /// The error that ended the rows, if any.
     var error: CFIError? {
         if case .poisoned(let error, _, _) = outcome { error } else { nil }
     }
@@ -49,7 +49,7 @@ extension FrameBuilder {
     }
 }
 
-/// The rows that an FDE with these instructions has, at 0x1000 and 0x100 bytes long, its CIE being the usual one.
+/// The rows of an FDE with these instructions and the usual CIE, at 0x1000 and 0x100 bytes long.
 func rows(_ instructions: [UInt8], initial: [UInt8] = FrameBuilder.usual, machine: UInt16 = 62) throws -> Rows {
     var builder = FrameBuilder(machine: machine)
     let cie = builder.cie(instructions: initial)
@@ -96,10 +96,9 @@ struct TextSink: RowSink {
     static func signed(_ offset: Int64) -> String { offset < 0 ? "\(offset)" : "+\(offset)" }
 }
 
-/// What reading the sections' entries gives: spans as `1000..<1100 @18`, with the FDE's offset.
+/// The index of the sections as text: spans as `1000..<1100 @18`, where 18 is the FDE's offset.
 ///
-/// An index of one section whose ranges span less than 4 GiB is compact as long as it can be; what it holds must not
-/// depend on that.
+/// An index of one section whose ranges span less than 4 GiB is compact if possible. Its spans must not depend on that.
 func index(_ builders: [FrameBuilder], clippedTo ranges: [Range<UInt64>]? = [0..<UInt64.max]) throws -> Index {
     func read(_ rest: ArraySlice<FrameBuilder>, _ sections: [FrameSection]) throws -> Index {
         guard let first = rest.first else {

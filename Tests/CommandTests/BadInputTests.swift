@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// Files that are none, or broken: a clear error, exit code 1, the others compiled, nothing partial in the cache.
+/// Missing and broken files: a clear error and exit code 1, the other files are compiled, and the cache has no partial
+/// tables.
 @Suite struct BadInputTests {
     private let place: Workplace
 
@@ -52,7 +53,7 @@ import Testing
     }
 
     @Test func unreadableFile() throws {
-        // Root reads everything.
+        // Root can read all files.
         guard geteuid() != 0 else { return }
         try #require(chmod(try place.library("secret.so"), 0) == 0)
         try expectFailure("secret.so", "Permission denied")
@@ -95,7 +96,7 @@ import Testing
     @Test func segmentsNearTheEndOfTheAddressSpace() throws {
         let good = try place.bytes(try place.library("whole.so"))
         let count = Int(good[0x38])
-        // p_offset, p_vaddr, p_filesz, p_memsz of every segment: no crash, whatever comes of it
+        // p_offset, p_vaddr, p_filesz, p_memsz of all segments: any result except a crash
         for field in [0x08, 0x10, 0x20, 0x28] {
             for value in [UInt64.max, UInt64.max - 0xfff, 1 << 63] {
                 var bytes = good
@@ -135,7 +136,7 @@ import Testing
             "\(outcome.diagnostics)")
     }
 
-    /// A table of 16 GiB but for a few bytes: no more than 96 MiB of memory.
+    /// A table of 16 GiB that is a hole except for a few bytes must not take more than 96 MiB of memory.
     @Test func sparseTable() throws {
         try place.library()
         let path = place.directory + "/t"
@@ -148,7 +149,7 @@ import Testing
         }
     }
 
-    /// 2 GiB without blocks on the disk; no more than 96 MiB of memory.
+    /// 2 GiB without blocks on the disk must not take more than 96 MiB of memory.
     @Test(arguments: ["zeros", "library", "section"])
     func sparseFile(kind: String) throws {
         let path = place.directory + "/sparse"
@@ -157,7 +158,7 @@ import Testing
         } else {
             var bytes = try place.bytes(try place.library("whole.so"))
             if kind == "section" {
-                // .eh_frame claims the whole file.
+                // .eh_frame's size is that of the whole file.
                 let header = try #require(bytes.ehFrameHeader)
                 bytes.patch(UInt64(2 << 30 - bytes.word(header + 0x18)), at: header + 0x20)
             }

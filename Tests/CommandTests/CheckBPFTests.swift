@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// `cfic check-bpf`, as a pipeline sees it.
+/// `cfic check-bpf` as a CI pipeline uses it.
 @Suite struct CheckBPFTests {
     private let place: Workplace
 
     init() throws { place = try Workplace() }
 
-    /// Compiles a program of `testdata/bpf` to NAME.o in the workplace.
+    /// Compiles a BPF program of `testdata/bpf` to NAME.o in the workplace.
     private func compile(_ name: String, _ options: String = "-g") throws {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         let outcome = try place.shell(
@@ -53,7 +53,7 @@ import Testing
         #expect(findings[0]["since"] as? String == "5.12")
     }
 
-    /// What `make build` asks for.
+    /// The check in `make build`.
     @Test func ourOwnProgramsNeedNoMoreThanLinux510() throws {
         try #require(place.cfic("kernel", "--object", "unwinder.bpf.o").code == 0)
         let outcome = try place.cfic("check-bpf", "--optional", "unwinder.bpf.o", "--kernel", "5.10")
@@ -72,7 +72,7 @@ import Testing
     @Test func whatCannotBeCheckedIsNoted() throws {
         try compile("good", "-g0")
         let outcome = try place.cfic("check-bpf", "good.o", "--kernel", "5.10")
-        // It has maps, of which nothing is known then: libbpf refuses it.
+        // Without BTF its maps have no definitions, so libbpf rejects it.
         #expect(outcome.code == 1 && outcome.output.contains("BTF is required, but is missing or corrupted"))
         #expect(outcome.diagnostics.contains("note: good.o: no BTF"))
     }
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    /// A cause that has many places is one finding.
+    /// A cause with many locations is one finding.
     @Test func oneCauseIsOneFinding() throws {
         try compile("many-places")
         let outcome = try place.cfic("check-bpf", "--json", "many-places.o", "--kernel", "5.10", "--machine", "x86-64")
@@ -105,7 +105,7 @@ import Testing
         #expect(text.diagnostics.contains("1 finding"))
     }
 
-    /// Programs that loaders leave out, and what depends on something else, don't make a pipeline stop.
+    /// BPF programs that aren't loaded by default, and findings that depend on a condition, are no failure.
     @Test func whatNeedNotBeRefusedIsExitCode0() throws {
         try compile("unsure")
         let outcome = try place.cfic("check-bpf", "unsure.o", "--kernel", "5.10")
@@ -140,7 +140,7 @@ import Testing
         #expect(try place.cfic("check-bpf", "targets.o", "--btf", "types.o").code == 64)
     }
 
-    /// The kernel that this runs on, with its types where it has them.
+    /// The default is the running kernel, with its types if it has them.
     @Test func runningKernelIsTheDefault() throws {
         try compile("global-pointer")
         var name = utsname()

@@ -8,9 +8,9 @@ struct TestFailure: Error {
     init(_ message: String) { self.message = message }
 }
 
-/// What running a program gave.
+/// The outcome of a process.
 struct Outcome {
-    /// The exit code, or minus the signal that ended it.
+    /// The exit code, or the negated number of the signal that killed it.
     var code: Int32
     var output: String
     var diagnostics: String
@@ -18,18 +18,18 @@ struct Outcome {
     /// Standard output as JSON.
     func json() throws -> Any { try JSONSerialization.jsonObject(with: Data(output.utf8), options: .fragmentsAllowed) }
 
-    /// A list of the document, by its key.
+    /// An array of the JSON document, by its key.
     func list(_ key: String) throws -> [[String: Any]]? { (try json() as? [String: Any])?[key] as? [[String: Any]] }
 
-    /// Whether it ended by itself, saying what was wrong rather than where it crashed.
+    /// Whether it exited normally, with a diagnostic instead of a crash.
     var isOrderly: Bool { (code == 0 || code == 1 || code == 64) && !diagnostics.contains("Fatal error") }
 }
 
-/// A directory with files to give to `cfic`, and a cache of its own; it goes away with its last reference.
+/// A directory for input files of `cfic`, with its own cache. Removed with the last reference.
 final class Workplace {
-    /// Where commands run.
+    /// The working directory of commands.
     let directory: String
-    /// Holds `directory`, and beside it what commands print.
+    /// Contains `directory` and the commands' output.
     private let parent: String
     var cache: String { directory + "/cache" }
 
@@ -54,7 +54,7 @@ final class Workplace {
 
     func cfic(_ arguments: [String]) throws -> Outcome { try run([Self.program()] + arguments, [:]) }
 
-    /// Runs a command line of bash in which `cfic` is the program.
+    /// Runs a bash command line, in which `cfic` is the tested executable.
     func shell(_ command: String, environment: [String: String] = [:]) throws -> Outcome {
         try run(["/bin/bash", "-c", "cfic() { \(try Self.program()) \"$@\"; }\n\(command)"], environment)
     }
@@ -73,7 +73,7 @@ final class Workplace {
         process.standardOutput = FileHandle(forWritingAtPath: paths[0])
         process.standardError = FileHandle(forWritingAtPath: paths[1])
         try process.run()
-        // `timeout` leads the group.
+        // `timeout` is the group's leader.
         ProcessGroupKeeper.shared.keep(process.processIdentifier)
         defer { ProcessGroupKeeper.shared.release(process.processIdentifier) }
         process.waitUntilExit()
@@ -83,7 +83,7 @@ final class Workplace {
         return Outcome(code: code, output: texts[0], diagnostics: texts[1])
     }
 
-    /// Beside the test bundle, which is the running program.
+    /// The executable beside the test bundle, which is the running executable.
     static func program() throws -> String {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") as NSString
         let path = own.deletingLastPathComponent + "/cfic"
@@ -93,7 +93,7 @@ final class Workplace {
 
     // MARK: Files
 
-    /// A library of one function, f, with `cfi`, at 0x1000 behind its start; its path.
+    /// Makes a library with one function, f, at 0x1000 with `cfi`, and returns its path.
     @discardableResult
     func library(_ name: String = "lib.so", buildID: String = "0xabcdef0123456789", cfi: String = "") throws -> String {
         let path = "\(directory)/\(name)"
@@ -133,7 +133,7 @@ final class Workplace {
 
     func bytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
 
-    /// The only table in the cache that a build id begins with.
+    /// The path of the only table in the cache with this build id.
     func table(_ buildID: String) throws -> String {
         let prefix = ".build-id/\(buildID.prefix(2))/\(buildID.dropFirst(2))-"
         let names = FileManager.default.enumerator(atPath: cache)?.compactMap { $0 as? String } ?? []
@@ -142,7 +142,7 @@ final class Workplace {
         return cache + "/" + found[0]
     }
 
-    /// Names of all tables in the cache, without directories, and without what tells files of one build id apart.
+    /// The names of all tables in the cache, without directories and digests.
     func cached() -> [String] {
         let names = FileManager.default.enumerator(atPath: cache)?.compactMap { $0 as? String } ?? []
         return names.filter { name in
@@ -170,6 +170,6 @@ extension [UInt8] {
         }
     }
 
-    /// Offset of the header of .eh_frame: the section that starts with a CIE of augmentation "zR".
+    /// Offset of .eh_frame's header, found by its first CIE, which has the augmentation "zR".
     var ehFrameHeader: Int? { sectionHeader(contentsStart: [0x14, 0, 0, 0, 0, 0, 0, 0, 1, 0x7a, 0x52, 0]) }
 }

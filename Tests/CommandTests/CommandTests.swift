@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What a person or a script sees of `cfic`: output, diagnostics and exit codes.
+/// The user interface of `cfic`: output, diagnostics and exit codes.
 @Suite struct CommandTests {
     private let place: Workplace
 
@@ -104,7 +104,7 @@ import Testing
         #expect(place.cached() == [])
         let verdict = try place.cfic("verify", "one.unwind")
         #expect(verdict.code == 0 && verdict.output.hasPrefix("one.unwind: proved: "))
-        // What can't be compiled leaves no file, nor the one before changed.
+        // A file that can't be compiled makes no output, and doesn't change an existing one.
         try place.write([], to: "empty")
         let before = try place.bytes(place.directory + "/one.unwind")
         #expect(try place.cfic("compile", "empty", "-o", "one.unwind").code == 1)
@@ -175,7 +175,7 @@ import Testing
             #expect(try place.cfic(words: command + ["abce"]).diagnostics.contains("compile its file first"))
         }
         #expect(try place.cfic("verify", "ab", "ac").output.split(separator: "\n").count == 2)
-        // A file of that name comes first.
+        // A file with that name takes precedence.
         try place.write(Array("text".utf8), to: "abcd")
         #expect(try place.cfic("verify", "abcd").code == 1)
     }
@@ -317,7 +317,7 @@ import Testing
             "libdw  CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)",
             "CFA = rsp+16, rbp = *(CFA-16), rip = *(CFA-8)", "they mean the same",
         ] { #expect(outcome.output.contains(line), "\(line)") }
-        // What comes behind the address does not lead there.
+        // Instructions after the address are not listed.
         let before = try place.cfic("lookup", "--explain", path, String(pc - 1, radix: 16))
         #expect(before.code == 0 && !before.output.contains("DW_CFA_def_cfa_offset"))
         let reports = try #require(
@@ -369,7 +369,7 @@ import Testing
     @Test(arguments: ["dump --stage entries", "dump --stage rows", "dump --stage rules", "dump --json --stage rows"])
     func aReaderThatGoesAwayIsNoCrash(command: String) throws {
         let outcome = try place.shell("cfic \(command) /usr/bin/bash | head -1; exit ${PIPESTATUS[0]}")
-        // By SIGPIPE, as other programs end; or 1.
+        // Killed by SIGPIPE like other commands, or exit code 1.
         #expect(outcome.code == 128 + SIGPIPE || outcome.code == 1)
         #expect(outcome.diagnostics == "")
         #expect(outcome.output.split(separator: "\n").count <= 1)
@@ -386,7 +386,7 @@ import Testing
         let program = try Workplace.program()
         let command = "script -qec '\(program) compile missing' /dev/null"
         let terminal = ["TERM": "xterm", "LC_ALL": "C.UTF-8"]
-        // Empty counts as unset.
+        // An empty variable counts as unset.
         #expect(
             try place.shell(command, environment: terminal.merging(["NO_COLOR": ""]) { $1 }).output.contains("\u{1b}["))
         #expect(
@@ -395,7 +395,7 @@ import Testing
         #expect(try !place.cfic("compile", "missing").diagnostics.contains("\u{1b}["))
     }
 
-    /// A bar appears for more than twenty files.
+    /// With more than twenty files, there is a progress bar.
     @Test(.enabled(if: access("/usr/bin/script", X_OK) == 0, "script is not installed"))
     func plainTerminalsGetPlainText() throws {
         let path = try place.library()
@@ -415,7 +415,7 @@ import Testing
         }
     }
 
-    /// What is said of itself, whatever the terminal.
+    /// Help texts must be readable on any terminal.
     @Test func helpIsASCII() throws {
         for command in [
             "", "check-bpf", "compile", "dump", "kernel", "lookup", "profile", "stats", "validate", "verify",

@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// What bash completes with the script that is installed.
+/// Bash's completions with the installed script.
 @Suite(.timeLimit(.minutes(2))) struct CompletionTests {
     private let place: Workplace
 
     init() throws { place = try Workplace() }
 
-    /// The candidates for the last of the words.
+    /// The candidates for the last word.
     private func candidates(_ words: String...) throws -> [String] {
         let quoted = words.map { "'\($0)'" }.joined(separator: " ")
         let program = try Workplace.program()

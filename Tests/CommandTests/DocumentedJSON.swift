@@ -1,18 +1,18 @@
 import Foundation
 
-/// The tables of docs/json.md, and what a document has that they don't say.
+/// The tables of docs/json.md, compared with JSON documents.
 struct DocumentedJSON {
     private struct Field {
         var type: String
         var isOptional: Bool
     }
 
-    /// By heading. A heading that is there twice, or a field, would be two things of one name.
+    /// Fields by heading. Duplicate headings and fields are problems.
     private var objects: [String: [String: Field]] = [:]
     private var included: [String: [(object: String, isOptional: Bool)]] = [:]
-    /// What is wrong with the tables themselves.
+    /// Errors in the tables themselves.
     private(set) var problems: [String] = []
-    /// Headings of the first level, less that of the whole: documents.
+    /// The names of the documents: all headings of the first level except the title.
     private(set) var schemas: [String] = []
 
     init() throws {
@@ -66,7 +66,7 @@ struct DocumentedJSON {
 
     // MARK: Comparing
 
-    /// What is printed but not documented, documented but not printed, or of another type.
+    /// Fields that are printed but not documented, documented but not printed, or have another type.
     func problems(of document: JSONValue, schema: String) -> [String] {
         var problems: [String] = []
         guard case .object(var fields) = document else { return ["\(schema) is no object"] }

@@ -2,7 +2,7 @@ import Foundation
 @testable import TestFixtures
 import Testing
 
-/// What tests rely on wherever they run.
+/// Tests of the test fixtures.
 @Suite(.timeLimit(.minutes(2))) struct FixtureTests {
     @Test func theToolchainsProgramsComeFirst() throws {
         #expect(Toolchain.path(before: "/some/bin:/bin") == "\(Toolchain.programs):/some/bin:/bin")
@@ -21,13 +21,13 @@ import Testing
         #expect(kill(left.id, 0) == 0)
         keeper.end()
         left.waitUntilExit()
-        // What it started ends with it; it goes when init has waited for it.
+        // Its child is killed with it, and disappears when init has reaped it.
         func state() -> String { (try? String(contentsOfFile: "/proc/\(sleeper)/stat", encoding: .utf8)) ?? "gone" }
         while state().contains(") S ") { usleep(1000) }
         #expect(kill(released.id, 0) == 0)
     }
 
-    /// `Process` would wait for whoever has its descriptors.
+    /// `Process` would wait for all processes that have its descriptors.
     @Test func whatLivesOnInheritsNothing() throws {
         let fixture = try Fixture()
         let path = try fixture.write([], to: "inheritable")
@@ -37,7 +37,7 @@ import Testing
         let keeper = ProcessGroupKeeper()
         let program = try RunningProgram(["/bin/sleep", "1000"])
         for id in [keeper.shell, program.id] {
-            // It has closed them when it is another program.
+            // It has closed them once it runs another executable.
             while try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/exe").hasSuffix(".xctest") {}
             let names = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/fd")
             let files = names.compactMap {
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    /// Not in the group that a terminal interrupts.
+    /// It must not be in the group that a terminal interrupts.
     @Test func theKeeperIsInAGroupOfItsOwn() {
         let keeper = ProcessGroupKeeper()
         #expect(getpgid(keeper.shell) == keeper.shell)

@@ -3,21 +3,21 @@ import Testing
 
 private let hasMake = access("/usr/bin/make", X_OK) == 0
 
-/// `make install`, into a directory of the test's.
+/// `make install` into a directory of the test.
 @Suite(.timeLimit(.minutes(2)), .enabled(if: hasMake, "make is not installed")) struct InstallTests {
     private static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
     private let place: Workplace
 
     init() throws { place = try Workplace() }
 
-    /// - Parameter binaries: where `make build` is said to have put the program: here that of the tests.
+    /// - Parameter binaries: the directory of the built executable, by default that of the tests.
     private func make(_ target: String, binaries: String? = nil, _ variables: String = "") throws -> Outcome {
         let binaries = try binaries ?? (Workplace.program() as NSString).deletingLastPathComponent
         return try place.shell(
             "umask 077; make --no-print-directory -C '\(Self.project)' \(target) BINARIES='\(binaries)' \(variables)")
     }
 
-    /// Paths below the workplace with their modes, sorted.
+    /// The paths in the workplace with their modes, sorted.
     private func listing() throws -> [String] {
         let outcome = try place.shell("find . -mindepth 1 -printf '%m %P\\n' | sort -k 2")
         return outcome.output.split(separator: "\n").map(String.init)
@@ -39,14 +39,15 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         ] { #expect(files.contains("644 \(root)/\(name)"), "\(name)") }
         #expect(files.allSatisfy { $0.hasPrefix("755 ") || $0.hasPrefix("644 ") }, "\(files)")
         #expect(!files.contains { $0.hasSuffix("native.h") })
-        // Once more over it, and all of it goes.
+        // Installing again and then uninstalling removes everything.
         #expect(try make("install", stage).code == 0)
         let uninstall = try make("uninstall", stage)
         #expect(uninstall.code == 0, "\(uninstall.diagnostics)")
         #expect(try listing() == before)
     }
 
-    /// Manual pages are made by a program of the argument parser's, which `make build` builds; here one stands for it.
+    /// Manual pages are made by an executable of the argument parser, which `make build` builds. The test has a fake
+    /// one.
     @Test func manualPagesAreMadeWhereTheirProgramWasBuilt() throws {
         let stand = """
             #!/bin/sh
@@ -85,7 +86,7 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         #expect(try listing().map { $0.split(separator: " ")[1] } == before)
     }
 
-    /// Nothing is compiled, as root might own it then.
+    /// Installing doesn't build, because root might then own the build files.
     @Test func withoutABuildItSaysSo() throws {
         let outcome = try make("install", binaries: "\(place.directory)/none", "PREFIX='\(place.directory)/root'")
         #expect(outcome.code != 0 && outcome.diagnostics.contains("run 'make build' first"), "\(outcome.diagnostics)")

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import enum TestFixtures.HostKernel
 
-/// What `--json` prints is what docs/json.md says, field by field.
+/// The output of `--json` agrees with docs/json.md, field by field.
 @Suite(.timeLimit(.minutes(3))) struct JSONTests {
     private let place: Workplace
     private let documented: DocumentedJSON
@@ -20,7 +20,7 @@ import enum TestFixtures.HostKernel
         #expect(documented.problems(of: document, schema: schema) == [], sourceLocation: sourceLocation)
     }
 
-    /// good.so with rules, bad.so whose f has a malformed FDE, what is no ELF file, a table and a relocatable file.
+    /// Makes good.so, bad.so with a malformed FDE for f, a file that isn't ELF, a table and a relocatable file.
     private func makeInputs() throws {
         try place.library("good.so", cfi: ".cfi_def_cfa_offset 16\n.cfi_offset rbp, -16\n.cfi_val_offset r12, 8")
         try place.library("bad.so", buildID: "0xabcd0002", cfi: ".cfi_escape 0x3f")
@@ -63,7 +63,7 @@ import enum TestFixtures.HostKernel
         try expectDocumented(schema, outcome, code: code)
     }
 
-    /// Tables of one build id are told apart as the cache and other commands do.
+    /// Tables with the same build id are distinguished as in the cache and in other commands.
     @Test func digestTellsTablesOfABuildIDApart() throws {
         struct Report: Decodable {
             struct File: Decodable { var key: String, digest: String? }
@@ -82,7 +82,7 @@ import enum TestFixtures.HostKernel
             let pages = try JSONDecoder().decode(Pages.self, from: Data(dump.output.utf8))
             #expect(pages.key == file.key && pages.digest == file.digest)
         }
-        // Whose key is content, its table has no other.
+        // A table with a content key has no digest.
         try place.library("none.so", buildID: "none", cfi: ".cfi_def_cfa_offset 16")
         let other = try place.cfic("compile", "--json", "none.so")
         #expect(try JSONDecoder().decode(Report.self, from: Data(other.output.utf8)).files.map(\.digest) == [nil])
@@ -117,7 +117,7 @@ import enum TestFixtures.HostKernel
         try expectDocumented("kernel", try place.cfic("kernel", "--json"))
     }
 
-    /// Readers that keep numbers as doubles would round it.
+    /// Readers that store numbers as doubles would round them.
     @Test func addressesOf64BitsAreExact() throws {
         try place.library()
         let outcome = try place.cfic("lookup", "--json", "lib.so", "fffffffffffffffe")

@@ -1,4 +1,4 @@
-/// A JSON document as it stands there: integers, booleans and text apart from each other.
+/// A JSON document that distinguishes integers, booleans and text.
 enum JSONValue: Decodable {
     case boolean(Bool)
     case integer

@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// Names of files are bytes, not text.
+/// File names are bytes, not text.
 @Suite(.timeLimit(.minutes(5))) struct PathTests {
     private let place: Workplace
 
     init() throws { place = try Workplace() }
 
-    /// A directory and a library whose names are Latin-1, as bash writes them.
+    /// Bash commands that make a directory and a library with names in Latin-1.
     private static let make = "d=$'d\\xe4'; f=$'lib\\xe4\\xff.so'; mkdir \"$d\"; cp lib.so \"$d/$f\"; cp lib.so \"$f\""
 
     @Test(arguments: ["compile", "stats", "validate --no-cache", "dump", "dump --stage rows"])

@@ -2,7 +2,7 @@ import Foundation
 import enum TestFixtures.HostKernel
 import Testing
 
-/// `cfic profile`, as a person or a script sees it.
+/// The user interface of `cfic profile`.
 @Suite struct ProfileUsageTests {
     private let place: Workplace
 
@@ -27,7 +27,7 @@ import Testing
     }
 }
 
-/// The same where programs can be loaded.
+/// The same, with BPF programs loaded.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized,
     .timeLimit(.minutes(5)))
@@ -36,18 +36,18 @@ struct ProfileCommandTests {
 
     init() throws { place = try Workplace() }
 
-    // What tests start may have signals blocked: only SIGKILL is sure to end it.
+    // Processes that tests start may have signals blocked; only SIGKILL certainly kills them.
 
     /// Keeps a shell busy for about half a second.
     private static let busy = "bash -c 'for ((i = 0; i < 200000; i++)); do :; done'"
 
-    /// Waits until the process `$profile` takes samples, or has ended: it watches processes by one event per CPU first,
-    /// and samples by another.
+    /// Waits until the process `$profile` takes samples or has exited. It first opens an event per CPU for processes,
+    /// then another one for samples.
     private static let untilItSamples = """
         while [ -d /proc/$profile/fd ] && \\
             [ "$(ls -l /proc/$profile/fd 2>/dev/null | grep -c 'perf_event]')" -le "$(getconf _NPROCESSORS_ONLN)" ]; do :; done
         """
-    /// Waits until the process `$busy` has run for a tenth of a second from now on.
+    /// Waits until the process `$busy` has used another tenth of a second of CPU time.
     private static let untilBusyRan = """
         ran() { cut -d ' ' -f 14 /proc/$busy/stat; }
         began=$(ran); while [ $(($(ran) - began)) -lt 10 ]; do sleep 0.05; done
@@ -71,7 +71,7 @@ struct ProfileCommandTests {
         #expect(outcome.output.contains("bash;") && outcome.output.contains("__libc_start_main"))
         #expect(outcome.diagnostics.contains(" samples in ") && outcome.diagnostics.contains(" complete\n"))
         #expect(outcome.diagnostics.contains(" lookups in "))
-        // Nobody shall take what is left out for what is not there.
+        // The summary counts all samples, so that missing ones would be noticed.
         let total = lines(outcome.output).compactMap { Int($0.split(separator: " ").last ?? "") }.reduce(0, +)
         #expect(
             outcome.diagnostics.replacing(",", with: "").contains("\(total) samples in "),
@@ -110,7 +110,7 @@ struct ProfileCommandTests {
         #expect(report.kernelMemoryUsedBytes > 0 && report.kernelMemoryUsedBytes <= report.kernelMemoryBytes)
     }
 
-    /// The summary, the counters and each stack tell the three outcomes apart alike; and the text marks them.
+    /// The summary, the counters and the stacks agree on the three outcomes, and the text marks them.
     @Test func outcomesAreTheSameEverywhere() throws {
         struct Report: Decodable {
             struct Frame: Decodable { var function: String, isGuessed: Bool, isUnchecked: Bool }
@@ -138,7 +138,7 @@ struct ProfileCommandTests {
     }
 
     @Test func idsThatAreNotProcessesSayWhatTheyAre() throws {
-        // The second thread of this process.
+        // A second thread in this process.
         let own = Int32(ProcessInfo.processInfo.processIdentifier)
         let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(own)/task").compactMap { Int32($0) }
         let thread = try #require(threads.first { $0 != own })
@@ -166,7 +166,7 @@ struct ProfileCommandTests {
         #expect(names == ["stacks"])
     }
 
-    /// Before anything runs: what is recorded then would be lost.
+    /// This must be detected before recording, whose result would be lost.
     @Test(arguments: ["missing/stacks", "/proc/stacks", ".", "file/stacks", "/dev/full/x", ""])
     func fileThatCannotBeWrittenIsSaidBeforeTheCommandRuns(path: String) throws {
         try place.write([], to: "file")
@@ -177,7 +177,7 @@ struct ProfileCommandTests {
             "\(outcome.diagnostics)")
     }
 
-    /// The stacks go somewhere, and it is said where.
+    /// The stacks are written elsewhere, and a message states where.
     @Test(arguments: ["-o /dev/full", "> /dev/full"])
     func stacksThatDoNotFitGoElsewhere(to: String) throws {
         let outcome = try place.shell(
@@ -192,7 +192,8 @@ struct ProfileCommandTests {
         #expect(outcome.diagnostics.contains(" samples in "), "\(outcome.diagnostics)")
     }
 
-    /// RLIMIT_FSIZE: a signal comes with it, which would kill. With no file allowed, the stacks go to standard output.
+    /// RLIMIT_FSIZE raises a signal, which would kill the process. If no file can be written, the stacks go to standard
+    /// output.
     @Test func fileThatMayNotGrowIsAnError() throws {
         let outcome = try place.shell(
             """
@@ -204,11 +205,11 @@ struct ProfileCommandTests {
         #expect(outcome.output.contains("stacks: cannot write: File too large"), "\(outcome.output.suffix(300))")
         #expect(outcome.output.contains("; the profile went to standard output"), "\(outcome.output.suffix(300))")
         #expect(outcome.output.hasSuffix("\ncode 1\n") && outcome.output.contains("bash;"))
-        // What could not be written is not left there.
+        // No partial file is left.
         #expect(outcome.diagnostics == "")
     }
 
-    /// `head` has read what it wants: that is no reason to leave the stacks anywhere else.
+    /// If `head` stops reading, the stacks are not written elsewhere.
     @Test func outputThatNobodyReadsAnyMoreIsNotKept() throws {
         try place.write(
             Array(
@@ -216,7 +217,7 @@ struct ProfileCommandTests {
                 import os, subprocess, sys
                 r, w = os.pipe()
                 os.close(r)
-                # With SIGPIPE ignored, as it is here.
+                # SIGPIPE stays ignored, as in Python.
                 print(subprocess.run(sys.argv[1:], stdout=w, restore_signals=False).returncode)
                 """.utf8), to: "unread.py")
         let outcome = try place.shell(
@@ -229,7 +230,7 @@ struct ProfileCommandTests {
             "\(outcome.output) \(outcome.diagnostics)")
     }
 
-    /// More than is written at once, of which only the last part is left when the first has failed.
+    /// More output than one write: when the first write fails, only the rest is still in memory.
     @Test func longOutputThatDoesNotFitIsAnError() throws {
         let outcome = try place.shell(
             """
@@ -255,7 +256,7 @@ struct ProfileCommandTests {
                 os.close(w)
                 count = 0
                 while True:
-                    # Slower than it is written.
+                    # Reads more slowly than the profiler writes.
                     time.sleep(0.001)
                     read = os.read(r, 16384)
                     if not read: break
@@ -329,7 +330,7 @@ struct ProfileCommandTests {
         #expect(outcome.code == 0 && outcome.output.contains("bash;"), "\(outcome.diagnostics)")
     }
 
-    /// As `nohup` has them, and shells for what runs in the background.
+    /// `nohup` ignores SIGHUP, and shells ignore SIGINT for background processes.
     @Test(arguments: ["INT", "TERM", "HUP"])
     func signalThatIsIgnoredStaysIgnored(signal: String) throws {
         let program = try Workplace.program()
@@ -340,13 +341,13 @@ struct ProfileCommandTests {
             \(program) profile -o stacks -- bash -c 'echo ready; read x < go; kill -\(signal) $$; echo alive' > said &
             profile=$!
             until grep -q ready said; do sleep 0.01; done
-            # Time to end in, if it would.
+            # Time to exit, if it would.
             kill -\(signal) $profile; sleep 0.3; echo >&3; wait $profile; echo $?; cat said
             """)
         #expect(outcome.output == "0\nready\nalive\n", "\(outcome.output) \(outcome.diagnostics)")
     }
 
-    /// That is told by the signal that tells of its end.
+    /// Stopping raises the same signal, SIGCHLD, as its end.
     @Test func commandThatIsStoppedForAWhileGoesOn() throws {
         let outcome = try place.shell(
             """
@@ -358,10 +359,10 @@ struct ProfileCommandTests {
         #expect(outcome.output == "alive\n3\n", "\(outcome.output) \(outcome.diagnostics)")
     }
 
-    /// The first one stops the recording; the second doesn't wait for anything.
+    /// The first signal ends the recording; the second exits at once.
     @Test func secondSignalEndsItAtOnce() throws {
         let program = try Workplace.program()
-        // The command ignores what it is asked for, so that after the first one the profiler waits for it.
+        // The command ignores the request to end, so that the profiler waits for it after the first signal.
         let outcome = try place.shell(
             """
             env --default-signal \(program) profile -F 999 -o stacks -- bash -c 'trap "" TERM; echo $$; while :; do :; done' > said &
@@ -376,8 +377,8 @@ struct ProfileCommandTests {
         #expect(outcome.diagnostics.contains("the profile was not written"), "\(outcome.diagnostics)")
     }
 
-    /// The recording has ended by itself, and is being written: into a pipe that nobody reads yet. Whoever wants it to
-    /// end then hears why it doesn't.
+    /// The recording has ended and is being written to a pipe that nobody reads yet. A signal then is answered with the
+    /// reason why the process doesn't exit.
     @Test(.timeLimit(.minutes(5)), arguments: [1, 2]) func signalWhileItWritesIsAnswered(signals: Int) throws {
         let program = try Workplace.program()
         let outcome = try place.shell(
@@ -411,7 +412,7 @@ struct ProfileCommandTests {
             until grep -q 'cfic' /proc/$profile/comm; do :; done
             kill -INT $profile; wait $profile 2>/dev/null; echo $?; ls
             """)
-        // Or it records by now: then its result is there.
+        // Or it already records, and then writes its result.
         let ends = ["130\n", "130\ncache\n", "0\ncache\nstacks\n"]
         #expect(ends.contains(outcome.output), "\(outcome.output) \(outcome.diagnostics)")
     }
@@ -455,7 +456,7 @@ struct ProfileCommandTests {
             "\(outcome.diagnostics)")
     }
 
-    /// Its first thread ends before it is sampled; the profile ends with its last one.
+    /// Its first thread exits before it is sampled; the profile ends with its last thread.
     @Test func itEndsWithTheLastThread() throws {
         try place.write(
             Array(
@@ -491,7 +492,7 @@ struct ProfileCommandTests {
         let outcome = try place.shell(
             """
             bash -c 'while :; do :; done' & busy=$!
-            # Shells have what runs in the background ignore SIGINT.
+            # Shells make background processes ignore SIGINT.
             env --default-signal \(program) profile -F 999 -o stacks -p $busy & profile=$!
             \(Self.untilItSamples)
             \(Self.untilBusyRan)

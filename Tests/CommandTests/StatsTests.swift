@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// `cfic stats` of object files and archives, and its minimum.
+/// `cfic stats` for object files and archives, and `--min-coverage`.
 @Suite(.timeLimit(.minutes(5))) struct StatsTests {
     private let place: Workplace
 
     init() throws { place = try Workplace() }
 
-    /// Assembles an object file; its name.
+    /// Assembles an object file, and returns its name.
     @discardableResult
     private func object(_ source: String, named name: String) throws -> String {
         try place.write(Array((source + "\n").utf8), to: name + ".s")
@@ -21,7 +21,7 @@ import Testing
         return try #require((report["files"] as? [[String: Any]])?.first)
     }
 
-    /// f, of 32 bytes, has call frame information in both sections; g, as long, has none.
+    /// f, with 32 bytes, has call frame information in both sections; g, with 32 bytes, has none.
     private static let half = """
         .cfi_sections .eh_frame, .debug_frame
         .text
@@ -42,7 +42,8 @@ import Testing
     }
 
     @Test func sectionsOfAnObjectFileAreToldApart() throws {
-        // All begin at address 0. The second has none; the third one a rule that can't be lowered from byte 4 on.
+        // All start at address 0. The second has no information; the third has a rule that can't be lowered from byte 4
+        // on.
         let file = try statistics(
             object(
                 """
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test func framesOfAnObjectFileAreClippedToTheirSection() throws {
-        // An FDE of 2^40 bytes at the beginning of a section of 16.
+        // An FDE of 2^40 bytes at the start of a section of 16.
         let file = try statistics(
             object(
                 """
@@ -143,7 +144,7 @@ import Testing
     }
 
     @Test func aLibraryWithoutCodeIsNotBelowTheMinimum() throws {
-        // Data alone, beside a library that is covered wholly.
+        // An object with only data, and a library that is completely covered.
         try object(".data\n.byte 1", named: "data.o")
         #expect(try place.shell("mkdir d && ld -shared -z noseparate-code -o d/data.so data.o").code == 0)
         try place.library("d/good.so")
@@ -153,7 +154,7 @@ import Testing
 }
 
 extension Workplace {
-    /// An address in JSON: a number, or hexadecimal text.
+    /// An address in JSON, which may be a number or hexadecimal text.
     func number(_ value: Any?) -> UInt64? {
         if let text = value as? String { return UInt64(text.dropFirst(text.hasPrefix("0x") ? 2 : 0), radix: 16) }
         return (value as? NSNumber)?.uint64Value

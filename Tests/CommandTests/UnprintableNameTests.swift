@@ -1,27 +1,27 @@
 import Foundation
 import Testing
 
-/// Names of files and symbols with what terminals obey in them: escape sequences, C1, ends of lines.
+/// Names of files and symbols with characters that control terminals: escape sequences, C1 controls, newlines.
 @Suite struct UnprintableNameTests {
     private let place: Workplace
     private static let name = "lib\u{1b}]0;TITLE\u{7}\u{1b}[31m\n\u{7f}\u{9b}7m\u{202e}.so"
 
     init() throws { place = try Workplace() }
 
-    /// Nothing is on either stream that a terminal obeys.
+    /// Requires that neither stream has characters that control terminals.
     private func expectPrintable(_ outcome: Outcome, sourceLocation: SourceLocation = #_sourceLocation) {
         for text in [outcome.output, outcome.diagnostics] {
             let raw = text.unicodeScalars.filter {
                 $0.value < 0x20 && $0 != "\n" || (0x7f...0x9f).contains($0.value) || $0 == "\u{202e}"
             }
             #expect(raw.isEmpty, "\(text.debugDescription)", sourceLocation: sourceLocation)
-            // The name ends no line.
+            // The name's newline is escaped.
             let lines = text.split(separator: "\n")
             #expect(!lines.contains { $0.hasPrefix("\\x7f") }, "\(text)", sourceLocation: sourceLocation)
         }
     }
 
-    /// Every command that says something of a file: a library, text, and one that isn't there.
+    /// All commands that print file names, with a library, a text file and a missing file.
     @Test(arguments: [
         "compile", "compile --force --json", "compile -o out", "stats", "stats --json", "verify", "verify --json",
         "validate", "validate --json", "dump", "dump --stage rows", "dump --json", "check-bpf", "check-bpf --json",
@@ -54,7 +54,7 @@ import Testing
         let name = Array("a\u{1b}]0;T\u{7}\u{9b}7m\u{7f}bcde".utf8), placeholder = Array("placeholder_name".utf8)
         try #require(name.count == placeholder.count)
         while let range = bytes.firstRange(of: placeholder) { bytes.replaceSubrange(range, with: name) }
-        // What is no UTF-8 is replaced.
+        // Bytes that aren't UTF-8 are replaced.
         try place.write(bytes, to: "named.so")
         let symbols = try place.shell("readelf -sW named.so | grep -c bcde")
         try #require(symbols.code == 0, "\(symbols)")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import cfic
 
-/// The arguments that are read without the argument parser are read as it reads them.
+/// Arguments that are parsed without the argument parser give the same result as with it.
 @Suite struct UsualArgumentsTests {
     @Test(arguments: [
         "compile a", "compile a b", "compile --cache c a", "compile a --cache c b", "compile -j 2 a",
@@ -24,7 +24,7 @@ import Testing
         #expect(parsed.debugFiles.directories.isEmpty)
     }
 
-    /// Mistakes among them: only the parser knows what to say.
+    /// Arguments with mistakes are left to the parser, which has the messages.
     @Test(arguments: [
         [], ["compile"], ["stats", "a"], ["compile", "-j", "0", "a"], ["compile", "-j", "x", "a"],
         ["compile", "a", "-j"],

@@ -1,7 +1,7 @@
 import ELF
 import Testing
 
-/// The members of archives, which binutils or the test itself writes.
+/// The members of archives that binutils or the test itself writes.
 struct ArchiveTests {
     private func members(_ path: String) throws -> [String] {
         var archive = try #require(try Archive(path: path))
@@ -44,7 +44,7 @@ struct ArchiveTests {
         #expect(try members(directory.write(bytes, to: "lib.a")) == ["\(Self.long) true"])
     }
 
-    /// Each member that has the name would be told by it.
+    /// Otherwise messages about all members with this name would contain it.
     @Test func nameOfMoreThanAPathsLengthIsMalformed() throws {
         let directory = try TemporaryDirectory()
         for (count, isRight) in [(4096, true), (4097, false)] {
@@ -67,7 +67,7 @@ struct ArchiveTests {
             + header("/9", 77) + header("/0", 1234)
         let path = try directory.write(bytes, to: "lib.a")
         var archive = try #require(try Archive(path: path))
-        // One that is gone costs only itself.
+        // A missing member costs only itself.
         let error = elfError { try archive.nextMember() }
         #expect(error?.file == "\(path)(sub/gone.o)")
         #expect(try archive.nextMember()?.image?.fileType == .relocatable)

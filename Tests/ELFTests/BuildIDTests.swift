@@ -29,7 +29,7 @@ struct BuildIDTests {
     }
 
     @Test func notesAlignedToEightArePaddedToEight() throws {
-        // .note.gnu.property as x86-64 linkers make it; a descriptor of 12 bytes is padded to 16.
+        // .note.gnu.property as x86-64 linkers write it; the descriptor of 12 bytes is padded to 16.
         let property = gnuNote(type: 5, Array(repeating: 7, count: 12)) + [0, 0, 0, 0]
         let image = try image(
             ELFBuilder(
@@ -61,7 +61,7 @@ struct BuildIDTests {
     }
 
     @Test func noteSegmentThatPointsAnywhereGivesWayToTheSection() throws {
-        // As in debug files that keep the binary's program headers.
+        // As in debug files that keep the original program headers.
         let image = try image(
             ELFBuilder(
                 segments: [.init(type: 4, offset: 1 << 40, fileSize: 36)],

@@ -24,7 +24,7 @@ struct CompressionTests {
         #expect(try image.sections()[1].isCompressed)
         let found = try #require(try image.callFrameSection(.debugFrame))
         #expect(Array(found.bytes) == frame && !found.endsAtTerminator)
-        // The second time from memory.
+        // The second time, the result is cached.
         #expect(try image.contents(of: ".debug_frame") == frame)
     }
 

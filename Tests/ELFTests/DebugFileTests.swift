@@ -70,7 +70,7 @@ struct DebugFileTests {
     @Test(arguments: ["bin/a.debug", "bin/.debug/a.debug", "debug/ROOT/bin/a.debug"])
     func isFoundByDebugLinkAndChecksum(place: String) throws {
         let directory = try TemporaryDirectory()
-        // Over 64 KiB, so that the checksum takes more than one chunk.
+        // More than 64 KiB, so that the checksum is computed in several pieces.
         let frame = ELFBuilder.Section(name: ".debug_frame", bytes: Array(repeating: 5, count: 100_000))
         let debug = ELFBuilder(sections: [frame]).bytes
         let resolved = try #require(realpath(directory.path, nil))
@@ -110,7 +110,7 @@ struct DebugFileTests {
         #expect(found.image?.name == debug)
         #expect(found.rejected.map(\.section) == [".gnu_debuglink"])
 
-        // A note that is cut off: as good as none, and the link's checksum decides.
+        // A truncated note counts as none, so the link's checksum decides.
         let other = ELFBuilder(sections: [.init(name: ".debug_frame", bytes: [2])]).bytes
         try directory.write(other, to: "b.debug")
         let note = ELFBuilder.Section(name: ".note.x", type: 7, bytes: [4, 0, 0, 0, 255, 0, 0, 0, 3, 0, 0, 0])

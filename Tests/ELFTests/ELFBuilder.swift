@@ -1,4 +1,4 @@
-/// A tiny ELF file, spelled out: ELF header, program headers, the sections' bytes, section headers, in this order.
+/// A tiny ELF file: ELF header, program headers, the sections' bytes, section headers, in this order.
 struct ELFBuilder {
     struct Section {
         var name: String
@@ -9,9 +9,9 @@ struct ELFBuilder {
         var link: UInt32 = 0
         var info: UInt32 = 0
         var alignment: UInt64 = 8
-        /// What the header says if not the number of `bytes`.
+        /// The header's size, if it isn't the number of `bytes`.
         var statedSize: UInt64?
-        /// What the header says if not where `bytes` are.
+        /// The header's offset, if it isn't that of `bytes`.
         var statedOffset: UInt64?
     }
 
@@ -42,7 +42,7 @@ struct ELFBuilder {
     static let compressed: UInt64 = 0x800
     static let readExecute: UInt32 = 5
 
-    /// Where things came to be in the file.
+    /// The offsets of the file's parts.
     struct Layout {
         var bytes: [UInt8] = []
         var sectionOffsets: [String: Int] = [:]
@@ -80,7 +80,7 @@ struct ELFBuilder {
         if hasSectionHeaders {
             layout.bytes += Array(repeating: 0, count: -layout.bytes.count & 7)
             layout.sectionHeaders = layout.bytes.count
-            // Sections of one name: later ones come after earlier ones, each aligned to 8.
+            // Sections in order, each aligned to 8. Several may have the same name.
             var offset = headerSize + segments.count * programHeaderSize
             for (index, section) in all.enumerated() {
                 if index > 0 { offset += -offset & 7 }
@@ -151,7 +151,7 @@ struct ELFBuilder {
     }
 }
 
-/// Appends numbers as an ELF file has them.
+/// Appends numbers in an ELF file's encoding.
 struct Encoder {
     var is64Bit = true
     var bigEndian = false
@@ -160,7 +160,7 @@ struct Encoder {
     mutating func half(_ value: UInt16) { bytes += encoded(value, bigEndian: bigEndian) }
     mutating func word(_ value: UInt32) { bytes += encoded(value, bigEndian: bigEndian) }
     mutating func giant(_ value: UInt64) { bytes += encoded(value, bigEndian: bigEndian) }
-    /// As wide as the class.
+    /// Appends a number of 4 or 8 bytes, depending on the class.
     mutating func address(_ value: UInt64) {
         if is64Bit { giant(value) } else { word(UInt32(truncatingIfNeeded: value)) }
     }
@@ -170,7 +170,7 @@ func encoded<T: FixedWidthInteger>(_ value: T, bigEndian: Bool = false) -> [UInt
     withUnsafeBytes(of: bigEndian ? value.bigEndian : value.littleEndian) { Array($0) }
 }
 
-/// A note of owner "GNU".
+/// A note with the owner "GNU".
 func gnuNote(type: UInt32, _ descriptor: [UInt8], bigEndian: Bool = false) -> [UInt8] {
     encoded(UInt32(4), bigEndian: bigEndian) + encoded(UInt32(descriptor.count), bigEndian: bigEndian)
         + encoded(type, bigEndian: bigEndian) + Array("GNU\0".utf8) + descriptor

@@ -39,7 +39,7 @@ struct FunctionSymbolTests {
         let sections = tables(
             [.init(name: "g", address: 0x2000, size: 0x10), .init(name: "f", address: 0x1000, size: 0x20)],
             is64Bit: is64Bit, bigEndian: bigEndian)
-        // The image may go before its symbols.
+        // The image may be deallocated before its symbols.
         let builder = ELFBuilder(is64Bit: is64Bit, bigEndian: bigEndian, sections: sections)
         let symbols = try image(builder).functionSymbols()
         #expect(symbols.count == 2)
@@ -88,7 +88,7 @@ struct FunctionSymbolTests {
         for (address, name) in expected { #expect(symbols.lookup(address)?.name == name, "\(address)") }
     }
 
-    /// However many functions there are in one, and however deep.
+    /// With any number and depth of nested functions.
     @Test func manyFunctionsWithinAnotherDontHideIt() throws {
         let inner = (0..<1000).map { Symbol(name: "inner", address: 0x1010 + $0 * 16, size: 8) }
         let symbols = try symbols([.init(name: "outer", address: 0x1000, size: 0x10000)] + inner)
@@ -110,7 +110,7 @@ struct FunctionSymbolTests {
             return try image(ELFBuilder(sections: sections)).functionSymbols().lookup(0x1080)?.name
         }
         #expect(try found(name) == "f")
-        // A name like it is one.
+        // A similar name is a function's.
         let other = name.replacing("$", with: "x$").replacing(".", with: "_")
         #expect(try found(other) == other)
     }
@@ -131,7 +131,7 @@ struct FunctionSymbolTests {
 
     @Test func noMoreSymbolsThanTheLimitAreRead() throws {
         let sections = tables((1...4).map { Symbol(name: "f\($0)", address: UInt64($0) * 0x1000, size: 8) } as [Symbol])
-        // The first is the empty symbol 0.
+        // The first symbol is the empty symbol 0.
         for (limit, isCut) in [(4, true), (5, false)] {
             let symbols = try FunctionSymbols(of: image(ELFBuilder(sections: sections)), limit: limit)
             #expect(symbols.count == limit - 1)

@@ -1,7 +1,7 @@
 import ELF
 import Testing
 
-/// Asks everything that can be asked of an image; every answer but a trap will do.
+/// Calls all functions of an image. Any result except a trap is accepted.
 private func exercise(_ bytes: [UInt8]) {
     guard let image = try? ELFImage(bytes: bytes, name: "hostile") else { return }
     _ = try? image.buildID()
@@ -21,7 +21,7 @@ private func exercise(_ bytes: [UInt8]) {
 }
 
 struct HostileInputTests {
-    /// A file with one of everything.
+    /// A file with one section of each kind.
     static func everything(is64Bit: Bool, bigEndian: Bool, type: UInt16) -> [UInt8] {
         var compressed = Encoder(is64Bit: is64Bit, bigEndian: bigEndian)
         compressed.word(1)
@@ -99,7 +99,7 @@ struct HostileInputTests {
 
     @Test(.timeLimit(.minutes(1)))
     func twentyThousandSectionsToRelocateTakeNoTime() throws {
-        // Looking for the relocations of each among all sections would be two hundred million steps.
+        // Searching all sections for the relocations of each would take two hundred million steps.
         var builder = ELFBuilder(type: 1)
         for index in 0..<10_000 as Range<UInt32> {
             builder.sections.append(.init(name: ".eh_frame", bytes: [1]))

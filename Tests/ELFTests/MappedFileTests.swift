@@ -2,10 +2,10 @@ import ELF
 import Glibc
 import Testing
 
-/// Serialised, because one of them takes all the mappings that a process can have: then sections are read instead.
+/// Serialised, because one test uses up all the mappings that a process can have, so that sections are read instead.
 @Suite(.serialized)
 struct MappedFileTests {
-    /// Large sections are mapped: what is touched behind the file's new end reads as zeros, and is reported.
+    /// Large sections are mapped. Bytes after the file's new end read as zeros, and an error is reported.
     @Test func fileThatShrinksWhileItIsMappedIsAnErrorAndNoSignal() throws {
         let directory = try TemporaryDirectory()
         let bytes = ELFBuilder(sections: [.init(name: ".text", bytes: Array(repeating: 1, count: 1_000_000))]).bytes

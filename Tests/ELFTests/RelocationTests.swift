@@ -11,7 +11,7 @@ struct RelocationTests {
         var addend: Int64 = 0
     }
 
-    /// A relocatable file: `.eh_frame` of `bytes`, a symbol 1 of value 0x100, and relocations.
+    /// A relocatable file with `bytes` as `.eh_frame`, a symbol 1 with value 0x100, and relocations.
     private func object(
         _ bytes: [UInt8], _ relocations: [Relocation], machine: UInt16 = 62, is64Bit: Bool = true,
         bigEndian: Bool = false, hasAddend: Bool = true, name: String = ".eh_frame"
@@ -92,7 +92,7 @@ struct RelocationTests {
         #expect(bytes == encoded(UInt32(0xfc)) + encoded(UInt32(0x120)))
     }
 
-    /// Machine, type, bytes, whether relative to the place, byte order: as in each psABI.
+    /// Machine, type, size in bytes, whether relative to the relocated address, byte order: as in each psABI.
     @Test(
         arguments: [
             (2, 23, 4, false, true), (2, 6, 4, true, true), (43, 54, 8, false, true), (43, 46, 8, true, true),
@@ -113,7 +113,7 @@ struct RelocationTests {
         #expect(bytes[..<8].allSatisfy { $0 == 0xcc } && bytes[(8 + width)...].allSatisfy { $0 == 0xcc })
     }
 
-    /// RISC-V and LoongArch write a difference as two relocations of one place.
+    /// RISC-V and LoongArch encode a difference as two relocations of one offset.
     @Test(
         arguments: [
             (243, 33, 37, 1), (243, 34, 38, 2), (243, 35, 39, 4), (243, 36, 40, 8), (258, 47, 52, 1),
@@ -128,7 +128,7 @@ struct RelocationTests {
         #expect(Array(bytes[..<8]) == encoded(Int64(7 + 0x30)))
     }
 
-    /// The six bits of DW_CFA_advance_loc: the opcode above them stays.
+    /// Only the six low bits of DW_CFA_advance_loc are changed, not the opcode above them.
     @Test(arguments: [(243, 53, 52, 0x30), (258, 105, 106, 0x35)] as [(UInt16, UInt32, UInt32, UInt8)])
     func differencesOfSixBits(_ machine: UInt16, _ add: UInt32, _ subtract: UInt32, _ difference: UInt8) throws {
         let bytes = try relocated(
@@ -148,7 +148,7 @@ struct RelocationTests {
             return builder
         }
         #expect(try relocated(object(types: 18 << 24)) == encoded(Int64(0x120)))
-        // A second type: not known.
+        // A second type is not supported.
         #expect(relocationError(try object(types: 18 << 24 | 2 << 16))?.isUnsupported == true)
     }
 
@@ -165,7 +165,7 @@ struct RelocationTests {
         let builder = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 42)])
         let error = try #require(relocationError(builder))
         #expect(error.isUnsupported && error.section == ".rela.eh_frame" && error.description.contains("42 of x86-64"))
-        // h8/300: none of its types is known.
+        // h8/300: none of its types is supported.
         let other = object(Array(repeating: 0, count: 8), [.init(place: 0, symbol: 1, type: 1)], machine: 46)
         #expect(relocationError(other)?.isUnsupported == true)
     }

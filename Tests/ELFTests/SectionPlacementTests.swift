@@ -1,7 +1,7 @@
 import ELF
 import Testing
 
-/// Where the code of relocatable files is taken to be.
+/// The addresses that the code sections of relocatable files get.
 struct SectionPlacementTests {
     private func code(_ name: String, _ count: Int, type: UInt32 = 1) -> ELFBuilder.Section {
         .init(name: name, type: type, flags: ELFBuilder.code, bytes: Array(repeating: 0x90, count: count))
@@ -25,7 +25,7 @@ struct SectionPlacementTests {
         #expect(try image(ELFBuilder(type: 1, sections: [section])).sectionPlacement().ranges.isEmpty)
     }
 
-    /// A hundred section headers that claim the same kilobyte have no more than the file.
+    /// A hundred section headers that claim the same kilobyte count only as much as the file.
     @Test func sectionsDoNotAddUpToMoreThanTheFile() throws {
         var sections = [code(".text", 1024)]
         for number in 0..<100 {

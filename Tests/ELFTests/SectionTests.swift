@@ -56,7 +56,7 @@ struct SectionTests {
         layout.patch(offset, at: 40)  // e_shoff
         let image = try ELFImage(bytes: layout.bytes, name: "test")
         #expect(elfError { try image.sections() }?.offset == offset)
-        // The answer is kept.
+        // The result is cached.
         #expect(elfError { try image.sections() }?.offset == offset)
     }
 
@@ -79,7 +79,7 @@ struct SectionTests {
         let builder = ELFBuilder(sections: (0..<100).map { _ in .init(name: name) })
         var layout = builder.layout()
         #expect(try ELFImage(bytes: layout.bytes, name: "test").sections().count == 102)
-        // All headers name the first, the table of names says it ends after that.
+        // All headers have the first name, and the name table ends after it.
         for index in 1...100 { layout.patch(UInt32(1), at: layout.sectionHeaders + index * 64) }
         layout.patch(UInt64(5002), at: layout.sectionHeaders + 101 * 64 + 32)
         layout.patch(UInt32(0), at: layout.sectionHeaders + 101 * 64)

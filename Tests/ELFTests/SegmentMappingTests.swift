@@ -1,7 +1,7 @@
 import Testing
 @testable import ELF
 
-/// Which segment a mapping is of, and so where the image is.
+/// Finds the segment of a mapping, and thereby the image's bias.
 @Suite struct SegmentMappingTests {
     private let start: UInt64 = 0x7f00_0000_0000
 
@@ -18,8 +18,8 @@ import Testing
         ELFBuilder.Segment(flags: ELFBuilder.readExecute, offset: offset, address: address, fileSize: size)
     }
 
-    /// As linkers lay segments out without -z separate-code: the second begins in the page in which the first ends, a
-    /// page further on in memory.
+    /// Segments as linked without -z separate-code: in the file, the second starts in the memory page in which the
+    /// first ends; in memory, a page later.
     private var neighbours: [ELFBuilder.Segment] {
         [segment(0x1000, size: 0x2800, at: 0x1000), segment(0x3800, size: 0x1900, at: 0x4800)]
     }
@@ -27,18 +27,18 @@ import Testing
     @Test func ofTwoSegmentsThatShareAPageTheMappingIsOfTheOneThatItHasAllOf() throws {
         #expect(try bias(neighbours, 0x1000, size: 0x3000) == start - 0x1000)
         #expect(try bias(neighbours, 0x3000, size: 0x3000) == start - 0x4000)
-        // In whatever order they stand.
+        // In any order.
         #expect(try bias(neighbours.reversed(), 0x1000, size: 0x3000) == start - 0x1000)
         #expect(try bias(neighbours.reversed(), 0x3000, size: 0x3000) == start - 0x4000)
     }
 
-    /// A part of a mapping, whose rest has been protected otherwise.
+    /// Part of a mapping, whose rest has different protection.
     @Test func partThatOnlyOneSegmentHasIsOfThat() throws {
         #expect(try bias(neighbours, 0x3000, size: 0x2000) == start - 0x4000)
         #expect(try bias(neighbours, 0x2000, size: 0x1000) == start - 0x2000)
     }
 
-    /// It may be the end of the one or the beginning of the other.
+    /// It may be the end of the first segment or the start of the second.
     @Test func pageThatTwoSegmentsHaveIsOfNeither() throws {
         #expect(try bias(neighbours, 0x3000, size: 0x1000) == nil)
     }
@@ -59,7 +59,7 @@ import Testing
         #expect(try bias(neighbours, 0, size: 0x1000) == nil)
         #expect(try bias(neighbours, 0x6000, size: 0x1000) == nil)
         #expect(try bias([], 0, size: 0x1000) == nil)
-        // Numbers that nobody means.
+        // Absurd numbers.
         #expect(try bias([segment(.max - 1, size: .max, at: 0)], .max - 0xfff, size: 0x1000) == nil)
         #expect(try bias(neighbours, .max - 0xff, size: 0x1000) == nil)
     }

@@ -2,11 +2,11 @@ import ELF
 import Glibc
 import Testing
 
-/// Files of a few kilobytes that claim 200 GiB, all but the beginning being a hole: the work must be that of kilobytes.
+/// Files of 200 GiB that are a hole except for a few kilobytes: the work must be in proportion to the kilobytes.
 @Suite(.timeLimit(.minutes(1))) struct SparseFileTests {
     static let size: UInt64 = 200 << 30
 
-    /// Writes the file and makes it `size` bytes long; nil where the file system has no such files.
+    /// Writes the file and extends it to `size` bytes; nil if the file system has no sparse files.
     private func sparse(_ bytes: [UInt8], in directory: TemporaryDirectory) throws -> String? {
         let path = try directory.write(bytes, to: "sparse")
         guard truncate(path, off_t(Self.size)) == 0 else { return nil }
@@ -14,7 +14,7 @@ import Testing
         return stat(path, &status) == 0 && status.st_blocks < 2048 ? path : nil
     }
 
-    /// A file whose section of this name claims to be 199 GiB of the hole.
+    /// A file whose section with this name claims 199 GiB of the hole.
     private func claiming(_ name: String, type: UInt32 = 1, bytes: [UInt8] = [1]) -> [UInt8] {
         ELFBuilder(sections: [
             .init(name: ".text", flags: ELFBuilder.code, address: 0x1000, bytes: [0xc3]),
@@ -48,7 +48,7 @@ import Testing
         #expect(elfError { try image.buildID() } != nil)
     }
 
-    /// ELF header, e_shnum: 0 leaves the number to section header 0, and 0xffff of e_phnum likewise.
+    /// If e_shnum is 0, or e_phnum is 0xffff, the number is in section header 0.
     @Test(arguments: [true, false])
     func tablesOfHoles(_ isSections: Bool) throws {
         let directory = try TemporaryDirectory()

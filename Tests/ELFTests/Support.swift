@@ -2,7 +2,7 @@ import ELF
 import Glibc
 import Testing
 
-/// A directory that goes with the test.
+/// A directory that is removed after the test.
 final class TemporaryDirectory {
     let path: String
 
@@ -16,7 +16,7 @@ final class TemporaryDirectory {
         system("rm -rf '\(path)'")
     }
 
-    /// Writes a file, and the directories it is in; the path.
+    /// Writes a file, makes its directories, and returns its path.
     @discardableResult
     func write(_ bytes: [UInt8], to name: String) throws -> String {
         let file = "\(path)/\(name)"
@@ -33,7 +33,7 @@ func image(_ builder: ELFBuilder) throws -> ELFImage {
     try ELFImage(bytes: builder.bytes, name: "test")
 }
 
-/// The error that opening gives.
+/// The error of opening the bytes as an image.
 func openingError(_ bytes: [UInt8]) -> ELFError? {
     do {
         _ = try ELFImage(bytes: bytes, name: "test")
@@ -64,7 +64,7 @@ extension ELFError {
 }
 
 extension ELFImage {
-    /// The bytes of the section of this name, copied.
+    /// A copy of the bytes of the section with this name.
     func contents(of name: String) throws -> [UInt8] {
         let section = try #require(try sections().first { $0.name == name })
         return Array(try bytes(of: section))

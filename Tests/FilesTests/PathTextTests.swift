@@ -12,7 +12,7 @@ import Testing
         #expect(text.readable == text)
     }
 
-    /// Latin-1, cut-off and overlong UTF-8, a surrogate, and scalars that stand for bytes themselves.
+    /// Latin-1, truncated and overlong UTF-8, a surrogate, and the scalars that represent bytes.
     @Test(
         arguments: [
             ([0x61, 0xe4, 0x62], "a\\xe4b"), ([0xff], "\\xff"), ([0xc3], "\\xc3"), ([0xe2, 0x82], "\\xe2\\x82"),
@@ -26,12 +26,12 @@ import Testing
         #expect(text.readable == readable)
         #expect(text.withPath { strlen($0) } == bytes.count)
         #expect(text.withPath { Array(UnsafeRawBufferPointer(start: $0, count: bytes.count)) } == bytes)
-        // Again, and with others around it.
+        // A second time, and as part of a longer path.
         #expect(String(path: Array("/a/".utf8) + text.pathBytes + Array("/b".utf8)) == "/a/" + text + "/b")
     }
 
     @Test func noTwoPathsHaveOneString() {
-        // By their bytes: strings are equal if they are canonically equivalent, as U+0340 is to U+0300.
+        // Compare bytes, because strings are equal if they are canonically equivalent, such as U+0340 and U+0300.
         var strings: Set<[UInt8]> = []
         for first in UInt8(1)...255 {
             for second in UInt8(1)...255 { strings.insert(Array(String(path: [first, second]).utf8)) }

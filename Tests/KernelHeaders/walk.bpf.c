@@ -1,5 +1,5 @@
 /*
- * Lookup and walk compiled for BPF, with maps' memory as plain arrays: what the headers ask for is all they need.
+ * Lookup and walk compiled for BPF, with plain arrays instead of maps: the headers need only the macros that they list.
  * Built by KernelHeaderTests for each machine (MACHINE).
  */
 #include <linux/types.h>

@@ -1,5 +1,5 @@
 /*
- * A walk in user space, in C++: what the headers ask for is all they need. Built by KernelHeaderTests.
+ * A walk in user space, in C++: the headers need only the macros that they list. Built by KernelHeaderTests.
  */
 #include <linux/types.h>
 #include <string.h>

@@ -3,12 +3,12 @@
 #
 #     boot.sh KERNEL ARCH DIRECTORY COMMAND [ARGUMENT...]
 #
-# KERNEL is a series ("5.10", "6.12") or "newest", ARCH amd64 or arm64. What DIRECTORY holds is the guest's root file
-# system, on top of busybox; the command runs in its /guest as root, with limits as the kernel sets them, and what it
-# prints comes out here. Exit status: the command's; 124 if it took longer than $BOOT_SECONDS (240); 125 if there is no
-# kernel, or it did not boot or panicked: then the end of its console is on standard error.
+# KERNEL is a series ("5.10", "6.12") or "newest", ARCH amd64 or arm64. The guest's root file system is DIRECTORY plus
+# busybox. The command runs there in /guest as root, with the kernel's default limits, and its output is printed here.
+# Exit status: the command's; 124 if it took longer than $BOOT_SECONDS (240); 125 if there is no kernel, or if it did
+# not boot or panicked, in which case the end of its console is on standard error.
 #
-# Neither root nor KVM nor a network inside the guest is needed. Kernels are downloaded once, into ~/.cache/cfic-kernels or
+# Needs no root, no KVM, and no network in the guest. Kernels are downloaded once, into ~/.cache/cfic-kernels or
 # $KERNEL_CACHE.
 #
 # Origin: own. Licence: Apache-2.0.
@@ -25,8 +25,8 @@ work=$(mktemp -d) guest=
 trap '[[ -z $guest ]] || kill "$guest" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 125' INT TERM
 
-# Sets $image. Packages of kernels come and go with each security update, so take the newest of the series that can
-# really be downloaded. Those named "cloud" are the smallest.
+# Sets $image. Each security update replaces kernel packages, so this takes the newest one of the series that can
+# actually be downloaded. The "cloud" packages are the smallest.
 find_kernel() {
 	local kernels=$cache/kernels/$arch pattern=${series//./\\.} names version package found
 	[[ $series != newest ]] || pattern='[0-9]+'
@@ -56,7 +56,7 @@ find_kernel() {
 	die "kernel $series for $arch can't be downloaded: is there a network, and does apt-get update work?"
 }
 
-# The guest's programs besides its own.
+# Finds busybox, the guest's shell and tools.
 find_busybox() {
 	busybox=$cache/busybox-$arch
 	[[ ! -x $busybox ]] || return 0
@@ -94,7 +94,7 @@ chmod 755 "$root/init"
 { printf 'exec'; printf ' %q' "$@"; echo; } > "$root/command"
 
 archive() { (cd "$1" && find . -mindepth 1 -print0 | LC_ALL=C sort -z | cpio -o0 -H newc -R 0:0 --quiet); }
-# Not compressed: unpacking takes an emulated machine longer than loading.
+# Not compressed, because an emulated machine takes longer to unpack it than to load it.
 { archive "$root"; archive "$content"; } > "$work/initrd"
 
 parameters="panic=-1 oops=panic quiet loglevel=4 mitigations=off nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
@@ -104,14 +104,15 @@ amd64)
 	parameters+=" console=ttyS0 no_timer_check"
 	;;
 arm64)
-	# Pointer authentication by the fast algorithm: emulating the architecture's own takes most of the time.
+	# Pointer authentication with the fast algorithm: emulating the architecture's algorithm would take most of the
+	# time.
 	qemu=(qemu-system-aarch64 -M "virt,gic-version=3" -cpu "max,pauth-impdef=on,lpa2=off")
 	parameters+=" console=ttyAMA0"
 	;;
 *) die "unknown architecture $arch" ;;
 esac
 : > "$work/console"
-# It ends with this script, however that ends.
+# The emulator is killed when this script ends for any reason.
 with_us=(setpriv --pdeathsig KILL)
 "${with_us[@]}" timeout --foreground -k 5 "${BOOT_SECONDS:-240}" "${with_us[@]}" "${qemu[@]}" -accel tcg -m 768 -smp 1 \
 	-nodefaults -no-user-config -no-reboot -display none -monitor none -serial "file:$work/console" \
@@ -121,7 +122,7 @@ wait "$guest" || status=$?
 guest=
 
 tr -d '\r' < "$work/console" > "$work/text"
-# The guest puts a newline before GUEST-END, in case that the output did not end with one.
+# The guest prints a newline before GUEST-END, in case the output did not end with one.
 awk '/^GUEST-BEGIN /{on=1; next} /^GUEST-END /{exit} on{if (n++) print last; last=$0}
 	END{if (n && last != "") print last}' "$work/text"
 result=$(sed -n 's/^GUEST-END \([0-9]*\)$/\1/p' "$work/text" | tail -n 1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what a guest of an architecture runs, below OUT/root/guest: the loader, the kernel programs, workloads, and
-# tables of all that is mapped in these. Nothing is done if nothing changed.
+# Builds the contents of an architecture's guest in OUT/root/guest: the loader, the BPF programs, workloads, and tables
+# of all files that these map. Does nothing if nothing changed.
 #
 #     build.sh ARCH OUT CFIC
 #
@@ -11,7 +11,7 @@ project=$(cd "$here/../.." && pwd)
 # shellcheck source=debian.sh
 . "$here/debian.sh"
 arch=$1 out=$2 cfic=$3
-# The Swift toolchain's clang, whatever else there is.
+# Prefers the Swift toolchain's clang.
 PATH=$(dirname "$(readlink -f "$(command -v swift)")"):$PATH
 guest=$out/root/guest
 
@@ -20,7 +20,7 @@ if [[ -e $out/built && ! $(find "${inputs[@]}" -newer "$out/built" -type f -prin
 rm -rf "$out/root" "$out/built"
 mkdir -p "$guest" "$out/files"
 
-# Frames are what they look like: no jump takes the place of a call.
+# Stacks correspond to the source: calls are not replaced by jumps.
 flags=(-O2 -Wall -Wextra -fno-optimize-sibling-calls -I"$project/bpf/include")
 case $arch in
 amd64)
@@ -34,7 +34,7 @@ arm64)
 	interpreter=/lib/ld-linux-aarch64.so.1 sysroot=$out/sysroot
 	large=("$cross"/lib/{libstdc++.so.6,libtsan.so.2})
 	static=(-I"$sysroot/usr/include" -L"$sysroot/usr/lib/aarch64-linux-gnu")
-	# The loader's libraries, of the same Debian as the cross compiler's C library.
+	# The loader's libraries, from the same Debian release as the cross compiler's C library.
 	if [[ ! -e $sysroot/done ]]; then
 		update_lists arm64
 		for package in libbpf-dev libelf-dev zlib1g-dev; do
@@ -48,7 +48,7 @@ arm64)
 	;;
 esac
 
-# The loader, and programs for the kernel: those of all machines are in one object.
+# The loader and the BPF programs, which are in one object for all machines.
 "$compiler" -std=gnu11 "${flags[@]}" "${static[@]}" -static -o "$guest/loader" "$here"/loader/*.c \
 	"$project/bpf/native/lookup.c" -lbpf -lelf -lz
 bpf=(clang -target bpf -mcpu=v3 -O2 -g -I"$project/bpf/include" -idirafter "/usr/include/$(uname -m)-linux-gnu")
@@ -60,7 +60,7 @@ work=("$compiler" "${flags[@]}")
 sources=$here/workloads
 "${work[@]}" -fomit-frame-pointer -o "$guest/chain" "$sources/chain.c"
 "${work[@]}" -fno-omit-frame-pointer -o "$guest/chain-with-frame-pointers" "$sources/chain.c"
-# On arm64 nothing but frame pointers leads through code that is made at run time, and on from there.
+# On arm64, stacks with code generated at run time can only be unwound with frame pointers.
 "${work[@]}" "$([[ $arch = arm64 ]] && echo -fno-omit-frame-pointer || echo -fomit-frame-pointer)" \
 	-o "$guest/jit" "$sources/jit.c"
 "${work[@]}" -shared -fPIC -o "$guest/libplt.so" "$sources/plt-library.c"
@@ -68,7 +68,7 @@ sources=$here/workloads
 	-L"$guest" -lplt -Wl,-rpath,/guest
 [[ $arch != arm64 ]] || "${work[@]}" -mbranch-protection=standard -o "$guest/chain-signed" "$sources/chain.c"
 
-# The product itself, with its libraries where it looks for them.
+# cfic itself, with its libraries where it looks for them.
 if [[ $arch = amd64 ]]; then
 	cp "$cfic" "$guest/cfic"
 	for library in $(ldd "$cfic" | grep -oE '/[^ ]+'); do
@@ -77,14 +77,14 @@ if [[ $arch = amd64 ]]; then
 	done
 fi
 
-# What workloads are linked with, where they look for it.
+# The workloads' libraries, where they look for them.
 mkdir -p "$out/root/lib" "$out/root$(dirname "$interpreter")"
 cp -L "${libraries[@]}" "$out/root/lib/"
 cp -L "${cross:-}$interpreter" "$out/root$interpreter"
 "$cfic" compile --cache "$guest/tables" "$guest"/{loader,chain*,jit,plt,libplt.so} "$out/root/lib" \
 	"$out/root$interpreter" > "$out/compiled"
 
-# Tables to look things up in.
+# Tables for lookups.
 mkdir -p "$guest/lookups"
 for name in "$source/many-rows" many-rules; do
 	file=$project/testdata/$name.s

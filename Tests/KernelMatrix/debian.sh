@@ -1,8 +1,7 @@
-# Packages of any Debian suite and architecture, unpacked and not installed: read by boot.sh and build.sh.
+# Unpacks packages of any Debian suite and architecture without installing them. Sourced by boot.sh and build.sh.
 #
-# apt gets a root of its own below $cache, so that this machine's configuration stays as it is and neither root nor a
-# foreign architecture is needed. Mirrors are those that this machine's own apt reads: not every machine has the
-# security updates.
+# apt uses a root directory in $cache, so that this machine's configuration isn't changed, and neither root nor a
+# foreign architecture is needed. Mirrors are those of this machine's own apt, which need not include security updates.
 #
 # shellcheck shell=bash
 
@@ -20,13 +19,13 @@ apt_private() {
 		-o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User= "$@"
 }
 
-# mirror LABEL: where this machine's apt reads that archive from
+# mirror LABEL: the URL from which this machine's apt reads the archive with this label
 mirror() {
 	# shellcheck disable=SC2016 # the format's fields are apt's, not the shell's
 	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n "s/^$1 //p" | head -n 1
 }
 
-# update_lists ARCHITECTURE: once a run at most
+# update_lists ARCHITECTURE: at most once per run
 update_lists() {
 	[[ ${updated:-} != *" $1 "* ]] || return 0
 	updated="${updated:-} $1 "

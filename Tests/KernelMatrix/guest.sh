@@ -1,17 +1,17 @@
-# What runs in a guest: guest.sh ARCH. KernelMatrixTests reads what it prints. Fails if any of it does.
+# Runs in a guest: guest.sh ARCH. KernelMatrixTests reads its output. Fails if any of its commands fails.
 #
 # Origin: own. Licence: Apache-2.0.
 failed=0
 echo "kernel $(uname -r)"
 
-# Rejected before 5.12, which is nothing wrong.
+# Kernels before 5.12 reject this, as expected.
 ./loader try global-pointer.bpf.o
 echo "global-pointer $?"
 
 ./loader lookups unwinder.bpf.o lookups/*.unwind || failed=1
 ./loader stacks unwinder.bpf.o tables "$1.list" || failed=1
 
-# The product, as a user would: a chain of 50 calls that spins, until time is up.
+# cfic as a user would run it, on a chain of 50 calls that spins until the time is up.
 if [ -x cfic ]; then
 	head -c 1048576 /dev/zero > known
 	./cfic profile --cache profile-tables -F 199 -d 4 -o profile.folded -- ./chain known plain 50 spin || failed=1

@@ -1,4 +1,4 @@
-# A rule for each of 12,000 instructions. For any machine.
+# 12,000 instructions, each with a different rule. For any machine.
 # Origin: written for cfic. Licence: Apache-2.0.
 	.text
 	.globl _start

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the kernel unwinder on one kernel, in an emulated machine, and prints what came out (docs/kernels.md).
+# Runs the kernel unwinder on one kernel, in an emulated machine, and prints the results (docs/kernels.md).
 #
-#     run.sh KERNEL ARCH        as in run.sh 5.10 amd64
+#     run.sh KERNEL ARCH        for example run.sh 5.10 amd64
 #
-# KERNEL is 5.10, 6.1, 6.12 or newest, ARCH amd64 or arm64. Tables are made by $CFIC, .build/release/cfic if it is not
-# set; what is built goes to $KERNEL_MATRIX, .build/kernel-matrix if it is not set. Exit status: boot.sh's.
+# KERNEL is 5.10, 6.1, 6.12 or newest, ARCH amd64 or arm64. $CFIC, by default .build/release/cfic, makes the tables.
+# Built files go to $KERNEL_MATRIX, by default .build/kernel-matrix. Exit status: boot.sh's.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail
@@ -21,7 +21,7 @@ mkdir -p "$out"
 
 "$here/build.sh" "$arch" "$out" "$cfic"
 
-# On arm64 signal handlers return through code that the kernel maps: a boot to get it, if this kernel's is not there.
+# On arm64 signal handlers return to code in the vDSO. If this kernel's vDSO is not cached, boot once to get it.
 if [[ $arch = arm64 ]]; then
 	vdso=$out/vdso-$kernel
 	if [[ ! -s $vdso || ! $vdso -nt $cache/kernels/$arch/cloud-$kernel ]]; then

@@ -2,7 +2,7 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Where kernels are downloaded from, on a machine whose apt is made up: it reads the archives that `LABELS` lists.
+/// The mirrors from which kernels are downloaded, with a fake apt, which reads the archives in `LABELS`.
 @Suite struct DebianSourcesTests {
     private func sources(_ archives: [String]) throws -> [String] {
         let script = """

@@ -1,18 +1,18 @@
 import TestFixtures
 
-/// What a guest printed: of the loader, lines of a word that says what they are of, and names with numbers.
+/// A guest's output. The loader's lines have a word for their kind, then names with numbers.
 struct GuestReport {
-    /// Of verifying a program, looking up a table's addresses or comparing a workload's samples.
+    /// The result of verifying a BPF program, of looking up a table's addresses, or of comparing a workload's samples.
     struct Line {
-        /// What it is of: a program, a table, a workload.
+        /// The BPF program, table or workload.
         var name: String
         var values: [String: Int]
 
-        /// - Returns: -1 if there is no such value, which no value is.
+        /// - Returns: -1, which is no valid value, if there is no such value.
         subscript(_ value: String) -> Int { values[value] ?? -1 }
     }
 
-    /// All of it.
+    /// The whole output.
     var text: String
     var lines: [[Substring]]
 
@@ -22,17 +22,17 @@ struct GuestReport {
         guard lines.last == ["finished"] else { throw TestFailure("the guest did not finish:\n\(text)") }
     }
 
-    /// Instructions that were verified, by program.
+    /// The number of verified instructions, by BPF program.
     var verified: [String: Int] {
         lines.filter { $0.count == 3 && $0[0] == "verifier" }
             .reduce(into: [:]) { $0[String($1[1]), default: 0] = Int($1[2]) ?? .max }
     }
 
-    /// How looking up went, by table.
+    /// The results of lookups, by table.
     var lookups: [Line] { comparisons("lookups") }
-    /// How walks were that the loader asked for itself.
+    /// The results of walks that the loader requested.
     var walks: [Line] { comparisons("walks") }
-    /// How samples were, by workload.
+    /// The results of samples, by workload.
     var stacks: [Line] { comparisons("stacks") }
 
     private func comparisons(_ word: Substring) -> [Line] {
@@ -44,7 +44,7 @@ struct GuestReport {
         }
     }
 
-    /// The value of a line that is a name and a value.
+    /// The value of a line with one name and one value.
     func value(_ name: Substring) -> String? { lines.first { $0.count == 2 && $0[0] == name }.map { String($0[1]) } }
 
     /// Figures to print.

@@ -6,7 +6,7 @@ import TestFixtures
 struct KernelGuest: Hashable, Sendable, CustomStringConvertible {
     enum Architecture: String, CaseIterable { case amd64, arm64 }
 
-    /// A series of Debian's, or "newest".
+    /// A Debian kernel series, or "newest".
     var kernel: String
     var architecture: Architecture
 
@@ -14,7 +14,7 @@ struct KernelGuest: Hashable, Sendable, CustomStringConvertible {
         ["5.10", "6.1", "6.12", "newest"].map { Self(kernel: $0, architecture: architecture) }
     }
 
-    /// The machine's own compiler builds what amd64 guests run.
+    /// Whether guests can be built: amd64 guests need the machine's own compiler.
     static var canBeBuilt: Bool {
         #if arch(x86_64)
             !HostKernel.isLeftAlone
@@ -25,7 +25,7 @@ struct KernelGuest: Hashable, Sendable, CustomStringConvertible {
 
     var description: String { "\(kernel) \(architecture)" }
 
-    /// What its run printed; it is run once, and the others wait meanwhile.
+    /// The output of its run. It runs once; concurrent callers wait.
     func report() throws -> GuestReport {
         try Self.reports.withLock { reports in
             if let known = reports[self] { return try known.get() }
@@ -38,12 +38,12 @@ struct KernelGuest: Hashable, Sendable, CustomStringConvertible {
 
     private static let reports = Mutex<[Self: Result<GuestReport, any Error>]>([:])
 
-    /// Fails if there is no kernel, or no end of what it prints. What went wrong in the guest, it says itself.
+    /// Throws if there is no kernel or its output is incomplete. Errors in the guest are in the output.
     private func run() throws -> String {
         let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") as NSString
         let command = "\"$0\" \"$@\" 2>&1 || [ $? = 1 ]"
-        // A first run downloads kernels and what guests are made of.
+        // The first run downloads kernels and the packages for guests.
         return try TestFixtures.run(
             words: ["bash", "-c", command, "\(project)/Tests/KernelMatrix/run.sh", kernel, architecture.rawValue],
             environment: [

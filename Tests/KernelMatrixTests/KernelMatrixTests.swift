@@ -1,14 +1,15 @@
 import TestFixtures
 import Testing
 
-/// The kernel programs on Debian's kernels for both machines. Each is booted once, for all of these tests.
+/// The BPF programs on Debian's kernels for both machines. Each kernel is booted once for all of these tests.
 @Suite(
     .serialized,
     .enabled(
         if: KernelGuest.canBeBuilt, "\(HostKernel.isLeftAlone ? HostKernel.need : "what guests run is built on x86-64")"
     ))
 struct KernelMatrixTests {
-    /// A bound of Linux is 1,000,000; what is left is for kernels that go through more.
+    /// Linux allows 1,000,000 instructions. The margin is for kernels that process more instructions for the same
+    /// program.
     @Test(arguments: KernelGuest.all)
     func programsLoadWithinOneHundredThousandInstructions(guest: KernelGuest) throws {
         let verified = try guest.report().verified
@@ -19,7 +20,7 @@ struct KernelMatrixTests {
         }
     }
 
-    /// Linux before 5.11 counts maps as locked memory, of which the guest's processes may have little.
+    /// Before Linux 5.11, maps count as locked memory, and the guest's processes have a low limit for that.
     @Test(arguments: KernelGuest.all.filter { $0.kernel == "5.10" })
     func programsLoadWhereLockedMemoryIsLimited(guest: KernelGuest) throws {
         #expect(try guest.report().value("memlock") == "65536")
@@ -31,7 +32,7 @@ struct KernelMatrixTests {
         for table in lookups {
             #expect(table["different"] == 0 && table["random"] >= 100_000 && table["edges"] > 900, "\(table)")
         }
-        // All kinds of pages were met, more rules than an element holds, and tables of libraries.
+        // All kinds of pages occurred, a table with more than 64 KiB of rules, and tables of libraries.
         for kind in ["uniform", "sparse", "dense", "quarters"] {
             #expect(lookups.contains { $0[kind] > 0 }, "\(kind)")
         }
@@ -40,20 +41,20 @@ struct KernelMatrixTests {
         #expect(lookups.count >= 5)
     }
 
-    /// By the program that is run at user space's request, through memory of the thread that asks.
+    /// With the BPF program that user space runs, which reads the memory of the requesting thread.
     @Test(arguments: KernelGuest.all)
     func walksOfACallersOwnStackAreWhatItCalled(guest: KernelGuest) throws {
         let walk = try #require(try guest.report().walks.first)
         #expect(walk["different"] == 0 && walk["frames"] > 40, "\(walk)")
     }
 
-    /// `cfic profile` in the guest, where its command spins below 50 calls.
+    /// `cfic profile` in the guest, with a command that spins in a stack of 50 calls.
     @Test(arguments: KernelGuest.all.filter { $0.architecture == .amd64 })
     func profileNamesTheStackThatACommandHas(guest: KernelGuest) throws {
         let line = try #require(try guest.report().lines.first { $0.first == "profile" })
         let calls = (0..<50).map { ["registers", "buffer", "bare"][$0 % 3] }
         let stack = ["chain", "_start", "__libc_start_main", "[libc.so.6]", "main"] + calls + ["spin"]
-        // The C library's functions have no symbols in all systems.
+        // On some systems, functions of the C library have no symbols.
         #expect(line[1].replacing(/\+0x[0-9a-f]+/, with: "") == stack.joined(separator: ";"))
         #expect(Int(line[2]).map { $0 > 20 } == true)
     }
@@ -73,8 +74,8 @@ struct KernelMatrixTests {
         }
     }
 
-    /// Code with rules is never guessed about. Code made at run time is, and arm64's linkage table, which has no call
-    /// frame information: all frames outward of it are marked.
+    /// Code with rules needs no guesses. Code generated at run time does, and so does arm64's procedure linkage table,
+    /// which has no call frame information. All frames outward of it are marked.
     private func guesses(in workload: GuestReport.Line, of guest: KernelGuest) -> ClosedRange<Int> {
         switch (workload.name, guest.architecture) {
         case ("jit", _): workload["frames"] - workload["samples"]...workload["frames"] - workload["samples"]
@@ -83,7 +84,7 @@ struct KernelMatrixTests {
         }
     }
 
-    /// Every sample has the user frames below the kernel's.
+    /// All samples have user frames below the kernel frames.
     @Test(arguments: KernelGuest.all)
     func samplesOfSystemCallsHaveTheStackThatEnteredTheKernel(guest: KernelGuest) throws {
         let stacks = try guest.report().stacks.filter { $0.name.hasSuffix("in-kernel") }
@@ -113,7 +114,7 @@ struct KernelMatrixTests {
         #expect(stacks.count { $0.name.hasPrefix("signed") } >= 3)
     }
 
-    /// On arm64 handlers return through the kernel's own code, of which a table is made like of any other.
+    /// On arm64 handlers return to code in the vDSO, which has a table like other images.
     @Test(arguments: KernelGuest.all)
     func handlersOfSignalsHaveTheFrameThatWasInterrupted(guest: KernelGuest) throws {
         let stacks = try guest.report().stacks.filter { $0.name.contains("signal") }
@@ -124,7 +125,7 @@ struct KernelMatrixTests {
         }
     }
 
-    /// What a profiler was reported for, so that it is known that the programs above load for a reason.
+    /// A known failure of a profiler, which shows that the BPF programs above load because they avoid it.
     @Test(arguments: KernelGuest.all)
     func pointerArgumentsOfGlobalFunctionsAreRejectedBefore512(guest: KernelGuest) throws {
         let report = try guest.report()

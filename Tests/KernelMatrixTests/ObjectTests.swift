@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 extension KernelMatrixTests {
-    /// `check-bpf` against kernels: what it predicts of small objects, and what becomes of them.
+    /// Compares `check-bpf`'s predictions for small objects with the kernels' verdicts.
     @Suite(.serialized) struct Objects {
         private static let document = Result {
             try String(contentsOfFile: "\(ObjectVerdicts.project)/docs/check-bpf.md", encoding: .utf8)
@@ -20,7 +20,7 @@ extension KernelMatrixTests {
             #expect(verdicts.said.keys.sorted() == ObjectVerdicts.names)
         }
 
-        /// Whether only the release is known, or the kernel's types are too.
+        /// With only the release, and with the kernel's types.
         @Test(arguments: KernelGuest.all, [false, true])
         func nothingIsRefusedWithoutAWordAndNothingPredictedIsLoaded(guest: KernelGuest, withTypes: Bool) throws {
             let machine: TargetMachine = guest.architecture == .amd64 ? .x86_64 : .aarch64
@@ -29,14 +29,15 @@ extension KernelMatrixTests {
             print("\(verdicts.kernel) \(machine.rawValue)\(withTypes ? " with types" : ""): \(confusion.counts)")
             #expect(confusion.predictedAndLoaded == [])
             let document = try Self.document.get()
-            // What can't be known has a row of its own there, with the reason.
+            // Rejections that can't be predicted have a row in the document, with the reason.
             let unknown = confusion.missed.filter { !document.contains("| `\($0)` |") }
             #expect(unknown.map { "\($0): \((verdicts.said[$0] ?? nil) ?? "")" } == [])
             #expect(confusion.predictedAndRefused.count >= 60)
             #expect(confusion.neither.count >= 60)
         }
 
-        /// What is said to be unknowable is refused without a prediction by some kernel: no row is there for nothing.
+        /// Each object in the document's list of unpredictable rejections is rejected by some kernel without a
+        /// prediction.
         @Test func whatTheDocumentSaysToBeUnknowableIs() throws {
             var missed: Set<String> = []
             for guest in KernelGuest.all {

@@ -3,32 +3,32 @@ import Foundation
 import Synchronization
 import TestFixtures
 
-/// What the kernel of a guest says of the objects of testdata/bpf/objects, and what was predicted.
+/// The verdicts of a guest's kernel on the objects of testdata/bpf/objects, and the predictions.
 struct ObjectVerdicts {
-    /// What it said when it refused, by object; nil for one that it loaded.
+    /// The kernel's message by rejected object; nil for a loaded object.
     var said: [String: String?] = [:]
-    /// Objects whose loader died.
+    /// Objects whose loader crashed.
     var broken: [String] = []
     var kernel: KernelVersion
-    /// The kernel's own types, and those of its modules, of which guests have none.
+    /// The kernel's types. Guests have no modules.
     var types: KernelBTF
 
     static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 
-    /// The objects' names: each is one file, and shows one thing.
+    /// The objects' names. Each object is one file and tests one thing.
     static let names: [String] = {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: "\(project)/testdata/bpf/objects")) ?? []
         return files.filter { $0.hasSuffix(".bpf.c") }.map { String($0.dropLast(".bpf.c".count)) }.sorted()
     }()
 
-    /// The directory that they are compiled to, once.
+    /// The directory of the compiled objects; compiled once.
     static let objects = Result { try compiled() }
 
     private static func compiled() throws -> String {
         let directory = "\(project)/.build/kernel-matrix/objects"
         try? FileManager.default.removeItem(atPath: directory)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        // Debian has asm/types.h in a directory of its machine's name.
+        // On Debian asm/types.h is in a directory per machine.
         let native = try run("clang", "-print-target-triple").split(separator: "-").first ?? "x86_64"
         for (types, isChosen) in [("-g", { !$0.hasSuffix("-g0") }), ("-g0", { $0.hasSuffix("-g0") })]
             as [(String, (String) -> Bool)]
@@ -43,7 +43,7 @@ struct ObjectVerdicts {
         return directory
     }
 
-    /// The verdicts of a kernel, which is booted once for all objects.
+    /// The verdicts of a kernel. It is booted once for all objects.
     static func of(_ guest: KernelGuest) throws -> ObjectVerdicts {
         try known.withLock { known in
             if let verdicts = known[guest] { return try verdicts.get() }
@@ -78,7 +78,7 @@ struct ObjectVerdicts {
         }
     }
 
-    /// How predictions and verdicts go together, by object.
+    /// Predictions compared with verdicts, by object.
     struct Confusion {
         var predictedAndRefused: [String] = []
         /// False alarms.
@@ -86,14 +86,14 @@ struct ObjectVerdicts {
         var missed: [String] = []
         var neither: [String] = []
 
-        /// A row of a table.
+        /// The counts as a row of a table.
         var counts: String {
             "predicted and refused \(predictedAndRefused.count), predicted and loaded \(predictedAndLoaded.count), "
                 + "not predicted and refused \(missed.count), neither \(neither.count)"
         }
     }
 
-    /// - Parameter withTypes: whether the kernel's types are known to whoever predicts.
+    /// - Parameter withTypes: whether predictions use the kernel's types.
     func confusion(_ machine: TargetMachine, withTypes: Bool) throws -> Confusion {
         let directory = try Self.objects.get()
         var confusion = Confusion()

@@ -4,12 +4,12 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// What is in the kernel while an unwinder is open, and afterwards.
+/// The kernel's objects while an unwinder is open, and afterwards.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(2)))
 struct LifecycleTests {
-    /// Ids of the kernel, by what /proc says of a descriptor.
+    /// The kernel's id of an object, from /proc's information about its descriptor.
     private func id(_ key: String, _ descriptor: Int32) throws -> UInt32 {
         let text = try String(contentsOfFile: "/proc/self/fdinfo/\(descriptor)", encoding: .utf8)
         let line = text.split(separator: "\n").first { $0.hasPrefix("\(key):") }
@@ -23,7 +23,7 @@ struct LifecycleTests {
         return true
     }
 
-    /// The kernel frees maps and programs when nobody can be reading them any more.
+    /// The kernel frees maps and BPF programs only when no CPU can be using them any more.
     private func waitUntilGone(_ ids: [UInt32], _ open: (UInt32) -> Int32) -> [UInt32] {
         var left = ids
         for _ in 0..<300 {
@@ -51,7 +51,7 @@ struct LifecycleTests {
             for name in ["element_maps", "processes", "samples", "counters", "walks", "batches"] {
                 maps.append(try id("map_id", try unwinder.object.map(name)))
             }
-            // The maps of tables.
+            // Maps with tables.
             var first: UInt32 = 0, table: UInt32 = 0
             #expect(bpf_map_lookup_elem(try unwinder.object.map("element_maps"), &first, &table) == 0)
             maps.append(table)
@@ -79,7 +79,7 @@ struct LifecycleTests {
 
     @Test func severalUnwindersAreOpenAtOnce() throws {
         var options = KernelUnwinder.Options()
-        // Other tests make processes meanwhile.
+        // Other tests create processes meanwhile.
         options.followsChildren = false
         let unwinders = try (0..<3).map { _ in try KernelUnwinder(options) }
         for unwinder in unwinders {
@@ -102,12 +102,12 @@ struct LifecycleTests {
         try unwinder.addProcess(getpid())
         for _ in 0..<2 {
             try unwinder.start(.clock, frequency: 999)
-            // A child is seen only by who watches.
+            // A child is only noticed by an unwinder that watches.
             let child = try RunningProgram(["/bin/sleep", "1000"])
             #expect(unwinder.isListed(child.id))
             unwinder.removeProcess(child.id)
             unwinder.stop()
-            // Another thread's child that has yet to run its program keeps descriptors open for a moment.
+            // Another thread's child that hasn't called exec yet keeps descriptors open for a moment.
             var isListed = true
             for _ in 0..<100 where isListed {
                 isListed = unwinder.isListed(try RunningProgram(["/bin/sleep", "1000"]).id)

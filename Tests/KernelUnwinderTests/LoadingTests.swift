@@ -3,7 +3,7 @@ import LinuxProcess
 import Testing
 @testable import KernelUnwinder
 
-/// What is asked of the kernel before programs are loaded, and what its verifier says.
+/// Checks before BPF programs are loaded, and the verifier's messages.
 @Suite struct LoadingTests {
     @Test(
         arguments: [
@@ -56,7 +56,7 @@ import Testing
         #expect(LoadCheck.release.contains("."))
     }
 
-    /// Messages are read by people.
+    /// Messages are for people.
     @Test(
         arguments: [
             (KernelError.process(.noSuchProcess(12)), "there is no process 12"),

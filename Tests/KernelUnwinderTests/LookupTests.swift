@@ -6,7 +6,7 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// What the programs find in the kernel's copy of a table is what the table says.
+/// Lookups by the BPF programs in the kernel's copy of a table agree with the table.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(5)))
@@ -23,7 +23,7 @@ struct LookupTests {
 
     // MARK: Real tables
 
-    /// The C library, a program, and the largest library that is there, of which some have more than 5,461 rules.
+    /// The C library, an executable, and the largest library, which may have more than 5,461 rules (64 KiB).
     static let files: [String] = {
         let directories = ["/lib", "/usr/lib", "/usr/lib/llvm-14/lib"].flatMap { ["\($0)/x86_64-linux-gnu", $0] }
         func first(_ prefix: String) -> String? {
@@ -45,7 +45,7 @@ struct LookupTests {
         try expectSame(compiled.view)
     }
 
-    // MARK: Made ones
+    // MARK: Made tables
 
     @Test func pagesOfAllKinds() throws {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
@@ -54,7 +54,7 @@ struct LookupTests {
         let compiled = try CompiledImage(try fixture.library(source))
         var kinds: Set<UInt32> = []
         compiled.view.forEachPage { kinds.insert($0.kind.rawValue) }
-        // Dense ones are in every large table.
+        // All large tables have dense pages.
         #expect(kinds.isSuperset(of: [CFIC_PAGE_UNIFORM, CFIC_PAGE_SPARSE, CFIC_PAGE_QUARTERS].map(\.rawValue)))
         try expectSame(compiled.view)
     }
@@ -63,7 +63,7 @@ struct LookupTests {
     func tableWithManyRules(count: Int) throws {
         let function = MadeTable.Function(0x40_0000, length: UInt64(count * 4), every: 4, count: count) { 8 + 8 * $0 }
         let table = try MadeTable([function])
-        // Rule 0 says nothing.
+        // One more for rule 0, "no information".
         #expect(table.view.rules.count == count + 1)
         try expectSame(table.view, random: 20_000)
     }
@@ -83,10 +83,10 @@ struct LookupTests {
         #expect(found.map(\.step.rawValue) == Array(repeating: CFIC_STEP_NO_MAPPING.rawValue, count: 5))
     }
 
-    /// 64 GiB and more of code in one piece: the directory doesn't fit an element.
+    /// With 64 GiB or more of code in one range, the directory doesn't fit an element.
     @Test func directoryOfMorePagesThanAnElementHasWords() throws {
         let count = UInt64(CFIC_ELEMENT_WORDS)
-        // Pages with rows at both ends, and about the end of an element; what lies between has one rule.
+        // Pages with rows at both ends and around the end of an element. Pages in between have one rule.
         var functions: [MadeTable.Function] = []
         for pages in [0..<200, count - 200..<count + 200] {
             if let last = functions.last {
@@ -125,7 +125,7 @@ struct LookupTests {
         }
     }
 
-    // MARK: Refused
+    // MARK: Rejected tables
 
     @Test func tableOfAnotherMachineIsRefused() throws {
         let other: TableMachine = try KernelUnwinder.hostMachine == .x86_64 ? .aarch64 : .x86_64
@@ -149,7 +149,7 @@ struct LookupTests {
         #expect(unwinder.memoryUse.used == used && unwinder.memoryUse.tables == 1)
     }
 
-    /// Memory is for what fits, before and after something that does not.
+    /// Tables that fit are accepted, before and after one that doesn't.
     @Test func tableBeyondTheBudgetIsRefusedAndOthersAreTaken() throws {
         let lookups = try KernelLookups { $0.tableBudget = 4 << 20 }
         // A record of 20 KiB for each page: 8 MB.

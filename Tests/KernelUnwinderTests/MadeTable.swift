@@ -4,7 +4,7 @@ import TableBuilder
 import TestFixtures
 import UnwindTable
 
-/// A proved table of functions that a test makes up.
+/// A proved table of functions that a test defines.
 final class MadeTable {
     struct Function {
         var start: UInt64
@@ -23,11 +23,11 @@ final class MadeTable {
         }
     }
 
-    /// CFA offset from a distance behind the start on.
+    /// The CFA offset from a distance after the function's start on.
     struct Row {
         var at: UInt64
         var cfa: UInt64
-        /// Instructions behind that of the CFA.
+        /// Further instructions, after that for the CFA.
         var instructions: [UInt8]
 
         init(_ at: Int, _ cfa: Int, _ instructions: [UInt8] = []) {
@@ -59,7 +59,7 @@ final class MadeTable {
 
     deinit { memory.deallocate() }
 
-    /// An .eh_frame with 8-byte addresses: a CIE, an FDE for each function (LSB, "Exception Frames").
+    /// An .eh_frame with 8-byte addresses: a CIE and an FDE for each function (LSB, "Exception Frames").
     private static func section(_ functions: [Function], _ machine: TableMachine) -> [UInt8] {
         // Version 1, no augmentation, code alignment 1, data alignment -8.
         let start: [UInt8] = [1, 0, 1, 0x78]
@@ -98,14 +98,14 @@ final class MadeTable {
 }
 
 extension TableView {
-    /// Addresses beside every change of rules.
+    /// Addresses on both sides of each change of rules.
     var edges: [UInt64] {
         var edges: [UInt64] = []
         forEachRow { range, _ in edges += [range.lowerBound, range.upperBound - 1] }
         return edges
     }
 
-    /// So many addresses within the ranges of its pages.
+    /// `count` random addresses in the ranges of its pages.
     func addresses(_ count: Int, seed: UInt64 = 1) -> [UInt64] {
         var random = SeededGenerator(seed: seed)
         let pages = ranges.map { ($0.start_page << pageShift)..<(($0.start_page + UInt64($0.page_count)) << pageShift) }

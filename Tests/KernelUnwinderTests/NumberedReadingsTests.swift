@@ -1,7 +1,7 @@
 @testable import KernelUnwinder
 import Testing
 
-/// How long it is known what samples were unwound by.
+/// How long readings are kept for samples that were unwound with them.
 @Suite struct NumberedReadingsTests {
     @Test func numberThatIsInUseIsKept() {
         var readings = NumberedReadings<String>()
@@ -10,7 +10,7 @@ import Testing
         #expect(readings[1] == "one" && readings[2] == nil)
     }
 
-    /// Samples are read between two updates, and one of these may have had several sweeps.
+    /// Samples are read between two updates, and an update may have several sweeps.
     @Test func numberThatWasLeftIsKeptUntilSamplesOfItWereRead() {
         var readings = NumberedReadings<String>()
         for number in UInt32(1)...3 { readings[number] = "\(number)" }

@@ -5,7 +5,7 @@ import TestFixtures
 import Testing
 @testable import KernelUnwinder
 
-/// Mappings as the programs are told of them.
+/// Mappings as the BPF programs get them.
 @Suite struct ProcessImagesTests {
     private func mapping(_ range: Range<UInt64>, bias: UInt64 = 0) -> ProcessImages.Mapping {
         ProcessImages.Mapping(start: range.lowerBound, end: range.upperBound, bias: bias, image: nil, name: "")
@@ -56,7 +56,7 @@ import Testing
             ])
     }
 
-    /// A program that is mapped below where it was linked to be.
+    /// An executable that is mapped below the address for which it was linked.
     @Test func biasThatWrapsAround() {
         let bias = UInt64(0) &- 0x40_0000
         #expect(
@@ -64,7 +64,7 @@ import Testing
                 == [placed(0x1000..<0x2000, 8, bias: bias)])
     }
 
-    /// Addresses of a range of which nothing is mapped there may be any after 2^64.
+    /// Addresses of ranges outside the mapping may wrap around to any value.
     @Test func rangesThatLieElsewhereAreNotOfAMapping() {
         let bias: UInt64 = 0x7f00_0000_0000
         let below = range(0x1000 &- bias..<0x2000 &- bias, 8)
@@ -107,7 +107,7 @@ import Testing
         ExecutableMapping(start: 0x1000, end: 0x2000, offset: offset, device: 1, inode: inode, path: path)
     }
 
-    /// A new file may have the name and the number of one that is gone.
+    /// A new file may have the path, device and inode of a deleted one.
     @Test func otherImageOfTheSameNumbersIsNotTheSame() {
         let (one, other) = (MappedImage(name: "/a", image: nil), MappedImage(name: "/a", image: nil))
         func images(_ source: ExecutableMapping, _ image: MappedImage?) -> ProcessImages {
@@ -120,7 +120,7 @@ import Testing
         #expect(!images(executable("/a"), nil).isSame(as: images(executable("/b"), nil)))
     }
 
-    /// The same of single mappings, as far as their files are known.
+    /// The same for single mappings, if their files are known.
     @Test func placeInAnotherFileOfTheSameNumbersIsAnotherOne() throws {
         let fixture = try Fixture()
         func mapping(in file: String?) throws -> ProcessImages.Mapping {
@@ -141,7 +141,7 @@ import Testing
         #expect(images.mappings.map(\.name) == ["/a"])
     }
 
-    /// Events give it an offset that means nothing.
+    /// In events, its offset is meaningless.
     @Test func vdsoBeginsWithItsFirstByte() throws {
         var vdso = try #require(try MemoryMap(of: getpid()).mappings.first { $0.path == "[vdso]" })
         let bytes = ProcessMemory(of: getpid()).bytes(at: vdso.start, count: Int(vdso.end - vdso.start))

@@ -3,9 +3,9 @@ import CUnwindTable
 import TestFixtures
 import Testing
 
-/// Samples as they come out of the ring buffer.
+/// Samples as records of the ring buffer.
 @Suite struct SampleTests {
-    /// A record with the counts said, and the words that follow.
+    /// A record with these counts, followed by these words.
     private func record(
         kernel: UInt16, user: UInt16, _ words: [UInt64], _ change: (inout cfic_sample) -> Void = { _ in }
     ) -> [UInt64] {
@@ -14,7 +14,7 @@ import Testing
         header.user_count = user
         header.end = UInt8(CFIC_STEP_END_OF_STACK.rawValue)
         change(&header)
-        // Words, for records start at multiples of 8.
+        // As words, because records start at multiples of 8.
         return withUnsafeBytes(of: header) { Array($0.bindMemory(to: UInt64.self)) } + words
     }
 
@@ -41,7 +41,7 @@ import Testing
             #expect(sample.userFrames.map(\.isExact) == [true, false, false, false])
             #expect(sample.userFrames.map(\.isGuessed) == [false, false, true, true])
             #expect(sample.userFrames.map(\.isUnchecked) == [false, false, false, true])
-            // A call may be its function's last instruction.
+            // Return addresses less 1, because a call may be its function's last instruction.
             #expect(sample.userFrames.map(\.lookupAddress) == [0x1000, 0x1fff, 0x2fff, 0x3fff])
             #expect(sample.end.isOutermost && sample.outcome == .guessed)
         }
@@ -88,7 +88,7 @@ import Testing
                 == [CFIC_STEP_END_OF_STACK, CFIC_STEP_ZERO_RETURN_ADDRESS, CFIC_STEP_END_OF_CHAIN].map(\.rawValue))
     }
 
-    /// The chain of frame pointers is no rule, even where no frame was found by it.
+    /// The end of the chain of frame pointers is no rule, even if no frame was guessed.
     @Test func outcomeIsCompleteByRulesAlone() {
         for code in 0..<UInt32(CFIC_STEP_COUNT.rawValue) {
             let end = StackEnd(code: code)
@@ -116,7 +116,7 @@ import Testing
         #expect(other.description == "the stack has more frames than a walk follows")
     }
 
-    /// Of programs that are newer than this library.
+    /// From BPF programs that are newer than this library.
     @Test func unknownEndIsANumber() {
         #expect(StackEnd(code: 99).description == "code 99" && StackEnd(code: 99).name == "step-99")
         #expect(!StackEnd(code: 99).isOutermost)

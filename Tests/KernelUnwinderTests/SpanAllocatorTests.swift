@@ -2,9 +2,9 @@
 import TestFixtures
 import Testing
 
-/// Which words of table memory are handed out.
+/// Allocation of words of table memory.
 @Suite struct SpanAllocatorTests {
-    /// Smaller than the kernel's, so that many are looked at.
+    /// Smaller than the kernel's, so that tests use many elements.
     private static let element = 1 << 14
 
     /// An allocator that expectations can change.
@@ -20,7 +20,7 @@ import Testing
         func free(_ span: Span) { allocator.free(span) }
     }
 
-    /// What is in use, word by word, and what must hold of each span that is handed out.
+    /// A model of the used words, with the requirements on each allocated span.
     private struct Model {
         var used: [Bool] = []
         var spans: [Span] = []
@@ -50,7 +50,7 @@ import Testing
         let allocator = Memory()
         var model = Model()
         for turn in 0..<4000 {
-            // It grows, and is emptied again, several times.
+            // Use grows and shrinks several times.
             let isGrowing = turn / 500 % 2 == 0
             if !model.spans.isEmpty, Int.random(in: 0..<10, using: &random) < (isGrowing ? 3 : 7) {
                 allocator.free(model.give(Int.random(in: 0..<model.spans.count, using: &random)))
@@ -65,7 +65,7 @@ import Testing
                 case 1:
                     let rest = try #require(allocator.allocateRest(minimum: size))
                     #expect(rest.count >= size)
-                    // As who fills it does: keeps the beginning.
+                    // Keep the beginning, as the code that fills spans does.
                     model.take(Span(place: rest.place, count: size))
                     allocator.free(Span(place: rest.place + UInt32(size), count: rest.count - size))
                 default:
@@ -82,7 +82,7 @@ import Testing
         let allocator = Memory()
         let spans = try (0..<64).map { _ in try #require(allocator.allocate(Self.element / 64)) }
         #expect(allocator.elementCount == 1)
-        // Every other one first, so that joining goes both ways.
+        // Every other span first, so that freed spans are joined in both directions.
         for span in spans.enumerated().filter({ $0.offset % 2 == 0 }) { allocator.free(span.element) }
         for span in spans.enumerated().filter({ $0.offset % 2 == 1 }) { allocator.free(span.element) }
         #expect(allocator.usedWords == 0)
@@ -97,7 +97,7 @@ import Testing
         #expect(allocator.elementCount == 2 && rest.place == run.end)
     }
 
-    /// A table that comes and goes must not take new memory each time.
+    /// Repeatedly adding and removing a table must not take new memory each time.
     @Test func freedRunsAreUsedForRunsAgain() throws {
         let allocator = Memory()
         let kept = try #require(allocator.allocate(10))
@@ -117,7 +117,7 @@ import Testing
         let odd = try #require(allocator.allocate(3))
         let even = try #require(allocator.allocate(8, alignment: 8))
         #expect(odd.place == 0 && even.place == 8)
-        // What was skipped is not lost.
+        // Skipped words can still be allocated.
         #expect(allocator.allocate(5) == Span(place: 3, count: 5))
     }
 
@@ -138,7 +138,7 @@ import Testing
         #expect(SpanAllocator.elementLimit * SpanAllocator().elementWords == 1 << 30)
     }
 
-    /// A profiler runs for months.
+    /// A profiler may run for months.
     @Test func bookkeepingDoesNotGrowWithTime() throws {
         let allocator = Memory()
         for _ in 0..<20_000 {

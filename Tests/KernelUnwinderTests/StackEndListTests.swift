@@ -4,7 +4,7 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// docs/stack-ends.md lists how stacks end; `CFIC_STEPS` in bpf/include/cfic/steps.h is the list itself.
+/// The table in docs/stack-ends.md agrees with `CFIC_STEPS` in bpf/include/cfic/steps.h.
 @Suite struct StackEndListTests {
     private static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 

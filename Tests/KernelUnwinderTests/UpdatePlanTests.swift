@@ -2,9 +2,9 @@ import LinuxProcess
 import Testing
 @testable import KernelUnwinder
 
-/// What is done about processes after events, decided without a kernel.
+/// The steps that follow from events, decided without a kernel.
 @Suite struct UpdatePlanTests {
-    /// Processes as a test has them.
+    /// The processes of a test.
     private struct World: UpdatePlan.Processes {
         var listed: Set<Int32> = []
         var dead: Set<Int32> = []
@@ -59,7 +59,7 @@ import Testing
         var world = World(listed: [7])
         let events = [event(7, .exec, 10), event(7, library, 11)]
         #expect(plan(events, world, &memory) == [.tell(events[0]), .tell(events[1]), .read(7, at: 11)])
-        // The programs saw the exec after what it maps was published, and forgot it.
+        // The exec tracepoint ran after the mappings were published, and cleared the entry.
         world.forgotten = [7]
         #expect(plan([], world, &memory) == [.read(7, at: 0)])
         world.forgotten = []
@@ -94,13 +94,13 @@ import Testing
         #expect(memory.withoutFirstThread.isEmpty && memory.justBegun.isEmpty)
     }
 
-    /// Both ends in one update; only one is the process's.
+    /// All threads' ends in one update are one end of the process.
     @Test func allThreadsThatEndAtOnceEndAProcessOnce() {
         let events = [event(7, .exited, 10), event(7, .threadExited, 11), event(7, .threadExited, 12)]
         #expect(plan(events, World(listed: [7], dead: [7])) == [.end(7, at: 10, isReused: false)])
     }
 
-    /// A thread that runs another program takes over the first one's id.
+    /// A thread that calls exec gets the first thread's id.
     @Test func programThatAnotherThreadRunsHasAFirstThread() {
         var memory = UpdatePlan.Memory()
         _ = plan([event(7, .exited, 10), event(7, .exec, 11)], World(listed: [7]), &memory)
@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test func threadOfAProcessWithItsFirstOneIsNotAskedFor() {
-        // Else a process that makes threads all the time would be read all the time.
+        // Otherwise a process that makes threads all the time would be checked all the time.
         #expect(plan([event(7, .threadExited, 5)], World(listed: [7], dead: [7])) == [])
     }
 
@@ -122,7 +122,7 @@ import Testing
             ])
     }
 
-    /// Which of its threads was the last is not known: its end is told by the fork.
+    /// Whether the thread was the process's last is unknown. The fork with the same id shows that the process ended.
     @Test func threadThatEndedBeforeAnIDIsUsedAgainIsNoEnd() {
         var memory = UpdatePlan.Memory(withoutFirstThread: [7])
         let events = [event(7, .threadExited, 10), event(7, .forked(parent: 1), 20)]
@@ -153,7 +153,7 @@ import Testing
             if parentEnds { ends.append(event(1, .exited, 11)) }
             _ = plan(ends, World(listed: [1, 7], dead: [1, 7]), &memory)
             #expect(plan(old + events, World(listed: isParentListed ? [1] : []), &memory) == putBack)
-            // That is done once.
+            // This is done only once.
             #expect(memory.justEnded[7] == nil)
         }
     }
@@ -166,16 +166,16 @@ import Testing
             for _ in 0..<count { _ = plan([], world, &memory) }
             return plan(events, world, &memory)
         }
-        // Nobody samples its parent; nobody wants children; and the end is long ago.
+        // Not if its parent isn't listed, children aren't followed, or the end was long ago.
         #expect(steps(after: 0, World()) == [])
         #expect(steps(after: 0, World(listed: [1], followsChildren: false)) == [])
         #expect(steps(after: UpdatePlan.turns, World(listed: [1])) == [])
         #expect(steps(after: UpdatePlan.turns - 2, World(listed: [1])).last == .read(7, at: 30))
-        // The id never was another's.
+        // Not if the id never belonged to another process.
         #expect(plan(events, World(listed: [1])) == [])
     }
 
-    /// Its parent was put back with it.
+    /// The child of a process that is put back in the same update is put back, too.
     @Test func childOfAProcessThatIsPutBackIsPutBack() {
         var memory = UpdatePlan.Memory()
         _ = plan([event(7, .exited, 10), event(8, .exited, 11)], World(listed: [7, 8], dead: [7, 8]), &memory)
@@ -186,7 +186,7 @@ import Testing
             ])
     }
 
-    /// And ended, too.
+    /// Also if the process ended as well.
     @Test func processesThatWereTakenOutAreToldOneByOne() {
         var memory = UpdatePlan.Memory()
         _ = plan([event(7, .exited, 10)], World(listed: [1, 7], dead: [7]), &memory)
@@ -199,7 +199,7 @@ import Testing
             ])
     }
 
-    /// It was added again meanwhile.
+    /// Not if it was added again meanwhile.
     @Test func nothingIsLeftOutOfAProcessThatIsListed() {
         var memory = UpdatePlan.Memory()
         _ = plan([event(7, .exited, 10)], World(listed: [1, 7], dead: [7]), &memory)
@@ -219,7 +219,7 @@ import Testing
         #expect(memory.withoutFirstThread.isEmpty)
     }
 
-    /// Each end takes back what was planned of its process, and of no other.
+    /// An end cancels the planned reading of its own process only.
     @Test func processesThatEndAreNotReadAndTheOthersAre() {
         let events =
             (1...Int32(300)).map { event($0, library, 1) }
@@ -257,7 +257,7 @@ import Testing
         return Array(text.utf8).withUnsafeBytes { MemoryMap(of: 7, text: $0, time: 0) }
     }
 
-    /// A process that runs another program while it is added must not be unwound by the one before.
+    /// A process that calls exec while it is added must not be unwound with its old mappings.
     @Test func processThatChangesWhileItIsAddedIsAddedAgain() throws {
         var maps = [try map(1), try map(2), try map(2)]
         var added: [UInt64] = []

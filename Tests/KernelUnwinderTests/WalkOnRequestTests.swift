@@ -4,7 +4,7 @@ import Glibc
 import TestFixtures
 import Testing
 
-/// Whether programs can be loaded here, and registers have x86-64's numbers.
+/// Whether BPF programs can be loaded here, and registers have x86-64's numbers.
 private var canWalk: Bool {
     #if arch(x86_64)
         HostKernel.takesPrograms
@@ -13,7 +13,7 @@ private var canWalk: Bool {
     #endif
 }
 
-/// Walks of stacks that a test lays out in its own memory, by rules that it makes up (cfic/batch.h).
+/// Walks of stacks in the test's own memory, by rules that the test defines (cfic/batch.h).
 @Suite(
     .enabled(if: canWalk, "\(HostKernel.need), and x86-64"), .timeLimit(.minutes(1)))
 struct WalkOnRequestTests {
@@ -21,15 +21,15 @@ struct WalkOnRequestTests {
     private static let bias: UInt64 = 0xffff_8000_0000_0000
     private static let start: UInt64 = 0x10_0000
     private static var code: UInt64 { bias + start }
-    /// A function with a row for each byte: at its nth byte, the return address stands n bytes above the stack pointer.
+    /// A function with a row for each byte: at its nth byte, the return address is n bytes above the stack pointer.
     private static let steps = MadeTable.Function(start, length: 1024, every: 1, count: 1024) { $0 + 8 }
 
-    /// Where a call returns to from which the stack goes on so many bytes further up.
+    /// A return address whose frame has its own return address `distance` bytes above its stack pointer.
     private func caller(_ distance: Int) -> UInt64 { Self.code + UInt64(distance) + 1 }
 
     // MARK: The stack
 
-    /// Return addresses at all distances from what is read of the stack at once, beside its end, too.
+    /// Return addresses at all offsets relative to the window of the stack, including around its end.
     @Test func wordsAreReadWhereverTheyStand() throws {
         let walker = try Walker()
         try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
@@ -45,7 +45,7 @@ struct WalkOnRequestTests {
         }
     }
 
-    /// Much is read at once, wherever the walk has got to.
+    /// Each read gets a large window, at any position of the walk.
     @Test func deepStackIsReadInFewPieces() throws {
         let walker = try Walker()
         try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
@@ -61,12 +61,12 @@ struct WalkOnRequestTests {
             #expect(after.otherReads == before.otherReads)
             reads.insert(after.stackReads - before.stackReads)
         }
-        // Each walk's are counted.
+        // The reads of each walk are counted.
         let once = try #require(reads.first)
         #expect(reads.count == 1 && (1...UInt64(count / 8)).contains(once))
     }
 
-    /// What was read for a walk before says nothing of this one's stack.
+    /// The window of a previous walk must not be used.
     @Test func stackIsReadAnewForEachWalk() throws {
         let walker = try Walker()
         try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
@@ -80,7 +80,7 @@ struct WalkOnRequestTests {
         }
     }
 
-    /// A read across the end of a mapping fails as a whole. The frame pointer below is in what was read before.
+    /// A read across the end of a mapping fails as a whole. The saved frame pointer is in the previous window.
     @Test func whatWasReadBeforeAReadThatFailedIsNotTrusted() throws {
         let walker = try Walker()
         // From its 10th byte on, the frame pointer is saved at CFA - 16; from its 20th on, the CFA is 16 above it.
@@ -95,12 +95,13 @@ struct WalkOnRequestTests {
         let first = page - 8 - 456
         stack.fill(words: page / 8)
         stack[first] = Self.code + 11
-        // Its return address ends the mapping, just out of what was read at first; its frame pointer is within.
+        // Its return address is at the mapping's end, just outside the first window; its frame pointer is in the
+        // window.
         stack[first + 8 + 448] = Self.code + 21
         stack[first + 8 + 440] = stack.address + UInt64(first)
         let found = try walker.walk(Self.process, from: Self.code, stack.address + UInt64(first))
         #expect(found.frames.map(\.pc).prefix(3) == [Self.code, Self.code + 11, Self.code + 21])
-        // By that frame pointer: the word 8 above it.
+        // The word 8 bytes above that frame pointer.
         stack[first + 8] = 0
         let again = try walker.walk(Self.process, from: Self.code, stack.address + UInt64(first))
         #expect(again.frames.count == 3 && again.end.code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue, "\(again.end)")
@@ -108,7 +109,7 @@ struct WalkOnRequestTests {
 
     // MARK: Mappings
 
-    /// Two processes have other files at one address.
+    /// Two processes map different files at the same address.
     @Test func mappingOfAnotherProcessIsNotThisOnes() throws {
         let walker = try Walker()
         let stack = StackMemory(words: 16)
@@ -142,7 +143,8 @@ struct WalkOnRequestTests {
 
     // MARK: Counters
 
-    /// A guess, which can't be checked where its code is not there, and rules behind it; then rules alone.
+    /// A walk with a guess, which can't be checked because its code can't be read, followed by rules; then a walk with
+    /// only rules.
     @Test func guessesAreCountedOfTheWalkThatMadeThem() throws {
         let walker = try Walker()
         let table = try MadeTable([Self.steps])
@@ -178,7 +180,7 @@ struct WalkOnRequestTests {
             #expect(ruled.walk.frames.map(\.isGuessed) == [false] && ruled.walk.header.guessed_count == 0)
             #expect(ruled.counters == Counted(frames: 1, guessedFrames: 0, complete: 1, guessed: 0, lookups: 1))
 
-            // Where nothing is mapped, nothing is looked up.
+            // Without a mapping there is no lookup.
             let lost = try walker.counted { try walker.walk(Self.process, from: Self.code, stack.address) }
             #expect(lost.walk.end.code == CFIC_STEP_NO_MAPPING.rawValue && lost.walk.header.reason == 0)
             #expect(lost.counters == Counted(frames: 2, guessedFrames: 0, complete: 0, guessed: 0, lookups: 1))
@@ -186,7 +188,7 @@ struct WalkOnRequestTests {
     }
 }
 
-/// What a walk adds to the counters.
+/// The counts that a walk adds to the counters.
 private struct Counted: Equatable {
     var frames: UInt64
     var guessedFrames: UInt64
@@ -195,7 +197,7 @@ private struct Counted: Equatable {
     var lookups: UInt64
 }
 
-/// Walks one after the other. The programs keep the state of a walk for each CPU: most find that of the one before.
+/// Does walks one at a time. The BPF programs have one walk state per CPU, so most walks find the previous one's state.
 private final class Walker {
     struct Walk {
         var frames: [Sample.Frame]
@@ -239,12 +241,12 @@ private final class Walker {
     }
 }
 
-/// Memory that is walked as a stack, by offsets in bytes.
+/// Memory for a stack, accessed by offsets in bytes.
 private final class StackMemory {
     private let memory: UnsafeMutableRawPointer
     private let count: Int
 
-    /// - Parameter protectedWords: at its end, which can't be read.
+    /// - Parameter protectedWords: the number of words at its end that can't be read.
     init(words: Int, protectedWords: Int = 0) {
         count = words * 8
         memory = .allocate(byteCount: count, alignment: 4096)
@@ -258,7 +260,7 @@ private final class StackMemory {
 
     var address: UInt64 { UInt64(UInt(bitPattern: memory)) }
 
-    /// Puts what is no return address everywhere.
+    /// Fills the memory with a value that is no return address.
     func fill(words: Int? = nil) { memset(memory, 0x55, words.map { $0 * 8 } ?? count) }
 
     subscript(offset: Int) -> UInt64 {

@@ -3,19 +3,20 @@ import Search
 import TableBuilder
 import UnwindTable
 
-/// What an image's rows say at every address, worked out in the plainest way: interpreter and lowering give each
-/// FDE's rows, everything behind them (overlaps, clipping, padding, merging) is done anew here.
+/// The rules at all addresses of an image, evaluated in the plainest way: only interpreter and lowering are the
+/// compiler's; overlaps, clipping, padding and merging are implemented here independently.
 public struct LinearEvaluation {
     public struct Row {
-        /// SVMA from which the rule holds, up to the next row.
+        /// SVMA from which the rule holds, until the next row.
         public var start: UInt64
         /// Index into `texts`.
         public var rule: Int
     }
 
-    /// By rising address from 0 on; neighbours differ. Addresses are multiples of the pc unit.
+    /// In ascending address order, from address 0; neighbours have different rules. Addresses are multiples of the pc
+    /// unit.
     public private(set) var rows: [Row] = []
-    /// What each rule means; number 0 is "no information".
+    /// Each rule as text; number 0 is "no information".
     public private(set) var texts: [String] = []
     public private(set) var coveredBytes: UInt64 = 0
     public private(set) var absorbedBytes: UInt64 = 0
@@ -37,13 +38,13 @@ public struct LinearEvaluation {
             return lowered.rules.map(text.text(of:))
         }
         let isReason = lowered.rules.map { $0.reason != nil }
-        // An FDE at address 0 is one whose function the linker discarded.
+        // An FDE at address 0 belongs to a function that the linker discarded.
         let frames = lowered.frames.filter { $0.start != 0 }
         let pieces = Self.firstInFileOrderWins(frames, executable)
         build(pieces, frames, isReason, unit: 1 << UInt64(machine.pcShift))
     }
 
-    /// The frame that answers for each stretch of addresses: of several the first in file order.
+    /// The frame that is responsible for each stretch of addresses: the first one in file order.
     private static func firstInFileOrderWins(
         _ frames: [LoweredFrames.Frame], _ executable: [Range<UInt64>]
     ) -> [Piece] {
@@ -54,7 +55,7 @@ public struct LinearEvaluation {
         edges = edges.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
         guard edges.count > 1 else { return [] }
         func place(_ address: UInt64) -> Int { edges.partitioningIndex { $0 >= address } }
-        // Stretch n reaches from edge n to edge n+1. `next` leads to the first one from n on without an owner.
+        // Stretch n is from edge n to edge n+1. `next` leads to the first stretch at or after n without an owner.
         var owners = [Int?](repeating: nil, count: edges.count)
         var next = Array(0...edges.count)
         func free(_ stretch: Int) -> Int {
@@ -91,7 +92,7 @@ public struct LinearEvaluation {
         for (number, piece) in pieces.enumerated() {
             coveredBytes += piece.limit - piece.start
             let rows = frames[piece.frame].rows
-            // The row in force at the start is the last one there or before.
+            // Start with the last row at or before the start.
             var row = max(0, (rows.firstIndex { $0.address > piece.start } ?? rows.count) - 1)
             while row < rows.count, rows[row].address < piece.limit {
                 append(max(rows[row].address, piece.start), rows[row].rule, unit)
@@ -104,12 +105,12 @@ public struct LinearEvaluation {
             {
                 absorbedBytes += following - piece.limit
             } else {
-                // A gap inside of one unit has none of its own.
+                // A gap within one unit gets no row.
                 let gap = (piece.limit - 1) / unit * unit &+ unit
                 if following.map({ gap <= $0 }) ?? true { append(gap, 0, unit) }
             }
         }
-        // In whole units, as a table has them, also where a misaligned row begins inside of one.
+        // In whole units, like a table, even if a misaligned row starts within a unit.
         var unknown: UInt64 = 0
         for (row, next) in zip(self.rows, self.rows.dropFirst()) where row.rule != 0 && isReason[row.rule] {
             unknown += next.start - row.start
@@ -117,7 +118,7 @@ public struct LinearEvaluation {
         loweredBytes = coveredBytes - min(unknown, coveredBytes)
     }
 
-    /// Of several rows in one unit the last wins.
+    /// Appends a row. Of several rows in one unit the last wins.
     private mutating func append(_ address: UInt64, _ rule: Int, _ unit: UInt64) {
         let start = address / unit * unit
         if let last = rows.last, last.start == start { rows.removeLast() }

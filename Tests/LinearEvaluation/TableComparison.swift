@@ -1,16 +1,17 @@
 import UnwindTable
 
-/// Compares a table with the linear evaluation of its image: as a list, and by lookups.
+/// Compares a table with the linear evaluation of its image: its list of rows, and lookups.
 public struct TableComparison {
     public private(set) var rowCount = 0
     public private(set) var lookupCount = 0
-    /// The first differences, in words.
+    /// The first differences as text.
     public private(set) var differences: [String] = []
 
-    /// - Parameter view: the table of what was evaluated, made without gaps kept.
+    /// - Parameter view: the table of the same image, made without keeping gaps.
     public init(_ view: TableView, _ linear: LinearEvaluation) {
         let machine = view.machine ?? .x86_64
-        // A rule's words say all that it means, and don't depend on how it is laid out.
+        // Compare rules as text, which has their whole meaning but doesn't depend on the numbering of rules and
+        // programs.
         let texts = view.rules.indices.map(view.describe)
         var numbers: [String: Int] = [:]
         for (number, text) in texts.enumerated() {
@@ -27,7 +28,7 @@ public struct TableComparison {
             if row.start &+ unit < limit ?? .max {
                 check(view, row.start &+ unit, expected[row.rule], texts, text(row.rule))
             }
-            // Every byte of the unit before, the return address's pc−1 among them.
+            // All bytes of the preceding unit, which include a return address's pc−1.
             if let limit {
                 check(view, limit - 1, expected[row.rule], texts, text(row.rule))
                 check(view, limit - unit, expected[row.rule], texts, text(row.rule))
@@ -47,7 +48,7 @@ public struct TableComparison {
         }
         var end: UInt64 = 0
         view.forEachRow { range, rule in
-            // Where no page describes anything, nothing is known.
+            // Addresses outside all pages have no information.
             if range.lowerBound != end { append(end, 0) }
             append(range.lowerBound, rule)
             end = range.upperBound
@@ -76,7 +77,7 @@ public struct TableComparison {
         var position = 0
         for edge in edges {
             for address in [edge &- unit, edge, edge &+ unit] where address < .max - unit {
-                // Edges rise by whole pages: at most one row has to be gone back.
+                // Edges ascend by whole pages, so this goes back by at most one row.
                 while position > 0, linear.rows[position].start > address { position -= 1 }
                 while position + 1 < linear.rows.count, linear.rows[position + 1].start <= address { position += 1 }
                 let rule = linear.rows[position].rule
@@ -93,7 +94,7 @@ public struct TableComparison {
         compare("covered bytes", counts.covered_bytes, linear.coveredBytes)
         compare("absorbed bytes", counts.absorbed_bytes, linear.absorbedBytes)
         compare("lowered bytes", counts.lowered_bytes, linear.loweredBytes)
-        // The row from address 0 on isn't one of the image.
+        // Without the row at address 0, which isn't one of the image's.
         compare("rows", counts.rows, UInt64(linear.rows.count - 1))
     }
 

@@ -5,7 +5,7 @@ import TestFixtures
 import Testing
 @testable import LinuxProcess
 
-/// Which file it is that a process maps.
+/// Finds the file that a process maps.
 @Suite struct MappedFileTests {
     private let mapping = ExecutableMapping(
         start: 0x10000, end: 0x30000, offset: 0x2000, device: 8 << 32 | 1, inode: 42, path: "/usr/lib/lib.so")
@@ -32,7 +32,7 @@ import Testing
         #expect(try #require(found) == ("link", true))
     }
 
-    /// Another file system may be mounted over the name, and give the same inode to another file.
+    /// Another file system may be mounted over the path, with the same inode number for another file.
     @Test func sameInodeOfAnotherDeviceIsNotCertain() throws {
         #expect(try #require(choice([candidate("name", device: 8 << 32 | 2)])) == ("name", false))
         let found = choice([candidate("name", device: 8 << 32 | 2), candidate("program")])
@@ -49,12 +49,12 @@ import Testing
         var status = stat()
         try #require(stat(mapping.path, &status) == 0)
         #expect(file.identity == FileIdentity(status))
-        // overlayfs and btrfs tell another device.
+        // overlayfs and btrfs report different devices.
         #expect(file.isCertain == (FileNumber(status) == mapping.file) || file.path.contains("map_files"))
         #expect(ProcessMemory(of: getpid()).has(file, mapping))
     }
 
-    /// A page of a file. Nobody maps just that, so that the kernel leads nowhere from it.
+    /// A made-up mapping of one page of a file. No process has exactly this mapping, so the kernel has no link for it.
     private func mapping(_ path: String, at start: UInt64 = 0x1000) throws -> ExecutableMapping {
         var status = stat()
         try #require(stat(path, &status) == 0)
@@ -63,7 +63,7 @@ import Testing
             start: start, end: start + 0x1000, offset: 0, device: number.device, inode: number.inode, path: path)
     }
 
-    /// A process may put anything anywhere: to open a FIFO waits, to open a device does something.
+    /// A process can put anything at the path. Opening a FIFO would block, and opening a device may have side effects.
     @Test func onlyAFileThatIsOneIsTaken() throws {
         let fixture = try Fixture()
         let path = fixture.directory + "/fifo"
@@ -73,7 +73,7 @@ import Testing
         withExtendedLifetime(fixture) { #expect(MappedFile(fifo, in: getpid()) == nil) }
     }
 
-    /// The path may lead elsewhere by the time that it is opened.
+    /// The path may refer to another file by the time it is opened.
     @Test func otherFileWithTheSameBytesIsNotTheOneThatWasFound() throws {
         let fixture = try Fixture()
         let bytes = [UInt8](repeating: 0x90, count: 0x2000)

@@ -3,7 +3,7 @@ import TestFixtures
 import Testing
 @testable import LinuxProcess
 
-/// What is read of /proc/PID/maps.
+/// Parsing of /proc/PID/maps.
 @Suite struct MemoryMapTests {
     private func parse(_ text: String) -> [ExecutableMapping] {
         Array(text.utf8).withUnsafeBytes { MemoryMap.parse($0) }
@@ -58,7 +58,7 @@ import Testing
         #expect(found.count == 1 && found[0].path.hasPrefix("/tmp/"))
     }
 
-    /// A line may end anywhere where a read ended, and a name may look like a line.
+    /// A read may end anywhere in a line, and a file name may look like a line.
     @Test func everyCutOffLineIsNoneOrWhole() {
         let line = "7f0000001000-7f0000002000 r-xp 0000a000 fe:00 1048602 /usr/lib/libc.so.6"
         for length in 0...line.utf8.count {

@@ -17,7 +17,7 @@ import Testing
             withUnsafeBytes(of: value.littleEndian) { bytes += $0 }
         }
 
-        /// With the time at its end, and its size.
+        /// The event of a record with the time at its end.
         func event(at time: UInt64) -> ProcessEvent? {
             var record = self
             record.add(time)
@@ -99,7 +99,7 @@ import Testing
         #expect(
             task(PERF_RECORD_FORK.rawValue, [8, 7, 8, 7])
                 == ProcessEvent(process: 8, kind: .forked(parent: 7), time: 3))
-        // A thread.
+        // A new thread is no event.
         #expect(task(PERF_RECORD_FORK.rawValue, [7, 7, 9, 7]) == nil)
     }
 
@@ -118,7 +118,7 @@ import Testing
 
     // MARK: Ring buffers
 
-    /// A record of so many bytes: its header, and its number in the rest.
+    /// A record of `size` bytes: its header, and its number in all other bytes.
     private func numbered(_ number: UInt8, size: Int) -> [UInt8] {
         Array(Record(UInt32(number)).bytes[..<6]) + [UInt8(size), 0] + Array(repeating: number, count: size - 8)
     }
@@ -135,7 +135,7 @@ import Testing
 
     @Test func recordsAreReadAcrossTheEndOfTheRing() {
         let written = [numbered(1, size: 24), numbered(2, size: 8), numbered(3, size: 32)]
-        // Bytes are counted on and on, and places in the ring begin again.
+        // The byte count grows without bound, while offsets in the ring wrap around.
         for start in stride(from: UInt64(0), to: 64, by: 8) {
             for before: UInt64 in [0, 64 * 1000, .max - 63] {
                 var ring = [UInt8](repeating: 0xee, count: 64)

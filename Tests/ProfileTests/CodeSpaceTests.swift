@@ -10,7 +10,7 @@ import Testing
 
     init() throws { fixture = try Fixture() }
 
-    /// The mapping of a library's code; its functions have so many bytes.
+    /// The mapping of a library's code, with functions of this size.
     private func library(
         _ function: String, size: Int = 16, bias: UInt64 = 0x7f00_0000_0000
     ) throws -> ProcessImages.Mapping {
@@ -29,7 +29,7 @@ import Testing
         #expect(code.images.mappings.count == 1)
     }
 
-    /// Of one name and size: versions of a library, and pieces of one.
+    /// Versions of a library with the same name and size, and several pieces of one library.
     @Test func otherFilesAndOtherPiecesHaveAddressesOfTheirOwn() throws {
         var code = CodeSpace()
         let one = try library("f"), other = try library("g")
@@ -40,7 +40,7 @@ import Testing
         let pieces = [one, other, moved, shorter]
         let places = pieces.map { code.address(of: $0.start, in: $0) }
         #expect(Set(places).count == 4 && code.images.mappings.count == 4)
-        // Each with its own functions.
+        // Each piece has its own functions.
         for (piece, place) in zip(pieces, places) {
             let mapping = try #require(code.images.mapping(at: place))
             #expect(mapping.image === piece.image && mapping.end - mapping.start == piece.end - piece.start)

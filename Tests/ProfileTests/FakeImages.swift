@@ -3,9 +3,9 @@ import LinuxProcess
 import TestFixtures
 @testable import KernelUnwinder
 
-/// What a process is said to map, without one.
+/// Mappings without a process.
 enum FakeImages {
-    /// Mappings at multiples of 0x1000, each 0x1000 bytes long, of no file.
+    /// Mappings of 0x1000 bytes at multiples of 0x1000, without files.
     static func named(
         _ names: [(UInt64, String)], readAt time: UInt64 = 0, number: UInt32 = 0
     ) -> ProcessImages {
@@ -18,14 +18,14 @@ enum FakeImages {
         return images
     }
 
-    /// A mapping of 0x1000 bytes of a file, with a table or without one. Files of other names are other ones.
+    /// A mapping of 0x1000 bytes of a file, with or without a table. Different names are different files.
     static func mapping(_ start: UInt64, _ name: String, hasTable: Bool = true) -> ProcessImages.Mapping {
         let image = MappedImage(name: name, image: nil)
         let source = ExecutableMapping(
             start: start, end: start + 0x1000, offset: 0, device: 1,
             inode: name.utf8.reduce(5) { ($0 &* 31) &+ UInt64($1) }, path: name)
         guard hasTable else {
-            // As of a file that can't be opened.
+            // As for a file that can't be opened.
             image.problem = "no call frame information"
             return ProcessImages.Mapping(source, of: image)
         }
@@ -34,12 +34,12 @@ enum FakeImages {
         return mapping
     }
 
-    /// Mappings of files, as they were read at a time.
+    /// Mappings of files, read at this time.
     static func files(_ names: [(UInt64, String)], readAt time: UInt64 = 0) -> ProcessImages {
         ProcessImages(names.map { mapping($0.0, $0.1) }, time: time)
     }
 
-    /// An image whose executable segment is mapped from a bias on.
+    /// An image whose executable segment is mapped with a bias.
     static func image(_ image: ELFImage, bias: UInt64, name: String) throws -> ProcessImages {
         guard let segment = image.segments.first(where: { $0.isLoad && $0.isExecutable }) else {
             throw TestFailure("\(name) has no executable segment")
@@ -54,7 +54,7 @@ enum FakeImages {
 }
 
 extension Sample.Frame {
-    /// A frame that an address stands in, or returns to.
+    /// A frame with this pc, by default a return address.
     init(_ pc: UInt64, isExact: Bool = false, isGuessed: Bool = false, isUnchecked: Bool = false) {
         self.init(word: pc | (isExact ? 1 << 63 : 0) | (isGuessed ? 1 << 62 : 0) | (isUnchecked ? 1 << 61 : 0))
     }

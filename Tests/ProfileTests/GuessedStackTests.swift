@@ -4,12 +4,12 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Stacks in code without call frame information: what is found is right or missing, and says which.
+/// Stacks in code without call frame information: callers are right or missing, and guesses are marked.
 @Suite(
     .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
 struct GuessedStackTests {
-    /// The stacks in a function of no-information.c, at least 20 samples, and no other but such as no process is known
-    /// of yet.
+    /// The stacks in a function of no-information.c, at least 20 samples. There must be no others, except those taken
+    /// before the process was known.
     private func stacks(_ kind: String, in function: String) throws -> [LiveStacks.Live] {
         let fixture = try Fixture()
         try run(
@@ -21,13 +21,13 @@ struct GuessedStackTests {
         return found
     }
 
-    /// The frame pointer is that of the grandparent, which leads to main's return address: behind a call of another
+    /// The frame pointer is the caller's caller's and leads to main's return address, which follows a call of another
     /// function.
     @Test func leafThatLeavesTheFramePointerAloneHasItsCaller() throws {
         for live in try stacks("leaf", in: "leaf") {
             #expect(live.functions.prefix(4) == ["leaf", "parent", "grandparent", "main"], "\(live.text)")
             #expect(live.stack.outcome == .guessed && live.outermost == "_start", "\(live.stack.end)")
-            // The first guess counts for all frames outward.
+            // All frames outward of the first guess are marked.
             #expect(!live.stack.userFrames[0].isGuessed)
             #expect(live.stack.userFrames.dropFirst().allSatisfy { $0.isGuessed && !$0.isUnchecked })
         }
@@ -71,7 +71,7 @@ struct GuessedStackTests {
         }
     }
 
-    /// As both psABIs ask: the deepest frame is marked by a zero.
+    /// In both psABIs, a frame pointer of zero marks the outermost frame.
     @Test func zeroFramePointerEndsTheChain() throws {
         let fixture = try assemble(
             """
@@ -92,7 +92,7 @@ struct GuessedStackTests {
         }
     }
 
-    /// The entry point is the outermost frame even if its information names a caller.
+    /// The entry point is the outermost frame even if its information has a rule for a caller.
     @Test func entryPointIsTheOutermost() throws {
         let fixture = try assemble(
             """
@@ -109,7 +109,7 @@ struct GuessedStackTests {
         for live in found { #expect(live.functions == ["a", "_start"] && live.isComplete, "\(live.stack.end)") }
     }
 
-    /// 64-bit registers of 32-bit code mean nothing.
+    /// The 64-bit registers of 32-bit code are meaningless.
     @Test func codeOf32BitIsToldAsSuch() throws {
         let fixture = try assemble("_start: jmp _start", ["_start"], target: "i386-linux-gnu")
         // A kernel without 32-bit emulation refuses to run it.
@@ -122,9 +122,9 @@ struct GuessedStackTests {
         }
     }
 
-    /// The same when the kernel is interrupted, which has saved them.
+    /// The same if the sample interrupts the kernel, which saved the registers.
     @Test func systemCallOf32BitCodeIsToldAsSuch() throws {
-        // getrandom, of much.
+        // getrandom with a large size.
         let fixture = try assemble(
             """
             _start: sub $0x10000, %esp
@@ -145,7 +145,7 @@ struct GuessedStackTests {
         }
     }
 
-    /// A program of nothing but assembly, whose functions have symbols.
+    /// An executable made only from assembly, with symbols for its functions.
     private func assemble(
         _ source: String, _ functions: [String], target: String = "x86_64-linux-gnu"
     ) throws -> Fixture {

@@ -1,19 +1,19 @@
 import Foundation
 import TestFixtures
 
-/// A program of testdata/programs that was built, and runs until the last reference goes.
+/// A process of an executable built from testdata/programs. It is killed with the last reference.
 final class LiveProgram {
     static let sources =
         #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         + "/testdata/programs"
-    /// What optimised code without frame pointers is compiled with; symbols of functions are kept. Calls are bound at
-    /// the start: what stands in the resolver of lazy binding has a test of its own.
+    /// Flags for optimised code without frame pointers, but with symbols of functions. Calls are bound at startup,
+    /// because samples in the resolver of lazy binding have a test of their own.
     static let optimised = ["-O2", "-fomit-frame-pointer", "-fcf-protection=none", "-w", "-Wl,-z,now"]
 
-    /// Why a test that samples a program is skipped.
+    /// Why a test that samples a process is skipped.
     static var need: String { HostKernel.isLeftAlone ? HostKernel.need : HostKernel.need + ", and x86-64" }
 
-    /// Whether programs can be sampled here, and are for this machine.
+    /// Whether processes can be sampled here, and the executables are for this machine.
     static var canRun: Bool {
         #if arch(x86_64)
             HostKernel.takesPrograms
@@ -26,19 +26,19 @@ final class LiveProgram {
     var id: Int32 { running.id }
     private let fixture: Fixture?
 
-    /// A program of the system.
+    /// Runs an executable of the system.
     init(_ words: [String], environment: [String: String] = [:]) throws {
         fixture = nil
         running = try RunningProgram(words, environment: environment)
     }
 
-    /// A program that was built.
+    /// Runs an executable that was built.
     init(_ fixture: Fixture, _ name: String, _ arguments: [String] = []) throws {
         self.fixture = fixture
         running = try RunningProgram(["\(fixture.directory)/\(name)"] + arguments)
     }
 
-    /// Waits for a process that it makes.
+    /// Waits for a child process of it.
     func child() throws -> Int32 {
         for _ in 0..<1000 {
             let text = try? String(contentsOfFile: "/proc/\(id)/task/\(id)/children", encoding: .utf8)
@@ -59,7 +59,7 @@ final class LiveProgram {
         return try LiveProgram(fixture, "program")
     }
 
-    /// Does all that it does over and over.
+    /// Repeats its whole work endlessly.
     static func repeating(_ source: String, by compiler: String = "gcc", once: String = "once") throws -> LiveProgram {
         let fixture = try Fixture()
         let directory = fixture.directory
@@ -70,7 +70,7 @@ final class LiveProgram {
         return try LiveProgram(fixture, "program")
     }
 
-    /// Stays in a stack that is not as others.
+    /// Stays in an unusual stack.
     static func odd(_ arguments: String..., in fixture: Fixture? = nil) throws -> LiveProgram {
         let fixture = try fixture ?? Fixture()
         try run(words: ["gcc"] + optimised + ["-o", "odd", "\(sources)/odd-stacks.c"], in: fixture.directory)

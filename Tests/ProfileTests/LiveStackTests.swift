@@ -2,11 +2,11 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// The programs of the core-dump tests, run live: every sample's stack in the state that they are stopped in there is
+/// Samples processes of the core dump tests' executables while they stay where those tests stop them. Every stack is
 /// complete, ends at the expected outermost function, and has the frames in the expected order.
 ///
-/// Places that are passed and not stayed in can't be held live: single instructions of prologues, the resolver of lazy
-/// binding, vfork itself. `RepeatedStackTests` comes by most of them.
+/// A process can't stay at single instructions of prologues, in the resolver of lazy binding, or in vfork itself.
+/// `RepeatedStackTests` has samples of most of these.
 @Suite(
     .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
 struct LiveStackTests {
@@ -59,7 +59,7 @@ struct LiveStackTests {
         try expect(.spinning("longjmp.c"), LiveStacks.start + "(;descend){21};come_back;stop_here")
     }
 
-    /// Its own process, on its parent's stack.
+    /// A separate process that runs on its parent's stack.
     @Test func childOfVfork() throws {
         let program = try LiveProgram.spinning("vfork-child.c")
         let child = try program.child()

@@ -4,7 +4,7 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Stacks that are not as others: each ends, and says how.
+/// Unusual stacks: each ends with the expected cause.
 @Suite(
     .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
 struct OddStackTests {
@@ -17,7 +17,7 @@ struct OddStackTests {
         return found
     }
 
-    /// `main` is called by three frames more.
+    /// Three more frames precede `main`.
     @Test(arguments: [10, 1000, 1020])
     func stackOfAsManyFramesAsAWalkTakesIsWhole(depth: Int) throws {
         for live in try stacks(.odd("depth", "\(depth)"), in: "spin") {
@@ -40,7 +40,7 @@ struct OddStackTests {
             #expect(live.stack.outcome == .guessed)
             #expect(live.functions.prefix(4) == ["spin", "[anonymous]", "call_made_code", "main"])
             #expect(live.outermost == "_start")
-            // From the frame that was found so on, not the one whose code has no rules.
+            // From the guessed frame on; not the frame whose code has no rules.
             #expect(live.stack.userFrames.dropFirst(2).allSatisfy { $0.isGuessed && !$0.isUnchecked })
             #expect(live.stack.userFrames.prefix(2).allSatisfy { !$0.isGuessed })
         }
@@ -73,7 +73,7 @@ struct OddStackTests {
         var children: Set<Int32> = []
         for live in stacks.all where live.stack.program.process != program.id {
             children.insert(live.stack.program.process)
-            // A child that is about to end has no memory any more.
+            // A child that is exiting has no memory any more.
             if live.stack.end.code == CFIC_STEP_NO_USER_REGISTERS.rawValue || live.isWhileAPageIsCopied { continue }
             #expect(live.isComplete && live.outermost == "_start", "\(live.stack.end): \(live.text)")
             #expect(live.text.contains(";main;fork_on"), "\(live.text)")
@@ -81,8 +81,8 @@ struct OddStackTests {
         #expect(children.count >= 5)
     }
 
-    /// Nearly all of their time goes into fork, its page faults, exit and wait. There are more of them than user space
-    /// can follow beside other tests: events are lost.
+    /// They spend nearly all their time in fork, its page faults, exit and wait. There are more of them than user space
+    /// can follow while other tests run, so events are lost.
     @Test func processesThatDoNothingButForkAreWholeWhileTheirPagesAreNotCopied() throws {
         let program = try LiveProgram.odd("fork", "0")
         let stacks = try LiveStacks(of: program, count: 3000, atLeast: 2)
@@ -112,13 +112,13 @@ struct OddStackTests {
         #expect(stacks.all.contains { $0.innermost == "work" })
         #expect(stacks.inside("spin_after").filter(\.isComplete).reduce(0) { $0 + $1.count } >= 100)
         for live in stacks.all {
-            // Both programs have functions of nearly all names at the same places, but not of these.
+            // Both executables have nearly the same functions at the same addresses, except for these.
             #expect(!live.functions.contains("spin_after") || !live.functions.contains("work"), "\(live.text)")
             guard live.innermost == "spin_after" else { continue }
             switch live.stack.end.code {
-            // Until it was read, its stacks end at once, and say so.
+            // Until its mappings were read, its stacks end at once, with this cause.
             case CFIC_STEP_NO_PROCESS.rawValue: #expect(live.depth == 1, "\(live.text)")
-            // Until the library that called main was read, they end there.
+            // Until the mapping of the library that calls main was read, they end there.
             case CFIC_STEP_NO_MAPPING.rawValue:
                 #expect(live.text.contains(/^\[libc\.so\.6\]\+0x[0-9a-f]+;main;descend;/), "\(live.text)")
             default:

@@ -4,8 +4,8 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Programs that are sampled anywhere while they do all that they do: in prologues and epilogues, in stubs, in
-/// unwinders of exceptions, in hand-written assembly. Every stack is complete.
+/// Processes sampled at random during their whole work: in prologues and epilogues, in stubs, in the unwinder of
+/// exceptions, in hand-written assembly. Every stack is complete.
 @Suite(
     .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
 struct RepeatedStackTests {
@@ -24,13 +24,13 @@ struct RepeatedStackTests {
         }
     }
 
-    /// Instructions for which compilers wrote call frame information that is not true, to any unwinder.
+    /// Whether the sample is at an instruction for which the compiler's call frame information is wrong.
     private func isWrongByItsCompiler(_ live: LiveStacks.Live, _ stacks: LiveStacks) -> Bool {
-        // The last instructions of __builtin_eh_return: the stack is that of the frame that catches already.
+        // The last instructions of __builtin_eh_return: the stack pointer is already that of the catching frame.
         let unwinder = live.functions.drop { $0.hasPrefix("[libgcc_s.so.1]") }.first
         if live.depth <= 8, unwinder?.hasPrefix("_Unwind_R") == true { return true }
-        // gcc, between `pop %rbp; lea -8(%r10), %rsp` and the end of a function that realigned its stack: the frame
-        // pointer is said to be on the stack still.
+        // gcc, between `pop %rbp; lea -8(%r10), %rsp` and the end of a function that realigned its stack: the rule
+        // states that the frame pointer is still on the stack.
         guard let frame = live.stack.userFrames.first,
             let mapping = stacks.recorder.programs.images(of: live.stack.program)?.mapping(at: frame.pc),
             let image = mapping.image, let code = try? contents(image.name),
@@ -41,7 +41,7 @@ struct RepeatedStackTests {
         return (next.startIndex...next.endIndex - 4).contains { next[$0..<$0 + 4] == [0x49, 0x8d, 0x62, 0xf8] }
     }
 
-    /// It keeps its CFA in rbx, which what it calls may change: only there is it known.
+    /// Its CFA is in rbx, which is unknown after a call, so only samples in the resolver itself have callers.
     @Test func resolverOfLazyBindingEndsAStackWithItsReason() throws {
         let fixture = try Fixture()
         try run(
@@ -71,7 +71,7 @@ struct RepeatedStackTests {
         let start = try Regex("^" + LiveStacks.start + "(;.*)?$")
         expectComplete(stacks, program.id) { (try? start.wholeMatch(in: $0.text)) != nil }
         if source == "vdso.c" {
-            // The vDSO's, which the C library's calls.
+            // The C library's clock_gettime calls the vDSO's.
             #expect(stacks.all.contains { $0.text.hasSuffix(";descend;clock_gettime;clock_gettime") })
         }
     }

@@ -3,7 +3,7 @@ import CUnwindTable
 @testable import Profile
 import Testing
 
-/// How often stacks were seen.
+/// Counts of stacks.
 @Suite struct StacksTests {
     private func stack(
         kernel: [UInt64] = [], user: [Sample.Frame], _ end: cfic_step, reason: UInt32 = 0
@@ -18,7 +18,7 @@ import Testing
         var stacks = Stacks()
         for _ in 0..<3 { stacks.add(stack(kernel: [1, 2], user: [frame], CFIC_STEP_END_OF_STACK)) }
         for _ in 0..<5 { stacks.add(stack(user: [frame, guessed], CFIC_STEP_END_OF_CHAIN)) }
-        // Whatever reason a table had.
+        // Regardless of the table's reason.
         for reason in [1, 2, 2] as [UInt32] { stacks.add(stack(user: [frame], CFIC_STEP_NO_RULE, reason: reason)) }
         let totals = stacks.totals
         #expect(totals.samples == 11 && totals.kernelFrames == 6 && totals.userFrames == 3 + 10 + 3)

@@ -9,7 +9,7 @@ import Testing
 @Suite struct SymbolizerTests {
     private static let bias: UInt64 = 0x7f00_0000_0000
 
-    /// Two functions of 16 bytes each at 0x1000 and 0x1010, in a library that is mapped.
+    /// A mapped library with two functions of 16 bytes, at 0x1000 and 0x1010.
     private func library(_ body: (Symbolizer, ProgramID, UInt64) throws -> Void) throws {
         let fixture = try Fixture()
         let path = try fixture.library(

@@ -1,6 +1,6 @@
 /*
- * Steps by rules and programs of random bytes, which no proof has seen: whatever they are, nothing but the frame is
- * written, no operation behind the table's is read, and nothing is undefined. Built with sanitizers by SanitizedTests.
+ * Steps by unproved rules and programs of random bytes. Only the frame may be written, no operation after the table's
+ * may be read, and there must be no undefined behaviour. Built with sanitizers by SanitizedTests.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static int read_anything(void *context, void *to, __u32 size, __u64 address)
 	return 0;
 }
 
-/* The rule of the kernel's frame for signals, with which all registers are read. */
+/* The rule for the kernel's signal frame, from which all registers are read. */
 static struct cfic_rule signal_rule(__u32 machine)
 {
 	__u8 sp = machine == CFIC_MACHINE_AARCH64 ? 31 : 7;
@@ -57,7 +57,7 @@ int main(void)
 	unsigned long ends[CFIC_STEP_COUNT] = {0}, reads = 0;
 
 	for (int turn = 0; turn < 400000; turn++) {
-		/* Memory of its own, so that a read behind it is seen. */
+		/* A separate allocation, so that the sanitizer sees reads past its end. */
 		__u32 count = next() % 24;
 		struct cfic_op *operations = malloc(count ? count * sizeof(*operations) : 1);
 		struct cfic_frame *frame = malloc(sizeof(*frame));
@@ -72,7 +72,7 @@ int main(void)
 		for (__u32 index = 0; index < count; index++)
 			operations[index].op %= turn % 2 ? CFIC_OP_COUNT : 255;
 		if (turn % 3) {
-			/* Rules that name a program here. */
+			/* Rules that refer to a program in this memory. */
 			rule.cfa_offset = (__s32)(next() % 32);
 			rule.fp_offset = (__s16)(next() % 32);
 			rule.ra_offset = (__s16)(next() % 32);

@@ -3,9 +3,9 @@ import Symbols
 import TestFixtures
 import Testing
 
-/// What code is called: symbols as far as they reach, else FDEs.
+/// The names of code: symbols within their extents, else FDEs.
 @Suite struct ImageNamesTests {
-    /// A library of assembly, with the addresses of `start`, a symbol that it must have, and what is behind it.
+    /// A library made from assembly, with a symbol `start`.
     private struct Library {
         let names: ImageNames
         let image: ELFImage
@@ -25,7 +25,7 @@ import Testing
             names = ImageNames(image)
         }
 
-        /// What stands at an offset from `start` is called.
+        /// The name of the code at an offset from `start`.
         func name(_ offset: UInt64) -> String? {
             switch names.name(at: start + offset, isExact: true) {
             case .function(let name): name
@@ -108,7 +108,7 @@ import Testing
         #expect([16, 32].map(library.name) == ["+16", "+16"])
     }
 
-    /// What comes before it has another name.
+    /// The function before the label's has another name.
     @Test func labelInAFunctionWithoutNameIsNotOfTheOneBefore() throws {
         let library = try Library(
             ".globl outer\nouter:\n\(Self.code)gone:\n.cfi_startproc\n\(Self.code)loop:\n\(Self.code).cfi_endproc\n",
@@ -116,7 +116,7 @@ import Testing
         #expect([16, 32, 48].map(library.name) == ["outer", "+32", "+32"])
     }
 
-    /// An FDE of which others cover a part begins where its first part does.
+    /// A partly covered FDE starts at its first part.
     @Test func partsOfAnFDEAreOneFunction() throws {
         func fde(_ name: String, _ start: Int, _ size: Int) -> String {
             """
@@ -149,7 +149,7 @@ import Testing
         #expect([16, 32, 48, 64, 80].map(library.name) == ["+16", "+32", "+16", "+64", "+16"])
     }
 
-    /// As NASM writes them.
+    /// NASM writes such labels.
     @Test func labelsThatSayWhoseTheyAreAreNoFunctions() throws {
         let library = try Library(
             "f:\n\(Self.code)\"f.loop\":\n\(Self.code)\"f.end\":\n\(Self.code)\"f2.loop\":\n\(Self.code)f.:\n\(Self.code)"
@@ -190,7 +190,7 @@ import Testing
         let fixture = try Fixture()
         let script = try fixture.write(
             Array("V1 { global: a; start; };\nV2 { global: b; local: old; new; };\n".utf8), to: "versions")
-        // GNU ld writes versions into the names of .symtab; those of .dynsym have them in .gnu.version.
+        // GNU ld appends versions to the names in .symtab; those in .dynsym have them in .gnu.version.
         for flags in [["-fuse-ld=bfd"], ["-fuse-ld=bfd", "-Wl,-s"], ["-Wl,-s"]] {
             let library = try Library(
                 """
@@ -219,20 +219,20 @@ import Testing
     @Test(arguments: [Fixture.Target.x86_64, .aarch64], ["", "__restore_rt:\n", ".globl mine\nmine:\n"])
     func restorerIsKnownByItsCode(target: Fixture.Target, symbol: String) throws {
         let code = target == .x86_64 ? "mov $15, %rax\nsyscall\n" : "mov x8, #139\nsvc #0\n"
-        // As the C library has it: the FDE begins with a nop before it.
+        // As in the C library, the FDE starts with a nop before the restorer.
         let nop = target == .x86_64 ? 1 : 4
         let library = try Library(".cfi_startproc\n.cfi_signal_frame\nnop\n\(symbol)\(code).cfi_endproc\n", target)
         let start = library.start + 16 + UInt64(nop)
         let expected = ImageNames.Name.function(symbol.contains("mine") ? "mine" : "__restore_rt")
-        // A handler returns to it; a sample stands at either instruction, or in the system call.
+        // A handler returns to it. A sample's pc may be either instruction, or after the second during the system call.
         #expect(library.names.name(at: start, isExact: false) == expected)
         let sizes = target == .x86_64 ? [0, 7, 9] : [0, 4, 8]
         for size in sizes { #expect(library.names.name(at: start + UInt64(size), isExact: true) == expected) }
-        // What is called there is before it.
+        // For a return address, the call belongs to the preceding function.
         #expect(library.names.name(at: library.start + 16, isExact: false) == .function("start"))
     }
 
-    /// The name of a function around it says nothing of it; and no call returns to its second instruction.
+    /// The name of a surrounding function isn't its name, and no call returns to its second instruction.
     @Test func restorerIsWhereItsFirstInstructionIs() throws {
         let library = try Library(
             ".globl around\n.type around, @function\naround:\n.cfi_startproc\nnop\nmov $15, %rax\nsyscall\n"

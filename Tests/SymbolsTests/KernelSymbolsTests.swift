@@ -1,7 +1,7 @@
 import Symbols
 import Testing
 
-/// Lines as in /proc/kallsyms.
+/// Symbols from lines like those of /proc/kallsyms.
 @Suite struct KernelSymbolsTests {
     private func symbols(_ lines: String...) -> KernelSymbols {
         KernelSymbols(text: Array(lines.map { $0 + "\n" }.joined().utf8))

@@ -3,9 +3,9 @@ import Symbols
 import TestFixtures
 import Testing
 
-/// Stubs of the procedure linkage table are called by what they jump to.
+/// Stubs of the procedure linkage table are named after their targets.
 @Suite struct LinkageStubTests {
-    /// Calls two functions of another library, and takes the address of a third, which makes for a .plt.got.
+    /// Calls two functions of another library, and takes the address of a third one, for which linkers make a .plt.got.
     private static let x86_64 = """
         .text
         .globl caller
@@ -40,7 +40,7 @@ import Testing
         .size caller, .-caller
         """
 
-    /// The names of each section of stubs, at all its addresses, without repetitions; `-` where there is none.
+    /// For each section of stubs, the names at all its addresses, without repetitions; `-` for none.
     private func names(_ assembly: String, _ words: [String]) throws -> [String: [String]] {
         let fixture = try Fixture()
         let source = try fixture.write(Array((assembly + "\n").utf8), to: "stubs.s")
@@ -56,13 +56,13 @@ import Testing
                 let name = names.lookup(address)?.name ?? "-"
                 if list.last != name { list.append(name) }
             }
-            // Linkers have their own order.
+            // Linkers order stubs differently.
             found[section.name] = list.sorted()
         }
         return found
     }
 
-    /// As objdump(1) names them: `0000000000001030 <one@plt>:`.
+    /// Compares the names with objdump(1)'s: `0000000000001030 <one@plt>:`.
     private func expectAgreement(_ names: ImageNames, _ path: String) throws {
         for match in try run("objdump", "-d", path).matches(of: /(?m)^([0-9a-f]{16}) <(.*@plt)>:$/) {
             let address = try #require(UInt64(match.1, radix: 16))
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    /// In a program without a dynamic linker, slots are filled by what functions answer.
+    /// In a static executable, slots are filled with the results of resolver functions.
     @Test func stubsOfIndirectFunctions() throws {
         let fixture = try Fixture()
         let source = try fixture.write(

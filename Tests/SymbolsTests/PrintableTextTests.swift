@@ -3,7 +3,7 @@ import Foundation
 import Symbols
 import Testing
 
-/// Nothing that a terminal obeys comes out of a name.
+/// Names are printed without characters that control terminals.
 @Suite struct PrintableTextTests {
     @Test func plainTextStays() {
         for text in ["", "main", "a b;c", "größe ✓ 日本 🚀", "\\x1b"] { #expect(PrintableText.of(text) == text) }
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test func combinedCharactersAreTakenApart() {
-        // One Character each, of which a part is a control.
+        // Each is one Character, part of which is a control character.
         #expect(PrintableText.of("\r\n") == "\\x0d\\x0a")
         #expect(PrintableText.of("\u{1b}\u{301}") == "\\x1b\u{301}")
     }

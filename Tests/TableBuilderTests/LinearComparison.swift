@@ -2,8 +2,8 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Compares lookups with the linear evaluation of what was written, at every boundary and beside it; rows with
-/// lookups; and the header's count of rows with the rows.
+/// Compares lookups with the writer's linear evaluation, at and next to every boundary; rows with lookups; and the
+/// header's count of rows with the rows.
 func requireSameAsLinear(
     _ table: BuiltTable, _ writer: CFIWriter, isExecutable: (UInt64) -> Bool = { _ in true },
     sourceLocation: SourceLocation = #_sourceLocation

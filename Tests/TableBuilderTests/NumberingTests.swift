@@ -6,9 +6,9 @@ import UnwindTable
 
 private typealias Row = CFIWriter.Row
 
-/// Tables do not depend on how many threads made them; rules beyond the limit have a reason.
+/// Tables don't depend on the number of threads, and rules beyond the limit become a reason.
 @Suite struct NumberingTests {
-    /// 20,000 functions, in file order unsorted, some with a page of quarters.
+    /// 20,000 functions, unsorted in file order, some of which fill a page of quarters.
     private func manyFunctions() -> CFIWriter {
         var writer = CFIWriter()
         var random = SeededGenerator(seed: 7)
@@ -59,7 +59,7 @@ private typealias Row = CFIWriter.Row
         #expect(one.cfaOffset(at: 0x1_0000) == 800)
         #expect(one.reason(at: executable[0].upperBound - 1) == "too-many-rules")
         requireSameRows(one)
-        // Everything that has a rule has the right one.
+        // All rules that were kept are right.
         var wrong = 0
         var known = 0
         for number in 0..<count {

@@ -6,7 +6,7 @@ import UnwindTable
 
 private typealias Row = CFIWriter.Row
 
-/// What pages come out as, and that lookups in each kind give what was written.
+/// The kinds of pages, and lookups in each kind.
 @Suite struct PageTests {
     private let page: UInt64 = 0x1_0000
 
@@ -48,7 +48,7 @@ private typealias Row = CFIWriter.Row
     }
 
     @Test func pageOf256RulesHasAPalette() throws {
-        // Rules 1 to 300, more often used, take the low numbers; the first page is left with the others.
+        // Rules 1 to 300 are used more often and get the low numbers, so the first page's rules have higher ones.
         let frequent = (0..<900).map { Row(self.page + 60 * $0, Int32($0 % 300 + 500) * 8) }
         let table = try table((0..<256).map { Row(100 * $0, Int32($0 + 2) * 8) } + frequent, pages: 2)
         #expect(table.kinds == [CFIC_PAGE_SPARSE, CFIC_PAGE_QUARTERS])

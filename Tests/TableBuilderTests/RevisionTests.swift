@@ -3,9 +3,10 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Tables are made again only if `Producer.revision` moves. It must when the same input gives other bytes.
+/// Stored tables are compiled again only if `Producer.revision` changes. It must change if the same input gives
+/// different bytes.
 @Suite struct RevisionTests {
-    /// Functions of all sizes, with rules of all kinds: pages of all kinds come of them.
+    /// Functions of all sizes with all kinds of rules, so that there are pages of all kinds.
     private func writer(_ machine: TableMachine) -> CFIWriter {
         var writer = CFIWriter(machine, codeAlignment: machine == .x86_64 ? 1 : 4)
         var random = SeededGenerator(seed: 7)
@@ -25,7 +26,7 @@ import UnwindTable
         return writer
     }
 
-    /// If this fails and the change is meant, raise `Producer.revision` and put what is found here.
+    /// If this fails and the change is intended, raise `Producer.revision` and update the values here.
     @Test(arguments: [
         (TableMachine.x86_64, 6_246_272_407_337_621_710 as UInt64), (.aarch64, 11_380_122_645_676_465_577),
     ])
@@ -35,7 +36,7 @@ import UnwindTable
         let end = try #require(writer.functions.last).limit + 0x1000
         let table = try BuiltTable(writer, executable: [0x1000..<end])
         for kind in [CFIC_PAGE_SPARSE, CFIC_PAGE_DENSE, CFIC_PAGE_QUARTERS] { #expect(table.kinds.contains(kind)) }
-        // All of it but the release that made it, and the header's checksum.
+        // All bytes except the producer's version and the header's checksum.
         var bytes = table.bytes
         bytes.replaceSubrange(16..<20, with: [0, 0, 0, 0])
         bytes.removeSubrange(296..<304)

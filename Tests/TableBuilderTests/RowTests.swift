@@ -7,11 +7,11 @@ import UnwindTable
 
 private typealias Row = CFIWriter.Row
 
-/// What becomes of FDEs' rows on their way into pages.
+/// How FDEs' rows become rows of pages: gaps, overlaps, segments, pc units.
 @Suite struct RowTests {
     // MARK: Gaps
 
-    /// Two functions, the second starting `gap` bytes behind the first.
+    /// Two functions; the second starts `gap` bytes after the end of the first.
     private func pair(gap: UInt64, second: UInt64) -> CFIWriter {
         var writer = CFIWriter()
         writer.addFunction(second - gap - 0x20, length: 0x20, [Row(1, 16)])
@@ -41,7 +41,7 @@ private typealias Row = CFIWriter.Row
     }
 
     @Test func holeOfGlibcsCloneIsKept() throws {
-        // Ten bytes of code on purpose, behind which the FDE's other half goes on unaligned.
+        // Ten bytes of code, after which the function's second FDE starts at an unaligned address.
         let writer = pair(gap: 10, second: 0x2006)
         let table = try table(writer)
         requireSameAsLinear(table, writer)
@@ -93,7 +93,7 @@ private typealias Row = CFIWriter.Row
         requireSameAsLinear(table, writer)
         #expect(table.cfaOffset(at: 0x203f) == 16)
         #expect(table.cfaOffset(at: 0x2040) == 800)
-        // The row in force is the one that began while the other FDE ruled.
+        // The row that holds here started where the other FDE has precedence.
         #expect(table.cfaOffset(at: 0x2060) == 24)
         #expect(table.counts.overlapping_fdes == 1)
     }
@@ -186,7 +186,7 @@ private typealias Row = CFIWriter.Row
                 + CFI.defineCFAOffset(48))
         let table = try BuiltTable(writer, executable: [0x1000..<0x3000])
         #expect(table.cfaOffset(at: 0x2000) == 0)
-        // Rows are told apart by instruction: the one that holds for half an instruction takes all of it.
+        // A row that starts within an instruction holds for all of it.
         #expect(table.reason(at: 0x2008) == "misaligned-address")
         #expect(table.reason(at: 0x203c) == "misaligned-address")
         #expect(table.reason(at: 0x2040) == "no-information")
@@ -195,7 +195,7 @@ private typealias Row = CFIWriter.Row
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func rowInsideOfTheLastInstructionHoldsNowhere(_ distance: UInt64) throws {
-        // As Go writes every function of aarch64 ("nextpc--"): the last advance goes to the byte before the end.
+        // As in all functions that Go compiles for aarch64 ("nextpc--"), the last row starts one byte before the end.
         var writer = CFIWriter(.aarch64)
         writer.addFDE(
             0x2000, length: 0x40,
@@ -204,7 +204,7 @@ private typealias Row = CFIWriter.Row
         let table = try BuiltTable(writer, executable: [0x1000..<0x3000])
         requireSameAsLinear(table, writer)
         #expect(table.badFrames.isEmpty)
-        // Four bytes before the end is the last instruction itself.
+        // Four bytes before the end is the last instruction.
         #expect(table.cfaOffset(at: 0x203c) == (distance == 4 ? 32 : 16))
         #expect(table.cfaOffset(at: 0x2038) == 16)
         #expect(table.cfaOffset(at: 0x2040) == 0)
@@ -224,7 +224,7 @@ private typealias Row = CFIWriter.Row
     }
 
     @Test func gapsInsideOfInstructionsMakeNoRows() throws {
-        // Two FDEs and a gap in each instruction of more than a page: rows would be three times a page's units.
+        // Each instruction of more than a page has two FDEs and a gap, which would make three rows per unit.
         var writer = CFIWriter(.aarch64)
         let executable: Range<UInt64> = 0x4_0000..<0xa_0000
         for start in stride(from: executable.lowerBound, to: 0x9_0000, by: 4) {

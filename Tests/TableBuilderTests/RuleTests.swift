@@ -4,9 +4,9 @@ import Testing
 @testable import TableBuilder
 import UnwindTable
 
-/// What rows are lowered to, in the words that `describe` has for it.
+/// The rules that rows are lowered to, as text by `describe`.
 @Suite struct RuleTests {
-    /// The rule of a function with these instructions behind its CIE's.
+    /// The rule of a function with these instructions.
     private func rule(
         _ instructions: [UInt8], _ machine: TableMachine = .x86_64, augmentation: String = ""
     ) throws -> String {

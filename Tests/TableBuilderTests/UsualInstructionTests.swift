@@ -4,8 +4,8 @@ import Testing
 @testable import TableBuilder
 import UnwindTable
 
-/// Usual instructions are executed in a loop of their own, which other sinks than the table's don't use: whatever comes
-/// in whatever order, it says what executing one instruction after the other does.
+/// Tables use a separate loop for usual instructions (`takeRun`), which other sinks don't use. For any sequence of
+/// instructions, it must give the same rows as executing them one at a time.
 @Suite struct UsualInstructionTests {
     struct Kind: CustomTestStringConvertible, Sendable {
         var machine: TableMachine
@@ -31,7 +31,7 @@ import UnwindTable
             var instructions = (0..<Int.random(in: 0...14, using: &random)).flatMap { _ in
                 Self.instruction(kind, &random)
             }
-            // Cut off within an operand, now and then.
+            // Sometimes truncated within an operand.
             if Int.random(in: 0..<8, using: &random) == 0 { instructions = instructions.dropLast() }
             writer.addFDE(start, length: length, instructions, isPadded: Bool.random(using: &random))
             start += length + (Bool.random(using: &random) ? 0 : 64)
@@ -45,7 +45,7 @@ import UnwindTable
 
     @Test func rowsAtEveryUnitOfAPageFitIn() throws {
         var writer = CFIWriter()
-        // Advances by 1 with two offsets in turn: 65,536 rows from the page's first unit to its last, and on.
+        // Advances by 1 with alternating offsets: 65,536 rows, from the page's first unit to its last and beyond.
         let pair: [UInt8] = [0x41, 0x0e, 0x10, 0x41, 0x0e, 0x18]
         writer.addFDE(0x1_0000, length: 0x1_0800, (0..<0x8800).flatMap { _ in pair })
         let table = try BuiltTable(writer, executable: [0x1_0000..<0x3_0000])
@@ -58,7 +58,7 @@ import UnwindTable
 
     @Test(arguments: [TableMachine.x86_64, .aarch64])
     func advancesByNothingMakeNoRows(_ machine: TableMachine) throws {
-        // More than a page has units, all at one location: of them the last wins.
+        // More rows than a page has units, all at one location: the last wins.
         var writer = CFIWriter(machine, codeAlignment: 0)
         let pair: [UInt8] = [0x41, 0x0e, 0x10, 0x41, 0x0e, 0x18]
         writer.addFDE(0x1_0040, length: 0x100, (0..<100_000).flatMap { _ in pair } + [0x41, 0x0e, 0x20])
@@ -91,7 +91,7 @@ import UnwindTable
         case 13..<20: return [0x0e] + uleb(8 * upTo(15))
         case 20: return [0x0e] + uleb(8 * upTo(600))
         case 21: return [0x0e] + uleb(upTo(5000))
-        // A number in more bytes than it needs.
+        // A number with more bytes than it needs.
         case 22: return [0x0e, 0x80 | UInt8(8 * upTo(15)), 0x80, 0x00]
         case 23..<28: return [0x80 | UInt8(register)] + uleb(upTo(7) == 0 ? upTo(300) : 1 + upTo(6))
         case 28: return [0x0c] + uleb(upTo(2) == 0 ? upTo(31) : fp) + uleb(8 * upTo(20))
@@ -110,7 +110,7 @@ import UnwindTable
 
     // MARK: Comparison
 
-    /// What lookups say otherwise than each FDE's rows by themselves, at every unit of every FDE.
+    /// The differences between lookups and each FDE's own rows, at every unit of every FDE.
     private func differences(_ table: BuiltTable, _ writer: CFIWriter, _ executable: Range<UInt64>) -> [String] {
         var found: [String] = []
         writer.bytes.withUnsafeBytes { bytes in

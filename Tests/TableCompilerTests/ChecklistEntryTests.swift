@@ -3,22 +3,22 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// CIEs and FDEs in all their forms (LSB Core, DWARF 5 §6.4.1), as hand-written sections of assembled programs.
+/// CIEs and FDEs in all their forms (LSB Core, DWARF 5 §6.4.1), as hand-written sections of assembled executables.
 @Suite struct ChecklistEntryTests {
-    /// A CIE and an FDE for `f`, whose 64 bytes begin at 0x401000: CFA = rsp+8, and rsp+16 from +1 on.
+    /// A CIE and an FDE for `f`, which has 64 bytes at 0x401000: CFA = rsp+8, and rsp+16 from +1 on.
     struct Entries {
         var version = 1
         var augmentation = ""
-        /// Directives between the augmentation and the alignment factors, and between return address column and
-        /// instructions, of the CIE.
+        /// Directives of the CIE between the augmentation and the alignment factors, and between the return address
+        /// column and the instructions.
         var behindAugmentation = ""
         var augmentationData = ""
         var codeAlignment = 1
         var returnAddress = ".byte 16"
         var cieInstructions = "0x0c, 7, 8, 0x90, 1"
-        /// Start and length.
+        /// Directives for start and length.
         var range = ".quad f\n.quad 64"
-        /// With its size, for FDEs of augmentations with `z`.
+        /// The augmentation data with its size, for augmentations with `z`.
         var fdeData = ""
         var instructions = "0x41, 0x0e, 16"
         var is64Bit = false
@@ -105,7 +105,7 @@ import UnwindTable
     }
 
     @Test func returnAddressColumnIsAByteAndLaterULEB() throws {
-        // Of one CIE with another column than the usual one: its rule is the return address's.
+        // A CIE with an unusual return address column: that column's rule is for the return address.
         let expected = ["+0 CFA = rsp+8, rbp = rbp, ra = *(CFA-24)"]
         var entries = Entries(returnAddress: ".byte 17", cieInstructions: "0x0c, 7, 8, 0x91, 3", instructions: "0")
         #expect(try rows(entries) == expected)
@@ -135,7 +135,7 @@ import UnwindTable
     }
 
     @Test func unknownLetterBeforeTheEncodingCostsThatCIE() throws {
-        // What the letter's data are is unknown, and so is where the encoding stands.
+        // The size of the unknown letter's data is unknown, and therefore the offset of the encoding.
         let bad = Entries(augmentation: "q", range: ".quad f + 64\n.quad 64", label: "bad_")
         let good = Entries()
         #expect(try rows(bad.cie + bad.fde + good.cie + good.fde, bad: 1) == Self.usual)
@@ -160,7 +160,7 @@ import UnwindTable
         (0x50, ".balign 8, 0\n.quad f\n.quad 64"),
     ])
     func encodings(_ encoding: Int, _ range: String) throws {
-        // Two bytes can't say an address of this program: those are of a function that is not executable code.
+        // Two bytes can't encode an address of this executable, so the FDE is for a function outside executable code.
         let entries = Entries(
             augmentation: "zR", augmentationData: ".byte 1, \(encoding)", range: range, fdeData: ".byte 0")
         if encoding == 0x02 {
@@ -197,7 +197,7 @@ import UnwindTable
                 == ["+0 CFA = rsp+24, rbp = rbp, ra = *(CFA-8)"])
     }
 
-    // MARK: Lengths and places
+    // MARK: Lengths and offsets
 
     @Test(arguments: [false, true])
     func lengthsOf64Bits(isDebugFrame: Bool) throws {

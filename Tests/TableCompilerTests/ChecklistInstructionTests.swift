@@ -2,14 +2,14 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Call frame instructions (DWARF 5 §6.4.2, LSB, AArch64 DWARF ABI), assembled: from the bytes to the table's rules.
+/// Assembled call frame instructions (DWARF 5 §6.4.2, LSB, AArch64 DWARF ABI), from bytes to the table's rules.
 @Suite struct ChecklistInstructionTests {
-    /// The rows of a function of 64 bytes that has these instructions behind its CIE's: CFA = rsp+8, ra = *(CFA-8).
+    /// The rows of a function of 64 bytes with these instructions after its CIE's: CFA = rsp+8, ra = *(CFA-8).
     private func x86_64(_ escaped: String) throws -> [String] {
         try rows(escaped, code: ".fill 64, 1, 0x90", .x86_64)
     }
 
-    /// The same for aarch64, whose CIE has CFA = sp; advances are by bytes.
+    /// The same for aarch64, whose CIE has CFA = sp. Advances are in bytes.
     private func aarch64(_ escaped: String) throws -> [String] {
         try rows(escaped, code: ".fill 16, 4, 0xd503201f", .aarch64)
     }
@@ -34,7 +34,7 @@ import UnwindTable
     }
 
     @Test func primaryInstructions() throws {
-        // advance_loc 2; def_cfa_offset 16; offset rbp, 2; advance_loc 63 would leave the function: 5; restore rbp
+        // advance_loc 2; def_cfa_offset 16; offset rbp, 2; advance_loc 5 (63 would leave the function); restore rbp
         #expect(
             try x86_64("0x42, 0x0e, 16, 0x86, 2, 0x45, 0xc6")
                 == [row(0), row(2, cfa: "rsp+16", fp: "*(CFA-16)"), row(7, cfa: "rsp+16")])
@@ -64,7 +64,7 @@ import UnwindTable
         ("0x16, 6, 2, 0x77, 0x10", "rsp+8", "rsp+16", "*(CFA-8)"),  // val_expression
         ("0x2e, 0x80, 1", "rsp+8", "rbp", "*(CFA-8)"),  // GNU_args_size
         ("0x2f, 6, 2", "rsp+8", "*(CFA+16)", "*(CFA-8)"),  // GNU_negative_offset_extended
-        // def_cfa, and expressions, with negative numbers in ten bytes as LLVM and gas before 2.21 write them.
+        // def_cfa and expressions with negative numbers of ten bytes, as LLVM and gas before 2.21 write them.
         ("0x0c, 6, 0x90, 255, 255, 255, 255, 255, 255, 255, 255, 1", "rbp-112", "rbp", "*(CFA-8)"),
         ("0x16, 6, 11, 0x77, 0xf9, 255, 255, 255, 255, 255, 255, 255, 255, 1", "rsp+8", "rsp-7", "*(CFA-8)"),
         ("0x16, 6, 13, 0x77, 16, 0x23, 0xf8, 255, 255, 255, 255, 255, 255, 255, 255, 1", "rsp+8", "rsp+8", "*(CFA-8)"),
@@ -80,7 +80,7 @@ import UnwindTable
     }
 
     @Test func unfactoredAndFactoredOffsets() throws {
-        // def_cfa and def_cfa_offset take bytes, their _sf forms multiples of the data alignment factor, -8.
+        // def_cfa and def_cfa_offset have bytes, their _sf forms multiples of the data alignment factor, -8.
         #expect(try x86_64("0x0c, 7, 24, 0x41, 0x12, 7, 0x7d") == [row(0, cfa: "rsp+24")])
         #expect(try x86_64("0x0e, 24, 0x41, 0x13, 0x7d") == [row(0, cfa: "rsp+24")])
     }
@@ -93,7 +93,7 @@ import UnwindTable
     }
 
     @Test func negateRAStateWithPC() throws {
-        // What was mixed in doesn't matter to who only strips the code's bits.
+        // The modifiers don't matter, because the authentication code is only stripped.
         #expect(try aarch64("0x2c") == aarch64("0x2d"))
         #expect(try aarch64("0x2c, 0x44, 0x2c") == aarch64("0x2d, 0x44, 0x2d"))
     }
@@ -137,7 +137,7 @@ import UnwindTable
     }
 
     @Test func restoreWithoutARuleOfTheCIEIsUnspecified() throws {
-        // Unspecified is the ABI's default, the register's own value: not undefined.
+        // Unspecified means the ABI's default, the register's own value, not undefined.
         #expect(try x86_64("0x07, 6, 0x41, 0xc6") == [row(0, fp: "undefined"), row(1)])
     }
 
@@ -187,7 +187,7 @@ import UnwindTable
     // MARK: Expressions
 
     @Test func registersExpressionsStartWithTheCFA() throws {
-        // expression and val_expression: the CFA is on the stack, so plus_uconst has something to add to.
+        // expression and val_expression: plus_uconst adds to the CFA, which is initially on the stack.
         #expect(try x86_64("0x10, 6, 2, 0x23, 8") == [row(0, fp: "*(CFA+8)")])
         #expect(try x86_64("0x16, 6, 2, 0x23, 8") == [row(0, fp: "CFA+8")])
     }

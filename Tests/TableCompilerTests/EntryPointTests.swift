@@ -4,14 +4,14 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Nothing called what the kernel starts: no frame at an ELF entry point has a caller, whatever its information says.
+/// Nothing calls an ELF entry point, so its frame has no caller, even if its call frame information has a rule for one.
 @Suite struct EntryPointTests {
     private static let end = "end of stack"
     private let fixture: Fixture
 
     init() throws { fixture = try Fixture() }
 
-    /// Links a program of one source, with what `flags` make of it; its table.
+    /// Links an executable from one source with `flags`, and compiles its table.
     private func compile(
         _ source: String, _ target: Fixture.Target = .x86_64, flags: [String] = ["-static"], threads: Int = 1
     ) throws -> CompiledImage {
@@ -22,13 +22,13 @@ import UnwindTable
         return try CompiledImage("\(fixture.directory)/program")
     }
 
-    /// What the table says at a distance from the entry point.
+    /// The table's rule at a distance from the entry point.
     private func rule(_ table: CompiledImage, _ distance: UInt64) throws -> String {
         let entry = try ELFImage(path: "\(fixture.directory)/program").entryAddress
         return table.view.describe(table.view.ruleNumber(at: entry &+ distance))
     }
 
-    /// 16 bytes of a function that says that it has a caller, and another one.
+    /// A function of 16 bytes with a rule for a caller, and another function.
     private func covered(_ instructions: String) -> String {
         """
         .text
@@ -56,7 +56,7 @@ import UnwindTable
         try expectOutermost(compile(aarch64, .aarch64, flags: flags), 0..<16, step: 4)
     }
 
-    /// Files that are equal but for their entry points have tables that differ: neither may stand for the other.
+    /// Files that differ only in their entry points have different tables, so they need different keys.
     @Test func entryPointIsPartOfTheKey() throws {
         func key(_ entry: String) throws -> TableSource.Key {
             _ = try compile(covered("xor %ebp, %ebp"), flags: ["-static", "-Wl,-e,\(entry)"])
@@ -67,7 +67,7 @@ import UnwindTable
         #expect(try key("other") != first)
     }
 
-    /// No instruction begins there; and a file that says so crashes nobody.
+    /// No instruction starts there. Such a file must not cause a crash.
     @Test func entryPointBetweenInstructionsIsNone() throws {
         let source = covered("mov x29, #0\nmov x30, #0") + "\n.globl odd\n.set odd, _start + 2"
         let table = try compile(source, .aarch64, flags: ["-static", "-Wl,-e,odd"])
@@ -75,7 +75,7 @@ import UnwindTable
         for distance in [0, 2, 6] as [UInt64] { #expect(try rule(table, distance) != Self.end) }
     }
 
-    /// What stands before it in the same FDE is as it says.
+    /// Earlier code in the same FDE keeps its rules.
     @Test func onlyWhatIsBehindTheEntryPointIsOutermost() throws {
         let source = """
             .text
@@ -90,14 +90,14 @@ import UnwindTable
         #expect(try rule(table, 0 &- 1).hasPrefix("CFA = rsp+8"))
     }
 
-    /// What says it itself is compiled as ever: no section comes before its own.
+    /// An FDE that already makes its frame outermost is used unchanged, without a synthetic section.
     @Test func informationThatSaysItIsUsedAsItIs() throws {
         let table = try compile(covered(".cfi_undefined rip\nxor %ebp, %ebp"))
         #expect(try rule(table, 0) == Self.end)
         #expect(table.result.built.counts.fdes == 2 && table.result.built.counts.overlapping_fdes == 0)
     }
 
-    /// As in musl and ld.so: to the end of its first call.
+    /// As in musl and ld.so, the frame is outermost up to the end of its first call.
     @Test func entryPointWithoutInformationIsOutermostToItsFirstCall() throws {
         let rest = ".skip 200, 0x90\nother: .cfi_startproc\nret\n.cfi_endproc\n"
         let direct = ".text\n.globl _start\n_start: xor %ebp, %ebp\nmov %rsp, %rdi\ncall other\nhlt\n"
@@ -110,7 +110,7 @@ import UnwindTable
         try expectOutermost(compile(aarch64 + rest.replacing("0x90", with: "0"), .aarch64), 0..<12, step: 4)
     }
 
-    /// Bytes that look like a call, but would lead nowhere, are another instruction's.
+    /// Bytes that look like a call, but whose target isn't code, are part of another instruction.
     @Test func callThatWouldLeadNowhereIsNone() throws {
         let source = """
             .text
@@ -125,7 +125,7 @@ import UnwindTable
         try expectOutermost(compile(source), 0..<10)
     }
 
-    /// A gap that is no longer than one function's: it may call twice, as ld.so's does.
+    /// A gap no longer than one function is outermost entirely. It may contain two calls, as in ld.so.
     @Test func shortGapIsOneFunction() throws {
         let source = """
             .text
@@ -140,7 +140,7 @@ import UnwindTable
         try expectOutermost(compile(source), 0..<100)
     }
 
-    /// Even where a gap as short is padding.
+    /// Even if another gap of the same length is padding.
     @Test func shortFunctionIsNotPadding() throws {
         let source = """
             .text
@@ -159,7 +159,7 @@ import UnwindTable
         try expectOutermost(compile(source), 0..<8)
     }
 
-    /// Older linkers write the beginning of .text there.
+    /// Older linkers set it to the start of .text.
     @Test func entryPointOfALibraryIsARelic() throws {
         let source = """
             .text
@@ -172,7 +172,7 @@ import UnwindTable
         #expect(try rule(table, 0).hasPrefix("CFA = rsp+8"))
     }
 
-    /// Interpreters are libraries that need none: their code tells.
+    /// Dynamic linkers are libraries without an interpreter, recognised by the code at their entry point.
     @Test func interpretersStartStacks() throws {
         let starts: [(Fixture.Target, String)] = [
             (.x86_64, "mov %rsp, %rdi"), (.x86_64, "xor %rbp, %rbp"), (.x86_64, "endbr64\nxor %ebp, %ebp"),
@@ -186,7 +186,7 @@ import UnwindTable
         }
     }
 
-    /// Its offsets are the file's own, though a section was put before.
+    /// Sections and offsets are the file's own, although a synthetic section precedes them.
     @Test func badFramesAreNamedByTheirSection() throws {
         let source =
             covered("nop") + """

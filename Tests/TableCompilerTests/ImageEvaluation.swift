@@ -6,7 +6,7 @@ import TableCompiler
 @testable import UnwindTable
 
 extension LinearEvaluation {
-    /// The linear evaluation of an image's sections, and of its debug file's if that is searched for.
+    /// The linear evaluation of an image's sections and, with a search, of its debug file's.
     init(_ image: ELFImage, machine: TableMachine, search: DebugFileSearch?) throws {
         let sources = try FrameSources(of: image, search: search)
         let executable = image.executableSegments
@@ -19,7 +19,8 @@ extension LinearEvaluation {
         withExtendedLifetime(sources) {}
     }
 
-    /// From the entry point to the end of its function; nil if all of that is the outermost frame as it is.
+    /// The addresses from the entry point to the end of its function; nil if its own rules already make all of it
+    /// outermost.
     private func function(
         of entry: EntryPoint, _ sections: [FrameSection], _ executable: [Range<UInt64>]
     ) throws -> Range<UInt64>? {

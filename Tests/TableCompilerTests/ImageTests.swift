@@ -8,7 +8,7 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Where an image's call frame information comes from, and what images get no table.
+/// The sources of an image's call frame information, and images that get no table.
 @Suite struct ImageTests {
     private let fixture: Fixture
 
@@ -45,7 +45,7 @@ import UnwindTable
     private static let own = "+0 CFA = rsp+8, rbp = rbp, ra = *(CFA-8)"
     private static let merged = [own, "+10 CFA = rsp+64, rbp = rbp, ra = *(CFA-8)"]
 
-    /// A function with `cfi`, for tests of which image it is.
+    /// A function with `cfi`, to distinguish images.
     private static func function(_ cfi: String = "") -> String {
         """
         .text
@@ -69,7 +69,7 @@ import UnwindTable
 
     @Test(arguments: ["zlib", "zlib-gnu"])
     func compressedDebugFrame(kind: String) throws {
-        // A section that packing makes no smaller stays as it is.
+        // Large enough that compression makes the section smaller; otherwise objcopy doesn't compress it.
         let path = try fixture.library(Self.mixed + "\n.fill 4096, 1, 0")
         try run("objcopy", "--compress-debug-sections=\(kind)", path)
         let names = try ELFImage(path: path).sections()
@@ -104,7 +104,7 @@ import UnwindTable
         let image = try CompiledImage(path, search: DebugFileSearch(directories: []))
         #expect(image.rows == Self.merged)
         #expect(image.result.source.debugSource == .separateFile)
-        // Another file of that name isn't it.
+        // Another file with that name is rejected.
         try fixture.write(try contents(debug) + [0], to: ".debug/lib.debug")
         let alone = try CompiledImage(path, search: DebugFileSearch(directories: []))
         #expect(alone.rows == [Self.own])
@@ -161,7 +161,7 @@ import UnwindTable
             .fill 16, 1, 0x90
             .cfi_endproc
             """
-        // .eh_frame reaches 2 GiB; further apart are the tests of UnwindTable.
+        // .eh_frame can address 2 GiB; tests of UnwindTable have larger distances.
         let path = try fixture.library(Self.function() + "\n" + far, flags: ["-Wl,--section-start=.far=0x70000000"])
         let image = try CompiledImage(path)
         #expect(image.view.rule(at: 0x7000_0008) == image.view.rule(at: 0x7000_0000))
@@ -175,7 +175,7 @@ import UnwindTable
         let auxiliary = try contents("/proc/self/auxv").withUnsafeBytes { Array($0.bindMemory(to: UInt.self)) }
         let entry = try #require(stride(from: 0, to: auxiliary.count - 1, by: 2).first { auxiliary[$0] == 33 })
         let start = try #require(UnsafeRawPointer(bitPattern: auxiliary[entry + 1]))
-        // Its section headers, of 64 bytes each, stand at its end: e_shoff and e_shnum.
+        // The vDSO ends with its section headers of 64 bytes each: e_shoff and e_shnum.
         let size =
             start.loadUnaligned(fromByteOffset: 0x28, as: Int.self)
             + 64 * Int(start.loadUnaligned(fromByteOffset: 0x3c, as: UInt16.self))
@@ -225,7 +225,7 @@ import UnwindTable
             Self.function() + "\n" + Self.function(".cfi_def_cfa_offset 32").replacing("f:", with: "g:"))
         var bytes = try contents(path)
         let section = try #require(try ELFImage(path: path).sections().first { $0.name == ".eh_frame" })
-        // CIE, then the FDE of f, then that of g.
+        // The CIE, the FDE of f, the FDE of g.
         var position = Int(section.offset)
         for _ in 0..<2 { position += 4 + Int(bytes[position]) }
         bytes[position + 2] = 0xff
@@ -234,7 +234,7 @@ import UnwindTable
         #expect(image.result.built.counts.bad_fdes == 1)
     }
 
-    /// `_mcount` of glibc keeps its return address in x15; its rows look like those of other functions.
+    /// glibc's `_mcount` has its return address in x15; its rows are otherwise equal to other functions'.
     @Test func returnAddressColumnsOfSeveralCIEs() throws {
         let path = try fixture.library(
             """
@@ -255,7 +255,7 @@ import UnwindTable
             ])
     }
 
-    // MARK: What gets no table
+    // MARK: Images without a table
 
     @Test func whatIsNoProgramOrLibraryIsSkippedWithItsReason() throws {
         #expect(try skipReason(fixture.object(Self.function())) == .relocatable)
@@ -293,7 +293,7 @@ import UnwindTable
         #expect(same == first)
         let other = fixture.directory + "/lib.so"
         #expect(try ELFImage(path: other).tableKey() == first)
-        // Another CFA offset: only a byte of .eh_frame differs.
+        // A different CFA offset: only one byte of .eh_frame differs.
         let second = try ELFImage(
             path: fixture.library(Self.function(".cfi_def_cfa_offset 24"), named: "other.so", flags: flags)
         ).tableKey()
@@ -333,7 +333,7 @@ import UnwindTable
 
     // MARK: Time in proportion
 
-    /// A CIE of a million instructions and 20,000 FDEs that share it, in a relocatable file: it is run once.
+    /// In a relocatable file, a CIE of a million instructions is run once for all 20,000 FDEs that share it.
     @Test func aLongCIEIsRunOnceInARelocatableFileToo() throws {
         let fdes = (0..<20_000).map {
             ".long 16\n.long . - cie\n.long f + \(4 * $0) - .\n.long 4\n.byte 0, 0, 0, 0"

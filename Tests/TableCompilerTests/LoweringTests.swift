@@ -2,7 +2,8 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// What rules of assembled functions lower to. A function is 16 bytes, its CFI begins as the ABI's CIE has it.
+/// The rules that rows of assembled functions are lowered to. A function has 16 bytes, and its CIE is the ABI's usual
+/// one.
 @Suite struct LoweringTests {
     /// A function of 16 one-byte instructions whose first row `cfi` changes.
     private static func x86_64(_ cfi: String, start: String = ".cfi_startproc") throws -> [String] {
@@ -72,7 +73,7 @@ import UnwindTable
     }
 
     @Test(arguments: [
-        // A rule holds addends of 8 to 56; others take a program, which means the same.
+        // A rule can have addends of 8 to 56; others need a program with the same meaning.
         (8, "*(rsp+24)+8"), (56, "*(rsp+24)+56"), (64, "*(rsp+24) + 64"), (4, "*(rsp+24) + 4"),
     ])
     func cfaReadFromMemoryPlusAddend(addend: Int, expected: String) throws {
@@ -81,7 +82,7 @@ import UnwindTable
     }
 
     @Test func cfaReadFromMemoryThroughAnIndexIsAProgram() throws {
-        // *(rsp+8+r9*8)+8, as hand-written cryptography has it
+        // *(rsp+8+r9*8)+8, as in hand-written cryptography
         let cfi = ".cfi_escape 0x0f, 10, 0x77, 8, 0x79, 0, 0x38, 0x1e, 0x22, 0x06, 0x23, 8"
         #expect(
             try Self.x86_64(cfi)

@@ -6,8 +6,8 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Small system files with changed bytes: whatever they are, nothing crashes, and what compiles verifies and equals
-/// its linear evaluation. The changes are the same in every run; `CFIC_TEST_MUTATIONS` sets how many for each file.
+/// Small system files with changed bytes: nothing may crash, and tables must verify and equal their linear evaluation.
+/// The changes are the same in every run. `CFIC_TEST_MUTATIONS` is their number per file.
 @Suite struct MutationTests {
     /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
     struct Random: RandomNumberGenerator {
@@ -30,7 +30,7 @@ import UnwindTable
 
     static var count: Int { getenv("CFIC_TEST_MUTATIONS").flatMap { Int(String(cString: $0)) } ?? 5000 }
 
-    /// Opcodes and the ends of ranges.
+    /// Opcodes and limits of ranges.
     private static let telling: [UInt8] = [
         0, 1, 2, 0x0a, 0x0b, 0x0c, 0x0e, 0x0f, 0x10, 0x16, 0x1d, 0x2d, 0x2e, 0x3f, 0x40, 0x41, 0x7f, 0x80, 0x90, 0xc6,
         0xff,
@@ -42,7 +42,7 @@ import UnwindTable
         let good = try contents(path)
         let sections = try ELFImage(path: path).sections().filter { $0.name.hasPrefix(".eh_frame") }
         var places = sections.map { Int($0.offset)..<Int($0.offset + $0.size) }
-        // The headers, and .eh_frame's first CIE, count for more than their size.
+        // The headers and .eh_frame's first CIE are changed more often than other bytes.
         places += [0..<64, 64..<64 + 56 * Int(good[0x38])] + places.map { $0.lowerBound..<$0.lowerBound + 24 }
         let compiler = ImageCompiler(debugFiles: nil)
         var random = Random(state: 1)
@@ -63,7 +63,7 @@ import UnwindTable
         #expect(compiled > Self.count / 20)
     }
 
-    /// Whether it compiled.
+    /// Returns whether the image got a table.
     private func check(_ bytes: [UInt8], _ compiler: ImageCompiler, _ name: String) throws -> Bool {
         let image: ELFImage
         let result: ImageCompiler.Result

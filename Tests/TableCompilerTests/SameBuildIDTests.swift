@@ -6,7 +6,7 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// One build id, several files: each gets its own rules, and a lie about a build id harms the liar alone.
+/// Several files with the same build id: each gets its own rules, and a file with a false build id affects only itself.
 @Suite(.timeLimit(.minutes(2))) struct SameBuildIDTests {
     private let fixture: Fixture
     private let store: TableStore
@@ -18,8 +18,8 @@ import UnwindTable
         self.store = store
     }
 
-    /// A library of one function whose CFA is `offset` bytes from the stack pointer behind its first byte. Libraries
-    /// differ in that byte of .eh_frame alone, and not in build id, segments, or place and size of any section.
+    /// A library with one function, whose CFA is the stack pointer + `offset` after its first byte. The libraries
+    /// differ only in that byte of .eh_frame: build id, segments, and sections' offsets and sizes are equal.
     private func library(_ name: String, offset: Int, flags: [String] = [], sections: String = ".eh_frame") throws
         -> String
     {
@@ -58,7 +58,7 @@ import UnwindTable
         }
     }
 
-    /// The rules of the table that the store has for a file.
+    /// The rules of a file's table in the store.
     private func rules(_ path: String) throws -> [String] {
         let stored = try store.current(key: key(path), options: TableOptions())
         let view = try TableVerifier.verify(stored.bytes)
@@ -102,7 +102,7 @@ import UnwindTable
         #expect(seen.count == 1)
     }
 
-    /// What stripping takes off makes another table only where it was call frame information.
+    /// Stripping changes the table only if it removes call frame information.
     @Test func strippedFileHasTheSameTableIfItHasTheSameRules() throws {
         let whole = try library("whole.so", offset: 16, flags: ["-g"])
         try run("objcopy", "--strip-all", whole, fixture.directory + "/stripped.so")
@@ -125,7 +125,7 @@ import UnwindTable
                     ".text\n.cfi_startproc\n\(bad).fill 16, 1, 0x90\n.cfi_endproc", named: name,
                     flags: ["-Wl,--build-id=0xaa01"]))
         }
-        // The larger file is begun with, and the walk's first has the table.
+        // The larger file is processed first, but the first file of the walk is reported as having the table.
         let file = try #require(fopen(paths[1], "a"))
         fputs("more", file)
         fclose(file)
@@ -133,13 +133,13 @@ import UnwindTable
         #expect(reports.map(Self.word) == ["compiled", "duplicate of a.so"])
         #expect(reports[0].notes.count == 1 && reports[0].notes[0].hasPrefix(paths[0] + ":"))
         #expect(reports[1].notes.isEmpty)
-        // Nor does it take reading the walk's first.
+        // The same if the digests are remembered, so that the first file's call frame sections aren't read.
         try FileManager.default.removeItem(atPath: store.directory + "/.build-id")
         let later = compile(paths).reports
         #expect(later.map(\.notes) == reports.map(\.notes))
     }
 
-    /// Whose table is made first is chance, or size; what else lies beside it is its own affair.
+    /// Which file's table is made first depends on chance or size, but errors in other sections are each file's own.
     @Test(arguments: [0, 1], [false, true])
     func debugFileThatIsRejectedIsNotedOfItsOwnFile(larger: Int, isForced: Bool) throws {
         let whole = try library("whole.so", offset: 16)
@@ -189,12 +189,12 @@ import UnwindTable
         let keys = try [key(trusted), key(lie), key(other)]
         #expect(Set(keys).count == 3)
         #expect(keys.allSatisfy { $0.bytes == [0xaa, 0x01] })
-        // Found again without reading call frame sections, whatever the clock says.
+        // Found again without reading call frame sections, even right after a change.
         let input = ImageInput(try ELFImage(path: lie), search: nil)
         #expect(try store.key(of: input) == keys[1])
         #expect(try input.sharedKey() == keys[1])
         #expect(!input.hasReadFrames)
-        // Another state of it, though size and modification time are the same.
+        // A different state, although size and modification time are the same.
         var times = [timeval(tv_sec: 1_000_000_000, tv_usec: 0), timeval(tv_sec: 1_000_000_000, tv_usec: 0)]
         try #require(utimes(lie, &times) == 0)
         #expect(try key(lie) != keys[1])
@@ -219,12 +219,12 @@ import UnwindTable
             input.debugFile.rejected.count == 1
                 && input.debugFile.rejected[0].description.contains("writable by others"))
         #expect(try input.frames().debugSource == .none)
-        // One who can write the file itself may say of it what he likes.
+        // A user who can write the image itself may also provide its debug file.
         try #require(chmod(path, 0o666) == 0)
         #expect(ImageInput(try ELFImage(path: path), search: search).debugFile.image != nil)
     }
 
-    /// To tell it from others of its name takes reading it whole: not where the table's key is known.
+    /// Checking a debug file's checksum requires reading all of it, which isn't done if the table's key is known.
     @Test func debugFileIsNotReadForAKeyThatIsKnown() throws {
         let path = try library("a.so", offset: 16, flags: ["-Wl,--build-id=none"], sections: ".eh_frame, .debug_frame")
         let debug = fixture.directory + "/a.debug"
@@ -240,7 +240,7 @@ import UnwindTable
         #expect(try store.key(of: again) == key)
         #expect(!again.debugFile.isChosen && !again.hasReadFrames)
         #expect(try again.frames().debugSource == .separateFile)
-        // What may be the debug file is another state, whether it is it or not.
+        // A changed candidate changes the state, even if it isn't the debug file.
         try fixture.write(try contents(debug) + [0], to: "a.debug")
         let other = try input()
         #expect(try store.key(of: other) != key)
@@ -259,7 +259,7 @@ import UnwindTable
         #expect(FileSystemKind.hasReliableIdentities(magic) == isReliable)
     }
 
-    /// FUSE, networks: a file may be changed and seem to be in the same state.
+    /// On FUSE and network file systems, a file may be modified without a change of its state.
     @Test func stateThatNobodyCanRelyOnStandsForNothing() throws {
         let path = try library("a.so", offset: 16)
         func input() throws -> ImageInput {

@@ -5,7 +5,7 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// A bad section beside a good .eh_frame costs itself, and a note says so.
+/// A bad section beside a good .eh_frame costs only itself, and is reported in a note.
 @Suite struct SideSectionTests {
     private let fixture: Fixture
 
@@ -21,9 +21,9 @@ import UnwindTable
     private static let row = "+0 CFA = rsp+8, rbp = rbp, ra = *(CFA-8)"
 
     private static let zdebug = ".section .zdebug_frame, \"\", @progbits\n"
-    /// Sections, and what the note says.
+    /// Sections, and the expected note.
     private static let sections: [(source: String, note: String)] = [
-        // zlib of nonsense that unpacks to 16 bytes; too much; nothing
+        // Invalid zlib data that claims 16 bytes; a size that is too large; nothing.
         (zdebug + ".ascii \"ZLIB\\0\\0\\0\\0\\0\\0\\0\\x10nonsense\"", ".zdebug_frame+0x0: zlib"),
         (zdebug + ".ascii \"ZLIB\\1\\0\\0\\0\\0\\0\\0\\x10nonsense\"", "claim to unpack to"),
         (zdebug + ".byte 1", ".zdebug_frame+0x0: doesn't start with"),
@@ -65,7 +65,7 @@ import UnwindTable
     }
 
     @Test func debugFileStandsInForABadDebugFrame() throws {
-        // The debug file has a good one, of code that the image's own .eh_frame doesn't cover.
+        // The debug file has a good .debug_frame for code that the image's own .eh_frame doesn't cover.
         let bare = ".text\n.globl f\nf: .fill 16, 1, 0x90\n"
         let frame = """
             .section .debug_frame, "", @progbits

@@ -4,7 +4,7 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// aarch64 vDSOs have no call frame information for the code that signal handlers return through.
+/// aarch64 vDSOs have no call frame information for the code that signal handlers return to.
 @Suite struct SignalTrampolineTests {
     private static let trampoline = """
         .text
@@ -32,7 +32,7 @@ import UnwindTable
             ])
         var ends: [Range<UInt64>] = []
         table.view.forEachRow { range, number in if number != 0 { ends.append(range) } }
-        // The nop before, and two instructions.
+        // The preceding nop and two instructions.
         #expect(ends.last.map { $0.upperBound - $0.lowerBound } == 12)
     }
 
@@ -64,7 +64,7 @@ import UnwindTable
         #expect(try skipReason(fixture.library(source, .aarch64)) == .noCallFrameInformation)
     }
 
-    /// Libraries are no vDSOs, however their code looks.
+    /// Large libraries aren't vDSOs, even if they contain the same code.
     @Test func largeImagesAreNotSearched() throws {
         let fixture = try Fixture()
         let source = ".text\nnop\n.globl f\nf: mov x8, #139\nsvc #0\n.data\n.space 300000\n"

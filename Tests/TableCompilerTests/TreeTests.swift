@@ -20,7 +20,7 @@ import UnwindTable
 
     private static let bad = ".cfi_escape 0x3f"
 
-    /// A library in the tree; its path.
+    /// Makes a library in the tree, and returns its path.
     @discardableResult
     private func library(_ name: String, buildID: String? = nil, cfi: String = "") throws -> String {
         try fixture.library(
@@ -41,7 +41,7 @@ import UnwindTable
         return compiler
     }
 
-    /// What became of each file, by its path in the tree.
+    /// The outcome of each file, by its path in the tree.
     private func run(
         _ paths: [String]? = nil, _ change: (inout TreeCompiler) -> Void = { _ in }
     ) -> [String: String] {
@@ -64,7 +64,7 @@ import UnwindTable
         }
     }
 
-    /// The files of a cache with their bytes.
+    /// The files of a cache and their bytes.
     private func tables(_ directory: String) throws -> [String: [UInt8]] {
         var tables: [String: [UInt8]] = [:]
         for case let name as String in FileManager.default.enumerator(atPath: directory) ?? .init() {
@@ -108,16 +108,16 @@ import UnwindTable
         #expect(walk.files.map(\.path) == [tree + "/a.so"])
         #expect(walk.passedOverCount == 4)
         #expect(walk.problems.isEmpty)
-        // One that is named is followed.
+        // A link that the user named is followed.
         #expect(FileWalk([tree + "/b.so"]).files.count == 1)
         #expect(FileWalk([tree + "/self"]).problems.count == 1)
         #expect(FileWalk([tree + "/fifo"]).problems.count == 1)
     }
 
-    /// With a build id and without: the content of a file that hasn't changed is known.
+    /// With and without a build id, the content digest of an unchanged file is remembered.
     @Test(arguments: ["0xaa01", nil]) func aSecondRunReadsNoCallFrameInformation(buildID: String?) throws {
         let path = try library("a.so", buildID: buildID)
-        // What changed just now isn't remembered otherwise.
+        // Otherwise files that changed just now aren't remembered.
         let run: () -> [String: String] = { self.run { $0.store.settlingSeconds = -100 } }
         #expect(run() == ["a.so": "compiled"])
         #expect(run() == ["a.so": "current"])
@@ -125,7 +125,7 @@ import UnwindTable
         let key = try TableStore(directory: cache).key(of: input)
         #expect(!input.hasReadFrames)
         #expect(try key == input.contentKey())
-        // The same build id, place and size, and other bytes.
+        // The same build id, offset and size, but different bytes.
         let section = try #require(try ELFImage(path: path).sections().first { $0.name == ".eh_frame" })
         let file = open(path, O_WRONLY)
         let garbage = [UInt8](repeating: 0xff, count: Int(section.size))
@@ -193,7 +193,7 @@ import UnwindTable
         #expect(caches[0] == caches[2])
     }
 
-    /// More threads than files: one file's pages are made by several.
+    /// With more threads than files, several threads build one file's pages.
     @Test(arguments: ["/usr/bin/node", "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/aarch64-linux-gnu/lib/libc.so.6"])
     func bytesOfOneTableDoNotDependOnTheNumberOfThreads(path: String) throws {
         guard access(path, R_OK) == 0 else { return }
@@ -211,13 +211,13 @@ import UnwindTable
         try fixture.write(Array("text".utf8), to: "tree/text")
         try library("z.so", buildID: "0xaa02")
         #expect(run() == ["a.so": "compiled", "cut.so": "failed", "text": "not ELF", "z.so": "compiled"])
-        // Named, it is a failure that it isn't ELF.
+        // If the user named it, a file that isn't ELF is a failure.
         #expect(run([tree + "/text", tree + "/a.so"]) == ["text": "failed", "a.so": "current"])
     }
 
     @Test func aCacheThatCannotBeWrittenFailsEachFile() throws {
         try library("a.so", buildID: "0xaa01")
-        // A file where the directory has to be: no permission makes it writable, not even root's.
+        // A file in place of the directory, which not even root can write to.
         try fixture.write([], to: "cache")
         #expect(run() == ["a.so": "failed"])
         #expect(try contents(cache) == [])

@@ -39,7 +39,7 @@ struct BuildIDPrefixTests {
         }
     }
 
-    /// Files of one build id are told apart by the digest behind it.
+    /// The digest after the build id distinguishes files with the same build id.
     @Test func digestTellsFilesOfOneBuildIDApart() throws {
         let digests = [Array(repeating: UInt8(0x11), count: 16), Array(repeating: 0x12, count: 16)]
         let keys = digests.map { TableSource.Key.buildID([0x55, 0x66], digest: $0) }
@@ -55,7 +55,7 @@ struct BuildIDPrefixTests {
         #expect(throws: StoreError.noSuchBuildID("5566-2", directory: directory.path)) {
             try store.lookup(buildIDPrefixHex: "5566-2")
         }
-        // A digest belongs to a whole build id.
+        // A digest needs a complete build id before it.
         #expect(throws: StoreError.noSuchBuildID("556-1", directory: directory.path)) {
             try store.lookup(buildIDPrefixHex: "556-1")
         }

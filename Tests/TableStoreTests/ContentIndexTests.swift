@@ -35,7 +35,7 @@ struct ContentIndexTests {
         for other in others { #expect(store.contentDigest(of: FileState(file: other)) == nil) }
     }
 
-    /// What is looked for, and the debug file that is found, make another table of the same file.
+    /// The table depends on whether a debug file is wanted, and on the one that is found.
     @Test func anotherDebugFileForgetsIt() {
         var debugFile = identity
         debugFile.inode += 1
@@ -82,7 +82,7 @@ struct ContentIndexTests {
         #expect(store.contentDigest(of: state) == key)
     }
 
-    /// It may change again within the same tick of the file system's clock.
+    /// A file may change again within the same tick of the file system's clock.
     @Test func fileModifiedJustNowIsNotRemembered() {
         var young = identity
         young.changeNanoseconds = Int64(time(nil)) * 1_000_000_000

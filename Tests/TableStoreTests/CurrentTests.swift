@@ -64,7 +64,7 @@ struct CurrentTests {
         #expect(store.reason(.content(key.bytes)) == .absent)
     }
 
-    /// Every section's first and last byte, and some of the header, are covered by a checksum.
+    /// Checksums cover each section's first and last byte, and bytes of the header.
     @Test func everyFlippedByteIsNoticed() throws {
         try store.insert(table, key: key)
         let sections = table.withUnsafeBytes { $0.load(as: cfic_table_header.self) }.sections
@@ -105,7 +105,7 @@ struct CurrentTests {
         #expect(store.reason(key) == nil)
     }
 
-    /// Tables outlive releases that change no rule.
+    /// Tables stay current in releases with the same revision of the rules.
     @Test func tableOfAnotherReleaseIsCurrent() throws {
         try table.withHeader { $0.producer += 1 }.write(to: path)
         #expect(store.reason(key) == nil)

@@ -7,7 +7,7 @@ import TableStore
 import Testing
 import UnwindTable
 
-/// A directory that goes away with its last reference.
+/// A directory that is removed with its last reference.
 final class TemporaryDirectory {
     let path: String
 
@@ -21,7 +21,7 @@ final class TemporaryDirectory {
         try? FileManager.default.removeItem(atPath: path)
     }
 
-    /// Paths of all files below, without directories.
+    /// The paths of all files in it, without directories.
     func files() -> [String] {
         let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
         return names.map { path + "/" + $0 }.filter { path in
@@ -45,7 +45,7 @@ func compiledTable(of image: String = "/bin/true", key: TableSource.Key, keepsGa
 }
 
 extension [UInt8] {
-    /// The same table with other words in its header, and the right checksum over it.
+    /// The same table with a changed header and the right checksum.
     func withHeader(_ change: (inout cfic_table_header) -> Void) -> [UInt8] {
         var copy = self
         copy.withUnsafeMutableBytes { bytes in
@@ -65,7 +65,7 @@ extension [UInt8] {
         }
     }
 
-    /// All that comes from `path`, which may be a FIFO.
+    /// Everything that can be read from `path`, which may be a FIFO.
     init(contentsOf path: String) throws {
         guard let file = fopen(path, "r") else { throw TestFailure("cannot read \(path)") }
         defer { fclose(file) }
@@ -84,7 +84,7 @@ extension TableStore {
         try table.withUnsafeBytes { try insert($0, key: key) }
     }
 
-    /// nil if the table with `key` is current.
+    /// Why the table with `key` isn't current; nil if it is.
     func reason(_ key: TableSource.Key, options: TableOptions = TableOptions()) -> NotCurrent? {
         do throws(NotCurrent) {
             _ = try current(key: key, options: options)
@@ -100,7 +100,7 @@ struct Writer {
     let process: pid_t
     private let output: String?
 
-    /// - Parameter output: a file that takes what it prints.
+    /// - Parameter output: a file for its output.
     init(_ arguments: [String], program: String? = nil, output: String? = nil) throws {
         self.output = output
         let program = try program ?? Self.program()
@@ -120,13 +120,13 @@ struct Writer {
         self.process = process
     }
 
-    /// The same, with /proc/self/fd hidden: without it a file without a name can't be given one, so that the store
-    /// takes the way of file systems without O_TMPFILE.
+    /// The same with /proc/self/fd hidden. Without it an unnamed file can't get a name, so that the store uses the code
+    /// for file systems without O_TMPFILE.
     static func withNamedTemporaries(_ arguments: [String], output: String) throws -> Writer {
         try hidingDescriptors([program()] + arguments, output: output)
     }
 
-    /// Whether that is possible: not in a chroot, and not in many containers.
+    /// Whether that is possible. It isn't in a chroot and in many containers.
     static let canHideDescriptors: Bool = {
         guard access("/usr/bin/unshare", X_OK) == 0 else { return false }
         return (try? hidingDescriptors(["true"], output: "/dev/null").wait()) == 0
@@ -137,7 +137,7 @@ struct Writer {
         return try Writer(["-m", "sh", "-c", command] + words, program: "/usr/bin/unshare", output: output)
     }
 
-    /// Beside the test bundle, which is the running program.
+    /// The executable beside the test bundle, which is the running executable.
     static func program() throws -> String {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") as NSString
         let path = own.deletingLastPathComponent + "/table-store-writer"
@@ -145,9 +145,9 @@ struct Writer {
         return path
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     ///
-    /// - Returns: the exit code, or minus the signal that killed it.
+    /// - Returns: the exit code, or the negated number of the signal that killed it.
     @discardableResult
     func wait() -> Int32 {
         var status: Int32 = 0
@@ -155,14 +155,14 @@ struct Writer {
         return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
     }
 
-    /// What it printed; after ``wait()``.
+    /// Its output, after ``wait()``.
     func printed() -> String {
         guard let output, let bytes = try? [UInt8](contentsOf: output) else { return "" }
         return String(decoding: bytes, as: UTF8.self)
     }
 }
 
-/// A file system of a test.
+/// A file system mounted for a test.
 final class Mount {
     let path: String
 
@@ -180,7 +180,7 @@ final class Mount {
     }
 
     deinit {
-        // -l: whatever may still be open there.
+        // -l, because files may still be open there.
         _ = try? Writer(["-l", path], program: "/bin/umount", output: "/dev/null").wait()
     }
 }

@@ -4,7 +4,7 @@ import TableStore
 import Testing
 import UnwindTable
 
-/// What others do to a cache entry while it is used, and entries that claim more than is there.
+/// Stored tables that others change while they are used, and tables that claim more bytes than the file has.
 @Suite(.timeLimit(.minutes(2))) struct TableFileTests {
     let directory: TemporaryDirectory
     let store: TableStore
@@ -20,7 +20,7 @@ import UnwindTable
         path = try store.path(of: key)
     }
 
-    /// As it would be mapped, the first touch behind the new end would kill this process by SIGBUS.
+    /// If the file were mapped, the first access after its new end would kill this process by SIGBUS.
     @Test(arguments: [0, 304, 4096]) func entryTruncatedWhileItIsUsed(size: off_t) throws {
         let entry = try store.current(key: key, options: TableOptions())
         let named = try TableFile(reading: path)
@@ -44,7 +44,7 @@ import UnwindTable
         #expect(entry.holds(table))
     }
 
-    /// An entry whose last section claims `size` bytes, which a hole of the file has.
+    /// Writes a table whose last section has `size` bytes, which are a hole of the file.
     private func writeSparse(pagesSize size: UInt64) throws {
         let offset = table.withUnsafeBytes { $0.load(as: cfic_table_header.self) }.sections.4.offset
         let header = table.withHeader { $0.sections.4.size = size }
@@ -64,7 +64,7 @@ import UnwindTable
         #expect(store.reason(key) == nil)
     }
 
-    /// Copied by a tool that leaves out zeros, a table is a table still.
+    /// A table copied by a tool that makes holes for zeros is still valid.
     @Test func entryWithAHoleOfZerosIsRead() throws {
         let offset = table.withUnsafeBytes { $0.load(as: cfic_table_header.self) }.sections.4.offset
         let zeros = 1 << 20

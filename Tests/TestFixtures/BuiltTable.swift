@@ -4,13 +4,13 @@ import Glibc
 import TableBuilder
 import UnwindTable
 
-/// A table's bytes right before an inaccessible page: a reader that goes beyond them crashes.
+/// A table's bytes directly before an inaccessible memory page, so that a read past their end crashes.
 package final class GuardedBytes {
     package let bytes: UnsafeRawBufferPointer
     private let mapping: UnsafeMutableRawPointer
     private let size: Int
 
-    /// - Parameter misalignment: how far from a multiple of 16 the bytes shall start.
+    /// - Parameter misalignment: the distance of the bytes' start from a multiple of 16.
     package init(_ content: [UInt8], misalignment: Int = 0) {
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         let room = (content.count + 32 + page - 1) / page * page
@@ -25,7 +25,7 @@ package final class GuardedBytes {
     deinit { munmap(mapping, size) }
 }
 
-/// A table made of what a `CFIWriter` wrote, verified.
+/// A verified table made from a `CFIWriter`'s section.
 package final class BuiltTable {
     package let bytes: [UInt8]
     package let view: TableView
@@ -58,7 +58,7 @@ package final class BuiltTable {
         view = try TableVerifier.verify(memory.bytes)
     }
 
-    /// The offset of a CFA = SP + offset rule; nil where nothing is known because no FDE is there.
+    /// The offset of a CFA = SP + offset rule; nil where there is no FDE.
     package func cfaOffset(at address: UInt64) -> Int32? {
         let rule = view.rule(at: address)
         return rule.reason == .noInformation ? nil : rule.cfa_offset
@@ -75,7 +75,7 @@ package final class BuiltTable {
 
     package var kinds: [cfic_page_kind] { pages.map(\.kind) }
 
-    /// Rows as the header counts them: places where the rule changes, 0 being in force outside of ranges.
+    /// The number of rows as in the header: addresses where the rule changes. Outside ranges the rule is 0.
     package var changes: UInt64 {
         var changes: UInt64 = 0
         var inForce = 0

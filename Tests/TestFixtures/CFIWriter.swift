@@ -1,19 +1,19 @@
 import Search
 import UnwindTable
 
-/// Writes an .eh_frame section entry by entry, with absolute 8-byte addresses, and remembers what it says.
+/// Writes an .eh_frame section entry by entry, with absolute 8-byte addresses, and records the meaning of its FDEs.
 package struct CFIWriter {
-    /// An FDE in the words of a test.
+    /// An FDE as a test describes it.
     package struct Function {
         package var start: UInt64
         package var length: UInt64
-        /// CFA offsets by distance from the start; the first is at 0.
+        /// CFA offsets by distance from the start, ascending; the first is at 0.
         package var rows: [Row]
 
         package var limit: UInt64 { start + length }
 
         package func cfaOffset(at address: UInt64) -> Int32 {
-            // Rows rise; one after the other would take long with 65,536 rows at 200,000 addresses.
+            // A binary search, because tests look up 200,000 addresses in 65,536 rows.
             rows[rows.partitioningIndex { start + $0.at > address } - 1].cfa
         }
     }
@@ -31,7 +31,7 @@ package struct CFIWriter {
     package let machine: TableMachine
     package private(set) var bytes: [UInt8] = []
     package private(set) var functions: [Function] = []
-    /// Offset of the CIE that FDEs refer to.
+    /// Offset of the CIE that further FDEs refer to.
     private var cie = 0
     private var codeAlignment: UInt64 = 1
 
@@ -43,9 +43,9 @@ package struct CFIWriter {
 
     package var initialCFA: Int32 { machine == .x86_64 ? 8 : 0 }
 
-    /// Adds a CIE, for the FDEs behind it.
+    /// Adds a CIE for the following FDEs.
     ///
-    /// - Parameter augmentation: without 'z', so that FDEs have no augmentation data: "" or "S".
+    /// - Parameter augmentation: "" or "S". Without 'z', so that FDEs have no augmentation data.
     package mutating func addCIE(codeAlignment: UInt64 = 1, augmentation: String = "", extra: [UInt8] = []) {
         self.codeAlignment = codeAlignment
         cie = bytes.count
@@ -58,7 +58,7 @@ package struct CFIWriter {
         addEntry(body)
     }
 
-    /// Adds an FDE whose CFA offsets change as `rows` say. A row at 0 replaces the initial one.
+    /// Adds an FDE with these rows. A row at 0 replaces the initial one.
     package mutating func addFunction(_ start: UInt64, length: UInt64, _ rows: [Row] = []) {
         var instructions: [UInt8] = []
         var position: UInt64 = 0
@@ -71,7 +71,7 @@ package struct CFIWriter {
         functions.append(Function(start: start, length: length, rows: [Row(0, initialCFA)] + rows))
     }
 
-    /// Adds an FDE with any instructions, of which `functions` knows nothing.
+    /// Adds an FDE with any instructions. It is not recorded in `functions`.
     package mutating func addFDE(_ start: UInt64, length: UInt64, _ instructions: [UInt8], isPadded: Bool = true) {
         // The CIE pointer is the distance back from itself.
         addEntry(
@@ -83,10 +83,10 @@ package struct CFIWriter {
         bytes += little(UInt32(body.count + padding.count)) + body + padding
     }
 
-    // MARK: What it means
+    // MARK: Meaning
 
-    /// The CFA offset at an address by going through all FDEs; nil if nothing is known there. Padding that the
-    /// compiler absorbs has what holds before it.
+    /// The CFA offset at an address, found by a linear search through all FDEs; nil if there is no FDE. Padding that
+    /// the compiler absorbs has the preceding offset.
     package func cfaOffset(at address: UInt64) -> Int32? {
         if let function = functions.first(where: { $0.start <= address && address < $0.limit }) {
             return function.cfaOffset(at: address)
@@ -98,7 +98,7 @@ package struct CFIWriter {
         return cfaOffset(at: limit - 1)
     }
 
-    /// Every address at which something may change.
+    /// All addresses where the rule may change.
     package var boundaries: Set<UInt64> {
         Set(
             functions.flatMap { function in

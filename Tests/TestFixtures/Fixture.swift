@@ -8,7 +8,7 @@ public struct TestFailure: Error {
     public init(_ message: String) { self.message = message }
 }
 
-/// A directory with ELF files made from assembly, which goes away with its last reference.
+/// A directory with ELF files made from assembly. Removed with the last reference.
 public final class Fixture {
     public enum Target: String, Sendable {
         case x86_64 = "x86_64-linux-gnu"
@@ -25,7 +25,7 @@ public final class Fixture {
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
-    /// Assembles and links a shared library; its path.
+    /// Assembles and links a shared library, and returns its path.
     @discardableResult
     public func library(
         _ source: String, _ target: Target = .x86_64, named name: String = "lib.so", flags: [String] = []
@@ -33,8 +33,8 @@ public final class Fixture {
         try link(source, target, name, ["-shared", "-fuse-ld=lld", "-nostdlib"] + flags)
     }
 
-    /// Assembles and links a program without an entry point whose code begins at 0x401000, and whose section .cfi,
-    /// which the linker takes for data and leaves as it is written, becomes its .eh_frame; its path.
+    /// Assembles and links an executable without an entry point, whose code starts at 0x401000, and returns its path.
+    /// Its section .cfi becomes .eh_frame after linking, so that the linker treats it as data and doesn't change it.
     public func program(_ source: String, _ target: Target = .x86_64, section: String = ".eh_frame") throws -> String {
         let path = try link(
             source, target, "program", ["-fuse-ld=lld", "-nostdlib", "-static", "-Wl,-Ttext=0x401000,-e,0"])
@@ -42,7 +42,7 @@ public final class Fixture {
         return path
     }
 
-    /// Assembles a relocatable file; its path.
+    /// Assembles a relocatable file, and returns its path.
     @discardableResult
     public func object(_ source: String, named name: String = "object.o") throws -> String {
         try link(source, .x86_64, name, ["-c"])
@@ -72,7 +72,7 @@ public func contents(_ path: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
 }
 
-/// A table with what compiling it gave; the bytes live as long as this.
+/// A table and the other results of compiling it. The bytes exist as long as this object.
 public final class CompiledImage {
     public let compiler: ImageCompiler
     public let result: ImageCompiler.Result
@@ -88,8 +88,8 @@ public final class CompiledImage {
         try self.init(ELFImage(path: path), search: search)
     }
 
-    /// The rows as `+OFFSET RULE`, offsets in hex from the first row with a rule; rows without are left out, and
-    /// what is unknown for a reason counts as having one.
+    /// The rows as `+OFFSET RULE`, with hexadecimal offsets from the first row. Rows without information are omitted;
+    /// rows with another reason are not.
     public var rows: [String] {
         var first: UInt64?
         var rows: [String] = []
@@ -101,11 +101,11 @@ public final class CompiledImage {
         return rows
     }
 
-    /// The rules by rising address, without those that say nothing.
+    /// The rows' rules in ascending address order, without "no information".
     public var rules: [String] { rows.map { String($0[$0.index(after: $0.firstIndex(of: " ")!)...]) } }
 }
 
-/// Why an image is not compiled.
+/// Why an image gets no table; nil if it gets one.
 public func skipReason(_ path: String) throws -> SkipReason? {
     do {
         _ = try ImageCompiler(debugFiles: nil).compile(ELFImage(path: path))

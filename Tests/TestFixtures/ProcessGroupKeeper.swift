@@ -1,13 +1,13 @@
 import Foundation
 import Synchronization
 
-/// Ends process groups when this process ends, however it ends: a test run that is interrupted leaves no emulated
-/// machine and no busy program behind.
+/// Kills process groups when this process ends for any reason, so that an interrupted test run leaves no emulated
+/// machine and no busy process behind.
 ///
-/// A shell beside this process, in a group of its own, reads which groups there are. When it reads the end of them, it
-/// kills those that are left.
+/// A shell, in a process group of its own, reads the groups' ids from a socket. At the end of the input it kills the
+/// remaining groups.
 public final class ProcessGroupKeeper: Sendable {
-    /// Of this process.
+    /// The keeper of this process.
     public static let shared = ProcessGroupKeeper()
 
     private static let script = """
@@ -21,20 +21,20 @@ public final class ProcessGroupKeeper: Sendable {
         for group in $groups; do kill -KILL "-$group"; done
         """
 
-    /// The end of the socket that nobody else has; -1 when it is closed.
+    /// This process's end of the socket, which no other process has; -1 after it was closed.
     private let input: Mutex<Int32>
     let shell: pid_t
 
     public init() {
         var ends: [Int32] = [-1, -1]
-        // A socket, since writing to a pipe that nobody reads any more would end this process.
+        // A socket, because SIGPIPE of a pipe without a reader would kill this process.
         _ = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
-        // Whoever reads what a test run prints does not wait for the shell.
+        // The shell must not hold the test run's output open, or its readers would wait for the shell.
         for stream: Int32 in [1, 2] { posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0) }
         actions.addClose(from: 3)
         var attributes = posix_spawnattr_t()
@@ -53,13 +53,13 @@ public final class ProcessGroupKeeper: Sendable {
 
     deinit { end() }
 
-    /// - Parameter group: the id of the process that leads it.
+    /// - Parameter group: the process id of the group's leader.
     public func keep(_ group: pid_t) { write("keep \(group)\n") }
 
-    /// Before it is waited for: afterwards the id may be another group's.
+    /// Call this before reaping the leader; afterwards another group may have the id.
     public func release(_ group: pid_t) { write("release \(group)\n") }
 
-    /// As the end of this process would.
+    /// Does what the end of this process does.
     func end() {
         input.withLock { input in
             guard input >= 0 else { return }
@@ -78,10 +78,10 @@ public final class ProcessGroupKeeper: Sendable {
 }
 
 extension posix_spawn_file_actions_t {
-    /// Closes what the child would inherit by chance: `Process` makes its descriptors inheritable, waits until nobody
-    /// has them any more, and a child that lives on would make it wait for ever.
+    /// Closes descriptors that the child would inherit by accident. `Process` makes its descriptors inheritable and
+    /// waits until no process has them, so it would wait for this child.
     mutating func addClose(from first: Int32) {
-        // In glibc's headers for _GNU_SOURCE only.
+        // Looked up at run time, because glibc's headers declare it only for _GNU_SOURCE.
         typealias AddCloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
         guard let function = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else { return }
         _ = unsafeBitCast(function, to: AddCloseFrom.self)(&self, first)

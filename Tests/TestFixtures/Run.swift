@@ -1,15 +1,17 @@
 import Foundation
 
-/// Runs a program and waits for it, a minute at most; what it printed on both streams. `clang` is the toolchain's.
+/// Runs an executable for at most a minute, and returns its output on both streams. `clang` is the toolchain's.
 @discardableResult
 public func run(_ words: String..., in directory: String? = nil) throws -> String {
     try run(words: words, in: directory)
 }
 
+/// Runs an executable and returns its output on both streams.
+///
 /// - Parameters:
-///   - environment: variables besides this process's.
-///   - seconds: how long it may take.
-/// - Throws: ``TestFailure`` with what it printed, unless its exit code is 0.
+///   - environment: variables in addition to this process's.
+///   - seconds: the time limit.
+/// - Throws: ``TestFailure`` with the output, unless the exit code is 0.
 @discardableResult
 public func run(
     words: [String], in directory: String? = nil, environment: [String: String] = [:], seconds: Int = 60
@@ -25,7 +27,7 @@ public func run(
     process.standardError = pipe
     if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
     try process.run()
-    // `timeout` leads the group.
+    // `timeout` is the group's leader.
     ProcessGroupKeeper.shared.keep(process.processIdentifier)
     let output = String(decoding: readToEnd(pipe.fileHandleForReading.fileDescriptor), as: UTF8.self)
     ProcessGroupKeeper.shared.release(process.processIdentifier)
@@ -34,7 +36,7 @@ public func run(
     return output
 }
 
-/// `FileHandle` takes an interrupted system call for a failure that ends the program.
+/// Not with `FileHandle`, which traps on an interrupted system call.
 private func readToEnd(_ descriptor: Int32) -> [UInt8] {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)

@@ -1,9 +1,9 @@
 import Files
 import Foundation
 
-/// A program that runs beside the tests. It is ended with the last reference, and with it all that it started.
+/// A process that runs beside the tests. It and its children are killed with the last reference.
 ///
-/// `Process` would wait for everybody who inherited its descriptors, too.
+/// Not a Foundation `Process`, which would also wait for all processes that inherited its descriptors.
 public final class RunningProgram {
     public let id: Int32
     private let input: Int32
@@ -11,7 +11,7 @@ public final class RunningProgram {
     private var read: [UInt8] = []
     private var hasEnded = false
 
-    /// - Parameter words: the first is a path. What it says on standard error is thrown away.
+    /// - Parameter words: the arguments; the first is the executable's path. Standard error is discarded.
     public init(_ words: [String], environment: [String: String] = [:]) throws {
         var toProgram: [Int32] = [-1, -1], fromProgram: [Int32] = [-1, -1]
         guard pipe(&toProgram) == 0, pipe(&fromProgram) == 0 else { throw TestFailure("pipe: errno \(errno)") }
@@ -24,7 +24,7 @@ public final class RunningProgram {
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
         actions.addClose(from: 3)
 
-        // A group of its own, and signals as a shell would have them.
+        // A process group of its own, with default signal handling.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -77,7 +77,7 @@ public final class RunningProgram {
         guard Glibc.write(input, bytes, bytes.count) == bytes.count else { throw TestFailure("write: errno \(errno)") }
     }
 
-    /// Waits for a line of what it prints, a minute at most: a test that waits for ever says nothing of what is wrong.
+    /// Waits for a line of its output, at most a minute, so that a test fails instead of hanging.
     public func line() throws -> String {
         let start = ContinuousClock.now
         while true {

@@ -1,4 +1,4 @@
-/// A generator that gives the same numbers in every run (xorshift64*).
+/// A random number generator that is the same in every run (xorshift64*).
 public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

@@ -1,14 +1,14 @@
 import Foundation
 
-/// The Swift toolchain that the tests are built with, and its clang and lld. An older clang may come first on PATH.
+/// The Swift toolchain that the tests are built with, and its clang and lld. PATH may have an older clang first.
 public enum Toolchain {
-    /// The directory of its programs: beside the runtime library that this process has mapped, or where `swift` is.
+    /// The directory of its executables: found from the runtime library that this process has mapped, or from `swift`.
     public static let programs: String = {
         let places = [runtime.map { "\($0)/../../../bin" }, swift].compactMap { $0 }
         return places.first { access("\($0)/clang", X_OK) == 0 } ?? "/nonexistent"
     }()
 
-    /// Environment variables for what tests run: PATH, on which the toolchain's programs come first.
+    /// Environment variables for the tests' processes: PATH with the toolchain's executables first.
     public static let environment = ["PATH": path(before: ProcessInfo.processInfo.environment["PATH"])]
 
     static func path(before other: String?) -> String { other.map { "\(programs):\($0)" } ?? programs }

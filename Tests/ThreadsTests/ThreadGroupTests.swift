@@ -14,7 +14,7 @@ import Testing
                 calls.add(1, ordering: .sequentiallyConsistent)
             }
         }
-        // Whoever made the calls first would never come here.
+        // If `start` made the calls itself, this line would never be reached.
         gate.store(true, ordering: .sequentiallyConsistent)
         group.wait()
         #expect(calls.load(ordering: .sequentiallyConsistent) == 2)
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test func signalsFromOutsideAreNotTheirBusiness() {
-        // The test's own thread may block what it likes, and others inherit it.
+        // The test's own thread may block any signals, which other threads inherit.
         var (own, opened) = (sigset_t(), sigset_t())
         sigemptyset(&opened)
         for signal in [SIGINT, SIGTERM, SIGBUS] { sigaddset(&opened, signal) }

@@ -34,7 +34,7 @@ import Testing
 
     @Test(arguments: [0, 1, 100])
     func eachThreadThatMakesCallsHasOneValue(_ count: Int) {
-        /// Of the thread that made it.
+        /// A value of the thread that made the call.
         final class Value {
             let maker = pthread_self()
             var calls: [Int] = []
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func thereAreSeveralThreads() {
-        // Both wait for each other, which one thread alone could not.
+        // The two calls wait for each other, which a single thread could not do.
         let arrived = Atomic<Int>(0)
         let met = Atomic<Int>(0)
         Threads.perform(2) { _ in
@@ -96,7 +96,7 @@ import Testing
             pthread_sigmask(SIG_BLOCK, nil, &mask)
             return sigismember(&mask, signal) == 1
         }
-        // The test's own thread may block what it likes.
+        // The test's own thread may block any signals.
         var (own, opened) = (sigset_t(), sigset_t())
         sigemptyset(&opened)
         for signal in [SIGINT, SIGBUS] { sigaddset(&opened, signal) }
@@ -117,7 +117,7 @@ import Testing
         #expect([SIGINT, SIGBUS].map(isBlocked) == before)
     }
 
-    /// Waits for other threads, half a minute at most.
+    /// Waits for other threads, at most half a minute.
     private static func wait(_ isDone: () -> Bool) {
         let start = ContinuousClock.now
         while !isDone(), ContinuousClock.now - start < .seconds(30) { sched_yield() }

@@ -3,12 +3,12 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// What counts as a call before a return address, form by form: seen in whether a guess is made.
+/// The instructions that count as a call before a return address: only then a guess is made.
 @Suite(.timeLimit(.minutes(1))) struct CallTests {
     private let caller = MadeProcess.covered + 0x80
     private let function = MadeProcess.uncovered
 
-    /// Whether the frame record's return address is taken for one behind these bytes.
+    /// Whether the frame record's return address is accepted after these bytes.
     private func isCall(_ machine: TableMachine, _ bytes: [UInt8]) throws -> Bool {
         let process = try MadeProcess(machine)
         process.put(bytes, endingAt: caller)
@@ -69,14 +69,14 @@ import UnwindTable
         }
     }
 
-    /// A displacement's bytes may look like a direct call; then the call is the indirect one.
+    /// A displacement's bytes may look like a direct call. Then the indirect call is accepted, too.
     @Test func bytesThatAreBothMayBeEither() throws {
-        // call *0x70001234(%rax,%rbp,8), of which the last five bytes are a call to far behind.
+        // call *0x70001234(%rax,%rbp,8), whose last five bytes look like a call to an address far away.
         #expect(try isCall(.x86_64, [0xff, 0x94, 0xe8, 0x34, 0x12, 0x00, 0x70]))
         #expect(try !isCall(.x86_64, [0x90, 0x90, 0xe8, 0x34, 0x12, 0x00, 0x70]))
     }
 
-    /// What a stub or a function at a call's target begins with before it jumps.
+    /// Instructions at a call's target that may precede the jump.
     @Test(
         arguments: [
             (TableMachine.x86_64, [0xe9]), (.x86_64, [0xf3, 0x0f, 0x1e, 0xfa, 0xe9]), (.x86_64, [0xf2, 0xe9]),
@@ -95,7 +95,7 @@ import UnwindTable
         process.putCall(before: caller, to: stub)
         process.setRecord(returnsTo: caller)
         #expect(process.step() == CFIC_STEP_CALLER && process.pc == caller)
-        // To somewhere else.
+        // The jump leads to another function.
         process.frame.machine.pc = function - 0x100
         process.frame.flags = 0
         process[process.sp] = MadeProcess.stack

@@ -62,11 +62,11 @@ extension Corruption {
             $0.store(UInt8(0), at: $0.record(5) + 70 + 1)
         },
         Corruption("denseUnitsEqual", "pages", "units do not increase in their block") {
-            // Rows every 200 units: the first block has those at 0 and 200.
+            // Rows are 200 units apart: the first block has the rows at 0 and 200.
             $0.store(UInt8(0), at: $0.record(5) + 328 + 2)
         },
         Corruption("denseUnitsFallInTheLastBlock", "pages", "units do not increase in their block") {
-            // Block 202 has the last row, at 51,800; give it the row before, whose low byte is higher.
+            // Block 202 has the last row, at 51,800. Assign the preceding row to it, whose low byte is higher.
             let record = $0.record(5)
             let first = $0.load(record + 4 + 2 * 25, as: UInt16.self)
             $0.store(UInt8(258 - first), at: record + 70 + 202)
@@ -120,7 +120,7 @@ extension Corruption {
             }
         },
         Corruption("65537Rules", "rules", "there are no rules, or more than 65,536") { table in
-            // As many zeros as keep the sections behind at multiples of 16.
+            // Enough zeros to keep the following sections at multiples of 16.
             let old = (table.size(CFIC_SECTION_RULES) + 15) & ~15
             let more = ((65_537 * 12 + 15) & ~15) - old
             table.insert([UInt8](repeating: 0, count: more), at: table.rule(0))
@@ -161,7 +161,7 @@ extension Corruption {
         rule("returnAddressIndex", "expression index is outside the expressions", 2, 7, 0, 0xa0, (8, 0, -1)),
     ]
 
-    /// Appends `operations` and has rule 5 name the first: for its CFA, or with `isValue` for its frame pointer.
+    /// Appends `operations`, and makes them the program of rule 5's CFA or, with `isValue`, of its frame pointer.
     private static func program(
         _ name: String, _ problem: String, flags: UInt8 = 0, isValue: Bool = false,
         _ operations: [(UInt8, UInt8, Int32)]

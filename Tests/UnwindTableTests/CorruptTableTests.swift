@@ -3,12 +3,12 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// One way that a table can be corrupt, and what is said of it.
+/// A way in which a table can be corrupt, and the defect that is expected.
 struct Corruption: Sendable, CustomTestStringConvertible {
     var name: String
     var section: String
     var problem: String
-    /// Whether checksums are made right again, so that the check behind them is reached.
+    /// Whether to correct checksums, so that later checks are reached.
     var fixesChecksums = true
     var change: @Sendable (inout CorruptibleTable) -> Void
 

@@ -2,7 +2,7 @@ import CUnwindTable
 import TestFixtures
 import UnwindTable
 
-/// A table's bytes, to be changed and given the right checksums again, so that the intended check is reached.
+/// A table's bytes, which tests change. Checksums can be corrected, so that the intended check is reached.
 struct CorruptibleTable {
     private(set) var bytes: [UInt8]
 
@@ -20,7 +20,7 @@ struct CorruptibleTable {
     mutating func append(_ more: [UInt8]) { bytes += more }
     mutating func insert(_ more: [UInt8], at offset: Int) { bytes.insert(contentsOf: more, at: offset) }
 
-    // MARK: Places
+    // MARK: Offsets
 
     /// Offset in the header of a section's entry.
     func entry(_ section: cfic_section_index) -> Int { 176 + 24 * Int(section.rawValue) }
@@ -36,7 +36,7 @@ struct CorruptibleTable {
     }
     /// Offset of the units of a sparse page.
     func sparseUnits(_ page: Int) -> Int { record(page) + 4 + 2 * Int(load(record(page) + 2, as: UInt16.self)) }
-    /// Offset of the record of a quarter of a page.
+    /// Offset of the record of a page's quarter.
     func quarter(_ number: Int, of page: Int) -> Int {
         start(CFIC_SECTION_PAGES) + 4 * Int(load(record(page) + 4 * number, as: UInt32.self))
     }
@@ -49,7 +49,7 @@ struct CorruptibleTable {
 
     // MARK: Checksums
 
-    /// Gives the sections that lie inside the file, and the header, their checksums.
+    /// Sets the checksums of the header and of the sections that are within the file.
     mutating func fixChecksums() {
         for section in 0..<Int(CFIC_SECTION_COUNT.rawValue) {
             let entry = 176 + 24 * section
@@ -65,7 +65,7 @@ struct CorruptibleTable {
         bytes.withUnsafeBytes { TableView.checksum(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
-    /// What the verifier says of it; nil if it finds nothing wrong.
+    /// The defect that the verifier finds; nil if there is none.
     func defect(misalignment: Int = 0) -> TableDefect? {
         let memory = GuardedBytes(bytes, misalignment: misalignment)
         do throws(TableDefect) {
@@ -77,12 +77,12 @@ struct CorruptibleTable {
     }
 }
 
-/// Tables that have one of everything.
+/// Tables with at least one of each kind of page and rule.
 enum Specimen {
-    /// Pages: 0 sparse, 1 dense with a palette, 2 quarters, 3 uniform, 4 sparse with a palette, 5 dense, and far
-    /// away 6 sparse.
+    /// Pages: 0 sparse, 1 dense with a palette, 2 quarters, 3 uniform, 4 sparse with a palette, 5 dense, and, in
+    /// another range, 6 sparse.
     ///
-    /// Rule numbers: `wide` 1 to 300; those of expressions and ends come behind.
+    /// Rule numbers: 1 to 300 for `wide`, then those with expressions and ends of stack.
     static func large() throws -> CorruptibleTable {
         var writer = CFIWriter()
         let page: UInt64 = 0x1_0000

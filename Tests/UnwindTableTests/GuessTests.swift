@@ -3,11 +3,11 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Callers of code that no rule speaks of, found by the C that kernels run, on both machines: what the code behind a
-/// return address speaks for, and nothing else.
+/// Guessed callers of code without call frame information, with the C code of the BPF programs, on both machines. A
+/// guess is made only if the code at the return address confirms it.
 @Suite(.timeLimit(.minutes(1))) struct GuessTests {
     static let machines: [TableMachine] = [.x86_64, .aarch64]
-    /// Where the frame's function starts, without information; and a place in a function that has some.
+    /// The start of the frame's function, which has no information, and an address in a function with information.
     private let function = MadeProcess.uncovered
     private let caller = MadeProcess.covered + 0x80
 
@@ -26,7 +26,7 @@ import UnwindTable
         #expect(process.has(CFIC_FRAME_NO_STACK_POINTER) == (machine == .aarch64))
     }
 
-    /// In a file without a table, as in code made at run time.
+    /// The same in a file without a table, as for code generated at run time.
     @Test(arguments: machines) func codeWithoutATableIsGuessedAboutAlike(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         let made = MadeProcess.bias + 0x11000
@@ -62,10 +62,10 @@ import UnwindTable
         }
     }
 
-    /// The record is that of another function: its call leads there.
+    /// The record belongs to another function, which the call before its return address calls.
     @Test(arguments: machines) func callOfAnotherFunctionIsNoneOfThisOne(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
-        // One that has information; one behind us; one too far before; one that is not mapped.
+        // A function with information, one after the frame's pc, one too far before it, and an unmapped address.
         for target in [
             MadeProcess.covered, process.pc + 4, process.pc &- UInt64(CFIC_FUNCTION_MAX), MadeProcess.end + 0x1000,
         ] {
@@ -75,7 +75,7 @@ import UnwindTable
         }
     }
 
-    /// As far before as no function is long.
+    /// The target is further before the pc than any function is long.
     @Test(arguments: machines) func callOfCodeFarBeforeIsNoneOfThisFunction(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         process.extra = MadeProcess.bias - 0x20_0000..<MadeProcess.bias
@@ -89,7 +89,7 @@ import UnwindTable
 
     @Test(arguments: machines) func frameStandsBehindItsOwnCallsAsWell(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
-        // It returned from a call that is its last instruction: the address behind is another function's first.
+        // A call that is its last instruction: the return address is another function's first.
         process.frame.flags = 0
         process.frame.machine.pc = function + 0x40
         process.putCall(before: caller, to: function + 0x40)
@@ -105,7 +105,7 @@ import UnwindTable
         process.setRecord(at: MadeProcess.stack - 16, returnsTo: caller)
         process.words[MadeProcess.stack] = 0
         #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
-        // Eight bytes across two words.
+        // Eight bytes that span two words.
         let record = MadeProcess.stack + 0x20
         process.words = [record: 0, record + 8: caller << 32, record + 16: 0]
         process[process.fp] = record + 4
@@ -127,7 +127,7 @@ import UnwindTable
 
     // MARK: Leaves
 
-    /// A leaf that doesn't touch the frame pointer: that is its caller's caller's.
+    /// A leaf that doesn't change the frame pointer, so that the record leads to its caller's caller.
     @Test(arguments: machines) func leafIsFoundWhereTheRecordIsAnothers(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         let grandparent = caller + 0x40
@@ -172,7 +172,7 @@ import UnwindTable
         #expect(process.pc == caller)
     }
 
-    /// What is left over of an earlier call is behind a call, too.
+    /// A return address left over from an earlier call follows a call, too.
     @Test(arguments: machines) func ofEqualEvidenceTheRecordCounts(machine: TableMachine) throws {
         for isDirect in [false, true] {
             let process = try MadeProcess(machine)
@@ -187,7 +187,7 @@ import UnwindTable
         }
     }
 
-    /// The function called another one, before it in memory: that return address is not its own.
+    /// The function called another one at a lower address. The return address left over from that call is not its own.
     @Test(arguments: machines) func leftoverOfTheFunctionsOwnCallIsNoLeafs(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         process.putIndirectCall(before: caller)
@@ -198,7 +198,7 @@ import UnwindTable
         #expect(process.pc == caller)
     }
 
-    /// A frame that called another one: nothing of it is on top of the stack or in the link register any more.
+    /// In a frame that called another one, its return address is no longer on top of the stack or in the link register.
     @Test(arguments: machines) func onlyInnermostAndInterruptedFramesAreLeaves(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         process.frame.flags = 0
@@ -209,7 +209,7 @@ import UnwindTable
         #expect(process.step() == CFIC_STEP_CALLER)
     }
 
-    /// A return address of aarch64 may carry an authentication code above its own bits.
+    /// A return address on aarch64 may have an authentication code in its upper bits.
     @Test func codesOfReturnAddressesAreStripped() throws {
         let code: UInt64 = 0x00a5_0000_0000_0000
         let record = try MadeProcess(.aarch64)
@@ -222,14 +222,15 @@ import UnwindTable
         #expect(leaf.step() == CFIC_STEP_CALLER && leaf.pc == caller)
     }
 
-    /// There a record doesn't lead to a stack pointer: a rule that reads that one is of no use.
+    /// On aarch64 a record doesn't give the stack pointer, so a rule that reads it can't be used, and the next step is
+    /// a guess, too.
     @Test func oneGuessOfAArch64LeadsToTheNext() throws {
         let process = try MadeProcess(.aarch64)
         process.frame.machine.pc = MadeProcess.covered + 0x40
         process.frame.flags = UInt32(CFIC_FRAME_GUESSED | CFIC_FRAME_NO_STACK_POINTER)
         process.putCall(before: MadeProcess.covered + 0xc0, to: MadeProcess.covered)
         process.setRecord(returnsTo: MadeProcess.covered + 0xc0)
-        // What the rule would read.
+        // The value that the rule would read.
         process[30] = MadeProcess.covered + 0x20
         process.words[MadeProcess.stack + 24] = MadeProcess.covered + 0x20
         #expect(process.step() == CFIC_STEP_CALLER && process.pc == MadeProcess.covered + 0xc0)
@@ -260,7 +261,7 @@ import UnwindTable
         #expect(process.has(CFIC_FRAME_UNCHECKED))
     }
 
-    /// It pushes nothing: the caller is that of its own call.
+    /// A stub pushes nothing, so its return address is on top of the stack or in the link register.
     @Test(arguments: machines) func callerOfAStubWithoutInformationIsFound(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         process.putStub(at: function, slot: 0x7003_0010)
@@ -272,7 +273,7 @@ import UnwindTable
         #expect(process.pc == caller && process[process.fp] == 12345)
     }
 
-    /// As in clone3, whose information ends before its system call.
+    /// As in clone3, whose call frame information ends before its system call.
     @Test(arguments: machines) func codeRightBehindWhatACallLeadsToIsTheSameFunction(machine: TableMachine) throws {
         let process = try MadeProcess(machine)
         let start = MadeProcess.covered + 0xf0
@@ -296,7 +297,7 @@ import UnwindTable
         #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
     }
 
-    /// Zeros are no evidence: memory is full of them.
+    /// Zeros are no evidence, because they are common in memory.
     @Test(arguments: machines) func zerosWhereTheFramePointerLeadsAreNoEnd(machine: TableMachine) throws {
         for flags in [CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_EXACT_PC, 0] {
             let process = try MadeProcess(machine)
@@ -308,7 +309,7 @@ import UnwindTable
 
     // MARK: Marks
 
-    /// A frame that rules find is as true as the one that they start from.
+    /// A frame found by a rule inherits the marks of its callee.
     @Test func marksOfAFrameAreThoseOfItsCallers() throws {
         let process = try MadeProcess(.x86_64)
         for marks in [0, CFIC_FRAME_GUESSED, CFIC_FRAME_GUESSED | CFIC_FRAME_UNCHECKED] {
@@ -323,7 +324,7 @@ import UnwindTable
         }
     }
 
-    /// Rules lead from any frame to something: behind a guess that must be a call.
+    /// Rules compute some caller for any frame. After a guess, its pc must follow a call.
     @Test func whatRulesFindBehindAGuessIsBehindACall() throws {
         let process = try MadeProcess(.x86_64)
         let address = MadeProcess.covered + 0x20
@@ -340,17 +341,17 @@ import UnwindTable
         #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
         process.putCall(before: address, to: 0)
         #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
-        // What can't be read speaks against nothing.
+        // Code that can't be read is accepted.
         process.unreadable = Set(address - 8..<address)
         #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
-        // A handler's return address.
+        // The return address of a signal handler is accepted.
         process.unreadable = []
         process.code = [:]
         process.put([0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05], endingAt: address + 7)
         #expect(step(CFIC_FRAME_GUESSED) == CFIC_STEP_CALLER)
     }
 
-    /// No call leads to what a signal interrupted, nor to what its handler returns to, whose rule says so.
+    /// The pc of an interrupted frame follows no call, nor does a handler's return address, as its rule states.
     @Test func signalsAreNoCalls() throws {
         let process = try MadeProcess(.x86_64)
         process.frame.machine.pc = caller

@@ -3,16 +3,16 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// The headers that kernel programs include, compiled as those are.
+/// The headers that BPF programs include, compiled in the same way.
 @Suite struct KernelHeaderTests {
     private static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 
-    /// -mcpu=v3 is what 5.10 knows. Nothing warns, and nothing is left that a linker would have to find.
+    /// Linux 5.10 supports -mcpu=v3. There must be no warnings and no undefined symbols.
     @Test(arguments: ["CFIC_MACHINE_X86_64", "CFIC_MACHINE_AARCH64"])
     func lookupAndWalkCompileForKernels(machine: String) throws {
         let fixture = try Fixture()
         let object = fixture.directory + "/walk.o"
-        // Debian has asm/types.h in a directory of its machine's name.
+        // On Debian asm/types.h is in a directory per machine.
         let native = try run("clang", "-print-target-triple").split(separator: "-")
         try run(words: [
             "clang", "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-DMACHINE=\(machine)",
@@ -25,7 +25,7 @@ import UnwindTable
         #expect(undefined == [], "\(undefined)")
     }
 
-    /// All that are installed. Some ask for definitions first, and say for which.
+    /// All installed headers. Some require macros to be defined first, and list them.
     @Test(arguments: [("gcc", "c"), ("clang", "c"), ("g++", "cc"), ("clang++", "cc")])
     func eachHeaderStandsAloneOrSaysWhatItNeeds(compiler: String, language: String) throws {
         let fixture = try Fixture()
@@ -49,7 +49,7 @@ import UnwindTable
         }
     }
 
-    /// In the oldest and the newest C++ that both know.
+    /// In the oldest and the newest C++ standard that both compilers support.
     @Test(arguments: ["g++", "clang++"], ["c++11", "c++20"])
     func walksCompileAsCPlusPlus(compiler: String, standard: String) throws {
         try run(words: [

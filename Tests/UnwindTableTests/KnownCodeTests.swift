@@ -3,11 +3,11 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Code without call frame information of which the system call that it makes says what it is: musl's, whose restorer
-/// and whose threads' start have none.
+/// Code without call frame information that is recognised by its system call, such as musl's signal restorer and thread
+/// start.
 @Suite(.timeLimit(.minutes(1))) struct KnownCodeTests {
     static let machines: [TableMachine] = [.x86_64, .aarch64]
-    /// Where a restorer is put, of 9, 7 or 8 bytes.
+    /// Address of the restorer, which has 9, 7 or 8 bytes.
     private let start = MadeProcess.uncovered
 
     private static let restorers: [(machine: TableMachine, code: [UInt8], call: UInt64)] = [
@@ -16,7 +16,7 @@ import UnwindTable
         (.aarch64, [0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4], 4),  // mov x8, #139; svc #0
     ]
 
-    /// A process in a restorer, with the kernel's frame for a signal at the stack pointer: each register holds its
+    /// A process in a restorer, with the kernel's signal frame at the stack pointer. Each saved register contains its
     /// own number.
     private func process(_ machine: TableMachine, _ code: [UInt8], at pc: UInt64, flags: Int32) throws -> MadeProcess {
         let process = try MadeProcess(machine)
@@ -42,7 +42,7 @@ import UnwindTable
         }
     }
 
-    /// The handler's return address is its first byte: what lies before it is another function's.
+    /// The handler returns to the restorer's first byte; the preceding byte belongs to another function.
     @Test func handlerReturnsToARestorerWhoseCallerWasInterrupted() throws {
         for (machine, code, _) in Self.restorers {
             for flags in [0, CFIC_FRAME_GUESSED] {
@@ -55,7 +55,7 @@ import UnwindTable
         }
     }
 
-    /// Before its instructions, and in its system call, of which the registers tell.
+    /// At each of its instructions, and in its system call, which is recognised by the registers.
     @Test func everyPlaceInARestorerIsKnown() throws {
         let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
         for (machine, code, call) in Self.restorers {
@@ -64,7 +64,7 @@ import UnwindTable
             }
             let end = start + UInt64(code.count)
             let inCall = try process(machine, code, at: end, flags: innermost)
-            // Another function begins there, unless the registers are those of the call.
+            // After the system call another function starts, unless the registers are those of the call.
             #expect(inCall.step() == CFIC_STEP_BAD_FRAME_POINTER)
             inCall[machine == .x86_64 ? 2 : 8] = machine == .x86_64 ? end : 139
             expectInterrupted(inCall, "\(code) end")
@@ -79,13 +79,13 @@ import UnwindTable
                 let process = try process(machine, other, at: start, flags: 0)
                 #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER, "\(other)")
             }
-            // A frame that was called stands at no place but the first.
+            // A return address can only be the restorer's first byte.
             let process = try process(machine, code, at: start + call, flags: 0)
             #expect(process.step() == CFIC_STEP_BAD_FRAME_POINTER)
         }
     }
 
-    /// glibc's clone3, between its system call and where its information goes on. The one that made the thread has its
+    /// glibc's clone3, between its system call and the next call frame information. In the creating thread it has a
     /// caller.
     @Test(arguments: machines) func newThreadIsTheOutermost(machine: TableMachine) throws {
         let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
@@ -104,7 +104,7 @@ import UnwindTable
             parent.setLeaf(returnsTo: MadeProcess.covered + 0x80)
             #expect(parent.step() == CFIC_STEP_CALLER && parent.pc == MadeProcess.covered + 0x80, "\(distance)")
         }
-        // Registers that are not known, and another system call.
+        // With unknown registers, or after another system call, the frame is not outermost.
         let unknown = try process(machine, code, at: end, flags: CFIC_FRAME_EXACT_PC)
         unknown[0] = 0
         #expect(unknown.step() == CFIC_STEP_BAD_FRAME_POINTER)
@@ -117,23 +117,23 @@ import UnwindTable
         }
     }
 
-    /// The page of x86-64 that all processes have, and no file: its functions push nothing.
+    /// The vsyscall page, which all x86-64 processes have and which is in no file. Its functions push nothing.
     @Test func functionsOfTheVsyscallPageAreLeaves() throws {
         let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
         let process = try process(.x86_64, [], at: 0xffff_ffff_ff60_0400, flags: innermost)
         process.extra = 0xffff_ffff_ff60_0000..<0xffff_ffff_ff60_1000
         process.words[MadeProcess.stack] = MadeProcess.covered + 8
         #expect(process.step() == CFIC_STEP_CALLER)
-        // By a rule: nothing is guessed.
+        // The caller is found by a rule and not marked as guessed.
         #expect(process.pc == MadeProcess.covered + 8 && process.frame.flags == 0)
         #expect(process[7] == MadeProcess.stack + 8 && process[6] == 1)
-        // A frame that was called can't be there.
+        // A return address can't be there.
         let called = try self.process(.x86_64, [], at: 0xffff_ffff_ff60_0400, flags: 0)
         called.extra = process.extra
         #expect(called.step() == CFIC_STEP_BAD_FRAME_POINTER)
     }
 
-    /// musl's clone: call of the thread's function, and exit(2).
+    /// musl's clone: it calls the thread's function, then exit(2).
     @Test(arguments: machines) func codeThatExitsBehindItsCallIsTheOutermost(machine: TableMachine) throws {
         let code: [UInt8] =
             machine == .x86_64
@@ -144,7 +144,7 @@ import UnwindTable
             #expect(try process(machine, other, at: start, flags: 0).step() == CFIC_STEP_BAD_FRAME_POINTER)
         }
         #expect(try process(machine, code, at: start, flags: 0).step() == CFIC_STEP_END_OF_STACK)
-        // Only behind a call: the innermost frame has none yet.
+        // Only as a return address: an innermost frame at this address has made no call.
         let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
         #expect(try process(machine, code, at: start, flags: innermost).step() == CFIC_STEP_BAD_FRAME_POINTER)
     }

@@ -2,17 +2,17 @@ import CUnwindTable
 import TestFixtures
 import UnwindTable
 
-/// A process without rules to guess in: memory and code that a test made. At `covered` there is a function with call
-/// frame information, of frames of 32 bytes; at 0x2000 an outermost one; other code below `end` has none.
+/// A process for tests of guesses, with memory and code that the test writes. The function at `covered` has call frame
+/// information and frames of 32 bytes, and the one at 0x2000 is outermost. Other code below `end` has no information.
 final class MadeProcess {
     static let bias: UInt64 = 0x7000_0000
-    /// A function that information speaks of: 256 bytes.
+    /// A function of 256 bytes with information.
     static let covered = bias + 0x1000
-    /// Of x86-64, what handlers return to: frames of 32 bytes.
+    /// On x86-64, code with a signal frame's rule, to which handlers return; its frames have 32 bytes.
     static let signal = bias + 0x2800
-    /// Code that none speaks of.
+    /// Code without information.
     static let uncovered = bias + 0x4000
-    /// Behind what is executable.
+    /// End of the executable memory.
     static let end = bias + 0x20000
     static let stack: UInt64 = 0x1000_0000
 
@@ -22,12 +22,12 @@ final class MadeProcess {
     /// By address; elsewhere code reads as zeros.
     var code: [UInt64: UInt8] = [:]
     var unreadable: Set<UInt64> = []
-    /// More that is executable, without a table.
+    /// Further executable memory, without a table.
     var extra: Range<UInt64> = 0..<0
     private let table: BuiltTable
     private let native: UnsafeMutablePointer<cfic_native_table>
 
-    /// The frame stands in code without information, innermost, its frame pointer leading nowhere.
+    /// The frame is innermost, in code without information, and its frame pointer points to no record.
     init(_ machine: TableMachine) throws {
         self.machine = machine
         var writer = CFIWriter(machine, codeAlignment: machine == .x86_64 ? 1 : 4)
@@ -66,14 +66,14 @@ final class MadeProcess {
 
     // MARK: Stack
 
-    /// A frame record, and the frame pointer leads to it.
+    /// Writes a frame record, and sets the frame pointer to it.
     func setRecord(at address: UInt64 = stack + 0x20, returnsTo pc: UInt64, fp caller: UInt64 = 0) {
         self[fp] = address
         words[address] = caller
         words[address + 8] = pc
     }
 
-    /// What a leaf returns to.
+    /// Sets a leaf's return address.
     func setLeaf(returnsTo pc: UInt64) {
         if machine == .x86_64 { words[Self.stack] = pc } else { self[30] = pc }
     }
@@ -88,7 +88,7 @@ final class MadeProcess {
         put(instructions.flatMap { little($0) }, endingAt: start + UInt64(4 * instructions.count))
     }
 
-    /// `call target` or `bl target`, right before an address.
+    /// Writes `call target` or `bl target` right before an address.
     func putCall(before end: UInt64, to target: UInt64) {
         if machine == .x86_64 {
             put([0xe8] + little(UInt32(truncatingIfNeeded: target &- end)), endingAt: end)
@@ -97,12 +97,12 @@ final class MadeProcess {
         }
     }
 
-    /// `call *%rax` or `blr x3`
+    /// Writes `call *%rax` or `blr x3` right before an address.
     func putIndirectCall(before end: UInt64) {
         if machine == .x86_64 { put([0xff, 0xd0], endingAt: end) } else { put([0xd63f_0060], at: end - 4) }
     }
 
-    /// A stub of the procedure linkage table, which jumps to what is in a word of memory.
+    /// Writes a stub of the procedure linkage table, which jumps to the address in a word of memory.
     func putStub(at start: UInt64, slot: UInt64) {
         if machine == .x86_64 {
             let next = start + 6
@@ -131,7 +131,7 @@ final class MadeProcess {
             },
             find: { context, pc, table, bias in
                 if MadeProcess.of(context).extra.contains(pc) { return CFIC_STEP_NO_TABLE }
-                // The second half is a file without a table.
+                // The second half belongs to a file without a table.
                 guard pc >= MadeProcess.bias, pc < MadeProcess.end else { return CFIC_STEP_NO_MAPPING }
                 guard pc < MadeProcess.bias + 0x10000 else { return CFIC_STEP_NO_TABLE }
                 table?.pointee = UnsafePointer(MadeProcess.of(context).native)

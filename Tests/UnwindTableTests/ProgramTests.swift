@@ -3,13 +3,13 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Programs of rules: random ones, as a table may have them, against a plain evaluation of what
-/// docs/table-format.md says of each operation.
+/// Random programs of rules, as a table may have them, compared with a plain evaluation that follows
+/// docs/table-format.md.
 @Suite struct ProgramTests {
-    /// Values that show a difference: edges of signs, sizes and shifts.
+    /// Values likely to reveal differences: limits of signs, sizes and shifts.
     private static let telling: [Int32] = [0, 1, -1, 7, 8, 63, 64, 65, .max, .min]
 
-    /// The result; nil without one: a division by zero, as all memory can be read.
+    /// The result; nil for a division by zero. All memory can be read.
     private static func evaluate(_ program: [cfic_op], _ unwinder: Unwinder) -> UInt64? {
         var stack: [UInt64] = []
         for step in program {
@@ -62,7 +62,7 @@ import UnwindTable
         }
     }
 
-    /// A program that never takes what isn't there, nor has more than there is room for.
+    /// A program that neither pops from an empty stack nor exceeds the stack's size.
     private static func random(_ random: inout SeededGenerator) -> [cfic_op] {
         var depth = 0
         var program: [cfic_op] = []
@@ -115,7 +115,7 @@ import UnwindTable
             seen.formUnion(unwinder.operations.map(\.op))
             let expected = Self.evaluate(unwinder.operations, unwinder)
             if expected == nil { divisions += 1 }
-            // The CFA is what the program says, the return address what is there.
+            // The program computes the CFA, and the return address is the word at the CFA.
             let rule = cfic_rule(
                 kind: UInt8(CFIC_CFA_EXPRESSION.rawValue), cfa: 0, fp: 0,
                 ra: UInt8(CFIC_VALUE_CFA.rawValue) << UInt8(CFIC_VALUE_SHIFT), cfa_offset: 0, fp_offset: 0, ra_offset: 1

@@ -5,7 +5,7 @@ import UnwindTable
 
 private let hasPython = system("command -v python3 >/dev/null 2>&1") == 0
 
-/// A reader written from docs/table-format.md alone gives the same answers.
+/// A reader that was written only from docs/table-format.md gives the same results.
 @Suite(.enabled(if: hasPython, "needs python3")) struct ReaderInAnotherLanguageTests {
     @Test func answersAreTheSame() throws {
         for (number, table) in [try Specimen.large(), try Specimen.small(), try Specimen.aarch64()].enumerated() {
@@ -17,7 +17,7 @@ private let hasPython = system("command -v python3 >/dev/null 2>&1") == 0
                 "\(#filePath.split(separator: "/").dropLast(2).reduce("") { "\($0)/\($1)" })"
                 + "/ReaderInAnotherLanguage/read_table.py"
             #expect(system("python3 '\(reader)' \(name).table --check \(name).lookups >/dev/null") == 0)
-            // Without more arguments it counts the rows and compares with the header.
+            // Without further arguments it counts the rows and compares the count with the header's.
             #expect(system("python3 '\(reader)' \(name).table >/dev/null") == 0)
         }
     }

@@ -5,7 +5,7 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// The C that kernels will run, built with `-fsanitize=address,undefined`.
+/// The C code of the BPF programs, built with `-fsanitize=address,undefined`.
 @Suite struct SanitizedTests {
     /// The project's directory.
     private static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
@@ -24,7 +24,7 @@ import UnwindTable
         var bytes = [CChar](repeating: 0, count: 4096)
         let count = fread(&bytes, 1, bytes.count - 1, file)
         let lines = String(decoding: bytes[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self).split(separator: "\n")
-        // Every end but the two that such numbers can't come upon, and those of walks and of samples, was met.
+        // All ends occurred except two that random numbers can't reach and those of walks and samples.
         let never: Set = [
             "NO_PROGRESS", "ZERO_RETURN_ADDRESS", "NO_MAPPING", "NO_TABLE", "TOO_DEEP", "NO_PROCESS",
             "NO_USER_REGISTERS", "OTHER_MACHINE", "BAD_FRAME_POINTER", "END_OF_CHAIN",

@@ -4,8 +4,8 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Memory of something to unwind: words that a test put there; elsewhere numbers made from the address, unless it
-/// `isSparse`.
+/// Memory to unwind. It has the words that a test stored; other words are computed from their addresses, unless the
+/// memory `isSparse`.
 final class Memory {
     var words: [UInt64: UInt64] = [:]
     var isSparse = true
@@ -26,7 +26,7 @@ final class Memory {
     }
 }
 
-/// A frame and what it takes to step to its caller, with the same C that kernels run.
+/// A frame and the data to step to its caller, with the C code of the BPF programs.
 struct Unwinder {
     var frame = cfic_frame()
     var machine = TableMachine.x86_64
@@ -79,7 +79,7 @@ private func value(_ kind: cfic_value_kind, _ register: Int = 0) -> UInt8 {
     UInt8(kind.rawValue) << UInt8(CFIC_VALUE_SHIFT) | UInt8(register)
 }
 
-/// CFA = sp + offset, the frame pointer as it is, the return address below the CFA, unless told otherwise.
+/// A rule with these defaults: CFA = SP + offset, unchanged frame pointer, return address below the CFA.
 private func rule(
     _ kind: cfic_cfa_kind = CFIC_CFA_REGISTER, flags: Int32 = 0, cfa: UInt8 = UInt8(Unwinder.sp), _ offset: Int32 = 16,
     fp: UInt8 = value(CFIC_VALUE_SAME), fpOffset: Int16 = 0, ra: UInt8 = value(CFIC_VALUE_AT_CFA), raOffset: Int16 = -8
@@ -96,7 +96,7 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
 @Suite struct StepTests {
     private var unwinder = Unwinder()
 
-    /// A stack with a return address at sp + 8, and where a frame pointer was saved, at sp.
+    /// A stack with a return address at SP + 8 and a saved frame pointer at SP.
     init() {
         unwinder.memory.words = [0x7ff0_0000: 0x7ff0_2000, 0x7ff0_0008: 0x402000]
     }
@@ -108,7 +108,7 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
         #expect(unwinder.frame.machine.pc == 0x402000)
         #expect(unwinder[Unwinder.sp] == 0x7ff0_0010)
         #expect(unwinder[Unwinder.fp] == 0x7ff0_2000)
-        // The call may be the caller's last instruction; and what other registers held is not known there.
+        // The call may be the caller's last instruction. The caller's other registers are unknown.
         #expect(cfic_lookup_pc(&unwinder.frame) == 0x401fff)
         #expect(unwinder.frame.flags == 0)
     }
@@ -124,7 +124,7 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
     }
 
     @Test mutating func stackPointerBelowTheCFA() {
-        // As longjmp has it: the caller's SP, then the CFA.
+        // As in longjmp: the caller's SP, then the CFA.
         unwinder.operations = [
             op(CFIC_OP_REGISTER, 0x100, reg: 7), op(CFIC_OP_REGISTER, 0x10, reg: 7), op(CFIC_OP_END),
         ]
@@ -153,18 +153,18 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
         // By DWARF number: rax rdx rcx rbx rsi rdi rbp rsp r8 ...
         #expect((0..<16).map { (unwinder[$0] - 0x1000) / 8 } == [13, 12, 14, 11, 9, 8, 10, 15, 0, 1, 2, 3, 4, 5, 6, 7])
         #expect(unwinder.frame.machine.pc == 0x1080)
-        // A rule that reads one of them can be used now.
+        // A rule that reads one of these registers can be used now.
         unwinder.memory.words[0x1000 + 8 * 11] = 0x402000
         #expect(unwinder.step(rule(flags: CFIC_RULE_LIVE_REGISTERS, cfa: 3, 8)) == CFIC_STEP_CALLER)
 
-        // Part of the kernel's frame can't be read: the caller is known without its other registers.
+        // If part of the kernel's frame can't be read, the caller is found without its other registers.
         incomplete.memory.words[0x7ff0_0000 + 40] = nil
         #expect(incomplete.step(restorer) == CFIC_STEP_CALLER)
         #expect(incomplete.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_INTERRUPTED))
         #expect(incomplete[7] == 0x1000 + 8 * 15 && incomplete[6] == 0x1000 + 8 * 10)
     }
 
-    /// struct sigcontext behind siginfo and the beginning of struct ucontext: x0 to x30, sp, pc.
+    /// struct sigcontext after siginfo and the beginning of struct ucontext: x0 to x30, sp, pc.
     @Test mutating func interruptedFrameHasAllRegistersOfTheKernelsFrameOfAArch64() {
         unwinder.machine = .aarch64
         unwinder[31] = 0x7ff0_0000
@@ -234,7 +234,7 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
             rule(fp: value(CFIC_VALUE_EXPRESSION), fpOffset: 1), rule(ra: value(CFIC_VALUE_AT_EXPRESSION), raOffset: 0),
         ]
         for reader in readers { #expect(unwinder.step(reader) == CFIC_STEP_NO_FRAME_POINTER) }
-        // It stays unknown where nobody touches it, and is known again behind a function that saved it.
+        // It stays unknown while no function changes it, and is known again in the caller of a function that saved it.
         unwinder.memory.words = [0x7ff0_0018: 0x403000, 0x7ff0_0028: 0x404000, 0x7ff0_0020: 0x7ff0_3000]
         #expect(unwinder.step(rule()) == CFIC_STEP_CALLER)
         #expect(unwinder.has(CFIC_FRAME_NO_FRAME_POINTER))

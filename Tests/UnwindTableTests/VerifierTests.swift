@@ -3,7 +3,7 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Tables as the compiler makes them pass; files that are not whole do not.
+/// Tables from the compiler pass verification; truncated files don't.
 @Suite struct VerifierTests {
     @Test func specimensAreWhatTheTestsBelowTakeThemFor() throws {
         let large = try Specimen.large()
@@ -66,7 +66,7 @@ import UnwindTable
     }
 
     @Test func tableWithoutRangesIsATable() throws {
-        // Nothing the compiler makes, but nothing that could hurt.
+        // The compiler never makes this, but it is harmless.
         var table = try Specimen.small()
         let rules = Array(table.bytes[table.rule(0)..<table.rule(1)])
         table.truncate(to: 304)
@@ -94,7 +94,7 @@ import UnwindTable
                 changed.fixChecksums()
                 if !useIfAccepted(changed) { refused += 1 }
             }
-            // Most of a small table is structure.
+            // A small table consists mostly of structure, so many changes are detected.
             #expect(refused > table.bytes.count / 10)
         }
     }
@@ -108,7 +108,8 @@ import UnwindTable
         }
     }
 
-    /// Looks everywhere, past an inaccessible page if the verifier overlooked something; false if it refused.
+    /// If the verifier accepts the table, does lookups everywhere, which crash on an inaccessible page if the verifier
+    /// missed a defect. False if it rejects the table.
     private func useIfAccepted(_ table: CorruptibleTable) -> Bool {
         let memory = GuardedBytes(table.bytes)
         guard let view = try? TableVerifier.verify(memory.bytes) else { return false }

@@ -3,13 +3,13 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// A process to walk: memory, and one table that is mapped at `bias`, with frames of 32 bytes in its function at 0x1000
-/// and none above the one at 0x2000.
+/// A process to walk: memory, and one table mapped at `bias`. Its function at 0x1000 has frames of 32 bytes, and the
+/// one at 0x2000 is outermost.
 private final class Process {
     static let bias: UInt64 = 0x7000_0000
 
     var words: [UInt64: UInt64] = [:]
-    /// Memory where the word at each address is this.
+    /// If set, the word at all addresses.
     var everywhere: UInt64?
     private(set) var frames: [(pc: UInt64, sp: UInt64)] = []
     private let table: BuiltTable
@@ -30,7 +30,7 @@ private final class Process {
         Unmanaged<Process>.fromOpaque(context!).takeUnretainedValue()
     }
 
-    /// How the walk from the function at 0x1000 ends, with the stack pointer at 0x1000_0000.
+    /// The end of the walk from the function at 0x1000, with the stack pointer at 0x1000_0000.
     func walk() -> cfic_step {
         let context = Unmanaged.passUnretained(self).toOpaque()
         var reader = cfic_reader(
@@ -41,7 +41,7 @@ private final class Process {
                 return 0
             },
             find: { context, pc, table, bias in
-                // Behind the table's 64 KiB something is mapped that has none; and then nothing.
+                // After the table's 64 KiB a file without a table is mapped, and nothing after that.
                 guard pc >= Process.bias, pc < Process.bias + 0x20000 else { return CFIC_STEP_NO_MAPPING }
                 guard pc < Process.bias + 0x10000 else { return CFIC_STEP_NO_TABLE }
                 table?.pointee = UnsafePointer(Process.of(context).native)
@@ -66,7 +66,7 @@ private final class Process {
     }
 }
 
-/// Walks by the C code that kernels run, each to another end.
+/// Walks with the C code of the BPF programs, each with a different end.
 @Suite struct WalkTests {
     private let process: Process
 
@@ -79,7 +79,7 @@ private final class Process {
 
     @Test func walkEndsAtTheOutermostFrame() {
         setReturnAddress(0, 0x1020)
-        // The call is the function's last instruction: the return address is the next one's first.
+        // The call is the function's last instruction, so the return address is the next function's first.
         setReturnAddress(1, 0x1100)
         setReturnAddress(2, 0x2001)
         #expect(process.walk() == CFIC_STEP_END_OF_STACK)
@@ -96,7 +96,7 @@ private final class Process {
     @Test func walkEndsInAFileWithoutATable() {
         setReturnAddress(0, 0x10001)
         #expect(process.walk() == CFIC_STEP_NO_TABLE)
-        // The return address itself is no longer the table's, but the call is.
+        // The return address is outside the table, but the call isn't.
         setReturnAddress(0, 0x10000)
         #expect(process.walk() == CFIC_STEP_NO_RULE)
     }
@@ -112,7 +112,7 @@ private final class Process {
         #expect(process.frames.count == 2)
     }
 
-    /// Every word of the stack is the address of the function itself.
+    /// All words of the stack are the address of the function itself.
     @Test func walkOfAnEndlessStackIsCut() {
         process.everywhere = Process.bias + 0x1010
         #expect(process.walk() == CFIC_STEP_TOO_DEEP)

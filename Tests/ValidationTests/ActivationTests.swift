@@ -1,13 +1,13 @@
 import Testing
 @testable import Validation
 
-/// Which frames count as interrupted, as libdwfl says it.
+/// Which frames count as interrupted, compared with libdwfl.
 @Suite struct ActivationTests {
     private func frame(_ pc: UInt64, isExact: Bool = false) -> WalkedFrame {
         WalkedFrame(pc: pc, stackPointer: pc, framePointer: nil, isExact: isExact)
     }
 
-    /// A handler's caller, the signal frame, is exact if what it interrupted is.
+    /// A handler's caller, the signal frame, is exact if the interrupted frame is.
     private var frames: [WalkedFrame] { [frame(1, isExact: true), frame(2), frame(3, isExact: true), frame(4)] }
 
     @Test func theFrameBeforeAnInterruptedOneIsExactToo() {
@@ -15,7 +15,7 @@ import Testing
         #expect(frames.activations(among: 9).map(\.isExact) == [true, true, true, false])
     }
 
-    /// libdwfl, which ends at the signal frame, can't know what follows: the two are equal, not a difference.
+    /// If libdwfl's walk ends at the signal frame, it can't know what follows. That is no difference.
     @Test func ofItsLastFrameLibdwflCannotSayIt() {
         #expect(frames.activations(among: 2)[1] == frame(2))
         #expect(frames.activations(among: 0) == frames)

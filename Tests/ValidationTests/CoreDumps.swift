@@ -1,7 +1,7 @@
 import Foundation
 import TestFixtures
 
-/// The cores of one run of a program, and what was built for it; they go away with the last reference.
+/// The core dumps of one run of an executable, and the files built for it. Removed with the last reference.
 final class CoreDumps {
     struct Core {
         /// The name of the stop.
@@ -10,7 +10,7 @@ final class CoreDumps {
     }
 
     let directory: String
-    /// The program's file.
+    /// The executable's path.
     let executable: String
     /// In the order of the stops.
     let cores: [Core]
@@ -41,8 +41,9 @@ final class CoreDumps {
         return core.path
     }
 
-    /// Symbols of separate debug files would make it depend on what is installed where a stop is, and the machine's own
-    /// filter which memory a core has. The first instruction comes before all else because addresses are known then.
+    /// The gdb script. It disables separate debug files, whose symbols would make stops depend on what is installed,
+    /// and the machine's core filter, which selects the dumped memory. It first runs to the first instruction, when
+    /// addresses are known.
     private static func script(_ program: CoreProgram) -> String {
         var lines = [
             "set pagination off", "set confirm off", "set debuginfod enabled off",
@@ -54,7 +55,7 @@ final class CoreDumps {
         return (lines + ["kill", ""]).joined(separator: "\n")
     }
 
-    /// Runs a program; what it printed on both streams.
+    /// Runs an executable, and returns its output on both streams.
     @discardableResult
     static func run(_ words: [String], in directory: String, environment: [String: String] = [:]) throws -> String {
         try TestFixtures.run(

@@ -5,10 +5,10 @@ import TestFixtures
 import Testing
 import Validation
 
-/// Cores that are cut off or changed, and files that aren't those of the core.
+/// Truncated and changed core dumps, and files that don't belong to the core dump.
 @Suite(.enabled(if: CoreProgram.isForThisMachine, "the programs are for x86-64"))
 struct CoreFileTests {
-    /// A core of one thread, as bytes, with its program.
+    /// The bytes of a core dump with one thread.
     private func core() throws -> (bytes: [UInt8], dumps: CoreDumps) {
         let dumps = try CoreDumps(of: .cRecursion)
         return (try contents(dumps.core("stop_here")), dumps)
@@ -32,7 +32,7 @@ struct CoreFileTests {
         #expect(throws: ELFError.self) { try validation(Array("text".utf8), dumps) }
     }
 
-    /// Where the stack was cut off both sides see the same end.
+    /// If the stack is truncated, both unwinders end at the same frame.
     @Test(arguments: [0.2, 0.5, 0.9, 0.99])
     func coresThatAreCutOff(share: Double) throws {
         let (bytes, dumps) = try core()
@@ -40,13 +40,13 @@ struct CoreFileTests {
         do {
             for thread in try validation(cut, dumps).threads { #expect(thread.difference == nil) }
         } catch {
-            // A core without its notes has no threads.
+            // A core dump without notes has no threads.
             #expect("\(error)".contains("changed-"))
         }
     }
 
-    /// Headers and notes with bytes changed: no crash, and nothing taken that isn't there. Where both sides still find
-    /// threads, they find the same.
+    /// Headers and notes with changed bytes: no crash and no out-of-bounds read. If both sides still find threads, they
+    /// find the same.
     @Test func headersAndNotesWithBytesChanged() throws {
         let (bytes, dumps) = try core()
         var random = SeededGenerator(seed: 11)
@@ -73,7 +73,7 @@ struct CoreFileTests {
         for count in [UInt64.max, 1 << 60, 1 << 32, 100_000] {
             var changed = bytes
             changed.replaceSubrange(note + 20..<note + 28, with: withUnsafeBytes(of: count.littleEndian) { Array($0) })
-            // Without files there are no tables: the innermost frame is all there is.
+            // Without files there are no tables, and only the innermost frame is found.
             let validation = try validation(changed, dumps)
             #expect(
                 validation.threads.allSatisfy {
@@ -82,8 +82,7 @@ struct CoreFileTests {
         }
     }
 
-    /// A table of the cache that is another build's, with larger frames: the first frame that it gets wrong is named,
-    /// with both rules.
+    /// The cache has the table of another build, with larger frames. The first wrong frame is reported with both rules.
     @Test func wrongTablesAreFoundByTheStacks() throws {
         let fixture = try Fixture()
         try fixture.write(
@@ -119,7 +118,7 @@ struct CoreFileTests {
         #expect(difference.rule == "CFA = rsp+416, rbp = rbp, ra = *(CFA-8)")
         #expect(difference.referenceRow == "CFA = rsp+64, rbp = rbp, ra = *(CFA-8)")
         #expect(difference.file == dumps.executable)
-        // What libdw's row gives, evaluated on the frame as it was dumped, is libdwfl's next frame.
+        // libdw's row, evaluated on the dumped frame, gives libdwfl's next frame.
         let address = try #require(difference.reference.split(separator: ",").first?.dropFirst(3))
         #expect(difference.meaning.hasSuffix("return address \(address)"))
     }
@@ -170,7 +169,7 @@ struct CoreFileTests {
         #expect(found.threads.allSatisfy { $0.isComplete && $0.difference == nil && $0.frames.count > 200 })
     }
 
-    /// ELF files that the core says were mapped.
+    /// The ELF files in the core dump's list of mapped files.
     private func mappedFiles(_ dumps: CoreDumps) throws -> [String] {
         let text = try CoreDumps.run(["eu-readelf", "--notes", dumps.core("stop_here")], in: dumps.directory)
         let paths = text.split(separator: "\n").compactMap { line in
@@ -181,7 +180,7 @@ struct CoreFileTests {
 }
 
 extension [UInt8] {
-    /// The first place where these bytes stand and `matches` holds.
+    /// The first range with these bytes for which `matches` is true.
     fileprivate func range(of bytes: [UInt8], where matches: (Int) -> Bool) -> Int? {
         indices.dropLast(bytes.count).first {
             self[$0] == bytes[0] && self[$0..<$0 + bytes.count].elementsEqual(bytes) && matches($0)

@@ -1,4 +1,4 @@
-/// Stacks that signals interrupted, and those of several threads.
+/// Stacks interrupted by signals, and stacks of several threads.
 extension CoreProgram {
     static let interrupted = [signalLeaf, signalAltstack, threads]
 

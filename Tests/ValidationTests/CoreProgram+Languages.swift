@@ -1,8 +1,8 @@
-/// Stacks of languages other than C.
+/// Stacks of other languages than C.
 extension CoreProgram {
     static let languages = [cppExceptions, cppExceptionsByClang, swiftAsync, python]
 
-    /// The personality routine is called first to search, then, with bit 1 of its second argument, to clean up.
+    /// The personality routine is first called to search, then to clean up, with bit 1 of its second argument.
     private static let exceptionStops: [Stop] = [
         .inLibrary("__gxx_personality_v0", named: "search"), .further(1000, named: "search-further"),
         Stop(name: "clean-up", commands: ["tbreak *__gxx_personality_v0 if $esi & 2", "continue"]),
@@ -15,8 +15,8 @@ extension CoreProgram {
     static let cppExceptionsByClang = Self(
         "cpp-exceptions-by-clang", source: "cpp-exceptions.cpp", compiler: "clang++", stops: exceptionStops)
 
-    /// One arena: others reserve 64 MiB each, which would be in the core. Modules are cached here because a user may
-    /// have no home.
+    /// Uses one malloc arena, because each further one reserves 64 MiB, which would be in the core dump. Modules are
+    /// cached in the temporary directory, because a user may have no home directory.
     static let swiftAsync = Self(
         "swift-async",
         build: [

@@ -1,11 +1,11 @@
-/// Stacks of plain C: calls, frames, the C library's jumps and the binding of calls.
+/// Stacks of plain C: calls, frames, longjmp, and lazy binding of calls.
 extension CoreProgram {
     static let plain = [
         cRecursion, cRecursionByClang, alloca, allocaByClang, realigned, realignedByClang, lazyPLT, longjmp, vforkChild,
         staticPIE, vdso,
     ]
 
-    /// Innermost first where functions are entered, then where the same are left.
+    /// Stops at functions' entries, then at their exits.
     private static let recursionStops: [Stop] = [
         .at("large"), .further(1, named: "large-entered"), .at("registers"), .further(3, named: "registers-pushed"),
         .at("arguments"), .at("stop_here"), .next([0x5b], named: "pop"), .further(1, named: "popped"),
@@ -19,11 +19,12 @@ extension CoreProgram {
     static let alloca = Self("alloca", source: "alloca.c", stops: [.at("stop_here")])
     static let allocaByClang = Self("alloca-by-clang", source: "alloca.c", compiler: "clang", stops: [.at("stop_here")])
 
-    /// Every instruction of a prologue, which by gcc keeps the former stack pointer in a register, then in the frame.
+    /// All instructions of a prologue by gcc, which keeps the former stack pointer first in a register, then in the
+    /// frame.
     private static let realigningStops =
         [Stop.at("with_alloca")] + (1...12).map { .further(1, named: "realigning-\($0)") } + [.at("stop_here")]
 
-    /// At the end of such a function is `lea -8(%r10), %rsp`.
+    /// Such a function ends with `lea -8(%r10), %rsp`.
     static let realigned = Self(
         "realigned", source: "realigned.c",
         stops: realigningStops + [
@@ -32,7 +33,8 @@ extension CoreProgram {
     static let realignedByClang = Self(
         "realigned-by-clang", source: "realigned.c", compiler: "clang", stops: realigningStops)
 
-    /// Stub, resolver and what it calls are told apart by instructions: the loader has no symbols for them.
+    /// Stub, resolver and the functions that it calls are identified by instructions, because the dynamic linker has no
+    /// symbols for them.
     static let lazyPLT = Self(
         "lazy-plt",
         build: [
@@ -55,7 +57,7 @@ extension CoreProgram {
             .next([0x41, 0xff, 0xe3], named: "resolver-ends"), .at("stop_here"),
         ])
 
-    /// The registers are taken from the buffer by the instructions from `mov (%rdi), %rbx` to `jmp *%rdx`.
+    /// The instructions from `mov (%rdi), %rbx` to `jmp *%rdx` restore the registers from the buffer.
     static let longjmp = Self(
         "longjmp", source: "longjmp.c",
         stops: [
@@ -64,7 +66,7 @@ extension CoreProgram {
             .further(1, named: "landed"), .at("stop_here"),
         ])
 
-    /// In vfork, the system call is the third instruction; `pop %rdi` comes first.
+    /// In vfork, the first instruction is `pop %rdi`, and the third is the system call.
     static let vforkChild = Self(
         "vfork-child", source: "vfork-child.c",
         stops: [

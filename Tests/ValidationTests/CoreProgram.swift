@@ -1,29 +1,29 @@
 import Testing
 
-/// A program that is run into a stack and stopped there, to be looked at from its core.
+/// An executable that is stopped with a certain stack, of which a core dump is made.
 ///
-/// Sources are in testdata/programs. All is built and run in a temporary directory, under gdb: nothing of the machine's
-/// own way with cores is used or changed.
+/// Sources are in testdata/programs. Everything is built and run in a temporary directory, under gdb, so that the
+/// machine's own configuration of core dumps is neither used nor changed.
 struct CoreProgram: Sendable {
-    /// A place that the program is stopped at, one after the other in one run.
+    /// An address where the executable is stopped. One run has several stops.
     struct Stop: Sendable {
-        /// What the core is called.
+        /// The name of the core dump.
         var name: String
-        /// Commands of gdb that lead there from the stop before, or from the first instruction of all.
+        /// gdb commands that lead there from the previous stop, or from the first instruction.
         var commands: [String]
     }
 
-    /// What stack it makes.
+    /// Describes its stack.
     var name: String
-    /// Commands that build it, as words; they run in the temporary directory.
+    /// Commands that build it in the temporary directory.
     var build: [[String]] = []
-    /// Absolute if it is the system's, or in the temporary directory.
+    /// An absolute path of the system, or a name in the temporary directory.
     var executable: String
     var arguments: [String] = []
     var environment: [String: String] = [:]
     var stops: [Stop]
 
-    /// Where the sources are.
+    /// The directory of the sources.
     static let sources = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/testdata/programs"
 
     static var isForThisMachine: Bool {
@@ -34,10 +34,10 @@ struct CoreProgram: Sendable {
         #endif
     }
 
-    /// What optimised code without frame pointers is compiled with; symbols of functions are kept.
+    /// Flags for optimised code without frame pointers, but with symbols of functions.
     static let optimised = ["-O2", "-fomit-frame-pointer", "-fcf-protection=none", "-Wall", "-Wextra"]
 
-    /// A program of one source in C or C++, which a compiler is named for.
+    /// An executable of one source in C or C++.
     init(_ name: String, source: String, compiler: String = "gcc", flags: [String] = [], stops: [Stop]) {
         self.init(
             name, build: [[compiler] + Self.optimised + flags + ["-o", name, "\(Self.sources)/\(source)"]],
@@ -58,7 +58,7 @@ struct CoreProgram: Sendable {
 }
 
 extension CoreProgram {
-    /// All of them, for what holds of any stack.
+    /// All executables, for tests of any stack.
     static let all = plain + interrupted + languages + assembly
 }
 
@@ -67,23 +67,23 @@ extension CoreProgram: CustomTestStringConvertible {
 }
 
 extension CoreProgram.Stop {
-    /// The first instruction of a function of the program itself, the next time it is called.
+    /// The first instruction of one of the executable's functions, the next time it is called.
     static func at(_ function: String, named name: String? = nil) -> Self {
         Self(name: name ?? function, commands: ["tbreak *\(function)", "continue"])
     }
 
-    /// The same for a function of a library, which is loaded once `main` was called; once in a program.
+    /// The same for a function of a library, which is loaded once `main` is called. At most once per executable.
     static func inLibrary(_ function: String, named name: String? = nil) -> Self {
         let stop = at(function, named: name)
         return Self(name: stop.name, commands: ["tbreak main", "continue"] + stop.commands)
     }
 
-    /// So many instructions further.
+    /// `count` instructions further.
     static func further(_ count: Int, named name: String) -> Self {
         Self(name: name, commands: ["stepi \(count)"])
     }
 
-    /// The next instruction that begins with these bytes.
+    /// The next instruction that starts with these bytes.
     static func next(_ bytes: [UInt8], named name: String) -> Self {
         let differs = bytes.enumerated().map { "*((unsigned char *)$pc+\($0.offset)) != \($0.element)" }
         return Self(name: name, commands: ["while \(differs.joined(separator: " || "))", "stepi", "end"])

@@ -1,6 +1,6 @@
 import Testing
 
-/// The same for stacks of signals, threads, other languages and assembly.
+/// Like CoreProgramTests, for stacks with signals, threads, other languages and assembly.
 @Suite(.enabled(if: CoreProgram.isForThisMachine, "the programs are for x86-64"))
 struct CoreProgramLanguageTests {
     @Test func handlersInterruptedLeafFunctions() throws {
@@ -13,13 +13,13 @@ struct CoreProgramLanguageTests {
             let functions = try #require(stacks[stop]?.functions)
             #expect(functions.first == "stop_here" && functions.last == "_start", "\(stop)")
             let handler = try #require(functions.firstIndex(of: "handler"))
-            // Between the two is what the kernel returns to.
+            // The signal restorer is between the two.
             #expect(functions[(handler + 2)...].prefix(3) == [leaf, "fault", "fault"], "\(stop)")
         }
         let functions = try #require(stacks["call-that-never-returns"]?.functions)
         #expect(functions.prefix(4) == ["stop_here", "never_returns", "ends_in_a_call", "fault"])
         #expect(functions.last == "_start")
-        // The same address is a return address here and an interrupted instruction there.
+        // The same address is a return address in one stack and an interrupted instruction in the other.
         let frames = stacks["call-that-never-returns"]?.frames, others = stacks["first-instruction"]?.frames
         let returned = frames?.first { $0.function == "ends_in_a_call" }?.pc
         #expect(returned != nil && returned == others?.first { $0.function == "leaf_first_instruction" }?.pc)

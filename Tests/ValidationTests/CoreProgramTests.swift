@@ -1,9 +1,9 @@
 import Testing
 
-/// Cores are of the stacks that they are said to be of.
+/// Core dumps have the stacks that their names state.
 @Suite(.enabled(if: CoreProgram.isForThisMachine, "the programs are for x86-64"))
 struct CoreProgramTests {
-    /// The stopped thread's functions in each core, from the innermost; all of these stacks end where programs begin.
+    /// The stopped thread's functions in each core dump, innermost first. All these stacks must end at the entry point.
     private func stacks(of dumps: CoreDumps) throws -> [String: [String]] {
         let stacks = try dumps.stacks().mapValues(\.functions)
         for (stop, functions) in stacks { #expect(functions.last == "_start", "\(stop): \(functions)") }
@@ -44,7 +44,7 @@ struct CoreProgramTests {
         for name in ["plainly", "with_arguments", "with_alloca"] { #expect(deepest.contains(name), "\(name)") }
     }
 
-    /// By gcc the CFA is that of the call, then in a register, then in memory; and back.
+    /// In gcc's code the CFA is first relative to the stack pointer, then in a register, then in memory, and back.
     @Test func realignedStacksHaveCFAsByExpressions() throws {
         let cfas = try CoreDumps(of: .realigned).innermostCFAs()
         #expect(cfas["with_alloca"] == "rsp+8" && cfas["realigning-1"] == "r10+0" && cfas["realigning-12"] == "exp")
@@ -57,7 +57,8 @@ struct CoreProgramTests {
         for core in dumps.cores {
             let frames = try CoreStacks(core.path, of: dumps).frames
             innermost[core.name] = frames.prefix(4).map { $0.file.hasPrefix("ld-linux") ? "ld.so" : $0.function }
-            // libdw loses rbx at the first instruction of what the resolver calls, whose CFA is in it.
+            // libdw loses rbx, which contains the resolver's CFA, at the first instruction of the function that it
+            // calls.
             if core.name != "fixup" {
                 #expect(frames.last?.function == "_start", "\(core.name)")
                 #expect(frames.count > 20, "\(core.name)")
@@ -118,7 +119,7 @@ struct CoreProgramTests {
             #expect(stack.functions.prefix(3) == ["__vdso_clock_gettime", "clock_gettime", "descend"], "\(stop)")
             #expect(stack.frames.count > 20 && stack.functions.last == "_start", "\(stop)")
         }
-        // No file says what its rows are.
+        // No file has its rows.
         #expect(try dumps.innermostCFAs() == [:])
     }
 }

@@ -1,20 +1,20 @@
 import Foundation
 import TestFixtures
 
-/// The stacks in a core as elfutils sees them, which knows nothing of tables.
+/// The stacks in a core dump according to elfutils, which doesn't use tables.
 struct CoreStacks {
     struct Frame {
         var pc: UInt64
-        /// Empty where the file has no symbol there.
+        /// Empty if the file has no symbol for it.
         var function: String
         /// The file's name, without directories.
         var file: String
     }
 
-    /// Threads in the core's order, of which the first is the one that was stopped; frames from the innermost.
+    /// Threads in the core dump's order; the first is the stopped one. Frames from the innermost.
     var threads: [[Frame]] = []
 
-    /// No separate debug files, so that what is installed makes no difference.
+    /// Doesn't use separate debug files, so that the result doesn't depend on what is installed.
     init(_ core: String, of dumps: CoreDumps) throws {
         let text = try CoreDumps.run(
             ["eu-stack", "--core=\(core)", "-e", dumps.executable, "--debuginfo-path=/nonexistent", "-n", "0", "-m"],
@@ -34,12 +34,12 @@ struct CoreStacks {
         }
     }
 
-    /// Frames of the thread that was stopped.
+    /// The frames of the stopped thread.
     var frames: [Frame] { threads.first ?? [] }
     var functions: [String] { frames.map(\.function) }
 }
 
-/// What files a core says were mapped where.
+/// The core dump's list of mapped files.
 struct CoreFiles {
     private var starts: [String: UInt64] = [:]
     private var mappings: [(range: Range<UInt64>, path: String)] = []
@@ -64,12 +64,12 @@ struct CoreFiles {
 }
 
 extension CoreDumps {
-    /// By the name of the stop.
+    /// The stacks by the names of the stops.
     func stacks() throws -> [String: CoreStacks] {
         try Dictionary(uniqueKeysWithValues: cores.map { ($0.name, try CoreStacks($0.path, of: self)) })
     }
 
-    /// What readelf says of the CFA where each core was stopped.
+    /// readelf's CFA for the innermost frame of each core dump.
     func innermostCFAs() throws -> [String: String] {
         var files: [String: ReadelfRows] = [:]
         var cfas: [String: String] = [:]

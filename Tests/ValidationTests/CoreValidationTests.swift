@@ -2,11 +2,13 @@ import Testing
 import UnwindTable
 import Validation
 
-/// Stacks of cores by our tables and by libdw's unwinder: every frame agrees, or the difference is explained here.
+/// Compares stacks of core dumps by our tables with libdw's unwinder: all frames agree, or the difference is explained
+/// here.
 @Suite(.enabled(if: CoreProgram.isForThisMachine, "the programs are for x86-64"))
 struct CoreValidationTests {
-    /// What the dynamic loader's lazy binding called: _dl_runtime_resolve has its CFA in rbx, which is known where it
-    /// is the innermost frame. Tables carry stack and frame pointer from frame to frame, libdw all registers.
+    /// Functions called by the dynamic linker's lazy binding. _dl_runtime_resolve has its CFA in rbx, which is known
+    /// only if it is the innermost frame: tables track stack and frame pointer from frame to frame, libdw all
+    /// registers.
     private static let belowTheResolver = [
         "lazy-plt": ["fixup", "fixup-further", "symbol-search"], "cpp-exceptions": ["search-further"],
         "cpp-exceptions-by-clang": ["search-further"],
@@ -26,7 +28,7 @@ struct CoreValidationTests {
                 #expect(thread.known == (isBelowTheResolver ? .needsRegisters : nil), "\(core.name)")
                 #expect(thread.isComplete == !isBelowTheResolver, "\(core.name): \(thread.end)")
             }
-            // elfutils' own program has as many threads, and as many frames where libdw gets to the end.
+            // eu-stack finds as many threads and, if libdw reaches the end, as many frames.
             let stacks = try CoreStacks(core.path, of: dumps).threads
             #expect(
                 stacks.map(\.count).sorted() == validation.threads.map { $0.agreeing + $0.further }.sorted(),

@@ -7,7 +7,7 @@ import Testing
 import UnwindTable
 import Validation
 
-/// Every name that a difference can have, made on purpose; and that nothing else gets one.
+/// Each kind of known difference, made on purpose. No other difference must count as known.
 @Suite struct KnownDifferenceTests {
     let fixture: Fixture
 
@@ -42,12 +42,12 @@ import Validation
 
     @Test func gapsThatTheTableKeeps() throws {
         #expect(try known(library(gap: 12), keepsGaps: true) == [:])
-        // The next function is not aligned to 16: clone of glibc has such a hole of real code.
+        // The next function is not aligned to 16. glibc's clone has such a gap, which is code.
         #expect(try known(library(gap: 10)) == [:])
     }
 
-    /// The first one of the file covers the second half of the other one. libdw, which has met it first, then drops the
-    /// other one, and knows nothing of its first half.
+    /// The file's first FDE covers the second half of the other one. libdw reads it first, then drops the other one,
+    /// and has no information for its first half.
     @Test func frameDescriptionEntriesThatOverlap() throws {
         let path = try Entries.program(
             Entries.fde(start: "f + 32", size: 64, cfaOffset: 24), Entries.fde(start: "f", size: 64, cfaOffset: 16),
@@ -64,7 +64,7 @@ import Validation
         #expect(known == [.behindTerminator: 64])
     }
 
-    /// Two zero lengths in front of all entries, where libdw finds nothing else.
+    /// Two zero lengths before all entries, after which libdw finds no others.
     @Test(arguments: [".eh_frame", ".debug_frame"])
     func entriesBehindLeadingZeros(section: String) throws {
         let path = try Entries.program(
@@ -73,7 +73,7 @@ import Validation
         #expect(try known(path) == [.behindTerminator: 128])
     }
 
-    /// An FDE whose first row ends 64 KiB later, as libdw has it: where others are.
+    /// An FDE whose first row, in libdw, extends 64 KiB beyond its end, over other FDEs.
     @Test func frameThatAdvancesPastItsEnd() throws {
         let past = """
             .long 1f - 0f
@@ -92,7 +92,7 @@ import Validation
         #expect(validation.disagreementCount == 0 && validation.known.isEmpty)
     }
 
-    /// What aarch64's vDSOs have since Linux 5.8: the trampoline, a nop before it, and nothing about it.
+    /// As in aarch64's vDSOs since Linux 5.8: the trampoline, preceded by a nop, without call frame information.
     @Test func signalTrampolineWithARuleOfOurOwn() throws {
         let path = try fixture.library(
             """
@@ -109,7 +109,8 @@ import Validation
         #expect(try known(path) == [.signalTrampoline: 3])
     }
 
-    /// With an FDE that names a caller, and without one; 8 bytes each. The next function's is compared as ever.
+    /// An entry point with an FDE that has a rule for a caller, and one without an FDE; 8 bytes each. The next function
+    /// is compared as usual.
     @Test(arguments: [(".cfi_startproc", ".cfi_endproc"), ("", "")])
     func entryPointThatNothingCalled(start: String, end: String) throws {
         let source = """
@@ -143,7 +144,7 @@ import Validation
     }
 
     @Test func functionThatTheLinkerDiscarded() throws {
-        // Its FDE begins at address 0, which is in a shared library's first page.
+        // Its FDE starts at address 0, which is in a shared library's first page.
         let path = try fixture.library(
             """
             .text
@@ -169,8 +170,8 @@ import Validation
         #expect(try known(path) == [.discardedFunction: 24])
     }
 
-    /// A table of the cache that is wrong in one rule is found out; and its padding has the rule before it all the
-    /// same. One of another file with the same build id is not used.
+    /// One wrong rule in a cached table is detected, while its padding still counts as a known difference. The table of
+    /// another file with the same build id is not used.
     @Test func aWrongRuleOfACachedTableIsADisagreement() throws {
         func library(_ offset: Int, _ name: String) throws -> String {
             try fixture.library(

@@ -4,7 +4,7 @@ import Testing
 import UnwindTable
 import Validation
 
-/// What is compared besides CFA and return address, and how thoroughly.
+/// Comparisons of values other than CFA and return address, and their coverage.
 @Suite struct MeaningTests {
     let fixture: Fixture
 
@@ -14,7 +14,7 @@ import Validation
         try fixture.library(".text\n.cfi_startproc\n\(cfi)\n.fill 16, 4, 0x90909090\n.cfi_endproc", target)
     }
 
-    /// The table of one library, compared with another one.
+    /// The difference between one library's table and another library's frames.
     private func difference(_ cfi: String, _ other: String) throws -> TableValidation.Disagreement? {
         let table = try CompiledImage(library(cfi))
         let validation = TableValidation(table.view, try ReferenceImage(path: library(other)))
@@ -57,7 +57,7 @@ import Validation
         #expect(try #require(try difference("", ".cfi_undefined rip")).reference == .endOfStack)
     }
 
-    /// .debug_frame describes 64 bytes in one row, and .eh_frame 16 in the middle of them.
+    /// .debug_frame has one row for 64 bytes, and .eh_frame one for the 16 bytes in the middle.
     @Test func ehFrameComesBeforeDebugFrameOnBothSides() throws {
         let path = try fixture.program(
             """
@@ -95,7 +95,7 @@ import Validation
         let table = try CompiledImage("/usr/bin/env")
         var pages = 0
         table.view.forEachPage { _ in pages += 1 }
-        // The first page is at address 0, which has nothing before it.
+        // The first page is at address 0, before which there is no address to probe.
         #expect(result.validation.probes == pages << Int(table.view.pageShift) + 2 * table.view.ranges.count - 1)
         #expect(result.validation.disagreementCount == 0)
         #expect(

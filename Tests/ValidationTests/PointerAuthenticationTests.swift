@@ -5,7 +5,7 @@ import Testing
 import UnwindTable
 import Validation
 
-/// C that clang compiles for aarch64 with signed return addresses.
+/// C code compiled by clang for aarch64 with signed return addresses.
 @Suite struct PointerAuthenticationTests {
     private static let source = """
         __attribute__((noinline)) static int leaf(int n) { __asm__ volatile("" : "+r"(n)); return n * 3; }
@@ -39,8 +39,8 @@ import Validation
         #expect(validation.unsaidByTable == [:])
     }
 
-    /// libdw knows nothing of signing: so where it is in force is told by the instructions, pacia(sp)/pacib(sp) and
-    /// their counterparts. DWARF for the Arm 64-bit Architecture, §4.4.
+    /// libdw doesn't support signing, so the expected state is derived from the instructions: pacia(sp)/pacib(sp) and
+    /// their counterparts (DWARF for the Arm 64-bit Architecture, §4.4).
     @Test(arguments: ["standard", "pac-ret+leaf", "pac-ret+leaf+b-key", "none"])
     func returnAddressesAreSignedBetweenSigningAndAuthenticating(protection: String) throws {
         let (fixture, path) = try library(protection)

@@ -11,7 +11,7 @@ struct ReadelfRows {
 
     init(_ file: String, in directory: String) throws {
         let text = try CoreDumps.run(["readelf", "-wNF", file], in: directory)
-        // An entry without rows of its own is as its CIE says.
+        // An entry without rows of its own has its CIE's row.
         var initial: [Substring: String] = [:]
         var cie: Substring?
         for line in text.split(separator: "\n") {
@@ -34,7 +34,7 @@ struct ReadelfRows {
         }
     }
 
-    /// The CFA of the row of an address of the file.
+    /// The CFA of the row for an SVMA.
     func cfa(at address: UInt64) -> String? {
         entries.first { $0.range.contains(address) }?.rows.last { $0.start <= address }?.cfa
     }

@@ -3,7 +3,7 @@ import UnwindTable
 import Validation
 
 @Suite struct SnapshotTests {
-    /// Expressions read the pc by its number, which on aarch64 isn't that of x86-64: there 16 is a register.
+    /// Expressions read the pc by its DWARF number, which depends on the machine: on aarch64, 16 is a register.
     @Test func programCounterHasTheMachinesNumber() {
         let x86_64 = Snapshot(seed: 1, pc: 0x1234, machine: .x86_64)
         #expect(x86_64.register(16) == 0x1234)

@@ -5,7 +5,7 @@ import Testing
 import UnwindTable
 import Validation
 
-/// Tables of real files, whose every row means what libdw says.
+/// Tables of real files agree with libdw in every row.
 @Suite struct SystemFileTests {
     static let files = [
         "/usr/bin/bash", "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
@@ -24,12 +24,12 @@ import Validation
             view, try ReferenceImage(path: path), sources: try FrameSources(of: image, search: nil))
         #expect(validation.disagreementCount == 0, "\(validation.disagreements.prefix(3))")
         #expect(validation.unsaidByTable == [:])
-        // Three probes a row at the least, less where rows are short.
+        // Up to three probes per row; short rows have fewer.
         #expect(validation.probes > Int(view.header.counts.rows))
         #expect(validation.agreements + validation.known.values.reduce(0, +) == validation.probes)
     }
 
-    /// A slice of what `make validate-all` compares: programs, and all of the C library for aarch64.
+    /// A part of what `make validate-all` compares: executables, and the C library for aarch64.
     @Test func everyFileOfTheseDirectoriesMeansWhatTheReferenceSays() throws {
         let walk = FileWalk(["/usr/bin", "/usr/aarch64-linux-gnu/lib"].filter { access($0, R_OK) == 0 })
         let outcomes = TreeValidation.run(
@@ -49,7 +49,7 @@ import Validation
         #expect(compared > 100)
     }
 
-    /// A table of another file is wrong wherever it says something: nothing passes for a known difference.
+    /// Another file's table is wrong everywhere. None of its differences must count as known.
     @Test func wrongTablesAreFound() throws {
         let compiler = ImageCompiler(debugFiles: nil)
         let result = try compiler.compile(try ELFImage(path: "/usr/bin/env"))

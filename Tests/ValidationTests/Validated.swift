@@ -5,7 +5,7 @@ import TestFixtures
 import UnwindTable
 import Validation
 
-/// A file's table compared with libdw.
+/// Compares a file's table with libdw.
 func validated(
     _ path: String, keepsGaps: Bool = false, isExhaustive: Bool = false, store: TableStore? = nil
 ) throws -> ImageValidator.Result {
@@ -17,8 +17,7 @@ func validated(
 }
 
 extension TableStore {
-    /// Puts the table of the file at `other` where the one of the file at `path` belongs: what only a damaged cache
-    /// has.
+    /// Stores the table of the file at `other` under the key of the file at `path`, as only a damaged cache has it.
     func plant(tableOf other: String, for path: String, debugFiles: DebugFileSearch? = nil) throws {
         let key = try key(of: ImageInput(ELFImage(path: path), search: debugFiles))
         let compiler = ImageCompiler(debugFiles: debugFiles)
@@ -44,7 +43,7 @@ enum Entries {
 
         """
 
-    /// - Parameter cfaOffset: of all its rows.
+    /// - Parameter cfaOffset: the CFA offset of all its rows.
     static func fde(start: String, size: Int, cfaOffset: Int) -> String {
         """
         .long 1f - 0f
@@ -57,7 +56,7 @@ enum Entries {
         """
     }
 
-    /// A program with these entries, behind zero lengths.
+    /// An executable with these entries after zero lengths.
     static func program(
         _ entries: String..., leadingZeros: Int = 0, section: String = ".eh_frame", in fixture: Fixture
     ) throws -> String {

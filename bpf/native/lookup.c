@@ -2,12 +2,12 @@
 #include "cfic/lookup.h"
 #include "cfic/native.h"
 
-/* The directory entry of a page, or that of a page without information. */
+/* The directory entry of a page; outside all ranges, that of a page without information. */
 static __u32 entry_of(const struct cfic_native_table *table, __u64 page)
 {
 	__u32 first = 0, end = table->range_count;
 
-	/* Halves what is left each time: at most 32 turns. */
+	/* A binary search with at most 32 steps. */
 	while (first < end) {
 		__u32 middle = first + (end - first) / 2;
 

@@ -4,7 +4,7 @@
 #define TEXT(code, name, text) case code: return text;
 #define NAME(code, name, text) case code: return #name;
 
-/* The two functions of a list of X(code, NAME, "text"). */
+/* Defines the text and name functions of a list of X(code, NAME, "text"). */
 #define NAMES(what, LIST)                                                                                    \
 	const char *cfic_##what##_text(unsigned int code)                                                    \
 	{                                                                                                    \

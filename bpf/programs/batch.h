@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Lookups and walks of one machine that user space asks for (cfic/batch.h). Included once a machine, behind programs.h. */
+/*
+ * Lookups and walks of one machine that user space requests (cfic/batch.h). Included once per machine, after
+ * programs.h.
+ */
 
 #define LOOKUPS_PER_CALL 8
 
-/* So many lookups from `first` on, which is below CFIC_BATCH_LOOKUPS. */
+/* LOOKUPS_PER_CALL lookups, from index `first` on, which is below CFIC_BATCH_LOOKUPS. */
 int NAME(look_up_some)(__u32 first)
 {
 	struct walk *walk = this_walk();
@@ -17,7 +20,7 @@ int NAME(look_up_some)(__u32 first)
 		__u64 pc = batch->pcs[index];
 
 		if (batch->what & CFIC_BATCH_CHAIN)
-			pc += walk->rule.kind >> 7; /* of a proved rule that bit is 0 */
+			pc += walk->rule.kind >> 7; /* adds 0: a proved rule does not have this bit */
 		batch->steps[index] = batch->what & CFIC_BATCH_EMPTY
 			? CFIC_STEP_NO_TABLE : find(walk, pc, &walk->rule, MACHINE);
 		batch->rules[index] = walk->rule;

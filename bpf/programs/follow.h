@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Keeps the map of processes right where a program can: before the first instruction of a new process, or program. */
+/* Updates the map of processes at fork and exec, before the first instruction of the new process or executable runs. */
 #ifndef CFIC_PROGRAM_FOLLOW_H
 #define CFIC_PROGRAM_FOLLOW_H
 
 #include "maps.h"
 #include "task.h"
 
-/* A new process maps what its parent does. If that isn't listed, an earlier process of the same id is no longer there. */
+/*
+ * A new process has the mappings of its parent. If the parent isn't listed, deletes the entry of an earlier process
+ * with the same id.
+ */
 SEC("?raw_tp/sched_process_fork")
 int follow_fork(struct bpf_raw_tracepoint_args *context)
 {
@@ -15,7 +18,7 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 	__u32 process = BPF_CORE_READ(child, tgid);
 	__u32 *place, copy;
 
-	/* A thread of the same process. */
+	/* A new thread, not a new process. */
 	if (process == parent)
 		return 0;
 	place = settings.follow ? bpf_map_lookup_elem(&processes, &parent) : 0;
@@ -25,7 +28,7 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 	return bpf_map_update_elem(&processes, &process, &copy, BPF_ANY);
 }
 
-/* What the process mapped is gone; what it maps now, the loader will say. */
+/* The old mappings are gone. The loader will publish the new ones. */
 SEC("?raw_tp/sched_process_exec")
 int follow_exec(struct bpf_raw_tracepoint_args *context)
 {

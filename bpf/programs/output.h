@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The beginning and the end of a sample: kernel frames, what is counted, the record that is given out. */
+/* The beginning and the end of a sample: kernel frames, counters, output to the ring buffer. */
 #ifndef CFIC_PROGRAM_OUTPUT_H
 #define CFIC_PROGRAM_OUTPUT_H
 
@@ -21,7 +21,7 @@ static __always_inline void begin(struct walk *walk, __u32 process)
 	walk->sample.mappings = 0;
 }
 
-/* The same for a process by its id; 0 if it is listed. */
+/* The same for a process id; 0 if the process is listed. */
 static __always_inline int begin_listed(struct walk *walk, __u32 process)
 {
 	const __u32 *place = bpf_map_lookup_elem(&processes, &process);
@@ -44,7 +44,7 @@ static __always_inline void take_kernel_frames(struct walk *walk, void *context)
 	walk->sample.kernel_count = count;
 }
 
-/* Each frame's rule is looked up once, but where there is nothing to look it up in. */
+/* The number of lookups: one per user frame, except where there was no table, and except guessed steps. */
 static __always_inline __u32 lookups(const struct walk *walk, enum cfic_step step)
 {
 	__u32 without = walk->guesses;
@@ -54,7 +54,7 @@ static __always_inline __u32 lookups(const struct walk *walk, enum cfic_step ste
 	return walk->sample.user_count > without ? walk->sample.user_count - without : 0;
 }
 
-/* Adds what the walk did to this CPU's counters. Plain additions: nobody else writes there. */
+/* Adds the walk's counts to this CPU's counters. Plain additions suffice, because only this CPU writes them. */
 static __always_inline void count(struct walk *walk, enum cfic_step step)
 {
 	__u32 zero = 0, end = step, complete, guessed;
@@ -62,7 +62,7 @@ static __always_inline void count(struct walk *walk, enum cfic_step step)
 
 	if (!all)
 		return;
-	/* The compiler need not know that it is small already: then it leaves out what the verifier wants to see. */
+	/* Hides from the compiler that `end` is small; otherwise it drops the mask below, which the verifier needs. */
 	barrier_var(end);
 	all->samples++;
 	all->kernel_frames += walk->sample.kernel_count;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The sampling program of one machine. Included once a machine, behind programs.h. */
+/* The sampling program of one machine. Included once per machine, after programs.h. */
 
-/* The registers of the current thread's user code into the walk; else how the walk ends at once. */
+/* Copies the registers of the current thread's user code into the walk: CFIC_STEP_CALLER; else the end of the walk. */
 static __always_inline enum cfic_step NAME(take_user_registers)(
 	struct walk *walk, const struct NAME(user_registers) *interrupted)
 {
-	/* The window is not in use yet. */
+	/* Uses the window as scratch memory, because nothing was read into it yet. */
 	struct NAME(user_registers) *saved = (void *)walk->window;
 	__u64 address;
 
@@ -15,8 +15,8 @@ static __always_inline enum cfic_step NAME(take_user_registers)(
 			return CFIC_STEP_OTHER_MACHINE;
 		NAME(take_registers)(&walk->frame.machine, interrupted);
 		/*
-		 * Unlike the end of the other way through here: compilers merge what is alike, and the kernel takes no load
-		 * that is of its context once and of a map's memory another time.
+		 * Makes this path's end different from the other one's. Otherwise the compiler merges them, and the
+		 * kernel rejects a load that reads from the context on one path and from map memory on the other.
 		 */
 		__asm__ volatile("# registers of the context" ::: "memory");
 		return CFIC_STEP_CALLER;
@@ -30,7 +30,7 @@ static __always_inline enum cfic_step NAME(take_user_registers)(
 	return CFIC_STEP_CALLER;
 }
 
-/* A sample on CPU, of a process that is listed. */
+/* Takes a sample if the current process is listed. */
 SEC("?perf_event")
 int NAME(profile)(const struct NAME(user_registers) *context)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The programs of one machine (MACHINE), with names of its own (NAME). Included once a machine.
+ * The functions of one machine (MACHINE), whose names get its suffix (NAME). Included once per machine.
  */
 
-/* As often as a call is cheap to verify and its cost small beside that of so many frames. */
+/* So few that a call is cheap to verify, and so many that a call costs little compared with the frames. */
 #ifndef FRAMES_PER_CALL
 #define FRAMES_PER_CALL 4
 #endif
 
-/* By any rule: unusual ones. */
+/* CFIC_UNWIND: for unusual rules. */
 int NAME(unwind)(void)
 {
 	struct walk *walk = this_walk();
@@ -16,7 +16,7 @@ int NAME(unwind)(void)
 	return walk ? (int)cfic_unwind_unusual(walk, &walk->frame, &walk->rule, MACHINE) : CFIC_STEP_NO_RULE;
 }
 
-/* Where there is no rule; and what guesses ask for. */
+/* CFIC_GUESS, and the functions that guesses use. */
 int NAME(guess)(void)
 {
 	struct walk *walk = this_walk();
@@ -55,7 +55,7 @@ int NAME(information)(__u64 pc)
 	return walk ? (int)cfic_information(walk, pc, MACHINE) : CFIC_INFORMATION_NO_CODE;
 }
 
-/* Adds the frame to the sample; 0 if there is room. */
+/* Adds the frame to the sample; 0 if there was room. */
 static __always_inline int NAME(give_out)(struct walk *walk)
 {
 	__u32 count = walk->frame_count, callee = count - 1;
@@ -71,9 +71,9 @@ static __always_inline int NAME(give_out)(struct walk *walk)
 	}
 	if (walk->frame.flags & CFIC_FRAME_UNCHECKED)
 		pc |= CFIC_SAMPLE_UNCHECKED;
-	/* No call leads to where a handler returns to: the kernel put it there. */
+	/* The pc of its callee, the signal frame, is no return address of a call: the kernel set it. */
 	if (walk->frame.flags & CFIC_FRAME_INTERRUPTED) {
-		/* Kernels before 6.12 don't know that it is in bounds because `count` is. */
+		/* Verifiers before 6.12 don't derive this bound from that of `count`. */
 		barrier_var(callee);
 		if (callee < FRAMES_MAX)
 			walk->frames[callee] |= CFIC_SAMPLE_EXACT;
@@ -83,7 +83,7 @@ static __always_inline int NAME(give_out)(struct walk *walk)
 	return 0;
 }
 
-/* Goes on by a few frames: CFIC_STEP_CALLER, or why there is no further one. */
+/* Walks a few frames: CFIC_STEP_CALLER, or the end of the walk. */
 int NAME(walk_frames)(void)
 {
 	struct walk *walk = this_walk();
@@ -101,7 +101,7 @@ int NAME(walk_frames)(void)
 	return CFIC_STEP_CALLER;
 }
 
-/* From the innermost frame, whose registers are in place, to the outermost one. */
+/* Walks from the innermost frame, whose registers the walk already has, to the outermost one. */
 static __always_inline enum cfic_step NAME(walk)(struct walk *walk)
 {
 	enum cfic_step step = CFIC_STEP_CALLER;
@@ -111,7 +111,7 @@ static __always_inline enum cfic_step NAME(walk)(struct walk *walk)
 	NAME(give_out)(walk);
 	if (!walk->process)
 		return CFIC_STEP_NO_PROCESS;
-	/* One call more than frames need: the last one's end is seen, too. */
+	/* One call more than the frames need, to see the end of the last one. */
 	for (__u32 call = 0; call <= CFIC_FRAMES_MAX / FRAMES_PER_CALL; call++) {
 		step = NAME(walk_frames)();
 		if (step != CFIC_STEP_CALLER)

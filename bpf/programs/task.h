@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Of the kernel's own types what is needed, found by CO-RE in the running kernel. */
+/* The parts of kernel types that are needed. CO-RE finds their offsets in the running kernel. */
 #ifndef CFIC_PROGRAM_TASK_H
 #define CFIC_PROGRAM_TASK_H
 
@@ -13,10 +13,10 @@ struct task_struct {
 } __attribute__((preserve_access_index));
 
 /*
- * Where the registers are that the current thread entered the kernel with; 0 for kernel threads.
+ * The address of the registers with which the current thread entered the kernel; 0 for kernel threads.
  *
- * The helper is there since Linux 5.15. Before, they stand at the end of the task's kernel stack on both machines: x86-64
- * leaves nothing behind them, aarch64 neither.
+ * The helper exists since Linux 5.15. Before, the registers are at the very end of the task's kernel stack on both
+ * machines.
  */
 static __always_inline __u64 entry_registers(void)
 {

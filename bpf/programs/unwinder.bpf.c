@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel unwinder: one object for Linux 5.10 and newer, with the programs of both machines, of which a loader loads
- * those of its own. docs/kernels.md says why it is written as it is.
+ * The kernel unwinder: one object for Linux 5.10 and newer, with the BPF programs of both machines. A loader loads
+ * those of its own machine. docs/kernels.md explains why the code is written the way it is.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -14,7 +14,7 @@
 #include "task.h"
 #include "follow.h"
 
-/* Functions of their own, of each machine: programs.h. */
+/* The functions of each machine that are verified on their own: programs.h. */
 int unwind_x86_64(void);
 int unwind_aarch64(void);
 int guess_x86_64(void);
@@ -28,7 +28,7 @@ int known_code_aarch64(void);
 int is_called_from_x86_64(void);
 int is_called_from_aarch64(void);
 
-/* The machine is a constant wherever these are expanded. */
+/* e_machine is a constant wherever these are expanded. */
 #define OF_MACHINE(e_machine, function, ...) \
 	((e_machine) == CFIC_MACHINE_AARCH64 ? function##_aarch64(__VA_ARGS__) : function##_x86_64(__VA_ARGS__))
 #define CFIC_UNWIND(reader, frame, rule, e_machine) (enum cfic_step)OF_MACHINE(e_machine, unwind)
@@ -43,7 +43,7 @@ int is_called_from_aarch64(void);
 
 #include "cfic/walk.h"
 
-/* The programs of one machine: what they have in common stands once, and the machine is a constant to the compiler. */
+/* Each machine's functions, from the same source, with the machine as a constant. */
 #define MACHINE CFIC_MACHINE_X86_64
 #define NAME(name) name##_x86_64
 #include "x86_64/registers.h"

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the walk of both machines does with memory: the stack, mappings, tables.
+ * The walk's memory accesses, for both machines: the stack, mappings, tables.
  *
- * Functions that are not static are verified on their own, once, however often they are called; they take nothing but
- * scalars, because Linux before 5.12 takes nothing else. The walk's state is where they find it, in a map.
+ * The kernel verifies functions that are not static on their own, once, however often they are called. Their arguments
+ * are scalars, because Linux before 5.12 allows nothing else; they find the walk's state in a map.
  */
 #ifndef CFIC_PROGRAM_WALK_H
 #define CFIC_PROGRAM_WALK_H
 
 #include "maps.h"
 
-/* How far below what is asked for the window begins: saved registers stand below the return address. */
+/*
+ * The window begins this many bytes below the requested address, because saved registers are below the return address.
+ */
 #define WINDOW_BELOW 56
 
-/* Reads the stack from a little below an address on; 0 if it could. */
+/* Reads a window of the stack, from a little below an address; 0 if it could be read. */
 int read_window(__u64 address)
 {
 	struct walk *walk = this_walk();
@@ -29,15 +31,16 @@ int read_window(__u64 address)
 	return 0;
 }
 
-/* Reads a word of the stack, which most likely stands in the window; 0 if it could. */
+/* Reads a word of the stack, which is usually in the window; 0 if it could be read. */
 static __always_inline long read_word(struct walk *walk, __u64 *to, __u64 address)
 {
 	__u64 at = address - walk->window_start;
 
 	if (at >= walk->window_words) {
 		/*
-		 * Registers saved far below the return address would move the window down, and the next frame would move
-		 * it up again. What lies across the end of a mapping is not a window, either.
+		 * Reads only the word if it is a little below the window: registers saved far below the return address
+		 * would move the window down, and the next frame would move it up again. Also reads only the word if a
+		 * window can't be read because it extends beyond a mapping.
 		 */
 		if ((walk->window_words && -at <= WINDOW_SIZE) || read_window(address)) {
 			walk->other_reads++;
@@ -75,7 +78,7 @@ static __always_inline const struct cfic_op *operation(struct walk *walk, __u32 
 
 #include "cfic/program.h"
 
-/* Runs a program of the table that the walk stands in. */
+/* Runs a program of the current table. */
 int evaluate(__u32 index)
 {
 	struct walk *walk = this_walk();
@@ -86,8 +89,8 @@ int evaluate(__u32 index)
 #define CFIC_EVALUATE(reader, machine, index) (enum cfic_evaluation)evaluate(index)
 
 /*
- * Finds the mapping that an address is in, and takes over its table: CFIC_STEP_CALLER, else CFIC_STEP_NO_MAPPING. Two
- * searches of at most 8 steps.
+ * Finds the mapping that contains an address, and makes it and its table the walk's current ones: CFIC_STEP_CALLER,
+ * else CFIC_STEP_NO_MAPPING. Takes two searches of at most 8 steps.
  */
 int find_mapping(__u64 address)
 {
@@ -110,7 +113,7 @@ int find_mapping(__u64 address)
 	CFIC_SEARCH(CFIC_U64, memory, at, 8, count, address)
 	if (at == first)
 		return CFIC_STEP_NO_MAPPING;
-	/* Places follow the starts. */
+	/* In struct cfic_process, `group` follows `start`. */
 	place = CFIC_U32(memory, first + 8 * CFIC_PROCESS_GROUPS + (at - first) / 2 - 4);
 	memory = element(place);
 	if (!memory)
@@ -123,7 +126,7 @@ int find_mapping(__u64 address)
 	if (at == first)
 		return CFIC_STEP_NO_MAPPING;
 	walk->mapping_start = CFIC_U64(memory, at - 8);
-	/* Mappings follow the starts. */
+	/* In a group, the mappings follow their starts. */
 	at = place + ((at - first) / 8 - 1) * sizeof(struct cfic_mapping);
 	if (CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) <= address)
 		return CFIC_STEP_NO_MAPPING;
@@ -142,8 +145,8 @@ int find_mapping(__u64 address)
 }
 
 /*
- * The number of the rule in force so many bytes from the start of a range, whose directory entry is at `place` of
- * `memory`; 0, "no information", where the table has none. Bytes of an aarch64 instruction are not told apart.
+ * The number of the rule `bytes` bytes after the start of a range. The page's directory entry is at `place`, which is
+ * in `memory`. 0, "no information", if an element is missing. All bytes of an aarch64 instruction have the same rule.
  */
 static __always_inline __u32 rule_number(const void *memory, __u32 place, __u64 bytes, __u32 pc_shift)
 {
@@ -166,7 +169,7 @@ static __always_inline __u32 rule_number(const void *memory, __u32 place, __u64 
 	return memory ? cfic_quarter_lookup(memory, offset(place), unit % CFIC_QUARTER_UNITS) : 0;
 }
 
-/* Copies the rule so many bytes from the start of the range that the walk stands in. */
+/* Copies the rule `bytes` bytes after the start of the walk's current range. */
 static __always_inline void take_rule(const struct walk *walk, __u64 bytes, struct cfic_rule *rule, __u32 pc_shift)
 {
 	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
@@ -184,7 +187,7 @@ static __always_inline void take_rule(const struct walk *walk, __u64 bytes, stru
 	*rule = found ? *found : (struct cfic_rule){ 0 };
 }
 
-/* The rule so many bytes from the start of a range, which is remembered. */
+/* The same through the cache of recent rules. */
 static __always_inline void find_rule(struct walk *walk, __u64 bytes, struct cfic_rule *rule, __u32 pc_shift)
 {
 	__u64 hash = bytes >> pc_shift;

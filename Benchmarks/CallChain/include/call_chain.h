@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * Calls itself until `depth` frames of at most 128 bytes stand one on the other, then calls `innermost` with the registers
- * of the last one, by DWARF number, and its pc. The frames stand until `innermost` returns.
+ * Calls itself until the stack has `depth` of its frames, each of at most 128 bytes, then calls `innermost` with the
+ * last frame's registers, by DWARF number, and its pc. The frames exist until `innermost` returns.
  */
 void call_chain(int depth, void (*innermost)(void *context, const uint64_t *registers, uint64_t pc), void *context);
 

@@ -1,4 +1,4 @@
-/// An input, and how far it was read. Whoever reads behind its end gets zeros: every input is one of the target's.
+/// An input and how far it has been read. Reads past its end return zeros, so that every input is valid.
 public struct InputBytes {
     public private(set) var rest: UnsafeRawBufferPointer
 

@@ -1,5 +1,5 @@
-/// The same numbers for the same input: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
-/// generators).
+/// A deterministic generator, so that equal inputs give equal tests: SplitMix64 (Steele, Lea, Flood: Fast splittable
+/// pseudorandom number generators).
 public struct RandomNumbers: RandomNumberGenerator {
     private var state: UInt64
 

@@ -2,15 +2,15 @@ import CallFrameInfo
 import Inputs
 import UnwindTable
 
-/// What is built of an input: 40 bytes that say what the section is and what code there is, then the section's bytes.
+/// Sections and code ranges made from an input: a header of 40 bytes describes them, and the sections' bytes follow.
 ///
 ///     offset  bytes
 ///     0       1      flags, below
-///     1       1      bits 0-1: executable segments less 1; 0xff repeats the section
-///     2       2      where the first section ends and the second one begins, from the bytes' beginning
+///     1       1      bits 0-1: number of executable segments - 1; 0xff repeats the section
+///     2       2      offset in the sections' bytes where the first section ends and the second one starts
 ///     4       8      SVMA of the section
 ///     12      8      SVMA of the first segment
-///     20      5 × 4  of each segment: u16 size in 16 bytes, u8 mantissa and u8 exponent of the gap before it
+///     20      5 × 4  for each segment: u16 size in units of 16 bytes, u8 mantissa and u8 exponent of the gap before it
 struct CallFrameInput {
     /// Bits of the first byte.
     struct Flags: OptionSet {
@@ -29,14 +29,14 @@ struct CallFrameInput {
     let flags: Flags
     let machine: TableMachine
     let sections: [FrameSection]
-    /// Sorted and disjoint, as `ELFImage.executableSegments` are.
+    /// Sorted and disjoint, like `ELFImage.executableSegments`.
     let executable: [Range<UInt64>]
-    /// Whether there are enough FDEs for two threads to have each a chunk.
+    /// Whether there are enough FDEs for two chunks.
     let isRepeated: Bool
     /// Owns the sections' bytes.
     private let memory: UnsafeMutableRawBufferPointer
 
-    /// Bytes from which on there are 8,192 FDEs, which two threads share, if they take 40 bytes each.
+    /// With FDEs of 40 bytes, this many bytes contain 8,192 FDEs, enough for two threads.
     private static let repeatedSize = 320 << 10
 
     init(_ input: InputBytes) {
@@ -67,7 +67,8 @@ struct CallFrameInput {
 
     func deallocate() { memory.deallocate() }
 
-    /// Memory of its own and no larger than that, so that a read behind it is seen.
+    /// Copies the bytes into a separate allocation of exactly their size, so that the sanitizer sees reads past the
+    /// end.
     private static func copy(_ bytes: UnsafeRawBufferPointer, _ copies: Int) -> UnsafeMutableRawBufferPointer {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count * copies, alignment: 16)
         for copy in 0..<copies where !bytes.isEmpty {
@@ -87,7 +88,7 @@ struct CallFrameInput {
             endsAtTerminator: flags.contains(.endsAtTerminator))
     }
 
-    /// Reads all five, whatever the count, so that sections always begin at the same offset.
+    /// Reads all five segments, regardless of the count, so that sections always start at the same offset.
     private static func segments(_ input: inout InputBytes, count: Int, limit: UInt64) -> [Range<UInt64>] {
         var next: UInt64? = input.next(UInt64.self)
         var segments: [Range<UInt64>] = []

@@ -4,8 +4,8 @@ import LinearEvaluation
 import TableBuilder
 import UnwindTable
 
-/// Bytes as call frame sections. Their table must verify, say at every address what the linear evaluation of the same
-/// sections says, and be the same whatever the number of threads.
+/// Tests bytes as call frame sections. Their table must verify, agree with the linear evaluation of the same sections
+/// at every address, and not depend on the number of threads.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testCallFrames(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let input = CallFrameInput(InputBytes(start, count))
@@ -16,8 +16,8 @@ public func testCallFrames(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int3
 
 nonisolated(unsafe) private var builders = Builders()
 
-/// Builders keep their memory from one input to the next, as those of `cfic compile DIRECTORY` do: what one leaves must
-/// not be seen by another.
+/// The builders keep their memory from one input to the next, like those of `cfic compile DIRECTORY`. Data left over
+/// from one input must not affect the next.
 private struct Builders: ~Copyable {
     private var one = TableBuilder()
     private var two = TableBuilder()
@@ -31,10 +31,10 @@ private struct Builders: ~Copyable {
             if linear.coveredBytes != 0 { fatalError("no table, where FDEs cover \(linear.coveredBytes) bytes") }
             return
         } catch {
-            // No input is that large.
+            // No input is so large that this could happen.
             fatalError("no table: \(error)")
         }
-        // Fewer FDEs are one chunk, whatever the number of threads.
+        // Otherwise there is one chunk, regardless of the number of threads.
         if input.isRepeated {
             guard let other = try? Self.build(input, &two, threads: 2), other.elementsEqual(table) else {
                 fatalError("two threads make another table than one")
@@ -61,8 +61,8 @@ private struct Builders: ~Copyable {
         } catch {
             fatalError("the table does not verify: \(error)")
         }
-        // The linear evaluation absorbs padding. Of many repetitions it takes a hundred times as long as of one, which
-        // says the same; they are there for the threads.
+        // The linear evaluation always absorbs padding. Repeated sections, which only test threads, would take it a
+        // hundred times as long and show nothing new.
         if input.flags.contains(.keepsGaps) || input.isRepeated { return }
         let linear = LinearEvaluation(input.sections, executable: input.executable, machine: input.machine)
         let differences = TableComparison(view, linear).differences

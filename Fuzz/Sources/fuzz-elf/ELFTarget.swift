@@ -5,8 +5,8 @@ import TableBuilder
 import TableCompiler
 import UnwindTable
 
-/// Bytes as an ELF file. Everything that `cfic` asks of one is asked: nothing may crash, hang or take memory out of
-/// proportion, and every table that comes of it must verify.
+/// Tests bytes as an ELF file by calling everything that `cfic` calls. Nothing may crash, hang or use memory out of
+/// proportion, and every table made from it must verify.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testELF(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let bytes = [UInt8](UnsafeBufferPointer(start: start, count: count))
@@ -18,7 +18,7 @@ public func testELF(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     return 0
 }
 
-/// What an image offers, each in spite of what else is wrong with it.
+/// Calls each function of the image, even if others failed.
 private func ask(_ image: ELFImage) {
     for section in (try? image.sections()) ?? [] { _ = try? image.bytes(of: section) }
     for kind in [CallFrameSectionKind.ehFrame, .debugFrame] { _ = try? image.callFrameSections(kind) }
@@ -40,7 +40,7 @@ private func ask(_ image: ELFImage) {
     }
 }
 
-/// As `cfic dump` does.
+/// Makes the listings of `cfic dump`.
 private func list(_ image: ELFImage) {
     guard let sources = try? FrameSources(of: image, search: DebugFileSearch(directories: [])) else { return }
     defer { withExtendedLifetime(sources) {} }
@@ -75,7 +75,7 @@ private func compile(_ image: ELFImage) {
     }
 }
 
-/// Where listings go.
+/// Discards listings.
 private struct ByteCount: TextOutputStream {
     private(set) var count = 0
 

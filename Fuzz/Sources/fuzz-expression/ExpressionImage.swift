@@ -1,10 +1,10 @@
 import UnwindTable
 
-/// An ELF file with one function, whose FDE has the expressions.
+/// An ELF file with one function, whose FDE contains the expressions.
 ///
 ///     ELF header, a program header, .eh_frame, .shstrtab, four section headers; then .text
 struct ExpressionImage {
-    /// What the expression computes.
+    /// The rule that the expression is for.
     enum Place: UInt8 {
         case cfa, framePointer, framePointerValue, returnAddress, returnAddressValue, stackPointer, stackPointerValue
     }
@@ -13,7 +13,7 @@ struct ExpressionImage {
     private static let headerSize = 64
     private static let framesOffset = headerSize + 56
     let bytes: [UInt8]
-    /// Whether an expression has DW_OP_div or DW_OP_mod, or a number that looks like them.
+    /// Whether an expression contains DW_OP_div or DW_OP_mod, or an operand with the same value.
     let mayDivide: Bool
 
     init(_ machine: TableMachine, _ expressions: [(place: Place, bytes: [UInt8])], isSignalFrame: Bool) {
@@ -70,7 +70,7 @@ struct ExpressionImage {
             case .stackPointer: fde += [0x10, stackPointer]
             case .stackPointerValue: fde += [0x16, stackPointer]
             }
-            // A length below 2^14, in two bytes of LEB128.
+            // The length, below 2^14, as LEB128 of two bytes.
             fde += [UInt8(expression.count & 0x7f) | 0x80, UInt8(expression.count >> 7)] + expression
         }
         fde += Array(repeating: 0, count: -(fde.count + 4) & 7)

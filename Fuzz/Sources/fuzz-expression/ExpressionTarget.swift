@@ -4,10 +4,10 @@ import TableCompiler
 import UnwindTable
 import Validation
 
-/// Bytes as DWARF expressions in the FDE of a minimal ELF file: our table of it must mean what libdw says of it.
+/// Tests bytes as DWARF expressions in the FDE of a minimal ELF file. Our table must agree with libdw.
 ///
-/// The first byte says what the expression computes, for which machine, and whether it is a signal frame; the second
-/// one how many bytes of a second expression, that of the CFA, come before.
+/// The first byte gives the rule that the expression is for, the machine, and whether the FDE is for a signal frame.
+/// The second byte is the size of a preceding expression for the CFA.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testExpression(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     var input = InputBytes(start, count)
@@ -21,8 +21,8 @@ public func testExpression(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int3
         rest = rest.dropFirst(cfaCount)
     }
     expressions.append((place, Array(rest)))
-    // A register's empty expression: the CFA, which is on the stack at the start (DWARF 5 §6.4.2.3, as libgcc does
-    // it). libdw hands out no operations for it, as it does where a register is undefined.
+    // The value of a register's empty expression is the CFA, which is initially on the stack (DWARF 5 §6.4.2.3; libgcc
+    // does the same). libdw returns no operations for it, as for an undefined register.
     if place != .cfa, rest.isEmpty { return 0 }
     if mayHaveLongNumber(input.rest) { return 0 }
     let machine: TableMachine = choice & 8 == 0 ? .x86_64 : .aarch64
@@ -36,8 +36,8 @@ public func testExpression(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int3
 /// DW_OP_div, DW_OP_mod
 private let divisions: [UInt8] = [0x1b, 0x1d]
 
-/// LEB128 numbers may be padded to any length (DWARF 5 §7.6), and we read them so. libdw reads ten bytes at most, and
-/// what is left as operations.
+/// LEB128 numbers may be padded to any length (DWARF 5 §7.6), which we support. libdw reads at most ten bytes of one,
+/// and takes the remaining bytes for operations.
 private func mayHaveLongNumber(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var run = 0
     for byte in bytes {
@@ -49,18 +49,20 @@ private func mayHaveLongNumber(_ bytes: UnsafeRawBufferPointer) -> Bool {
 
 nonisolated(unsafe) private let compiler = ImageCompiler(debugFiles: nil)
 
-/// - Parameter withoutDivisions: the same image with DW_OP_plus, 0x22, for all divisions.
+/// Fails if the table and libdw disagree.
 ///
-/// Where the result is a register or the CFA, and nothing of what was computed before, a rule is just that: a division
-/// by zero below it doesn't matter. libdw's operations are evaluated to the end, or to that division; so what it can't
-/// say it must be able to say without divisions, and then the same.
+/// If the result is a register or the CFA, a rule contains only that, so a division by zero earlier in the expression
+/// doesn't matter. libdw's operations are all evaluated, and fail at that division. In this case the two must agree on
+/// the same expressions without divisions.
+///
+/// - Parameter withoutDivisions: the same image with DW_OP_plus, 0x22, in place of all divisions.
 private func compare(_ image: ExpressionImage, withoutDivisions: () -> ExpressionImage) {
     guard let (difference, rule) = firstDifference(image) else { return }
     if case .unsaid = difference.reference, image.mayDivide, firstDifference(withoutDivisions()) == nil { return }
     fatalError("\(rule)\ntable: \(difference.table)\nlibdw: \(difference.reference)")
 }
 
-/// What the two disagree about, and our rule in words.
+/// The first disagreement, and our rule as text.
 private func firstDifference(_ image: ExpressionImage) -> (TableValidation.Disagreement, rule: String)? {
     do {
         let table = try compiler.compile(ELFImage(bytes: image.bytes, name: "input")).built.table
@@ -70,7 +72,7 @@ private func firstDifference(_ image: ExpressionImage) -> (TableValidation.Disag
         let validation = TableValidation(view, reference, at: [code.lowerBound, code.upperBound - 4])
         return validation.disagreements.first.map { ($0, view.describe(view.ruleNumber(at: $0.address))) }
     } catch {
-        // The file is sound, and has an FDE.
+        // The file is valid and has an FDE.
         fatalError("\(error)")
     }
 }

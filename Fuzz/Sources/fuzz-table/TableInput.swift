@@ -2,23 +2,23 @@ import CUnwindTable
 import Inputs
 import UnwindTable
 
-/// A table file's bytes, made of an input: its first byte says how, the rest is the file.
+/// A table file made from an input: the first byte has options, the rest is the file.
 ///
-/// Checksums and the sections' places would stop nearly every changed input at the header. Where bits of the first byte
-/// are set they are made to fit, so that the proofs behind them are reached.
+/// Wrong checksums and section offsets would make nearly every mutated input fail at the header. Options correct them,
+/// so that the later proofs are reached.
 struct TableInput {
     /// Bits of the first byte.
     private struct Fitting: OptionSet {
         let rawValue: UInt8
 
         static let checksums = Fitting(rawValue: 1)
-        /// The header's sizes are kept as far as the bytes reach, and the sections follow each other as they must.
+        /// Corrects the sections' offsets. Keeps their sizes, as far as there are enough bytes.
         static let layout = Fitting(rawValue: 2)
     }
 
-    /// Memory of its own and no larger than the file, so that a read behind it is seen.
+    /// A separate allocation of exactly the file's size, so that the sanitizer sees reads past the end.
     let bytes: UnsafeMutableRawBufferPointer
-    /// Another number for every input.
+    /// Derived from the input.
     let seed: UInt64
 
     private static let headerSize = MemoryLayout<cfic_table_header>.size
@@ -55,7 +55,7 @@ struct TableInput {
         }
     }
 
-    /// The header, then what is behind it cut into sections of the stated sizes; the last one takes what is left.
+    /// The header, then the remaining bytes cut into sections of the header's sizes; the last section gets the rest.
     private static func laidOut(_ file: UnsafeRawBufferPointer) -> UnsafeMutableRawBufferPointer {
         var header = file.loadUnaligned(as: cfic_table_header.self)
         var rest = file.dropFirst(headerSize)
@@ -77,7 +77,7 @@ struct TableInput {
         return bytes
     }
 
-    /// Checksums of the sections that lie in the file, and of the header.
+    /// Sets the checksums of the sections that are within the file, and of the header.
     private static func sum(_ bytes: UnsafeMutableRawBufferPointer) {
         var header = bytes.loadUnaligned(as: cfic_table_header.self)
         sections(&header) { sections in

@@ -2,8 +2,8 @@ import CUnwindTable
 import Inputs
 import UnwindTable
 
-/// Bytes as a table file. Whatever the verifier accepts can be looked up, listed and unwound by without a read out of
-/// bounds, and lookups give what the rows do.
+/// Tests bytes as a table file. If the verifier accepts it, lookups, listings and unwinding must not read out of
+/// bounds, and lookups must agree with the rows.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testTable(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let input = TableInput(InputBytes(start, count))

@@ -2,12 +2,12 @@ import CUnwindTable
 import Inputs
 import UnwindTable
 
-/// Steps and walks by a table's rules, on made-up frames in made-up memory.
+/// Steps and walks by a table's rules, with random frames and random memory.
 struct Unwinding {
     private let view: TableView
-    /// What C is given a pointer to.
+    /// The context of the C reader.
     private var memory: MadeUpMemory
-    /// Rules stepped by: a table may have 65,536.
+    /// The most rules to step by; a table may have 65,536.
     private static let ruleCount = 1024
     private static let walkCount = 4
     /// `CFIC_FRAMES_MAX`
@@ -70,10 +70,10 @@ struct Unwinding {
     }
 }
 
-/// Registers and memory: random words, and often addresses that the table has pages of, so that walks go on.
+/// Random registers and memory. Many words are addresses in the table's pages, so that walks continue.
 private struct MadeUpMemory {
     var native: cfic_native_table
-    /// Frames that a walk has handed out.
+    /// Number of frames that the walk visited.
     var visited = 0
     private var random: RandomNumbers
     private let ranges: UnsafeBufferPointer<cfic_range>
@@ -93,7 +93,7 @@ private struct MadeUpMemory {
         return range.start_page << pageShift &+ random.next() % (UInt64(range.page_count) << pageShift | 1)
     }
 
-    /// Whether memory can be read.
+    /// Fills the bytes; returns false if the memory can't be read.
     mutating func fill(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {
         if random.next() % 16 == 0 { return false }
         for offset in stride(from: 0, to: bytes.count, by: 8) {
@@ -109,7 +109,7 @@ private struct MadeUpMemory {
         withUnsafeMutableBytes(of: &frame) { bytes in
             for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
         }
-        // Where registers are missing, most steps end before they begin.
+        // Usually all registers are known; otherwise most steps would fail at once.
         if random.next() % 8 != 0 { frame.flags = UInt32(CFIC_FRAME_ALL_REGISTERS) }
         return frame
     }

@@ -9,7 +9,7 @@ struct EntryLister: ~Copyable {
         self.pc = pc
     }
 
-    /// Lists a section's entries; an empty section isn't mentioned.
+    /// Lists a section's entries. Writes nothing for an empty section.
     mutating func list(_ section: FrameSection, name: String) {
         if section.bytes.isEmpty { return }
         var walk = FrameWalk(section, name: name)

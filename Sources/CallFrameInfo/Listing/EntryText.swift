@@ -13,7 +13,7 @@ extension ListingText {
         endLine()
     }
 
-    /// `00000018 0000000000000014 0000001c `: offset, length and CIE pointer as they are in the file.
+    /// `00000018 0000000000000014 0000001c `: offset, length and CIE pointer, as in the file.
     mutating func append(_ header: EntryHeader, of section: FrameSection, addressSize: Int) {
         append(byte: UInt8(ascii: "\n"))
         append(hex: UInt64(header.offset), digits: 8)
@@ -60,7 +60,7 @@ extension ListingText {
 }
 
 extension FrameSection {
-    /// The CIE id or CIE pointer, as in the file; the header says that it is there.
+    /// The CIE id or CIE pointer, as in the file. The read succeeds, because reading the header checked the bytes.
     func identifier(of header: EntryHeader) -> UInt64 {
         let size = header.is64BitDWARF ? 8 : 4
         var cursor = cursor(header.body - size..<header.body)

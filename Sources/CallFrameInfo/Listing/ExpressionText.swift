@@ -41,10 +41,10 @@ extension ListingText {
             guard code == 0x92 else { return }
             append(byte: UInt8(ascii: " "))
             append(decimal: try cursor.readSLEB())
-        case 0xa3, 0xf3:  // entry_value: an expression to evaluate where the function began
+        case 0xa3, 0xf3:  // entry_value: an expression evaluated with the registers at the function's entry
             append(code == 0xa3 ? "DW_OP_entry_value: (" as StaticString : "DW_OP_GNU_entry_value: (")
             let inner = try cursor.readBlock(try cursor.readULEB())
-            // Expressions nested deeper than this make no sense; each level costs only two bytes of a file.
+            // Deeper nesting makes no sense, and a level needs only two bytes of the file, so recursion needs a limit.
             if depth < 8 {
                 append(expression: inner, of: section, names, depth: depth + 1)
             } else {
@@ -57,7 +57,7 @@ extension ListingText {
                 append(hex: UInt64(code), digits: 2)
                 append(byte: UInt8(ascii: ")"))
                 if !cursor.isAtEnd {
-                    // Its operands, hence where the next operation starts, are unknowable.
+                    // The size of its operands is unknown, hence also where the next operation starts.
                     append("; <" as StaticString)
                     append(decimal: Int64(cursor.remaining))
                     append(" more bytes>" as StaticString)
@@ -108,11 +108,11 @@ extension ListingText {
     }
 }
 
-/// The operations that have neither a register in their opcode nor an expression as operand.
+/// An operation with neither a register in its opcode nor an expression as its operand.
 struct ExpressionOperation {
     enum Operand: Equatable {
         case none, address, uleb, sleb, twoULEB, block
-        /// Of so many bytes.
+        /// The size in bytes.
         case unsigned(Int), signed(Int)
     }
 

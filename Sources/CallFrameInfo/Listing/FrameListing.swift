@@ -1,23 +1,23 @@
-/// Lists call frame information for people: entry by entry, or row by row.
+/// Lists call frame information as text, entry by entry or row by row.
 ///
-/// The text is that of `readelf --debug-dump=frames` and `--debug-dump=frames-interp`, line for line, so that the
-/// two can be compared; except that
-/// - an FDE that only consists of padding shows the row that it has from its CIE (readelf: none);
-/// - `undef` is an undefined register, `u` one that nothing was said of (readelf: `u` for both, and for a CFA that
-///   nothing was said of, register 0);
-/// - instructions that advance by nothing make no row of their own, and rows end where the FDE does;
-/// - numbers are 64 bits wide (readelf: offsets 32, in places);
-/// - registers may have any number; AArch64's signed return addresses have a column, `sign`; so do instructions
-///   that are newer than readelf;
-/// - what is wrong with an entry stands below it, as `  error: .eh_frame+0x1c: …`, and the next entry follows.
+/// The text equals that of `readelf --debug-dump=frames` and `--debug-dump=frames-interp`, line for line, so that the
+/// two can be compared, with these exceptions:
+/// - An FDE that consists only of padding shows the row from its CIE (readelf: no row).
+/// - `undef` is an undefined register, `u` one without a rule (readelf: `u` for both, and register 0 for a CFA without
+///   a rule).
+/// - Advances by zero make no row of their own, and rows end at the FDE's end.
+/// - Numbers have 64 bits (readelf: some offsets have 32).
+/// - Registers may have any number. AArch64's signed return addresses have a column, `sign`. Instructions that are
+///   newer than readelf are printed.
+/// - An error in an entry is printed below it, as `  error: .eh_frame+0x1c: …`, and the listing continues.
 public struct FrameListing {
-    /// How much was listed.
+    /// Counts of what was listed.
     public struct Summary: Equatable, Sendable {
-        /// CIEs and FDEs listed, bad ones included.
+        /// CIEs and FDEs, including malformed ones.
         public var entries = 0
-        /// Rows of FDEs listed; CIEs' are not counted.
+        /// Rows of FDEs; those of CIEs are not counted.
         public var rows = 0
-        /// Entries with an error.
+        /// Errors.
         public var problems = 0
 
         public init() {}
@@ -27,8 +27,8 @@ public struct FrameListing {
     let names: [String]
 
     /// - Parameters:
-    ///   - sections: what to list, in this order.
-    ///   - names: what to call the sections; where there is none, `.eh_frame` or `.debug_frame`.
+    ///   - sections: the sections to list, in this order.
+    ///   - names: the sections' names; missing ones default to `.eh_frame` or `.debug_frame`.
     public init(sections: [FrameSection], names: [String] = []) {
         self.sections = sections
         self.names = sections.indices.map { index in
@@ -39,7 +39,7 @@ public struct FrameListing {
 
     /// Writes CIEs and FDEs with their fields and instructions.
     ///
-    /// - Parameter pc: list only FDEs whose range holds this SVMA, each with its CIE before it.
+    /// - Parameter pc: if given, list only FDEs whose range contains this SVMA, each preceded by its CIE.
     @discardableResult
     public func writeEntries(to output: inout some TextOutputStream, pc: UInt64? = nil) -> Summary {
         withoutActuallyEscaping({ output.write($0) }) { write in
@@ -50,9 +50,9 @@ public struct FrameListing {
         }
     }
 
-    /// Writes CIEs and FDEs with the rows that their instructions build.
+    /// Writes CIEs and FDEs with the rows of their instructions.
     ///
-    /// - Parameter pc: list only FDEs whose range holds this SVMA, and of each only the row that holds there.
+    /// - Parameter pc: if given, list only FDEs whose range contains this SVMA, each with only the row for it.
     @discardableResult
     public func writeRows(to output: inout some TextOutputStream, pc: UInt64? = nil) -> Summary {
         withoutActuallyEscaping({ output.write($0) }) { write in
@@ -66,10 +66,10 @@ public struct FrameListing {
     }
 }
 
-/// What is wrong with an entry.
+/// An error in an entry.
 public struct ListingProblem: Error, Hashable, Encodable, Sendable, CustomStringConvertible {
     public var section: String
-    /// Offset in the section of the entry or the instruction.
+    /// Offset of the entry or the instruction in the section.
     public var offset: Int
     public var message: String
 

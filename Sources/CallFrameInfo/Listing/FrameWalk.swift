@@ -1,11 +1,11 @@
-/// A CIE as a listing needs it: read once, however many FDEs refer to it.
+/// A CIE prepared for listings, once for all FDEs that refer to it.
 final class ListedCIE {
     let entry: CommonInformationEntry
-    /// The registers that its instructions speak of, by rising number.
+    /// The registers that its instructions set rules for, in ascending order.
     let touched: [UInt64]
-    /// Ready to run its FDEs; nil if its own instructions are in error.
+    /// Runs its FDEs; nil if its own instructions are invalid.
     var interpreter: Interpreter<AllRegisters>?
-    /// What is wrong with its instructions.
+    /// The error in its instructions, if any.
     let error: CFIError?
 
     init(_ section: FrameSection, _ entry: CommonInformationEntry) {
@@ -23,28 +23,28 @@ final class ListedCIE {
     }
 }
 
-/// Goes through the entries of a section in file order, and over bad ones as far as possible.
+/// Iterates over the entries of a section in file order, and skips malformed ones if it can.
 struct FrameWalk: ~Copyable {
     enum Step {
-        /// A length of zero, and those that directly follow: padding may be long.
+        /// A run of zero lengths as one step, because padding may be long.
         case terminator(EntryHeader)
         case cie(EntryHeader, ListedCIE)
         case fde(EntryHeader, ListedCIE, FrameDescriptionEntry)
-        /// An entry whose length is good and the rest is not.
+        /// An entry whose length is valid, but not the rest.
         case malformed(EntryHeader, ListingProblem)
-        /// Nothing behind this offset can be found.
+        /// The entry's length is invalid, so no entry after it can be found.
         case end(offset: Int, ListingProblem)
     }
 
     let section: FrameSection
-    /// What messages call the section.
+    /// The section's name in messages.
     let name: String
     private var position = 0
     private var cies: [Int: Result<ListedCIE, CIEFailure>] = [:]
     private var lastOffset = -1
     private var lastCIE: ListedCIE?
-    /// Bytes of CIEs that may still be read. They lie side by side in files that a linker made; where FDEs point
-    /// into the middle of things, CIEs overlap, and reading them could take the square of the section's size.
+    /// Bytes of CIEs that may still be read. A linker's CIEs don't overlap, but a hostile file's FDEs can point to any
+    /// byte as their CIE. Reading overlapping CIEs could take time quadratic in the section's size.
     private var budget: Int
 
     init(_ section: FrameSection, name: String) {
@@ -119,13 +119,13 @@ struct FrameWalk: ~Copyable {
     }
 }
 
-/// Why there is no CIE for an FDE, or in its own place.
+/// Why a CIE couldn't be read.
 private enum CIEFailure: Error {
     case malformed(CFIError)
     /// The budget is used up.
     case overlapsMany
 
-    /// What to say of the entry with this header: the CIE itself, or an FDE that refers to it.
+    /// The message for the entry with this header: the CIE itself, or an FDE that refers to it.
     func message(of header: EntryHeader) -> String {
         switch self {
         case .overlapsMany: "CIEs overlap each other too often for this one to be read"
@@ -137,13 +137,13 @@ private enum CIEFailure: Error {
 }
 
 extension [UInt64] {
-    /// Adds the registers that instructions give rules, keeping the order; one more at most than `AllRegisters`
-    /// keeps, to tell that there are more.
+    /// Adds the registers that the instructions set rules for, in ascending order. Keeps at most one register more than
+    /// `AllRegisters` does, which shows that there are too many.
     mutating func addRegisters(
         of instructions: Range<Int>, _ section: FrameSection, cie: borrowing CommonInformationEntry
     ) {
         var reader = InstructionReader(section, instructions: instructions, cie: cie)
-        // Where the instructions turn bad, the rows end too.
+        // Rows end at the first invalid instruction too.
         while let instruction = try? reader.next() {
             switch instruction.opcode {
             case Opcode.offset, Opcode.restore, Opcode.offsetExtended...Opcode.register, Opcode.expression,

@@ -1,7 +1,7 @@
-/// An address that encodes as `"0x7f3a12345678"`. As JSON numbers, which many readers keep as doubles, addresses above
-/// 2⁵³ would be rounded.
+/// An address that is encoded as a string, `"0x7f3a12345678"`: many JSON readers store numbers as doubles, which would
+/// round addresses above 2⁵³.
 ///
-/// An optional address that is nil has no key.
+/// The key of an optional address that is nil is omitted.
 @propertyWrapper
 public struct HexAddress<Value: HexDigits>: Encodable {
     public var wrappedValue: Value
@@ -19,7 +19,7 @@ extension HexAddress: Sendable where Value: Sendable {}
 extension HexAddress: Equatable where Value: Equatable {}
 extension HexAddress: Hashable where Value: Hashable {}
 
-/// What ``HexAddress`` wraps: an address, or perhaps one.
+/// The values that ``HexAddress`` wraps: addresses and optional addresses.
 public protocol HexDigits {
     /// Lower case, without leading zeros; nil if there is no address. Made by the standard library: this module depends
     /// on no other.

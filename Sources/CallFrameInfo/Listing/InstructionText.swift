@@ -1,12 +1,12 @@
 /// Prints the instructions of one entry: `DW_CFA_advance_loc: 4 to 0000000000001234`.
 ///
-/// Offsets and advances are shown with their factor applied, as in `readelf --debug-dump=frames`.
+/// Offsets and advances are multiplied by their alignment factors, as in `readelf --debug-dump=frames`.
 struct InstructionPrinter {
     let section: FrameSection
     let codeAlignment: UInt64
     let dataAlignment: Int64
     let addressDigits: Int
-    /// Where the instructions printed so far have advanced to.
+    /// The location after the instructions printed so far.
     var location: UInt64
 
     init(_ section: FrameSection, cie: borrowing CommonInformationEntry, start: UInt64) {
@@ -17,7 +17,7 @@ struct InstructionPrinter {
         location = start
     }
 
-    /// The instruction's name in DWARF or in the vendor's document.
+    /// The instruction's name in DWARF or in the vendor's documents.
     func name(of instruction: Instruction) -> StaticString {
         switch instruction.opcode {
         case Opcode.advanceLoc: "DW_CFA_advance_loc"
@@ -59,7 +59,7 @@ struct InstructionPrinter {
         }
     }
 
-    /// What stands between name and operands.
+    /// The text between name and operands.
     func separator(of instruction: Instruction) -> StaticString {
         switch instruction.opcode {
         case Opcode.nop, Opcode.rememberState, Opcode.restoreState, Opcode.gnuWindowSave,
@@ -70,7 +70,7 @@ struct InstructionPrinter {
         }
     }
 
-    /// Appends the operands and follows an advance.
+    /// Appends the operands, and moves `location` if the instruction advances.
     mutating func appendOperands(
         of instruction: Instruction, to text: inout ListingText, _ names: borrowing RegisterNames
     ) {

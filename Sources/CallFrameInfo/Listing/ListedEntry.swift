@@ -1,11 +1,11 @@
-/// An entry for programs: what the listings show, as a tree of values that encodes to JSON.
+/// An entry as in the listings, but machine-readable: a tree of values that is encoded as JSON.
 ///
-/// Offsets are numbers, addresses ``HexAddress``es; DWARF expressions and instructions' operands are the listing's
-/// text.
+/// Offsets are numbers and addresses are ``HexAddress``es. DWARF expressions and instructions' operands are text, as in
+/// the listings.
 public struct ListedEntry: Encodable, Sendable {
     public enum Kind: String, Encodable, Sendable {
         case cie, fde, terminator
-        /// An entry that can't be read; `problems` says why.
+        /// An entry that can't be read; `problems` gives the cause.
         case malformed
     }
 
@@ -13,15 +13,15 @@ public struct ListedEntry: Encodable, Sendable {
     public var section: String
     /// Offset in the section.
     public var offset: Int
-    /// Bytes that the entry takes up, its length field included; 0 if that is unknown.
+    /// Size of the entry in bytes, including its length field; 0 if unknown.
     public var bytes: Int
     /// The fields of a CIE.
     public var cie: ListedCIEFields?
     /// The fields of an FDE.
     public var fde: ListedFDEFields?
-    /// Nil if not asked for.
+    /// Nil if not requested.
     public var instructions: [ListedInstruction]?
-    /// Of an FDE, or the one that a CIE's instructions leave; nil if not asked for.
+    /// The rows of an FDE, or the one row after a CIE's instructions; nil if not requested.
     public var rows: [ListedRow]?
     public var problems: [ListingProblem] = []
 }
@@ -45,9 +45,9 @@ public struct ListedCIEFields: Encodable, Sendable {
 public struct ListedFDEFields: Encodable, Sendable {
     /// Offset of its CIE in the section.
     public var cieOffset: Int
-    /// SVMA of the first byte described.
+    /// SVMA of the first byte that the FDE covers.
     @HexAddress public var start: UInt64
-    /// SVMA behind the last byte described.
+    /// SVMA of the end (exclusive).
     @HexAddress public var limit: UInt64
 }
 
@@ -58,20 +58,20 @@ public struct ListedInstruction: Encodable, Sendable {
     public var name: String
     /// `16`; nil if it has none.
     public var operands: String?
-    /// SVMA that it has advanced to, or that is in force; nil in a CIE.
+    /// The location after the instruction, as an SVMA; nil in a CIE.
     @HexAddress public var address: UInt64?
 }
 
 /// One row of the CFI table.
 public struct ListedRow: Encodable, Sendable {
-    /// SVMA from which the row holds; 0 for a CIE's.
+    /// SVMA where the row starts; 0 for a CIE's row.
     @HexAddress public var start: UInt64
-    /// SVMA of the next row, of the FDE's end, or from which nothing is known because of an error.
+    /// SVMA where the row ends: the start of the next row, the FDE's end, or the location of an error.
     @HexAddress public var limit: UInt64
     public var cfa: ListedRule
-    /// By rising number; registers that nothing was said of are left out.
+    /// In ascending order of registers; registers without a rule are omitted.
     public var registers: [ListedRule]
-    /// Whether the return address is signed; nil unless something was said of that (AArch64).
+    /// Whether the return address is signed (AArch64); nil if no instruction states it.
     public var returnAddressState: ReturnAddressState?
 
     public enum ReturnAddressState: String, Encodable, Sendable {
@@ -88,7 +88,7 @@ public struct ListedRule: Encodable, Sendable {
         case sameValue = "same-value"
         /// In memory at CFA + offset.
         case offset
-        /// CFA + offset. Of a CFA: register + offset.
+        /// The value is CFA + offset. For a CFA: register + offset.
         case valueOffset = "value-offset"
         case valueExpression = "value-expression"
         /// The operand is wider than 56 bits.
@@ -100,10 +100,10 @@ public struct ListedRule: Encodable, Sendable {
     public var column: UInt64?
     /// The column's name, if it has one.
     public var name: String?
-    /// The register that it is in, or that the CFA is computed from.
+    /// The register that holds the value, or from which the CFA is computed.
     public var register: UInt64?
     /// In bytes.
     public var offset: Int64?
-    /// As DWARF operations.
+    /// The DWARF operations as text.
     public var expression: String?
 }

@@ -1,5 +1,5 @@
 extension FrameListing {
-    /// What `forEachEntry` fills in beside the fields.
+    /// The optional parts that `forEachEntry` fills in.
     public struct Parts: OptionSet, Sendable {
         public var rawValue: UInt8
         public init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -10,8 +10,8 @@ extension FrameListing {
 
     /// Calls `body` with each entry, in file order.
     ///
-    /// - Parameter pc: only FDEs whose range holds this SVMA, and of each only the row that holds there; with
-    ///   instructions, each behind its CIE.
+    /// - Parameter pc: if given, only FDEs whose range contains this SVMA, each with only the row for it. With
+    ///   instructions, each is preceded by its CIE.
     public func forEachEntry(
         _ parts: Parts, pc: UInt64? = nil, _ body: (ListedEntry) throws -> Void
     ) rethrows {
@@ -36,7 +36,7 @@ extension FrameListing {
     }
 }
 
-/// Turns what the walk finds into values.
+/// Converts a walk's steps to `ListedEntry`s.
 private struct ListedEntryBuilder {
     let section: FrameSection
     let name: String
@@ -117,7 +117,7 @@ private struct ListedEntryBuilder {
             entry.problems.append(walk.problem("its CIE: \(error.description)", at: fde.offset))
         } else if case .poisoned(let error, let location, let offset)? = cie.interpreter?.run(fde, sink: &rows) {
             rows.end(at: location)
-            // The instructions, when listed, have the same error already.
+            // If instructions are listed, they already reported the same error.
             let problem = walk.problem(error.description, at: offset)
             if !entry.problems.contains(problem) { entry.problems.append(problem) }
         } else {

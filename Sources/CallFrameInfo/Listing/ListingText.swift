@@ -1,9 +1,9 @@
-/// Collects text as bytes and hands it on in pieces, so that a listing of any length takes little memory.
+/// Collects text as bytes and writes it in pieces, so that a listing of any length takes little memory.
 struct ListingText: ~Copyable {
     private var bytes = GrowableBuffer<UInt8>()
     private let write: (String) -> Void
 
-    /// Bytes after which a piece is handed on; lines and cells are short.
+    /// Size from which a piece is written, in bytes. Lines and cells are short, so pieces get hardly larger.
     private static var pieceSize: Int { 1 << 16 }
 
     init(write: @escaping (String) -> Void, reserving capacity: Int = pieceSize + 4096) {
@@ -11,14 +11,14 @@ struct ListingText: ~Copyable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Hands on what there is.
+    /// Writes the collected text.
     mutating func flush() {
         guard !bytes.isEmpty else { return }
         write(String(decoding: bytes.elements, as: UTF8.self))
         bytes.removeAll()
     }
 
-    /// Called often enough (each line, row, operation), keeps the text small.
+    /// Called after each line, row and operation, this keeps the text small.
     mutating func flushIfLarge() {
         if bytes.count >= Self.pieceSize { flush() }
     }
@@ -38,18 +38,19 @@ struct ListingText: ~Copyable {
         flushIfLarge()
     }
 
-    /// Appends `text` and blanks up to `width`, and one more.
+    /// Appends `text`, padded with spaces to `width`, and one more space.
     mutating func appendCell(_ text: String, width: Int) {
         append(text)
         pad(from: text.utf8.count, to: width)
     }
 
-    /// Blanks that fill a cell of `width`, of which `used` bytes are taken, and one more.
+    /// Appends the spaces that fill a cell of `width` after `used` bytes, and one more.
     mutating func pad(from used: Int, to width: Int) {
         for _ in 0...max(width - used, 0) { bytes.append(UInt8(ascii: " ")) }
     }
 
-    /// Where the next byte goes; two of these tell how many bytes were appended, unless a flush came between.
+    /// Number of bytes collected. The difference of two counts is the number of bytes appended if no flush came in
+    /// between.
     var count: Int { bytes.count }
 
     /// The low `digits` hexadecimal digits of a number, with leading zeros.
@@ -72,7 +73,7 @@ struct ListingText: ~Copyable {
         append(decimal: value.magnitude)
     }
 
-    /// With the sign that joins it to what stands before.
+    /// Appends a number with its sign, also if it is positive.
     mutating func append(signed value: Int64) {
         if value >= 0 { bytes.append(UInt8(ascii: "+")) }
         append(decimal: value)
@@ -88,7 +89,7 @@ struct ListingText: ~Copyable {
         }
     }
 
-    /// Bytes of a file as text; what isn't printable ASCII as `\x1b`.
+    /// Appends bytes of a file as text. Bytes that aren't printable ASCII become `\x1b` and the like.
     mutating func append(escaping text: UnsafeRawBufferPointer) {
         for byte in text {
             if (0x20..<0x7f).contains(byte) {
@@ -116,7 +117,7 @@ extension ListingText {
 }
 
 extension ListingText {
-    /// What `body` appends, as a string.
+    /// The text that `body` appends.
     static func string(_ body: (inout ListingText) -> Void) -> String {
         var result = ""
         withoutActuallyEscaping({ result += $0 }) { write in

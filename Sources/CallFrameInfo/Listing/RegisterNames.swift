@@ -1,9 +1,9 @@
 /// The names of a machine's registers by their DWARF numbers.
 struct RegisterNames {
-    /// By number; an empty name where the number means nothing. Short enough to be stored in place.
+    /// By number; empty for a number without a meaning. Names are short enough for Swift to store them inline.
     private let names: [String]
 
-    /// - Parameter machine: ELF `e_machine`. Registers of a machine without names here have numbers only.
+    /// - Parameter machine: ELF `e_machine`. Registers of machines that aren't known here have no names.
     init(machine: UInt16) {
         switch machine {
         case 3: names = Self.i386
@@ -14,7 +14,7 @@ struct RegisterNames {
         }
     }
 
-    /// The name; nil if the register has none.
+    /// The register's name, if it has one.
     func name(_ register: UInt64) -> String? {
         guard register < UInt64(names.count) else { return nil }
         let name = names[Int(register)]

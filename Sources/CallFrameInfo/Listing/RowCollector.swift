@@ -1,13 +1,13 @@
-/// Makes values of rows.
+/// Collects rows as `ListedRow`s.
 struct RowCollector: RowSink {
     typealias Columns = AllRegisters
 
     private(set) var rows: [ListedRow] = []
-    /// Whether the entry has more registers than are kept.
+    /// Whether the entry has more registers than `AllRegisters` can track.
     private(set) var isIncomplete = false
     private let section: FrameSection
     private let names: RegisterNames
-    /// Keep only the row that holds at this address; nil keeps all.
+    /// Keep only the row for this SVMA; nil keeps all.
     private let pc: UInt64?
 
     init(_ section: FrameSection, _ names: RegisterNames, pc: UInt64?) {
@@ -40,7 +40,7 @@ struct RowCollector: RowSink {
         rows.append(row)
     }
 
-    /// Nothing holds from `limit` on.
+    /// Ends the last row at `limit`, if it hasn't ended before.
     mutating func end(at limit: UInt64) {
         guard let last = rows.last else { return }
         rows[rows.count - 1].limit = min(last.limit, limit)
@@ -79,7 +79,7 @@ struct RowCollector: RowSink {
         return listed
     }
 
-    /// Nil if the expression was too long to be kept.
+    /// Nil if the expression was too long for a `RegisterRule`.
     private func text(_ rule: RegisterRule) -> String? {
         guard rule.kind == .expression || rule.kind == .valueExpression else { return nil }
         return ListingText.string { $0.append(expression: rule.block, of: section, names) }

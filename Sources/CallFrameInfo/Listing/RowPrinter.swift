@@ -6,13 +6,13 @@ struct RowPrinter: RowSink, ~Copyable {
     let names: RegisterNames
     /// Rows printed so far.
     private(set) var count = 0
-    /// Whether the current entry has more registers than are kept.
+    /// Whether the current entry has more registers than `AllRegisters` can track.
     private(set) var isIncomplete = false
 
-    /// The registers that the current entry's rows show, by rising number.
+    /// The registers that the current entry's rows show, in ascending order.
     private var columns: [UInt64] = []
     private var addressDigits = 16
-    /// Print only the row that holds at this address; nil prints all.
+    /// Print only the row for this SVMA; nil prints all.
     private let pc: UInt64?
     /// The last row that starts at or before `pc`.
     private var found: (location: UInt64, state: FrameState<AllRegisters>)?
@@ -23,7 +23,7 @@ struct RowPrinter: RowSink, ~Copyable {
         self.pc = pc
     }
 
-    /// Starts the table of an entry with its headings.
+    /// Starts an entry's table by printing its headings.
     mutating func begin(
         _ section: FrameSection, cie: ListedCIE, fde: FrameDescriptionEntry? = nil
     ) {
@@ -54,7 +54,7 @@ struct RowPrinter: RowSink, ~Copyable {
         if location <= pc { found = (location, state.pointee) }
     }
 
-    /// Ends the table. Rows are known below `limit`.
+    /// Ends the table. Rows are valid below `limit`.
     mutating func end(limit: UInt64) {
         guard let pc, let found, pc < limit else { return }
         append(found.location, found.state)

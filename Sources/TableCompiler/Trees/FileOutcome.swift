@@ -2,11 +2,11 @@ import CUnwindTable
 import ELF
 import UnwindTable
 
-/// What is told of a table: its key, its size, and what its header counts.
+/// The facts that are reported about a table: its key, its size, and the counts in its header.
 public struct TableFacts: Sendable {
     public var key: TableSource.Key
     public var machine: TableMachine?
-    /// Bytes of the table.
+    /// Size of the table in bytes.
     public var size: Int
     public var counts: cfic_counts
     public var debugSource: TableSource.DebugSource
@@ -27,35 +27,35 @@ public struct TableFacts: Sendable {
         debugSource = result.source.debugSource
     }
 
-    /// Share of the executable bytes that a rule, or an end of stack, covers: 0...1; nil without such bytes.
+    /// The fraction of the executable bytes, 0 to 1, that have a rule or are an end of stack; nil if there are none.
     public var coverage: Double? { counts.coverage }
 
-    /// Bytes that an FDE covers but no rule does.
+    /// The number of bytes that FDEs cover but that have no rule.
     public var unsupportedBytes: UInt64 { counts.covered_bytes - min(counts.lowered_bytes, counts.covered_bytes) }
 
-    /// Whether every FDE was read and lowered in whole.
+    /// Whether every FDE was completely read and lowered.
     public var isFlawless: Bool { counts.bad_fdes == 0 && unsupportedBytes == 0 }
 }
 
 extension cfic_counts {
-    /// Share of the executable bytes with a rule or an end of stack, absorbed padding among them: 0...1; nil
-    /// without executable bytes.
+    /// The fraction of the executable bytes, 0 to 1, that have a rule or are an end of stack, including absorbed
+    /// padding; nil if there are no executable bytes.
     public var coverage: Double? {
         executable_bytes == 0
             ? nil : min(1, (Double(lowered_bytes) + Double(absorbed_bytes)) / Double(executable_bytes))
     }
 }
 
-/// What became of one file.
+/// The outcome for one file.
 public enum FileOutcome: Sendable {
     case compiled(TableFacts)
     /// The store had a current table.
     case current(TableFacts)
-    /// Another file, which comes before, has the same key.
+    /// An earlier file of the walk has the same key.
     case duplicate(of: String, TableFacts)
     case skipped(SkipReason)
     case notELF
-    /// Compiled, but not flawless, which `isStrict` makes a failure.
+    /// The table isn't flawless, which `TreeCompiler.isStrict` makes a failure.
     case flawed(TableFacts)
     case failed(String)
 
@@ -74,11 +74,11 @@ public enum FileOutcome: Sendable {
     }
 }
 
-/// One file of a run, and what is to be said of it.
+/// The report about one file of a run.
 public struct FileReport: Sendable {
     public var path: String
     public var outcome: FileOutcome
-    /// Malformed entries with section and offset, debug files that don't fit, damaged tables that were replaced.
+    /// Malformed entries with section and offset, rejected debug files, damaged tables that were replaced.
     public var notes: [String]
 
     public init(path: String, outcome: FileOutcome, notes: [String] = []) {

@@ -4,24 +4,24 @@ import Glibc
 /// A file that a walk found.
 public struct FoundFile: Sendable {
     public var path: String
-    /// Bytes.
+    /// In bytes.
     public var size: UInt64
-    /// Whether the user named it, rather than a directory that it is in.
+    /// Whether the user named the file itself, not a directory that contains it.
     public var isNamed: Bool
 }
 
-/// Finds the regular files that paths stand for: files themselves, directories with all that is below them.
+/// Finds the regular files among the paths and, recursively, in directories.
 ///
-/// Symbolic links are followed where the user names them and nowhere else, so that no loop of links can be
-/// entered; a directory that is its own ancestor (by a bind mount) is not entered either. Of hard links the
-/// first counts. The order is that of the paths, then by name.
+/// Symbolic links are followed only if the user named them, so that there are no loops. A directory that is its own
+/// ancestor, by a bind mount, is not entered. Each file is found once, under its first name. The order is that of the
+/// paths, then of names.
 public struct FileWalk {
     public private(set) var files: [FoundFile] = []
-    /// Paths that could not be read, with errno's text.
+    /// Paths that couldn't be read, with errno's text.
     public private(set) var problems: [(path: String, problem: String)] = []
-    /// Further names of files found before.
+    /// Number of further names of files that were already found.
     public private(set) var hardLinkCount = 0
-    /// Symbolic links, devices and the like in directories.
+    /// Number of symbolic links, devices and other special files in directories.
     public private(set) var passedOverCount = 0
 
     private var seen: Set<Identity> = []
@@ -71,7 +71,7 @@ public struct FileWalk {
     }
 
     private mutating func enter(_ path: String, _ identity: Identity) {
-        // PATH_MAX bounds the depth; a bind mount of an ancestor would otherwise use it up.
+        // Otherwise a bind mount of an ancestor would be entered again and again, until PATH_MAX.
         guard !ancestors.contains(identity) else { return }
         var names: [String]
         do throws(Directory.Failure) { names = try Directory.names(in: path) } catch {
@@ -80,11 +80,11 @@ public struct FileWalk {
         }
         ancestors.append(identity)
         let prefix = path.hasSuffix("/") ? path : path + "/"
-        // By their bytes: two names may be the same text to Unicode.
+        // Compare bytes, because names that differ may be equal as Unicode text.
         for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
             var status = stat()
             guard (prefix + name).withPath({ lstat($0, &status) }) == 0 else {
-                // Removed meanwhile.
+                // It was removed meanwhile.
                 note(prefix + name, errno)
                 continue
             }

@@ -4,7 +4,7 @@ import Glibc
 import TableStore
 import UnwindTable
 
-/// Brings one file after the other into the store.
+/// Compiles files into the store, one at a time.
 struct FileWorker {
     let tree: TreeCompiler
     let compiler: ImageCompiler
@@ -31,7 +31,7 @@ struct FileWorker {
         return result
     }
 
-    /// The file as an ELF image; nil if it isn't one and nobody named it.
+    /// The file as an ELF image; nil if it isn't one and the user didn't name it.
     private func open(_ file: FoundFile) throws(ELFError) -> ELFImage? {
         let descriptor = file.path.withPath { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard descriptor >= 0 else { throw ELFError(file: file.path, kind: .cannotOpen(errno: errno)) }
@@ -47,7 +47,7 @@ struct FileWorker {
         let input = compiler.input(image)
         let key: TableSource.Key
         do throws(ELFError) {
-            // All tables are made anew: what is wrong with which file is said again.
+            // All tables are compiled again, so all files' errors are reported again.
             if tree.isForced { _ = try input.frames() }
             key = try tree.store.key(of: input)
         } catch {

@@ -6,39 +6,40 @@ import UnwindTable
 
 /// Compiles files and directory trees into a store.
 ///
-/// Files are worked on by several threads, the largest first; reports come in the order of the walk and don't
-/// depend on the number of threads.
+/// Several threads process the files, the largest ones first. Reports are in the order of the walk and don't depend on
+/// the number of threads.
 public struct TreeCompiler: Sendable {
     public var store: TableStore
     public var options = TableOptions()
     public var debugFiles: DebugFileSearch? = DebugFileSearch()
     /// At least 1.
     public var threads = 1
-    /// Compiles even what is current.
+    /// Whether to compile files that have a current table, too.
     public var isForced = false
-    /// Makes a table that isn't flawless a failure.
+    /// Whether a table that isn't flawless is a failure.
     public var isStrict = false
 
     public init(store: TableStore) { self.store = store }
 
-    /// What a run did.
+    /// The results of a run.
     public struct Summary: Sendable {
         public var reports: [FileReport]
         public var walkProblems: [String]
         public var hardLinkCount: Int
-        /// Bytes of all files that were opened as ELF files.
+        /// Size of all files that were opened as ELF files, in bytes.
         public var elfBytes: UInt64
     }
 
-    /// Compiles the files that a walk found.
+    /// Compiles all files of a walk.
     ///
     /// - Parameters:
     ///   - walk: the files.
-    ///   - progress: called now and then from any thread with the bytes done and all bytes.
+    ///   - progress: called after each file, from any thread, with the bytes processed and the total.
     public func run(_ walk: FileWalk, progress: @escaping @Sendable (UInt64, UInt64) -> Void = { _, _ in }) -> Summary {
         let files = walk.files
         let total = files.reduce(0) { $0 + $1.size }
-        // Largest first, so that no thread is left alone with it at the end; equal ones in the walk's order.
+        // Largest first, so that no thread is still busy with it while the others have finished. Files of equal size in
+        // the walk's order.
         let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
         let shared = SharedRun(count: files.count, store)
         let threadsEach = max(1, threads / max(1, files.count))
@@ -56,23 +57,23 @@ public struct TreeCompiler: Sendable {
     }
 }
 
-/// A file's own part of its report; what depends on the other files is added at the end.
+/// The part of a file's report that doesn't depend on other files.
 struct FileResult: Sendable {
     enum State: Sendable {
         case outcome(FileOutcome)
-        /// The table of this key, whichever file it was made from.
+        /// The file has the table with this key, which may have been made from another file.
         case keyed(TableSource.Key)
     }
 
     var state: State
-    /// What of the file, and which debug files, can't be used; and what its call frame sections are called: if these
-    /// were read.
+    /// Why parts of the file, or debug files, were skipped. Empty if the call frame sections weren't read.
     var notes: [String] = []
+    /// The names of the call frame sections; nil if these weren't read.
     var sectionNames: [String]?
     var elfBytes: UInt64 = 0
 }
 
-/// What the threads of a run share.
+/// State shared by the threads of a run.
 final class SharedRun: Sendable {
     private struct State {
         var results: [FileResult?]
@@ -90,7 +91,7 @@ final class SharedRun: Sendable {
         batch = TableBatch(store)
     }
 
-    /// Has the store keep all tables; what it doesn't keep becomes a failure.
+    /// Writes all tables to the store. A table that can't be written becomes a failure.
     func flush(_ store: TableStore) {
         for (key, failure) in batch.flush() {
             let problem = explain(failure, store)
@@ -101,15 +102,16 @@ final class SharedRun: Sendable {
         }
     }
 
-    /// Whether the caller is the first with this key and has to care for its table.
+    /// Whether the caller is the first with this key, and must therefore make the table.
     func claim(_ key: TableSource.Key) -> Bool { state.withLock { $0.started.insert(key).inserted } }
 
     func finish(_ key: TableSource.Key, _ table: SharedTable) { state.withLock { $0.finished[key] = table } }
 
-    /// Why the store takes no table at all, once that is known.
+    /// Why the store can't be written at all; nil as long as no such error occurred.
     var storeProblem: String? { state.withLock { $0.storeProblem } }
 
-    /// Whether a failed insertion means that the store takes no table at all: why, which is then the same of all files.
+    /// After a failed insertion: why the store can't be written at all, as `storeProblem` returns from now on; nil if
+    /// it can be.
     func explain(_ failure: StoreError, _ store: TableStore) -> String? {
         let problem: StoreError
         do throws(StoreError) {
@@ -140,8 +142,8 @@ final class SharedRun: Sendable {
         }
     }
 
-    /// Of files with one key, whose tables are equal, the first in the walk has the table, and the others are its
-    /// duplicates: whichever a thread came to first.
+    /// Among files with the same key, whose tables are equal, the first of the walk is reported as having the table and
+    /// the others as its duplicates, regardless of which one a thread processed first.
     private static func report(
         _ result: FileResult, _ file: FoundFile, _ finished: [TableSource.Key: SharedTable],
         _ firstPaths: inout [TableSource.Key: String]
@@ -168,21 +170,21 @@ final class SharedRun: Sendable {
     }
 }
 
-/// What became of a table that several files may have.
+/// The outcome for a table that several files may share.
 struct SharedTable: Sendable {
     /// The file that it was made from.
     var path: String
     var outcome = FileOutcome.notELF
     /// Whether it was made in this run.
     var isNew = false
-    /// Of the table in the store.
+    /// Notes about the table in the store.
     var notes: [String] = []
-    /// What was wrong when it was made, the same in all these files; and what that one's call frame sections are
-    /// called.
+    /// Errors found when it was made, which all files that share it have.
     var faults: [ImageCompiler.Result.Fault] = []
+    /// The names of that file's call frame sections.
     var sectionNames: [String] = []
 
-    /// As if made from an equal file.
+    /// The same outcome, with another file's path in its texts.
     func renamed(to other: String) -> SharedTable {
         func renamed(_ text: String) -> String {
             text.hasPrefix(path + ":") ? other + text.dropFirst(path.count) : text

@@ -1,11 +1,11 @@
-// What tests of TableStore run as a process of its own, to limit and to kill.
+// Inserts tables in a process of its own, which tests of TableStore limit and kill.
 //
-//     table-store-writer insert DIRECTORY ROUNDS TABLE...     inserts every table, ROUNDS times (0: until killed)
-//     table-store-writer batch DIRECTORY THREADS TABLE...     inserts every table once, by threads that share a batch
-//     table-store-writer limited BYTES insert ...       the same under RLIMIT_FSIZE
+//     table-store-writer insert DIRECTORY ROUNDS TABLE...     inserts all tables, ROUNDS times (0: until killed)
+//     table-store-writer batch DIRECTORY THREADS TABLE...     inserts all tables once, with threads that share a batch
+//     table-store-writer limited BYTES insert ...             the same under RLIMIT_FSIZE
 //     table-store-writer files COUNT batch ...                the same under RLIMIT_NOFILE
 //
-// Prints the error and exits with 1 if the store throws one; 64 is wrong usage.
+// Prints the error and exits with 1 if the store throws one; exits with 64 for wrong usage.
 import CUnwindTable
 import Glibc
 import Synchronization
@@ -33,7 +33,7 @@ func key(of table: [UInt8]) -> TableSource.Key {
     return UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue ? .content(bytes) : .buildID(bytes)
 }
 
-/// Inserts tables by several threads.
+/// Inserts tables with several threads.
 func insert(_ tables: [[UInt8]], into store: TableStore, threads: Int) throws {
     let batch = TableBatch(store)
     let failure = Mutex<(any Error)?>(nil)

@@ -1,5 +1,5 @@
 /*
- * Elements (cfic/elements.h): handed out from the first to the last, filled through their mapping.
+ * Elements (cfic/elements.h): allocated from the first to the last, filled through their mapping.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Words of the first element that are taken: so few that even small tables go on in the next one. */
+/* Words that are left in the first element: so few that even small tables continue in the next one. */
 #define LEFT_OF_THE_FIRST (3u << 14)
 
 static int outer;
@@ -21,7 +21,7 @@ void elements_begin(struct bpf_object *object)
 	next = CFIC_ELEMENT_WORDS - LEFT_OF_THE_FIRST;
 }
 
-/* Maps a new element, then lets programs find it. */
+/* Maps a new element, then inserts it into the array of maps. */
 static void create(__u32 index)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
@@ -38,7 +38,7 @@ __u32 elements_take(__u32 words, __u32 align)
 	__u64 place = (next + align - 1) / align * align;
 	__u64 left = CFIC_ELEMENT_WORDS - place % CFIC_ELEMENT_WORDS;
 
-	/* An element begins at a multiple of whatever `align` is. */
+	/* An element's start has any alignment. */
 	if (words <= CFIC_ELEMENT_WORDS && words > left)
 		place += left;
 	next = place + words;

@@ -1,6 +1,6 @@
 /*
- * A loader of the kernel unwinder, as small as one can be: proof that bpf/include/cfic and docs/ suffice to write one.
- * It trusts tables; they were made where it was built. Whatever fails ends it.
+ * A minimal loader of the kernel unwinder, which proves that bpf/include/cfic and docs/ suffice to write one. It trusts
+ * tables, because they were made together with it. It exits on any error.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -34,22 +34,22 @@
 		} \
 	} while (0)
 
-/* object.c: the programs in the kernel. */
+/* object.c: the BPF programs. */
 struct bpf_object *object_load(const char *path);
 int object_map(struct bpf_object *object, const char *name);
 int object_program(struct bpf_object *object, const char *name);
-/* What lookups and walks are asked for with, mapped. */
+/* The mapped structure with which lookups and walks are requested. */
 struct cfic_batch *object_batch(struct bpf_object *object);
-/* Tries to load an object as it is, and prints what the kernel says; 0 if it could. */
+/* Tries to load an object unchanged, and prints the kernel's messages; 0 if it was loaded. */
 int object_try(const char *path);
 
-/* elements.c: the memory of tables and processes. */
+/* elements.c: the memory for tables and processes. */
 void elements_begin(struct bpf_object *object);
-/* A place for so many words, at a multiple of `align` of them; in one element if they fit one. */
+/* Allocates `words` words at a multiple of `align` words, in one element if they fit. Returns their place. */
 __u32 elements_take(__u32 words, __u32 align);
 void elements_write(__u32 place, const void *from, size_t size);
 
-/* tables.c: tables as they stand in files and in elements. */
+/* tables.c: tables in files and in elements. */
 struct table {
 	const struct cfic_table_header *header;
 	struct cfic_native_table native;
@@ -61,24 +61,24 @@ struct table {
 struct table *table_load(const char *path);
 const void *table_record(const struct table *table, __u32 place);
 
-/* mappings.c: what is mapped executable in a process, by rising address. */
+/* mappings.c: the executable mappings of a process, in ascending address order. */
 struct mapping {
 	__u64 start, end, bias;
 	__u32 range;
 };
 
-/* Tables are files of `directory`, by build id; so many mappings at most, and how many there are. */
+/* Reads at most `most` mappings, with tables from `directory` by build id. Returns the number of mappings. */
 size_t mappings_read(int process, const char *directory, struct mapping *mappings, size_t most);
 
-/* process.c: processes that are unwound. */
+/* process.c: processes to unwind. */
 void process_add(struct bpf_object *object, __u32 process, const struct mapping *mappings, size_t count);
 void process_remove(struct bpf_object *object, __u32 process);
 
-/* lookups.c: compares lookups in the kernel with those of bpf/native. How many differed. */
+/* lookups.c: compares lookups in the kernel with those of bpf/native. Returns the number of differences. */
 unsigned long lookups_compare(struct bpf_object *object, const char *path);
 
-/* walks.c: compares walks of the loader's own stack with what it knows of it. 0 if none differed. */
+/* walks.c: compares walks of the loader's own stack with the expected frames; 0 if none differed. */
 int walks_compare(struct bpf_object *object, const char *directory);
 
-/* samples.c: compares samples of a workload with the stack that it says it has. 0 if none differed. */
+/* samples.c: compares samples of a workload with the workload's description of its stack; 0 if none differed. */
 int samples_compare(struct bpf_object *object, const char *directory, const char *name, char **command);

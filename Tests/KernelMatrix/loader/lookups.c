@@ -1,5 +1,5 @@
 /*
- * Looks up the edges of a table's rows and pages, and random pcs, in the kernel, and compares the rules found with what
+ * Looks up the edges of a table's rows and pages, and random pcs, in the kernel, and compares the rules with those that
  * bpf/native finds.
  *
  * Origin: own. Licence: Apache-2.0.
@@ -10,7 +10,7 @@
 
 #define RANDOM_PCS 100000
 #define MAPPINGS_MAX (CFIC_GROUP_MAPPINGS * CFIC_PROCESS_GROUPS)
-/* An id that no process has, and where its image is loaded. */
+/* An id that no process has, and the address of its image. */
 #define PROCESS 0xfffffff0u
 #define BIAS 0x555500001000ull
 
@@ -23,7 +23,7 @@ struct comparison {
 	unsigned long edges, different;
 };
 
-/* Runs the batch, and empties it. */
+/* Runs the batch, compares its rules, and empties it. */
 static void compare(struct comparison *comparison)
 {
 	const struct cfic_native_table *native = &comparison->table->native;
@@ -54,7 +54,7 @@ static void look_up(struct comparison *comparison, __u64 svma)
 		compare(comparison);
 }
 
-/* An edge is between two addresses; but nothing is before the first one. */
+/* Looks up the addresses on both sides of an edge. Address 0 has no predecessor. */
 static void look_up_edge(struct comparison *comparison, __u64 svma)
 {
 	comparison->edges++;
@@ -64,8 +64,8 @@ static void look_up_edge(struct comparison *comparison, __u64 svma)
 }
 
 /*
- * The rows of a record whose units are low bytes, `stride` bytes apart, block by block; `first` has where each block's
- * rows begin.
+ * Looks up the edges of a record's rows, whose units are low bytes, `stride` bytes apart. `first` has the index of each
+ * block's first row.
  */
 static void look_up_blocks(
 	struct comparison *comparison, __u64 start, const __u8 *units, __u32 stride,
@@ -121,7 +121,7 @@ static void look_up_page(struct comparison *comparison, __u64 start, __u32 entry
 	}
 }
 
-/* Pages from `first` to before `end` as mappings of one page each, so that there are several groups of mappings. */
+/* Maps the pages from `first` to `end` (exclusive), one mapping each, so that there are several groups of mappings. */
 static void map_pages(struct comparison *comparison, __u64 first, __u64 end, __u32 range)
 {
 	__u32 shift = comparison->table->native.pc_shift + CFIC_PAGE_BITS;
@@ -133,7 +133,7 @@ static void map_pages(struct comparison *comparison, __u64 first, __u64 end, __u
 	}
 }
 
-/* All ranges, and a page before and behind each, where the table has nothing. */
+/* Maps all ranges, with a page before and after each, which the table doesn't describe. */
 static void map_ranges(struct comparison *comparison)
 {
 	const struct cfic_native_table *native = &comparison->table->native;
@@ -183,7 +183,7 @@ unsigned long lookups_compare(struct bpf_object *object, const char *path)
 		for (__u32 page = 0; page < range->page_count; page++)
 			look_up_page(&comparison, (range->start_page + page) << shift,
 				     native->directory[range->directory_index + page]);
-		/* Where the range ends; its beginning is that of its first page. */
+		/* The range's end; its start is that of its first page. */
 		look_up_edge(&comparison, (range->start_page + range->page_count) << shift);
 	}
 	for (int i = 0; i < RANDOM_PCS; i++) {

@@ -1,10 +1,10 @@
 /*
- *     loader try OBJECT                        loads an object as it is, and prints what the kernel says
+ *     loader try OBJECT                        loads an object unchanged, and prints the kernel's messages
  *     loader lookups OBJECT TABLE...           compares lookups in the kernel with those of bpf/native
- *     loader stacks OBJECT TABLES WORKLOADS    compares samples of workloads with the stacks that they have: a name and
- *                                              a command a line; and walks of its own stack with what it knows of it;
- *                                              TABLES is where `cfic compile --cache` put them
- *     loader vdso                              prints the code that the kernel maps into processes, in base 64
+ *     loader stacks OBJECT TABLES WORKLOADS    compares samples of workloads with the workloads' descriptions of their
+ *                                              stacks, and walks of its own stack with the expected frames; WORKLOADS
+ *                                              has a name and a command per line, TABLES is a cache of `cfic compile`
+ *     loader vdso                              prints the vDSO in base64
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -46,7 +46,7 @@ static int compare_stacks(char **words)
 	return failed;
 }
 
-/* As large as the table of sections behind it says. */
+/* The vDSO ends with its section headers, which give its size. */
 static int print_vdso(void)
 {
 	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);

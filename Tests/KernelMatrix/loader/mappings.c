@@ -14,7 +14,7 @@
 #define TABLES_MAX 64
 #define SEGMENTS_MAX 32
 
-/* An ELF file; of what the kernel maps itself, the image in memory, which is the same. */
+/* An ELF file, or for the vDSO the image in memory. */
 struct image {
 	int file;
 	__u64 start; /* where in `file` it begins */
@@ -49,7 +49,7 @@ static void find_build_id(struct image *image, const Elf64_Phdr *notes)
 	}
 }
 
-/* 0 if there is an image with a build id. */
+/* Opens an image; 0 if there is one with a build id. */
 static int open_image(struct image *image, int process, const char *path, __u64 start)
 {
 	Elf64_Ehdr header;
@@ -72,7 +72,7 @@ static int open_image(struct image *image, int process, const char *path, __u64 
 	return image->build_id[0] ? 0 : -1;
 }
 
-/* Each table is loaded once, however many processes have it mapped; null if there is none. */
+/* Finds a table, and loads it on first use; null if there is none. */
 static const struct table *find_table(const char *directory, const char *build_id)
 {
 	static struct {
@@ -87,7 +87,7 @@ static const struct table *find_table(const char *directory, const char *build_i
 		if (strcmp(known[i].build_id, build_id) == 0)
 			return known[i].table;
 	}
-	/* Behind the build id stands what tells files of one build id apart: here all files are the same for all. */
+	/* A digest follows the build id. Here there is only one file with each build id, so any digest will do. */
 	snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s-*.unwind", directory, build_id, build_id + 2);
 	if (glob(path, GLOB_NOSORT, NULL, &found) != 0)
 		return NULL;
@@ -99,14 +99,14 @@ static const struct table *find_table(const char *directory, const char *build_i
 	return known[count++].table;
 }
 
-/* Bias and range of a mapping that shows the image from an offset on. */
+/* Sets bias and range of a mapping that starts at an offset of the image. */
 static void find_range(struct mapping *mapping, const struct image *image, const struct table *table, __u64 offset)
 {
 	for (size_t i = 0; i < image->segment_count; i++) {
 		const Elf64_Phdr *segment = &image->segments[i];
 		__u64 svma, page;
 
-		/* A mapping begins at the beginning of the page that the segment begins in. */
+		/* A mapping starts at the memory page that contains the segment's start. */
 		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X)
 			|| offset + (segment->p_offset & (sysconf(_SC_PAGESIZE) - 1)) < segment->p_offset
 			|| offset >= segment->p_offset + segment->p_filesz)

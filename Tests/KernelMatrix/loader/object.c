@@ -1,5 +1,5 @@
 /*
- * Loads the programs of this machine, and prints how many instructions the kernel went through to verify each.
+ * Loads the BPF programs of this machine, and prints how many instructions the kernel processed to verify each.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -10,18 +10,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* BPF_LOG_STATS of the kernel: what verifying took, and what was wrong. A full log would take minutes here. */
+/* The kernel's BPF_LOG_STATS: statistics and the error. A full log would take minutes here. */
 #define LOG_STATISTICS 4
 #define LOG_SIZE (1 << 20)
 
 static const char *const programs[] = {OF_MACHINE("profile"), OF_MACHINE("look_up"), OF_MACHINE("walk_stack")};
 static char logs[COUNT(programs)][LOG_SIZE];
 
-/* Of a signed return address, the bits that are the address. */
+/* The mask for the address in a signed return address. */
 static __u64 address_bits(void)
 {
 #ifdef __aarch64__
-	/* Bit 55 tells user addresses from the kernel's. xpaclri, which is a hint to processors that sign nothing. */
+	/* Bit 55 distinguishes user from kernel addresses. xpaclri is a no-op on processors without signing. */
 	const __u64 ones = ~(1ull << 55);
 	register __u64 lr __asm__("x30") = ones;
 
@@ -53,7 +53,7 @@ struct bpf_object *object_load(const char *path)
 	int loaded;
 
 	CHECK(object, "%s can't be opened", path);
-	/* Those of the other machine stay out, as "?" in their section's name says. */
+	/* The other machine's are not loaded, because of the "?" in their sections' names. */
 	for (size_t i = 0; i < COUNT(programs); i++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(object, programs[i]);
 
@@ -63,7 +63,7 @@ struct bpf_object *object_load(const char *path)
 			&& bpf_program__set_log_buf(program, logs[i], LOG_SIZE) == 0, "%s", programs[i]);
 	}
 	set(object);
-	/* Of what the limit is, Linux before 5.11 takes the maps: libbpf raises it there. */
+	/* Before Linux 5.11, maps count towards this limit, and libbpf raises it. */
 	getrlimit(RLIMIT_MEMLOCK, &locked);
 	printf("memlock %lu\n", (unsigned long)locked.rlim_cur);
 	loaded = bpf_object__load(object);

@@ -5,7 +5,7 @@
  */
 #include "loader.h"
 
-/* A group of mappings: their starts, then the rest of them. */
+/* Writes a group of mappings: their starts, then their other fields. */
 static __u32 write_group(const struct mapping *mappings, __u32 count)
 {
 	__u32 place = elements_take(CFIC_GROUP_SIZE(count) / 4, 2);
@@ -38,7 +38,7 @@ void process_add(struct bpf_object *object, __u32 process, const struct mapping 
 	}
 	place = elements_take((sizeof(written) + 3) / 4, 2);
 	elements_write(place, &written, sizeof(written));
-	/* Last: now programs find it. */
+	/* Last, because BPF programs use it from now on. */
 	CHECK(bpf_map_update_elem(object_map(object, "processes"), &process, &place, BPF_ANY) == 0,
 	      "process %u can't be listed", process);
 }

@@ -35,7 +35,7 @@ static __u32 write_quarters(const struct table *table, const struct cfic_quarter
 	return write_record(&written, sizeof(written));
 }
 
-/* The directory entry of the kernel for one of the file. */
+/* Writes a page's record, and returns the kernel's directory entry for the file's. */
 static __u32 write_page(struct table *table, __u32 entry)
 {
 	__u32 kind = entry & ((1 << CFIC_PAGE_KIND_BITS) - 1), place;
@@ -68,7 +68,7 @@ static __u32 write_rules(const struct table *table)
 	return place;
 }
 
-/* Everything but what says that it is there. */
+/* Writes all of a table except the ranges, which make it visible. */
 static void write_table(struct table *table, __u32 directory_count)
 {
 	static __u32 number;

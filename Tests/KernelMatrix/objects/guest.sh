@@ -1,10 +1,10 @@
-# What runs in a guest: guest.sh [types]. Loads all objects, and with "types" prints the kernel's BTF, packed.
+# Runs in a guest: guest.sh [types]. Loads all objects and, with "types", prints the kernel's BTF, compressed.
 #
 # Origin: own. Licence: Apache-2.0.
 mount -t bpf bpf /sys/fs/bpf
 mount -t tracefs tracefs /sys/kernel/tracing
 mount -t debugfs debugfs /sys/kernel/debug
-# libbpf reads the kernel's configuration where objects ask for some of it; what isn't in it is not set.
+# libbpf reads the kernel's configuration if objects need it. Options that it doesn't contain are not set.
 mkdir -p /boot
 : > "/boot/config-$(uname -r)"
 echo "kernel $(uname -r)"

@@ -1,11 +1,11 @@
 /*
- * helpers: measures which helpers a kernel gives to which kinds of programs, and which of them only to those with a
- * GPL-compatible licence. The table in Sources/BPFCheck/Kernel/HelperAccess.swift comes from what this prints.
+ * helpers: determines which kinds of BPF programs may call which helpers, and which helpers need a GPL-compatible
+ * licence. The table in Sources/BPFCheck/Kernel/HelperAccess.swift is made from its output.
  *
- * Prints for each kind a line "helpers KIND LETTERS", a letter for each helper from number 1 on: A for one that the
- * kind may call, U for one it may not, S for one that only sleepable programs may call, N for a number that is none;
- * or "helpers KIND -" if the kernel doesn't load such programs. Then "gpl LETTERS": G for a helper that needs a
- * GPL-compatible licence, A for one that doesn't, - where no kind may call it.
+ * Prints for each kind a line "helpers KIND LETTERS", with a letter for each helper from number 1 on: A if the kind may
+ * call it, U if it may not, S if only sleepable BPF programs may call it, N if there is no helper with this number; or
+ * "helpers KIND -" if the kernel doesn't load such BPF programs. Then "gpl LETTERS": G if a helper needs a
+ * GPL-compatible licence, A if it doesn't, - if no kind may call it.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -102,7 +102,7 @@ static struct kind kinds[] = {
 
 static char text[1 << 16];
 
-/* What the verifier says of a program that does nothing but call a helper; 0 if it never got to see it. */
+/* The verifier's verdict on a BPF program that only calls a helper; 0 if the program didn't get to the verifier. */
 static char verdict(const struct kind *kind, int helper, const char *licence, int result)
 {
 	struct bpf_insn code[] = {
@@ -145,7 +145,7 @@ int main(void)
 				continue;
 			}
 		}
-		/* Some kinds want one result, some another. */
+		/* Kinds differ in the results that they allow. */
 		if (verdict(&kinds[i], 0, "GPL", 0) != 'A' && verdict(&kinds[i], 0, "GPL", 1) != 'A') {
 			printf("helpers %s -\n", kinds[i].section);
 			continue;

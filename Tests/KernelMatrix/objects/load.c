@@ -1,6 +1,6 @@
 /*
- * load OBJECT...: loads objects as libbpf does by default, and attaches what is named attach-…, each in a process of
- * its own. Prints a line for each: "object NAME loaded", or "object NAME refused" and what was said last.
+ * load OBJECT...: loads objects with libbpf's defaults, each in a process of its own, and attaches those named
+ * attach-…. Prints a line for each: "object NAME loaded", or "object NAME refused" and the last message.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Sections that libbpf 1.1, which this is linked with, doesn't know yet, with their numbers in enum bpf_attach_type. */
+/* Sections that libbpf 1.1, which this is linked with, doesn't support, with their numbers in enum bpf_attach_type. */
 static const struct {
 	const char *section;
 	enum bpf_prog_type type;
@@ -26,8 +26,8 @@ static const struct {
 };
 
 /*
- * What was said last that isn't a summary: of the verifier's log the line before its statistics, and before the advice
- * of newer kernels, which is indented.
+ * The last message that isn't a summary. In the verifier's log that is the line before its statistics and before the
+ * indented advice of newer kernels.
  */
 static char said[512];
 
@@ -54,7 +54,7 @@ static void register_newer(void)
 		libbpf_register_prog_handler(newer[i].section, newer[i].type, newer[i].attach, NULL);
 }
 
-/* 0 if the kernel takes it. */
+/* Loads an object; 0 if the kernel accepts it. */
 static int try(const char *path, int attaches)
 {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Loads BPF objects on one kernel, in an emulated machine, and prints what it says of each (docs/check-bpf.md).
+# Loads BPF objects on one kernel, in an emulated machine, and prints the result for each (docs/check-bpf.md).
 #
-#     run.sh KERNEL ARCH OBJECTS        as in run.sh 5.10 amd64 DIRECTORY
+#     run.sh KERNEL ARCH OBJECTS        for example run.sh 5.10 amd64 DIRECTORY
 #
-# KERNEL and ARCH are those of boot.sh; OBJECTS is a directory with *.bpf.o. What is built goes to $KERNEL_MATRIX/ARCH,
-# .build/kernel-matrix/ARCH if it is not set; there the kernel's BTF is left, too, in btf-KERNEL, as in
-# /sys/kernel/btf: guests have no modules. Exit status: boot.sh's.
+# KERNEL and ARCH are those of boot.sh; OBJECTS is a directory with *.bpf.o. Built files go to $KERNEL_MATRIX/ARCH, by
+# default .build/kernel-matrix/ARCH. The kernel's BTF is stored there, too, in btf-KERNEL, as in /sys/kernel/btf; guests
+# have no modules. Exit status: boot.sh's.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail
@@ -49,7 +49,7 @@ mkdir -p "$guest/objects"
 cp "$out/load" "$here/guest.sh" "$guest"
 cp "$objects"/*.bpf.o "$guest/objects"
 
-# The kernel's types are asked for once.
+# Get the kernel's types only once.
 types=$out/btf-$kernel/vmlinux wanted=
 mkdir -p "$out/btf-$kernel"
 if [[ ! -s $types || ! $types -nt $cache/kernels/$arch/cloud-$kernel ]]; then wanted=types; fi

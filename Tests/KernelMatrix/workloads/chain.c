@@ -1,11 +1,11 @@
 /*
- * Calls itself so deep by functions with all sorts of frames, and stays there.
+ * Makes a chain of DEPTH calls of functions with various kinds of frames, and stays in the innermost one.
  *
  *     chain FILE KINDS DEPTH END
  *
- * KINDS of frames: plain, alloca, realigned, mixed. The END of the chain: spin; kernel, which is in system calls most
- * of the time; last-call, where a call is a function's last instruction; signal and signal-on-its-own-stack, where a
- * signal interrupts the chain and another chain follows in its handler.
+ * KINDS of frames: plain, alloca, realigned, mixed. END of the chain: spin; kernel, which spends most of its time in
+ * system calls; last-call, where a call is a function's last instruction; signal and signal-on-its-own-stack, where a
+ * signal interrupts the chain and its handler makes another chain.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -26,7 +26,7 @@ static kind *const *kinds;
 static long kind_count, depth_in_handler;
 static kind *end;
 
-/* The frame that is called from one at `depth`. */
+/* Calls the next function from a frame at `depth`. */
 #define NEXT(depth) ((depth) > 0 ? kinds[(depth) % kind_count]((depth) - 1) : end(0))
 
 OWN_FRAME static long bare(long depth)
@@ -46,7 +46,7 @@ OWN_FRAME static long buffer(long depth)
 	return result + bytes[0];
 }
 
-/* As many values as there are registers that calls keep, and more. */
+/* Uses more values than there are callee-saved registers. */
 OWN_FRAME static long registers(long depth)
 {
 	long a = depth * 3, b = depth * 5, c = depth * 7, d = depth * 11, e = depth * 13, f = depth * 17, g = depth * 19;
@@ -91,7 +91,7 @@ OWN_FRAME static long realigned(long depth)
 	return result + bytes[0];
 }
 
-/* Arguments on the stack, so that its former top is kept, and the CFA is found by what the frame keeps. */
+/* Has arguments on the stack, so that the frame saves the former stack pointer, from which the CFA is computed. */
 OWN_FRAME static long called_with_arguments(
 	long a, long b, long c, long d, long e, long f, long g, long h, long i, long j, long depth)
 {
@@ -123,13 +123,13 @@ static const struct {
 OWN_FRAME IN_SECTION(spin_code) static long spin(long depth)
 {
 	RECORD(known);
-	/* Here, so that it is where it stays when it says so. */
+	/* Set within the loop, so that it is in its final code when it becomes ready. */
 	for (;;)
 		known->ready = 1;
 	return depth;
 }
 
-/* What follows the call belongs to another function, whose frame is not like this one's. */
+/* The instruction after the call belongs to another function, which has a different frame. */
 __asm__(".text\n"
 #if defined(__x86_64__)
 	"ends_in_a_call:\n"
@@ -210,7 +210,7 @@ static void handler(int number, siginfo_t *info, void *context)
 #else
 	record(known, (__u64)interrupted->uc_mcontext.pc | CFIC_SAMPLE_EXACT);
 #endif
-	/* No call leads to where a handler returns to. */
+	/* A handler's return address doesn't follow a call, so samples have it as exact. */
 	record(known, (__u64)__builtin_return_address(0) | CFIC_SAMPLE_EXACT);
 	USE(info);
 	end = spin;
@@ -241,8 +241,8 @@ static void handle_signals(int flags)
 }
 
 /*
- * How many of so many frames have something else than the return address where that belongs. One signature in 128 is
- * zero: there are few bits for it.
+ * The number of frames whose stored return address isn't the plain address, because it is signed. One signature in 128
+ * is zero, because signatures have few bits.
  */
 OWN_FRAME static int count_signed(int frames)
 {

@@ -1,6 +1,6 @@
 /*
- * Code made at run time: a function without any call frame information, which calls one of the file, which calls
- * another such function that stays where it is. Both keep the frame pointer as compilers use to.
+ * Code generated at run time: a function without call frame information calls a function of the file, which calls
+ * another generated function, which stays there. Both generated functions maintain the frame pointer as compilers do.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -9,8 +9,8 @@
 #include "workload.h"
 
 /*
- * Copied into anonymous memory. `calls` calls its argument; `stays` has the address of what to set to 1 while it stays
- * there, and that of what to merge its return address into.
+ * Copied into anonymous memory. `calls` calls its argument. `stays` sets the first argument's target to 1 while it
+ * stays there, and merges its return address into the second's.
  */
 __asm__(".section .rodata\n"
 #if defined(__x86_64__)
@@ -55,11 +55,11 @@ OWN_FRAME static void called_by_made_code(void)
 	record(known, caller[1]);
 	RECORD(known);
 	record(known, 0);
-	/* The innermost frame's caller is a guess, and so is all that is found by way of it. */
+	/* The innermost frame's caller is a guess, and therefore all further frames are, too. */
 	for (__u32 i = 0; i < known->frame_count; i++)
 		known->frames[i] |= CFIC_SAMPLE_GUESSED;
 	stay(&known->ready, &known->frames[known->frame_count - 1]);
-	/* The call is not the last thing that is done. */
+	/* Prevents a tail call. */
 	USE(frame);
 }
 

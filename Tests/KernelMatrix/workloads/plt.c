@@ -1,7 +1,7 @@
 /*
- * Calls a function of a library over and over, through the procedure linkage table. To be linked at fixed addresses:
- * then a function's address, wherever it is from, is that of its stub. Emulators spend more time on calls of addresses
- * than on calls of symbols, and so more samples are in the stub.
+ * Calls a library's function again and again through the procedure linkage table. It must be linked at fixed addresses,
+ * so that the function's address is that of its stub. Emulators spend more time on indirect calls than on direct ones,
+ * so that more samples are in the stub.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -13,7 +13,7 @@
 
 void bound_lazily(struct known_stack *known);
 
-/* The table is what its section's header says, which is in the file only. */
+/* Adds the procedure linkage table, whose extent is in its section header, which is only in the file. */
 static void add_plt(struct known_stack *known)
 {
 	int file = open("/proc/self/exe", O_RDONLY);
@@ -30,7 +30,7 @@ static void add_plt(struct known_stack *known)
 			add_place(known, start, start + sections[i].sh_size);
 	}
 #if defined(__aarch64__)
-	/* Linkers write call frame information for it on x86-64 only: a stub's caller is a guess, a leaf's. */
+	/* Linkers write call frame information for it only on x86-64. Elsewhere the caller is guessed, as of a leaf. */
 	known->places[known->place_count - 1].guessed = 1;
 #endif
 }
@@ -41,7 +41,7 @@ OWN_FRAME IN_SECTION(calling_code) static void call(struct known_stack *known)
 
 	RECORD(known);
 	for (;;) {
-		/* The first call says where it returns to, and is the one that binds it. */
+		/* The first call records its return address and binds the stub. */
 		stub(known);
 		known->ready = 1;
 	}
@@ -53,7 +53,7 @@ int main(int count, char **words)
 
 	RECORD(known);
 	ADD_PLACE(known, calling_code);
-	/* Here what is called has no frame yet. */
+	/* In the stub, the called function has no frame yet. */
 	known->places[0].left_out = 1;
 	add_plt(known);
 	call(known);

@@ -1,5 +1,5 @@
 /*
- * What workloads have in common: how a stack is made known, and where they stay.
+ * Shared by all workloads: describing their stacks, and marking the code that they stay in.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -11,14 +11,14 @@
 
 #include "../known-stack.h"
 
-/* Nothing is inlined, cloned or merged, and nothing is known about what a call does. */
+/* The function isn't inlined, cloned or merged, and the compiler assumes nothing about its effects. */
 #define OWN_FRAME __attribute__((noinline, noipa))
-/* Code of a section of its own, whose name is an identifier: linkers say where such begin and end. */
+/* Puts a function into its own section. The name is an identifier, so that linkers define symbols for start and end. */
 #define IN_SECTION(name) __attribute__((section(#name)))
-/* Hands memory to code that the compiler doesn't see. */
+/* Makes the compiler assume that memory is used. */
 #define USE(pointer) __asm__ volatile("" :: "r"(pointer) : "memory")
 
-/* In each function on the way down, first of all. */
+/* Must come first in each function of the stack. */
 #define RECORD(known) record((known), (__u64)__builtin_return_address(0))
 
 static inline void record(struct known_stack *known, __u64 pc)
@@ -26,7 +26,7 @@ static inline void record(struct known_stack *known, __u64 pc)
 	if (known->frame_count == KNOWN_FRAMES_MAX)
 		abort();
 	known->frames[known->frame_count++] = pc;
-	/* Now, not when a loop ends that never does. */
+	/* Forces the stores to happen now and not after the endless loop. */
 	USE(known);
 }
 
@@ -44,7 +44,7 @@ static inline void add_place(struct known_stack *known, const void *start, const
 		add_place((known), __start_##section, __stop_##section); \
 	} while (0)
 
-/* The file that the loader reads, which is the first argument. */
+/* Maps the file that the loader reads; its path is the first argument. */
 static inline struct known_stack *map_known(char **words)
 {
 	int file = open(words[1], O_RDWR | O_CLOEXEC);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Lookups and walks asked for by user space through BPF_PROG_TEST_RUN, which perf_event programs can't be run by: for
- * tests, benchmarks, and to try a kernel out. The programs are raw tracepoints that nothing is attached to.
+ * Lookups and walks that user space requests through BPF_PROG_TEST_RUN: for tests, for benchmarks, and to check that a
+ * kernel runs the BPF programs. They are raw tracepoint programs, which are never attached, because BPF_PROG_TEST_RUN
+ * can't run perf_event programs.
  */
 #ifndef CFIC_BATCH_H
 #define CFIC_BATCH_H
@@ -12,23 +13,23 @@
 #define CFIC_BATCH_LOOKUPS 1024
 #define CFIC_BATCH_WALKS 64
 
-/* What cfic_batch.what asks for besides the lookups themselves. */
-#define CFIC_BATCH_EMPTY 0x1 /* everything but the lookups: what the loop costs                              */
-#define CFIC_BATCH_CHAIN 0x2 /* each pc waits for the rule before it                                         */
+/* Flags of cfic_batch.what. */
+#define CFIC_BATCH_EMPTY 0x1 /* skip the lookups, to measure the rest of the loop                            */
+#define CFIC_BATCH_CHAIN 0x2 /* make each pc depend on the previous rule                                     */
 
 struct cfic_batch {
-	__u32 process;                            /* in the map of processes                            */
-	__u32 count;                              /* of lookups, to CFIC_BATCH_LOOKUPS; of walks, which */
-						  /* are the same each time, to CFIC_BATCH_WALKS        */
+	__u32 process;                            /* process id, in the map of processes                */
+	__u32 count;                              /* of lookups, up to CFIC_BATCH_LOOKUPS, or of        */
+						  /* equal walks, up to CFIC_BATCH_WALKS                */
 	__u32 what;                               /* CFIC_BATCH_*                                       */
 	__u32 reserved;
-	__u64 pcs[CFIC_BATCH_LOOKUPS];            /* AVMAs, looked up as they are                       */
+	__u64 pcs[CFIC_BATCH_LOOKUPS];            /* AVMAs to look up, without subtracting 1            */
 	struct cfic_rule rules[CFIC_BATCH_LOOKUPS];
-	__u8 steps[CFIC_BATCH_LOOKUPS];           /* enum cfic_step: CFIC_STEP_CALLER where a rule was found */
-	/* A walk's innermost frame: of the thread that runs the program, whose memory is read. */
+	__u8 steps[CFIC_BATCH_LOOKUPS];           /* enum cfic_step: CFIC_STEP_CALLER if a rule was found */
+	/* A walk's innermost frame. Walks read the memory of the thread that runs the BPF program. */
 	__u64 registers[CFIC_REGISTER_MASK + 1];  /* by DWARF number                                    */
 	__u64 pc;
-	struct cfic_sample sample;                /* of the last walk                                   */
+	struct cfic_sample sample;                /* the last walk's                                    */
 	__u64 frames[CFIC_FRAMES_MAX];
 };
 

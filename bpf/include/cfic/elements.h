@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tables and processes as they stand in the kernel: in elements of 4 MiB, each the only value of a BPF_F_MMAPABLE array
- * map, behind one array of maps. A loader fills them through their mapping. Zeroed memory says nothing: no table, no
- * mapping, rule 0.
+ * Tables and mappings in kernel memory. The memory consists of elements of 4 MiB. Each element is the only value of a
+ * BPF_F_MMAPABLE array map, and one array of maps contains all these maps. A loader fills them through its own mapping.
+ * Zeroed memory is valid and empty: no table, no mapping, rule 0.
  *
- * A *place* is a 4-byte word of it, counted through all elements; 0 is none. What stands here lies within one element,
- * but for the directories of very large tables.
+ * A *place* is the index of a 4-byte word, counted through all elements: element << CFIC_ELEMENT_WORD_BITS | word.
+ * Place 0 means none. Each structure is within one element, except the directories of very large tables.
  *
- * An element is as large as the value of a map can be (KMALLOC_MAX_SIZE, of usual kernels 4 MiB or more), because finding
- * one takes a kernel program some 30 instructions: of most tables, a lookup finds one.
+ * An element is as large as a map's value can be (KMALLOC_MAX_SIZE, 4 MiB or more in usual kernels), because finding
+ * one takes a BPF program some 30 instructions. For most tables, a lookup finds only one.
  */
 #ifndef CFIC_ELEMENTS_H
 #define CFIC_ELEMENTS_H
@@ -21,37 +21,37 @@
 #define CFIC_ELEMENT_SIZE (1u << CFIC_ELEMENT_BITS)
 #define CFIC_ELEMENT_WORD_BITS (CFIC_ELEMENT_BITS - 2)
 #define CFIC_ELEMENT_WORDS (1u << CFIC_ELEMENT_WORD_BITS)
-#define CFIC_ELEMENTS_MAX 1024 /* 2^30 words: what a directory entry can point to                   */
+#define CFIC_ELEMENTS_MAX 1024 /* 2^30 words, as many as a directory entry can address              */
 
 /*
- * Directory entries are those of the file (table.h), but for the places of records, which are those here; and so are the
- * places in struct cfic_quarters. Records, rules and operations are the file's, byte for byte.
+ * Directory entries and struct cfic_quarters are as in the file (table.h), except that they contain places instead of
+ * record offsets. Records, rules and operations are copied from the file unchanged.
  */
 #define CFIC_RULE_WORDS (sizeof(struct cfic_rule) / 4)
 #define CFIC_OPERATION_WORDS (sizeof(struct cfic_op) / 4)
 
-/* A range of a table (struct cfic_range): what a mapping points to. At a multiple of its size. */
+/* A range of a table (struct cfic_range), which mappings refer to. Aligned to its size. */
 struct cfic_loaded_range {
 	__u64 start;           /* SVMA of its first page                                               */
-	__u32 page_count;      /* 0: taken back                                                         */
+	__u32 page_count;      /* 0: withdrawn                                                          */
 	__u32 directory;       /* place of the first page's entry                                       */
 	__u32 rules;           /* place                                                                 */
 	__u32 operations;      /* place, even                                                           */
 	__u32 operation_count;
-	__u32 number;          /* 1 and up: not that of any other range that was ever loaded            */
+	__u32 number;          /* 1 and up, unique among all ranges ever loaded                         */
 };
 
-/* What is mapped executable in a process. */
+/* An executable mapping of a process. */
 struct cfic_mapping {
-	__u64 end;             /* AVMA behind it                                                        */
+	__u64 end;             /* AVMA of its end (exclusive)                                           */
 	__u64 bias;            /* AVMA - SVMA                                                           */
-	__u32 range;           /* place of its struct cfic_loaded_range; 0: no table, go by frame pointer */
+	__u32 range;           /* place of its struct cfic_loaded_range; 0: no table, so guess         */
 	__u32 reserved;
 };
 
 /*
- * Mappings of a process by rising address, in groups: u32 count, u32 zero, u64 start[count] (AVMAs), struct
- * cfic_mapping[count]. At a multiple of 8 bytes.
+ * The mappings of a process are in ascending order, in groups: u32 count, u32 zero, u64 start[count] (AVMAs), struct
+ * cfic_mapping[count]. Aligned to 8 bytes.
  */
 #define CFIC_GROUP_MAPPINGS 128
 #define CFIC_PROCESS_GROUPS 64
@@ -59,14 +59,14 @@ struct cfic_mapping {
 #define CFIC_GROUP_SIZE(count) (CFIC_GROUP_HEAD + (count) * (8 + sizeof(struct cfic_mapping)))
 
 /*
- * A process: the value of its id in the map of processes is the place of this, at a multiple of 8 bytes; or 0 while what
- * it maps is not known.
+ * A process's mappings. The map of processes has the place of this structure by process id, or 0 while the mappings are
+ * not known. Aligned to 8 bytes.
  */
 struct cfic_process {
 	__u32 group_count;
-	__u32 number; /* 1 and up: not that of what any process ever mapped otherwise                   */
-	__u64 start[CFIC_PROCESS_GROUPS]; /* where each group's first mapping starts                    */
-	__u32 group[CFIC_PROCESS_GROUPS]; /* place of the group                                         */
+	__u32 number; /* 1 and up, unique among all processes' mappings at all times                    */
+	__u64 start[CFIC_PROCESS_GROUPS]; /* AVMA of each group's first mapping                         */
+	__u32 group[CFIC_PROCESS_GROUPS]; /* place of each group                                        */
 };
 
 CFIC_STATIC_ASSERT(sizeof(struct cfic_loaded_range) == 32, "layout");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * From a frame to its caller where there is no rule at all, as in code made at run time: a guess, which is checked by
- * the code that it leads to. docs/stack-ends.md says what is promised of a frame that was found so. Compiled natively
- * and for BPF; walk.h says what to define before.
+ * Finds the caller of a frame whose code has no call frame information at all, such as code generated at run time: a
+ * guess, checked against the code at the return address. docs/stack-ends.md states what guessed frames guarantee.
+ * Compiled natively and for BPF. walk.h lists the macros that must be defined first.
  */
 #ifndef CFIC_GUESS_H
 #define CFIC_GUESS_H
@@ -13,41 +13,44 @@
 #error "include walk.h"
 #endif
 
-/* In kernel programs, functions of their own. */
+/* BPF programs define these as functions that are verified on their own. */
 #ifndef CFIC_EVIDENCE
 #define CFIC_EVIDENCE(reader, frame, address, e_machine) cfic_evidence((reader), (frame), (address), (e_machine))
 #define CFIC_INFORMATION(reader, pc, e_machine) cfic_information((reader), (pc), (e_machine))
 #endif
 
-/* What ends right before an address, if anything does. In machine code of variable length both may be read there. */
+/*
+ * The call instructions that end right before an address. With instructions of variable length, the bytes may look like
+ * a direct and an indirect call at once.
+ */
 #define CFIC_CALL_DIRECT 0x1
 #define CFIC_CALL_INDIRECT 0x2
 #define CFIC_CALL_UNREADABLE 0x4
 
 enum cfic_jump {
-	CFIC_JUMP_NONE = 0,       /* the code does something else          */
+	CFIC_JUMP_NONE = 0,       /* the code is no jump                   */
 	CFIC_JUMP_FOLLOWED = 1,
-	CFIC_JUMP_UNREADABLE = 2, /* the code, or the address that it takes */
+	CFIC_JUMP_UNREADABLE = 2, /* the code or the pointer can't be read */
 };
 
 #include "aarch64/call.h"
 #include "x86_64/call.h"
 
-/* What is known of code at an address. */
+/* The call frame information for an address. */
 enum cfic_information {
 	CFIC_INFORMATION_NO_CODE = 0, /* nothing executable is mapped there            */
-	CFIC_INFORMATION_NONE = 1,    /* code that no call frame information speaks of */
-	CFIC_INFORMATION_RULE = 2,    /* code that has a rule, or a reason for none    */
+	CFIC_INFORMATION_NONE = 1,    /* code without call frame information           */
+	CFIC_INFORMATION_RULE = 2,    /* code with a rule, or a reason instead         */
 };
 
 /*
- * How well an address stands up as the return address of a frame: the more the better. A direct call to code that the
- * frame may stand in is the best, and the nearer its target the better.
+ * How strongly the code suggests that an address is a frame's return address; larger is stronger. Strongest is a direct
+ * call to a function that may contain the frame's pc, and the closer its target the stronger.
  */
-#define CFIC_EVIDENCE_NONE 0      /* it is none                                                         */
-#define CFIC_EVIDENCE_UNCHECKED 1 /* it is in executable memory, but the code could not be read          */
-#define CFIC_EVIDENCE_INDIRECT 2  /* behind a call, but of what is not known                            */
-#define CFIC_EVIDENCE_DIRECT 3    /* and up: behind a direct call to here                               */
+#define CFIC_EVIDENCE_NONE 0      /* it is no return address                                            */
+#define CFIC_EVIDENCE_UNCHECKED 1 /* in executable memory, but the code could not be read                */
+#define CFIC_EVIDENCE_INDIRECT 2  /* after an indirect call, whose target is unknown                    */
+#define CFIC_EVIDENCE_DIRECT 3    /* and up: after a direct call to this code                           */
 
 CFIC_INLINE __u32 cfic_call_before(void *reader, __u64 address, __u64 *target, __u32 e_machine)
 {
@@ -66,7 +69,7 @@ CFIC_INLINE enum cfic_information cfic_information(void *reader, __u64 pc, __u32
 	struct cfic_rule rule;
 	enum cfic_step found = CFIC_FIND(reader, pc, &rule, e_machine);
 
-	(void)e_machine; /* not every definition asks for it */
+	(void)e_machine; /* not every CFIC_FIND uses it */
 	if (found == CFIC_STEP_NO_TABLE)
 		return CFIC_INFORMATION_NONE;
 	if (found != CFIC_STEP_CALLER)
@@ -74,12 +77,12 @@ CFIC_INLINE enum cfic_information cfic_information(void *reader, __u64 pc, __u32
 	return cfic_says_nothing(&rule) ? CFIC_INFORMATION_NONE : CFIC_INFORMATION_RULE;
 }
 
-/* How well a direct call's target agrees with where the frame stands. */
+/* How strongly a direct call's target suggests that it called the function with the frame's pc, `here`. */
 CFIC_INLINE __u32 cfic_evidence_of_target(void *reader, __u64 here, __u64 target, __u32 e_machine)
 {
 	enum cfic_information information = CFIC_INFORMATION(reader, here, e_machine);
 
-	/* As it is, and where it jumps to at once: through the procedure linkage table. */
+	/* Try the target itself, then the target of a jump there, as in the procedure linkage table. */
 	for (__u32 turn = 0; turn < 2; turn++) {
 		__u64 distance = here - target;
 		enum cfic_information known = CFIC_INFORMATION(reader, target, e_machine);
@@ -100,7 +103,7 @@ CFIC_INLINE __u32 cfic_evidence_of_target(void *reader, __u64 here, __u64 target
 	return CFIC_EVIDENCE_NONE;
 }
 
-/* How well an address stands up as where the function that the frame stands in returns to. */
+/* How strongly the code suggests that `address` is the return address of the frame's function. */
 CFIC_INLINE __u32 cfic_evidence(void *reader, const struct cfic_frame *frame, __u64 address, __u32 e_machine)
 {
 	__u64 target = 0;
@@ -119,8 +122,8 @@ CFIC_INLINE __u32 cfic_evidence(void *reader, const struct cfic_frame *frame, __
 }
 
 /*
- * The return address of a function that has not pushed anything: on top of the stack, or in the link register. Known
- * only where the frame's registers are those of its last instruction. 0 if there is none.
+ * The return address of a function that has pushed nothing: on top of the stack, or in the link register. Known only if
+ * the frame's registers are those at its pc. 0 if there is none.
  */
 CFIC_INLINE __u64 cfic_leaf_return_address(void *reader, const struct cfic_frame *frame, __u32 e_machine)
 {
@@ -135,18 +138,18 @@ CFIC_INLINE __u64 cfic_leaf_return_address(void *reader, const struct cfic_frame
 	return address;
 }
 
-/* The frame record, which the frame pointer leads to: the caller's frame pointer, and the return address. */
+/* The frame record that the frame pointer points to: the caller's frame pointer and the return address. */
 struct cfic_record {
 	__u64 fp, pc;
 };
 
-/* *record is {0, 0} where the frame pointer can't be one. */
+/* record->pc is 0 if the frame pointer can't point to a frame record. */
 CFIC_INLINE void cfic_read_record(
 	void *reader, const struct cfic_frame *frame, struct cfic_record *record, __u32 e_machine)
 {
 	__u64 address = frame->machine.registers[cfic_fp_of(e_machine)];
 
-	/* Frames further out stand higher; and a frame pointer that isn't aligned is some other number. */
+	/* Outer frames are at higher addresses. If the register isn't aligned, it isn't used as a frame pointer. */
 	if ((frame->flags & CFIC_FRAME_NO_FRAME_POINTER) || (address & 7)
 		|| address < frame->machine.registers[cfic_sp_of(e_machine)]
 		|| CFIC_READ(reader, &record->pc, sizeof(record->pc), address + 8)
@@ -159,9 +162,10 @@ CFIC_INLINE void cfic_read_record(
 }
 
 /*
- * Whether a leaf's return address is the better one. That the frame pointer still is a caller's shows in a call that
- * leads nearer to here than that before the record's. Of equal ones the record's counts: what happens to be on top of
- * the stack, or in the link register, may be left over from an earlier call, above all one by the code at hand.
+ * Whether to use a leaf's return address and not the frame record's. In a leaf, the frame pointer still belongs to a
+ * caller, so the call before the leaf's return address has a closer target than the one before the record's. If the
+ * evidence is equal, the record is used: the value on top of the stack, or in the link register, may be left over from
+ * an earlier call, especially from one that this code made.
  */
 CFIC_INLINE int cfic_is_leaf(
 	void *reader, const struct cfic_frame *frame, __u32 leaf, __u64 leaf_pc, __u32 record, __u32 e_machine)
@@ -174,9 +178,9 @@ CFIC_INLINE int cfic_is_leaf(
 }
 
 /*
- * Makes the frame that of its caller, by its frame record or as a leaf's, whichever the code behind the return address
- * speaks for; CFIC_STEP_BAD_FRAME_POINTER if it speaks for none. Compilers for both machines use to keep the frame
- * pointer so, but nothing says that this one did: the caller is marked.
+ * Replaces the frame with its caller's, found through the frame record or as that of a leaf, whichever has the stronger
+ * evidence; CFIC_STEP_BAD_FRAME_POINTER if neither has any. Compilers for both machines usually maintain frame records,
+ * but nothing guarantees it for this code, so the caller is marked as guessed.
  */
 CFIC_INLINE enum cfic_step cfic_guess(void *reader, struct cfic_frame *frame, __u32 e_machine)
 {
@@ -186,7 +190,7 @@ CFIC_INLINE enum cfic_step cfic_guess(void *reader, struct cfic_frame *frame, __
 	struct cfic_record record = {0, 0};
 	__u64 leaf_pc, marks = CFIC_FRAME_GUESSED | (frame->flags & CFIC_FRAME_UNCHECKED);
 
-	/* Both psABIs have the outermost frame record end the chain with a zero. */
+	/* In both psABIs, a frame pointer of zero marks the end of the chain. */
 	if (!(frame->flags & (CFIC_FRAME_EXACT_PC | CFIC_FRAME_NO_FRAME_POINTER)) && machine->registers[fp] == 0)
 		return CFIC_STEP_END_OF_CHAIN;
 	cfic_read_record(reader, frame, &record, e_machine);
@@ -208,7 +212,7 @@ CFIC_INLINE enum cfic_step cfic_guess(void *reader, struct cfic_frame *frame, __
 		machine->registers[sp] = machine->registers[fp] + 16;
 		machine->registers[fp] = record.fp;
 		machine->pc = record.pc;
-		/* There the record is at the bottom of the frame, with what a function keeps above it. */
+		/* On aarch64 the record is at the bottom of the frame, below saved registers and locals. */
 		if (e_machine == CFIC_MACHINE_AARCH64)
 			marks |= CFIC_FRAME_NO_STACK_POINTER;
 	}

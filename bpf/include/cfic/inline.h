@@ -2,7 +2,7 @@
 #ifndef CFIC_INLINE_H
 #define CFIC_INLINE_H
 
-/* How the functions of these headers are compiled into those that use them; a kernel program may define it first. */
+/* How the functions of these headers are inlined. A BPF program may define it first. */
 #ifndef CFIC_INLINE
 #define CFIC_INLINE static inline __attribute__((always_inline))
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Code without call frame information of which is known nevertheless how to go on, because it can be nothing else: by
- * the system call that it makes. walk.h says what to define before.
+ * Code without call frame information that is recognised by the system call that it makes, so that its caller, or the
+ * end of the stack, is known without a guess. walk.h lists the macros that must be defined first.
  */
 #ifndef CFIC_KNOWN_CODE_H
 #define CFIC_KNOWN_CODE_H
@@ -10,9 +10,9 @@
 
 enum cfic_known_code {
 	CFIC_KNOWN_NOTHING = 0,
-	CFIC_KNOWN_RESTORER = 1,     /* calls rt_sigreturn(2): the kernel's frame for a signal stands at the stack pointer */
-	CFIC_KNOWN_THREAD_START = 2, /* is a new thread's behind clone3(2), or calls exit(2) behind its first function      */
-	CFIC_KNOWN_LEAF = 3,         /* pushes nothing: the return address is on top of the stack                          */
+	CFIC_KNOWN_RESTORER = 1,     /* calls rt_sigreturn(2): the kernel's signal frame is at the stack pointer        */
+	CFIC_KNOWN_THREAD_START = 2, /* starts a thread: follows clone3(2), or calls exit(2) after the thread's function */
+	CFIC_KNOWN_LEAF = 3,         /* has pushed nothing: the return address is on top of the stack                   */
 };
 
 #include "aarch64/known_code.h"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Lookup inside one page record: from a pc unit to a rule number. Compiled natively and for BPF.
+ * Lookup in one page record: from a pc unit to a rule number. Compiled natively and for BPF.
  *
- * A record is said as the memory that it lies in and its offset there. Who includes this may define, before:
+ * A record is given as the memory that contains it and its offset there. The including file may first define:
  *
- *   CFIC_U8(memory, offset), CFIC_U16(memory, offset)   what stands there
- *   CFIC_HEAD(memory, offset, type)                     a const type * to what begins there; null if it isn't all there
+ *   CFIC_U8(memory, offset), CFIC_U16(memory, offset)   the number at an offset
+ *   CFIC_HEAD(memory, offset, type)                     a const type * to that offset; null if it would not be in
+ *   bounds
  *
- * Kernel programs define them with masks and bounds, which show the verifier that they stay in their memory. None of
- * these functions checks what `cfic verify` proves: a caller passes records of verified tables only.
+ * BPF programs define them with masks and bounds, which show the kernel's verifier that accesses stay within the
+ * memory. None of these functions checks what `cfic verify` proves: callers must only pass records of verified tables.
  */
 #ifndef CFIC_LOOKUP_H
 #define CFIC_LOOKUP_H
@@ -22,12 +23,12 @@
 #define CFIC_HEAD(memory, offset, type) ((const type *)((const __u8 *)(memory) + (offset)))
 #endif
 
-/* Halvings that find one of 256 answers. */
+/* The steps of a binary search with 256 possible results. */
 #define CFIC_SEARCH_STEPS 8
 
 /*
- * Other compilers than clang warn of what they don't know; they need not do it. Kernel programs have no conditional
- * moves: what a compiler makes a choice of comes out as two branches, so that one branch is better.
+ * Only clang gets the unroll pragma, because other compilers warn about it. BPF has no conditional moves: if the
+ * compiler turns the search's branch into a select, that becomes two branches, which CFIC_BRANCH prevents.
  */
 #ifdef __clang__
 #define CFIC_UNROLL _Pragma("unroll")
@@ -41,9 +42,9 @@
 #endif
 
 /*
- * Binary search among `count` rising values, at most 255, which stand `stride` bytes apart from offset `at` on: moves `at`
- * behind the last one that is <= limit. `count` is used up. The bound is for the kernel's verifier, which does not see
- * that halving comes to an end.
+ * Binary search among `count` ascending values, at most 255, at offsets `at`, `at + stride`, …. Sets `at` to the offset
+ * after the last value that is <= limit, and changes `count`. The loop has a constant bound because the kernel's
+ * verifier does not see that halving ends.
  */
 #define CFIC_SEARCH(LOAD, memory, at, stride, count, limit)                                                  \
 	CFIC_UNROLL                                                                                          \
@@ -60,12 +61,12 @@
 	}
 
 /*
- * The same for `count` rows of one block, of which there are 256 at most, by their units: strictly rising bytes. Returns
- * what comes of `at`.
+ * The same for the `count` rows of one block, at most 256, by their units, which are strictly ascending bytes. Returns
+ * the new `at`.
  */
 CFIC_INLINE __u32 cfic_search_block(const void *memory, __u32 at, __u32 stride, __u32 count, __u8 low)
 {
-	/* 256 rising bytes are 0..255 themselves. */
+	/* 256 strictly ascending bytes are exactly 0..255. */
 	if (count > 255)
 		return at + stride * ((__u32)low + 1);
 	CFIC_SEARCH(CFIC_U8, memory, at, stride, count, low)
@@ -73,8 +74,7 @@ CFIC_INLINE __u32 cfic_search_block(const void *memory, __u32 at, __u32 stride, 
 }
 
 /*
- * The rule number at `unit` (0..65535) of a sparse record. Row 0 is at unit 0 and needs no search, which
- * leaves at most 255.
+ * The rule number at `unit` (0..65535) of a sparse record. Row 0 is at unit 0, so at most 255 rows have to be searched.
  */
 CFIC_INLINE __u32 cfic_sparse_lookup(const void *memory, __u32 record, __u32 unit)
 {
@@ -105,7 +105,7 @@ CFIC_INLINE __u32 cfic_dense_lookup(const void *memory, __u32 record, __u32 unit
 	first = head->base[block >> CFIC_GROUP_BITS] + head->start[block];
 	end = head->base[(block + 1) >> CFIC_GROUP_BITS] + head->start[block + 1];
 	at = cfic_search_block(memory, palette + 2 * palette_count + 2 * first, 2, end - first, unit);
-	/* Block 0 has a row at unit 0: the row before the block's first answers for its beginning. */
+	/* A row precedes `at` even if none is in this block at or below the unit: block 0 has a row at unit 0. */
 	code = CFIC_U8(memory, at - 1);
 	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
 }

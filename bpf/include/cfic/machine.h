@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What rules and their programs read, and the memory of programs. */
+/* The registers that rules and their programs read, and the stack of programs. */
 #ifndef CFIC_MACHINE_H
 #define CFIC_MACHINE_H
 
 #include "rule.h"
 
-/* ELF e_machine: elf.h is not at hand everywhere. */
+/* ELF e_machine, defined here because elf.h is not available everywhere. */
 #define CFIC_MACHINE_X86_64 62
 #define CFIC_MACHINE_AARCH64 183
 
-/* Not small: kernel programs keep it in a map. */
+/* Too large for the stack of a BPF program, which keeps it in a map. */
 struct cfic_machine {
 	__u64 registers[CFIC_REGISTER_MASK + 1]; /* by DWARF number                                             */
-	__u64 pc;                                /* as it is, not less 1                                        */
-	__u64 cfa;                               /* not read by a program that computes it                      */
+	__u64 pc;                                /* without subtracting 1, even if it is a return address       */
+	__u64 cfa;                               /* undefined while a program computes it                       */
 	__u64 stack[CFIC_STACK_MAX];
-	__u32 depth;                             /* entries of the stack that the last program left              */
+	__u32 depth;                             /* number of stack entries after the last program               */
 	__u32 reserved;
 };
 

@@ -5,12 +5,12 @@
 #include "reasons.h"
 #include "steps.h"
 
-/* What a reason means, in words; null for a code that is not one. */
+/* A reason as text for people; null for an unknown code. */
 const char *cfic_reason_text(unsigned int reason);
-/* Its name in CFIC_REASONS; null for a code that is not one. */
+/* Its name in CFIC_REASONS; null for an unknown code. */
 const char *cfic_reason_name(unsigned int reason);
 
-/* The same of how a step ended, in CFIC_STEPS. */
+/* The same for the end of a step, in CFIC_STEPS. */
 const char *cfic_step_text(unsigned int step);
 const char *cfic_step_name(unsigned int step);
 

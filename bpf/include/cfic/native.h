@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* lookup.h, step.h and walk.h, compiled for user space: for cores and other processes, and to test what kernels run. */
+/* lookup.h, step.h and walk.h compiled for user space: for core dumps, other processes, and tests of the BPF code. */
 #ifndef CFIC_NATIVE_H
 #define CFIC_NATIVE_H
 
@@ -7,7 +7,7 @@
 #include "steps.h"
 #include "table.h"
 
-/* Where the sections of a verified table are; docs/table-format.md, "Verification". */
+/* The sections of a verified table; docs/table-format.md, "Verification". */
 struct cfic_native_table {
 	const struct cfic_range *ranges;
 	const __u32 *directory;
@@ -20,35 +20,35 @@ struct cfic_native_table {
 	__u8 pc_shift;
 };
 
-/* The number of the rule in force at an SVMA: 0, "no information", where no page is. */
+/* The number of the rule at an SVMA; 0, "no information", outside the table's pages. */
 __u32 cfic_native_lookup(const struct cfic_native_table *table, __u64 address);
 
 struct cfic_reader {
-	/* Reads memory of what is unwound; 0 if all of it could be read. */
+	/* Reads memory of the process or core dump that is unwound; 0 if all of it could be read. */
 	int (*read)(void *context, void *to, __u32 size, __u64 address);
 	/*
-	 * The table of what is mapped at pc, and what to subtract of addresses to get SVMAs; else CFIC_STEP_NO_MAPPING or
-	 * CFIC_STEP_NO_TABLE. Needed by walks only.
+	 * Finds the table for pc and its bias, AVMA - SVMA: CFIC_STEP_CALLER; else CFIC_STEP_NO_MAPPING or
+	 * CFIC_STEP_NO_TABLE. Needed only for steps and walks.
 	 */
 	enum cfic_step (*find)(void *context, __u64 pc, const struct cfic_native_table **table, __u64 *bias);
 	void *context;
-	/* Programs of the rule at hand; a walk sets them. */
+	/* Programs of the current rule's table; a walk sets them. */
 	const struct cfic_op *operations;
 	__u32 operation_count;
-	/* Whether walks guess on where there is no call frame information; then the code is read, too. */
+	/* Whether walks guess callers of code without call frame information. Then they read code, too. */
 	__u32 guesses;
 };
 
-/* Makes the frame that of its caller by a rule. `machine` is CFIC_MACHINE_*. */
+/* Replaces the frame with its caller's, by a rule. `machine` is CFIC_MACHINE_*. */
 enum cfic_step cfic_native_unwind(
 	struct cfic_reader *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 machine);
 
-/* Makes the frame that of its caller by the rule in force where it stands. */
+/* Replaces the frame with its caller's, by the rule at its pc. */
 enum cfic_step cfic_native_step(struct cfic_reader *reader, struct cfic_frame *frame, __u32 machine);
 
 /*
- * Hands out the frame, its caller, and so on to the last one that can be found, CFIC_FRAMES_MAX at most. Returns how
- * the last one's step ended, or CFIC_STEP_TOO_DEEP.
+ * Visits the frame, its caller, and so on up to the last one that can be found, at most CFIC_FRAMES_MAX. Returns the
+ * end of the last frame's step, or CFIC_STEP_TOO_DEEP.
  */
 enum cfic_step cfic_native_walk(
 	struct cfic_reader *reader, struct cfic_frame *frame, __u32 machine,

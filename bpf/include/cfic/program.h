@@ -2,13 +2,13 @@
 /*
  * Evaluates a rule's program. Compiled natively and for BPF.
  *
- * Who includes this defines, before:
+ * The including file must first define:
  *
- *   CFIC_READ(reader, to, size, address)   reads memory of what is unwound; 0 if it could, as bpf_probe_read_user
- *   CFIC_OPERATION(reader, index)          a const struct cfic_op *, null if there is none
+ *   CFIC_READ(reader, to, size, address)   reads memory that is unwound; 0 on success, like bpf_probe_read_user
+ *   CFIC_OPERATION(reader, index)          a const struct cfic_op *; null if there is none
  *
- * `reader` is a pointer that is passed through. Nothing here checks what `cfic verify` proves of a program; but the
- * masks below keep any program within its memory.
+ * `reader` is a pointer that is only passed through. Nothing here checks what `cfic verify` proves about a program, but
+ * the masks keep even an unproved program within its memory.
  */
 #ifndef CFIC_PROGRAM_H
 #define CFIC_PROGRAM_H
@@ -26,10 +26,10 @@ enum cfic_evaluation {
 	CFIC_EVALUATION_DIVISION_BY_ZERO = 2,
 };
 
-/* left / right and left % right as rule.h says; right is not 0. */
+/* Signed left / right, wrapping; right is not 0. */
 CFIC_INLINE __u64 cfic_quotient(__u64 left, __u64 right)
 {
-	/* On magnitudes: BPF divides unsigned numbers only, and -2^63 / -1 does not fit. */
+	/* Divides magnitudes, because BPF has only unsigned division and -2^63 / -1 overflows. */
 	__u64 dividend = (__s64)left < 0 ? 0 - left : left;
 	__u64 divisor = (__s64)right < 0 ? 0 - right : right;
 	__u64 quotient = dividend / divisor;
@@ -37,7 +37,7 @@ CFIC_INLINE __u64 cfic_quotient(__u64 left, __u64 right)
 	return (__s64)(left ^ right) < 0 ? 0 - quotient : quotient;
 }
 
-/* The result of an operation with two operands, of which the right one of a division is not 0. */
+/* The result of an operation with two operands. The right operand of DIV and MOD is not 0. */
 CFIC_INLINE __u64 cfic_operate(__u32 op, __u64 left, __u64 right)
 {
 	switch (op) {
@@ -62,8 +62,8 @@ CFIC_INLINE __u64 cfic_operate(__u32 op, __u64 left, __u64 right)
 }
 
 /*
- * Runs the program at `index`. Its result is then stack[depth - 1], and what CFIC_RULE_SP_ON_STACK speaks of is right
- * below.
+ * Runs the program at `index`. Its result is then stack[depth - 1]; for CFIC_RULE_SP_ON_STACK, the caller's SP is at
+ * stack[depth - 2].
  */
 CFIC_INLINE enum cfic_evaluation cfic_evaluate(void *reader, struct cfic_machine *machine, __u32 index)
 {
@@ -75,8 +75,8 @@ CFIC_INLINE enum cfic_evaluation cfic_evaluate(void *reader, struct cfic_machine
 		const struct cfic_op *op = CFIC_OPERATION(reader, index + step);
 		__u64 imm, value;
 		/*
-		 * Entries; a proved program has 0 to CFIC_STACK_MAX, and never takes from none. In memory, so that the
-		 * kernel's verifier does not follow each operation with each depth.
+		 * The number of entries: 0 to CFIC_STACK_MAX in a proved program, which never pops from an empty stack.
+		 * Kept in memory, so that the kernel's verifier does not check each operation with each depth.
 		 */
 		__u32 top = machine->depth;
 		__u32 last = (top - 1) & (CFIC_STACK_MAX - 1);
@@ -98,7 +98,7 @@ CFIC_INLINE enum cfic_evaluation cfic_evaluate(void *reader, struct cfic_machine
 			stack[top++ & (CFIC_STACK_MAX - 1)] = imm;
 			break;
 		case CFIC_OP_LOAD:
-			/* The bytes read are the low ones: both architectures are little-endian. */
+			/* The bytes read are the low ones, because both machines are little-endian. */
 			value = 0;
 			if (CFIC_READ(reader, &value, op->reg > 8 ? 8 : op->reg, stack[last] + imm))
 				return CFIC_EVALUATION_UNREADABLE;

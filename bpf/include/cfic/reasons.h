@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Why a row could not be lowered to a rule. The one list of reasons: compiler, kernel programs, metrics and
- * documentation take it from here. Codes are part of the table format; new ones are added at the end.
+ * Why a row has no rule. This is the only list of reasons: the compiler, BPF programs, metrics and documentation use
+ * it. Codes are part of the table format; new ones are added at the end.
  *
- * X(code, NAME, "what it means")
+ * X(code, NAME, "text for people")
  */
 #ifndef CFIC_REASONS_H
 #define CFIC_REASONS_H

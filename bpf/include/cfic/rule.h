@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A rule: how to get the caller's CFA, frame pointer and return address from the callee's registers.
- * docs/table-format.md describes the same in prose.
+ * A rule: how to compute the CFA, the caller's frame pointer and the return address from the callee's registers.
+ * docs/table-format.md has the same in prose.
  */
 #ifndef CFIC_RULE_H
 #define CFIC_RULE_H
@@ -13,7 +13,7 @@
 
 /* How the CFA is computed: low three bits of cfic_rule.kind. */
 enum cfic_cfa_kind {
-	CFIC_CFA_NONE = 0,       /* nothing known; cfa_offset is an enum cfic_reason            */
+	CFIC_CFA_NONE = 0,       /* no rule; cfa_offset is an enum cfic_reason                  */
 	CFIC_CFA_END = 1,        /* the return address is undefined: the outermost frame        */
 	CFIC_CFA_REGISTER = 2,   /* CFA = reg + cfa_offset                                      */
 	CFIC_CFA_DEREF = 3,      /* CFA = *(reg + cfa_offset) + 8 * addend                      */
@@ -24,8 +24,8 @@ enum cfic_cfa_kind {
 
 /* Flags: high five bits of cfic_rule.kind. */
 #define CFIC_RULE_SIGNAL 0x08         /* signal frame: the caller's pc is exact, not a return address         */
-#define CFIC_RULE_RA_SIGNED 0x10      /* the return address carries a pointer authentication code             */
-#define CFIC_RULE_LIVE_REGISTERS 0x20 /* reads registers that only the innermost or interrupted frame has     */
+#define CFIC_RULE_RA_SIGNED 0x10      /* the return address has a pointer authentication code                 */
+#define CFIC_RULE_LIVE_REGISTERS 0x20 /* reads registers known only in innermost and interrupted frames       */
 #define CFIC_RULE_SP_ON_STACK 0x40    /* the CFA's program leaves the caller's SP below the CFA; else SP = CFA */
 
 /* Where a caller's register is: high three bits of cfic_rule.fp and cfic_rule.ra. */
@@ -50,7 +50,7 @@ struct cfic_rule {
 	__u8 fp;          /* bits 0-4: register; bits 5-7: enum cfic_value_kind                 */
 	__u8 ra;          /* bits 0-4: register; bits 5-7: enum cfic_value_kind                 */
 	__s32 cfa_offset;
-	__s16 fp_offset; /* what 16 bits don't hold, of an offset, a program adds               */
+	__s16 fp_offset; /* wider offsets need a program                                        */
 	__s16 ra_offset;
 };
 
@@ -58,10 +58,10 @@ struct cfic_rule {
 #define CFIC_VALUE_SHIFT 5
 
 /*
- * An expression is a postfix program over 64-bit values that wrap around: at most CFIC_PROGRAM_MAX
- * operations, CFIC_OP_END not counted, on a stack at most CFIC_STACK_MAX deep. A rule names a program by
- * the index of its first operation. Comparisons, CFIC_OP_SAR, _DIV and _MOD follow DWARF 5 section 2.5.1.4: comparisons
- * and DIV are signed, MOD and SHR are unsigned, a shift by 64 or more gives 0 (SAR: the sign).
+ * An expression is a postfix program with wrapping 64-bit arithmetic: at most CFIC_PROGRAM_MAX operations, not counting
+ * CFIC_OP_END, and at most CFIC_STACK_MAX stack entries. A rule refers to a program by the index of its first
+ * operation. Comparisons, CFIC_OP_SAR, _DIV and _MOD follow DWARF 5 section 2.5.1.4: comparisons and DIV are signed,
+ * MOD and SHR unsigned; a shift by 64 or more gives 0 (SAR: the sign).
  */
 enum cfic_operation {
 	CFIC_OP_END = 0,      /* the program's result is on top of the stack                    */
@@ -73,11 +73,11 @@ enum cfic_operation {
 	CFIC_OP_DUP = 6,      /* push the entry imm below the top                               */
 	CFIC_OP_DROP = 7,
 	CFIC_OP_SWAP = 8,
-	CFIC_OP_ROT = 9,      /* a b c -> c a b, c being the top                                */
+	CFIC_OP_ROT = 9,      /* a b c -> c a b, where c is the top                             */
 	CFIC_OP_NEG = 10,
 	CFIC_OP_NOT = 11,
 	CFIC_OP_ABS = 12,
-	/* Two operands: the right one is the top of the stack, or imm where reg is CFIC_OPERAND_IMMEDIATE. */
+	/* Two operands. The right one is the top of the stack, or imm if reg is CFIC_OPERAND_IMMEDIATE. */
 	CFIC_OP_ADD = 13,
 	CFIC_OP_SUB = 14,
 	CFIC_OP_MUL = 15,
@@ -100,12 +100,12 @@ enum cfic_operation {
 #define CFIC_OPERAND_STACK 0
 #define CFIC_OPERAND_IMMEDIATE 1
 #define CFIC_PROGRAM_MAX 16
-#define CFIC_EXPRESSIONS_MAX 32768 /* operations of a table: an index fits 16 bits, signed      */
+#define CFIC_EXPRESSIONS_MAX 32768 /* operations of a table, so that an index fits 16 signed bits */
 #define CFIC_STACK_MAX 8
 
 struct cfic_op {
 	__u8 op;  /* enum cfic_operation                                                        */
-	__u8 reg; /* register, or what the operation says                                       */
+	__u8 reg; /* register, CFIC_OPERAND_*, or the size of a LOAD                            */
 	__u16 reserved;
 	__s32 imm;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Frames that the kernel makes for signals, and the registers that it saves there: what rules read of the interrupted
- * frame besides its stack and frame pointer. program.h says what to define before.
+ * The signal frames that the kernel makes, in which it saves all registers of the interrupted frame. program.h lists
+ * the macros that must be defined first.
  */
 #ifndef CFIC_SIGFRAME_H
 #define CFIC_SIGFRAME_H
@@ -12,8 +12,9 @@
 #include "x86_64/sigframe.h"
 
 /*
- * Whether a rule says itself that the kernel's struct sigcontext is where it reads from: a signal frame whose three
- * registers all come from their places in it. Handlers' return paths that are not the kernel's say something else.
+ * Whether a rule itself states that it reads the kernel's struct sigcontext: a signal frame's rule whose three
+ * registers all come from their offsets in that structure. Other signal frames' rules, not for the kernel's frame,
+ * differ.
  */
 CFIC_INLINE int cfic_is_sigframe(
 	const struct cfic_rule *rule, __u32 sp, __s32 saved_sp, __s32 saved_fp, __s32 saved_pc)
@@ -24,7 +25,7 @@ CFIC_INLINE int cfic_is_sigframe(
 		&& rule->fp == at_sp && rule->fp_offset == saved_fp && rule->ra == at_sp && rule->ra_offset == saved_pc;
 }
 
-/* The rule of code that calls rt_sigreturn(2), by which all registers are read. */
+/* The rule for code that calls rt_sigreturn(2). cfic_read_interrupted accepts it. */
 CFIC_INLINE void cfic_set_sigframe_rule(struct cfic_rule *rule, __u32 e_machine)
 {
 	int is_aarch64 = e_machine == CFIC_MACHINE_AARCH64;
@@ -40,7 +41,7 @@ CFIC_INLINE void cfic_set_sigframe_rule(struct cfic_rule *rule, __u32 e_machine)
 	rule->ra_offset = is_aarch64 ? CFIC_AARCH64_SAVED_PC : CFIC_X86_64_SAVED_RIP;
 }
 
-/* Reads all registers of the frame that a signal interrupted, if the rule is that of the kernel's frame; 0 if so. */
+/* Reads all registers of the interrupted frame if the rule is for the kernel's signal frame; 0 if it read them. */
 CFIC_INLINE int cfic_read_interrupted(
 	void *reader, struct cfic_machine *machine, const struct cfic_rule *rule, __u32 e_machine)
 {

@@ -2,7 +2,7 @@
 #ifndef CFIC_STATIC_ASSERT_H
 #define CFIC_STATIC_ASSERT_H
 
-/* What C and C++ call differently. */
+/* C and C++ have different names for it. */
 #ifdef __cplusplus
 #define CFIC_STATIC_ASSERT static_assert
 #else

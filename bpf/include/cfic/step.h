@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * From a frame to its caller by a rule. Compiled natively and for BPF; program.h says what to define before.
- * docs/table-format.md, "Unwinding a frame by its rule", describes the same in prose.
+ * Computes a frame's caller by a rule. Compiled natively and for BPF. program.h lists the macros that must be defined
+ * first. docs/table-format.md, "Unwinding a frame by its rule", has the same in prose.
  */
 #ifndef CFIC_STEP_H
 #define CFIC_STEP_H
@@ -11,7 +11,7 @@
 #include "sigframe.h"
 #include "steps.h"
 
-/* How programs are run; a kernel program may define it first, to have cfic_evaluate once in a function of its own. */
+/* Runs a program. A BPF program may define it first, so that a function contains the only copy of cfic_evaluate. */
 #ifndef CFIC_EVALUATE
 #define CFIC_EVALUATE(reader, machine, index) cfic_evaluate((reader), (machine), (index))
 #endif
@@ -21,7 +21,7 @@ CFIC_INLINE enum cfic_step cfic_failed(enum cfic_evaluation evaluation, enum cfi
 	return evaluation == CFIC_EVALUATION_DIVISION_BY_ZERO ? CFIC_STEP_DIVISION_BY_ZERO : unreadable;
 }
 
-/* A caller's register. `where` is cfic_rule.fp or .ra, not of kind UNDEFINED; `same` is the callee's value. */
+/* Finds a caller's register. `where` is cfic_rule.fp or .ra, not of kind UNDEFINED; `same` is the callee's value. */
 CFIC_INLINE enum cfic_evaluation cfic_value(
 	void *reader, struct cfic_machine *machine, __u32 where, __s32 offset, __u64 same, __u64 *value)
 {
@@ -54,7 +54,7 @@ CFIC_INLINE enum cfic_evaluation cfic_value(
 	return CFIC_READ(reader, value, sizeof(*value), address) ? CFIC_EVALUATION_UNREADABLE : CFIC_EVALUATION_DONE;
 }
 
-/* The CFA, into machine->cfa, and the caller's stack pointer. */
+/* Computes machine->cfa and the caller's stack pointer. */
 CFIC_INLINE enum cfic_evaluation cfic_compute_cfa(
 	void *reader, struct cfic_machine *machine, const struct cfic_rule *rule, __u64 *caller_sp)
 {
@@ -82,7 +82,7 @@ CFIC_INLINE enum cfic_evaluation cfic_compute_cfa(
 	return CFIC_EVALUATION_DONE;
 }
 
-/* Whether a rule itself reads the register; of what its programs read only cfic_program_reads knows. */
+/* Whether a rule itself reads the register. cfic_program_reads is for its programs. */
 CFIC_INLINE int cfic_rule_reads(const struct cfic_rule *rule, __u32 number)
 {
 	__u32 cfa = rule->kind & CFIC_CFA_KIND_MASK;
@@ -132,7 +132,7 @@ CFIC_INLINE __u32 cfic_fp_of(__u32 e_machine)
 	return e_machine == CFIC_MACHINE_AARCH64 ? CFIC_AARCH64_FP : CFIC_X86_64_FP;
 }
 
-/* Why a caller that was computed is none: what ends a stack, or would have it walked forever. */
+/* Checks a computed caller: a zero return address ends the stack, and an unchanged frame would loop forever. */
 CFIC_INLINE enum cfic_step cfic_check_caller(const struct cfic_frame *frame, __u64 pc, __u64 sp, __u32 e_machine)
 {
 	if (pc == 0)
@@ -143,10 +143,10 @@ CFIC_INLINE enum cfic_step cfic_check_caller(const struct cfic_frame *frame, __u
 }
 
 /*
- * Makes the frame that of its caller, by the rule in force at the frame's pc: look that up at cfic_lookup_pc. Leaves
- * the frame as it is unless the result is CFIC_STEP_CALLER, but for the CFA.
+ * Replaces the frame with its caller's. `rule` is the rule at cfic_lookup_pc. Unless the result is CFIC_STEP_CALLER,
+ * only the CFA and the stack of programs may have changed.
  *
- * e_machine is CFIC_MACHINE_X86_64 or CFIC_MACHINE_AARCH64: a constant in kernel programs.
+ * e_machine is CFIC_MACHINE_X86_64 or CFIC_MACHINE_AARCH64, and a constant in BPF programs.
  */
 CFIC_INLINE enum cfic_step cfic_unwind(
 	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
@@ -203,12 +203,12 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 }
 
 /*
- * Whether a rule is one of the usual: CFA by stack or frame pointer, return address on the stack, frame pointer there or
- * unchanged. Of real code's rows 95 in 100 are.
+ * Whether a rule is a usual one: CFA from stack or frame pointer, return address on the stack, frame pointer on the
+ * stack or unchanged. 95 % of real code's rows have usual rules.
  */
 CFIC_INLINE int cfic_is_usual(const struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
 {
-	/* Only the machine that signs return addresses pays for it. */
+	/* Only the machine with signed return addresses pays for the mask. */
 	__u32 kind = e_machine == CFIC_MACHINE_AARCH64 ? rule->kind & ~CFIC_RULE_RA_SIGNED : rule->kind;
 
 	return kind == CFIC_CFA_REGISTER && (rule->cfa == cfic_sp_of(e_machine) || rule->cfa == cfic_fp_of(e_machine))
@@ -216,7 +216,7 @@ CFIC_INLINE int cfic_is_usual(const struct cfic_frame *frame, const struct cfic_
 		&& !(frame->flags & (CFIC_FRAME_NO_FRAME_POINTER | CFIC_FRAME_NO_STACK_POINTER));
 }
 
-/* What cfic_unwind does by a usual rule, without asking what it need not ask. */
+/* cfic_unwind for usual rules, without the checks that these don't need. */
 CFIC_INLINE enum cfic_step cfic_unwind_usual(
 	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How a step from a frame to its caller can end, and a walk of them. The one list: kernel programs, counters, metrics
- * and documentation take it from here. New ones are added at the end.
+ * How a step from a frame to its caller, or a walk, can end. This is the only list: BPF programs, counters, metrics and
+ * documentation use it. New ends are added last.
  *
- * X(code, NAME, "what it means")
+ * X(code, NAME, "text for people")
  */
 #ifndef CFIC_STEPS_H
 #define CFIC_STEPS_H
@@ -40,8 +40,8 @@ enum cfic_step {
 };
 
 /*
- * The three outcomes of a walk: complete (rules alone led to the outermost frame), guessed (the outermost frame was
- * reached, in part by guesses), truncated (anything else). `guessed_count` is that of the frames that are marked.
+ * The three outcomes of a walk: complete (the outermost frame was reached by rules only), guessed (it was reached, but
+ * not by rules only), truncated (it was not reached). `guessed_count` is the number of frames marked as guessed.
  */
 CFIC_INLINE int cfic_is_outermost(unsigned int step)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A step of a walk: the rule in force where a frame stands, and by it the frame's caller. Besides what program.h asks
- * for, who includes this defines, before:
+ * A step of a walk: finds the rule at a frame's pc and computes the caller. Besides the macros that program.h lists,
+ * the including file must first define:
  *
- *   CFIC_FIND(reader, pc, rule, e_machine)   copies the rule in force at pc to *rule: CFIC_STEP_CALLER; or
- *                                            CFIC_STEP_NO_MAPPING, CFIC_STEP_NO_TABLE
- *   CFIC_GUESSES(reader)                     whether the callers of code without call frame information are guessed
+ *   CFIC_FIND(reader, pc, rule, e_machine)   copies the rule at pc to *rule and returns CFIC_STEP_CALLER; else returns
+ *                                            CFIC_STEP_NO_MAPPING or CFIC_STEP_NO_TABLE
+ *   CFIC_GUESSES(reader)                     whether to guess the callers of code without call frame information
  */
 #ifndef CFIC_WALK_H
 #define CFIC_WALK_H
@@ -27,8 +27,8 @@ CFIC_INLINE int cfic_says_nothing(const struct cfic_rule *rule)
 #include "known_code.h"
 
 /*
- * Rules that are not usual ones, guesses, and what guesses ask for; a kernel program may define these first, to have
- * them in functions of their own.
+ * Unusual rules, guesses, and functions that guesses use. A BPF program may define these first, so that they are
+ * separate functions.
  */
 #ifndef CFIC_UNWIND
 #define CFIC_UNWIND(reader, frame, rule, e_machine) cfic_unwind_unusual((reader), (frame), (rule), (e_machine))
@@ -37,10 +37,10 @@ CFIC_INLINE int cfic_says_nothing(const struct cfic_rule *rule)
 #define CFIC_IS_CALLED_FROM(reader, frame, e_machine) cfic_is_called_from((reader), (frame), (e_machine))
 #endif
 
-/* Not a step's end: the rule reads a stack pointer that a guess left unknown. */
+/* Not the end of a step: the rule reads a stack pointer that is unknown after a guess, so the step is guessed, too. */
 #define CFIC_STEP_GUESS CFIC_STEP_COUNT
 
-/* By any rule; else CFIC_STEP_GUESS. */
+/* cfic_unwind by any rule; CFIC_STEP_GUESS if it reads an unknown stack pointer. */
 CFIC_INLINE enum cfic_step cfic_unwind_unusual(
 	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
 {
@@ -50,19 +50,19 @@ CFIC_INLINE enum cfic_step cfic_unwind_unusual(
 	return cfic_unwind(reader, frame, rule, e_machine);
 }
 
-/* One guess leads to the next: not from within CFIC_UNWIND, so that the functions of kernel programs nest less. */
+/* Guesses here and not in CFIC_UNWIND, so that the functions of BPF programs nest less deeply. */
 CFIC_INLINE enum cfic_step cfic_walk_by_rule(
 	void *reader, struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
 {
 	enum cfic_step step = CFIC_UNWIND(reader, frame, rule, e_machine);
 
-	/* Kernel programs have them in a map. */
+	/* Unused in BPF programs, which have them in a map. */
 	(void)reader, (void)frame, (void)rule;
 	return e_machine == CFIC_MACHINE_AARCH64 && step == CFIC_STEP_GUESS
 		? CFIC_GUESS(reader, frame, e_machine) : step;
 }
 
-/* Where no call frame information speaks of the code. Known code may have a rule nevertheless: it is put in *rule. */
+/* The step from code without call frame information. If the code is known, *rule becomes its rule. */
 CFIC_INLINE enum cfic_step cfic_walk_without_rule(
 	void *reader, struct cfic_frame *frame, struct cfic_rule *rule, __u32 e_machine)
 {
@@ -72,7 +72,7 @@ CFIC_INLINE enum cfic_step cfic_walk_without_rule(
 		return cfic_walk_by_rule(reader, frame, rule, e_machine);
 	case CFIC_KNOWN_THREAD_START:
 		return CFIC_STEP_END_OF_STACK;
-	case CFIC_KNOWN_LEAF: /* of x86-64 only */
+	case CFIC_KNOWN_LEAF: /* only on x86-64 */
 		cfic_x86_64_set_leaf_rule(rule);
 		return cfic_walk_by_rule(reader, frame, rule, e_machine);
 	default:
@@ -81,8 +81,8 @@ CFIC_INLINE enum cfic_step cfic_walk_without_rule(
 }
 
 /*
- * Whether a frame stands where one can that called another, or where a handler returns to. Code that can't be read
- * speaks against nothing.
+ * Whether the frame's pc can be a return address: it follows a call, or handlers of signals return to it. True also if
+ * the code can't be read.
  */
 CFIC_INLINE int cfic_is_called_from(void *reader, const struct cfic_frame *frame, __u32 e_machine)
 {
@@ -92,14 +92,14 @@ CFIC_INLINE int cfic_is_called_from(void *reader, const struct cfic_frame *frame
 
 	if (cfic_call_before(reader, pc, &target, e_machine) || cfic_known_code(reader, frame, e_machine))
 		return 1;
-	rule.kind = 0; /* compilers read it before they know that it was found */
+	rule.kind = 0; /* only for compilers, which warn that it may be uninitialised */
 	found = CFIC_FIND(reader, pc - 1, &rule, e_machine);
 	return found == CFIC_STEP_CALLER && (rule.kind & CFIC_RULE_SIGNAL);
 }
 
 /*
- * How a step by a rule ended. What a guess led to may be anything, and rules lead on from there to anything else: as
- * soon as that shows, the walk ends.
+ * Checks the result of a step by a rule. After a wrong guess, rules may compute any address; the walk ends as soon as
+ * one can't be a return address.
  */
 CFIC_INLINE enum cfic_step cfic_check_guess(
 	void *reader, const struct cfic_frame *frame, enum cfic_step step, __u32 e_machine)
@@ -109,7 +109,7 @@ CFIC_INLINE enum cfic_step cfic_check_guess(
 	return CFIC_IS_CALLED_FROM(reader, frame, e_machine) ? CFIC_STEP_CALLER : CFIC_STEP_NO_CALL;
 }
 
-/* *rule is where the rule is put. */
+/* One step of a walk. Stores the rule that it used in *rule. */
 CFIC_INLINE enum cfic_step cfic_walk_step(
 	void *reader, struct cfic_frame *frame, struct cfic_rule *rule, __u32 e_machine)
 {
@@ -117,7 +117,7 @@ CFIC_INLINE enum cfic_step cfic_walk_step(
 
 	if (found == CFIC_STEP_CALLER && cfic_is_usual(frame, rule, e_machine))
 		return cfic_check_guess(reader, frame, cfic_unwind_usual(reader, frame, rule, e_machine), e_machine);
-	/* Where a table has a reason, there is information: only what nothing is known of may be guessed. */
+	/* Guess only if there is no information at all; a reason is information. */
 	if (CFIC_GUESSES(reader)
 		&& (found == CFIC_STEP_NO_TABLE || (found == CFIC_STEP_CALLER && cfic_says_nothing(rule))))
 		return cfic_walk_without_rule(reader, frame, rule, e_machine);

@@ -8,13 +8,13 @@ struct user_registers_x86_64 {
 
 #define KERNEL_REGISTERS_SIZE_x86_64 sizeof(struct user_registers_x86_64)
 
-/* Whether they are those of user code. */
+/* Whether these are the registers of user code. */
 static __always_inline int is_user_x86_64(const struct user_registers_x86_64 *registers)
 {
 	return (registers->cs & 3) == 3;
 }
 
-/* The code segment of 64-bit code, __USER_CS. */
+/* Whether the code is 64-bit code: its code segment is __USER_CS. */
 static __always_inline int is_own_machine_x86_64(const struct user_registers_x86_64 *registers)
 {
 	return registers->cs == 0x33;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* aarch64: whether an address is right behind a call, and where a jump leads (Arm ARM C6.2, BL, BLR, B, ADRP, LDR). */
+/* aarch64: recognises calls before an address, and the targets of jumps (Arm ARM C6.2, BL, BLR, B, ADRP, LDR). */
 #ifndef CFIC_AARCH64_CALL_H
 #define CFIC_AARCH64_CALL_H
 
 #include "../frame.h"
 
-/* B and BL: 26 bits, signed, of words from the instruction on. */
+/* The target of B or BL: a signed 26-bit number of words, relative to the instruction. */
 CFIC_INLINE __u64 cfic_aarch64_branch_target(__u64 address, __u32 instruction)
 {
 	return address + (__u64)(__s64)((__s32)(instruction << 6) >> 4);
 }
 
-/* What stands right before an address: CFIC_CALL_*; of a direct call, where it leads to. */
+/* The kind of call right before an address: CFIC_CALL_*; for a direct call, its target. */
 CFIC_INLINE __u32 cfic_aarch64_call_before(void *reader, __u64 address, __u64 *target)
 {
 	__u32 instruction = 0;
@@ -29,8 +29,8 @@ CFIC_INLINE __u32 cfic_aarch64_call_before(void *reader, __u64 address, __u64 *t
 }
 
 /*
- * Where the code at *address jumps to, if it does nothing else: a stub of the procedure linkage table, or a jump to
- * where a function is. CFIC_JUMP_*.
+ * Replaces *address with the target of the jump there: a stub of the procedure linkage table, or a direct jump to a
+ * function. CFIC_JUMP_*.
  */
 CFIC_INLINE enum cfic_jump cfic_aarch64_follow_jump(void *reader, __u64 *address)
 {
@@ -48,10 +48,10 @@ CFIC_INLINE enum cfic_jump cfic_aarch64_follow_jump(void *reader, __u64 *address
 		*address = cfic_aarch64_branch_target(at, code[0]);
 		return CFIC_JUMP_FOLLOWED;
 	}
-	/* ADRP x16, page; LDR x17, [x16, #offset]; and then a branch to x17. */
+	/* ADRP x16, page; LDR x17, [x16, #offset]; a branch to x17 follows. */
 	if ((code[0] & 0x9f00001f) != 0x90000010 || (code[1] & 0xffc003ff) != 0xf9400211)
 		return CFIC_JUMP_NONE;
-	/* 21 bits of pages, signed: the upper 19 at bit 5, the lower two at bit 29. */
+	/* ADRP's signed 21-bit page number: the upper 19 bits are at bit 5, the lower two at bit 29. */
 	slot = (at & ~0xfffull) + (__u64)((__s64)((__u64)(code[0] >> 5 & 0x7ffff) << 45) >> 31)
 		+ ((__u64)(code[0] >> 29 & 3) << 12) + (code[1] >> 10 & 0xfff) * 8;
 	if (CFIC_READ(reader, &slot, sizeof(slot), slot))

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* x86-64: whether an address is right behind a call, and where a jump leads (Intel SDM volume 2, CALL and JMP). */
+/* x86-64: recognises calls before an address, and the targets of jumps (Intel SDM volume 2, CALL and JMP). */
 #ifndef CFIC_X86_64_CALL_H
 #define CFIC_X86_64_CALL_H
 
 #include "../frame.h"
 
-/* The longest call: opcode, ModRM, SIB and four bytes of displacement. Prefixes stand before and don't matter. */
+/* Size of the longest call: opcode, ModRM, SIB and a 4-byte displacement. Prefixes precede it and don't matter. */
 #define CFIC_X86_64_CALL_SIZE 7
 
-/* Whether `ff /2` with its operand takes just the `size` bytes before `end`. */
+/* Whether the `size` bytes before `end` are exactly `ff /2`, an indirect call, with its operand. */
 CFIC_INLINE int cfic_x86_64_is_indirect(const __u8 *end, __u32 size)
 {
 	__u8 modrm = end[1 - (int)size];
@@ -26,7 +26,7 @@ CFIC_INLINE int cfic_x86_64_is_indirect(const __u8 *end, __u32 size)
 	return size == expected;
 }
 
-/* What ends right before an address: CFIC_CALL_*; of a direct call, where it leads to. */
+/* The kinds of call that may end right before an address: CFIC_CALL_*; for a direct call, its target. */
 CFIC_INLINE __u32 cfic_x86_64_call_before(void *reader, __u64 address, __u64 *target)
 {
 	__u8 code[8] = {0};
@@ -40,7 +40,7 @@ CFIC_INLINE __u32 cfic_x86_64_call_before(void *reader, __u64 address, __u64 *ta
 		*target = address + (__u64)(__s64)(__s32)(code[3] | (__u32)code[4] << 8 | (__u32)code[5] << 16
 							  | (__u32)code[6] << 24);
 	}
-	/* An operand's bytes may look like a call, too: then either may be meant. */
+	/* A direct call's operand may end like an indirect call, and vice versa; then both are possible. */
 	if (cfic_x86_64_is_indirect(end, 2) || cfic_x86_64_is_indirect(end, 3) || cfic_x86_64_is_indirect(end, 4)
 		|| cfic_x86_64_is_indirect(end, 6) || cfic_x86_64_is_indirect(end, 7))
 		found |= CFIC_CALL_INDIRECT;
@@ -48,15 +48,15 @@ CFIC_INLINE __u32 cfic_x86_64_call_before(void *reader, __u64 address, __u64 *ta
 }
 
 /*
- * Where the code at *address jumps to, if it does nothing else: a stub of the procedure linkage table, or a jump to
- * where a function is. CFIC_JUMP_*.
+ * Replaces *address with the target of the jump there: a stub of the procedure linkage table, or a direct jump to a
+ * function. CFIC_JUMP_*.
  */
 CFIC_INLINE enum cfic_jump cfic_x86_64_follow_jump(void *reader, __u64 *address)
 {
-	/* As numbers, which are shifted: kernels before 5.12 take no address of a stack that varies. */
+	/* Numbers that are shifted, not an array with an index: kernels before 5.12 reject variable stack offsets. */
 	__u64 code[2] = {0, 0}, at = *address, slot = 0;
 
-	/* ENDBR64, the prefix BND, and the longest jump. */
+	/* 11 bytes: ENDBR64, the BND prefix and the longest jump. */
 	if (CFIC_READ(reader, code, 11, at))
 		return CFIC_JUMP_UNREADABLE;
 	if ((__u32)code[0] == 0xfa1e0ff3) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* x86-64 code of which is known what it is by the system call that it makes. */
+/* x86-64 code that is recognised by the system call that it makes. */
 #ifndef CFIC_X86_64_KNOWN_CODE_H
 #define CFIC_X86_64_KNOWN_CODE_H
 
@@ -8,7 +8,7 @@
 #define CFIC_X86_64_RAX 0
 #define CFIC_X86_64_RCX 2
 
-/* Whether the bytes before an address are `mov $15, %rax` (7 bytes) or `mov $15, %eax` (5), and `syscall`. */
+/* Whether the bytes before an address are `mov $15, %rax` (7 bytes) or `mov $15, %eax` (5 bytes), then `syscall`. */
 CFIC_INLINE int cfic_x86_64_ends_restorer(void *reader, __u64 end)
 {
 	__u64 code[2] = {0, 0};
@@ -20,7 +20,7 @@ CFIC_INLINE int cfic_x86_64_ends_restorer(void *reader, __u64 end)
 	return (code[0] >> 16 | code[1] << 48) == 0x050f0000000fb8;
 }
 
-/* Whether the bytes before an address are `mov $435, %eax` (clone3) and `syscall`. */
+/* Whether the bytes before an address are `mov $435, %eax` (clone3), then `syscall`. */
 CFIC_INLINE int cfic_x86_64_ends_clone3(void *reader, __u64 end)
 {
 	__u64 code[1] = {0};
@@ -29,8 +29,8 @@ CFIC_INLINE int cfic_x86_64_ends_clone3(void *reader, __u64 end)
 }
 
 /*
- * Whether a thread is new: its clone3 returned 0, and nothing was called yet. Of glibc's code (mov; syscall; test %rax,
- * %rax; jl; je) all instructions up to the second jump, behind which there is call frame information again.
+ * Whether the thread is new: clone3 has just returned 0 in it. This covers glibc's code (mov; syscall; test %rax, %rax;
+ * jl; je) up to the second jump, after which there is call frame information again.
  */
 CFIC_INLINE int cfic_x86_64_is_new_thread(void *reader, const struct cfic_frame *frame)
 {
@@ -41,10 +41,10 @@ CFIC_INLINE int cfic_x86_64_is_new_thread(void *reader, const struct cfic_frame 
 			|| cfic_x86_64_ends_clone3(reader, pc - 5));
 }
 
-/* The page that the kernel has in all processes, and whose three functions it makes up for (vsyscall(2)). */
+/* The vsyscall page, which the kernel has in all processes. It emulates the three functions there. */
 #define CFIC_X86_64_VSYSCALL 0xffffffffff600000
 
-/* The rule of code that has pushed nothing since its call. */
+/* The rule for code that has pushed nothing since it was called. */
 CFIC_INLINE void cfic_x86_64_set_leaf_rule(struct cfic_rule *rule)
 {
 	rule->kind = CFIC_CFA_REGISTER;
@@ -60,14 +60,14 @@ CFIC_INLINE enum cfic_known_code cfic_x86_64_known_code(void *reader, const stru
 {
 	__u64 pc = frame->machine.pc, code = 0;
 
-	/* Its functions are traps: nothing of them runs but the one instruction at which they are. */
+	/* Its functions trap at their first instruction, so nothing was pushed. */
 	if (pc >> 12 == CFIC_X86_64_VSYSCALL >> 12)
 		return frame->flags & CFIC_FRAME_EXACT_PC ? CFIC_KNOWN_LEAF : CFIC_KNOWN_NOTHING;
-	/* At the first instruction, where handlers return to. */
+	/* At the first instruction, to which handlers return. */
 	if (cfic_x86_64_ends_restorer(reader, pc + 9) || cfic_x86_64_ends_restorer(reader, pc + 7))
 		return CFIC_KNOWN_RESTORER;
 	if (frame->flags & CFIC_FRAME_EXACT_PC) {
-		/* At the system call, and in it: then rcx is where it would return to. */
+		/* At the system call, or in it; then rcx is its return address. */
 		if (cfic_x86_64_ends_restorer(reader, pc + 2))
 			return CFIC_KNOWN_RESTORER;
 		if (cfic_x86_64_is_new_thread(reader, frame))
@@ -75,7 +75,7 @@ CFIC_INLINE enum cfic_known_code cfic_x86_64_known_code(void *reader, const stru
 		return frame->machine.registers[CFIC_X86_64_RCX] == pc && cfic_x86_64_ends_restorer(reader, pc)
 			? CFIC_KNOWN_RESTORER : CFIC_KNOWN_NOTHING;
 	}
-	/* mov %eax, %edi; xor %eax, %eax; mov $60 (exit), %al; syscall: behind the call in musl's clone. */
+	/* mov %eax, %edi; xor %eax, %eax; mov $60 (exit), %al; syscall: after the thread's function in musl's clone. */
 	if (CFIC_READ(reader, &code, sizeof(code), pc) == 0 && code == 0x050f3cb0c031c789)
 		return CFIC_KNOWN_THREAD_START;
 	return CFIC_KNOWN_NOTHING;

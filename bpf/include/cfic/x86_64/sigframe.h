@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What Linux saves where a signal interrupts x86-64 code: struct sigcontext_64 of asm/sigcontext.h. */
+/* The registers that Linux saves when a signal interrupts x86-64 code: struct sigcontext_64 of asm/sigcontext.h. */
 #ifndef CFIC_X86_64_SIGFRAME_H
 #define CFIC_X86_64_SIGFRAME_H
 
@@ -8,7 +8,7 @@
 #define CFIC_X86_64_SP 7
 #define CFIC_X86_64_FP 6
 
-/* From the stack pointer that rt_sigreturn is called with, at which struct ucontext stands. */
+/* Offsets from the stack pointer at the call of rt_sigreturn, which points to struct ucontext. */
 #define CFIC_X86_64_SAVED_R8 40
 #define CFIC_X86_64_SAVED_RDI 104
 #define CFIC_X86_64_SAVED_RBP 120
@@ -20,7 +20,7 @@ CFIC_INLINE int cfic_x86_64_read_saved(void *reader, struct cfic_machine *machin
 {
 	__u64 sp = machine->registers[CFIC_X86_64_SP];
 
-	/* r8 to r15 stand in the order of their numbers; then come these. */
+	/* r8 to r15 are in the order of their DWARF numbers. The others follow in another order. */
 	if (CFIC_READ(reader, &machine->registers[8], 64, sp + CFIC_X86_64_SAVED_R8)
 		|| CFIC_READ(reader, machine->stack, 64, sp + CFIC_X86_64_SAVED_RDI))
 		return -1;

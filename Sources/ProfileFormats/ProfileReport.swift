@@ -1,8 +1,22 @@
 import JSONDocuments
 import CallFrameInfo
+import Files
 import KernelUnwinder
 import Profile
 import Symbols
+
+/// The document of `cfic profile --json`.
+public struct JSONFormat: ProfileFormat {
+    public let tellsProcessesApart = true
+
+    public init() {}
+
+    /// - Throws: `KernelError` if the counters can't be read, `EncodingError`.
+    public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) throws {
+        let stacks = ProfileReport.countedStacks(recording.stacks, names)
+        try JSONText.write(ProfileReport(recording), list: "stacks", stacks, to: &output)
+    }
+}
 
 /// A profile as a program reads it: what was counted, and the stacks with names.
 struct ProfileReport: JSONDocument {
@@ -71,12 +85,11 @@ struct ProfileReport: JSONDocument {
     /// Written one by one, behind the rest: ``countedStacks(_:_:)``.
     var stacks: [CountedStack] = []
 
-    init(_ run: ProfileRun) throws {
-        let counters = try run.recorder.unwinder.counters()
-        let memory = run.recorder.unwinder.memoryUse
-        event = run.event == .cycles ? "cycles" : "clock"
-        seconds = run.seconds
-        let totals = run.recorder.stacks.totals
+    init(_ recording: Recording) throws(KernelError) {
+        let counters = try recording.counters.get()
+        event = recording.event == .cycles ? "cycles" : "clock"
+        seconds = recording.seconds
+        let totals = recording.stacks.totals
         samples = totals.samples
         lostSamples = counters.lost
         completeStacks = totals.outcomes[.complete] ?? 0
@@ -85,13 +98,13 @@ struct ProfileReport: JSONDocument {
         userFrameCount = totals.userFrames
         kernelFrameCount = totals.kernelFrames
         lookups = counters.lookups
-        tables = memory.tables
-        kernelMemoryUsedBytes = memory.used
-        kernelMemoryBytes = memory.mapped
+        tables = recording.memory.tables
+        kernelMemoryUsedBytes = recording.memory.used
+        kernelMemoryBytes = recording.memory.mapped
         imagesWithoutTable = Dictionary(
-            run.recorder.programs.imagesWithoutTable.map { ($0.name, $0.problem) },
+            recording.programs.imagesWithoutTable.map { ($0.name, $0.problem) },
             uniquingKeysWith: { first, _ in first })
-        commandProblem = run.commandProblem
+        commandProblem = recording.commandEnd?.problem
     }
 
     /// The stacks as they are written, the most frequent first: made when they are asked for, because a name of a

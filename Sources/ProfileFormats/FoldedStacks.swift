@@ -1,5 +1,18 @@
+import Files
 import KernelUnwinder
+import Profile
 import Symbols
+
+/// Folded stacks, for flame graph tools.
+public struct FoldedFormat: ProfileFormat {
+    public let tellsProcessesApart = false
+
+    public init() {}
+
+    public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) {
+        FoldedStacks(recording.stacks, names).write(to: &output)
+    }
+}
 
 /// Stacks as flame graph tools read them: `command;outermost;…;innermost count`, a line each. What is not known stands
 /// there: `[truncated]` for outermost frames that are missing, `_[fp]` behind frames that were guessed, `_[fp?]` behind

@@ -1,29 +1,24 @@
 import CUnwindTable
 @testable import KernelUnwinder
 @testable import Profile
-import TestFixtures
+import ProfileFormats
 import Testing
 
 /// Lines as flame graph tools read them.
 @Suite struct FoldedStacksTests {
     private let whole = StackEnd(code: CFIC_STEP_END_OF_STACK.rawValue)
 
-    /// A program that maps memory of these names, at 0x1000, 0x2000 and so on.
+    /// A process that maps memory of these names, at 0x1000, 0x2000 and so on.
     private func lines(_ names: [String], _ stacks: [(Stacks.Stack, Int)]) -> [String] {
-        var programs = Programs()
-        programs.note(
-            FakeImages.named(names.enumerated().map { (UInt64($0.offset + 1) << 12, $0.element) }), of: 1)
-        var counted = Stacks()
-        for (stack, count) in stacks { for _ in 0..<count { counted.add(stack) } }
-        return FoldedStacks(counted, Symbolizer(programs)).text.split(separator: "\n").map(String.init)
+        var made = MadeRecording(mapping: names)
+        for (stack, count) in stacks { made.add(stack, count: count) }
+        return FoldedStacks(made.stacks, Symbolizer(made.programs)).text.split(separator: "\n").map(String.init)
     }
 
     private func stack(
         _ frames: [Sample.Frame], command: String = "thread", kernel: [UInt64] = [], end: StackEnd? = nil
     ) -> Stacks.Stack {
-        Stacks.Stack(
-            program: ProgramID(process: 1), command: command, kernelFrames: kernel, userFrames: frames,
-            end: end ?? whole)
+        MadeRecording.stack(frames, thread: command, kernel: kernel, end: end ?? whole)
     }
 
     @Test func outermostComesFirst() {
@@ -104,11 +99,9 @@ import Testing
             mutating func write(_ text: String) { bytes += text.utf8.count }
         }
         let long = "/" + String(repeating: "n", count: 1 << 20)
-        var programs = Programs()
-        programs.note(FakeImages.named([(0x1000, long)]), of: 1)
-        var counted = Stacks()
-        for depth in 1...200 { counted.add(stack(Array(repeating: Sample.Frame(0x1010), count: depth))) }
-        let folded = FoldedStacks(counted, Symbolizer(programs))
+        var made = MadeRecording(mapping: [long])
+        for depth in 1...200 { made.add(stack(Array(repeating: Sample.Frame(0x1010), count: depth))) }
+        let folded = FoldedStacks(made.stacks, Symbolizer(made.programs))
         #expect(folded.lineCount == 200)
         var counter = Counter()
         folded.write(to: &counter)

@@ -1,0 +1,12 @@
+/// Where bytes go, piece by piece. A sink remembers its first failure, and drops what is written after it.
+public protocol ByteSink: TextOutputStream {
+    mutating func write(_ bytes: UnsafeRawBufferPointer)
+}
+
+extension ByteSink {
+    /// Writes the text's UTF-8.
+    public mutating func write(_ text: String) {
+        var text = text
+        text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
+    }
+}

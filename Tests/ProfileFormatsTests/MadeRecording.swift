@@ -1,0 +1,49 @@
+@testable import KernelUnwinder
+@testable import Profile
+
+/// Stacks that nothing was sampled for.
+struct MadeRecording {
+    var programs = Programs()
+    var stacks = Stacks()
+
+    static let process: Int32 = 7
+    /// How a stack ends whose outermost frame was reached by rules.
+    static let whole = StackEnd(code: 1)
+
+    /// - Parameter names: of what the process maps at 0x1000, 0x2000 and so on.
+    init(mapping names: [String]) {
+        let mappings = names.enumerated().map { index, name in
+            let start = UInt64(index + 1) << 12
+            return ProcessImages.Mapping(start: start, end: start + 0x1000, bias: 0, image: nil, name: name)
+        }
+        programs.note(ProcessImages(mappings), of: Self.process)
+    }
+
+    mutating func add(_ stack: Stacks.Stack, count: Int = 1) { for _ in 0..<count { stacks.add(stack) } }
+
+    static func stack(
+        _ frames: [Sample.Frame], thread: String = "thread", kernel: [UInt64] = [], end: StackEnd = whole,
+        addresses: [UInt64] = []
+    ) -> Stacks.Stack {
+        Stacks.Stack(
+            program: ProgramID(process: process), command: thread, kernelFrames: kernel, userFrames: frames, end: end,
+            addresses: addresses)
+    }
+
+    func recording(lost: UInt64 = 0, lookups: UInt64 = 0, commandEnd: CommandEnd? = nil) -> Recording {
+        var counters = Counters()
+        (counters.lost, counters.lookups) = (lost, lookups)
+        return Recording(
+            stacks: stacks, programs: programs, event: .cycles, elapsed: .milliseconds(1500),
+            counters: .success(counters),
+            memory: KernelUnwinder.MemoryUse(mapped: 4_194_304, used: 65_536, tables: 3, fileBytes: 50_000),
+            commandEnd: commandEnd)
+    }
+}
+
+extension Sample.Frame {
+    /// A frame that an address stands in, or returns to.
+    init(_ pc: UInt64, isExact: Bool = false, isGuessed: Bool = false, isUnchecked: Bool = false) {
+        self.init(word: pc | (isExact ? 1 << 63 : 0) | (isGuessed ? 1 << 62 : 0) | (isUnchecked ? 1 << 61 : 0))
+    }
+}

@@ -1,0 +1,137 @@
+import CUnwindTable
+@testable import KernelUnwinder
+@testable import Profile
+import ProfileFormats
+import Symbols
+import Testing
+
+/// The JSON report of a profile, byte for byte.
+@Suite struct ProfileReportTests {
+    private func text(_ recording: Recording) throws -> String {
+        var output = Bytes()
+        let names = Symbolizer(
+            recording.programs, kernel: KernelSymbols(text: Array("1000 T schedule\n2000 D data\n".utf8)))
+        try JSONFormat().write(recording, names: names, to: &output)
+        return String(decoding: output.bytes, as: UTF8.self)
+    }
+
+    @Test func reportHasCountersAndStacksTheMostFrequentFirst() throws {
+        var made = MadeRecording(mapping: ["/a", "/b\u{1b}"])
+        made.add(
+            MadeRecording.stack(
+                [Sample.Frame(0x1010, isExact: true)], end: StackEnd(code: CFIC_STEP_NO_RULE.rawValue, reason: 2),
+                addresses: [0x7f00_0000_1010]))
+        made.add(
+            MadeRecording.stack(
+                [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010, isGuessed: true, isUnchecked: true)],
+                thread: "t\n", kernel: [0x1004], addresses: [0x7f00_0000_1010, 0x7f00_0000_2010]), count: 2)
+        let recording = made.recording(lost: 4, lookups: 12, commandEnd: .killed(signal: 9))
+        let found = try text(recording)
+        let differing = zip(found.split(separator: "\n"), Self.expected.split(separator: "\n")).first { $0 != $1 }
+        #expect(found == Self.expected, "\(String(describing: differing))")
+    }
+
+    private static let expected = """
+        {
+          "commandProblem" : "the command was ended by signal 9",
+          "completeStacks" : 0,
+          "ends" : {
+            "end-of-stack" : 2,
+            "no-rule" : 1
+          },
+          "event" : "cycles",
+          "guessedStacks" : 2,
+          "imagesWithoutTable" : {
+
+          },
+          "kernelFrameCount" : 2,
+          "kernelMemoryBytes" : 4194304,
+          "kernelMemoryUsedBytes" : 65536,
+          "lookups" : 12,
+          "lostSamples" : 4,
+          "samples" : 3,
+          "schema" : "profile",
+          "schemaVersion" : 1,
+          "seconds" : 1.5,
+          "stacks" : [
+            {
+              "end" : "end-of-stack",
+              "frames" : [
+                {
+                  "address" : "0x7f0000001010",
+                  "function" : "[a]",
+                  "isExact" : true,
+                  "isGuessed" : false,
+                  "isUnchecked" : false
+                },
+                {
+                  "address" : "0x7f0000002010",
+                  "function" : "[b\\u001b]",
+                  "isExact" : false,
+                  "isGuessed" : true,
+                  "isUnchecked" : true
+                }
+              ],
+              "isComplete" : false,
+              "kernelFrames" : [
+                {
+                  "address" : "0x1004",
+                  "function" : "schedule"
+                }
+              ],
+              "outcome" : "guessed",
+              "process" : 7,
+              "samples" : 2,
+              "thread" : "t\\n"
+            },
+            {
+              "end" : "no-rule",
+              "frames" : [
+                {
+                  "address" : "0x7f0000001010",
+                  "function" : "[a]",
+                  "isExact" : true,
+                  "isGuessed" : false,
+                  "isUnchecked" : false
+                }
+              ],
+              "isComplete" : false,
+              "kernelFrames" : [
+        EMPTY
+              ],
+              "outcome" : "truncated",
+              "process" : 7,
+              "reason" : "bad-fde",
+              "samples" : 1,
+              "thread" : "thread"
+            }
+          ],
+          "tables" : 3,
+          "userFrameCount" : 5
+        }
+
+        """
+        .replacing("EMPTY", with: "    ")
+
+    /// Stacks of one process that differ in what is not printed are one.
+    @Test func stacksThatReadTheSameAreOne() throws {
+        var made = MadeRecording(mapping: ["/a"])
+        let stack = MadeRecording.stack([Sample.Frame(0x1010, isExact: true)], addresses: [0x1010])
+        made.add(stack, count: 2)
+        made.add(stack, count: 3)
+        let report = try text(made.recording())
+        #expect(report.contains("\"samples\" : 5,\n      \"thread\"") && report.contains("\"seconds\" : 1.5"))
+    }
+
+    @Test func reportOfNothingHasAnEmptyList() throws {
+        let report = try text(MadeRecording(mapping: []).recording())
+        #expect(report.contains("  \"stacks\" : [\n\n  ],\n") && !report.contains("commandProblem"))
+    }
+
+    @Test func countersThatCannotBeReadAreAnError() throws {
+        var recording = MadeRecording(mapping: []).recording()
+        recording.counters = .failure(.system("reading counters", errno: 5))
+        let error = #expect(throws: KernelError.self) { try text(recording) }
+        #expect(error?.description == "reading counters: Input/output error")
+    }
+}
