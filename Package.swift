@@ -58,19 +58,21 @@ let package = Package(
         .target(
             name: "TableBuilder", dependencies: ["CallFrameInfo", "Search", "UnwindTable", "Threads", "CUnwindTable"]),
         .target(name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash"]),
+        // Who asks for an image's table, and who answers.
+        .target(name: "TableSupply", dependencies: ["ELF", "UnwindTable"]),
         // One image to one table. Trees: files and directories to a store.
         .target(
             name: "TableCompiler",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "Threads", "CUnwindTable",
+                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "TableSupply", "Threads",
+                "CUnwindTable",
             ]),
         // Processes' mappings, files, memory and events; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "Files", "Search", "UnwindTable", "TableCompiler", "TableStore", "LinuxProcess", "Threads",
-                "CUnwindTable",
+                "ELF", "Files", "Search", "UnwindTable", "TableSupply", "LinuxProcess", "Threads", "CUnwindTable",
                 "CLinux", "CLibbpf",
             ],
             plugins: ["BPFObject"]),
@@ -87,7 +89,7 @@ let package = Package(
             name: "Validation",
             dependencies: [
                 "ELF", "Files", "Search", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Threads", "CUnwindTable", "CLibdw",
+                "TableSupply", "Threads", "CUnwindTable", "CLibdw",
             ]),
         // Reports what kernels would reject in BPF objects.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files", "Search"]),
@@ -96,7 +98,7 @@ let package = Package(
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
                 "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
-                "JSONDocuments", "CLinux",
+                "JSONDocuments", "Threads", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -107,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "example-reader", dependencies: ["TableStore", "UnwindTable"], path: "examples/reader"),
         .executableTarget(
-            name: "example-profiler", dependencies: ["KernelUnwinder", "TableStore"], path: "examples/profiler"),
+            name: "example-profiler", dependencies: ["KernelUnwinder", "TableCompiler", "TableStore"],
+            path: "examples/profiler"),
 
         // A stack of known depth.
         .target(name: "CallChain", path: "Benchmarks/CallChain"),
@@ -155,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "TableStoreTests",
             dependencies: [
-                "TableStore", "TableCompiler", "ELF", "Files", "CUnwindTable", "CXXHash", "table-store-writer",
+                "TableStore", "TableSupply", "TableCompiler", "ELF", "Files", "UnwindTable", "CUnwindTable", "CXXHash",
+                "table-store-writer",
             ]),
         // Inserts tables in a process of its own, which tests limit and kill.
         .executableTarget(
@@ -173,14 +177,16 @@ let package = Package(
         .testTarget(
             name: "KernelUnwinderTests",
             dependencies: [
-                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "UnwindTable",
+                "KernelUnwinder", "LinuxProcess", "ELF", "TableBuilder", "TableCompiler", "TableStore", "TableSupply",
+                "UnwindTable",
                 "CUnwindTable",
                 "CLibbpf", "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileTests",
             dependencies: [
-                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "CUnwindTable", "TestFixtures",
+                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler", "CUnwindTable",
+                "TestFixtures",
             ]),
         .testTarget(
             name: "ProfileFormatsTests",

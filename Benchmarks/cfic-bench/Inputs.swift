@@ -17,9 +17,9 @@ struct Inputs {
 
     init() {
         #if arch(x86_64)
-        let libraries = "/usr/lib/x86_64-linux-gnu"
+            let libraries = "/usr/lib/x86_64-linux-gnu"
         #else
-        let libraries = "/usr/lib/aarch64-linux-gnu"
+            let libraries = "/usr/lib/aarch64-linux-gnu"
         #endif
         add("libLLVM", newest(startingWith: "libLLVM", in: libraries), sought: "\(libraries)/libLLVM*")
         let binaries = onPath("swift").flatMap(resolved).map(directory)

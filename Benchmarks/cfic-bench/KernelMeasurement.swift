@@ -46,9 +46,9 @@ struct KernelMeasurement {
         let compiler = ImageCompiler()
         let view = try TableVerifier.verify(try compiler.compile(try ELFImage(path: input.path)).built.table)
         try withExtendedLifetime(compiler) {
-            var options = KernelUnwinder.Options(store: store)
+            var options = KernelUnwinder.Options()
             options.batches = true
-            let unwinder = try KernelUnwinder(options)
+            let unwinder = try KernelUnwinder(tables: CompilingSupply(store: store), options)
             programs = unwinder.verifiedPrograms
             let batch = try unwinder.makeBatch()
             progress("the kernel: lookups in the table of \(input.name)")
@@ -145,7 +145,7 @@ struct KernelMeasurement {
     // MARK: Memory
 
     private mutating func measureCopying(_ view: TableView, _ rounds: Int) throws {
-        let unwinder = try KernelUnwinder()
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil))
         for _ in 0...rounds { copying.append(try unwinder.timeOfPlacing(view)) }
         // The first one includes creating the maps.
         copying.removeFirst()
@@ -158,9 +158,9 @@ struct KernelMeasurement {
         let child = try LibraryProcess(count: 100)
         defer { child.end() }
         // Fills the store.
-        try KernelUnwinder(KernelUnwinder.Options(store: store)).addProcess(child.process)
+        try KernelUnwinder(tables: CompilingSupply(store: store)).addProcess(child.process)
         for _ in 0..<rounds {
-            let unwinder = try KernelUnwinder(KernelUnwinder.Options(store: store))
+            let unwinder = try KernelUnwinder(tables: CompilingSupply(store: store))
             fromStore.append(try timed { images = try unwinder.addProcess(child.process).images.count })
             unwinder.removeProcess(child.process)
             // The tables are still in the kernel, so only the process's mappings have to be read.

@@ -41,9 +41,9 @@ struct LibraryProcess {
     /// Runs in that process: maps libraries, writes a byte, and waits to be killed.
     static func mapLibraries(_ count: Int) {
         #if arch(x86_64)
-        let directory = "/usr/lib/x86_64-linux-gnu"
+            let directory = "/usr/lib/x86_64-linux-gnu"
         #else
-        let directory = "/usr/lib/aarch64-linux-gnu"
+            let directory = "/usr/lib/aarch64-linux-gnu"
         #endif
         // Libraries are loaded with their dependencies, until enough are mapped. Their functions aren't called.
         for name in ((try? Directory.names(in: directory)) ?? []).sorted() where name.contains(".so.") {

@@ -59,7 +59,8 @@ struct ToolMeasurement: ~Copyable {
         let words = try words(of: command)
         return (
             Int(clamping: try number(words, afterLast: "files", command)),
-            try number(words, afterLast: "bytes", command))
+            try number(words, afterLast: "bytes", command)
+        )
     }
 
     private func words(of command: [String]) throws(ProcessFailure) -> [Substring] {

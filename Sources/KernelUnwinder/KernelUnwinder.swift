@@ -3,12 +3,12 @@ import CUnwindTable
 import ELF
 import Glibc
 import LinuxProcess
-import TableStore
+import TableSupply
 import UnwindTable
 
 /// Unwinds stacks in the kernel: programs, tables, processes and samples.
 ///
-///     let unwinder = try KernelUnwinder()
+///     let unwinder = try KernelUnwinder(tables: CompilingSupply(store: TableStore()))
 ///     try unwinder.start(.cycles, frequency: 99)
 ///     try unwinder.addProcess(pid)
 ///     while … {
@@ -21,12 +21,6 @@ import UnwindTable
 /// Everything in the kernel goes with the object, or with the process: nothing is pinned. Not thread-safe.
 public final class KernelUnwinder {
     public struct Options: Sendable {
-        /// Where tables come from, and where those go that had to be compiled; nil compiles all, and keeps none.
-        public var store: TableStore?
-        /// Where separate debug files are looked for when a table is compiled.
-        public var debugFiles: DebugFileSearch? = DebugFileSearch()
-        /// How many threads may open images, prove and compile tables.
-        public var threads = OnlineCPUs.list.count
         /// Whether samples that interrupt the kernel have its frames, too.
         public var kernelFrames = true
         /// Whether processes that a process makes have samples taken, too.
@@ -40,12 +34,12 @@ public final class KernelUnwinder {
         /// Whether to load the programs that look up and walk on request (cfic/batch.h), too: for tests and benchmarks.
         package var batches = false
 
-        public init(store: TableStore? = nil) { self.store = store }
+        public init() {}
     }
 
     let object: KernelObject
     let memory: ElementMemory
-    let images: ImageSupply
+    let images: MappedImages
     private let processMap: Int32
     private let options: Options
     let ring: SampleRing
@@ -65,12 +59,13 @@ public final class KernelUnwinder {
 
     /// Loads the programs into the kernel.
     ///
+    /// - Parameter tables: where the tables of mapped images come from.
     /// - Throws: ``KernelError``, with nothing left behind in the kernel.
-    public init(_ options: Options = Options()) throws(KernelError) {
+    public init(tables: any TableSupply, _ options: Options = Options()) throws(KernelError) {
         self.options = options
         object = try KernelObject(options)
         memory = try ElementMemory(outer: object.map("element_maps"), budget: options.tableBudget)
-        images = ImageSupply(memory, try Self.hostMachine, options)
+        images = MappedImages(memory, try Self.hostMachine, tables)
         processMap = try object.map("processes")
         ring = try SampleRing(map: object.map("samples"))
     }

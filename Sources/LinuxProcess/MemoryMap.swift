@@ -66,9 +66,7 @@ package struct MemoryMap {
     /// - Throws: ``ProcessError/noSuchProcess(_:)``, ``ProcessError/cannotRead(_:errno:)``. A process that dies
     ///   meanwhile, or is a zombie, has no mappings.
     package init(of process: Int32) throws(ProcessError) {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        time = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+        time = MonotonicClock.now
         var text = try Self.text(of: process)
         thread = process
         if text.isEmpty {

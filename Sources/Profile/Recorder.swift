@@ -1,5 +1,6 @@
 import Glibc
 import KernelUnwinder
+import LinuxProcess
 
 /// Collects the stacks of processes while they run.
 public final class Recorder {
@@ -33,7 +34,7 @@ public final class Recorder {
         try unwinder.readSamples { sample in
             taken.append((Stacks.Stack(sample), sample.time, unwinder.images(numbered: sample.mappings)))
         }
-        let time = Self.now
+        let time = MonotonicClock.now
         for change in unwinder.update(unwinder.processEvents()) {
             programs.note(change)
             if case .failed(let error) = change.kind { note(error) }
@@ -58,12 +59,5 @@ public final class Recorder {
             stack.program.process = 0
         }
         stacks.add(stack)
-    }
-
-    /// CLOCK_MONOTONIC, in nanoseconds.
-    private static var now: UInt64 {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
     }
 }

@@ -63,7 +63,7 @@ public final class ImageCompiler {
     /// Compiles an image that may have been partly read before, for its key.
     public func compile(_ input: ImageInput, key: TableSource.Key? = nil) throws(CompileError) -> Result {
         let image = input.image
-        let machine = try checkEligible(image)
+        let machine = try Self.checkEligible(image)
         let frames = try reading { () throws(ELFError) in try input.frames() }
         guard !frames.sections.isEmpty else { throw .skipped(.noCallFrameInformation) }
         let ranges = try reading { () throws(ELFError) in try image.executableRanges() }
@@ -84,7 +84,7 @@ public final class ImageCompiler {
     ///
     /// - Throws: `.skipped` if this kind of file gets no table.
     @discardableResult
-    public func checkEligible(_ image: ELFImage) throws(CompileError) -> TableMachine {
+    public static func checkEligible(_ image: ELFImage) throws(CompileError) -> TableMachine {
         let machine: TableMachine
         do throws(SkipReason) { machine = try image.tableMachine() } catch { throw .skipped(error) }
         if isSeparateDebugFile(image) { throw .skipped(.separateDebugFile) }
@@ -92,7 +92,7 @@ public final class ImageCompiler {
     }
 
     /// False if section headers are broken: then this is unknown, but .eh_frame may still be found.
-    private func isSeparateDebugFile(_ image: ELFImage) -> Bool {
+    private static func isSeparateDebugFile(_ image: ELFImage) -> Bool {
         do throws(ELFError) { return try image.isSeparateDebugFile() } catch { return false }
     }
 

@@ -6,6 +6,9 @@ import Synchronization
 /// These are not libdispatch's, because that sleeps if it can't create a thread (RLIMIT_NPROC, pids.max of a cgroup).
 /// Here the work is done by as many threads as can be created, at least by the caller's.
 public enum Threads {
+    /// Processors that are online, at least 1.
+    public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
     /// Calls `body` once with each number in 0..<count, and returns when all calls have returned.
     ///
     /// Up to `count` threads make the calls, including the caller's. Calls start in the order of their numbers; which

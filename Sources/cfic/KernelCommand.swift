@@ -3,6 +3,7 @@ import ArgumentParser
 import Files
 import Glibc
 import KernelUnwinder
+import TableCompiler
 import UnwindTable
 
 struct KernelCommand: ParsableCommand {
@@ -38,7 +39,7 @@ struct KernelCommand: ParsableCommand {
             }
             var options = KernelUnwinder.Options()
             options.batches = true
-            let unwinder = try KernelUnwinder(options)
+            let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
             let report = KernelReport(
                 kernel: KernelUnwinder.kernelRelease, machine: try KernelUnwinder.hostMachine.name,
                 programs: unwinder.verifiedPrograms.map {

@@ -3,6 +3,7 @@ import Glibc
 import KernelUnwinder
 import Profile
 import ProfileFormats
+import TableCompiler
 import TableStore
 
 struct ProfileCommand: ParsableCommand {
@@ -85,10 +86,9 @@ struct ProfileCommand: ParsableCommand {
         try reporting {
             let format: any ProfileFormat = json ? JSONFormat() : FoldedFormat()
             let file = try ProfileOutput(path: output)
-            var options = KernelUnwinder.Options(store: try cache.store())
-            options.debugFiles = debugFiles.search
+            let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
             Diagnostics.progress("Loading the BPF programs")
-            let unwinder = try KernelUnwinder(options)
+            let unwinder = try KernelUnwinder(tables: tables)
             var problems: [String] = []
             unwinder.onProblem = { problems.append($0) }
             let interruption = try Interruption()

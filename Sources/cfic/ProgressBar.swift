@@ -1,4 +1,5 @@
 import Glibc
+import LinuxProcess
 import Synchronization
 
 /// A bar on standard error while a run goes on; nothing where that is no terminal, or a plain one.
@@ -43,8 +44,6 @@ final class ProgressBar: Sendable {
     }
 
     private static func milliseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        Int64(MonotonicClock.now / 1_000_000)
     }
 }

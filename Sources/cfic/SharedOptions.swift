@@ -2,6 +2,7 @@ import ArgumentParser
 import ELF
 import Glibc
 import TableStore
+import Threads
 import UnwindTable
 
 struct CacheOption: ParsableArguments {
@@ -63,7 +64,7 @@ struct ThreadOption: ParsableArguments {
 
     var count: Int { Self.count(jobs) }
 
-    static func count(_ jobs: Int?) -> Int { jobs ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    static func count(_ jobs: Int?) -> Int { jobs ?? Threads.processorCount }
 }
 
 /// Says that paths held nothing to work on, which is a failure: of `what`, such as "table".

@@ -101,7 +101,7 @@ struct EventTests {
         let unwinder = try KernelUnwinder()
         let program = try RunningProgram(["/bin/sleep", "1000"])
         try unwinder.addProcess(program.id)
-        unwinder.planMemory = UpdatePlan.Memory(justBegun: [program.id: 2])
+        unwinder.planMemory = UpdatePlan.Memory(justBegun: [program.id: .max])
         try unwinder.expectProcess(program.id)
         _ = unwinder.update([])
         #expect(unwinder.place(of: program.id).map { $0 != 0 } == true)

@@ -26,9 +26,9 @@ import Testing
             start: 0x1000, end: 0x2000, offset: 0, device: 1, inode: 2, path: "/lib.so"))
 
     private func plan(
-        _ events: [ProcessEvent], _ world: World, _ memory: inout UpdatePlan.Memory
+        _ events: [ProcessEvent], _ world: World, at now: UInt64 = 100, _ memory: inout UpdatePlan.Memory
     ) -> [UpdatePlan.Step] {
-        UpdatePlan(events, world, &memory).steps
+        UpdatePlan(events, world, at: now, &memory).steps
     }
 
     private func plan(_ events: [ProcessEvent], _ world: World) -> [UpdatePlan.Step] {
@@ -54,7 +54,7 @@ import Testing
 
     // MARK: New programs
 
-    @Test func newProgramIsReadAndLookedAtAgainForSomeUpdates() {
+    @Test func newProgramIsReadAndCheckedAgainForAWhile() {
         var memory = UpdatePlan.Memory()
         var world = World(listed: [7])
         let events = [event(7, .exec, 10), event(7, library, 11)]
@@ -62,10 +62,14 @@ import Testing
         // The exec tracepoint ran after the mappings were published, and cleared the entry.
         world.forgotten = [7]
         #expect(plan([], world, &memory) == [.read(7, at: 0)])
+        // The number of updates doesn't matter.
         world.forgotten = []
-        for _ in 1..<UpdatePlan.turns { #expect(plan([], world, &memory) == []) }
+        for _ in 0..<100 { #expect(plan([], world, &memory) == []) }
         world.forgotten = [7]
-        #expect(plan([], world, &memory) == [] && memory == UpdatePlan.Memory())
+        #expect(plan([], world, at: 99 + UpdatePlan.retention, &memory) == [.read(7, at: 0)])
+        // The time is over, but nobody has checked since then.
+        #expect(plan([], world, at: 200 + UpdatePlan.retention, &memory) == [.read(7, at: 0)])
+        #expect(plan([], world, at: 201 + UpdatePlan.retention, &memory) == [] && memory == UpdatePlan.Memory())
     }
 
     @Test func childIsReadAfterItsFork() {
@@ -104,7 +108,7 @@ import Testing
     @Test func programThatAnotherThreadRunsHasAFirstThread() {
         var memory = UpdatePlan.Memory()
         _ = plan([event(7, .exited, 10), event(7, .exec, 11)], World(listed: [7]), &memory)
-        #expect(memory.withoutFirstThread.isEmpty && memory.justBegun == [7: UpdatePlan.turns])
+        #expect(memory.withoutFirstThread.isEmpty && memory.justBegun == [7: 100 + UpdatePlan.retention])
     }
 
     @Test func threadOfAProcessWithItsFirstOneIsNotAskedFor() {
@@ -160,17 +164,18 @@ import Testing
 
     @Test func processOfAnIdThatEndedIsLeftAloneUnlessItWasListed() {
         let events = [event(7, .forked(parent: 1), 20), event(7, library, 30)]
-        func steps(after count: Int, _ world: World) -> [UpdatePlan.Step] {
+        func steps(after time: UInt64, _ world: World) -> [UpdatePlan.Step] {
             var memory = UpdatePlan.Memory()
             _ = plan([event(7, .exited, 10)], World(listed: [7], dead: [7]), &memory)
-            for _ in 0..<count { _ = plan([], world, &memory) }
-            return plan(events, world, &memory)
+            for _ in 0..<100 { _ = plan([], world, &memory) }
+            _ = plan([], world, at: 100 + time, &memory)
+            return plan(events, world, at: 100 + time, &memory)
         }
         // Not if its parent isn't listed, children aren't followed, or the end was long ago.
         #expect(steps(after: 0, World()) == [])
         #expect(steps(after: 0, World(listed: [1], followsChildren: false)) == [])
-        #expect(steps(after: UpdatePlan.turns, World(listed: [1])) == [])
-        #expect(steps(after: UpdatePlan.turns - 2, World(listed: [1])).last == .read(7, at: 30))
+        #expect(steps(after: UpdatePlan.retention, World(listed: [1])) == [])
+        #expect(steps(after: UpdatePlan.retention - 1, World(listed: [1])).last == .read(7, at: 30))
         // Not if the id never belonged to another process.
         #expect(plan(events, World(listed: [1])) == [])
     }

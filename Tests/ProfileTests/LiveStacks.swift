@@ -2,6 +2,7 @@ import CUnwindTable
 import Foundation
 @testable import KernelUnwinder
 @testable import Profile
+import TableCompiler
 import TestFixtures
 import Testing
 
@@ -57,7 +58,7 @@ struct LiveStacks {
         of program: LiveProgram, _ others: [Int32] = [], count: Int = 25, atLeast seconds: Double = 0.05,
         isEnough: (Live) -> Bool = { _ in true }
     ) throws {
-        let unwinder = try KernelUnwinder()
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil))
         recorder = Recorder(unwinder)
         try unwinder.watchProcesses()
         for process in [program.id] + others { try recorder.add(process) }

@@ -29,9 +29,29 @@ import Testing
     }
 
     @Test func functionFarBehindIsAnother() {
-        let symbols = symbols("100000 t end_of_module\t[one]", "9000000 t start_of_module\t[two]")
-        #expect(symbols.function(at: 0x100000 + 256 << 10 - 1) == "end_of_module")
+        let symbols = symbols("100000 t end_of_code", "9000000 d data")
+        #expect(symbols.function(at: 0x100000 + 256 << 10 - 1) == "end_of_code")
         #expect(symbols.function(at: 0x100000 + 256 << 10) == nil)
+    }
+
+    /// Code of a module without symbols, or code made at run time, may follow.
+    @Test func lastFunctionOfAModuleEndsWithTheModule() {
+        let lines = [
+            "ffffffff81000000 T kernel", "ffffffffc0000000 t first\t[one]", "ffffffffc0000100 t last\t[one]",
+            "ffffffffc0003000 t other\t[two]", "ffffffffc0009000 t bpf_prog_1\t[bpf]",
+        ]
+        let modules = "one 8192 0 - Live 0xffffffffc0000000 (E)\ntwo 4096 1 one, Live 0xffffffffc0003000\nthree x\n"
+        let text = Array(lines.map { $0 + "\n" }.joined().utf8)
+        let symbols = KernelSymbols(text: text, modules: Array(modules.utf8))
+        #expect(symbols.function(at: 0xffff_ffff_8100_0001) == nil)
+        #expect(symbols.function(at: 0xffff_ffff_c000_00ff) == "first")
+        #expect(symbols.function(at: 0xffff_ffff_c000_1fff) == "last")
+        #expect(symbols.function(at: 0xffff_ffff_c000_2000) == nil)
+        #expect(symbols.function(at: 0xffff_ffff_c000_3fff) == "other")
+        #expect(symbols.function(at: 0xffff_ffff_c000_4000) == nil)
+        // Where nothing says how long modules are.
+        #expect(KernelSymbols(text: text).function(at: 0xffff_ffff_c000_0100) == "last")
+        #expect(KernelSymbols(text: text).function(at: 0xffff_ffff_c000_0101) == nil)
     }
 
     @Test func bestKnownNameIsGiven() {

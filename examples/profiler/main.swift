@@ -1,7 +1,8 @@
 import KernelUnwinder
+import TableCompiler
 import TableStore
 
-let unwinder = try KernelUnwinder(.init(store: TableStore()))
+let unwinder = try KernelUnwinder(tables: CompilingSupply(store: TableStore()))
 try unwinder.start(.cycles, frequency: 99)
 try unwinder.watchProcesses()
 try unwinder.addProcess(Int32(CommandLine.arguments[1]) ?? 0)

@@ -38,7 +38,7 @@ extension KernelUnwinder {
     ///   read once each.
     public func update(_ events: [ProcessEvent]) -> [Change] {
         readings.noteUpdate()
-        let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), &planMemory)
+        let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), at: MonotonicClock.now, &planMemory)
         return plan.steps.compactMap(carryOut)
     }
 
@@ -66,7 +66,7 @@ extension KernelUnwinder {
         } catch {
             if case .process(.noSuchProcess) = error {
                 removeProcess(process)
-                planMemory.noteEnd(of: process)
+                planMemory.noteEnd(of: process, at: MonotonicClock.now)
                 return Change(process: process, kind: .ended, time: time)
             }
             // Better no callers than those that what was mapped before would give.

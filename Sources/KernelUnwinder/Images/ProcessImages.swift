@@ -37,13 +37,13 @@ public struct ProcessImages {
     private let source: [ExecutableMapping]
 
     /// Opens images and loads their tables.
-    init(_ map: MemoryMap, _ supply: ImageSupply) {
+    init(_ map: MemoryMap, _ known: MappedImages) {
         let process = map.thread
-        supply.prepare(map.mappings, of: process)
-        defer { supply.finishProcess() }
+        known.prepare(map.mappings, of: process)
+        defer { known.finishProcess() }
         self.init(map.mappings, time: map.time) { mapping in
-            if mapping.path == "[vdso]" { return supply.vdso(mapping, in: process) }
-            return mapping.isFile ? supply.image(of: mapping, in: process) : nil
+            if mapping.path == "[vdso]" { return known.vdso(mapping, in: process) }
+            return mapping.isFile ? known.image(of: mapping, in: process) : nil
         }
     }
 

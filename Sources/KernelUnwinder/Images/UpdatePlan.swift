@@ -28,6 +28,7 @@ struct UpdatePlan {
     }
 
     var steps: [Step] { slots.compactMap(\.self) }
+    private let now: UInt64
     /// Nil of what turned out not to be done.
     private var slots: [Step?] = []
     /// Places there of what is to be read, by process.
@@ -35,18 +36,23 @@ struct UpdatePlan {
 
     /// What an update leaves for the next ones.
     struct Memory: Equatable {
-        /// Processes that run another program, and how many updates look whether the programs forgot them again.
-        var justBegun: [Int32: Int] = [:]
+        /// Processes that run another executable, and until when updates check whether the BPF programs forgot them
+        /// again. CLOCK_MONOTONIC, in nanoseconds, as all times here.
+        var justBegun: [Int32: UInt64] = [:]
         /// Processes whose first thread has ended, but not all.
         var withoutFirstThread: Set<Int32> = []
-        /// Ids of processes that were taken out of the programs' map when they had ended, and how many updates remember
-        /// it. Another process may have got the id before that, and have been taken out in the place of the one that
-        /// ended; the event that it was made is still to be read.
-        private(set) var justEnded: [Int32: Int] = [:]
+        /// Ids of processes that were removed from the BPF programs' map when they had ended, and until when this is
+        /// remembered. Another process may have got the id before the removal, and have been removed instead; its fork
+        /// event is still to be read.
+        private(set) var justEnded: [Int32: UInt64] = [:]
 
-        mutating func noteEnd(of process: Int32) { justEnded[process] = UpdatePlan.turns }
+        mutating func noteEnd(of process: Int32, at now: UInt64) { justEnded[process] = now + UpdatePlan.retention }
 
-        fileprivate mutating func noteUpdate() { justEnded = justEnded.compactMapValues { $0 > 1 ? $0 - 1 : nil } }
+        /// Entries whose time is over have been used by one more update, however far apart updates are.
+        fileprivate mutating func forgetOld(at now: UInt64) {
+            justEnded = justEnded.filter { $0.value > now }
+            justBegun = justBegun.filter { $0.value > now }
+        }
 
         fileprivate mutating func noteBegin(of process: Int32) {
             withoutFirstThread.remove(process)
@@ -54,13 +60,17 @@ struct UpdatePlan {
         }
     }
 
-    /// Updates after an exec, or an end, that look at a process again.
-    static let turns = 10
+    /// How long updates check a process again after an exec, or remember an end, in nanoseconds. An exec that is under
+    /// way takes milliseconds, but its thread may be preempted meanwhile. Each check is a look at the map.
+    static let retention: UInt64 = 10_000_000_000
 
-    /// - Parameter events: by rising time.
-    init(_ events: [ProcessEvent], _ processes: some Processes, _ memory: inout Memory) {
-        memory.noteUpdate()
-        rereadForgotten(processes, &memory)
+    /// - Parameters:
+    ///   - events: in ascending order of time.
+    ///   - now: when the plan is made.
+    init(_ events: [ProcessEvent], _ processes: some Processes, at now: UInt64, _ memory: inout Memory) {
+        self.now = now
+        rereadForgotten(processes, memory)
+        defer { memory.forgetOld(at: now) }
         var listed = Set(events.map(\.process)).filter(processes.isListed)
         let begins = Self.takenOut(events, processes, memory)
         listed.formUnion(begins.keys)
@@ -86,7 +96,7 @@ struct UpdatePlan {
                     memory.noteBegin(of: process)
                 }
                 if event.kind == .exec {
-                    memory.justBegun[process] = Self.turns
+                    memory.justBegun[process] = now + Self.retention
                     memory.withoutFirstThread.remove(process)
                 }
                 add(.tell(event))
@@ -114,10 +124,9 @@ struct UpdatePlan {
 
     /// The kernel tells of a new program's first mappings before its programs see that it runs, and makes them forget
     /// what the process maps: what was published in between is published again.
-    private mutating func rereadForgotten(_ processes: some Processes, _ memory: inout Memory) {
-        for (process, turns) in memory.justBegun.sorted(by: { $0.key < $1.key }) {
-            if processes.isForgotten(process) { add(.read(process, at: 0)) }
-            memory.justBegun[process] = turns > 1 ? turns - 1 : nil
+    private mutating func rereadForgotten(_ processes: some Processes, _ memory: Memory) {
+        for process in memory.justBegun.keys.sorted() where processes.isForgotten(process) {
+            add(.read(process, at: 0))
         }
     }
 
@@ -168,7 +177,7 @@ struct UpdatePlan {
         memory.withoutFirstThread.remove(process)
         memory.justBegun[process] = nil
         // Whose id is in use again, the programs know.
-        if !isReused { memory.noteEnd(of: process) }
+        if !isReused { memory.noteEnd(of: process, at: now) }
         dropReadings(of: process)
         add(.end(process, at: time, isReused: isReused))
     }

@@ -43,7 +43,7 @@ struct FileWorker {
     }
 
     private func process(_ image: ELFImage, _ result: inout FileResult) throws(CompileError) -> FileResult.State {
-        try compiler.checkEligible(image)
+        try ImageCompiler.checkEligible(image)
         let input = compiler.input(image)
         let key: TableSource.Key
         do throws(ELFError) {

@@ -52,7 +52,7 @@ final class CoreModule {
         memory = image.memoryBytes?.copiedForLibelf
         native = table.map { table in
             let pointer = UnsafeMutablePointer<cfic_native_table>.allocate(capacity: 1)
-            pointer.initialize(to: table.view.native)
+            pointer.initialize(to: table.withView { $0.native })
             return pointer
         }
     }

@@ -3,21 +3,15 @@ import Files
 import Glibc
 import LinuxProcess
 import Synchronization
-import TableCompiler
-import TableStore
+import TableSupply
 import Threads
 import UnwindTable
 
-/// Images for what processes map: opened once a file, with a table from the store, or made for them.
-final class ImageSupply {
+/// The images that processes map: each file is opened once, and its table is loaded once.
+final class MappedImages {
     private let memory: ElementMemory
     private let machine: TableMachine
-    private let store: TableStore?
-    /// What was compiled for the process at hand, and is to be stored; with the images' names.
-    private let batch: TableBatch?
-    private var compiled: [TableSource.Key: String] = [:]
-    private var storeIsBroken = false
-    private let compiler: ImageCompiler
+    private let supply: any TableSupply
     private var byFile: [FileIdentity: MappedImage] = [:]
     /// The vDSO is the same in nearly all processes, and has no file.
     private var vdsos: [[UInt8]: MappedImage] = [:]
@@ -25,18 +19,17 @@ final class ImageSupply {
     /// Those that somebody vouched for.
     private var added: Set<TableSource.Key> = []
     private var numbers = Numbers()
-    private var prepared: [FileIdentity: PreparedImage] = [:]
-    /// What was found of the files of the process at hand.
+    /// Requests for the tables of the process that is being read.
+    private var requests: [FileIdentity: any TableRequest] = [:]
+    /// The files of the process that is being read.
     private var files: [FileNumber: MappedFile] = [:]
-    /// Called with what could not be stored: profiling goes on, but the next run compiles again.
+    /// Called with problems that don't end anything, in words.
     var onProblem: (String) -> Void = { _ in }
 
-    init(_ memory: ElementMemory, _ machine: TableMachine, _ options: KernelUnwinder.Options) {
+    init(_ memory: ElementMemory, _ machine: TableMachine, _ supply: any TableSupply) {
         self.memory = memory
         self.machine = machine
-        store = options.store
-        batch = options.store.map(TableBatch.init)
-        compiler = ImageCompiler(debugFiles: options.debugFiles, threads: options.threads)
+        self.supply = supply
     }
 
     /// Tables that are loaded.
@@ -57,8 +50,8 @@ final class ImageSupply {
         return true
     }
 
-    /// Opens the files of mappings and proves their tables, several at a time, as far as they are not known yet: most
-    /// of what it takes to add a process.
+    /// Opens the files of mappings and requests their tables, on several threads, unless they are known: most of the
+    /// time that it takes to add a process.
     func prepare(_ mappings: [ExecutableMapping], of process: Int32) {
         var work: [MappedFile] = []
         for mapping in mappings where mapping.isFile && files[mapping.file] == nil {
@@ -66,41 +59,22 @@ final class ImageSupply {
             files[mapping.file] = file
             if byFile[file.identity] == nil { work.append(file) }
         }
-        guard work.count > 1, compiler.threads > 1 else { return }
-        let (all, store, options, debugFiles) = (work, store, compiler.options, compiler.debugFiles)
-        let next = Atomic(0)
-        let found = Mutex<[FileIdentity: PreparedImage]>([:])
-        Threads.perform(min(compiler.threads, all.count)) { _ in
-            while true {
-                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard index < all.count else { return }
-                guard let image = try? all[index].image() else { continue }
-                let one = PreparedImage(image, store, options, debugFiles)
-                found.withLock { $0[all[index].identity] = one }
-            }
+        guard work.count > 1, supply.threads > 1 else { return }
+        let (all, supply) = (work, supply)
+        let found = Mutex<[FileIdentity: any TableRequest]>([:])
+        Threads.perform(all.count, threads: supply.threads) { index in
+            guard let image = try? all[index].image() else { return }
+            let request = supply.request(image)
+            found.withLock { $0[all[index].identity] = request }
         }
-        prepared = found.withLock { $0 }
+        requests = found.withLock { $0 }
     }
 
-    /// Stores what was compiled since, and forgets what was prepared and not mapped after all.
+    /// Forgets the requests for the process that was read: images that it maps have their tables.
     func finishProcess() {
-        prepared = [:]
+        requests = [:]
         files = [:]
-        guard !compiled.isEmpty, let batch else { return }
-        for (key, failure) in batch.flush() { reportNotKept(compiled[key] ?? "", failure) }
-        compiled = [:]
-    }
-
-    /// Where the store takes nothing at all that is said once.
-    private func reportNotKept(_ name: String, _ failure: any Error) {
-        if storeIsBroken { return }
-        do {
-            try store?.checkIsWritable()
-            onProblem("\(name): its table could not be stored: \(failure)")
-        } catch {
-            storeIsBroken = true
-            onProblem("tables could not be stored: \(error)")
-        }
+        for problem in supply.finish() { onProblem(problem) }
     }
 
     /// The image that a process maps. Never fails: what can't be used is an image without a table.
@@ -116,20 +90,16 @@ final class ImageSupply {
                     + MappedFile.neededForMappings)
         }
         if let known = byFile[identity] { return known }
-        let image: PreparedImage
+        let request: any TableRequest
         do throws(ELFError) {
-            if let known = prepared[identity] {
-                image = known
-            } else {
-                image = PreparedImage(try file.image(), store, compiler.options, compiler.debugFiles)
-            }
+            request = if let known = requests[identity] { known } else { supply.request(try file.image()) }
         } catch {
             let unusable = unusable(mapping.path, "\(error)")
             // Of a path that leads elsewhere by now, nothing is learnt of this file.
             if error.kind != .isAnotherFile { byFile[identity] = unusable }
             return unusable
         }
-        let found = mapped(image, name: mapping.path)
+        let found = mapped(request, name: mapping.path)
         byFile[identity] = found
         return found
     }
@@ -141,8 +111,7 @@ final class ImageSupply {
         if let known = vdsos[bytes] { return known }
         do throws(ELFError) {
             let image = try ELFImage(bytes: bytes, name: mapping.path)
-            let found = mapped(
-                PreparedImage(image, store, compiler.options, compiler.debugFiles), name: mapping.path)
+            let found = mapped(supply.request(image), name: mapping.path)
             vdsos[bytes] = found
             return found
         } catch {
@@ -170,13 +139,11 @@ final class ImageSupply {
     }
 
     /// Files with the same key have the same table, wherever they are.
-    private func mapped(_ prepared: PreparedImage, name: String) -> MappedImage {
-        let found = MappedImage(name: name, image: prepared.image)
+    private func mapped(_ request: any TableRequest, name: String) -> MappedImage {
+        let found = MappedImage(name: name, image: request.image)
         do {
-            let key = try prepared.key.get()
             let table =
-                try tables[key] ?? addedTable(for: prepared)
-                ?? withTable(of: prepared, key) { view throws(KernelError) in try load(view) }
+                try tables[request.key.get()] ?? addedTable(for: request) ?? request.withTable { try load($0) }
             table.users += 1
             found.table = table
         } catch {
@@ -185,10 +152,10 @@ final class ImageSupply {
         return found
     }
 
-    /// A table that was added for the content of an image, which isn't shared by that where others can write the file.
-    private func addedTable(for prepared: PreparedImage) throws -> KernelTable? {
+    /// The table that was added for the image's content. The image of a file that others can write has another key.
+    private func addedTable(for request: any TableRequest) throws -> KernelTable? {
         if added.isEmpty { return nil }
-        let key = try prepared.input.contentKey()
+        let key = try request.contentKey()
         return added.contains(key) ? tables[key] : nil
     }
 
@@ -201,22 +168,6 @@ final class ImageSupply {
         return table
     }
 
-    /// A proved table of the image, from the store or compiled, and stored then.
-    private func withTable<Value>(
-        of prepared: PreparedImage, _ key: TableSource.Key, _ body: (TableView) throws(KernelError) -> Value
-    ) throws -> Value {
-        if let view = prepared.storedView { return try withExtendedLifetime(prepared) { try body(view) } }
-        let bytes = try compiler.compile(prepared.input, key: key).built.table
-        let view = try TableVerifier.verify(bytes)
-        do {
-            try batch?.insert(bytes, key: key)
-            compiled[key] = prepared.image.name
-        } catch {
-            reportNotKept(prepared.image.name, error)
-        }
-        return try withExtendedLifetime(compiler) { try body(view) }
-    }
-
     private func unusable(_ name: String, _ problem: String) -> MappedImage {
         let image = MappedImage(name: name, image: nil)
         image.problem = problem
@@ -225,7 +176,7 @@ final class ImageSupply {
 
     /// Why the file of a mapping can't be found, and what would help.
     private static func problem(_ code: Int32, _ mapping: ExecutableMapping, _ process: Int32) -> String {
-        let text = String(cString: strerror(code))
+        let text = systemMessage(code)
         guard code == EACCES || code == EPERM else { return text }
         // Who may follow links of the process lacks what its mappings need besides.
         let mayTrace = access("/proc/\(process)/exe", F_OK) == 0

@@ -10,10 +10,10 @@ import Testing
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(1)))
-struct ImageSupplyTests {
+struct MappedImagesTests {
     private let fixture: Fixture
     private let unwinder: KernelUnwinder
-    private var supply: ImageSupply { unwinder.images }
+    private var images: MappedImages { unwinder.images }
 
     init() throws {
         fixture = try Fixture()
@@ -37,9 +37,9 @@ struct ImageSupplyTests {
     /// Another file system's file may have the name and the inode; and the kernel may tell two devices of one file.
     @Test func fileOfAnotherDeviceIsComparedWithTheMemory() throws {
         var mapping = try mapping(try library(64))
-        #expect(supply.image(of: mapping, in: getpid()).hasTable)
+        #expect(images.image(of: mapping, in: getpid()).hasTable)
         mapping.device += 1
-        let image = supply.image(of: mapping, in: getpid())
+        let image = images.image(of: mapping, in: getpid())
         #expect(!image.hasTable && image.image == nil)
         #expect(image.problem?.contains("is not the mapped one") == true, "\(image.problem ?? "")")
     }
@@ -58,13 +58,13 @@ struct ImageSupplyTests {
         }
         try lead(to: first)
         let mapping = try mapping(link + "/lib.so")
-        supply.prepare([mapping], of: getpid())
+        images.prepare([mapping], of: getpid())
         try lead(to: second)
-        let image = supply.image(of: mapping, in: getpid())
+        let image = images.image(of: mapping, in: getpid())
         #expect(image.image == nil && image.problem != nil)
-        supply.finishProcess()
+        images.finishProcess()
         try lead(to: first)
-        #expect(supply.image(of: mapping, in: getpid()).hasTable)
+        #expect(images.image(of: mapping, in: getpid()).hasTable)
     }
 
     /// What was found of files holds for one reading.
@@ -72,15 +72,15 @@ struct ImageSupplyTests {
         let path = fixture.directory + "/written.so"
         try run("cp", try library(64), path)
         let mapping = try mapping(path)
-        supply.prepare([mapping], of: getpid())
-        let before = supply.image(of: mapping, in: getpid())
+        images.prepare([mapping], of: getpid())
+        let before = images.image(of: mapping, in: getpid())
         #expect(before.hasTable)
-        supply.finishProcess()
+        images.finishProcess()
         // In place: the inode stays.
         try fixture.write(try contents(try library(128)), to: "new.so")
         try run("dd", "if=\(fixture.directory)/new.so", "of=\(path)", "status=none")
         #expect(try self.mapping(path).file == mapping.file)
-        let image = supply.image(of: mapping, in: getpid())
+        let image = images.image(of: mapping, in: getpid())
         #expect(image.hasTable && image !== before, "\(image.problem ?? "")")
     }
 
@@ -88,14 +88,14 @@ struct ImageSupplyTests {
     @Test func tableStaysAsLongAsAFileOfItIsMapped() throws {
         let path = try library(64), copy = fixture.directory + "/copy.so"
         try run("cp", path, copy)
-        let kept = supply.image(of: try mapping(path), in: getpid())
-        let gone = supply.image(of: try mapping(copy), in: getpid())
+        let kept = images.image(of: try mapping(path), in: getpid())
+        let gone = images.image(of: try mapping(copy), in: getpid())
         try #require(kept !== gone && kept.hasTable && gone.hasTable && unwinder.memoryUse.tables == 1)
         kept.users += 1
-        supply.dropUnused()
+        images.dropUnused()
         #expect(kept.hasTable && !gone.hasTable && unwinder.memoryUse.tables == 1)
         kept.users -= 1
-        supply.dropUnused()
+        images.dropUnused()
         #expect(!kept.hasTable && unwinder.memoryUse.tables == 0)
     }
 
@@ -104,16 +104,16 @@ struct ImageSupplyTests {
         let path = try library(64), writable = fixture.directory + "/writable.so"
         try run("cp", path, writable)
         try #require(chmod(writable, 0o666) == 0)
-        let one = supply.image(of: try mapping(path), in: getpid())
+        let one = images.image(of: try mapping(path), in: getpid())
         // Nor when there is a table that somebody vouched for, of something else.
         try unwinder.addTable(MadeTable([.init(0x1000, length: 0x100)]).view)
-        let other = supply.image(of: try mapping(writable), in: getpid())
+        let other = images.image(of: try mapping(writable), in: getpid())
         #expect(one.hasTable && other.hasTable && one.table !== other.table)
     }
 
     @Test func sameFileIsOneImageAndSoIsTheVDSO() throws {
         let map = try MemoryMap(of: getpid())
-        let one = ProcessImages(map, supply), two = ProcessImages(map, supply)
+        let one = ProcessImages(map, images), two = ProcessImages(map, images)
         #expect(one.isSame(as: two) && one.images.count == two.images.count && !one.images.isEmpty)
         #expect(zip(one.images, two.images).allSatisfy { $0 === $1 })
     }

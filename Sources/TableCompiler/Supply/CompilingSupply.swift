@@ -1,0 +1,115 @@
+import ELF
+import Synchronization
+import TableStore
+import TableSupply
+import Threads
+import UnwindTable
+
+/// Supplies tables from a store, and compiles those that the store doesn't have.
+///
+/// Requests may be made on any thread. One table is compiled at a time, on several threads.
+public final class CompilingSupply: TableSupply {
+    public let threads: Int
+    private let store: TableStore?
+    private let options: TableOptions
+    private let debugFiles: DebugFileSearch?
+    private let lock = Mutex(())
+    /// Used only by who holds the lock.
+    private let maker: TableMaker
+
+    /// - Parameters:
+    ///   - store: where tables come from, and where compiled ones go; nil compiles all tables and keeps none.
+    ///   - debugFiles: where separate debug files are looked for when a table is compiled; nil looks nowhere.
+    ///   - threads: how many threads may open images, prove tables and compile one.
+    public init(
+        store: TableStore?, options: TableOptions = TableOptions(), debugFiles: DebugFileSearch? = DebugFileSearch(),
+        threads: Int = Threads.processorCount
+    ) {
+        (self.store, self.options, self.debugFiles, self.threads) = (store, options, debugFiles, threads)
+        maker = TableMaker(
+            ImageCompiler(options: options, debugFiles: debugFiles, threads: threads), store: store)
+    }
+
+    public func request(_ image: ELFImage) -> any TableRequest {
+        Request(TableSearch(ImageInput(image, search: debugFiles), in: store, options: options), supply: self)
+    }
+
+    public func finish() -> [String] { lock.withLock { _ in maker.finish() } }
+
+    private final class Request: TableRequest {
+        private let search: TableSearch
+        private let supply: CompilingSupply
+
+        init(_ search: TableSearch, supply: CompilingSupply) { (self.search, self.supply) = (search, supply) }
+
+        var image: ELFImage { search.input.image }
+        var key: Result<TableSource.Key, any Error> { search.key }
+
+        func contentKey() throws -> TableSource.Key { try search.input.contentKey() }
+
+        func withTable<Value>(_ body: (TableView) throws -> Value) throws -> Value {
+            if let stored = search.stored { return try stored.withView(body) }
+            return try supply.lock.withLock { _ in
+                // The value never leaves this thread, which the type system can't see.
+                nonisolated(unsafe) let value = try supply.maker.withTable(search, body)
+                return value
+            }
+        }
+    }
+}
+
+/// Compiles tables one after the other, and stores them in batches.
+///
+/// @unchecked: its owner lets one thread use it at a time.
+private final class TableMaker: @unchecked Sendable {
+    private let compiler: ImageCompiler
+    private let store: TableStore?
+    /// Tables that are on their way into the store, with their images' names.
+    private let batch: TableBatch?
+    private var names: [TableSource.Key: String] = [:]
+    private var problems: [String] = []
+    private var isStoreBroken = false
+
+    init(_ compiler: ImageCompiler, store: TableStore?) {
+        (self.compiler, self.store, batch) = (compiler, store, store.map(TableBatch.init))
+    }
+
+    /// Makes a table, and calls `body` with it before the compiler makes another one.
+    func withTable<Value>(_ search: TableSearch, _ body: (TableView) throws -> Value) throws -> Value {
+        try search.make(by: compiler).withView { view in
+            keep(view, name: search.input.image.name)
+            return try body(view)
+        }
+    }
+
+    func finish() -> [String] {
+        if !names.isEmpty, let batch {
+            for (key, failure) in batch.flush() { noteNotStored(names[key] ?? "", failure) }
+            names = [:]
+        }
+        defer { problems = [] }
+        return problems
+    }
+
+    private func keep(_ view: TableView, name: String) {
+        guard let batch else { return }
+        do throws(StoreError) {
+            try batch.insert(view.bytes, key: view.key)
+            names[view.key] = name
+        } catch {
+            noteNotStored(name, error)
+        }
+    }
+
+    /// A store that takes no table at all is one problem, not one for each table.
+    private func noteNotStored(_ name: String, _ failure: any Error) {
+        if isStoreBroken { return }
+        do {
+            try store?.checkIsWritable()
+            problems.append("\(name): its table could not be stored: \(failure)")
+        } catch {
+            isStoreBroken = true
+            problems.append("tables could not be stored: \(error)")
+        }
+    }
+}
