@@ -8,12 +8,13 @@ let package = Package(
         // The Swift API: docs/swift/API.docc says which product is for whom. Each contains the one before it.
         .library(name: "CFIC", targets: ["Files", "UnwindTable", "TableStore"]),
         .library(
-            name: "CFICCompiler", targets: ["Files", "UnwindTable", "TableStore", "ELF", "TableCompiler"]),
+            name: "CFICCompiler",
+            targets: ["Files", "UnwindTable", "TableStore", "ELF", "TableSupply", "TableCompiler"]),
         .library(
             name: "CFICUnwinder",
             targets: [
-                "Files", "UnwindTable", "TableStore", "ELF", "TableCompiler", "LinuxProcess", "KernelUnwinder",
-                "Symbols", "Profile", "ProfileFormats",
+                "Files", "UnwindTable", "TableStore", "ELF", "TableSupply", "TableCompiler", "LinuxProcess",
+                "KernelUnwinder", "Symbols", "Profile", "ProfileFormats",
             ]),
         // No API: what the package in Fuzz/ tests besides. It may change with any commit.
         .library(

@@ -42,7 +42,7 @@ func printColdBuild(_ path: String) throws {
 func printWarmBuild(_ path: String, builds: Int = 60) throws {
     let image = try LoadedImage(path: path)
     var builder = TableBuilder()
-    let rows = Double(try image.build(&builder).counts.raw_rows)
+    let rows = Double(try image.build(&builder).counts.rawRows)
     var seconds: [Double] = []
     for _ in 0..<builds {
         let start = Clock.cpu
@@ -78,6 +78,6 @@ struct BuildMeasurement: ~Copyable {
     }
 
     private static func repetitions(_ result: TableBuilder.Result) -> Int {
-        max(1, leastRows / max(1, Int(result.counts.raw_rows)))
+        max(1, leastRows / max(1, Int(result.counts.rawRows)))
     }
 }

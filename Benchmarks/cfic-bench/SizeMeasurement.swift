@@ -69,7 +69,7 @@ struct SizeMeasurement {
         tables += 1
         bytes += built.table.count
         rows += built.counts.rows
-        rawRows += built.counts.raw_rows
+        rawRows += built.counts.rawRows
         if built.counts.rows > 0 {
             bytesPerRowByFile.append(Double(built.table.count) / Double(built.counts.rows))
         }

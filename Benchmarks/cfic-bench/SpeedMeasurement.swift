@@ -47,7 +47,7 @@ struct SpeedMeasurement {
             else { continue }
             files.append(
                 FileSpeed(
-                    input: input, image: image, rawRows: Int(built.counts.raw_rows), rows: Int(built.counts.rows),
+                    input: input, image: image, rawRows: Int(built.counts.rawRows), rows: Int(built.counts.rows),
                     tableBytes: built.table.count, peakMemory: peak))
         }
         var builds = BuildMeasurement()

@@ -1,15 +1,15 @@
 import Foundation
 import PackagePlugin
 
-/// Builds the kernel programs (bpf/programs) with the toolchain's clang and makes them a Swift source of the target, so
-/// that whoever depends on the package needs nothing but `swift build`.
+/// Compiles the BPF programs (bpf/programs) with the toolchain's clang and embeds the object as a Swift source of the
+/// target, so that `swift build` is all that dependent packages need.
 @main
 struct BPFObject: BuildToolPlugin {
     func createBuildCommands(context: PluginContext, target: Target) throws -> [Command] {
         let sources = context.package.directoryURL.appending(path: "bpf")
         let script = sources.appending(path: "programs/embed.sh")
         let output = context.pluginWorkDirectoryURL.appending(path: "UnwinderObject.swift")
-        // Both come with the Swift toolchain.
+        // Both are part of the Swift toolchain.
         let clang = try context.tool(named: "clang").url
         let objcopy = try context.tool(named: "llvm-objcopy").url
         return [

@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/// What the handler may read at any time: hence atomics.
+/// A mapping, as the signal handler sees it. The handler may run at any time, hence the atomics.
 struct slot {
     atomic_bool taken;
-    /// First mapped byte, at a page boundary; 0 while there is none.
+    /// First mapped byte, at a page boundary; 0 if there is no mapping.
     atomic_uintptr_t start;
     atomic_size_t size;
     atomic_bool broken;
@@ -23,8 +23,8 @@ static bool is_installed;
 static uintptr_t page_size;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/// Puts zeros in place of the mapping's rest from `address` on. `mmap` is a system call and nothing more: that it may
-/// be called in a handler is not promised by POSIX, but how Linux is.
+/// Replaces the mapping from `address` on by zeros. POSIX doesn't allow mmap in signal handlers, but on Linux it is a
+/// plain system call.
 static bool replace(struct slot *slot, uintptr_t address)
 {
     uintptr_t start = atomic_load(&slot->start);
@@ -54,7 +54,7 @@ static void handle(int signal, siginfo_t *info, void *context)
     } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
         before.sa_handler(signal);
     } else {
-        // Back to what was there; the same access then raises the signal again.
+        // Restores the previous action; the same access then raises the signal again.
         sigaction(SIGBUS, &before, NULL);
     }
 }
@@ -79,7 +79,7 @@ bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic
         errno = ENOMEM;
         return false;
     }
-    // The caller's range lies in the file, so that the sum doesn't overflow.
+    // The caller's range lies in the file: the sum doesn't overflow.
     size_t lead = offset & (page_size - 1);
     size_t whole = (lead + size + page_size - 1) & ~(page_size - 1);
     void *start = mmap(NULL, whole, PROT_READ, MAP_PRIVATE, descriptor, (off_t)(offset - lead));
@@ -87,7 +87,7 @@ bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic
         atomic_store(&slots[number].taken, false);
         return false;
     }
-    // So that the disk is read ahead; of larger ones who knows whether all is wanted.
+    // Lets the kernel read ahead from the disk. Of larger mappings, perhaps not all is needed.
     if (size <= (size_t)64 << 20)
         madvise(start, whole, MADV_WILLNEED);
     struct slot *slot = &slots[number];

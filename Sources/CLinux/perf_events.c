@@ -68,7 +68,7 @@ void perf_set_tail(struct perf_event_mmap_page *page, uint64_t tail)
 uint64_t perf_address_bits(void)
 {
 #ifdef __aarch64__
-	/* Strips what would be a code of the highest user address; xpaclri does nothing where there are none. */
+	/* Strips the code from the highest user address. Without pointer authentication, xpaclri does nothing. */
 	register uint64_t address __asm__("x30") = ~0ull >> 9;
 
 	__asm__("hint #7" : "+r"(address));

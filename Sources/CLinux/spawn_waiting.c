@@ -9,11 +9,11 @@
 pid_t spawn_waiting(char *const argv[], int *go)
 {
 	int ends[2];
-	/* Ignored, the end of a child can't be waited for. */
+	/* While SIGCHLD is ignored, a child's exit status can't be waited for. */
 	bool ignored = signal_is_ignored(SIGCHLD);
 	pid_t child;
 
-	/* The parent's byte says go; the child's errno says that it could not. Both close with exec. */
+	/* The parent sends a byte to start the program; the child sends an errno if exec fails. Both ends close on exec. */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return -errno;
 	if (ignored)
@@ -27,7 +27,7 @@ pid_t spawn_waiting(char *const argv[], int *go)
 		return -code;
 	}
 	if (child == 0) {
-		/* Nothing but system calls here: other threads' locks may be held. */
+		/* Only system calls here: other threads may have held locks when this process forked. */
 		sigset_t none;
 		char byte;
 		int code;

@@ -1,10 +1,10 @@
 import Files
 import Glibc
 
-/// An archive of object files (`ar`): its members, one after the other.
+/// An archive of object files (`ar`), read member by member.
 ///
-/// The format is that of System V and GNU, with BSD's long names, and GNU's thin archives, whose members are files of
-/// their own beside the archive (ar(5); GNU binutils, "Archive Format").
+/// The format is that of System V and GNU, with BSD's long names and with GNU's thin archives, which refer to separate
+/// files as their members (ar(5); GNU binutils, "Archive Format").
 public struct Archive {
     /// The path of the archive.
     public let name: String
@@ -12,25 +12,25 @@ public struct Archive {
     private let isThin: Bool
     /// Offset of the next member's header.
     private var next: UInt64 = 8
-    /// The member "//": names that don't fit a header.
+    /// The contents of the member "//": the names that are too long for a header.
     private var longNames: [UInt8] = []
 
     public struct Member {
-        /// The member's name; of a thin archive, the path that it states.
+        /// The member's name. In a thin archive: its path, as the archive states it.
         public var name: String
         /// The member as an image, `ARCHIVE(MEMBER)`; nil if it isn't an ELF file.
         public var image: ELFImage?
     }
 
     private static let headerSize = 60
-    /// A table of names is some bytes for each member.
+    /// Allows several bytes of name for each of millions of members.
     private static let longNameLimit: UInt64 = 64 << 20
-    /// The longest path there is.
+    /// PATH_MAX.
     private static let nameLimit = 4096
-    /// Object files are kilobytes; what is larger can be taken out of the archive.
+    /// Far more than object files have. A larger one can be extracted from the archive.
     private static let memberLimit: UInt64 = 2 << 30
 
-    /// Whether the open file begins as archives do.
+    /// Whether the open file starts with an archive's magic bytes. False also if it can't be read.
     public static func isArchive(descriptor: Int32) -> Bool {
         var magic = [UInt8](repeating: 0, count: 8)
         return pread(descriptor, &magic, 8, 0) == 8 && (magic == Self.magic || magic == Self.thinMagic)
@@ -39,7 +39,7 @@ public struct Archive {
     private static let magic = Array("!<arch>\n".utf8)
     private static let thinMagic = Array("!<thin>\n".utf8)
 
-    /// Opens an archive; nil if it is none.
+    /// Opens an archive; nil if the file isn't one.
     ///
     /// Throws ``ELFError`` if the file can't be opened or read.
     public init?(path: String) throws(ELFError) {
@@ -51,14 +51,14 @@ public struct Archive {
         isThin = magic == Self.thinMagic
     }
 
-    /// The next member; nil at the end. Indices of symbols are passed over.
+    /// The next member; nil at the end. Skips symbol indices.
     ///
-    /// Throws ``ELFError`` if a header is malformed, after which nothing more can be read; or if the member itself
-    /// can't, after which the next one can.
+    /// Throws ``ELFError`` if a header is malformed, after which nothing more can be read, or if the member can't be
+    /// read, after which the next one can.
     public mutating func nextMember() throws(ELFError) -> Member? {
         while next < file.identity.size {
             let header = next
-            // Unless the header says where the next one is, there is none.
+            // If this header is malformed, the next one's offset is unknown and reading ends.
             next = .max
             let bytes = try read(header, UInt64(Self.headerSize), "a member's header")
             guard bytes[58] == 0x60, bytes[59] == 0x0a, let size = Self.number(bytes[48..<58]) else {
@@ -68,7 +68,7 @@ public struct Archive {
             let field = Self.trimmed(bytes[0..<16])
             let isIndex = field == "/" || field == "/SYM64/" || field == "__.SYMDEF"
             let isNames = field == "//"
-            // A thin archive holds only indices and names itself. Members begin at even offsets.
+            // Of a thin archive's members, only indices and names have contents. Members begin at even offsets.
             let end = isThin && !isIndex && !isNames ? content : content + size
             next = end + end % 2
             if isIndex { continue }
@@ -87,7 +87,8 @@ public struct Archive {
         return nil
     }
 
-    /// The name that a header's field stands for: `/123` is one of the long names, `#1/20` stands before the content.
+    /// Resolves the name field of a header: `/123` is an offset in the long names; `#1/20` means that the content
+    /// starts with a name of 20 bytes, which this skips.
     private func memberName(
         _ field: String, _ content: inout UInt64, _ size: inout UInt64, _ header: UInt64
     ) throws(ELFError) -> String {
@@ -101,7 +102,7 @@ public struct Archive {
             return String(path: bytes)
         }
         guard field.hasPrefix("/") else { return field.hasSuffix("/") ? String(field.dropLast()) : field }
-        // In a thin archive, `/123:456` is a member of an archive within.
+        // In a thin archive, `/123:456` is a member of a nested archive, which isn't supported.
         guard let offset = Int(field.dropFirst()), longNames.indices.contains(offset) else {
             throw malformed("\"\(field)\" is not a name", header)
         }
@@ -145,7 +146,7 @@ public struct Archive {
         ELFError(file: name, offset: offset, kind: .malformed(what))
     }
 
-    /// A decimal number of ten digits at most, with blanks behind.
+    /// A decimal number of at most ten digits, padded with spaces.
     private static func number(_ field: ArraySlice<UInt8>) -> UInt64? { UInt64(trimmed(field)) }
 
     private static func trimmed(_ field: ArraySlice<UInt8>) -> String {

@@ -1,14 +1,14 @@
-/// How much a single image may make us read and unpack.
+/// Limits how much we read and unpack for one image.
 ///
-/// Nothing in ELF forbids that sixty thousand section headers describe the same hundred megabytes, or that a few
-/// kilobytes unpack to gigabytes, and a file's size may be holes. Real files do none of it, so the sums are bounded by
-/// the bytes that the image really has.
+/// ELF allows sixty thousand section headers for the same hundred megabytes, a few kilobytes that unpack to gigabytes,
+/// and files whose size is mostly holes. Real files do none of this, so the totals are limited in proportion to the
+/// bytes that the image really has.
 struct Budget {
-    /// Bytes of sections that may still be read. Real sections don't overlap, hence add up to less than the image;
-    /// four times that leaves room for fakes that are merely odd, and for segments read beside sections.
+    /// Bytes of sections that may still be read. Real sections don't overlap, so they add up to less than the image.
+    /// Four times as much allows for odd but harmless files, and for segments read in addition to sections.
     private(set) var readable: UInt64
-    /// Bytes that may still come out of decompression. DWARF and symbol tables pack 3 to 10 times with zlib or xz;
-    /// 64 times is beyond what real ones reach and far from the 1000 times (zlib) or 7000 times (xz) of a bomb.
+    /// Bytes that decompression may still produce. DWARF and symbol tables shrink 3 to 10 times with zlib or xz. 64
+    /// times is more than real ones reach, and far below a bomb's 1,000 times (zlib) or 7,000 times (xz).
     private(set) var unpackable: UInt64
 
     /// - Parameter imageSize: in bytes, without holes.
@@ -17,7 +17,7 @@ struct Budget {
         unpackable = Self.unpackedLimit(packed: imageSize)
     }
 
-    /// What `packed` bytes may unpack to.
+    /// The most bytes that `packed` bytes may unpack to.
     static func unpackedLimit(packed: UInt64) -> UInt64 {
         1 << 20 + 64 * min(packed, 1 << 56)
     }

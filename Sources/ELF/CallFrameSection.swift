@@ -1,11 +1,11 @@
-/// The two places where call frame information is kept.
+/// The two kinds of section that contain call frame information.
 public enum CallFrameSectionKind: Hashable, Sendable {
     /// `.eh_frame`: loaded with the program (LSB, "Exception Frames").
     case ehFrame
     /// `.debug_frame`: for debuggers, never loaded (DWARF 5, 6.4.1).
     case debugFrame
 
-    /// The names that such a section has; by name only, as the type may be `SHT_PROGBITS`, `SHT_X86_64_UNWIND`,
+    /// The names of such a section. It is found by name because its type varies: `SHT_PROGBITS`, `SHT_X86_64_UNWIND`,
     /// `SHT_MIPS_DWARF` …
     var sectionNames: [String] {
         switch self {
@@ -15,12 +15,12 @@ public enum CallFrameSectionKind: Hashable, Sendable {
     }
 }
 
-/// Call frame information as the decoder wants it: bytes, and the addresses that pointers in it are relative to.
+/// A section of call frame information, with the addresses that pointers in it are relative to.
 public struct CallFrameSection {
     public let kind: CallFrameSectionKind
     /// `.eh_frame`, `.debug_frame` or `.zdebug_frame`.
     public let name: String
-    /// Unpacked, and relocated in relocatable files. Valid as long as this section or its image lives.
+    /// Unpacked, and relocated in relocatable files. Valid as long as this section or its image exists.
     public let bytes: UnsafeRawBufferPointer
     /// The SVMA of the first byte: the base of `DW_EH_PE_pcrel`. 0 in relocatable files and for `.debug_frame`.
     public let address: UInt64
@@ -28,33 +28,33 @@ public struct CallFrameSection {
     public let textAddress: UInt64
     /// The SVMA of `.got.plt`, else of `.got`: the base of `DW_EH_PE_datarel`. 0 if there is none.
     public let dataAddress: UInt64
-    /// Where the section starts in the file; its bytes there may be packed or not relocated.
+    /// Where the section starts in the file, in bytes. The bytes there may be compressed or not relocated.
     public let fileOffset: UInt64
-    /// True if it was found without section headers: then only a zero length tells where it ends, and `bytes` goes on
-    /// to the end of the segment.
+    /// True if the section was found without section headers: `bytes` then extends to the end of the segment, and only
+    /// a zero length marks the section's end.
     public let endsAtTerminator: Bool
     /// Owns `bytes`.
     let image: ELFImage
 }
 
 extension ELFImage {
-    /// The first of ``callFrameSections(_:placement:)``, which in all but relocatable files is the only one.
+    /// The first of ``callFrameSections(_:placement:)``; only relocatable files have more than one.
     public func callFrameSection(_ kind: CallFrameSectionKind) throws(ELFError) -> CallFrameSection? {
         try callFrameSections(kind).first
     }
 
-    /// The sections of call frame information, in the order of the section headers. Those without bytes
-    /// (`SHT_NOBITS`, in debug files) are left out.
+    /// The sections of call frame information, in the order of the section headers, without those that have no bytes
+    /// (`SHT_NOBITS`, in debug files).
     ///
-    /// If the section headers know nothing of `.eh_frame`, because they are missing or broken, it is found through
-    /// `PT_GNU_EH_FRAME`; there is no such way to `.debug_frame`, so that the image then has none.
+    /// If `.eh_frame` has no section header, because the headers are missing or broken, it is found through
+    /// `PT_GNU_EH_FRAME`. `.debug_frame` can't be found without section headers.
     ///
-    /// Throws ``ELFError`` if a section lies outside the image, can't be unpacked or relocated; or if the section
-    /// headers are broken and the program headers don't help.
+    /// Throws ``ELFError`` if a section lies outside the image, or can't be unpacked or relocated, or if the section
+    /// headers are broken and the program headers don't lead to `.eh_frame`.
     ///
     /// - Parameters:
     ///   - kind: `.eh_frame` or `.debug_frame`.
-    ///   - placement: where a relocatable file's code is taken to be; nil: all sections are at 0.
+    ///   - placement: the addresses assigned to a relocatable file's code; nil: all sections are at 0.
     public func callFrameSections(
         _ kind: CallFrameSectionKind, placement: SectionPlacement? = nil
     ) throws(ELFError) -> [CallFrameSection] {

@@ -1,30 +1,32 @@
 import Files
 import Glibc
 
-/// Finds the separate debug file of an image, in the places where GDB looks (GDB manual, "Debugging Information in
-/// Separate Files").
+/// Finds the separate debug file of an image where GDB would find it (GDB manual, "Debugging Information in Separate
+/// Files").
 public struct DebugFileSearch: Sendable {
-    /// What came of a search.
+    /// The result of a search.
     public struct Result {
         /// The debug file; nil if there is none. Its ``ELFImage/name`` is its path.
         public var image: ELFImage?
-        /// Files that were in the right place, and why they are not it; .gnu_debuglink itself, if it is malformed.
+        /// Files found at a searched path, with the reason why they don't belong to the image; also a malformed
+        /// .gnu_debuglink.
         public var rejected: [ELFError]
     }
 
-    /// Where debug files are, most wanted first.
+    /// The directories to search, in order of preference.
     public var directories: [String]
 
     public init(directories: [String] = ["/usr/lib/debug"]) {
         self.directories = directories
     }
 
-    /// Files that may be an image's debug file, most wanted first.
+    /// Files that may be an image's debug file, in order of preference.
     public struct Candidates {
         fileprivate enum Candidate {
-            /// Is in the right place, and is not it.
+            /// Found at a searched path, but not the image's debug file.
             case rejected(ELFError)
-            /// - checksum: which CRC-32 it must have; nil of one that it is by its build id, which is the last.
+            /// - checksum: the CRC-32 that the file must have; nil if its build id matches. Such a file is the last
+            ///   candidate.
             case file(ELFImage, checksum: UInt32?)
         }
 
@@ -32,10 +34,10 @@ public struct DebugFileSearch: Sendable {
 
         public init() {}
 
-        /// Those that one of is taken, or none.
+        /// The images of the files that are still possible. One of them is chosen, or none.
         public var images: [ELFImage] { all.compactMap { if case .file(let image, _) = $0 { image } else { nil } } }
 
-        /// The first one that it is. Reads those of which only the checksum tells it.
+        /// The first one that belongs to the image. Reads whole files if only their checksum can tell.
         public func chosen() -> Result {
             var result = Result(image: nil, rejected: [])
             for candidate in all {
@@ -55,15 +57,16 @@ public struct DebugFileSearch: Sendable {
         }
     }
 
-    /// Searches by build id, `DIR/.build-id/ab/cdef….debug`; then by `.gnu_debuglink`: beside the image, in `.debug`
-    /// beside it, and in `DIR` followed by its absolute directory. `path` is where the image is, after which
-    /// `.gnu_debuglink` is looked for.
+    /// Searches by build id, `DIR/.build-id/ab/cdef….debug`; then by `.gnu_debuglink`: in the directory of `path`, the
+    /// image's path; in `.debug` below it; and in `DIR` followed by the absolute directory.
     ///
-    /// A file is accepted if both have the same build id; or, when at least one of them has none, if its CRC-32 is the
-    /// one in `.gnu_debuglink`. The image itself never is. Malformed notes are as good as no build id.
+    /// A file is accepted if it has the image's build id, or, if at least one of the two has no build id, if its CRC-32
+    /// is the one in `.gnu_debuglink`. The image itself is never accepted. An image whose notes are malformed counts as
+    /// one without a build id.
     public func find(for image: ELFImage, path: String) -> Result { candidates(for: image, path: path).chosen() }
 
-    /// The same without the checksums, which take reading whole files: headers and notes are read.
+    /// As ``find(for:path:)``, but reads only headers and notes: the checksums, which need whole files, are left to
+    /// ``Candidates/chosen()``.
     public func candidates(for image: ELFImage, path: String) -> Candidates {
         var candidates = Candidates()
         let buildID = (try? image.buildID()) ?? nil
@@ -73,7 +76,7 @@ public struct DebugFileSearch: Sendable {
             guard candidate.withPath({ access($0, F_OK) }) == 0 else { continue }
             do throws(ELFError) {
                 let debugFile = try ELFImage(path: candidate)
-                // Searching /usr/lib/debug for a debug file's own debug file ends here.
+                // The image itself: `path` may be a debug file in /usr/lib/debug.
                 if let identity = debugFile.identity, identity == image.identity { continue }
                 let checksum = try Self.checksum(debugFile, buildID: buildID, link: link?.crc)
                 candidates.all.append(.file(debugFile, checksum: checksum))
@@ -85,8 +88,9 @@ public struct DebugFileSearch: Sendable {
         return candidates
     }
 
-    /// Which checksum a file must have to belong to the image with this build id and this checksum in `.gnu_debuglink`;
-    /// nil if it does anyway. Throws if it can't.
+    /// The checksum that a file must have to belong to the image with this build id and this checksum in
+    /// `.gnu_debuglink`; nil if the build ids match, so that none is needed. Throws ``ELFError`` if it can't belong to
+    /// the image.
     private static func checksum(
         _ candidate: ELFImage, buildID: [UInt8]?, link: UInt32?
     ) throws(ELFError) -> UInt32? {
@@ -105,7 +109,7 @@ public struct DebugFileSearch: Sendable {
     }
 
     private func buildIDPaths(_ buildID: [UInt8]?) -> [String] {
-        // One byte names the directory, the others the file; a name has 255 bytes at most.
+        // The first byte names the directory, the others the file, whose name can't exceed 255 bytes.
         guard let buildID, (2...100).contains(buildID.count) else { return [] }
         let digits = Hex.text(buildID)
         return directories.map { "\($0)/.build-id/\(digits.prefix(2))/\(digits.dropFirst(2)).debug" }
@@ -116,7 +120,7 @@ public struct DebugFileSearch: Sendable {
         return ["\(directory)/\(name)", "\(directory)/.debug/\(name)"] + directories.map { "\($0)\(directory)/\(name)" }
     }
 
-    /// The directory of a file without symbolic links, and without a slash at its end; nil if there is no such file.
+    /// The directory of a file, without symbolic links and trailing slash; nil if there is no such file.
     private func absoluteDirectory(of path: String) -> String? {
         guard let resolved = path.withPath({ realpath($0, nil) }) else { return nil }
         defer { free(resolved) }

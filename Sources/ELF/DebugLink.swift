@@ -4,7 +4,7 @@ extension ELFImage {
     /// `.gnu_debuglink`: the name of the separate debug file, without a directory, and the CRC-32 of its bytes;
     /// nil if there is no such section (GDB manual, "Debugging Information in Separate Files").
     ///
-    /// Throws ``ELFError`` if the section is cut off, or names no file or one with a directory.
+    /// Throws ``ELFError`` if the section is cut off, or if its name is empty or contains a slash.
     public func debugLink() throws(ELFError) -> (name: String, crc: UInt32)? {
         guard let section = try section(named: ".gnu_debuglink"), !section.hasNoBits else { return nil }
         let bytes = try bytes(of: section)

@@ -1,14 +1,14 @@
 import Files
 
 extension ELFImage {
-    /// `.eh_frame` by way of `PT_GNU_EH_FRAME` and the pointer in `.eh_frame_hdr` (LSB, "The .eh_frame_hdr section");
-    /// nil if there is no such segment, or if it isn't loaded (in a debug file).
+    /// `.eh_frame`, found through `PT_GNU_EH_FRAME` and the pointer in `.eh_frame_hdr` (LSB, "The .eh_frame_hdr
+    /// section"); nil if there is no such segment, or if the file doesn't contain it (a debug file).
     ///
-    /// Of `.eh_frame_hdr`, only that pointer is believed.
+    /// Uses nothing else of `.eh_frame_hdr`, as the rest may be wrong.
     func ehFrameFoundBySegments() throws(ELFError) -> CallFrameSection? {
         guard let segment = segments.first(where: \.isEHFrameHeader), segment.offset < size, segment.fileSize > 0
         else { return nil }
-        // Four bytes of header and a pointer of 10 bytes at most.
+        // Four bytes of header and at most 10 bytes of pointer.
         let head = try source.read(
             offset: segment.offset, count: Int(min(14, segment.fileSize, size - segment.offset)), name: name)
         let pointer = head.withUnsafeBytes { bytes in
@@ -50,7 +50,7 @@ struct EHFrameHeader {
         let kind: ELFError.Kind
     }
 
-    /// The SVMA of `.eh_frame`, `headerAddress` being that of `.eh_frame_hdr`.
+    /// The SVMA of `.eh_frame`, given that of `.eh_frame_hdr`.
     func ehFrameAddress(headerAddress: UInt64) -> Result<UInt64, Problem> {
         guard bytes.count > 4 else { return .failure(Problem(offset: bytes.count, kind: .malformed("cut off"))) }
         guard bytes[0] == 1 else {
@@ -78,7 +78,7 @@ struct EHFrameHeader {
         [0x00, 0x01, 0x02, 0x03, 0x04, 0x09, 0x0a, 0x0b, 0x0c].contains(format) ? format : nil
     }
 
-    /// The pointer at offset 4, sign-extended where its format says so; nil if it isn't all there.
+    /// The pointer at offset 4, sign-extended if its format is signed; nil if it is cut off.
     private func pointer(format: UInt8) -> UInt64? {
         switch format {
         case 0x00: is64Bit ? load(UInt64.self) : load(UInt32.self)  // DW_EH_PE_absptr
@@ -96,7 +96,7 @@ struct EHFrameHeader {
         bytes.integer(type, at: 4, bigEndian: isBigEndian).map { UInt64(truncatingIfNeeded: $0) }
     }
 
-    /// LEB128 (DWARF 5, 7.6) of 64 bits at most.
+    /// LEB128 (DWARF 5, 7.6) of at most 64 bits.
     private func leb128(signed: Bool) -> UInt64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0

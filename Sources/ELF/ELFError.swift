@@ -2,7 +2,7 @@ import Files
 
 /// Why an ELF file, or a part of it, could not be read.
 ///
-/// Everything that can be wrong with a file from outside ends here; nothing in this module traps on it.
+/// Any defect of a file is reported as this error; nothing in this module traps on one.
 public struct ELFError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What was wrong.
     public enum Kind: Equatable, Sendable {
@@ -12,17 +12,17 @@ public struct ELFError: Error, Equatable, Sendable, CustomStringConvertible {
         case cannotRead(errno: Int32)
         /// A directory, FIFO, socket or device.
         case notRegularFile
-        /// A file of no bytes (as are most files in /proc).
+        /// A file without bytes, as most files in /proc appear to be.
         case empty
         /// The first four bytes are not `\x7fELF`.
         case notELF
-        /// The file contradicts itself or the specification; says how.
+        /// The file contradicts itself or the specification; the text says how.
         case malformed(String)
-        /// Valid as far as is known, but not something this module reads; says what.
+        /// Valid as far as is known, but not supported by this module; the text says what.
         case unsupported(String)
-        /// Somebody can change it who can't change what it would speak of.
+        /// Users who can't write the image can write this file, which would describe it.
         case writableByOthers
-        /// Its path led to another file, or another state of it, a moment ago.
+        /// The path now leads to another file, or to another state of the same file.
         case isAnotherFile
     }
 
@@ -30,7 +30,7 @@ public struct ELFError: Error, Equatable, Sendable, CustomStringConvertible {
     public var file: String
     /// The section in question, if it is known.
     public var section: String?
-    /// In bytes: from the start of `section` if there is one, else from the start of the file.
+    /// In bytes, from the start of `section` if there is one, else from the start of the file.
     public var offset: UInt64?
     public var kind: Kind
 

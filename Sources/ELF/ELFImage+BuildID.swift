@@ -2,10 +2,10 @@ import Files
 
 extension ELFImage {
     /// The build id: the descriptor of the `NT_GNU_BUILD_ID` note, typically 20 bytes; nil if there is none, or if this
-    /// is a core file (whose notes are about something else).
+    /// is a core file (whose notes describe a process).
     ///
-    /// Looks in the `PT_NOTE` segments first, which takes a read of some hundred bytes, and only then in the `SHT_NOTE`
-    /// sections. Throws ``ELFError`` if it isn't found and the notes are malformed where they should be whole.
+    /// Looks in the `PT_NOTE` segments first, which takes one short read, then in the `SHT_NOTE` sections. Throws
+    /// ``ELFError`` if no build id is found and the notes that might contain it are malformed.
     public func buildID() throws(ELFError) -> [UInt8]? {
         guard fileType != .core else { return nil }
         var left = Self.noteLimit
@@ -16,7 +16,7 @@ extension ELFImage {
             do throws(ELFError) {
                 if let buildID = try buildID(in: block, left: &left) { return buildID }
             } catch {
-                // Debug files may keep the program headers of the binary, which then point anywhere.
+                // Debug files may keep the executable's program headers, whose offsets are meaningless there.
                 failure = failure ?? error
             }
         }
@@ -24,7 +24,7 @@ extension ELFImage {
         do throws(ELFError) {
             sections = try self.sections()
         } catch {
-            // What can be loaded needs no section headers, so that broken ones are as good as none.
+            // A file that can be loaded needs no section headers: broken ones count as none.
             if failure == nil, !segments.isEmpty { return nil }
             throw failure ?? error
         }
@@ -38,10 +38,10 @@ extension ELFImage {
         return nil
     }
 
-    /// How many bytes of notes are read in search of the build id: they are a few hundred, 60 KiB in a Linux kernel.
+    /// Bytes of notes that are read to find the build id. Files have a few hundred, a Linux kernel 60 KiB.
     private static let noteLimit: UInt64 = 1 << 20
 
-    /// Where notes are: a segment or a section.
+    /// The notes of a segment or a section.
     private struct NoteBlock {
         let section: String?
         let offset: UInt64
@@ -75,19 +75,20 @@ extension ELFImage {
     }
 }
 
-/// A note at `offset` doesn't fit.
+/// The note at `offset` runs past the end of the notes.
 private struct NoteError: Error {
     let offset: Int
 }
 
-/// The descriptor of the first note of owner "GNU" and type `NT_GNU_BUILD_ID` (gABI, "Note Section"): three words,
-/// which give the sizes of name and descriptor and the type, then both, each padded to `alignment`.
+/// The descriptor of the first note of owner "GNU" and type `NT_GNU_BUILD_ID` (gABI, "Note Section"). A note is three
+/// words (size of the name, size of the descriptor, type), then name and descriptor, each padded to `alignment`.
 private func findBuildID(
     in notes: UnsafeRawBufferPointer, alignment: Int, bigEndian: Bool
 ) -> Result<[UInt8]?, NoteError> {
     var start = 0
     func padded(_ offset: Int) -> Int { (offset + alignment - 1) & -alignment }
-    // Each turn advances by the 12 bytes of a note's header at least. Sizes are below 2^32: the sums don't overflow.
+    // Each iteration advances by at least the 12 bytes of a note's header. Sizes are below 2^32: the sums don't
+    // overflow.
     while let nameSize = notes.integer(UInt32.self, at: start, bigEndian: bigEndian),
         let descriptorSize = notes.integer(UInt32.self, at: start + 4, bigEndian: bigEndian),
         let type = notes.integer(UInt32.self, at: start + 8, bigEndian: bigEndian)

@@ -1,7 +1,7 @@
 import CLibelf
 
 extension ELFImage {
-    /// Unpacks a section. libelf allocates the size that the section states, so that is checked first.
+    /// Unpacks a section. libelf allocates the size that the section states, so that size is checked first.
     func unpackedBytes(of section: Section) throws(ELFError) -> UnsafeRawBufferPointer {
         try checkExtent(of: section)
         guard budget.read(section.size) else { throw overdrawn(section.name) }
@@ -17,7 +17,7 @@ extension ELFImage {
         return unpacked
     }
 
-    /// `SHF_COMPRESSED`: an `Elf64_Chdr`, then the packed bytes (gABI, "Section Compression").
+    /// `SHF_COMPRESSED`: an `Elf64_Chdr`, then the compressed bytes (gABI, "Section Compression").
     private func unpackWithHeader(_ section: Section) throws(ELFError) -> UnsafeRawBufferPointer {
         guard let header = libelf.compressionHeader(section.index) else {
             throw malformed("compression header: \(LibelfHandle.lastError())", section: section.name, offset: 0)
@@ -25,7 +25,7 @@ extension ELFImage {
         try checkUnpackedSize(header.ch_size, of: section)
         if let bytes = libelf.unpack(section.index) { return bytes }
         guard header.ch_type == UInt32(ELFCOMPRESS_ZLIB) else {
-            // libelf has zstd from 0.189 on, if it was built with it.
+            // libelf 0.189 and newer can unpack zstd, if built with it.
             let method = header.ch_type == 2 ? "zstd" : "method \(header.ch_type)"
             throw ELFError(
                 file: name, section: section.name, offset: 0,
@@ -34,8 +34,8 @@ extension ELFImage {
         throw malformed("zlib: \(LibelfHandle.lastError())", section: section.name, offset: 0)
     }
 
-    /// `.zdebug_*`, from before `SHF_COMPRESSED`: "ZLIB", the unpacked size as a big-endian 64-bit number, then a zlib
-    /// stream.
+    /// `.zdebug_*`, the form that preceded `SHF_COMPRESSED`: "ZLIB", the unpacked size as a big-endian 64-bit number,
+    /// then a zlib stream.
     private func unpackGNU(_ section: Section) throws(ELFError) -> UnsafeRawBufferPointer {
         let header = try source.read(offset: section.offset, count: Int(min(section.size, 12)), name: name)
         guard header.starts(with: Array("ZLIB".utf8)),

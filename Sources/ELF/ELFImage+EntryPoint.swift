@@ -1,11 +1,11 @@
 extension ELFImage {
-    /// Whether the kernel may start a program at `e_entry`, or its interpreter: else that is a relic, as in the shared
-    /// libraries of older linkers.
-    ///
-    /// - Parameter startsStack: whether code that begins so is the first of a new stack. Asked of images without an
-    ///   interpreter that need no library, where nothing else tells.
+    /// Whether the kernel, or a program interpreter, may start a program at `e_entry`. Older linkers set it in shared
+    /// libraries as well, without meaning.
     ///
     /// Throws ``ELFError`` if the image can't be read.
+    ///
+    /// - Parameter startsStack: whether code that starts with these bytes is the first of a new stack. Called only for
+    ///   images that have no interpreter and need no library, where nothing else decides it.
     public func startsProgram(_ startsStack: ([UInt8]) -> Bool) throws(ELFError) -> Bool {
         guard entryAddress != 0, executableSegments.contains(where: { $0.contains(entryAddress) }) else { return false }
         switch fileType {
@@ -22,13 +22,13 @@ extension ELFImage {
         }
     }
 
-    /// The bytes at an SVMA, as far as its executable segment has them, and no more than `limit`.
+    /// Up to `limit` bytes at an SVMA, fewer if its executable segment has fewer; empty outside executable segments.
     public func code(at address: UInt64, limit: UInt64) throws(ELFError) -> [UInt8] {
         guard let range = executableSegments.first(where: { $0.contains(address) }) else { return [] }
         return try bytes(at: address..<address + min(limit, range.upperBound - address))
     }
 
-    /// Of `PT_DYNAMIC`, to DT_NULL; the first 4,096. Empty in 32-bit images, which get no table.
+    /// The entries of `PT_DYNAMIC` up to DT_NULL, at most 4,096. Empty for 32-bit images, which get no table.
     private func dynamicEntries() throws(ELFError) -> [(tag: UInt64, value: UInt64)] {
         guard is64Bit, let segment = segments.first(where: \.isDynamic), segment.offset < size else { return [] }
         let count = Int(min(segment.fileSize, size - segment.offset, 4096 * 16) / 16 * 16)

@@ -1,6 +1,6 @@
 extension ELFImage {
-    /// The SVMAs of the bytes in `PT_LOAD` segments with `PF_X` that the file really holds: sorted, disjoint, merged
-    /// where they touch. Empty for relocatable files. The byte at 2^64 − 1 is never included.
+    /// The SVMAs in `PT_LOAD` segments with `PF_X` whose bytes the file really has: sorted, disjoint, adjacent ranges
+    /// merged. Empty for relocatable files. Never includes the address 2^64 − 1.
     public var executableSegments: [Range<UInt64>] {
         let ranges = segments.compactMap { segment -> Range<UInt64>? in
             guard segment.isLoad && segment.isExecutable else { return nil }
@@ -9,7 +9,7 @@ extension ELFImage {
         return merged(ranges)
     }
 
-    /// The bytes at SVMAs that one segment of the file holds; empty if none holds them all.
+    /// The bytes in a range of SVMAs; empty unless one segment has all of them.
     ///
     /// Throws ``ELFError`` if they can't be read.
     public func bytes(at range: Range<UInt64>) throws(ELFError) -> [UInt8] {
@@ -24,9 +24,11 @@ extension ELFImage {
         return try source.read(offset: offset, count: Int(count), name: name)
     }
 
-    /// Where there is code: the `SHF_EXECINSTR` sections that have bytes, as far as ``executableSegments`` load them;
-    /// ``executableSegments`` itself if there are no section headers, or broken ones. Sorted, disjoint, merged where
-    /// they touch. The sections of a relocatable file aren't clipped, and overlap at address 0.
+    /// The ranges of SVMAs that contain code: the `SHF_EXECINSTR` sections that have bytes, clipped to
+    /// ``executableSegments``; or ``executableSegments`` itself if section headers are missing or broken. Sorted,
+    /// disjoint, adjacent ranges merged. The sections of a relocatable file aren't clipped, and overlap at address 0.
+    ///
+    /// Throws ``ELFError`` if section headers are broken and there are no executable segments.
     public func executableRanges() throws(ELFError) -> [Range<UInt64>] {
         let segments = executableSegments
         let sections: [Section]
@@ -42,8 +44,8 @@ extension ELFImage {
         return fileType == .relocatable ? code : intersection(code, segments)
     }
 
-    /// Whether this is the debug information of another file (`objcopy --only-keep-debug`, `eu-strip -f`, dwz): its
-    /// code is `SHT_NOBITS`; or it has no code, but debug sections or `SHT_NOBITS` ones, and nothing else to load.
+    /// Whether this file has only the debug information of another one (`objcopy --only-keep-debug`, `eu-strip -f`,
+    /// dwz): its code is `SHT_NOBITS`, or it has no code and nothing to load, but debug or `SHT_NOBITS` sections.
     public func isSeparateDebugFile() throws(ELFError) -> Bool {
         let sections = try sections()
         let code = sections.filter(\.isExecutable)
@@ -52,7 +54,7 @@ extension ELFImage {
         return !loadsSomething && sections.contains { $0.isDebugSection || ($0.isAllocated && $0.hasNoBits) }
     }
 
-    /// `size` bytes from `start`, as far as there are addresses; nil if empty.
+    /// `size` bytes from `start`, clipped to the address space; nil if empty.
     private func range(_ start: UInt64, _ size: UInt64) -> Range<UInt64>? {
         let end = is64Bit ? UInt64.max : 1 << 32
         guard start < end, size > 0 else { return nil }
@@ -60,7 +62,7 @@ extension ELFImage {
     }
 }
 
-/// Sorted, disjoint, not touching.
+/// Sorted, disjoint, with adjacent ranges merged.
 private func merged(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     var result: [Range<UInt64>] = []
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
@@ -73,7 +75,7 @@ private func merged(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     return result
 }
 
-/// What two lists of sorted, disjoint ranges have in common: sorted, disjoint.
+/// The intersection of two lists of sorted, disjoint ranges: sorted, disjoint.
 private func intersection(_ first: [Range<UInt64>], _ second: [Range<UInt64>]) -> [Range<UInt64>] {
     var result: [Range<UInt64>] = []
     var i = 0

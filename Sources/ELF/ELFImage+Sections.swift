@@ -1,6 +1,6 @@
 import Files
 
-/// What the ELF header says of the section headers.
+/// The ELF header's fields on section headers.
 struct SectionTableLocation {
     /// `e_shoff`; 0 if there are none.
     let offset: UInt64
@@ -11,11 +11,11 @@ struct SectionTableLocation {
 }
 
 extension ELFImage {
-    /// The sections, by index: the first is the empty section 0. `[]` if the image has no section headers, which is
-    /// legal for whatever needs no linking.
+    /// The sections, by index; the first is the empty section 0. `[]` if the image has no section headers, which only
+    /// linking requires.
     ///
-    /// Throws ``ELFError`` if the section headers or the sections' names lie outside the image. That the sections'
-    /// bytes lie inside is checked when they are asked for.
+    /// Throws ``ELFError`` if the section headers or the section names lie outside the image. Sections' extents are
+    /// checked when their bytes are read.
     public func sections() throws(ELFError) -> [Section] {
         if let sectionCache { return try sectionCache.get() }
         do throws(ELFError) {
@@ -28,19 +28,19 @@ extension ELFImage {
         }
     }
 
-    /// The first section of this name that has one; nil also when there are no section headers.
+    /// The first section with this name; nil if there is none.
     func section(named name: String) throws(ELFError) -> Section? {
         try sections().first { $0.name == name }
     }
 
     private func readSections() throws(ELFError) -> [Section] {
         let count = try sectionCount()
-        // Section 0 describes nothing but the table itself.
+        // Section 0 only describes the section header table.
         guard count > 1 else { return [] }
         var headers: [Section] = []
         let names = try sectionNames(count: count)
-        // Names may share bytes (".text" ends ".rela.text"), hence may add up to more than the table; to much more
-        // only in a file made to exhaust memory.
+        // Names may share bytes (".text" ends ".rela.text"), so they may add up to more than the string table, but to
+        // much more only in a file made to exhaust memory.
         var nameBudget = 1024 + 4 * names.count
         headers.reserveCapacity(count)
         for index in 0..<count {
@@ -65,7 +65,7 @@ extension ELFImage {
         return headers
     }
 
-    /// The number of section headers, all of which lie in the image.
+    /// The number of section headers, checked to lie in the image.
     private func sectionCount() throws(ELFError) -> Int {
         guard sectionTable.offset != 0 else { return 0 }
         let entrySize: UInt64 = is64Bit ? 64 : 40
@@ -82,7 +82,8 @@ extension ELFImage {
             throw malformed("the section headers run past the end of the file", offset: sectionTable.offset)
         }
         if count == 0 {
-            // The number is in section header 0 (gABI, "ELF Header", e_shnum). libelf also says 0 if it is too large.
+            // The number is in section header 0 (gABI, "ELF Header", e_shnum). libelf returns 0 also if it is too
+            // large.
             let first = try source.read(offset: sectionTable.offset, count: Int(entrySize), name: name)
             let stated = first.withUnsafeBytes {
                 is64Bit
@@ -111,11 +112,11 @@ extension ELFImage {
 
     // MARK: Bytes
 
-    /// The bytes of a section of this image, unpacked if they are compressed. Empty if it has none (`SHT_NOBITS`).
-    /// They are valid as long as the image lives, and not relocated.
+    /// The bytes of a section of this image, unpacked if they are compressed, not relocated. Empty for `SHT_NOBITS`.
+    /// Valid as long as the image exists.
     ///
-    /// Throws ``ELFError`` if the section lies outside the image, is compressed with something else than zlib, or
-    /// unpacks to more than such sections do.
+    /// Throws ``ELFError`` if the section lies outside the image, is compressed with a method that libelf can't unpack,
+    /// or unpacks to more than real sections do.
     public func bytes(of section: Section) throws(ELFError) -> UnsafeRawBufferPointer {
         let sections = try sections()
         guard sections.indices.contains(section.index), sections[section.index] == section else {
@@ -134,13 +135,13 @@ extension ELFImage {
         return bytes
     }
 
-    /// The bytes as they are in the file. Nothing is allocated before it is known that they are there.
+    /// The bytes as in the file. Checks the extent before allocating.
     private func fileBytes(of section: Section) throws(ELFError) -> UnsafeRawBufferPointer {
         try checkExtent(of: section)
         return try fileBytes(offset: section.offset, count: section.size, section: section.name)
     }
 
-    /// Bytes of the file, which the caller has checked to lie inside.
+    /// Bytes of the file at a range that the caller has checked.
     func fileBytes(offset: UInt64, count: UInt64, section: String?) throws(ELFError) -> UnsafeRawBufferPointer {
         guard budget.read(count) else { throw overdrawn(section) }
         if case .file(let file) = source, count >= Self.leastMapped,
@@ -155,7 +156,7 @@ extension ELFImage {
         return bytes
     }
 
-    /// Sections add up to more than the image really has.
+    /// The sections add up to more than the bytes that the image really has.
     func overdrawn(_ section: String?) -> ELFError {
         let present = source.presentSize
         return malformed(
@@ -165,8 +166,8 @@ extension ELFImage {
             section: section)
     }
 
-    /// Throws ``ELFError`` unless the sections' bytes, as far as they lie in the image, add up to what real ones do:
-    /// for libraries that read whatever a section header claims.
+    /// Throws ``ELFError`` if the parts of the sections that lie in the image add up to more than real sections do. For
+    /// libraries that read as much as section headers claim.
     public func checkSectionSizes() throws(ELFError) {
         var budget = Budget(imageSize: source.presentSize)
         for section in try sections() where !section.hasNoBits && section.offset <= size {
@@ -174,19 +175,18 @@ extension ELFImage {
         }
     }
 
-    /// Bytes from which on a section is mapped and not read: what is smaller is copied in less time than it takes to
-    /// map it.
+    /// The smallest size, in bytes, at which a section is mapped; below it, copying is faster than mapping.
     private static var leastMapped: UInt64 { 256 << 10 }
 
-    /// To be asked when the bytes of sections have been used.
+    /// Checks that the mapped sections could be read. Call it after using sections' bytes.
     ///
     /// Throws ``ELFError`` if the file has shrunk since it was opened, or can't be read any more: some of the bytes
-    /// were then zeros.
+    /// were zeros instead.
     public func checkIsWhole() throws(ELFError) {
         guard !mapped.contains(where: \.isBroken) else { throw malformed("it shrank or failed while being read") }
     }
 
-    /// That the whole section lies in the image.
+    /// Throws unless the whole section lies in the image.
     func checkExtent(of section: Section) throws(ELFError) {
         guard section.offset <= size, section.size <= size - section.offset else {
             throw malformed(

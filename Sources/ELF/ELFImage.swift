@@ -2,19 +2,20 @@ import CLibelf
 import Files
 import Glibc
 
-/// An ELF file, or an ELF image in memory, as far as unwind tables need it.
+/// An ELF file, or an ELF image in memory.
 ///
 /// Opening reads the ELF header and the program headers, a few hundred bytes. Section headers, notes and the bytes of
-/// sections are read when first asked for, and kept. Files are read with `pread`, and large sections mapped. One that
-/// shrinks meanwhile gives an ``ELFError`` and no signal; for mapped sections that comes from ``checkIsWhole()``.
+/// sections are read on first use and kept. Files are read with `pread`; large sections are mapped. A file that shrinks
+/// meanwhile causes an ``ELFError``, not a signal; for mapped sections, ``checkIsWhole()`` throws it.
 ///
-/// What can be read or unpacked is bounded by the size of the image (`Budget`). Not thread-safe: one task at a time.
+/// The size of the image limits how much is read and unpacked (`Budget`). Not thread-safe: use it from one thread at a
+/// time.
 public final class ELFImage {
-    /// The path, or the name given to an image in memory; what errors call it.
+    /// The path, or the name given to an image in memory. Errors contain it.
     public let name: String
-    /// Which file this is, as of opening; nil for an image in memory.
+    /// The file's identity and state when it was opened; nil for an image in memory.
     package let identity: FileIdentity?
-    /// In bytes, as of opening.
+    /// In bytes, when it was opened.
     public let size: UInt64
     /// `ELFCLASS64`
     public let is64Bit: Bool
@@ -34,43 +35,43 @@ public final class ELFImage {
     let source: ImageBytes
     let libelf: LibelfHandle
     let sectionTable: SectionTableLocation
-    /// What ``sections()`` found, or why it could not.
+    /// The result of the first ``sections()``.
     var sectionCache: Result<[Section], ELFError>?
-    /// Bytes of sections already read, by section index.
+    /// Bytes of sections that were read, by section index.
     var loaded: [Int: UnsafeRawBufferPointer] = [:]
-    /// What of the file is mapped.
+    /// The mapped parts of the file.
     var mapped: [MappedBytes] = []
-    /// Copies of CFI sections with relocations applied, by section index.
+    /// Relocated copies of call frame sections, by section index.
     var relocated: [Int: OwnedMemory] = [:]
     /// Further copies, relocated by a placement.
     var placed: [OwnedMemory] = []
     var budget: Budget
 
-    /// Opens a regular file: anything else is refused before it is opened, so that a FIFO doesn't block.
+    /// Opens a regular file. Anything else is rejected before opening, which could block on a FIFO.
     ///
-    /// Throws ``ELFError`` if it can't be opened or read, isn't an ELF file, or its ELF header or program headers are
-    /// malformed. Broken section headers don't matter here.
+    /// Throws ``ELFError`` if the file can't be opened or read, isn't an ELF file, or has a malformed ELF header or
+    /// program headers. Broken section headers are not detected here.
     public convenience init(path: String) throws(ELFError) {
         try self.init(source: .file(OpenFile(path: path)), name: path)
     }
 
-    /// Takes over an open descriptor, whose file position doesn't matter; it is closed even if this throws.
+    /// Takes ownership of an open descriptor, whose file position doesn't matter; it is closed even if this throws.
     public convenience init(descriptor: Int32, path: String) throws(ELFError) {
         try self.init(source: .file(OpenFile(descriptor: descriptor, path: path)), name: path)
     }
 
-    /// An image in memory, such as the vDSO. The bytes are copied.
+    /// Opens an image in memory, such as the vDSO. The bytes are copied.
     public convenience init(bytes: [UInt8], name: String) throws(ELFError) {
         let memory = bytes.withUnsafeBytes { OwnedMemory(copying: $0) }
         try self.init(source: .memory(memory), name: name)
     }
 
-    /// A copy of all bytes of an image in memory; nil of a file.
+    /// A copy of all bytes of an image in memory; nil for a file.
     public var memoryBytes: [UInt8]? {
         if case .memory(let memory) = source { Array(memory.bytes) } else { nil }
     }
 
-    /// Whether the open file begins as ELF files do. False too if it can't be read.
+    /// Whether the open file starts with the ELF magic bytes. False also if it can't be read.
     public static func isELF(descriptor: Int32) -> Bool {
         var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
         return pread(descriptor, &magic, 4, 0) == 4 && magic == (0x7f, 0x45, 0x4c, 0x46)
@@ -113,7 +114,7 @@ public final class ELFImage {
             offset: header.e_shoff, count: header.e_shnum, entrySize: header.e_shentsize)
     }
 
-    /// Reads the ELF header and checks what libelf would take for granted or answer with a mere "invalid".
+    /// Reads the ELF header and checks what libelf assumes, or would reject without a reason.
     private static func readHeader(_ source: ImageBytes, name: String) throws(ELFError) -> [UInt8] {
         guard source.size > 0 else { throw ELFError(file: name, kind: .empty) }
         var bytes = try source.read(offset: 0, count: Int(min(source.size, 64)), name: name)
@@ -135,8 +136,8 @@ public final class ELFImage {
         return bytes
     }
 
-    /// libelf allocates some hundred bytes for each section header when it opens a file, if all lie in the file: which
-    /// holes do, too.
+    /// Limits the number of section headers. libelf allocates some hundred bytes for each when it opens a file,
+    /// provided that all lie in the file, and a hole satisfies that.
     private static func checkSectionCount(_ header: [UInt8], of source: ImageBytes, name: String) throws(ELFError) {
         let isBigEndian = Int32(header[5]) == ELFDATA2MSB
         let is64Bit = header.count == 64
@@ -149,7 +150,7 @@ public final class ELFImage {
             )
         }
         let entrySize: UInt64 = is64Bit ? 64 : 40
-        // The number of more than fit 16 bits is in section header 0 (gABI, "ELF Header", e_shnum).
+        // If the number exceeds 16 bits, it is in section header 0 (gABI, "ELF Header", e_shnum).
         guard let offset = place.offset, offset != 0, place.count == 0, offset <= source.size,
             entrySize <= source.size - offset
         else { return }
@@ -166,7 +167,7 @@ public final class ELFImage {
         }
     }
 
-    /// Where the program headers are, checked to lie in the image.
+    /// The extent of the program headers, checked to lie in the image.
     private static func programHeaderRange(
         _ header: GElf_Ehdr, libelf: LibelfHandle, is64Bit: Bool, _ source: ImageBytes, name: String
     ) throws(ELFError) -> (offset: UInt64, count: Int, byteCount: Int) {
@@ -186,7 +187,7 @@ public final class ELFImage {
             }
             count = Int(first.sh_info)
         }
-        // count < 2^32, so that the product doesn't overflow.
+        // count < 2^32: the product doesn't overflow.
         let byteCount = count * entrySize
         guard header.e_phoff <= source.size, UInt64(byteCount) <= source.size - header.e_phoff,
             UInt64(byteCount) <= Budget(imageSize: source.presentSize).readable
@@ -199,7 +200,7 @@ public final class ELFImage {
         return (header.e_phoff, count, byteCount)
     }
 
-    /// An error of this image.
+    /// An error that concerns this image.
     func malformed(_ what: String, section: String? = nil, offset: UInt64? = nil) -> ELFError {
         ELFError(file: name, section: section, offset: offset, kind: .malformed(what))
     }

@@ -1,5 +1,5 @@
 extension UnsafeRawBufferPointer {
-    /// The integer at `offset`, which need not be aligned; nil if any byte of it lies outside.
+    /// The integer at `offset`, which need not be aligned; nil if it lies partly outside.
     @inline(__always)
     func integer<T: FixedWidthInteger>(_ type: T.Type, at offset: Int, bigEndian: Bool) -> T? {
         guard offset >= 0, count >= MemoryLayout<T>.size, offset <= count - MemoryLayout<T>.size else { return nil }

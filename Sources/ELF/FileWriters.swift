@@ -1,14 +1,14 @@
 import CLinux
 import Glibc
 
-/// Who can change a file.
+/// Decides who can change a file.
 package enum FileWriters {
-    /// Whether somebody beside root and the user that this process acts for can change the open file.
+    /// Whether anybody but root and this process's user can change the open file.
     ///
-    /// The rule is that by which the kernel itself trusts a file's owner when it runs a set-user-ID program: the owner
-    /// is one of the two, the mode (which bounds access control lists, too) lets nobody else write, and the file system
-    /// isn't mounted `nosuid`. That last is how file systems are mounted whose owners are not to be believed: those
-    /// that users mount themselves, from images or by FUSE.
+    /// This is the rule by which the kernel trusts a file's owner when it runs a set-user-ID program: the owner is root
+    /// or the user, the mode (which also limits access control lists) lets nobody else write, and the file system isn't
+    /// mounted `nosuid`. File systems whose owners can't be trusted are mounted `nosuid`: those that users mount
+    /// themselves, from images or with FUSE.
     static func areOthers(_ descriptor: Int32) -> Bool {
         var status = stat()
         var system = statvfs()
@@ -16,20 +16,20 @@ package enum FileWriters {
         return areOthers(owner: status.st_uid, mode: status.st_mode, mountFlags: system.f_flag, user: geteuid())
     }
 
-    /// - Parameter mountFlags: `ST_*` of statvfs(3)
+    /// - Parameter mountFlags: `ST_*` of statvfs(3).
     package static func areOthers(owner: uid_t, mode: mode_t, mountFlags: UInt, user: uid_t) -> Bool {
         let noSetUserID: UInt = 2  // ST_NOSUID
         return (owner != 0 && owner != user) || mode & (S_IWGRP | S_IWOTH) != 0 || mountFlags & noSetUserID != 0
     }
 }
 
-/// Which file systems say truly which file in which state one is.
+/// Decides which file systems can be trusted to identify a file and its state.
 package enum FileSystemKind {
-    /// Whether two files of the same identity are the same bytes: inodes are files', and the time of change is a
-    /// clock's, that nobody sets back. Not so where a server says both (FUSE, virtiofs among it, and networks), which
-    /// may remember, or make up, what it likes; nor of FAT, which has neither.
+    /// Whether two files with the same identity have the same bytes: inodes are not shared, and nobody can set back the
+    /// time of change. Not true where a server supplies both (FUSE including virtiofs, and network file systems),
+    /// because it may cache or invent them; nor on FAT, which has neither.
     ///
-    /// - Parameter magic: `f_type` of statfs(2)
+    /// - Parameter magic: `f_type` of statfs(2).
     package static func hasReliableIdentities(_ magic: UInt32) -> Bool { !unreliable.contains(magic) }
 
     static func hasReliableIdentities(_ descriptor: Int32) -> Bool {
@@ -37,7 +37,7 @@ package enum FileSystemKind {
         return magic != 0 && hasReliableIdentities(magic)
     }
 
-    /// linux/magic.h, and the file systems' own headers.
+    /// From linux/magic.h and the file systems' own headers.
     private static let unreliable: Set<UInt32> = [
         0x6573_5546,  // FUSE_SUPER_MAGIC
         0x6969,  // NFS_SUPER_MAGIC
@@ -54,30 +54,30 @@ package enum FileSystemKind {
 }
 
 extension ELFImage {
-    /// Whether files with this one's ``identity`` are the same bytes: not on every file system. False of an image in
-    /// memory.
+    /// Whether files with the same ``identity`` have the same bytes, which depends on the file system. False for an
+    /// image in memory.
     package var hasReliableIdentity: Bool {
         if case .file(let file) = source { FileSystemKind.hasReliableIdentities(file.descriptor) } else { false }
     }
 
-    /// Whether somebody beside root and this process's user can change the file, now or while it is read. False of an
+    /// Whether anybody but root and this process's user can change the file, now or while it is read. False for an
     /// image in memory, which is a copy.
     package var othersMayWrite: Bool {
         if case .file(let file) = source { file.othersMayWrite } else { false }
     }
 
-    /// Bytes of the file up to the end of its last loaded segment: what stripping doesn't change. All bytes of an image
-    /// without such segments.
+    /// Bytes of the file up to the end of its last loaded segment, which stripping doesn't change. The whole size if
+    /// there is no such segment.
     package var loadedSize: UInt64 {
         let ends = segments.filter(\.isLoad).compactMap { segment -> UInt64? in
             let backed = segment.fileBackedSize(imageSize: size)
-            // What is backed ends at `size` at the latest: no overflow.
+            // A segment's file-backed bytes end at `size` at the latest: no overflow.
             return backed > 0 ? segment.offset + backed : nil
         }
         return ends.max() ?? size
     }
 
-    /// Whether the file itself has .debug_frame; decided by its section headers alone.
+    /// Whether the file itself has .debug_frame, as far as its section headers tell.
     package var hasDebugFrame: Bool {
         guard let sections = try? sections() else { return false }
         return sections.contains { CallFrameSectionKind.debugFrame.sectionNames.contains($0.name) && !$0.hasNoBits }

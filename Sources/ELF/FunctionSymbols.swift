@@ -1,53 +1,57 @@
 import Files
 import Search
 
-/// The functions of an image by address: those of `.symtab` and `.dynsym`, and the stubs of its procedure linkage
-/// table. Names are made into strings only when a lookup gives them.
+/// The functions of an image by address: those in `.symtab` and `.dynsym`, and the stubs of its procedure linkage
+/// table. Name strings are created only by lookups.
 public struct FunctionSymbols {
-    /// The function that an address belongs to, as far as symbols tell.
+    /// The function that symbols assign to an address.
     public struct Match: Equatable {
-        /// Without its default version (`@@VERSION`), and with `@plt` behind it if it is a stub; of at most
-        /// ``nameLimit`` bytes.
+        /// Without the default version (`@@VERSION`); ends in `@plt` for a stub. At most ``nameLimit`` bytes, plus that
+        /// suffix.
         public var name: String
-        /// SVMA of its first byte.
+        /// SVMA of the function's first byte.
         public var start: UInt64
-        /// Whether its symbol says where it ends. Else it is taken to reach to the next symbol, or to the end of its
-        /// section.
+        /// Whether the symbol has a size. Otherwise the function is assumed to extend to the next symbol or to the end
+        /// of its section.
         public var hasSize: Bool
-        /// A local symbol without type and size: a function of hand-written assembly, or a label within one.
+        /// Whether this is a local symbol without type and size: a function in hand-written assembly, or a label inside
+        /// one.
         public var isLabel: Bool
     }
 
-    /// By address, one for each, with the best known name.
+    /// Sorted by address; for each address, the symbol with the best known name.
     private var functions: [Symbol] = []
-    /// Where runs of addresses begin that belong to one function: its index, or `nobody`.
+    /// SVMAs where the owner changes. From each to the next, addresses belong to the function with the index in
+    /// `owners`, or to `nobody`.
     private var starts: [UInt64] = []
     private var owners: [UInt32] = []
-    /// The string tables that symbols' names are in.
+    /// The string tables that contain the names.
     private var names: [UnsafeRawBufferPointer] = []
-    /// A table that could not be read, or not to its end; the functions are those of the others.
+    /// The first problem with a table, if one could not be read completely. The functions are then those that could be
+    /// read.
     public private(set) var problem: ELFError?
     /// Owns `names`.
     private let image: ELFImage
 
     private static let nobody = UInt32.max
-    /// Symbols that are read of one table. The largest programs have a few millions; a symbol takes 24 bytes of a file,
-    /// or nothing where that is sparse.
+    /// Symbols read from one table. The largest programs have a few million. A symbol takes 24 bytes of a file, or none
+    /// in a sparse one.
     static let symbolLimit = 1 << 24
-    /// Bytes that a name may have here. Longer ones are cut, and end with a hash of what they were.
+    /// Bytes of a name. A longer name is cut and ends in a hash of the whole.
     public static let nameLimit = 1024
 
-    /// How many addresses have a name.
+    /// The number of addresses that have a name.
     public var count: Int { functions.count }
     public var isEmpty: Bool { functions.isEmpty }
 
-    /// The function that contains the SVMA `address`, and how many bytes after its start that is; nil if there is none.
+    /// The name of the function that contains the SVMA `address`, and the address's offset from its start, in bytes;
+    /// nil if there is none.
     public func lookup(_ address: UInt64) -> (name: String, offset: UInt64)? {
         match(address).map { ($0.name, address &- $0.start) }
     }
 
-    /// The function that contains the SVMA `address`; nil if there is none. Of functions that contain each other it is
-    /// the one that starts last.
+    /// The function that contains the SVMA `address`; nil if there is none. If several contain it, the one that starts
+    /// last.
     public func match(_ address: UInt64) -> Match? {
         guard let place = starts.lastIndex(atMost: address, by: { $0 }), owners[place] != Self.nobody else {
             return nil
@@ -63,7 +67,7 @@ public struct FunctionSymbols {
 
     /// Throws the first problem if nothing could be read.
     ///
-    /// - Parameter limit: how many symbols of a table are read.
+    /// - Parameter limit: the number of symbols to read from a table.
     init(of image: ELFImage, limit: Int = FunctionSymbols.symbolLimit) throws(ELFError) {
         self.image = image
         let sections = try image.sections()
@@ -93,7 +97,7 @@ public struct FunctionSymbols {
         if isEmpty, let problem { throw problem }
     }
 
-    /// The stubs of the procedure linkage table, by the symbols whose addresses they jump to.
+    /// Adds the stubs of the procedure linkage table, named after the symbols that they jump to.
     private mutating func addStubs(_ dynamic: SymbolTable?, _ sections: [Section]) throws(ELFError) {
         let stubs = try LinkageStubs(of: image, sections)
         guard !stubs.all.isEmpty else { return }
@@ -116,13 +120,13 @@ public struct FunctionSymbols {
         if !added.isEmpty { functions = Self.best(of: functions + added) }
     }
 
-    /// Index of the function that starts at an address.
+    /// The index of the function that starts at an address.
     private func index(of address: UInt64) -> Int? {
         let index = functions.partitioningIndex { $0.address >= address }
         return index < functions.count && functions[index].address == address ? index : nil
     }
 
-    /// By address, one for each: the best known name, and the size of the largest.
+    /// Sorted by address; for each address, the best known name and the largest size.
     private static func best(of symbols: [Symbol]) -> [Symbol] {
         let sorted = symbols.sorted {
             ($0.address, $1.rank, $0.table, $0.name) < ($1.address, $0.rank, $1.table, $1.name)
@@ -139,7 +143,7 @@ public struct FunctionSymbols {
         return best
     }
 
-    /// NASM and YASM write labels within `f` as `f.label`.
+    /// NASM and YASM turn a local label in `f` into the symbol `f.label`.
     private mutating func dropLabelsOfAssemblers() {
         guard functions.contains(where: \.isLabel) else { return }
         var kept = 0
@@ -152,7 +156,7 @@ public struct FunctionSymbols {
     }
 
     private func isLabel(_ symbol: Symbol, within function: Symbol) -> Bool {
-        // Nobody writes longer ones by hand.
+        // Nobody writes longer names by hand.
         let label = names[Int(symbol.table)][Int(symbol.name)...].prefix(256)
         let name = names[Int(function.table)][Int(function.name)...].prefix(256)
         var (at, other) = (label.startIndex, name.startIndex)
@@ -163,10 +167,11 @@ public struct FunctionSymbols {
         return at < label.endIndex && other < name.endIndex && label[at] == UInt8(ascii: ".") && name[other] == 0
     }
 
-    /// Says of each address whose it is. What has a size keeps all of it, but for what starts within and has a size,
-    /// too; what has none reaches to the next one, or to the end of its section.
+    /// Assigns each address to one function. A function with a size owns all of its bytes, except those of functions
+    /// with a size that start inside it. A function without one extends to the next function or to the end of its
+    /// section.
     private mutating func share(_ code: CodeSections) {
-        /// Functions that have begun and not ended, the last one having begun last.
+        /// Functions that have started and not ended, in the order of their starts.
         var open: [(index: Int, end: UInt64)] = []
         func begin(_ address: UInt64, _ owner: UInt32) {
             if starts.last == address {
@@ -178,12 +183,12 @@ public struct FunctionSymbols {
         }
         func close(before address: UInt64?) {
             while let last = open.last, address.map({ last.end <= $0 }) ?? true {
-                // Those that it outlived ended within it.
+                // Functions that `last` outlives ended inside it.
                 while let other = open.last, other.end <= last.end { open.removeLast() }
                 begin(last.end, open.last.map { UInt32($0.index) } ?? Self.nobody)
             }
         }
-        // At most 2^25 + what the linkage table has, which is less than a file of 4 GiB has bytes.
+        // At most 2^25 functions, plus fewer stubs than a file of 4 GiB has bytes: the index fits.
         for (index, symbol) in functions.enumerated() {
             close(before: symbol.address)
             if symbol.size > 0 {
@@ -202,21 +207,22 @@ public struct FunctionSymbols {
 extension ELFImage {
     /// The functions that symbols name. In relocatable files, addresses are relative to the sections, and overlap.
     ///
-    /// Throws ``ELFError`` if the section headers are broken, or if there are symbol tables none of which can be read.
+    /// Throws ``ELFError`` if the section headers are broken, or if there are symbol tables and none of them can be
+    /// read.
     public func functionSymbols() throws(ELFError) -> FunctionSymbols { try FunctionSymbols(of: self) }
 }
 
 extension UnsafeRawBufferPointer {
-    /// The name of a symbol; nil if it is not in the string table, or doesn't end there.
+    /// The name of a symbol; nil if it isn't in the string table, or isn't terminated there.
     fileprivate func symbolName(at offset: Int, isStub: Bool) -> String? {
-        // What is longer than this is told apart no further.
+        // Names that differ only after this many bytes are not distinguished.
         let most = 1 << 20
         guard offset >= 0, offset < count else { return nil }
         let rest = self[offset..<Swift.min(count, offset + most)]
         let end = rest.firstIndex(of: 0)
         guard end != nil || rest.count == most else { return nil }
         var name = rest[..<(end ?? rest.endIndex)]
-        // `memcpy@@GLIBC_2.14` is what everybody means by memcpy. Other versions say which they are.
+        // People know `memcpy@@GLIBC_2.14` as memcpy. Other versions keep their suffix.
         if let at = name.firstIndex(of: UInt8(ascii: "@")), at > name.startIndex, at + 1 < name.endIndex,
             name[at + 1] == UInt8(ascii: "@")
         {
@@ -225,14 +231,14 @@ extension UnsafeRawBufferPointer {
         return Self.shortened(name, to: FunctionSymbols.nameLimit) + (isStub ? "@plt" : "")
     }
 
-    /// Names that differ differ still when they are cut, by their hash (FNV-1a, 32 bits).
+    /// Shortens a name. A hash (FNV-1a, 32 bits) keeps different names different.
     private static func shortened(_ name: Slice<UnsafeRawBufferPointer>, to limit: Int) -> String {
         guard name.count > limit else { return String(decoding: name, as: UTF8.self) }
         var hash: UInt32 = 0x811c_9dc5
         for byte in name { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
         let mark = "...#" + Hex.text(hash, digits: 8)
         var end = name.startIndex + limit - mark.utf8.count
-        // Not within a character.
+        // Don't cut inside a character.
         while end > name.startIndex, name[end] & 0xc0 == 0x80 { end -= 1 }
         return String(decoding: name[..<end], as: UTF8.self) + mark
     }

@@ -3,17 +3,17 @@ import CLiblzma
 import Files
 import Glibc
 
-/// An open file descriptor, closed with its last reference.
+/// An open file descriptor, closed when the last reference goes.
 final class OpenFile {
     let descriptor: Int32
     let identity: FileIdentity
     /// See ``ELFImage/othersMayWrite``.
     private(set) lazy var othersMayWrite = FileWriters.areOthers(descriptor)
-    /// Bytes that are in the file and not in holes, at least if these make up nearly all of it; else its size.
+    /// Bytes of the file that are not in holes, if holes make up nearly all of it; else its size.
     let presentBytes: UInt64
 
-    /// Opens a regular file for reading. `stat` comes first because opening a device can act on it
-    /// (a tape rewinds, a watchdog starts); `O_NONBLOCK` because the path may become a FIFO in between.
+    /// Opens a regular file for reading. `stat` comes first because opening a device can have effects (a tape rewinds,
+    /// a watchdog starts). `O_NONBLOCK` is set because the path may have become a FIFO since.
     convenience init(path: String) throws(ELFError) {
         var status = stat()
         guard path.withPath({ stat($0, &status) }) == 0 else {
@@ -25,7 +25,7 @@ final class OpenFile {
         try self.init(descriptor: descriptor, path: path)
     }
 
-    /// Takes over `descriptor`: it is closed even if this throws.
+    /// Takes ownership of `descriptor`, which is closed even if this throws.
     init(descriptor: Int32, path: String) throws(ELFError) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
@@ -46,7 +46,8 @@ final class OpenFile {
         close(descriptor)
     }
 
-    /// Reads at `offset` until `buffer` is full or the file ends; the number of bytes read, or nil with `errno` set.
+    /// Reads at `offset` until `buffer` is full or the file ends. Returns the number of bytes read, or nil with `errno`
+    /// set.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int? {
         var done = 0
         while done < buffer.count {
@@ -65,17 +66,17 @@ extension stat {
     fileprivate var isRegularFile: Bool { st_mode & S_IFMT == S_IFREG }
 }
 
-/// Heap memory with one owner, freed with its last reference.
+/// Heap memory, freed when the last reference goes.
 final class OwnedMemory {
     let bytes: UnsafeMutableRawBufferPointer
 
-    /// Takes over `bytes`, which `malloc` or `allocate` gave.
+    /// Takes ownership of `bytes`, which come from `malloc` or `allocate`.
     init(adopting bytes: UnsafeMutableRawBufferPointer) {
         self.bytes = bytes
     }
 
     init(copying source: UnsafeRawBufferPointer) {
-        // 16: what malloc guarantees; libelf reads headers in place.
+        // 16 is what malloc guarantees; libelf reads headers in place.
         bytes = .allocate(byteCount: source.count, alignment: 16)
         bytes.copyMemory(from: source)
     }
@@ -85,11 +86,11 @@ final class OwnedMemory {
     }
 }
 
-/// A part of a file, mapped; see `file_mapping.h` for what happens when the file shrinks.
+/// A mapped part of a file; `file_mapping.h` explains what happens if the file shrinks.
 final class MappedBytes {
     private var mapping: cfic_file_mapping
 
-    /// Maps `count` bytes, more than 0, at `offset`, both within the file; nil if that can't be done.
+    /// Maps `count` bytes, more than 0, at `offset`, both within the file; nil if that fails.
     init?(_ file: OpenFile, offset: UInt64, count: Int) {
         mapping = cfic_file_mapping()
         guard cfic_map_file(file.descriptor, offset, count, &mapping) else { return nil }
@@ -101,11 +102,11 @@ final class MappedBytes {
 
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: mapping.start, count: mapping.size) }
 
-    /// Whether bytes were missing when they were read, and zeros in their place.
+    /// Whether bytes were missing when they were accessed, and read as zeros.
     var isBroken: Bool { cfic_mapping_is_broken(&mapping) }
 }
 
-/// Where an image's bytes are: in a file, read piece by piece with `pread`, large pieces mapped; or in memory.
+/// The source of an image's bytes: a file, read piece by piece with `pread`, large pieces mapped; or memory.
 enum ImageBytes {
     case file(OpenFile)
     case memory(OwnedMemory)
@@ -117,7 +118,7 @@ enum ImageBytes {
         }
     }
 
-    /// As `size`, without holes.
+    /// As `size`, but without holes.
     var presentSize: UInt64 {
         if case .file(let file) = self { file.presentBytes } else { size }
     }
@@ -142,12 +143,12 @@ enum ImageBytes {
         }
     }
 
-    /// Larger debug files than are known; a minute's work.
+    /// More than any known debug file has; takes about a minute.
     private static let checksumLimit: UInt64 = 16 << 30
 
-    /// CRC-32 (IEEE 802.3, as in zlib and `.gnu_debuglink`) of all the bytes, in chunks of 64 KiB.
+    /// The CRC-32 (IEEE 802.3, as in zlib and `.gnu_debuglink`) of all bytes, in chunks of 64 KiB.
     ///
-    /// Throws ``ELFError`` if they can't be read, or are too many: over 16 GiB, or nearly all in holes.
+    /// Throws ``ELFError`` if the file can't be read, exceeds 16 GiB or is nearly all holes.
     func checksum(name: String) throws(ELFError) -> UInt32 {
         guard size <= Self.checksumLimit, Budget(imageSize: presentSize).readable >= size else {
             throw ELFError(

@@ -1,19 +1,19 @@
 import CLibelf
 
-/// libelf's view of an image. Every call of libelf is here, and no pointer of libelf leaves except to bytes,
-/// which live as long as this object.
+/// libelf's view of an image. All calls of libelf are here. Its pointers stay here, except those to bytes, which are
+/// valid as long as this object exists.
 ///
-/// Callers check offsets, sizes and counts against the image's size *before* they ask: libelf allocates what it is
-/// told to.
+/// libelf allocates as much as it is asked for, so callers must first check offsets, sizes and counts against the size
+/// of the image.
 final class LibelfHandle {
     private let elf: OpaquePointer
-    /// What `elf` reads from; released after `elf_end`.
+    /// The source of `elf`'s bytes; must outlive it.
     private let source: ImageBytes
 
     /// `elf_version` must be called once per process.
     private static let isUsable = elf_version(UInt32(EV_CURRENT)) != UInt32(EV_NONE)
 
-    /// `elf_begin` with `ELF_C_READ`, or `elf_memory`; nil if libelf doesn't take it (``lastError()``).
+    /// `elf_begin` with `ELF_C_READ`, or `elf_memory`; nil if libelf rejects the image (``lastError()``).
     init?(_ source: ImageBytes) {
         guard Self.isUsable else { return nil }
         let elf: OpaquePointer? =
@@ -35,7 +35,7 @@ final class LibelfHandle {
         elf_end(elf)
     }
 
-    /// libelf's words for the last failure in this thread.
+    /// libelf's message for the last failure in this thread.
     static func lastError() -> String {
         elf_errmsg(-1).map { String(cString: $0) } ?? "unknown error of libelf"
     }
@@ -46,7 +46,7 @@ final class LibelfHandle {
         return gelf_getehdr(elf, &header) == nil ? nil : header
     }
 
-    /// `elf_getphdrnum`: also when the number is in section header 0 (`PN_XNUM`).
+    /// `elf_getphdrnum`, which also handles a number in section header 0 (`PN_XNUM`).
     var programHeaderCount: Int? {
         var count = 0
         return elf_getphdrnum(elf, &count) == 0 ? count : nil
@@ -58,13 +58,13 @@ final class LibelfHandle {
         return gelf_getphdr(elf, Int32(clamping: index), &header) == nil ? nil : header
     }
 
-    /// `elf_getshdrnum`: also when the number is in section header 0. libelf says 0 if the headers don't fit the file.
+    /// `elf_getshdrnum`, which also handles a number in section header 0. 0 if the headers don't fit the file.
     var sectionCount: Int? {
         var count = 0
         return elf_getshdrnum(elf, &count) == 0 ? count : nil
     }
 
-    /// `elf_getshdrstrndx`: the index of the section that holds the sections' names; 0 if there is none.
+    /// `elf_getshdrstrndx`: the index of the section with the section names; 0 if there is none.
     var sectionNamesIndex: Int? {
         var index = 0
         return elf_getshdrstrndx(elf, &index) == 0 ? index : nil
@@ -76,7 +76,7 @@ final class LibelfHandle {
         return gelf_getshdr(elf_getscn(elf, index), &header) == nil ? nil : header
     }
 
-    /// `elf_getdata_rawchunk`: bytes as in the file; one `pread` for a file, none for memory.
+    /// `elf_getdata_rawchunk`: the bytes as in the file; one `pread` for a file, none for memory.
     func chunk(offset: UInt64, count: Int) -> UnsafeRawBufferPointer? {
         guard count > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         guard let offset = Int64(exactly: offset),
@@ -91,14 +91,15 @@ final class LibelfHandle {
         return gelf_getchdr(elf_getscn(elf, index), &header) == nil ? nil : header
     }
 
-    /// `elf_compress` to no compression. Allocates the size that the section's header states.
+    /// `elf_compress` with type 0, which decompresses. Allocates the size that the section's header states.
     func unpack(_ index: Int) -> UnsafeRawBufferPointer? {
         let section = elf_getscn(elf, index)
         guard elf_compress(section, 0, 0) >= 0 else { return nil }
         return rawData(section)
     }
 
-    /// `elf_compress_gnu` to no compression, for `.zdebug_*`. Allocates the size that the section's first bytes state.
+    /// `elf_compress_gnu` with type 0, which decompresses `.zdebug_*`. Allocates the size that the section's first
+    /// bytes state.
     func unpackGNU(_ index: Int) -> UnsafeRawBufferPointer? {
         let section = elf_getscn(elf, index)
         guard elf_compress_gnu(section, 0, 0) == 1 else { return nil }

@@ -3,8 +3,9 @@ extension LinkageStubs {
     /// types").
     static let aarch64Relocations = Relocations(jumpSlot: 1026, globalData: 1025, indirect: 1032)
 
-    /// Stubs begin with `adrp x16, page; ldr x17, [x16, #offset]`, or with `bti c` before that, and end where the next
-    /// one begins. What comes first in `.plt` is nobody's: its slot is the resolver's.
+    /// A stub starts with `adrp x16, page; ldr x17, [x16, #offset]`, optionally after `bti c`, and ends where the next
+    /// one starts. The first entry of `.plt` uses the dynamic linker's slot, which no relocation fills, so it gets no
+    /// name.
     static func aarch64Stubs(_ bytes: UnsafeRawBufferPointer, _ section: Section) -> [Code] {
         func word(_ index: Int) -> UInt32? { bytes.integer(UInt32.self, at: index * 4, bigEndian: false) }
         var found: [Code] = []

@@ -4,17 +4,17 @@ extension LinkageStubs {
 
     private static let endbr64: [UInt8] = [0xf3, 0x0f, 0x1e, 0xfa]
 
-    /// Stubs of 16 bytes, or of 8 where nothing is bound lazily. One that jumps does so by `jmp *slot(%rip)`; one of a
-    /// `.plt` beside a `.plt.sec` only pushes its relocation's number. What comes first in `.plt` is nobody's: its slot
-    /// is the resolver's.
+    /// Stubs have 16 bytes, or 8 if they aren't bound lazily. Most jump with `jmp *slot(%rip)`; in a `.plt` that has a
+    /// `.plt.sec`, they only push the number of their relocation. The first entry of `.plt` uses the dynamic linker's
+    /// slot, which no relocation fills, so it gets no name.
     static func x86_64Stubs(_ bytes: UnsafeRawBufferPointer, _ section: Section) -> [Code] {
-        // Linkers that don't say how large they are align short ones to 8 bytes.
+        // Linkers that don't state the size of short stubs align them to 8 bytes.
         let size = section.entrySize == 8 || section.entrySize == 0 && section.alignment == 8 ? 8 : 16
         var found: [Code] = []
         for offset in stride(from: 0, through: bytes.count - size, by: size) {
             var at = offset
             if bytes[offset...].starts(with: endbr64) { at += 4 }
-            // Those of a `.plt` that is made for MPX jump with BND.
+            // In a `.plt` made for MPX, the jump has a BND prefix.
             if bytes[at] == 0xf2 { at += 1 }
             let start = section.address &+ UInt64(offset)
             func code(_ slot: Slot) -> Code { Code(start: start, size: UInt64(size), slot: slot) }

@@ -1,23 +1,23 @@
-/// The stubs of an image's procedure linkage table: each jumps to an address that a relocation fills in, which says
-/// whose it is. Which slot a stub uses is read in its code.
+/// The stubs of an image's procedure linkage table. Each jumps to the address in a slot, which a relocation fills in.
+/// The stub's code tells which slot, and the relocation tells which symbol.
 struct LinkageStubs {
     struct Stub {
-        /// SVMA.
+        /// SVMA of the first byte.
         var start: UInt64
         /// In bytes.
         var size: UInt64
         var target: Target
     }
 
-    /// What a slot is filled with.
+    /// The address that a relocation puts into a slot.
     enum Target {
         /// The address of a dynamic symbol, by its number.
         case symbol(Int)
-        /// What the function at this SVMA answers (STT_GNU_IFUNC).
+        /// The address that the resolver function at this SVMA returns (STT_GNU_IFUNC).
         case address(UInt64)
     }
 
-    /// A stub's code, read.
+    /// A stub, as decoded from its code.
     struct Code {
         var start: UInt64
         var size: UInt64
@@ -25,13 +25,13 @@ struct LinkageStubs {
     }
 
     enum Slot: Hashable {
-        /// SVMA of a word.
+        /// SVMA of the slot.
         case address(UInt64)
-        /// Number of a relocation of `.rela.plt`.
+        /// Number of the relocation in `.rela.plt` that fills in the slot.
         case number(UInt32)
     }
 
-    /// What the machine calls the relocations that fill in slots.
+    /// The machine's numbers of the relocation types that fill in slots.
     struct Relocations {
         var jumpSlot: UInt32
         var globalData: UInt32
@@ -69,12 +69,12 @@ struct LinkageStubs {
         }
     }
 
-    /// What the slots that are asked for are filled with.
+    /// The targets of those of these slots that a relocation fills in.
     private static func targets(
         _ slots: Set<Slot>, _ kinds: Relocations, _ image: ELFImage, _ sections: [Section]
     ) throws(ELFError) -> [Slot: Target] {
         var targets: [Slot: Target] = [:]
-        // SHT_RELA, of 24 bytes each.
+        // SHT_RELA; an entry has 24 bytes.
         for section in sections where section.type == 4 && section.isAllocated {
             let bytes = try image.bytes(of: section)
             for number in 0..<bytes.count / 24 {

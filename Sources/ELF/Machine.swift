@@ -23,7 +23,7 @@ public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvert
     public static let bpf = Machine(rawValue: 247)
     public static let loongArch = Machine(rawValue: 258)
 
-    /// `x86-64`, `aarch64`, …; `machine 0x1234` for one without a name here.
+    /// `x86-64`, `aarch64`, …; `machine 0x1234` for machines without a constant above.
     public var name: String {
         switch self {
         case .i386: "i386"
@@ -46,7 +46,7 @@ public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvert
     public var description: String { name }
 }
 
-/// What kind of file an image is: `e_type` of the ELF header.
+/// The type of file that an image is: `e_type` of the ELF header.
 public enum FileType: Hashable, Sendable {
     /// `ET_REL`: a `.o`, a kernel module, a `.dwo`. Its sections all start at address 0.
     case relocatable
@@ -56,7 +56,7 @@ public enum FileType: Hashable, Sendable {
     case sharedObject
     /// `ET_CORE`
     case core
-    /// Anything else, as in the file.
+    /// Any other value of `e_type`.
     case other(UInt16)
 
     init(_ type: UInt16) {

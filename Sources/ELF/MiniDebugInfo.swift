@@ -2,11 +2,13 @@ import CLiblzma
 import Glibc
 
 extension ELFImage {
-    /// `.gnu_debugdata`: an ELF image of the function symbols and `.debug_frame` that were stripped, packed with xz
-    /// (GDB manual, "Debugging information in a special section"); nil if there is none. Unpacks it at each call.
+    /// `.gnu_debugdata`: an ELF image with the function symbols and the `.debug_frame` that stripping removed,
+    /// compressed with xz (GDB manual, "Debugging information in a special section"); nil if there is none. Every call
+    /// unpacks it.
     ///
-    /// The new image is named after this one, and stands on its own. Throws ``ELFError`` if it can't be unpacked, or
-    /// unpacks to more than 1 MiB plus 64 times its size: symbol tables pack 3 to 10 times, a bomb thousands of times.
+    /// The new image doesn't depend on this one; its name is this one's, followed by `(.gnu_debugdata)`. Throws
+    /// ``ELFError`` if the section can't be unpacked, or unpacks to more than 1 MiB plus 64 times its size. Symbol
+    /// tables shrink 3 to 10 times, a bomb's bytes thousands of times.
     public func miniDebugInfo() throws(ELFError) -> ELFImage? {
         guard let section = try section(named: ".gnu_debugdata"), !section.hasNoBits else { return nil }
         let packed = try bytes(of: section)
@@ -21,12 +23,12 @@ extension ELFImage {
 }
 
 private struct XZProblem: Error {
-    /// How far the packed bytes were read.
+    /// Bytes of input read before the problem.
     let offset: UInt64
     let kind: ELFError.Kind
 }
 
-/// What the decoder itself may allocate. `xz -9` asks for 65 MiB, of which it touches as much as it unpacks.
+/// Bytes that the decoder itself may allocate. `xz -9` asks for 65 MiB, and touches only as much as it unpacks.
 private let decoderMemory: UInt64 = 80 << 20
 
 /// Unpacks one .xz stream to at most `limit` bytes.
@@ -39,7 +41,7 @@ private func unpackXZ(_ packed: UnsafeRawBufferPointer, limit: Int) -> Result<Ow
     stream.next_in = packed.baseAddress?.assumingMemoryBound(to: UInt8.self)
     stream.avail_in = packed.count
 
-    // Grows as bytes come out, so that a small bomb stays a small allocation.
+    // Grows with the output, so that input that stops early costs little memory.
     var output: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: min(1 << 20, max(1 << 14, packed.count)))
     while true {

@@ -1,5 +1,5 @@
 extension RelocationRule {
-    /// LoongArch ELF psABI, "Relocations"; differences as in RISC-V.
+    /// LoongArch ELF psABI, "Relocations"; differences are encoded as on RISC-V.
     static func loongArch(_ type: UInt32) -> RelocationRule? {
         switch type {
         case 0, 100: .nothing  // R_LARCH_NONE, R_LARCH_RELAX

@@ -1,6 +1,6 @@
 extension RelocationRule {
-    /// MIPS psABI supplement, "Relocation Types", and that of 64 bits, where a relocation has three types: the second
-    /// and third stand above the first, and are none in call frame information.
+    /// MIPS psABI supplement and its 64-bit edition, "Relocation Types". A 64-bit relocation has three types, the
+    /// second and third in the bits above the first; in call frame information these two are 0.
     static func mips(_ type: UInt32) -> RelocationRule? {
         switch type {
         case 0: .nothing  // R_MIPS_NONE

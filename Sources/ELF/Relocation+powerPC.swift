@@ -1,5 +1,5 @@
 extension RelocationRule {
-    /// PowerPC and PowerPC64 ELF ABI supplements, "Relocation Types": alike, as far as the 32-bit one goes.
+    /// PowerPC and PowerPC64 ELF ABI supplements, "Relocation Types". Types that both define are the same.
     static func powerPC(_ type: UInt32) -> RelocationRule? {
         switch type {
         case 0: .nothing  // R_PPC_NONE

@@ -1,6 +1,6 @@
 extension RelocationRule {
-    /// RISC-V ELF psABI, "Relocations". What lies between two labels may still shrink when linked, so that even an
-    /// advance is a difference: one label is added, the other subtracted.
+    /// RISC-V ELF psABI, "Relocations". The linker may still shrink the code between two labels, so even an advance is
+    /// a difference: one label's address is added, the other's subtracted.
     static func riscv(_ type: UInt32) -> RelocationRule? {
         switch type {
         case 0, 51: .nothing  // R_RISCV_NONE, R_RISCV_RELAX

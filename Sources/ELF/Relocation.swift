@@ -1,16 +1,17 @@
 import Files
 
-/// What a relocation type computes: S + A, less P if it is relative to the place (in the psABIs' letters); and what
-/// becomes of that at the place.
+/// What a relocation type computes, S + A or S + A − P in the psABIs' letters, and how the result changes the place,
+/// the bytes that the relocation applies to.
 struct RelocationRule {
     enum Effect { case replaces, isAdded, isSubtracted }
 
-    /// Bits at the place; 0 for a relocation that does nothing. Of six, the two above them stay.
+    /// Width of the field at the place, in bits; 0 for a relocation without effect. A field of six bits leaves the
+    /// upper two bits of its byte unchanged.
     let bits: Int
     var isPlaceRelative = false
     var effect = Effect.replaces
 
-    /// Bytes at the place.
+    /// Bytes that the field occupies.
     var width: Int { (bits + 7) / 8 }
 
     static let nothing = RelocationRule(bits: 0)
@@ -22,7 +23,7 @@ struct RelocationRule {
     static let addingSixBits = RelocationRule(bits: 6, effect: .isAdded)
     static let subtractingSixBits = RelocationRule(bits: 6, effect: .isSubtracted)
 
-    /// The rule of a relocation type that assemblers emit for call frame information; nil for any other.
+    /// The rule of a relocation type that assemblers emit in call frame information; nil for other types.
     static func rule(type: UInt32, machine: Machine) -> RelocationRule? {
         switch machine {
         case .x86_64: .x86_64(type)
@@ -45,10 +46,10 @@ private struct Relocation {
     let place: UInt64
     let symbol: Int
     let type: UInt32
-    /// nil if the addend is at the place (`SHT_REL`).
+    /// nil if the addend is stored at the place (`SHT_REL`).
     let addend: UInt64?
 
-    /// Nil if `bytes` ends before.
+    /// Nil if the entry is cut off.
     init?(_ bytes: UnsafeRawBufferPointer, at offset: Int, hasAddend: Bool, of image: ELFImage) {
         let (is64Bit, bigEndian) = (image.is64Bit, image.isBigEndian)
         if is64Bit {
@@ -56,8 +57,8 @@ private struct Relocation {
                 let info = bytes.integer(UInt64.self, at: offset + 8, bigEndian: bigEndian)
             else { return nil }
             self.place = place
-            // MIPS has the fields in this order in either byte order: a symbol of 32 bits, a byte, and three types, the
-            // last one first.
+            // On MIPS, both byte orders have the same order of fields: a symbol of 32 bits, a byte, and three types,
+            // the last one first.
             let isMixed = image.machine == .mips && !bigEndian
             symbol = Int(isMixed ? info & 0xffff_ffff : info >> 32)
             let types = UInt32(truncatingIfNeeded: isMixed ? info >> 32 : info)
@@ -84,13 +85,13 @@ private struct Relocation {
 }
 
 extension ELFImage {
-    /// The relocation sections by the index of the section that they change (`sh_info`).
+    /// The relocation sections, by the index of the section that they apply to (`sh_info`).
     func relocationSections(_ sections: [Section]) -> [Int: [Section]] {
         Dictionary(grouping: sections.filter(\.isRelocationTable)) { Int($0.info) }
     }
 
-    /// The bytes of a section of a relocatable file after relocation, each section taken to be where `placement` has
-    /// it, else at the address that its header says, which is 0. Without relocations, the bytes as they are.
+    /// The bytes of a section of a relocatable file, relocated. Each section is at the address that `placement` gives
+    /// it, else at the one in its header, which is 0. Without relocations, the section's own bytes.
     func relocatedBytes(
         of section: Section, by tables: [Section], sections: [Section], placement: SectionPlacement?
     ) throws(ELFError) -> UnsafeRawBufferPointer {
@@ -148,7 +149,8 @@ extension ELFImage {
 /// The values that relocations take from a symbol table.
 private struct SymbolValues {
     private let bytes: UnsafeRawBufferPointer
-    /// Section indices that don't fit a symbol, four bytes each (`SHT_SYMTAB_SHNDX`); empty without a placement.
+    /// Section indices that don't fit 16 bits, four bytes for each symbol (`SHT_SYMTAB_SHNDX`); empty without a
+    /// placement.
     private let wideIndices: UnsafeRawBufferPointer
     private let image: ELFImage
     private let placement: SectionPlacement?
@@ -163,8 +165,8 @@ private struct SymbolValues {
         if let wide { wideIndices = try image.bytes(of: wide) } else { wideIndices = .init(start: nil, count: 0) }
     }
 
-    /// `st_value`, from where the placement has the symbol's section; 0 for symbol 0, which is none. Nil if there is no
-    /// such symbol.
+    /// `st_value`, plus the address that the placement gives to the symbol's section; 0 for the undefined symbol 0. Nil
+    /// if there is no such symbol.
     func value(of index: Int) -> UInt64? {
         if index == 0 { return 0 }
         // index < 2^32: the products don't overflow.
@@ -176,7 +178,7 @@ private struct SymbolValues {
         return value &+ (placement.address(ofSection: section) ?? 0)
     }
 
-    /// `st_shndx`; nil if there is none. Those from `SHN_LORESERVE` on are no sections, and have no place.
+    /// `st_shndx`; nil if there is none. Values from `SHN_LORESERVE` on are not sections and have no address.
     private func section(of index: Int) -> Int? {
         let offset = image.is64Bit ? index * 24 + 6 : index * 16 + 14
         guard let section = bytes.integer(UInt16.self, at: offset, bigEndian: image.isBigEndian) else { return nil }
@@ -186,19 +188,19 @@ private struct SymbolValues {
     }
 }
 
-/// The bytes that a relocation changes.
+/// The bytes that a relocation applies to.
 private struct Place {
     let bytes: UnsafeMutableRawBufferPointer
     let bigEndian: Bool
 
-    /// Nil if they aren't inside `target`.
+    /// Nil if they don't lie inside `target`.
     init?(_ offset: UInt64, width: Int, of target: UnsafeMutableRawBufferPointer, bigEndian: Bool) {
         guard width <= target.count, offset <= UInt64(target.count - width) else { return nil }
         bytes = UnsafeMutableRawBufferPointer(rebasing: target[Int(offset)..<Int(offset) + width])
         self.bigEndian = bigEndian
     }
 
-    /// What is there before, sign-extended.
+    /// The value already there, sign-extended.
     var addend: UInt64 {
         let bytes = UnsafeRawBufferPointer(bytes)
         let value: Int64? =
@@ -212,14 +214,14 @@ private struct Place {
         return UInt64(bitPattern: value ?? 0)
     }
 
-    /// False if the value should replace what is there and fits neither as a signed nor as an unsigned number. Of
-    /// differences only the whole must fit, which their parts don't show.
+    /// False if the value should replace the old one and fits neither as a signed nor as an unsigned number. Additions
+    /// and subtractions aren't checked: only a whole difference has to fit, not its parts.
     func apply(_ value: UInt64, _ rule: RelocationRule) -> Bool {
         guard rule.bits > 0 else { return true }
         let mask = UInt64.max >> UInt64(64 - rule.bits)
         switch rule.effect {
         case .replaces:
-            // Six bits are the first part of a difference.
+            // A six-bit field holds the first part of a difference.
             let isSigned = Int64(bitPattern: value) < 0
             guard rule.bits == 6 || value & ~mask == 0 || isSigned && ~value & ~(mask >> 1) == 0 else { return false }
             store(value, mask)
@@ -229,7 +231,7 @@ private struct Place {
         return true
     }
 
-    /// The bits of `mask`; the others stay.
+    /// Stores the bits of `mask` and keeps the others.
     private func store(_ value: UInt64, _ mask: UInt64) {
         let word = addend & ~mask | value & mask
         for index in bytes.indices {

@@ -2,7 +2,7 @@ import CLibelf
 
 /// A section header (gABI, "Sections") with its name.
 public struct Section: Hashable, Sendable {
-    /// Its place in the section header table; also its index in ``ELFImage/sections()``.
+    /// Its index in the section header table and in ``ELFImage/sections()``.
     public let index: Int
     public let name: String
     /// `sh_type`
@@ -11,9 +11,9 @@ public struct Section: Hashable, Sendable {
     public let flags: UInt64
     /// `sh_addr`: an SVMA; 0 in relocatable files and for sections that aren't loaded.
     public let address: UInt64
-    /// Where its bytes start in the file.
+    /// Where its bytes start in the file, in bytes.
     public let offset: UInt64
-    /// In bytes, as in the file: of the packed bytes if the section is compressed.
+    /// In bytes, as in the file: compressed sections have their compressed size here.
     public let size: UInt64
     /// `sh_link`
     public let link: UInt32

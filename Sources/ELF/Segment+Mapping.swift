@@ -1,16 +1,15 @@
 extension Collection<Segment> {
-    /// AVMA − SVMA of a mapping of the file: what turns the addresses of the segment that it is of into its own.
+    /// The bias of a mapping of the file, AVMA − SVMA.
     ///
-    /// The kernel maps whole pages, so that a page of the file may be mapped for each of two segments that share it,
-    /// and a mapping's first byte may be before or behind its segment's. The segment is the one whose pages these are,
-    /// else one that has all of them, else (mappings are joined where one goes on where the other ends) one that has
-    /// the first.
+    /// The kernel maps whole memory pages, so a page that two segments share may be mapped once for each, and a mapping
+    /// may start before or after its segment's first byte. The mapping belongs to the segment that has exactly these
+    /// pages, else to one that has all of them, else to one that has the first (the kernel joins adjacent mappings).
     ///
     /// - Parameters:
     ///   - mapped: AVMAs.
-    ///   - offset: in the file, of the first byte.
-    ///   - pageSize: of the kernel that mapped it, in bytes.
-    /// - Returns: nil if no segment is there, or several that would be at different addresses.
+    ///   - offset: of the first byte in the file, in bytes.
+    ///   - pageSize: the memory page size of the kernel that created the mapping, in bytes.
+    /// - Returns: nil if no segment fits, or if several fit with different biases.
     package func bias(of mapped: Range<UInt64>, at offset: UInt64, pageSize: UInt64) -> UInt64? {
         let end = offset.addingReportingOverflow(mapped.upperBound - mapped.lowerBound)
         guard !end.overflow else { return nil }
@@ -26,10 +25,10 @@ extension Collection<Segment> {
 }
 
 extension Segment {
-    /// The bytes of the file that are mapped for it.
+    /// The bytes of the file that the kernel maps for the segment.
     fileprivate func pages(of size: UInt64) -> Range<UInt64> {
         let first = offset & ~(size - 1)
-        // What is stated may be anything.
+        // Program headers may state any number, so sums may overflow.
         let end = offset.addingReportingOverflow(Swift.max(fileSize, 1))
         let limit = (end.overflow ? .max : end.partialValue).addingReportingOverflow(size - 1)
         return first..<Swift.max(limit.overflow ? .max : limit.partialValue & ~(size - 1), first)

@@ -6,11 +6,11 @@ public struct Segment: Hashable, Sendable {
     public let type: UInt32
     /// `p_flags`: `PF_R`, `PF_W`, `PF_X`.
     public let flags: UInt32
-    /// Where its bytes start in the file.
+    /// Where its bytes start in the file, in bytes.
     public let offset: UInt64
-    /// Where its first byte is in memory: an SVMA.
+    /// The SVMA of its first byte.
     public let virtualAddress: UInt64
-    /// Bytes in the file, as stated: the file may hold fewer.
+    /// Bytes in the file, as stated; the file may have fewer.
     public let fileSize: UInt64
     /// Bytes in memory.
     public let memorySize: UInt64
@@ -31,15 +31,14 @@ public struct Segment: Hashable, Sendable {
     public var isLoad: Bool { type == 1 }
     /// `PF_X`
     public var isExecutable: Bool { flags & 1 != 0 }
-    /// `PT_NOTE`
     var isDynamic: Bool { type == 2 }
     var isInterpreter: Bool { type == 3 }
     var isNote: Bool { type == 4 }
     /// `PT_GNU_EH_FRAME` (LSB, "Program Header")
     var isEHFrameHeader: Bool { type == 0x6474_e550 }
 
-    /// How many of its bytes are backed by a file of `imageSize` bytes: a truncated file ends in a segment, and
-    /// what `p_memsz` leaves out is not loaded.
+    /// How many of its bytes a file of `imageSize` bytes really has and the kernel loads: the file may be truncated,
+    /// and bytes beyond `p_memsz` are not loaded.
     func fileBackedSize(imageSize: UInt64) -> UInt64 {
         offset < imageSize ? min(fileSize, memorySize, imageSize - offset) : 0
     }

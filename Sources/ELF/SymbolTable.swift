@@ -1,16 +1,16 @@
 import Search
 
-/// A function's symbol, as far as names need it.
+/// A function's symbol, as far as lookups of names need it.
 struct Symbol {
     /// SVMA.
     var address: UInt64 = 0
-    /// In bytes; 0 if the symbol doesn't say.
+    /// In bytes; 0 if the symbol states none.
     var size: UInt64 = 0
-    /// Offset of its name in the string table.
+    /// Offset of the name in the string table.
     var name: UInt32
-    /// Number of that string table.
+    /// The number of that string table.
     var table: UInt8
-    /// The more, the better known is this name among several of one address.
+    /// Of several symbols at one address, the one with the highest rank gives the name.
     var rank: UInt8 = 0
     /// `st_shndx`
     var section: UInt16 = 0
@@ -18,9 +18,9 @@ struct Symbol {
 
     private enum Kind: UInt8 { case function, label, stub }
 
-    /// Local, without a type and without a size.
+    /// Whether it is local, without type and size.
     var isLabel: Bool { kind == .label && size == 0 }
-    /// Of a procedure linkage table.
+    /// Whether it is a stub of a procedure linkage table.
     var isStub: Bool { kind == .stub }
 
     init(name: UInt32, table: UInt8) {
@@ -28,7 +28,7 @@ struct Symbol {
         self.table = table
     }
 
-    /// Whatever else is said to be there.
+    /// Marks it as a stub, which takes precedence over any other symbol at its address.
     mutating func makeStub() { (kind, rank) = (.stub, .max) }
 
     mutating func makeLabel() { kind = .label }
@@ -37,10 +37,10 @@ struct Symbol {
 /// An `SHT_SYMTAB` or `SHT_DYNSYM`, and its string table (gABI, "Symbol Table").
 struct SymbolTable {
     let names: UnsafeRawBufferPointer
-    /// How many symbols it has.
+    /// The number of symbols.
     var count: Int { symbols.count / entrySize }
     private let symbols: UnsafeRawBufferPointer
-    /// `.gnu.version`: a number for each symbol; empty if there is none.
+    /// `.gnu.version`: 16 bits for each symbol; empty if there is none.
     private let versions: UnsafeRawBufferPointer
     private let image: ELFImage
     private var entrySize: Int { image.is64Bit ? 24 : 16 }
@@ -58,28 +58,28 @@ struct SymbolTable {
                 "a symbol is cut off", section: table.name,
                 offset: UInt64(symbols.count - symbols.count % entrySize))
         }
-        // SHT_GNU_versym. Without it, all versions are as good.
+        // SHT_GNU_versym. Without it, no version is preferred.
         let version = sections.first { $0.type == 0x6fff_ffff && $0.link == UInt32(truncatingIfNeeded: table.index) }
         var versions = UnsafeRawBufferPointer(start: nil, count: 0)
         if let version, let bytes = try? image.bytes(of: version) { versions = bytes }
         self.versions = versions
     }
 
-    /// `st_name` of a symbol that has a name.
+    /// `st_name` of a symbol; nil if it has no name.
     func nameOffset(_ number: Int) -> UInt32? {
         guard number >= 0, number < count else { return nil }
         let offset = symbols.integer(UInt32.self, at: number * entrySize, bigEndian: image.isBigEndian)
         return offset.flatMap { byte($0) ?? 0 == 0 ? nil : $0 }
     }
 
-    /// The byte of the string table at an offset.
+    /// The byte at an offset of the string table.
     private func byte(_ offset: UInt32) -> UInt8? { Int(offset) < names.count ? names[Int(offset)] : nil }
 
-    /// Functions that are defined here.
+    /// The functions that the image defines.
     ///
     /// - Parameters:
-    ///   - number: the string table's.
-    ///   - limit: how many symbols are read.
+    ///   - number: the number of the string table.
+    ///   - limit: the number of symbols to read.
     func functions(in code: CodeSections, number: UInt8, limit: Int) -> [Symbol] {
         var found: [Symbol] = []
         for index in 0..<min(count, limit) {
@@ -103,7 +103,7 @@ struct SymbolTable {
         (symbol.address, symbol.size, symbol.section) = (address, size, section)
         let hasType = type == 2 || type == 10  // STT_FUNC, STT_GNU_IFUNC
         if !hasType {
-            // STT_NOTYPE: what assembly defines and gives no type, and much that is no function.
+            // STT_NOTYPE: functions that assembly defines without a type, but also much that isn't a function.
             guard type == 0, code.end(of: symbol) != nil, !isTemporary(name, isLocal: binding == 0) else { return nil }
             if binding == 0 { symbol.makeLabel() }
         }
@@ -111,8 +111,9 @@ struct SymbolTable {
         return symbol
     }
 
-    /// Mapping symbols (`$x`, `$d.1`; ELF for the Arm 64-bit Architecture, "Mapping symbols"; `$xrv64…` of RISC-V), and
-    /// what compilers, assemblers and their plugins mark for themselves (`.L1`, `..@2.end`, `.annobin_…`).
+    /// Whether it is a mapping symbol (`$x`, `$d.1`: ELF for the Arm 64-bit Architecture, "Mapping symbols"; `$xrv64…`
+    /// on RISC-V), or a label that compilers, assemblers and their plugins create for themselves (`.L1`, `..@2.end`,
+    /// `.annobin_…`).
     private func isTemporary(_ name: UInt32, isLocal: Bool) -> Bool {
         guard isLocal else { return false }
         if byte(name) == UInt8(ascii: ".") { return true }
@@ -123,8 +124,9 @@ struct SymbolTable {
                 && (next == 0 || next == UInt8(ascii: "."))
     }
 
-    /// How well people know a name: a function's before a mark's; one that other files can call; without underscores
-    /// before it (`puts` is weak, and `_IO_puts` global); global before weak; in its default version; with a size.
+    /// How well known a name is. In order of importance: it belongs to a function; other files can call it; it has no
+    /// leading underscores (`puts` is weak, `_IO_puts` global); it is global, not weak; it has the default version; it
+    /// has a size.
     private func rank(_ index: Int, _ name: UInt32, hasType: Bool, binding: UInt8, hasSize: Bool) -> UInt8 {
         let isGlobal = binding != 0 && binding != 2
         var underscores: UInt8 = 0
@@ -133,23 +135,23 @@ struct SymbolTable {
             | (isDefaultVersion(index, name) ? 2 : 0) | (hasSize ? 1 : 0)
     }
 
-    /// Not `name@VERSION`, nor VERSYM_HIDDEN in `.gnu.version` (LSB, "Symbol Version Table").
+    /// Whether it is neither `name@VERSION` nor marked VERSYM_HIDDEN in `.gnu.version` (LSB, "Symbol Version Table").
     private func isDefaultVersion(_ index: Int, _ name: UInt32) -> Bool {
         if let version = versions.integer(UInt16.self, at: index * 2, bigEndian: image.isBigEndian) {
             return version & 0x8000 == 0
         }
-        // Names that long have no version that anybody would see.
+        // Nobody looks for a version after so long a name.
         let rest = names[Int(name)..<min(names.count, Int(name) + 256)].prefix { $0 != 0 }
         guard let at = rest.firstIndex(of: UInt8(ascii: "@")) else { return true }
         return at + 1 < rest.endIndex && rest[at + 1] == UInt8(ascii: "@")
     }
 }
 
-/// Where an image's code is, for symbols that don't say where they end.
+/// The extents of an image's code, for symbols without a size.
 struct CodeSections {
-    /// By section; nil of one without code.
+    /// By section index; nil for a section without code.
     private let ranges: [Range<UInt64>?]
-    /// By rising address.
+    /// By ascending address.
     private let all: [Range<UInt64>]
     private let isRelocatable: Bool
 
@@ -164,13 +166,13 @@ struct CodeSections {
         isRelocatable = image.fileType == .relocatable
     }
 
-    /// Where the code section ends that a symbol is in; nil if it is in none.
+    /// The end of the code section that contains a symbol; nil if none does.
     func end(of symbol: Symbol) -> UInt64? {
         if ranges.indices.contains(Int(symbol.section)) {
             guard let range = ranges[Int(symbol.section)] else { return nil }
             if range.contains(symbol.address) { return range.upperBound }
         }
-        // Absolute, or of a section that has no number in 16 bits.
+        // An absolute symbol, or one whose section index doesn't fit 16 bits.
         guard !isRelocatable else { return nil }
         guard let index = all.lastIndex(atMost: symbol.address, by: { $0.lowerBound }) else { return nil }
         return all[index].contains(symbol.address) ? all[index].upperBound : nil

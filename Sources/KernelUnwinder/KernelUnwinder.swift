@@ -59,7 +59,9 @@ public final class KernelUnwinder {
 
     /// Loads the programs into the kernel.
     ///
-    /// - Parameter tables: where the tables of mapped images come from.
+    /// - Parameters:
+    ///   - tables: where the tables of mapped images come from.
+    ///   - options: how stacks are sampled, and how much memory that may take.
     /// - Throws: ``KernelError``, with nothing left behind in the kernel.
     public init(tables: any TableSupply, _ options: Options = Options()) throws(KernelError) {
         self.options = options

@@ -6,7 +6,7 @@ import UnwindTable
 /// Compiles call frame sections of one architecture into a table. Keeps its memory from one image to the next.
 struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     var output = GrowableBuffer<UInt8>()
-    private(set) var counts = cfic_counts()
+    private(set) var counts = TableCounts()
     private(set) var badFrames: [BadFrame] = []
     private(set) var malformed: [FrameIndex.MalformedEntry] = []
 
@@ -20,7 +20,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         _ sections: [FrameSection], entry: EntryPoint? = nil, executable: [Range<UInt64>], executableBytes: UInt64,
         source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1
     ) throws(TableError) {
-        counts = cfic_counts()
+        counts = TableCounts()
         // Overlaps are rare and are noticed while chunks are built. But they must be resolved first if the FDE that
         // covers the entry point is needed.
         try readIndex(sections, executable, settles: entry != nil)
@@ -130,12 +130,12 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     // MARK: Statistics
 
     private mutating func gatherCounts(_ executableBytes: UInt64, _ numbering: RuleNumbering) {
-        counts.executable_bytes = executableBytes
+        counts.executableBytes = executableBytes
         counts.fdes = UInt32(clamping: index.fdeCount)
-        counts.overlapping_fdes = UInt32(clamping: index.overlappingCount)
-        counts.dropped_fdes = UInt32(clamping: index.droppedCount)
+        counts.overlappingFDEs = UInt32(clamping: index.overlappingCount)
+        counts.droppedFDEs = UInt32(clamping: index.droppedCount)
         let covered = index.coveredBytes
-        counts.covered_bytes = covered
+        counts.coveredBytes = covered
         // Two chunks that share an FDE both report it.
         badFrames = chunks.flatMap { $0.chunk.badFrames }.sorted { ($0.section, $0.offset) < ($1.section, $1.offset) }
         var last: (Int, Int)?
@@ -143,15 +143,15 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
             defer { last = (frame.section, frame.offset) }
             return last.map { $0 == (frame.section, frame.offset) } ?? false
         }
-        counts.bad_fdes = UInt32(clamping: badFrames.count + index.malformedCount)
+        counts.badFDEs = UInt32(clamping: badFrames.count + index.malformedCount)
         var unknown: UInt64 = 0
         var inForce: UInt16 = 0
         for (number, handle) in chunks.enumerated() {
-            counts.raw_rows += UInt64(handle.chunk.rawRowCount)
-            counts.absorbed_bytes += handle.chunk.absorbedBytes
+            counts.rawRows += UInt64(handle.chunk.rawRowCount)
+            counts.absorbedBytes += handle.chunk.absorbedBytes
             counts.rows += handle.mergedRows(inForce: &inForce, numbering.final[number])
             unknown += handle.unknownBytes
         }
-        counts.lowered_bytes = covered - min(unknown, covered)
+        counts.loweredBytes = covered - min(unknown, covered)
     }
 }

@@ -10,7 +10,7 @@ struct ExpressionCompiler<A: Architecture> {
     ///   CFA's own rule.
     func compile(_ block: Range<Int>, startsWithCFA: Bool) throws(Program.Failure) -> Program {
         var program = Program()
-        if startsWithCFA { try program.append(Operation(CFIC_OP_CFA), pops: 0, pushes: 1) }
+        if startsWithCFA { try program.append(Operation(.cfa), pops: 0, pushes: 1) }
         var cursor = section.cursor(block)
         do {
             while !cursor.isAtEnd {
@@ -34,22 +34,22 @@ struct ExpressionCompiler<A: Architecture> {
         case 0x08...0x11: try program.push(try constant(code, &cursor))
         case 0x23:  // DW_OP_plus_uconst
             try program.add(Int64(bitPattern: try cursor.readULEB()))
-        case 0x06: try program.append(Operation(CFIC_OP_LOAD, register: 8), pops: 1, pushes: 1)  // DW_OP_deref
+        case 0x06: try program.append(Operation(.load, register: 8), pops: 1, pushes: 1)  // DW_OP_deref
         case 0x94:  // DW_OP_deref_size
             let size = try cursor.readU8()
             guard [1, 2, 4, 8].contains(size) else { throw Program.Failure.reason(CFIC_REASON_EXPRESSION_OPERATION) }
-            try program.append(Operation(CFIC_OP_LOAD, register: size), pops: 1, pushes: 1)
-        case 0x12: try program.append(Operation(CFIC_OP_DUP, 0), pops: 1, pushes: 2)
-        case 0x13: try program.append(Operation(CFIC_OP_DROP), pops: 1, pushes: 0)
-        case 0x14: try program.append(Operation(CFIC_OP_DUP, 1), pops: 2, pushes: 3)
+            try program.append(Operation(.load, register: size), pops: 1, pushes: 1)
+        case 0x12: try program.append(Operation(.duplicate, 0), pops: 1, pushes: 2)
+        case 0x13: try program.append(Operation(.drop), pops: 1, pushes: 0)
+        case 0x14: try program.append(Operation(.duplicate, 1), pops: 2, pushes: 3)
         case 0x15:  // DW_OP_pick
             let index = Int(try cursor.readU8())
-            try program.append(Operation(CFIC_OP_DUP, Int32(index)), pops: index + 1, pushes: index + 2)
-        case 0x16: try program.append(Operation(CFIC_OP_SWAP), pops: 2, pushes: 2)
-        case 0x17: try program.append(Operation(CFIC_OP_ROT), pops: 3, pushes: 3)
-        case 0x19: try program.append(Operation(CFIC_OP_ABS), pops: 1, pushes: 1)
-        case 0x1f: try program.append(Operation(CFIC_OP_NEG), pops: 1, pushes: 1)
-        case 0x20: try program.append(Operation(CFIC_OP_NOT), pops: 1, pushes: 1)
+            try program.append(Operation(.duplicate, Int32(index)), pops: index + 1, pushes: index + 2)
+        case 0x16: try program.append(Operation(.swap), pops: 2, pushes: 2)
+        case 0x17: try program.append(Operation(.rotate), pops: 3, pushes: 3)
+        case 0x19: try program.append(Operation(.absolute), pops: 1, pushes: 1)
+        case 0x1f: try program.append(Operation(.negate), pops: 1, pushes: 1)
+        case 0x20: try program.append(Operation(.not), pops: 1, pushes: 1)
         case 0x96: break  // DW_OP_nop
         default:
             guard let operation = Self.binary[code] else {
@@ -65,7 +65,7 @@ struct ExpressionCompiler<A: Architecture> {
         guard isPC || number <= A.lastRegister else { throw Program.Failure.reason(CFIC_REASON_REGISTER) }
         let operation =
             isPC
-            ? Operation(CFIC_OP_PC) : Operation(CFIC_OP_REGISTER, register: UInt8(truncatingIfNeeded: number))
+            ? Operation(.pc) : Operation(.register, register: UInt8(truncatingIfNeeded: number))
         try program.append(operation, pops: 0, pushes: 1)
         try program.add(offset)
     }
@@ -85,12 +85,12 @@ struct ExpressionCompiler<A: Architecture> {
         }
     }
 
-    private static var binary: [UInt8: cfic_operation] {
+    private static var binary: [UInt8: Operation.Code] {
         [
-            0x1a: CFIC_OP_AND, 0x1b: CFIC_OP_DIV, 0x1c: CFIC_OP_SUB, 0x1d: CFIC_OP_MOD, 0x1e: CFIC_OP_MUL,
-            0x21: CFIC_OP_OR, 0x22: CFIC_OP_ADD, 0x24: CFIC_OP_SHL, 0x25: CFIC_OP_SHR, 0x26: CFIC_OP_SAR,
-            0x27: CFIC_OP_XOR, 0x29: CFIC_OP_EQ, 0x2a: CFIC_OP_GE, 0x2b: CFIC_OP_GT, 0x2c: CFIC_OP_LE,
-            0x2d: CFIC_OP_LT, 0x2e: CFIC_OP_NE,
+            0x1a: .and, 0x1b: .divide, 0x1c: .subtract, 0x1d: .modulo, 0x1e: .multiply,
+            0x21: .or, 0x22: .add, 0x24: .shiftLeft, 0x25: .shiftRight, 0x26: .shiftRightSigned,
+            0x27: .xor, 0x29: .equal, 0x2a: .greaterOrEqual, 0x2b: .greater, 0x2c: .lessOrEqual,
+            0x2d: .less, 0x2e: .notEqual,
         ]
     }
 }

@@ -31,16 +31,16 @@ struct Lowering<A: Architecture> {
     ) throws(Failure) -> Rule {
         if state.columns.returnAddress.kind == .undefined { return .endOfStack }
         var rule = Rule()
-        if isSignalFrame { rule.kind |= UInt8(CFIC_RULE_SIGNAL) }
-        if try isSigned(state.columns.signingState) { rule.kind |= UInt8(CFIC_RULE_RA_SIGNED) }
+        if isSignalFrame { rule.fields.kind |= UInt8(CFIC_RULE_SIGNAL) }
+        if try isSigned(state.columns.signingState) { rule.fields.kind |= UInt8(CFIC_RULE_RA_SIGNED) }
         try setCFA(state, &rule, &programs)
         let framePointer = try value(
-            of: state.columns.framePointer, ifUnspecified: Rule.Value(kind: CFIC_VALUE_SAME), &rule, &programs)
-        rule.fp = framePointer.packed
-        rule.fp_offset = framePointer.offset
+            of: state.columns.framePointer, ifUnspecified: Rule.Value(kind: .same), &rule, &programs)
+        rule.fields.fp = framePointer.packed
+        rule.fields.fp_offset = framePointer.offset
         let returnAddress = try returnAddress(state.columns, &rule, &programs)
-        rule.ra = returnAddress.packed
-        rule.ra_offset = returnAddress.offset
+        rule.fields.ra = returnAddress.packed
+        rule.fields.ra_offset = returnAddress.offset
         return rule
     }
 
@@ -55,27 +55,27 @@ struct Lowering<A: Architecture> {
             // The caller's SP is not the CFA, so the program computes both.
             noteLiveRegisters(stackPointer, &rule)
             program = try stackPointer.followed(by: program)
-            rule.kind |= UInt8(CFIC_RULE_SP_ON_STACK) | UInt8(CFIC_CFA_EXPRESSION.rawValue)
-            rule.cfa_offset = try programs.index(of: program)
+            rule.fields.kind |= UInt8(CFIC_RULE_SP_ON_STACK) | Rule.CFAKind.expression.rawValue
+            rule.fields.cfa_offset = try programs.index(of: program)
             return
         }
         let operations = program.operations
-        guard let first = operations.first, first.operation == CFIC_OP_REGISTER else {
-            rule.kind |= UInt8(CFIC_CFA_EXPRESSION.rawValue)
-            rule.cfa_offset = try programs.index(of: program)
+        guard let first = operations.first, first.code == .register else {
+            rule.fields.kind |= Rule.CFAKind.expression.rawValue
+            rule.fields.cfa_offset = try programs.index(of: program)
             return
         }
-        rule.cfa = first.reg
-        rule.cfa_offset = first.imm
+        rule.fields.cfa = first.register
+        rule.fields.cfa_offset = first.immediate
         if operations.count == 1 {
-            rule.kind |= UInt8(CFIC_CFA_REGISTER.rawValue)
+            rule.fields.kind |= Rule.CFAKind.register.rawValue
         } else if let addend = Self.directAddend(operations) {
-            rule.kind |= UInt8(CFIC_CFA_DEREF.rawValue)
-            rule.cfa |= addend << UInt8(CFIC_VALUE_SHIFT)
+            rule.fields.kind |= Rule.CFAKind.dereferenced.rawValue
+            rule.fields.cfa |= addend << UInt8(CFIC_VALUE_SHIFT)
         } else {
-            rule.kind |= UInt8(CFIC_CFA_EXPRESSION.rawValue)
-            rule.cfa = 0
-            rule.cfa_offset = try programs.index(of: program)
+            rule.fields.kind |= Rule.CFAKind.expression.rawValue
+            rule.fields.cfa = 0
+            rule.fields.cfa_offset = try programs.index(of: program)
         }
     }
 
@@ -83,11 +83,11 @@ struct Lowering<A: Architecture> {
     private static func directAddend(_ operations: [Operation]) -> UInt8? {
         guard operations[1].isWordLoad else { return nil }
         if operations.count == 2 { return 0 }
-        guard operations.count == 3, operations[2].operation == CFIC_OP_ADD,
-            operations[2].reg == UInt8(CFIC_OPERAND_IMMEDIATE), operations[2].imm % 8 == 0,
-            (0...56).contains(operations[2].imm)
+        guard operations.count == 3, operations[2].code == .add,
+            operations[2].hasImmediateOperand, operations[2].immediate % 8 == 0,
+            (0...56).contains(operations[2].immediate)
         else { return nil }
-        return UInt8(operations[2].imm / 8)
+        return UInt8(operations[2].immediate / 8)
     }
 
     private func cfaProgram(_ cfa: CFARule) throws(Failure) -> Program {
@@ -103,7 +103,7 @@ struct Lowering<A: Architecture> {
         guard let offset = Int32(exactly: offset) else { throw .reason(CFIC_REASON_OFFSET_TOO_WIDE) }
         var program = Program()
         try program.append(
-            Operation(CFIC_OP_REGISTER, register: UInt8(truncatingIfNeeded: register), offset), pops: 0, pushes: 1)
+            Operation(.register, register: UInt8(truncatingIfNeeded: register), offset), pops: 0, pushes: 1)
         return program
     }
 
@@ -141,9 +141,9 @@ struct Lowering<A: Architecture> {
         if columns.returnAddressColumn <= A.lastRegister {
             // A link register without a rule still contains the return address.
             unspecified = Rule.Value(
-                kind: CFIC_VALUE_REGISTER, register: UInt8(truncatingIfNeeded: columns.returnAddressColumn))
+                kind: .register, register: UInt8(truncatingIfNeeded: columns.returnAddressColumn))
             let kind = columns.returnAddress.kind
-            if kind == .unspecified || kind == .sameValue { rule.kind |= UInt8(CFIC_RULE_LIVE_REGISTERS) }
+            if kind == .unspecified || kind == .sameValue { rule.fields.kind |= UInt8(CFIC_RULE_LIVE_REGISTERS) }
         }
         let value = try value(of: columns.returnAddress, ifUnspecified: unspecified, &rule, &programs)
         return value
@@ -158,13 +158,13 @@ struct Lowering<A: Architecture> {
         case .unspecified, .sameValue:
             guard let ifUnspecified else { throw .reason(CFIC_REASON_RETURN_ADDRESS_UNSPECIFIED) }
             return ifUnspecified
-        case .undefined: return Rule.Value(kind: CFIC_VALUE_UNDEFINED)
+        case .undefined: return Rule.Value(kind: .undefined)
         case .offset: return try value(at: try cfaProgram(plus: register.offset), &programs)
         case .valueOffset: return try value(of: try cfaProgram(plus: register.offset), &programs)
         case .register:
             let program = try registerProgram(register.register, offset: 0)
             noteLiveRegisters(program, &rule)
-            return Rule.Value(kind: CFIC_VALUE_REGISTER, register: program.operations[0].reg)
+            return Rule.Value(kind: .register, register: program.operations[0].register)
         case .expression:
             let program = try compile(register, startsWithCFA: true)
             noteLiveRegisters(program, &rule)
@@ -182,14 +182,14 @@ struct Lowering<A: Architecture> {
 
     /// The value in memory at the address that `program` computes.
     private func value(at program: Program, _ programs: inout ProgramList) throws(Failure) -> Rule.Value {
-        if let value = direct(program, CFIC_VALUE_AT_CFA, CFIC_VALUE_AT_REGISTER) { return value }
-        return Rule.Value(kind: CFIC_VALUE_AT_EXPRESSION, offset: try narrowIndex(of: program, &programs))
+        if let value = direct(program, .atCFA, .atRegister) { return value }
+        return Rule.Value(kind: .atExpression, offset: try narrowIndex(of: program, &programs))
     }
 
     /// The value that `program` computes.
     private func value(of program: Program, _ programs: inout ProgramList) throws(Failure) -> Rule.Value {
-        if let value = direct(program, CFIC_VALUE_CFA, CFIC_VALUE_REGISTER) { return value }
-        return Rule.Value(kind: CFIC_VALUE_EXPRESSION, offset: try narrowIndex(of: program, &programs))
+        if let value = direct(program, .cfa, .register) { return value }
+        return Rule.Value(kind: .expression, offset: try narrowIndex(of: program, &programs))
     }
 
     private func narrowIndex(of program: Program, _ programs: inout ProgramList) throws(Failure) -> Int16 {
@@ -200,13 +200,13 @@ struct Lowering<A: Architecture> {
     /// A value without a program, if the program's result is CFA + offset or register + offset and the offset fits 16
     /// bits.
     private func direct(
-        _ program: Program, _ ofCFA: cfic_value_kind, _ ofRegister: cfic_value_kind
+        _ program: Program, _ ofCFA: Rule.Value.Kind, _ ofRegister: Rule.Value.Kind
     ) -> Rule.Value? {
-        guard let last = program.operations.last, let offset = Int16(exactly: last.imm) else { return nil }
+        guard let last = program.operations.last, let offset = Int16(exactly: last.immediate) else { return nil }
         // Stack entries below the result, such as the initial CFA, don't matter.
-        switch last.operation {
-        case CFIC_OP_CFA: return Rule.Value(kind: ofCFA, offset: offset)
-        case CFIC_OP_REGISTER: return Rule.Value(kind: ofRegister, register: last.reg, offset: offset)
+        switch last.code {
+        case .cfa: return Rule.Value(kind: ofCFA, offset: offset)
+        case .register: return Rule.Value(kind: ofRegister, register: last.register, offset: offset)
         default: return nil
         }
     }
@@ -214,7 +214,7 @@ struct Lowering<A: Architecture> {
     private func cfaProgram(plus offset: Int64) throws(Failure) -> Program {
         guard let offset = Int32(exactly: offset) else { throw .reason(CFIC_REASON_OFFSET_TOO_WIDE) }
         var program = Program()
-        try program.append(Operation(CFIC_OP_CFA, offset), pops: 0, pushes: 1)
+        try program.append(Operation(.cfa, offset), pops: 0, pushes: 1)
         return program
     }
 
@@ -230,7 +230,7 @@ struct Lowering<A: Architecture> {
     /// interrupted.
     private func noteLiveRegisters(_ program: Program, _ rule: inout Rule) {
         let isLive = program.readsRegister { UInt64($0) != A.stackPointer && UInt64($0) != A.framePointer }
-        if isLive { rule.kind |= UInt8(CFIC_RULE_LIVE_REGISTERS) }
+        if isLive { rule.fields.kind |= UInt8(CFIC_RULE_LIVE_REGISTERS) }
     }
 
     private func isSigned(_ state: RegisterRule) throws(Failure) -> Bool {
@@ -239,10 +239,10 @@ struct Lowering<A: Architecture> {
         case .valueExpression:
             // Some compilers encode the state as a constant expression.
             let operations = try compile(state, startsWithCFA: true).operations
-            guard let last = operations.last, last.operation == CFIC_OP_CONST, (0...1).contains(last.imm) else {
+            guard let last = operations.last, last.code == .constant, (0...1).contains(last.immediate) else {
                 throw .reason(CFIC_REASON_SIGNING_STATE)
             }
-            return last.imm == 1
+            return last.immediate == 1
         default: throw .reason(CFIC_REASON_SIGNING_STATE)
         }
     }

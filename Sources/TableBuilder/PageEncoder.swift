@@ -97,7 +97,7 @@ struct PageEncoder: ~Copyable {
         return encodeDense(rows, paletteCount) ?? encodeQuarters(rows)
     }
 
-    private func entry(_ kind: cfic_page_kind, at offset: Int) -> UInt32 {
+    private func entry(_ kind: TableView.PageKind, at offset: Int) -> UInt32 {
         // Offsets that don't fit are never used: `ArchitectureBuilder.write` rejects 4 GiB and more of records.
         let place = UInt32(truncatingIfNeeded: (offset - origin) / Int(CFIC_RECORD_ALIGN))
         return place << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
@@ -168,7 +168,7 @@ struct PageEncoder: ~Copyable {
         for position in 0..<rows.count { units[position] = UInt16(truncatingIfNeeded: rows[position] &>> 16) }
         let codes = UnsafeRawBufferPointer(codes.elements)
         UnsafeMutableRawBufferPointer(start: units + rows.count, count: codes.count).copyMemory(from: codes)
-        return entry(CFIC_PAGE_SPARSE, at: start)
+        return entry(.sparse, at: start)
     }
 
     /// Returns nil, with `records` unchanged, if the page needs quarters.
@@ -190,7 +190,7 @@ struct PageEncoder: ~Copyable {
             let unit = UInt16(truncatingIfNeeded: rows[position] &>> 16) & 0xff
             written[position] = unit | UInt16(truncatingIfNeeded: codes[position]) &<< 8
         }
-        return entry(CFIC_PAGE_DENSE, at: start)
+        return entry(.dense, at: start)
     }
 
     /// Writes a dense record's head. Returns false if a block starts 256 or more rows after the start of its group.
@@ -243,7 +243,7 @@ struct PageEncoder: ~Copyable {
         }
         UnsafeMutableRawPointer(records.elements.baseAddress.unsafelyUnwrapped + start)
             .storeBytes(of: cfic_quarters(quarter: places), as: cfic_quarters.self)
-        return entry(CFIC_PAGE_QUARTERS, at: start)
+        return entry(.quarters, at: start)
     }
 
     /// Encodes a quarter's rows. If none is at its first unit, adds one with the rule of the preceding row.

@@ -32,14 +32,14 @@ struct PageFinisher {
     /// entries in the order of their records.
     mutating func finish(_ entry: UInt32) -> UInt32 {
         let (kind, place) = TableView.split(entry)
-        if kind == CFIC_PAGE_UNIFORM { return UInt32(final[Int(place)]) << UInt32(CFIC_PAGE_KIND_BITS) }
+        if kind == .uniform { return UInt32(final[Int(place)]) << UInt32(CFIC_PAGE_KIND_BITS) }
         // Not nil: there is a record.
         let source = base.unsafelyUnwrapped + origin + Int(place) * Int(CFIC_RECORD_ALIGN)
         let target = base.unsafelyUnwrapped + end
         let new = UInt32(truncatingIfNeeded: (end - start) / Int(CFIC_RECORD_ALIGN))
         switch kind {
-        case CFIC_PAGE_SPARSE: finishPalette(source, target, head: MemoryLayout<cfic_sparse>.size, isDense: false)
-        case CFIC_PAGE_DENSE: finishPalette(source, target, head: MemoryLayout<cfic_dense>.size, isDense: true)
+        case .sparse: finishPalette(source, target, head: MemoryLayout<cfic_sparse>.size, isDense: false)
+        case .dense: finishPalette(source, target, head: MemoryLayout<cfic_dense>.size, isDense: true)
         default: finishQuarters(source, target, moved: place &- new)
         }
         return new << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue

@@ -33,11 +33,11 @@ struct Program {
     /// Adds a constant to the top of the stack. Folds it into the operation that pushed the top if possible.
     mutating func add(_ value: Int64) throws(Failure) {
         if let last = operations.last {
-            switch last.operation {
-            case CFIC_OP_REGISTER, CFIC_OP_PC, CFIC_OP_CFA, CFIC_OP_CONST:
-                let (sum, overflow) = Int64(last.imm).addingReportingOverflow(value)
+            switch last.code {
+            case .register, .pc, .cfa, .constant:
+                let (sum, overflow) = Int64(last.immediate).addingReportingOverflow(value)
                 if !overflow, let immediate = Int32(exactly: sum) {
-                    operations[operations.count - 1].imm = immediate
+                    operations[operations.count - 1].immediate = immediate
                     return
                 }
             default: break
@@ -45,40 +45,40 @@ struct Program {
         }
         if value == 0, depth > 0 { return }
         if let immediate = Int32(exactly: value) {
-            try append(Operation(CFIC_OP_ADD, register: UInt8(CFIC_OPERAND_IMMEDIATE), immediate), pops: 1, pushes: 1)
+            try append(Operation(.add, immediateOperand: immediate), pops: 1, pushes: 1)
         } else {
             try push(UInt64(bitPattern: value))
-            try append(Operation(CFIC_OP_ADD), pops: 2, pushes: 1)
+            try append(Operation(.add), pops: 2, pushes: 1)
         }
     }
 
     mutating func push(_ value: UInt64) throws(Failure) {
         let signed = Int64(bitPattern: value)
         if let immediate = Int32(exactly: signed) {
-            return try append(Operation(CFIC_OP_CONST, immediate), pops: 0, pushes: 1)
+            return try append(Operation(.constant, immediate), pops: 0, pushes: 1)
         }
         // high << 32 + low. `low` is sign-extended, so if it is negative, `high` is one larger.
         let low = Int32(truncatingIfNeeded: signed)
         let high = Int32(truncatingIfNeeded: (signed &- Int64(low)) >> 32)
-        try append(Operation(CFIC_OP_CONST, high), pops: 0, pushes: 1)
-        try append(Operation(CFIC_OP_SHL, register: UInt8(CFIC_OPERAND_IMMEDIATE), 32), pops: 1, pushes: 1)
-        try append(Operation(CFIC_OP_ADD, register: UInt8(CFIC_OPERAND_IMMEDIATE), low), pops: 1, pushes: 1)
+        try append(Operation(.constant, high), pops: 0, pushes: 1)
+        try append(Operation(.shiftLeft, immediateOperand: 32), pops: 1, pushes: 1)
+        try append(Operation(.add, immediateOperand: low), pops: 1, pushes: 1)
     }
 
     /// Appends an operation with two operands. A constant that was just pushed becomes its immediate operand.
-    mutating func binary(_ operation: cfic_operation) throws(Failure) {
-        if depth >= 2, let last = operations.last, last.operation == CFIC_OP_CONST {
+    mutating func binary(_ operation: Operation.Code) throws(Failure) {
+        if depth >= 2, let last = operations.last, last.code == .constant {
             operations.removeLast()
             depth -= 1
-            if operation == CFIC_OP_ADD { return try add(Int64(last.imm)) }
-            let immediate = Operation(operation, register: UInt8(CFIC_OPERAND_IMMEDIATE), last.imm)
+            if operation == .add { return try add(Int64(last.immediate)) }
+            let immediate = Operation(operation, immediateOperand: last.immediate)
             return try append(immediate, pops: 1, pushes: 1)
         }
         try append(Operation(operation), pops: 2, pushes: 1)
     }
 
     mutating func appendWordLoad() throws(Failure) {
-        try append(Operation(CFIC_OP_LOAD, register: 8), pops: 1, pushes: 1)
+        try append(Operation(.load, register: 8), pops: 1, pushes: 1)
     }
 
     /// A program that leaves the result of `other` on top of the stack, and the result of this one directly below.
@@ -99,7 +99,7 @@ struct Program {
     /// known.
     func replacingCFA(by cfa: Program) throws(Failure) -> Program {
         // The program starts by pushing the CFA. If it never uses that entry, it doesn't need it.
-        if let first = operations.first, first.operation == CFIC_OP_CFA, !dependsOnBottom {
+        if let first = operations.first, first.code == .cfa, !dependsOnBottom {
             var rest = Program()
             rest.operations = Array(operations.dropFirst())
             rest.depth = depth - 1
@@ -108,13 +108,13 @@ struct Program {
         }
         var result = Program()
         for operation in operations {
-            guard operation.operation == CFIC_OP_CFA else {
+            guard operation.code == .cfa else {
                 result.adopt(operation)
                 continue
             }
             result.operations += cfa.operations
-            if operation.imm != 0 {
-                result.operations.append(Operation(CFIC_OP_ADD, register: UInt8(CFIC_OPERAND_IMMEDIATE), operation.imm))
+            if operation.immediate != 0 {
+                result.operations.append(Operation(.add, immediateOperand: operation.immediate))
             }
         }
         result.depth = depth
@@ -150,12 +150,12 @@ struct Program {
 
     /// Whether the program reads a register for which `matches` is true.
     func readsRegister(where matches: (UInt8) -> Bool) -> Bool {
-        operations.contains { $0.operation == CFIC_OP_REGISTER && matches($0.reg) }
+        operations.contains { $0.code == .register && matches($0.register) }
     }
 }
 
 extension Program: Equatable {
     static func == (left: Program, right: Program) -> Bool {
-        left.operations.elementsEqual(right.operations) { $0.op == $1.op && $0.reg == $1.reg && $0.imm == $1.imm }
+        left.operations.elementsEqual(right.operations) { $0.words == $1.words }
     }
 }

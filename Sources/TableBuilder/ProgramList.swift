@@ -13,7 +13,7 @@ struct ProgramList {
         guard !isFull else { throw .reason(CFIC_REASON_TOO_MANY_RULES) }
         let index = Int32(operations.count)
         operations += program.operations
-        operations.append(Operation(CFIC_OP_END))
+        operations.append(Operation(.end))
         known[key] = index
         return index
     }
@@ -24,7 +24,7 @@ struct ProgramList {
     mutating func adopt(_ index: Int32, from other: ProgramList) -> Int32 {
         let start = Int(index)
         var end = start
-        while other.operations[end].operation != CFIC_OP_END { end += 1 }
+        while other.operations[end].code != .end { end += 1 }
         let key = other.operations[start..<end].map(\.words)
         if let index = known[key] { return index }
         let index = Int32(truncatingIfNeeded: operations.count)
@@ -46,10 +46,11 @@ extension Rule {
     /// The rule with the indices of its programs mapped.
     func renumberingExpressions(_ map: (Int32) -> Int32) -> Rule {
         var rule = self
-        if cfaKind == CFIC_CFA_EXPRESSION { rule.cfa_offset = map(cfa_offset) }
+        if cfaKind == .expression { rule.fields.cfa_offset = map(fields.cfa_offset) }
         // Indices stay below `CFIC_EXPRESSIONS_MAX`.
-        if framePointer.isExpression { rule.fp_offset = Int16(truncatingIfNeeded: map(Int32(fp_offset))) }
-        if returnAddress.isExpression { rule.ra_offset = Int16(truncatingIfNeeded: map(Int32(ra_offset))) }
+        func narrow(_ index: Int16) -> Int16 { Int16(truncatingIfNeeded: map(Int32(index))) }
+        if framePointer.isExpression { rule.fields.fp_offset = narrow(fields.fp_offset) }
+        if returnAddress.isExpression { rule.fields.ra_offset = narrow(fields.ra_offset) }
         return rule
     }
 }

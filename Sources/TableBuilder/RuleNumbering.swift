@@ -1,4 +1,3 @@
-import CUnwindTable
 import UnwindTable
 
 /// The table's final rule numbers: in descending order of their numbers of rows, so that most pages need no palette,
@@ -63,7 +62,7 @@ struct RuleNumbering {
         let bare = rule.renumberingExpressions { index in
             for operation in programs.operations[Int(index)...] {
                 content.append(unsafeBitCast(operation, to: UInt64.self))
-                if operation.operation == CFIC_OP_END { break }
+                if operation.code == .end { break }
             }
             return 0
         }

@@ -1,4 +1,3 @@
-import CUnwindTable
 import CallFrameInfo
 import UnwindTable
 
@@ -23,7 +22,7 @@ public struct TableBuilder: ~Copyable {
         /// The table; valid until the builder's next use.
         public var table: UnsafeRawBufferPointer
         /// Statistics, as in the table's header.
-        public var counts: cfic_counts
+        public var counts: TableCounts
         /// Malformed FDEs, in the order of section and offset.
         public var badFrames: [BadFrame]
         /// Entries whose range couldn't be read; the first 64.

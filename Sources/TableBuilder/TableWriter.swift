@@ -11,8 +11,9 @@ extension ArchitectureBuilder {
         var sizes = [0, 0, 0, 0, 0]
         sizes[Int(CFIC_SECTION_RANGES.rawValue)] = layout.ranges.count * MemoryLayout<cfic_range>.size
         sizes[Int(CFIC_SECTION_DIRECTORY.rawValue)] = layout.directory.count * 4
-        sizes[Int(CFIC_SECTION_RULES.rawValue)] = numbering.rules.count * MemoryLayout<cfic_rule>.size
-        sizes[Int(CFIC_SECTION_EXPRESSIONS.rawValue)] = numbering.programs.operations.count * MemoryLayout<cfic_op>.size
+        sizes[Int(CFIC_SECTION_RULES.rawValue)] = numbering.rules.count * MemoryLayout<Rule>.size
+        let operations = numbering.programs.operations
+        sizes[Int(CFIC_SECTION_EXPRESSIONS.rawValue)] = operations.count * MemoryLayout<Operation>.size
         var offsets: [Int] = []
         var end = MemoryLayout<cfic_table_header>.size
         for size in sizes {
@@ -53,7 +54,7 @@ extension ArchitectureBuilder {
         if distance == 0 { return }
         for page in encoded {
             let (kind, place) = TableView.split(page.entry)
-            guard kind == CFIC_PAGE_QUARTERS else { continue }
+            guard kind == .quarters else { continue }
             for quarter in 0..<4 {
                 let offset = chunk + Int(place) * Int(CFIC_RECORD_ALIGN) + 4 * quarter
                 let moved = bytes.load(fromByteOffset: offset, as: UInt32.self) &+ distance
@@ -85,7 +86,7 @@ extension ArchitectureBuilder {
         header.header_size = UInt16(MemoryLayout<cfic_table_header>.size)
         header.machine = A.machine
         header.pc_shift = A.pcShift
-        header.rule_size = UInt8(MemoryLayout<cfic_rule>.size)
+        header.rule_size = UInt8(MemoryLayout<Rule>.size)
         header.producer = Producer.code
         header.revision = Producer.revision
         header.options = options.bits
@@ -101,7 +102,7 @@ extension ArchitectureBuilder {
         header.debug_source = source.debugSource.rawValue
         header.source_size = source.size
         header.debug_size = source.debugSize
-        header.counts = counts
+        header.counts = counts.fields
         withUnsafeMutableBytes(of: &header.sections) { raw in
             let sections = raw.bindMemory(to: cfic_section.self)
             for number in offsets.indices {
@@ -167,7 +168,7 @@ struct PageLayout<A: Architecture> {
                 // Pages outside all ranges contain only the continuation of a segment's last rule.
                 guard range < ranges.count, page.number >= ranges[range].start_page else { continue }
                 let entry = page.entry
-                let isRecord = entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1) != CFIC_PAGE_UNIFORM.rawValue
+                let isRecord = entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1) != TableView.PageKind.uniform.rawValue
                 let first = Int(ranges[range].directory_index) + Int(page.number - ranges[range].start_page)
                 let count = min(page.count, UInt64(directory.count - first))
                 for index in first..<first + Int(count) { directory[index] = isRecord ? entry &+ base : entry }

@@ -1,4 +1,3 @@
-import CUnwindTable
 import CallFrameInfo
 import ELF
 import Files

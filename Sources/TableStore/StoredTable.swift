@@ -1,4 +1,3 @@
-import CUnwindTable
 import Glibc
 import UnwindTable
 
@@ -13,7 +12,7 @@ public final class StoredTable: Sendable {
     /// keeps it alive.
     public var bytes: UnsafeRawBufferPointer { file.bytes }
     /// Proved by `TableVerifier.readHeader`.
-    public var header: cfic_table_header { file.header }
+    public var header: TableHeader { file.header }
 
     /// Reads a table file and checks its header.
     ///
@@ -21,7 +20,7 @@ public final class StoredTable: Sendable {
     init(_ path: String, isTrusted: (stat) -> Bool) throws(NotCurrent) {
         self.path = path
         file = try TableFile(path, flags: O_NOFOLLOW, isTrusted: isTrusted)
-        key = TableSource.Key(file.header)
+        key = file.header.key
     }
 
     /// Calls `body` with the file's bytes, which are valid until it returns.

@@ -12,7 +12,7 @@ public final class TableFile: @unchecked Sendable {
     /// keeps it alive with `withExtendedLifetime`, because a reference may end at its last use.
     public let bytes: UnsafeRawBufferPointer
     /// Proved by `TableVerifier.readHeader`.
-    public let header: cfic_table_header
+    public let header: TableHeader
 
     /// Reads a file that the user named.
     ///

@@ -21,7 +21,7 @@ extension TableStore {
         let table = try StoredTable(path, isTrusted: isTrusted)
         guard table.key == key else { throw .otherKey }
         guard table.header.revision == Producer.revision else { throw .otherRevision(table.header.revision) }
-        guard table.header.options == options.bits else { throw .otherOptions(table.header.options) }
+        guard table.header.options == options else { throw .otherOptions(table.header.options.bits) }
         return table
     }
 }
@@ -40,7 +40,7 @@ public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
     case otherFormat(UInt16)
     /// Of the compiler's rules: the same input gives other bytes now.
     case otherRevision(UInt32)
-    /// `CFIC_OPTION_*`
+    /// Their bits in the header: `CFIC_OPTION_*`.
     case otherOptions(UInt32)
     /// The table of another image.
     case otherKey

@@ -25,7 +25,7 @@ extension TableStore {
     private func target(of table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) -> AtomicFile {
         do throws(NotCurrent) {
             let header = try WholeTable.header(of: table)
-            guard TableSource.Key(header) == key else { throw .otherKey }
+            guard header.key == key else { throw .otherKey }
         } catch {
             throw .notTheTable(error)
         }

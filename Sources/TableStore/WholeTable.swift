@@ -5,7 +5,7 @@ import UnwindTable
 enum WholeTable {
     /// - Parameter bytes: the header at least, of a file of `fileSize` bytes.
     /// - Throws: ``NotCurrent/damaged(_:)`` or ``NotCurrent/otherFormat(_:)``
-    static func header(of bytes: UnsafeRawBufferPointer, fileSize: Int? = nil) throws(NotCurrent) -> cfic_table_header {
+    static func header(of bytes: UnsafeRawBufferPointer, fileSize: Int? = nil) throws(NotCurrent) -> TableHeader {
         let size = MemoryLayout<cfic_table_header>.size
         if bytes.count >= size, bytes.starts(with: TableView.magic) {
             let version = bytes.loadUnaligned(as: cfic_table_header.self).version
@@ -29,7 +29,7 @@ enum WholeTable {
     }
 
     /// - Throws: ``NotCurrent/damaged(_:)``
-    static func checkSections(of bytes: UnsafeRawBufferPointer, _ header: cfic_table_header) throws(NotCurrent) {
+    static func checkSections(of bytes: UnsafeRawBufferPointer, _ header: TableHeader) throws(NotCurrent) {
         do throws(TableDefect) {
             try TableVerifier.checkSums(bytes, header)
         } catch {

@@ -17,15 +17,15 @@ struct PageProof {
     mutating func check() throws(TableDefect) {
         for index in view.directory.indices {
             let entry = view.directory[index]
-            let place = entry >> UInt32(CFIC_PAGE_KIND_BITS)
-            switch cfic_page_kind(entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1)) {
-            case CFIC_PAGE_UNIFORM:
+            let (kind, place) = TableView.split(entry)
+            switch kind {
+            case .uniform:
                 guard place < ruleCount else {
                     throw defect(entry: index, "rule number is not below the number of rules")
                 }
-            case CFIC_PAGE_SPARSE: try checkSparse(try open(place, index, head: MemoryLayout<cfic_sparse>.size))
-            case CFIC_PAGE_DENSE: try checkDense(try open(place, index, head: MemoryLayout<cfic_dense>.size))
-            default: try checkQuarters(place, index)
+            case .sparse: try checkSparse(try open(place, index, head: MemoryLayout<cfic_sparse>.size))
+            case .dense: try checkDense(try open(place, index, head: MemoryLayout<cfic_dense>.size))
+            case .quarters: try checkQuarters(place, index)
             }
         }
     }

@@ -1,17 +1,29 @@
 import CUnwindTable
 
-/// A rule of a table; `cfic/rule.h` defines the layout.
-public typealias Rule = cfic_rule
+/// How to get from a frame to its caller: the caller's CFA, frame pointer and return address, or why that is not known.
+///
+/// 12 bytes, laid out as docs/table-format.md, "Rules", and `cfic/rule.h` specify. The rules of a ``TableView`` are
+/// proved: their registers are the machine's, and their expression indices lead to programs that end.
+public struct Rule: Sendable {
+    package var fields: cfic_rule
 
-/// Why a row has no rule; `cfic/reasons.h` has the list.
+    package init(_ fields: cfic_rule = cfic_rule()) { self.fields = fields }
+}
+
+/// Why a row has no rule. docs/table-format.md, "Reasons", and `cfic/reasons.h` list the codes.
 public struct Reason: RawRepresentable, Hashable, Sendable {
+    /// The code, as in the table.
     public var rawValue: UInt32
+
+    /// The reason with a code; a table of this format version has only the codes of ``all``.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
+
     package init(_ code: cfic_reason) { rawValue = code.rawValue }
 
+    /// No call frame information covers the address: rule 0 of every table.
     public static var noInformation: Reason { Reason(CFIC_REASON_NO_INFORMATION) }
 
-    /// All reasons.
+    /// Every reason that there is, by rising code.
     public static var all: [Reason] { (0..<CFIC_REASON_COUNT.rawValue).map(Reason.init(rawValue:)) }
 
     var isKnown: Bool { rawValue < CFIC_REASON_COUNT.rawValue }
@@ -25,22 +37,20 @@ public struct Reason: RawRepresentable, Hashable, Sendable {
     }
 }
 
-extension Rule: @retroactive Equatable {
+extension Rule: Hashable {
+    /// Whether all bits are equal.
     @inlinable
     public static func == (left: Rule, right: Rule) -> Bool {
         left.words == right.words
     }
-}
 
-extension Rule {
     /// All of the rule's bits; the upper half of the second word is zero.
     @inlinable package var words: (UInt64, UInt64) {
         let parts = unsafeBitCast(self, to: (UInt32, UInt32, UInt32).self)
         return (UInt64(parts.0) | UInt64(parts.1) << 32, UInt64(parts.2))
     }
-}
 
-extension Rule: @retroactive Hashable {
+    /// Hashes all bits.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(words.0)
         hasher.combine(words.1)
@@ -48,66 +58,125 @@ extension Rule: @retroactive Hashable {
 }
 
 extension Rule {
-    /// Where to find a register's value for the caller.
+    /// How the CFA is computed. The raw values are those of `enum cfic_cfa_kind`.
+    public enum CFAKind: UInt8, Sendable {
+        /// It is not known; ``Rule/reason`` says why.
+        case unknown = 0
+        /// The frame is the outermost one: its return address is undefined.
+        case endOfStack = 1
+        /// CFA = register + offset.
+        case register = 2
+        /// CFA = the 8 bytes at register + offset, + addend.
+        case dereferenced = 3
+        /// CFA = the result of the program at the expression index ``Rule/cfaOffset``.
+        case expression = 4
+    }
+
+    /// Where a register of the caller is.
     public struct Value: Equatable, Sendable {
-        public var kind: cfic_value_kind
+        /// How the register is found. The raw values are those of `enum cfic_value_kind`.
+        public enum Kind: UInt8, Sendable {
+            /// It has the value that it has in the callee.
+            case same = 0
+            /// In the 8 bytes at CFA + offset.
+            case atCFA = 1
+            /// In the 8 bytes at register + offset.
+            case atRegister = 2
+            /// It is register + offset.
+            case register = 3
+            /// It is CFA + offset.
+            case cfa = 4
+            /// It is the result of the program at the expression index.
+            case expression = 5
+            /// In the 8 bytes at the result of the program at the expression index.
+            case atExpression = 6
+            /// It cannot be recovered.
+            case undefined = 7
+        }
+
+        /// How the register is found.
+        public var kind: Kind
+        /// DWARF number of the callee's register that ``kind`` names; 0 if it names none.
         public var register: UInt8 = 0
-        /// In bytes; for the expression kinds, the index of the program's first operation.
+        /// In bytes; of the two kinds of expression, the index of the program's first operation in
+        /// ``TableView/operations``.
         public var offset: Int16 = 0
 
-        package init(kind: cfic_value_kind, register: UInt8 = 0, offset: Int16 = 0) {
+        package init(kind: Kind, register: UInt8 = 0, offset: Int16 = 0) {
             self.kind = kind
             self.register = register
             self.offset = offset
         }
 
-        public static func == (left: Value, right: Value) -> Bool {
-            left.kind.rawValue == right.kind.rawValue && left.register == right.register && left.offset == right.offset
-        }
+        /// Whether ``offset`` is an expression index.
+        public var isExpression: Bool { kind == .expression || kind == .atExpression }
 
-        package var packed: UInt8 { UInt8(truncatingIfNeeded: kind.rawValue) << UInt8(CFIC_VALUE_SHIFT) | register }
+        package var packed: UInt8 { kind.rawValue << UInt8(CFIC_VALUE_SHIFT) | register }
     }
 
-    /// A reason in place of a rule.
-    public static func unknown(_ reason: Reason) -> Rule {
-        Rule(
-            kind: UInt8(CFIC_CFA_NONE.rawValue), cfa: 0, fp: 0, ra: 0,
-            cfa_offset: Int32(bitPattern: reason.rawValue), fp_offset: 0, ra_offset: 0)
+    /// Nothing is known, for a reason.
+    package static func unknown(_ reason: Reason) -> Rule {
+        var rule = Rule()
+        rule.fields.kind = CFAKind.unknown.rawValue
+        rule.fields.cfa_offset = Int32(bitPattern: reason.rawValue)
+        return rule
     }
 
     /// The outermost frame: the return address is undefined.
-    public static var endOfStack: Rule {
-        Rule(kind: UInt8(CFIC_CFA_END.rawValue), cfa: 0, fp: 0, ra: 0, cfa_offset: 0, fp_offset: 0, ra_offset: 0)
+    package static var endOfStack: Rule {
+        var rule = Rule()
+        rule.fields.kind = CFAKind.endOfStack.rawValue
+        return rule
     }
 
-    public var cfaKind: cfic_cfa_kind { cfic_cfa_kind(UInt32(kind) & UInt32(CFIC_CFA_KIND_MASK)) }
-    public var flags: UInt8 { kind & ~UInt8(CFIC_CFA_KIND_MASK) }
-    public var cfaRegister: UInt8 { cfa & UInt8(CFIC_REGISTER_MASK) }
-    /// The number of bytes that a `CFIC_CFA_DEREF` rule adds to the word that it reads.
-    public var cfaAddend: Int { Int(cfa >> UInt8(CFIC_VALUE_SHIFT)) * 8 }
-    public var framePointer: Value { value(fp, fp_offset) }
-    public var returnAddress: Value { value(ra, ra_offset) }
+    /// How the CFA is computed.
+    public var cfaKind: CFAKind {
+        // Proved, or set by the builder: the three bits are one of the kinds.
+        statedCFAKind.unsafelyUnwrapped
+    }
 
-    private func value(_ packed: UInt8, _ offset: Int16) -> Value {
+    /// Nil of a rule that is not proved yet and has none of the kinds.
+    package var statedCFAKind: CFAKind? { CFAKind(rawValue: fields.kind & UInt8(CFIC_CFA_KIND_MASK)) }
+
+    var flags: UInt8 { fields.kind & ~UInt8(CFIC_CFA_KIND_MASK) }
+
+    /// DWARF number of the register that the CFA is computed from; 0 if the kind has none.
+    public var cfaRegister: UInt8 { fields.cfa & UInt8(CFIC_REGISTER_MASK) }
+
+    /// What is added to ``cfaRegister``, in bytes; of ``CFAKind/expression``, the index of the program's first operation
+    /// in ``TableView/operations``.
+    public var cfaOffset: Int32 { fields.cfa_offset }
+
+    /// What is added to the word that a ``CFAKind/dereferenced`` rule reads, in bytes.
+    public var cfaAddend: Int { Int(fields.cfa >> UInt8(CFIC_VALUE_SHIFT)) * 8 }
+
+    /// The caller's frame pointer: rbp on x86-64, x29 on aarch64.
+    public var framePointer: Value { Self.value(fields.fp, fields.fp_offset) }
+
+    /// The return address, which is the caller's pc.
+    public var returnAddress: Value { Self.value(fields.ra, fields.ra_offset) }
+
+    private static func value(_ packed: UInt8, _ offset: Int16) -> Value {
         Value(
-            kind: cfic_value_kind(UInt32(packed >> UInt8(CFIC_VALUE_SHIFT))),
+            // Three bits, and eight kinds.
+            kind: Value.Kind(rawValue: packed >> UInt8(CFIC_VALUE_SHIFT)).unsafelyUnwrapped,
             register: packed & UInt8(CFIC_REGISTER_MASK), offset: offset)
     }
 
     /// The reason in place of a rule; nil if this is a rule.
     public var reason: Reason? {
-        cfaKind == CFIC_CFA_NONE ? Reason(rawValue: UInt32(bitPattern: cfa_offset)) : nil
+        statedCFAKind == .unknown ? Reason(rawValue: UInt32(bitPattern: fields.cfa_offset)) : nil
     }
 
-    public var isEndOfStack: Bool { cfaKind == CFIC_CFA_END }
-    public var isSignalFrame: Bool { kind & UInt8(CFIC_RULE_SIGNAL) != 0 }
-    public var isReturnAddressSigned: Bool { kind & UInt8(CFIC_RULE_RA_SIGNED) != 0 }
-    public var needsLiveRegisters: Bool { kind & UInt8(CFIC_RULE_LIVE_REGISTERS) != 0 }
-    /// Whether the CFA's program leaves the caller's stack pointer on its stack, below the CFA.
-    public var isStackPointerOnStack: Bool { kind & UInt8(CFIC_RULE_SP_ON_STACK) != 0 }
-}
-
-extension Rule.Value {
-    /// Whether `offset` is an expression index.
-    public var isExpression: Bool { kind == CFIC_VALUE_EXPRESSION || kind == CFIC_VALUE_AT_EXPRESSION }
+    /// Whether the frame is the outermost one of its stack.
+    public var isEndOfStack: Bool { statedCFAKind == .endOfStack }
+    /// Whether the kernel made the frame for a signal handler: the caller's pc is exact, not a return address.
+    public var isSignalFrame: Bool { fields.kind & UInt8(CFIC_RULE_SIGNAL) != 0 }
+    /// Whether the return address carries a pointer authentication code (aarch64).
+    public var isReturnAddressSigned: Bool { fields.kind & UInt8(CFIC_RULE_RA_SIGNED) != 0 }
+    /// Whether the rule reads registers beside stack and frame pointer, which are known only in the innermost frame and
+    /// in one that a signal interrupted.
+    public var needsLiveRegisters: Bool { fields.kind & UInt8(CFIC_RULE_LIVE_REGISTERS) != 0 }
+    /// Whether the CFA's program leaves the caller's stack pointer below the CFA; else the stack pointer is the CFA.
+    public var isStackPointerOnStack: Bool { fields.kind & UInt8(CFIC_RULE_SP_ON_STACK) != 0 }
 }

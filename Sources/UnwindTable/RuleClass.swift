@@ -21,11 +21,11 @@ public enum RuleClass: Hashable, Sendable, Comparable {
             self = reason == .noInformation ? .noInformation : .unsupported(reason)
         } else if rule.isEndOfStack {
             self = .endOfStack
-        } else if rule.cfaKind == CFIC_CFA_EXPRESSION || rule.framePointer.isExpression
+        } else if rule.cfaKind == .expression || rule.framePointer.isExpression
             || rule.returnAddress.isExpression
         {
             self = .program
-        } else if rule.cfaKind == CFIC_CFA_DEREF {
+        } else if rule.cfaKind == .dereferenced {
             self = .dereferenced
         } else if UInt64(rule.cfaRegister) == machine.stackPointer {
             self = .stackPointer

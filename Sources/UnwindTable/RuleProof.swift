@@ -37,22 +37,22 @@ struct RuleProof {
     }
 
     private func check(_ rule: Rule) throws(Problem) {
-        switch rule.cfaKind {
-        case CFIC_CFA_NONE:
+        switch rule.statedCFAKind {
+        case .unknown:
             guard let reason = rule.reason, rule == .unknown(reason), reason.isKnown else {
                 throw Problem(text: "unknown reason, or a reason combined with a rule")
             }
             return
-        case CFIC_CFA_END:
+        case .endOfStack:
             guard rule == .endOfStack else { throw Problem(text: "end of stack combined with a rule") }
             return
-        case CFIC_CFA_REGISTER:
+        case .register:
             guard rule.cfaAddend == 0 else { throw Problem(text: "addend without a load") }
             try check(register: rule.cfaRegister)
-        case CFIC_CFA_DEREF: try check(register: rule.cfaRegister)
-        case CFIC_CFA_EXPRESSION:
-            guard rule.cfa == 0 else { throw Problem(text: "register or addend beside an expression") }
-        default: throw Problem(text: "unknown kind of CFA")
+        case .dereferenced: try check(register: rule.cfaRegister)
+        case .expression:
+            guard rule.fields.cfa == 0 else { throw Problem(text: "register or addend beside an expression") }
+        case nil: throw Problem(text: "unknown kind of CFA")
         }
         let readsLive = try checkParts(rule)
         guard !readsLive || rule.needsLiveRegisters else {
@@ -68,17 +68,17 @@ struct RuleProof {
         guard !rule.isReturnAddressSigned || machine == .aarch64 else {
             throw Problem(text: "signed return address on a machine without pointer authentication")
         }
-        guard !rule.isStackPointerOnStack || rule.cfaKind == CFIC_CFA_EXPRESSION else {
+        guard !rule.isStackPointerOnStack || rule.cfaKind == .expression else {
             throw Problem(text: "stack pointer on the stack without a program")
         }
         switch rule.returnAddress.kind {
-        case CFIC_VALUE_SAME, CFIC_VALUE_UNDEFINED: throw Problem(text: "return address has no location")
+        case .same, .undefined: throw Problem(text: "return address has no location")
         default: break
         }
         var readsLive = false
-        if rule.cfaKind == CFIC_CFA_EXPRESSION {
+        if rule.cfaKind == .expression {
             let depth = rule.isStackPointerOnStack ? 2 : 1
-            readsLive = try checkProgram(rule.cfa_offset, leaves: depth, isCFA: true)
+            readsLive = try checkProgram(rule.cfaOffset, leaves: depth, isCFA: true)
         } else {
             readsLive = isLive(rule.cfaRegister)
         }
@@ -88,13 +88,13 @@ struct RuleProof {
 
     private func check(_ value: Rule.Value) throws(Problem) -> Bool {
         switch value.kind {
-        case CFIC_VALUE_SAME, CFIC_VALUE_UNDEFINED:
+        case .same, .undefined:
             guard value.offset == 0, value.register == 0 else {
                 throw Problem(text: "unused register or offset is not zero")
             }
-        case CFIC_VALUE_AT_CFA, CFIC_VALUE_CFA:
+        case .atCFA, .cfa:
             guard value.register == 0 else { throw Problem(text: "unused register is not zero") }
-        case CFIC_VALUE_AT_REGISTER, CFIC_VALUE_REGISTER:
+        case .atRegister, .register:
             try check(register: value.register)
             return isLive(value.register)
         default:  // the kind has three bits, so only the two kinds of expression remain
@@ -130,16 +130,16 @@ struct RuleProof {
             }
             let operation = view.operations[index]
             try checkOperands(operation, index, depth: depth)
-            if operation.operation == CFIC_OP_END {
+            if operation.code == .end {
                 guard depth >= minimum else {
                     throw Problem(text: "program leaves \(depth) values, needs \(minimum)", operation: index)
                 }
                 return readsLive
             }
-            guard !isCFA || operation.operation != CFIC_OP_CFA else {
+            guard !isCFA || operation.code != .cfa else {
                 throw Problem(text: "program of the CFA reads the CFA", operation: index)
             }
-            if operation.operation == CFIC_OP_REGISTER, isLive(operation.reg) { readsLive = true }
+            if operation.code == .register, isLive(operation.register) { readsLive = true }
             // Doesn't overflow: `checkOperands` proved that a DUP's operand is small.
             let (pops, pushes) = operation.effect
             guard depth >= pops else {
@@ -152,25 +152,25 @@ struct RuleProof {
     }
 
     private func checkOperands(_ operation: Operation, _ index: Int, depth: Int) throws(Problem) {
-        let isValid: Bool
-        switch operation.operation {
-        case CFIC_OP_REGISTER:
-            try check(register: operation.reg, operation: index)
-            isValid = true
-        case CFIC_OP_PC, CFIC_OP_CFA, CFIC_OP_CONST: isValid = operation.reg == 0
-        case CFIC_OP_LOAD: isValid = [1, 2, 4, 8].contains(operation.reg)
-        case CFIC_OP_DUP: isValid = operation.reg == 0 && (0..<CFIC_STACK_MAX).contains(operation.imm)
-        case CFIC_OP_END, CFIC_OP_DROP, CFIC_OP_SWAP, CFIC_OP_ROT, CFIC_OP_NEG, CFIC_OP_NOT, CFIC_OP_ABS:
-            isValid = operation.reg == 0 && operation.imm == 0
-        default:
-            guard UInt32(operation.op) < CFIC_OP_COUNT.rawValue else {
-                throw Problem(text: "unknown operation \(operation.op)", operation: index)
-            }
-            isValid =
-                operation.reg == UInt8(CFIC_OPERAND_IMMEDIATE)
-                || operation.reg == UInt8(CFIC_OPERAND_STACK) && operation.imm == 0
+        guard let code = operation.statedCode else {
+            throw Problem(text: "unknown operation \(operation.fields.op)", operation: index)
         }
-        guard isValid, operation.reserved == 0 else {
+        let isValid: Bool
+        switch code {
+        case .register:
+            try check(register: operation.register, operation: index)
+            isValid = true
+        case .pc, .cfa, .constant: isValid = operation.register == 0
+        case .load: isValid = [1, 2, 4, 8].contains(operation.register)
+        case .duplicate: isValid = operation.register == 0 && (0..<CFIC_STACK_MAX).contains(operation.immediate)
+        case .end, .drop, .swap, .rotate, .negate, .not, .absolute:
+            isValid = operation.register == 0 && operation.immediate == 0
+        default:
+            isValid =
+                operation.hasImmediateOperand
+                || operation.register == UInt8(CFIC_OPERAND_STACK) && operation.immediate == 0
+        }
+        guard isValid, operation.fields.reserved == 0 else {
             throw Problem(text: "invalid operand", operation: index)
         }
     }

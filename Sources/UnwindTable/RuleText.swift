@@ -1,12 +1,9 @@
-import CUnwindTable
-
 extension TableView {
     /// A rule as text, such as `CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)`.
     ///
     /// - Parameter number: below the number of rules.
     public func describe(_ number: Int) -> String {
-        // Not nil: the header's proof includes the machine.
-        RuleText(machine: machine ?? .x86_64, operations: operations).text(of: rules[number])
+        RuleText(machine: machine, operations: operations).text(of: rules[number])
     }
 }
 
@@ -42,12 +39,12 @@ public struct RuleText {
     /// The CFA's equation, and the stack pointer's if that is not the CFA.
     private func cfa(_ rule: Rule) -> [String] {
         switch rule.cfaKind {
-        case CFIC_CFA_REGISTER: return ["CFA = \(sum(machine.registerName(rule.cfaRegister), rule.cfa_offset))"]
-        case CFIC_CFA_DEREF:
-            let word = "*(\(sum(machine.registerName(rule.cfaRegister), rule.cfa_offset)))"
+        case .register: return ["CFA = \(sum(machine.registerName(rule.cfaRegister), rule.cfaOffset))"]
+        case .dereferenced:
+            let word = "*(\(sum(machine.registerName(rule.cfaRegister), rule.cfaOffset)))"
             return ["CFA = \(sum(word, Int32(rule.cfaAddend)))"]
         default:
-            let values = stack(of: rule.cfa_offset)
+            let values = stack(of: rule.cfaOffset)
             var parts = ["CFA = \(values.last ?? "?")"]
             if rule.isStackPointerOnStack, values.count >= 2 {
                 parts.append("\(machine.registerName(UInt8(machine.stackPointer))) = \(values[values.count - 2])")
@@ -59,14 +56,14 @@ public struct RuleText {
     private func text(of value: Rule.Value, ifSame same: String) -> String {
         let offset = Int32(value.offset)
         return switch value.kind {
-        case CFIC_VALUE_SAME: same
-        case CFIC_VALUE_AT_CFA: "*(\(sum("CFA", offset)))"
-        case CFIC_VALUE_AT_REGISTER: "*(\(sum(machine.registerName(value.register), offset)))"
-        case CFIC_VALUE_REGISTER: sum(machine.registerName(value.register), offset)
-        case CFIC_VALUE_CFA: sum("CFA", offset)
-        case CFIC_VALUE_EXPRESSION: stack(of: offset).last ?? "?"
-        case CFIC_VALUE_AT_EXPRESSION: "*(\(stack(of: offset).last ?? "?"))"
-        default: "undefined"
+        case .same: same
+        case .atCFA: "*(\(sum("CFA", offset)))"
+        case .atRegister: "*(\(sum(machine.registerName(value.register), offset)))"
+        case .register: sum(machine.registerName(value.register), offset)
+        case .cfa: sum("CFA", offset)
+        case .expression: stack(of: offset).last ?? "?"
+        case .atExpression: "*(\(stack(of: offset).last ?? "?"))"
+        case .undefined: "undefined"
         }
     }
 
@@ -81,7 +78,7 @@ public struct RuleText {
         var stack: [String] = []
         // Terminates: the proof includes that the program ends with `CFIC_OP_END`.
         for operation in operations[Int(first)...] {
-            if operation.operation == CFIC_OP_END { break }
+            if operation.code == .end { break }
             apply(operation, to: &stack)
         }
         return stack.map(withoutOuterParentheses)
@@ -89,49 +86,48 @@ public struct RuleText {
 
     private func apply(_ operation: Operation, to stack: inout [String]) {
         // The proof includes that the stack is deep enough.
-        switch operation.operation {
-        case CFIC_OP_REGISTER: stack.append(sum(machine.registerName(operation.reg), operation.imm))
-        case CFIC_OP_PC: stack.append(sum("pc", operation.imm))
-        case CFIC_OP_CFA: stack.append(sum("CFA", operation.imm))
-        case CFIC_OP_CONST: stack.append(String(operation.imm))
-        case CFIC_OP_DUP: stack.append(stack[stack.count - 1 - Int(operation.imm)])
-        case CFIC_OP_DROP: stack.removeLast()
-        case CFIC_OP_SWAP: stack.swapAt(stack.count - 1, stack.count - 2)
-        case CFIC_OP_ROT: stack.insert(stack.removeLast(), at: stack.count - 2)
-        case CFIC_OP_LOAD:
-            let size = operation.reg == 8 ? "" : "u\(8 * operation.reg)"
+        switch operation.code {
+        case .register: stack.append(sum(machine.registerName(operation.register), operation.immediate))
+        case .pc: stack.append(sum("pc", operation.immediate))
+        case .cfa: stack.append(sum("CFA", operation.immediate))
+        case .constant: stack.append(String(operation.immediate))
+        case .duplicate: stack.append(stack[stack.count - 1 - Int(operation.immediate)])
+        case .drop: stack.removeLast()
+        case .swap: stack.swapAt(stack.count - 1, stack.count - 2)
+        case .rotate: stack.insert(stack.removeLast(), at: stack.count - 2)
+        case .load:
+            let size = operation.register == 8 ? "" : "u\(8 * operation.register)"
             let address = stack.removeLast()
-            let bare = operation.imm == 0 ? withoutOuterParentheses(address) : sum(address, operation.imm)
+            let bare = operation.immediate == 0 ? withoutOuterParentheses(address) : sum(address, operation.immediate)
             stack.append("*\(size)(\(bare))")
-        case CFIC_OP_NEG: stack.append("-(\(withoutOuterParentheses(stack.removeLast())))")
-        case CFIC_OP_NOT: stack.append("~(\(withoutOuterParentheses(stack.removeLast())))")
-        case CFIC_OP_ABS: stack.append("abs(\(withoutOuterParentheses(stack.removeLast())))")
+        case .negate: stack.append("-(\(withoutOuterParentheses(stack.removeLast())))")
+        case .not: stack.append("~(\(withoutOuterParentheses(stack.removeLast())))")
+        case .absolute: stack.append("abs(\(withoutOuterParentheses(stack.removeLast())))")
         default:
-            let isImmediate = operation.reg == UInt8(CFIC_OPERAND_IMMEDIATE)
-            let right = isImmediate ? String(operation.imm) : stack.removeLast()
+            let right = operation.hasImmediateOperand ? String(operation.immediate) : stack.removeLast()
             let left = stack.removeLast()
-            stack.append("(\(left) \(Self.symbol(operation.operation)) \(right))")
+            stack.append("(\(left) \(Self.symbol(operation.code)) \(right))")
         }
     }
 
-    private static func symbol(_ operation: cfic_operation) -> String {
+    private static func symbol(_ operation: Operation.Code) -> String {
         switch operation {
-        case CFIC_OP_ADD: "+"
-        case CFIC_OP_SUB: "-"
-        case CFIC_OP_MUL: "*"
-        case CFIC_OP_DIV: "/"
-        case CFIC_OP_MOD: "%"
-        case CFIC_OP_AND: "&"
-        case CFIC_OP_OR: "|"
-        case CFIC_OP_XOR: "^"
-        case CFIC_OP_SHL: "<<"
-        case CFIC_OP_SHR: ">>>"
-        case CFIC_OP_SAR: ">>"
-        case CFIC_OP_EQ: "=="
-        case CFIC_OP_NE: "!="
-        case CFIC_OP_LT: "<"
-        case CFIC_OP_LE: "<="
-        case CFIC_OP_GT: ">"
+        case .add: "+"
+        case .subtract: "-"
+        case .multiply: "*"
+        case .divide: "/"
+        case .modulo: "%"
+        case .and: "&"
+        case .or: "|"
+        case .xor: "^"
+        case .shiftLeft: "<<"
+        case .shiftRight: ">>>"
+        case .shiftRightSigned: ">>"
+        case .equal: "=="
+        case .notEqual: "!="
+        case .less: "<"
+        case .lessOrEqual: "<="
+        case .greater: ">"
         default: ">="
         }
     }

@@ -1,5 +1,45 @@
 import CUnwindTable
 
+/// A table's header: what the table was made from, and by which compiler.
+///
+/// ``TableVerifier/readHeader(_:fileSize:)`` makes it and proves it; docs/table-format.md, "Header", specifies it.
+public struct TableHeader: Sendable {
+    package let fields: cfic_table_header
+
+    /// - Precondition: the fields are proved.
+    init(proved fields: cfic_table_header) { self.fields = fields }
+
+    /// The machine whose code the table describes.
+    public var machine: TableMachine {
+        // Proved: the machine is one of them.
+        TableMachine(rawValue: fields.machine).unsafelyUnwrapped
+    }
+
+    /// What the table is found by.
+    public var key: TableSource.Key { TableSource.Key(fields) }
+
+    /// The file that the table was made from.
+    public var source: TableSource {
+        var source = TableSource(machine: machine, key: key, size: fields.source_size)
+        // Proved: it is one of them.
+        source.debugSource = TableSource.DebugSource(rawValue: fields.debug_source).unsafelyUnwrapped
+        source.debugSize = fields.debug_size
+        return source
+    }
+
+    /// The options that the table was made with.
+    public var options: TableOptions { TableOptions(keepsGaps: fields.options & UInt32(CFIC_OPTION_KEEP_GAPS) != 0) }
+
+    /// The revision of the compiler's rules, which ``Producer/revision`` is of this compiler.
+    public var revision: UInt32 { fields.revision }
+
+    /// The compiler's version: major << 16 | minor << 8 | patch, as ``Producer/code``.
+    public var producer: UInt32 { fields.producer }
+
+    /// What the compiler counted.
+    public var counts: TableCounts { TableCounts(fields.counts) }
+}
+
 extension TableVerifier {
     /// Reads and proves a table's header, and that its sections are within the file; not the sections' contents.
     ///
@@ -12,7 +52,7 @@ extension TableVerifier {
     /// - Throws: the first defect found.
     public static func readHeader(
         _ bytes: UnsafeRawBufferPointer, fileSize: Int? = nil
-    ) throws(TableDefect) -> cfic_table_header {
+    ) throws(TableDefect) -> TableHeader {
         let size = MemoryLayout<cfic_table_header>.size
         guard bytes.count >= size else { throw defect("file is smaller than a header", at: bytes.count) }
         let header = bytes.loadUnaligned(as: cfic_table_header.self)
@@ -29,7 +69,7 @@ extension TableVerifier {
         }
         try checkFields(header)
         try checkSections(header, fileSize: fileSize ?? bytes.count)
-        return header
+        return TableHeader(proved: header)
     }
 
     static func defect(_ problem: String, at offset: Int) -> TableDefect {

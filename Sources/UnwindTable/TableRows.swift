@@ -1,11 +1,24 @@
 import CUnwindTable
 
 extension TableView {
-    /// A page of a table.
-    public struct Page {
+    /// How a page's rows are encoded: docs/table-format.md, "Pages". The raw values are those of `enum cfic_page_kind`.
+    public enum PageKind: UInt32, Sendable {
+        /// One rule for the whole page, without a record.
+        case uniform = 0
+        /// Up to 256 rows, which are searched.
+        case sparse = 1
+        /// Rows with an index of blocks of 256 pc units.
+        case dense = 2
+        /// Four records, of a quarter page each, for pages with more rows or rules.
+        case quarters = 3
+    }
+
+    /// A page of a table: 65,536 pc units of code.
+    public struct Page: Sendable {
         /// SVMA of its first byte.
         public var address: UInt64
-        public var kind: cfic_page_kind
+        /// How its rows are encoded.
+        public var kind: PageKind
         /// Number of rows, including the one at the page's start; 1 in a uniform page.
         public var rowCount: Int
         /// Number of palette entries; 0 if rows contain rule numbers directly.
@@ -28,21 +41,21 @@ extension TableView {
         let (kind, place) = Self.split(entry)
         var page = Page(address: address, kind: kind, rowCount: 1, paletteCount: 0, recordBytes: 0)
         switch kind {
-        case CFIC_PAGE_SPARSE:
+        case .sparse:
             let record = record(place, as: cfic_sparse.self).pointee
             page.rowCount = Int(record.row_count)
             page.paletteCount = Int(record.palette_count)
             page.recordBytes = MemoryLayout<cfic_sparse>.size + 2 * page.paletteCount + 3 * page.rowCount
-        case CFIC_PAGE_DENSE:
+        case .dense:
             let record = record(place, as: cfic_dense.self)
             page.rowCount = Int(record.pointee.row_count)
             page.paletteCount = Int(record.pointee.palette_count)
             page.recordBytes = MemoryLayout<cfic_dense>.size + 2 * (page.paletteCount + page.rowCount)
-        case CFIC_PAGE_QUARTERS:
+        case .quarters:
             page.rowCount = quarters(place).reduce(0) { $0 + Int($1.pointee.row_count) }
             page.recordBytes =
                 MemoryLayout<cfic_quarters>.size + 4 * MemoryLayout<cfic_quarter>.size + 3 * page.rowCount
-        default: break
+        case .uniform: break
         }
         return page
     }
@@ -65,7 +78,7 @@ extension TableView {
                 let entry = directory[Int(range.directory_index) + page]
                 try forEachRow(of: entry) { (unit: Int, number: Int) throws(Failure) in
                     guard number != rule else { return }
-                    let end = address + UInt64(unit) << UInt64(header.pc_shift)
+                    let end = address + UInt64(unit) << UInt64(header.fields.pc_shift)
                     if let rule { try body(start..<end, rule) }
                     start = end
                     rule = number
@@ -82,7 +95,7 @@ extension TableView {
     ) throws(Failure) {
         let (kind, place) = Self.split(entry)
         switch kind {
-        case CFIC_PAGE_SPARSE:
+        case .sparse:
             let record = record(place, as: cfic_sparse.self)
             let palette = UnsafeRawPointer(record + 1).assumingMemoryBound(to: UInt16.self)
             let units = palette + Int(record.pointee.palette_count)
@@ -91,12 +104,12 @@ extension TableView {
                 let rule = Int(rules[row])
                 try body(Int(units[row]), record.pointee.palette_count == 0 ? rule : Int(palette[rule]))
             }
-        case CFIC_PAGE_DENSE: try forEachRow(of: record(place, as: cfic_dense.self), body)
-        case CFIC_PAGE_QUARTERS:
+        case .dense: try forEachRow(of: record(place, as: cfic_dense.self), body)
+        case .quarters:
             for (number, quarter) in quarters(place).enumerated() {
                 try forEachRow(of: quarter, from: number * Int(CFIC_QUARTER_UNITS), body)
             }
-        default: try body(0, Int(place))
+        case .uniform: try body(0, Int(place))
         }
     }
 
@@ -133,8 +146,10 @@ extension TableView {
 
     // MARK: Entries
 
-    package static func split(_ entry: UInt32) -> (kind: cfic_page_kind, value: UInt32) {
-        (cfic_page_kind(entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1)), entry >> UInt32(CFIC_PAGE_KIND_BITS))
+    package static func split(_ entry: UInt32) -> (kind: PageKind, value: UInt32) {
+        // Two bits, and four kinds.
+        let kind = PageKind(rawValue: entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1)).unsafelyUnwrapped
+        return (kind, entry >> UInt32(CFIC_PAGE_KIND_BITS))
     }
 
     private func quarters(_ place: UInt32) -> [UnsafePointer<cfic_quarter>] {

@@ -29,7 +29,7 @@ public struct TableSource: Sendable, Equatable {
         }
 
         /// The key in a header that `TableVerifier.readHeader` proved.
-        public init(_ header: cfic_table_header) {
+        package init(_ header: cfic_table_header) {
             let bytes = withUnsafeBytes(of: header.key) { Array($0.prefix(Int(header.key_size))) }
             let digest = withUnsafeBytes(of: header.digest) { Array($0) }
             if UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue {
@@ -68,7 +68,7 @@ public struct TableOptions: Sendable, Equatable {
     public init(keepsGaps: Bool = false) { self.keepsGaps = keepsGaps }
 
     /// `CFIC_OPTION_*`, as in the header.
-    public var bits: UInt32 { keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0 }
+    package var bits: UInt32 { keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0 }
 }
 
 /// The compiler's version, as recorded in tables.

@@ -27,11 +27,9 @@ public enum TableVerifier {
         }
         let header = try readHeader(bytes)
         try checkSums(bytes, header)
-        // Never fails: `readHeader` checked the machine.
-        guard let machine = TableMachine(rawValue: header.machine) else { throw defect("unknown machine", at: 18) }
         let view = TableView(bytes: bytes, header: header)
         try checkRanges(view)
-        let rules = RuleProof(view: view, machine: machine)
+        let rules = RuleProof(view: view, machine: header.machine)
         try rules.check()
         var pages = PageProof(view)
         try pages.check()
@@ -44,11 +42,11 @@ public enum TableVerifier {
     ///   - bytes: a whole table.
     ///   - header: what `readHeader` returned for `bytes`.
     public static func checkSums(
-        _ bytes: UnsafeRawBufferPointer, _ header: cfic_table_header
+        _ bytes: UnsafeRawBufferPointer, _ header: TableHeader
     ) throws(TableDefect) {
         var end = MemoryLayout<cfic_table_header>.size
         for index in 0..<Int(CFIC_SECTION_COUNT.rawValue) {
-            let section = header.section(index)
+            let section = header.fields.section(index)
             let content = UnsafeRawBufferPointer(rebasing: bytes[section.range])
             for padding in end..<section.range.lowerBound where bytes[padding] != 0 {
                 throw TableDefect(section: names[index], offset: padding, problem: "padding is not zero")
@@ -103,9 +101,9 @@ public enum TableVerifier {
 
 extension TableView {
     /// - Precondition: `header` is the header of `bytes`, and its sections are within `bytes`.
-    init(bytes: UnsafeRawBufferPointer, header: cfic_table_header) {
+    init(bytes: UnsafeRawBufferPointer, header: TableHeader) {
         func content(_ index: cfic_section_index) -> UnsafeRawBufferPointer {
-            UnsafeRawBufferPointer(rebasing: bytes[header.section(Int(index.rawValue)).range])
+            UnsafeRawBufferPointer(rebasing: bytes[header.fields.section(Int(index.rawValue)).range])
         }
         self.bytes = bytes
         self.header = header
@@ -117,14 +115,16 @@ extension TableView {
         // Counts fit 32 bits: the pages of all ranges, at least one each, are counted in 32 bits, and rules can only
         // refer to programs by 16 bits.
         native = cfic_native_table(
-            ranges: ranges.baseAddress, directory: directory.baseAddress, rules: rules.baseAddress,
-            operations: operations.baseAddress, pages: pages.baseAddress?.assumingMemoryBound(to: UInt8.self),
+            ranges: ranges.baseAddress, directory: directory.baseAddress,
+            rules: content(CFIC_SECTION_RULES).assumingMemoryBound(to: cfic_rule.self).baseAddress,
+            operations: operations.fields,
+            pages: pages.baseAddress?.assumingMemoryBound(to: UInt8.self),
             range_count: UInt32(clamping: ranges.count), operation_count: UInt32(clamping: operations.count),
-            machine: header.machine, pc_shift: header.pc_shift)
+            machine: header.fields.machine, pc_shift: header.fields.pc_shift)
     }
 
     /// Offset in the file of a position in a section.
     func offset(of section: cfic_section_index, _ position: Int) -> Int {
-        header.section(Int(section.rawValue)).range.lowerBound + position
+        header.fields.section(Int(section.rawValue)).range.lowerBound + position
     }
 }

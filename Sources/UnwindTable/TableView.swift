@@ -7,30 +7,42 @@ import CXXHash
 public struct TableView {
     /// The table's bytes. Their owner must keep them alive and unchanged.
     public let bytes: UnsafeRawBufferPointer
-    public let header: cfic_table_header
-    public let ranges: UnsafeBufferPointer<cfic_range>
-    public let directory: UnsafeBufferPointer<UInt32>
+    /// What the table was made from, and by which compiler.
+    public let header: TableHeader
+    package let ranges: UnsafeBufferPointer<cfic_range>
+    package let directory: UnsafeBufferPointer<UInt32>
+    /// All rules, by number. Rule 0 is "no information".
     public let rules: UnsafeBufferPointer<Rule>
+    /// The programs of all rules, one after the other, each with an ``Operation/Code/end``.
     public let operations: UnsafeBufferPointer<Operation>
-    public let pages: UnsafeRawBufferPointer
-    /// The same pointers for the C lookup.
-    public let native: cfic_native_table
+    package let pages: UnsafeRawBufferPointer
+    /// The same for C.
+    package let native: cfic_native_table
 
-    /// The first bytes of every table.
+    /// The first 8 bytes of every table.
     public static var magic: [UInt8] { [0x89] + Array("UNWTAB\n".utf8) }
 
+    /// The checksum that tables have of their sections and headers: XXH64 with seed 0.
     public static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXH64(bytes.baseAddress, bytes.count, 0) }
 
-    public var machine: TableMachine? { TableMachine(rawValue: header.machine) }
-    public var pageShift: UInt64 { UInt64(header.pc_shift) + UInt64(CFIC_PAGE_BITS) }
+    /// The machine whose code the table describes.
+    public var machine: TableMachine { header.machine }
+    /// log2 of the bytes of code that a page describes: 16 on x86-64, 18 on aarch64.
+    public var pageShift: UInt64 { UInt64(header.fields.pc_shift) + UInt64(CFIC_PAGE_BITS) }
 
-    public var key: TableSource.Key { TableSource.Key(header) }
+    /// What the table is found by.
+    public var key: TableSource.Key { header.key }
 
-    /// The number of the rule at `address` (SVMA); 0, "no information", outside the table.
+    /// The number of the rule in force at an address; 0, "no information", outside the table.
+    ///
+    /// Takes at most eight steps of a search, and allocates nothing.
+    ///
+    /// - Parameter address: an SVMA. A return address that a call pushed is one behind the call: look up one less.
     public func ruleNumber(at address: UInt64) -> Int {
         withUnsafePointer(to: native) { Int(cfic_native_lookup($0, address)) }
     }
 
+    /// The rule in force at an address (SVMA), as ``ruleNumber(at:)`` finds it.
     public func rule(at address: UInt64) -> Rule { rules[ruleNumber(at: address)] }
 
     func record<Record>(_ place: UInt32, as type: Record.Type) -> UnsafePointer<Record> {

@@ -1,4 +1,3 @@
-import CUnwindTable
 import TableCompiler
 import UnwindTable
 
@@ -10,9 +9,9 @@ final class DifferenceNames {
     private let reference: ReferenceImage
     private let sources: FrameSources?
     private lazy var overlaps = sources.flatMap { sources in
-        table.header.counts.overlapping_fdes > 0 ? OverlappingFrames(sources, table.machine ?? .x86_64) : nil
+        table.header.counts.overlappingFDEs > 0 ? OverlappingFrames(sources, table.machine) : nil
     }
-    private lazy var continued = sources.flatMap { ReferenceImage(continuing: $0, machine: table.machine ?? .x86_64) }
+    private lazy var continued = sources.flatMap { ReferenceImage(continuing: $0, machine: table.machine) }
 
     /// - Parameter sources: the sections that the table was made from.
     init(_ table: TableView, _ reference: ReferenceImage, _ sources: FrameSources?) {
@@ -50,7 +49,7 @@ final class DifferenceNames {
     /// Whether the address is in a gap below 16 bytes, behind an FDE and before an aligned one, in which the table goes
     /// on with the rule that it has at the FDE's end: which is compared by itself.
     private func isPadding(_ address: UInt64) -> Bool {
-        guard table.header.options & UInt32(CFIC_OPTION_KEEP_GAPS) == 0 else { return false }
+        guard !table.header.options.keepsGaps else { return false }
         let (next, overflow) = (address | 15).addingReportingOverflow(1)
         // The entry point's function begins there whether or not the reference knows of it.
         guard !overflow, isKnown(next) || sources?.entry?.address == next else { return false }

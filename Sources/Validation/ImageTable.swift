@@ -1,4 +1,3 @@
-import CUnwindTable
 import ELF
 import TableCompiler
 import TableStore
@@ -34,9 +33,8 @@ struct ImageTable {
         table = try search.stored ?? search.make(by: compiler)
         isFromCache = search.stored != nil
         sources = try search.input.frames()
-        let header = table.withView { $0.header }
-        let debugSource = TableSource.DebugSource(rawValue: header.debug_source) ?? .none
-        guard sources.debugSource == debugSource, sources.debugSize == header.debug_size else {
+        let source = table.withView { $0.header.source }
+        guard sources.debugSource == source.debugSource, sources.debugSize == source.debugSize else {
             throw Failure.debugFileGone(image.name)
         }
     }

@@ -4,7 +4,7 @@ import UnwindTable
 extension TableView {
     /// What the rule in force at an address says of a frame: by the C code that kernels run.
     func meaning(at address: UInt64, of frame: Snapshot) -> FrameMeaning {
-        rule(at: address).meaning(of: frame, operations, machine ?? .x86_64)
+        rule(at: address).meaning(of: frame, operations, machine)
     }
 }
 
@@ -27,15 +27,16 @@ extension Rule {
             for number in 0...machine.lastRegister { registers[Int(number)] = state.register(number) ?? 0 }
         }
         let step = withUnsafePointer(to: state) { state in
-            var rule = self
             var reader = cfic_reader(
                 read: { context, to, size, address in
                     guard let context, let to else { return -1 }
                     return context.assumingMemoryBound(to: Snapshot.self).pointee.copy(to, Int(size), address)
                 },
-                find: nil, context: UnsafeMutableRawPointer(mutating: state), operations: operations.baseAddress,
+                find: nil, context: UnsafeMutableRawPointer(mutating: state), operations: operations.fields,
                 operation_count: UInt32(operations.count), guesses: 0)
-            return cfic_native_unwind(&reader, &frame, &rule, UInt32(machine.rawValue))
+            return withUnsafePointer(to: fields) { rule in
+                cfic_native_unwind(&reader, &frame, rule, UInt32(machine.rawValue))
+            }
         }
         return FrameMeaning(step, frame, machine)
     }

@@ -84,7 +84,7 @@ private struct Probing {
         self.table = table
         self.reference = reference
         names = DifferenceNames(table, reference, sources)
-        let machine = table.machine ?? .x86_64
+        let machine = table.machine
         unit = 1 << UInt64(machine.pcShift)
         snapshots = (0..<UInt64(effort.states)).map { Snapshot(seed: effort.seed &+ $0 << 32, pc: 0, machine: machine) }
     }

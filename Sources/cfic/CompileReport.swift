@@ -64,7 +64,7 @@ struct CompileReport: JSONDocument {
         if case .duplicate = outcome { return }
         guard let facts = outcome.facts else { return }
         summary.fdes += UInt64(facts.counts.fdes)
-        summary.rawRows += facts.counts.raw_rows
+        summary.rawRows += facts.counts.rawRows
         summary.rows += facts.counts.rows
         summary.tableBytes += UInt64(facts.size)
     }
@@ -113,7 +113,7 @@ struct CompileReport: JSONDocument {
 
     /// What keeps a table from being flawless.
     static func flaws(_ facts: TableFacts) -> String {
-        "\(Quantity.count(facts.counts.bad_fdes)) malformed FDEs, "
+        "\(Quantity.count(facts.counts.badFDEs)) malformed FDEs, "
             + "\(Quantity.count(facts.unsupportedBytes)) bytes whose rules could not be lowered (see cfic stats)"
     }
 }
@@ -176,14 +176,14 @@ struct FileEntry: Encodable {
         digest = facts.key.digest.isEmpty ? nil : Hex.text(facts.key.digest)
         if case .content = facts.key { keyKind = "content" } else { keyKind = "build-id" }
         fdes = facts.counts.fdes
-        badFDEs = facts.counts.bad_fdes
-        rawRows = facts.counts.raw_rows
+        badFDEs = facts.counts.badFDEs
+        rawRows = facts.counts.rawRows
         rows = facts.counts.rows
         tableBytes = facts.size
-        executableBytes = facts.counts.executable_bytes
-        coveredBytes = facts.counts.covered_bytes
-        loweredBytes = facts.counts.lowered_bytes
-        absorbedBytes = facts.counts.absorbed_bytes
+        executableBytes = facts.counts.executableBytes
+        coveredBytes = facts.counts.coveredBytes
+        loweredBytes = facts.counts.loweredBytes
+        absorbedBytes = facts.counts.absorbedBytes
         coverage = facts.coverage
     }
 

@@ -1,6 +1,5 @@
 import JSONDocuments
 import ArgumentParser
-import CUnwindTable
 import CallFrameInfo
 import ELF
 import Files

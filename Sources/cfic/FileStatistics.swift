@@ -50,19 +50,19 @@ struct FileStatistics: Encodable {
     }
 
     private init(_ table: TableView, path: String, _ symbols: ImageNames?) {
-        let machine = table.machine ?? .x86_64
+        let machine = table.machine
         let counts = table.header.counts
         self.path = path
         self.machine = machine.name
         fdes = UInt64(counts.fdes)
-        badFDEs = UInt64(counts.bad_fdes)
-        overlappingFDEs = UInt64(counts.overlapping_fdes)
+        badFDEs = UInt64(counts.badFDEs)
+        overlappingFDEs = UInt64(counts.overlappingFDEs)
         rows = counts.rows
-        rawRows = counts.raw_rows
-        executableBytes = counts.executable_bytes
-        coveredBytes = counts.covered_bytes
-        loweredBytes = counts.lowered_bytes
-        absorbedBytes = counts.absorbed_bytes
+        rawRows = counts.rawRows
+        executableBytes = counts.executableBytes
+        coveredBytes = counts.coveredBytes
+        loweredBytes = counts.loweredBytes
+        absorbedBytes = counts.absorbedBytes
         tableBytes = table.bytes.count
         coverage = counts.coverage
         uncoveredBytes = executableBytes - min(executableBytes, coveredBytes + absorbedBytes)

@@ -1,5 +1,4 @@
 import JSONDocuments
-import CUnwindTable
 import CallFrameInfo
 import Files
 import Symbols
@@ -43,11 +42,11 @@ struct PageDump: JSONDocument {
         }
     }
 
-    private static func name(_ kind: cfic_page_kind) -> String {
+    private static func name(_ kind: TableView.PageKind) -> String {
         switch kind {
-        case CFIC_PAGE_SPARSE: "sparse"
-        case CFIC_PAGE_DENSE: "dense"
-        case CFIC_PAGE_QUARTERS: "quarters"
+        case .sparse: "sparse"
+        case .dense: "dense"
+        case .quarters: "quarters"
         default: "uniform"
         }
     }

@@ -17,8 +17,8 @@ final class KernelLookups {
     }
 
     /// A rule for each AVMA, or why there is none.
-    func rules(at addresses: [UInt64], in process: Int32) throws -> [(step: cfic_step, rule: cfic_rule)] {
-        var found: [(cfic_step, cfic_rule)] = []
+    func rules(at addresses: [UInt64], in process: Int32) throws -> [(step: cfic_step, rule: Rule)] {
+        var found: [(cfic_step, Rule)] = []
         found.reserveCapacity(addresses.count)
         let limit = Int(CFIC_BATCH_LOOKUPS)
         batch.shared.pointee.process = UInt32(process)
@@ -27,7 +27,7 @@ final class KernelLookups {
             batch.shared.pointee.count = UInt32(count)
             for index in 0..<count { batch.pcs[index] = addresses[first + index] }
             try batch.lookUp()
-            for index in 0..<count { found.append((cfic_step(UInt32(batch.steps[index])), batch.rules[index])) }
+            for index in 0..<count { found.append((cfic_step(UInt32(batch.steps[index])), Rule(batch.rules[index]))) }
         }
         return found
     }
@@ -40,16 +40,10 @@ final class KernelLookups {
         let found = try rules(at: addresses.map { $0 &+ bias }, in: process)
         var wrong: [String] = []
         for (address, (step, rule)) in zip(addresses, found)
-        where step != CFIC_STEP_CALLER || !rule.isSame(as: table.rule(at: address)) {
+        where step != CFIC_STEP_CALLER || rule != table.rule(at: address) {
             wrong.append("\(String(address, radix: 16)): \(step.rawValue) \(rule)")
         }
         #expect(found.count == addresses.count && !addresses.isEmpty, sourceLocation: sourceLocation)
         #expect(wrong.isEmpty, "\(wrong.count): \(wrong.prefix(3))", sourceLocation: sourceLocation)
-    }
-}
-
-extension cfic_rule {
-    func isSame(as other: cfic_rule) -> Bool {
-        withUnsafeBytes(of: self) { one in withUnsafeBytes(of: other) { two in one.elementsEqual(two) } }
     }
 }

@@ -9,7 +9,7 @@ public struct TableComparison {
 
     /// - Parameter view: the table of the same image, made without keeping gaps.
     public init(_ view: TableView, _ linear: LinearEvaluation) {
-        let machine = view.machine ?? .x86_64
+        let machine = view.machine
         // Compare rules as text, which has their whole meaning but doesn't depend on the numbering of rules and
         // programs.
         let texts = view.rules.indices.map(view.describe)
@@ -91,9 +91,9 @@ public struct TableComparison {
         func compare(_ what: String, _ mine: UInt64, _ theirs: UInt64) {
             if mine != theirs { differ("\(what): \(mine), linear evaluation gives \(theirs)") }
         }
-        compare("covered bytes", counts.covered_bytes, linear.coveredBytes)
-        compare("absorbed bytes", counts.absorbed_bytes, linear.absorbedBytes)
-        compare("lowered bytes", counts.lowered_bytes, linear.loweredBytes)
+        compare("covered bytes", counts.coveredBytes, linear.coveredBytes)
+        compare("absorbed bytes", counts.absorbedBytes, linear.absorbedBytes)
+        compare("lowered bytes", counts.loweredBytes, linear.loweredBytes)
         // Without the row at address 0, which isn't one of the image's.
         compare("rows", counts.rows, UInt64(linear.rows.count - 1))
     }

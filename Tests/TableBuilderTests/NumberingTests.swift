@@ -1,4 +1,3 @@
-import CUnwindTable
 import TestFixtures
 import Testing
 @testable import TableBuilder
@@ -31,7 +30,7 @@ private typealias Row = CFIWriter.Row
         let executable: [Range<UInt64>] = [0x1_0000..<0x40_0000]
         let one = try BuiltTable(writer, executable: executable)
         let several = try BuiltTable(writer, executable: executable, threads: threads)
-        #expect(one.kinds.filter { $0 == CFIC_PAGE_QUARTERS }.count == 2)
+        #expect(one.kinds.filter { $0 == .quarters }.count == 2)
         #expect(one.bytes == several.bytes)
         requireSameRows(several)
     }
@@ -76,6 +75,6 @@ private typealias Row = CFIWriter.Row
         var writer = CFIWriter()
         writer.addFunction(0x2000, length: 0x100, (0..<10).map { Row($0 * 8, $0 % 3 == 0 ? 80 : Int32($0) * 8 + 96) })
         let table = try BuiltTable(writer, executable: [0x1000..<0x3000])
-        #expect(table.view.rules[1].cfa_offset == 80)
+        #expect(table.view.rules[1].cfaOffset == 80)
     }
 }

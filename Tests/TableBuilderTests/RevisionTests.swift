@@ -1,4 +1,3 @@
-import CUnwindTable
 import TestFixtures
 import Testing
 import UnwindTable
@@ -35,7 +34,7 @@ import UnwindTable
         let writer = writer(machine)
         let end = try #require(writer.functions.last).limit + 0x1000
         let table = try BuiltTable(writer, executable: [0x1000..<end])
-        for kind in [CFIC_PAGE_SPARSE, CFIC_PAGE_DENSE, CFIC_PAGE_QUARTERS] { #expect(table.kinds.contains(kind)) }
+        for kind in [TableView.PageKind.sparse, .dense, .quarters] { #expect(table.kinds.contains(kind)) }
         // All bytes except the producer's version and the header's checksum.
         var bytes = table.bytes
         bytes.replaceSubrange(16..<20, with: [0, 0, 0, 0])

@@ -1,4 +1,3 @@
-import CUnwindTable
 import CallFrameInfo
 import TestFixtures
 import Testing
@@ -29,7 +28,7 @@ private typealias Row = CFIWriter.Row
         let table = try table(writer)
         requireSameAsLinear(table, writer)
         #expect(table.cfaOffset(at: 0x1fff) == 16)
-        #expect(table.counts.absorbed_bytes == gap)
+        #expect(table.counts.absorbedBytes == gap)
     }
 
     @Test func gapOf16BytesIsKept() throws {
@@ -37,7 +36,7 @@ private typealias Row = CFIWriter.Row
         let table = try table(writer)
         requireSameAsLinear(table, writer)
         #expect(table.reason(at: 0x1fff) == "no-information")
-        #expect(table.counts.absorbed_bytes == 0)
+        #expect(table.counts.absorbedBytes == 0)
     }
 
     @Test func holeOfGlibcsCloneIsKept() throws {
@@ -54,8 +53,8 @@ private typealias Row = CFIWriter.Row
         #expect(table.reason(at: 0x1ff9) == "no-information")
         #expect(table.reason(at: 0x1fff) == "no-information")
         #expect(table.cfaOffset(at: 0x1ff8) == 16)
-        #expect(table.counts.absorbed_bytes == 0)
-        #expect(table.view.header.options == UInt32(CFIC_OPTION_KEEP_GAPS))
+        #expect(table.counts.absorbedBytes == 0)
+        #expect(table.view.header.options.keepsGaps)
     }
 
     @Test func paddingOverAPagesEdgeIsAbsorbed() throws {
@@ -82,7 +81,7 @@ private typealias Row = CFIWriter.Row
         writer.addFunction(0x2040, length: 0x20, [Row(0, 800)])
         let table = try table(writer)
         requireSameAsLinear(table, writer)
-        #expect(table.counts.overlapping_fdes == 1)
+        #expect(table.counts.overlappingFDEs == 1)
     }
 
     @Test func partlyCoveredFDEResumes() throws {
@@ -95,7 +94,7 @@ private typealias Row = CFIWriter.Row
         #expect(table.cfaOffset(at: 0x2040) == 800)
         // The row that holds here started where the other FDE has precedence.
         #expect(table.cfaOffset(at: 0x2060) == 24)
-        #expect(table.counts.overlapping_fdes == 1)
+        #expect(table.counts.overlappingFDEs == 1)
     }
 
     @Test func equalFDEsAreOne() throws {

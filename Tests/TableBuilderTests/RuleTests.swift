@@ -1,4 +1,3 @@
-import CUnwindTable
 import TestFixtures
 import Testing
 @testable import TableBuilder

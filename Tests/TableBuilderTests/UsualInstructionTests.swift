@@ -53,7 +53,7 @@ import UnwindTable
         for address: UInt64 in 0x1_0001..<0x2_0800 {
             #expect(table.cfaOffset(at: address) == (address % 2 == 1 ? 16 : 24))
         }
-        #expect(table.counts.raw_rows == 0x1_0800)
+        #expect(table.counts.rawRows == 0x1_0800)
     }
 
     @Test(arguments: [TableMachine.x86_64, .aarch64])
@@ -64,7 +64,7 @@ import UnwindTable
         writer.addFDE(0x1_0040, length: 0x100, (0..<100_000).flatMap { _ in pair } + [0x41, 0x0e, 0x20])
         let table = try BuiltTable(writer, executable: [0x1_0000..<0x2_0000])
         #expect(table.cfaOffset(at: 0x1_0040) == 32)
-        #expect(table.counts.raw_rows == 1)
+        #expect(table.counts.rawRows == 1)
     }
 
     @Test func advancesAtTheEndOfTheAddressSpaceDoNotWrapAround() throws {

@@ -81,7 +81,7 @@ import UnwindTable
             \(section)
             """, section: isDebugFrame ? ".debug_frame" : ".eh_frame")
         let image = try CompiledImage(path)
-        #expect(image.result.built.counts.bad_fdes == bad)
+        #expect(image.result.built.counts.badFDEs == bad)
         return image.rows
     }
 

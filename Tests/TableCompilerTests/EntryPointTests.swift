@@ -94,7 +94,7 @@ import UnwindTable
     @Test func informationThatSaysItIsUsedAsItIs() throws {
         let table = try compile(covered(".cfi_undefined rip\nxor %ebp, %ebp"))
         #expect(try rule(table, 0) == Self.end)
-        #expect(table.result.built.counts.fdes == 2 && table.result.built.counts.overlapping_fdes == 0)
+        #expect(table.result.built.counts.fdes == 2 && table.result.built.counts.overlappingFDEs == 0)
     }
 
     /// As in musl and ld.so, the frame is outermost up to the end of its first call.

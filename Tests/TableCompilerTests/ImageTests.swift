@@ -64,7 +64,7 @@ import UnwindTable
         let image = try CompiledImage(fixture.library(Self.mixed))
         #expect(image.rows == Self.merged)
         #expect(image.result.source.debugSource == .sameFile)
-        #expect(image.result.built.counts.overlapping_fdes == 1)
+        #expect(image.result.built.counts.overlappingFDEs == 1)
     }
 
     @Test(arguments: ["zlib", "zlib-gnu"])
@@ -89,8 +89,8 @@ import UnwindTable
         #expect(image.rows == Self.merged)
         #expect(image.result.source.key.bytes == [0xab, 0xcd, 0xef, 0x01, 0x23])
         #expect(image.result.source.debugSource == .separateFile)
-        #expect(image.view.header.debug_source == TableSource.DebugSource.separateFile.rawValue)
-        #expect(image.view.header.debug_size == UInt64(try contents(debug).count))
+        #expect(image.view.header.source.debugSource == .separateFile)
+        #expect(image.view.header.source.debugSize == UInt64(try contents(debug).count))
     }
 
     @Test func separateDebugFileByDebugLink() throws {
@@ -183,7 +183,7 @@ import UnwindTable
         let image = try ELFImage(bytes: bytes, name: "[vdso]")
         let table = try CompiledImage(image, search: DebugFileSearch())
         #expect(table.rows.count > 4)
-        #expect(table.result.built.counts.bad_fdes == 0)
+        #expect(table.result.built.counts.badFDEs == 0)
         let linear = try LinearEvaluation(image, machine: image.tableMachine(), search: nil)
         #expect(TableComparison(table.view, linear).differences == [])
     }
@@ -214,8 +214,8 @@ import UnwindTable
                 "+20 CFA = rsp+24, rbp = rbp, ra = *(CFA-8)",
             ])
         let counts = image.result.built.counts
-        #expect(counts.bad_fdes == 1 && counts.fdes == 3)
-        #expect(counts.covered_bytes == 48 && counts.lowered_bytes == 32)
+        #expect(counts.badFDEs == 1 && counts.fdes == 3)
+        #expect(counts.coveredBytes == 48 && counts.loweredBytes == 32)
         let note = try #require(image.result.notes.first)
         #expect(note.contains(".eh_frame+0x") && note.contains("unknown CFA instruction"))
     }
@@ -231,7 +231,7 @@ import UnwindTable
         bytes[position + 2] = 0xff
         let image = try CompiledImage(ELFImage(bytes: bytes, name: "damaged"))
         #expect(image.rows == [Self.own])
-        #expect(image.result.built.counts.bad_fdes == 1)
+        #expect(image.result.built.counts.badFDEs == 1)
     }
 
     /// glibc's `_mcount` has its return address in x15; its rows are otherwise equal to other functions'.
@@ -325,10 +325,10 @@ import UnwindTable
         let image = try ELFImage(path: fixture.library(source))
         let absorbed = try CompiledImage(image)
         #expect(absorbed.rows == [Self.own])
-        #expect(absorbed.result.built.counts.absorbed_bytes == 4)
+        #expect(absorbed.result.built.counts.absorbedBytes == 4)
         let kept = try CompiledImage(image, options: TableOptions(keepsGaps: true))
         #expect(kept.rows == [Self.own, "+10" + Self.own.dropFirst(2)])
-        #expect(kept.result.built.counts.absorbed_bytes == 0)
+        #expect(kept.result.built.counts.absorbedBytes == 0)
     }
 
     // MARK: Time in proportion

@@ -292,6 +292,6 @@ import UnwindTable
             """, .aarch64)
         let image = try CompiledImage(path)
         #expect(image.rules == [Self.leaf, "unknown: a row's address is not a multiple of the instruction size"])
-        #expect(image.result.built.counts.bad_fdes == 1)
+        #expect(image.result.built.counts.badFDEs == 1)
     }
 }

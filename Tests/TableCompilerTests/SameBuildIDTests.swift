@@ -211,7 +211,7 @@ import UnwindTable
         let search = DebugFileSearch(directories: [fixture.directory + "/debug"])
         let (alone, with) = try (key(path), key(path, search: search))
         #expect(alone != with)
-        #expect(try CompiledImage(path, search: search).view.header.debug_source == 2)
+        #expect(try CompiledImage(path, search: search).view.header.source.debugSource == .separateFile)
         try #require(chmod(directory + "/01.debug", 0o666) == 0)
         let input = ImageInput(try ELFImage(path: path), search: search)
         #expect(input.debugFile.image == nil)

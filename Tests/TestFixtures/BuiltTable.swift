@@ -1,4 +1,3 @@
-import CUnwindTable
 import CallFrameInfo
 import Glibc
 import TableBuilder
@@ -29,7 +28,7 @@ package final class GuardedBytes {
 package final class BuiltTable {
     package let bytes: [UInt8]
     package let view: TableView
-    package let counts: cfic_counts
+    package let counts: TableCounts
     package let badFrames: [BadFrame]
     private let memory: GuardedBytes
 
@@ -40,7 +39,7 @@ package final class BuiltTable {
         var builder = TableBuilder()
         let source = TableSource(machine: writer.machine, key: key, size: 4096)
         var made: [UInt8] = []
-        var counts = cfic_counts()
+        var counts = TableCounts()
         var badFrames: [BadFrame] = []
         try writer.bytes.withUnsafeBytes { bytes in
             let section = FrameSection(kind: .ehFrame, bytes: bytes, address: 0, machine: writer.machine.rawValue)
@@ -61,7 +60,7 @@ package final class BuiltTable {
     /// The offset of a CFA = SP + offset rule; nil where there is no FDE.
     package func cfaOffset(at address: UInt64) -> Int32? {
         let rule = view.rule(at: address)
-        return rule.reason == .noInformation ? nil : rule.cfa_offset
+        return rule.reason == .noInformation ? nil : rule.cfaOffset
     }
 
     package func reason(at address: UInt64) -> String? { view.rule(at: address).reason?.name }
@@ -73,7 +72,7 @@ package final class BuiltTable {
         return pages
     }
 
-    package var kinds: [cfic_page_kind] { pages.map(\.kind) }
+    package var kinds: [TableView.PageKind] { pages.map(\.kind) }
 
     /// The number of rows as in the header: addresses where the rule changes. Outside ranges the rule is 0.
     package var changes: UInt64 {

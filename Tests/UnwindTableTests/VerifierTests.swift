@@ -10,8 +10,8 @@ import UnwindTable
         #expect(large.defect() == nil)
         #expect(
             kinds(large) == [
-                CFIC_PAGE_SPARSE, CFIC_PAGE_DENSE, CFIC_PAGE_QUARTERS, CFIC_PAGE_UNIFORM, CFIC_PAGE_SPARSE,
-                CFIC_PAGE_DENSE, CFIC_PAGE_SPARSE,
+                .sparse, .dense, .quarters, .uniform, .sparse,
+                .dense, .sparse,
             ])
         let palettes = [1, 4].map { large.load(large.record($0) + 2, as: UInt16.self) }
         #expect(palettes == [7, 3])
@@ -19,14 +19,14 @@ import UnwindTable
         #expect(small.defect() == nil)
         #expect(
             kinds(small) == [
-                CFIC_PAGE_SPARSE, CFIC_PAGE_DENSE, CFIC_PAGE_QUARTERS, CFIC_PAGE_UNIFORM, CFIC_PAGE_SPARSE,
+                .sparse, .dense, .quarters, .uniform, .sparse,
             ])
         #expect(try Specimen.aarch64().defect() == nil)
     }
 
-    private func kinds(_ table: CorruptibleTable) -> [cfic_page_kind] {
+    private func kinds(_ table: CorruptibleTable) -> [TableView.PageKind] {
         (0..<table.size(CFIC_SECTION_DIRECTORY) / 4).map {
-            cfic_page_kind(table.load(table.directory($0), as: UInt32.self) & 3)
+            TableView.split(table.load(table.directory($0), as: UInt32.self)).kind
         }
     }
 
@@ -56,7 +56,7 @@ import UnwindTable
         table.store(UInt64.max, at: pages)
         let memory = GuardedBytes(table.bytes, misalignment: 4)
         let header = try TableVerifier.readHeader(memory.bytes)
-        #expect(header.source_size == 4096)
+        #expect(header.source.size == 4096)
         #expect(table.defect()?.problem == "checksum does not match")
     }
 

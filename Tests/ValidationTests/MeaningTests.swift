@@ -87,7 +87,7 @@ import Validation
         let validation = try validated(path, isExhaustive: true).validation
         #expect(validation.disagreementCount == 0 && validation.known == [:], "\(validation.disagreements.prefix(2))")
         let table = try CompiledImage(path)
-        #expect([0x40_1008, 0x40_1018, 0x40_1028].map { table.view.rule(at: $0).cfa_offset } == [16, 32, 16])
+        #expect([0x40_1008, 0x40_1018, 0x40_1028].map { table.view.rule(at: $0).cfaOffset } == [16, 32, 16])
     }
 
     @Test func everyUnitOfEveryPageAndBothNeighbours() throws {

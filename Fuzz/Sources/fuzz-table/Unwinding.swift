@@ -4,7 +4,8 @@ import UnwindTable
 
 /// Steps and walks by a table's rules, with random frames and random memory.
 struct Unwinding {
-    private let view: TableView
+    private let table: cfic_native_table
+    private let rules: UnsafeBufferPointer<cfic_rule>
     /// The context of the C reader.
     private var memory: MadeUpMemory
     /// The most rules to step by; a table may have 65,536.
@@ -14,26 +15,27 @@ struct Unwinding {
     private static let longestWalk = 1024
 
     init(_ view: TableView, seed: UInt64) {
-        self.view = view
-        memory = MadeUpMemory(view, RandomNumbers(seed: seed))
+        table = cfic_native_table(verified: view.bytes)
+        rules = UnsafeBufferPointer(start: table.rules, count: view.rules.count)
+        memory = MadeUpMemory(table, pageShift: view.pageShift, RandomNumbers(seed: seed))
     }
 
     mutating func run() {
-        for rule in view.rules.prefix(Self.ruleCount) { for _ in 0..<2 { step(by: rule) } }
+        for rule in rules.prefix(Self.ruleCount) { for _ in 0..<2 { step(by: rule) } }
         for _ in 0..<Self.walkCount { walk() }
     }
 
-    private mutating func step(by rule: Rule) {
+    private mutating func step(by rule: cfic_rule) {
         var rule = rule
         var frame = memory.frame()
-        let machine = UInt32(view.header.machine)
+        let machine = UInt32(table.machine)
         check(withReader { cfic_native_unwind(&$0, &frame, &rule, machine) })
     }
 
     private mutating func walk() {
         var frame = memory.frame()
         frame.machine.pc = memory.word()
-        let machine = UInt32(view.header.machine)
+        let machine = UInt32(table.machine)
         memory.visited = 0
         check(withReader { reader in
             let visit: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<cfic_frame>?) -> Void = { context, _ in
@@ -49,12 +51,12 @@ struct Unwinding {
     }
 
     private mutating func withReader(_ body: (inout cfic_reader) -> cfic_step) -> cfic_step {
-        let operations = view.operations
+        let table = table
         return withUnsafeMutablePointer(to: &memory) { memory in
             var reader = cfic_reader()
             reader.context = UnsafeMutableRawPointer(memory)
-            reader.operations = operations.baseAddress
-            reader.operation_count = UInt32(operations.count)
+            reader.operations = table.operations
+            reader.operation_count = table.operation_count
             reader.read = { context, to, size, _ in
                 guard let memory = context?.assumingMemoryBound(to: MadeUpMemory.self), let to else { return -1 }
                 return memory.pointee.fill(UnsafeMutableRawBufferPointer(start: to, count: Int(size))) ? 0 : -1
@@ -79,10 +81,10 @@ private struct MadeUpMemory {
     private let ranges: UnsafeBufferPointer<cfic_range>
     private let pageShift: UInt64
 
-    init(_ view: TableView, _ random: RandomNumbers) {
-        native = view.native
-        ranges = view.ranges
-        pageShift = view.pageShift
+    init(_ native: cfic_native_table, pageShift: UInt64, _ random: RandomNumbers) {
+        self.native = native
+        ranges = UnsafeBufferPointer(start: native.ranges, count: Int(native.range_count))
+        self.pageShift = pageShift
         self.random = random
     }
 

@@ -7,29 +7,29 @@
 
 /// Read-only mappings of files that survive the file's shrinking.
 ///
-/// A page of a mapped file that is no longer there, or can't be read, raises SIGBUS when it is touched. The first
-/// mapping of a process installs a handler for it: if the page is of one of these mappings, the rest of the mapping
-/// becomes zeros and the mapping is marked as broken; any other SIGBUS goes where it went before.
+/// Touching a page of a mapped file that no longer exists, or can't be read, raises SIGBUS. The first mapping of a
+/// process installs a handler. If the page belongs to one of these mappings, the handler replaces the rest of the
+/// mapping by zeros and marks the mapping as broken. It passes any other SIGBUS to the previous handler.
 
-/// How many mappings there can be at a time.
+/// The largest number of mappings at one time.
 #define CFIC_MAPPINGS_MAX 64
 
-/// A mapping; `start` is the byte asked for.
+/// A mapping; `start` is the first byte of the requested range.
 struct cfic_file_mapping {
     const void *start;
     size_t size;
-    /// For the functions below.
+    /// Used by the functions below.
     int32_t slot;
 };
 
-/// Maps `size` bytes, which is not 0, at `offset` of an open file. False, with `errno`, if the system refuses, or
-/// there are too many mappings (ENOMEM) or no handler could be installed.
+/// Maps `size` bytes, more than 0, at `offset` of an open file. Returns false with `errno` set if the system refuses,
+/// or with ENOMEM if there are too many mappings or no handler could be installed.
 bool cfic_map_file(int32_t descriptor, uint64_t offset, size_t size, struct cfic_file_mapping *mapping);
 
-/// Whether bytes were missing when they were read, and zeros in their place.
+/// Whether bytes were missing when they were accessed, and read as zeros.
 bool cfic_mapping_is_broken(const struct cfic_file_mapping *mapping);
 
-/// Ends a mapping.
+/// Unmaps it and frees its slot.
 void cfic_unmap_file(const struct cfic_file_mapping *mapping);
 
 #endif

@@ -1,29 +1,29 @@
-/* What of perf_event_open(2) is needed: structures with bit fields, system calls with many arguments, memory order. */
+/* The parts of perf_event_open(2) that Swift can't express: bit fields, variadic system calls, memory order. */
 #ifndef CFIC_PERF_EVENTS_H
 #define CFIC_PERF_EVENTS_H
 
 #include <linux/perf_event.h>
 #include <stdint.h>
 
-/* Samples all of a CPU's tasks, disabled at first: a descriptor, or -errno. Of hardware: cycles; else the CPU's clock. */
+/* Samples all tasks of a CPU, by hardware cycles or the CPU clock; starts disabled. Returns a descriptor, or -errno. */
 int perf_open_sampling(int cpu, int hardware, uint64_t frequency);
 
 /*
- * Records of executable mappings, of exec, fork and exit of all of a CPU's tasks, with CLOCK_MONOTONIC times, which wake
- * who polls the descriptor: a descriptor, or -errno.
+ * Records executable mappings, exec, fork and exit of all tasks of a CPU, with CLOCK_MONOTONIC times. The descriptor
+ * becomes readable with each record. Returns the descriptor, or -errno.
  */
 int perf_open_process_events(int cpu);
 
-/* Enables (1) or disables (0) an event; 0, or -errno. */
+/* Enables (1) or disables (0) an event. Returns 0, or -errno. */
 int perf_enable(int descriptor, int on);
 
-/* How far the kernel has written; what comes before is there to be read. */
+/* The position up to which the kernel has written records, in bytes. */
 uint64_t perf_head(const struct perf_event_mmap_page *page);
 
-/* Says that what comes before has been read. */
+/* Tells the kernel that the records up to this position have been read. */
 void perf_set_tail(struct perf_event_mmap_page *page, uint64_t tail);
 
-/* The bits of a return address that are not a pointer authentication code, on the machine that this runs on. */
+/* The bits of a return address that are not part of a pointer authentication code, on this machine. */
 uint64_t perf_address_bits(void);
 
 #endif

@@ -160,7 +160,7 @@ final class MappedImages {
     }
 
     private func load(_ view: TableView) throws(KernelError) -> KernelTable {
-        guard view.machine == machine else { throw .otherMachine(view.machine.map { "\($0)" } ?? "another machine") }
+        guard view.machine == machine else { throw .otherMachine("\(view.machine)") }
         let table = KernelTable(
             key: view.key, fileBytes: view.bytes.count,
             placed: try TablePlacement.place(view, &numbers, in: memory))

@@ -29,15 +29,19 @@ public struct Sample {
         package func moved(to pc: UInt64) -> Self { Self(word: word & ~Self.pcBits | pc & Self.pcBits) }
     }
 
-    public let header: cfic_sample
+    let header: cfic_sample
     /// Addresses of kernel code, the innermost first; none if user code was interrupted.
     public let kernelFrames: UnsafeBufferPointer<UInt64>
     let userWords: UnsafeBufferPointer<UInt64>
 
     /// CLOCK_MONOTONIC, in nanoseconds.
     public var time: UInt64 { header.time }
+    /// The process id, in the initial pid namespace.
     public var process: Int32 { Int32(bitPattern: header.process) }
+    /// The thread id, in the initial pid namespace.
     public var thread: Int32 { Int32(bitPattern: header.thread) }
+    /// The number of the CPU that the thread ran on.
+    public var cpu: Int32 { Int32(bitPattern: header.cpu) }
     /// What it was unwound by: ``ProcessImages/number``, be it of a process that made this one. 0 if it ended before.
     public var mappings: UInt32 { header.mappings }
     /// The innermost first.

@@ -19,6 +19,7 @@ public final class CompilingSupply: TableSupply {
 
     /// - Parameters:
     ///   - store: where tables come from, and where compiled ones go; nil compiles all tables and keeps none.
+    ///   - options: what the tables are to contain; a stored table with other options is compiled again.
     ///   - debugFiles: where separate debug files are looked for when a table is compiled; nil looks nowhere.
     ///   - threads: how many threads may open images, prove tables and compile one.
     public init(

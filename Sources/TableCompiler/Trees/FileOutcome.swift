@@ -1,25 +1,28 @@
-import CUnwindTable
 import ELF
 import UnwindTable
 
 /// The facts that are reported about a table: its key, its size, and the counts in its header.
 public struct TableFacts: Sendable {
+    /// What the table is stored under.
     public var key: TableSource.Key
-    public var machine: TableMachine?
+    /// The machine whose code the table describes.
+    public var machine: TableMachine
     /// Size of the table in bytes.
     public var size: Int
-    public var counts: cfic_counts
+    /// What the compiler counted.
+    public var counts: TableCounts
+    /// Where .debug_frame came from.
     public var debugSource: TableSource.DebugSource
 
-    public init(_ header: cfic_table_header, key: TableSource.Key, size: Int) {
+    package init(_ header: TableHeader, key: TableSource.Key, size: Int) {
         self.key = key
         self.size = size
-        machine = TableMachine(rawValue: header.machine)
+        machine = header.machine
         counts = header.counts
-        debugSource = TableSource.DebugSource(rawValue: header.debug_source) ?? .none
+        debugSource = header.source.debugSource
     }
 
-    public init(_ result: ImageCompiler.Result) {
+    package init(_ result: ImageCompiler.Result) {
         key = result.source.key
         machine = result.source.machine
         size = result.built.table.count
@@ -31,19 +34,10 @@ public struct TableFacts: Sendable {
     public var coverage: Double? { counts.coverage }
 
     /// The number of bytes that FDEs cover but that have no rule.
-    public var unsupportedBytes: UInt64 { counts.covered_bytes - min(counts.lowered_bytes, counts.covered_bytes) }
+    public var unsupportedBytes: UInt64 { counts.unsupportedBytes }
 
     /// Whether every FDE was completely read and lowered.
-    public var isFlawless: Bool { counts.bad_fdes == 0 && unsupportedBytes == 0 }
-}
-
-extension cfic_counts {
-    /// The fraction of the executable bytes, 0 to 1, that have a rule or are an end of stack, including absorbed
-    /// padding; nil if there are no executable bytes.
-    public var coverage: Double? {
-        executable_bytes == 0
-            ? nil : min(1, (Double(lowered_bytes) + Double(absorbed_bytes)) / Double(executable_bytes))
-    }
+    public var isFlawless: Bool { counts.badFDEs == 0 && unsupportedBytes == 0 }
 }
 
 /// The outcome for one file.

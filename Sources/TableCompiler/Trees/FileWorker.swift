@@ -80,8 +80,8 @@ struct FileWorker {
             do throws(NotCurrent) {
                 let stored = try tree.store.current(key: key, options: tree.options)
                 let facts = TableFacts(stored.header, key: key, size: stored.bytes.count)
-                if facts.counts.bad_fdes > 0 {
-                    table.notes.append("\(facts.counts.bad_fdes) malformed FDEs (cfic stats lists them)")
+                if facts.counts.badFDEs > 0 {
+                    table.notes.append("\(facts.counts.badFDEs) malformed FDEs (cfic stats lists them)")
                 }
                 return finished(facts, isNew: false)
             } catch {
