@@ -4,9 +4,9 @@
 /// have begun since: between two updates all samples are read, before or after whatever else is done there.
 struct NumberedReadings<Reading> {
     private var readings: [UInt32: Reading] = [:]
-    /// Numbers that programs ceased to use since the last update began, and between the last two.
-    private var left: [UInt32] = []
-    private var leftBefore: [UInt32] = []
+    /// Numbers of mappings that were retired since the last update began, and between the last two.
+    private var retired: [UInt32] = []
+    private var retiredBefore: [UInt32] = []
 
     /// What was read under a number that the programs use, or used until a moment ago.
     subscript(number: UInt32) -> Reading? {
@@ -14,12 +14,12 @@ struct NumberedReadings<Reading> {
         set { readings[number] = newValue }
     }
 
-    /// The programs don't use a number any more.
-    mutating func leave(_ number: UInt32) { left.append(number) }
+    /// The mappings with this number were retired.
+    mutating func retire(_ number: UInt32) { retired.append(number) }
 
     /// An update begins.
     mutating func noteUpdate() {
-        for number in leftBefore { readings[number] = nil }
-        (leftBefore, left) = (left, [])
+        for number in retiredBefore { readings[number] = nil }
+        (retiredBefore, retired) = (retired, [])
     }
 }

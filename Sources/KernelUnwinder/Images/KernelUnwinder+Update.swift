@@ -46,7 +46,7 @@ extension KernelUnwinder {
         switch step {
         case .read(let process, let time): return read(process, at: time)
         case .end(let process, let time, let isReused):
-            if isReused { forget(process) } else { removeProcess(process) }
+            if isReused { stopTracking(process) } else { removeProcess(process) }
             return Change(process: process, kind: .ended, time: time)
         case .tell(let event):
             switch event.kind {
@@ -94,7 +94,7 @@ private struct TrackedProcesses: UpdatePlan.Processes {
 
     func isListed(_ process: Int32) -> Bool { unwinder.isListed(process) || unwinder.images(of: process) != nil }
     func isAlive(_ process: Int32) -> Bool { KernelUnwinder.isAlive(process) }
-    func isForgotten(_ process: Int32) -> Bool { unwinder.place(of: process) == 0 }
+    func isExpected(_ process: Int32) -> Bool { unwinder.place(of: process) == 0 }
     var followsChildren: Bool { unwinder.followsChildren }
     var all: [Int32] { Array(Set(unwinder.listed().places.keys).union(unwinder.trackedProcesses)) }
 }

@@ -119,20 +119,20 @@ final class MappedImages {
         }
     }
 
-    /// Forgets images that no process maps any more, and takes back their tables.
-    func dropUnused() {
-        byFile = byFile.filter { !dropIfUnused($0.value) }
-        vdsos = vdsos.filter { !dropIfUnused($0.value) }
+    /// Removes images that no published or superseded mappings are of, and retires their tables.
+    func retireUnused() {
+        byFile = byFile.filter { !retireIfUnused($0.value) }
+        vdsos = vdsos.filter { !retireIfUnused($0.value) }
     }
 
-    private func dropIfUnused(_ image: MappedImage) -> Bool {
+    private func retireIfUnused(_ image: MappedImage) -> Bool {
         guard image.users == 0 else { return false }
         if let table = image.table {
             image.table = nil
             table.users -= 1
             if table.users == 0 {
                 tables[table.key] = nil
-                table.takeBack(memory)
+                table.retire(memory)
             }
         }
         return true

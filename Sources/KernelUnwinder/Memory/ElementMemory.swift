@@ -21,7 +21,7 @@ final class ElementMemory {
     private let insertions: ThreadGroup
     /// Why an element could not be given its place.
     private let failure = InsertionFailure()
-    /// Spans that the programs may still be reading.
+    /// Retired spans: BPF programs that are running may still be reading them.
     private var retired: [Span] = []
     private var retiredWords = 0
 
@@ -85,17 +85,16 @@ final class ElementMemory {
         try grown { $0.allocateRest(minimum: minimum) }
     }
 
-    /// Gives back what the programs have never seen, cleared.
+    /// Frees and clears what was never published, or can no longer be read.
     func free(_ span: Span) {
         memset(pointer(span.place), 0, span.count * 4)
         allocator.free(span)
     }
 
-    /// Gives back what nothing was written to.
+    /// Frees what nothing was written to.
     func freeUnused(_ span: Span) { allocator.free(span) }
 
-    /// Gives back, after a while, what was published and is taken back now: nothing points to it any more but a program
-    /// that runs right now.
+    /// Retires what was published, and what nothing leads to any more. It is reclaimed later.
     func retire(_ spans: [Span]) {
         retired += spans
         retiredWords += spans.reduce(0) { $0 + $1.count }
@@ -143,7 +142,7 @@ final class ElementMemory {
     /// Whether little of what may be taken is left.
     var isNearlyFull: Bool { usedBytes > budget / 8 * 7 }
 
-    /// Frees what was retired, once no program can be reading it.
+    /// Frees what was retired, after waiting until no BPF program can be reading it.
     func reclaim() {
         guard !retired.isEmpty, waitForPrograms() else { return }
         for span in retired { free(span) }

@@ -15,8 +15,8 @@ final class KernelTable {
         self.placed = placed
     }
 
-    /// Tells the programs that it is gone. They may be reading it still.
-    func takeBack(_ memory: ElementMemory) {
+    /// Retires it: from now on no BPF program finds it, but some may still be reading it.
+    func retire(_ memory: ElementMemory) {
         for range in placed.ranges {
             let loaded = memory.pointer(range.place).assumingMemoryBound(to: cfic_loaded_range.self)
             loaded.pointee.page_count = 0

@@ -80,7 +80,7 @@ struct SpanAllocator {
         return Span(place: place, count: elementWords)
     }
 
-    /// Gives a span back. Nobody may read it any more.
+    /// Frees a span, which nobody may read any more.
     mutating func free(_ span: Span) {
         guard span.count > 0 else { return }
         usedWords -= span.count
