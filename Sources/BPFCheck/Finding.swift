@@ -1,10 +1,10 @@
-/// Something that a kernel refuses, or that it doesn't have; or that libbpf refuses before it asks the kernel.
+/// Something in an object that a kernel refuses or lacks, or that libbpf refuses before it involves the kernel.
 public struct Finding: Hashable, Sendable {
     public enum Kind: String, Sendable {
         case globalFunction = "global-function"
         case instruction
         case helper
-        /// A helper that the kernel has, but not for this kind of program.
+        /// The kernel has the helper, but not for this kind of program.
         case helperAccess = "helper-access"
         case licence
         case kernelFunction = "kernel-function"
@@ -28,29 +28,29 @@ public struct Finding: Hashable, Sendable {
 
     public var kind: Kind
     public var kernel: KernelVersion
-    /// The machines whose kernel refuses; nil if it doesn't depend on that.
+    /// The machines on which the kernel refuses it; nil if it doesn't depend on the machine.
     public var machines: [TargetMachine]?
     /// The function or program; nil for maps.
     public var function: String?
-    /// The program with which it is refused, where that matters.
+    /// The program for which it is refused, if that matters.
     public var program: String?
-    /// Where it is in the object: a section, and in bytes from its start.
+    /// Where it is in the object: a section, and the offset in it, in bytes.
     public var section: String?
     public var offset: Int?
     /// Where it is in the source, if there is line information.
     public var source: SourceLocation?
-    /// What is wrong.
+    /// A description of the problem.
     public var problem: String
-    /// The kernel's own words, or the beginning of them, where they are known.
+    /// The kernel's message, or the beginning of it, if known.
     public var refusal: String?
     /// The first release without the problem; nil if there is none.
     public var since: KernelVersion?
     public var remedy: String
-    /// What must hold besides for the object to be refused: "CONFIG_HZ decides it"; nil if nothing must.
+    /// What must also be true for the object to be refused: "CONFIG_HZ decides it"; nil for nothing.
     public var condition: String?
-    /// Whether only programs have the problem that libbpf leaves out unless it is told to load them (`SEC("?…")`).
+    /// Whether the problem affects only programs that libbpf doesn't load unless told to (`SEC("?…")`).
     public var isOptional = false
 
-    /// Whether an object with this is refused as libbpf loads it by default.
+    /// Whether an object with this problem is refused when libbpf loads it by default.
     public var isRefusal: Bool { condition == nil && !isOptional }
 }

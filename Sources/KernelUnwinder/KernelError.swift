@@ -1,29 +1,29 @@
 import Files
 import LinuxProcess
 
-/// Why the kernel unwinder can't be opened, or can't take a table or a process.
+/// Why the kernel unwinder can't be opened, or can't use a table or a process.
 public enum KernelError: Error, Sendable, CustomStringConvertible {
-    /// Older than 5.10.
+    /// The release is older than 5.10.
     case kernelTooOld(release: String)
-    /// The programs exist for x86-64 and aarch64.
+    /// There are BPF programs only for x86-64 and aarch64.
     case unsupportedMachine(String)
-    /// The kernel says nothing about its own types: it was built without CONFIG_DEBUG_INFO_BTF.
+    /// The kernel doesn't provide its types: it was built without CONFIG_DEBUG_INFO_BTF.
     case noTypeInformation
-    /// The caller may not load programs; with what is missing, and what to do.
+    /// The caller may not load BPF programs. The text states what is missing and what to do.
     case notPermitted(String)
-    /// The verifier, or the kernel otherwise, did not take the programs; with the end of what it said.
+    /// The verifier, or another part of the kernel, rejected a BPF program. `log` is the end of the verifier's log.
     case rejected(program: String, errno: Int32, log: String)
     case system(String, errno: Int32)
-    /// Process ids of the kernel are not ours.
+    /// This process sees other process ids than the kernel does.
     case otherPIDNamespace
-    /// The table is for another machine than this one.
+    /// The table is for another machine.
     case otherMachine(String)
     /// A process can't be read or watched.
     case process(ProcessError)
     case tooManyProcesses(limit: Int)
-    /// All places of table memory are in use.
+    /// All of the table memory that the BPF programs can address is in use.
     case tableMemoryFull(bytes: Int)
-    /// The maps of tables may not grow further.
+    /// The tables would exceed ``KernelUnwinder/Options/tableBudget``.
     case overBudget(bytes: Int)
 
     public var description: String {
@@ -51,7 +51,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
 }
 
 extension KernelError {
-    /// What `body` returns, or its error as one of the kernel unwinder.
+    /// Calls `body` and converts its errors.
     static func ofProcess<Value>(_ body: () throws(ProcessError) -> Value) throws(KernelError) -> Value {
         do throws(ProcessError) { return try body() } catch { throw .process(error) }
     }

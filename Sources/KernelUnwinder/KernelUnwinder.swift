@@ -6,7 +6,7 @@ import LinuxProcess
 import TableSupply
 import UnwindTable
 
-/// Unwinds stacks in the kernel: programs, tables, processes and samples.
+/// Unwinds stacks in the kernel: manages BPF programs, tables, processes and samples.
 ///
 ///     let unwinder = try KernelUnwinder(tables: CompilingSupply(store: TableStore()))
 ///     try unwinder.start(.cycles, frequency: 99)
@@ -18,20 +18,21 @@ import UnwindTable
 ///     }
 ///     unwinder.close()
 ///
-/// Everything in the kernel goes with the object, or with the process: nothing is pinned. Not thread-safe.
+/// Everything in the kernel disappears with this object or with the process: nothing is pinned. Not thread-safe.
 public final class KernelUnwinder {
     public struct Options: Sendable {
-        /// Whether samples that interrupt the kernel have its frames, too.
+        /// Whether samples that interrupt the kernel include its frames.
         public var kernelFrames = true
-        /// Whether processes that a process makes have samples taken, too.
+        /// Whether children of sampled processes are sampled, too.
         public var followsChildren = true
-        /// Processes at once.
+        /// The largest number of processes at once.
         public var processLimit = 4096
-        /// Bytes of the ring buffer of samples: a power of two, at least a page.
+        /// The size of the ring buffer for samples, in bytes: a power of two, at least a memory page.
         public var sampleBytes = 1 << 20
-        /// Bytes of kernel memory that tables and mappings may take. Maps are made as they are needed, 4 MiB each.
+        /// Bytes of kernel memory that tables and mappings may take. It is allocated as needed, 4 MiB at a time.
         public var tableBudget = 1 << 30
-        /// Whether to load the programs that look up and walk on request (cfic/batch.h), too: for tests and benchmarks.
+        /// Whether to load also the BPF programs that look up and walk on request (cfic/batch.h), for tests and
+        /// benchmarks.
         package var batches = false
 
         public init() {}
@@ -48,21 +49,21 @@ public final class KernelUnwinder {
     var isWatching = false
     private var processes: [Int32: TrackedProcess] = [:]
     private var numbers = Numbers()
-    /// What updates leave for the next ones.
+    /// What the plan of an update has to remember for the next ones.
     var planMemory = UpdatePlan.Memory()
     /// Superseded mappings: the entries of children may still lead to them.
     private var superseded: [TrackedProcess] = []
-    /// What samples may have been unwound by.
+    /// The mappings that unread samples may have been unwound with, by number.
     var readings = NumberedReadings<ProcessImages>()
-    /// Processes with more mappings than fit, of which that was said.
+    /// Processes whose excess mappings have been reported.
     private var crowded: Set<Int32> = []
 
-    /// Loads the programs into the kernel.
+    /// Loads the BPF programs into the kernel.
     ///
     /// - Parameters:
-    ///   - tables: where the tables of mapped images come from.
+    ///   - tables: supplies the tables of mapped images.
     ///   - options: how stacks are sampled, and how much memory that may take.
-    /// - Throws: ``KernelError``, with nothing left behind in the kernel.
+    /// - Throws: ``KernelError``; nothing then remains in the kernel.
     public init(tables: any TableSupply, _ options: Options = Options()) throws(KernelError) {
         self.options = options
         object = try KernelObject(options)
@@ -74,7 +75,7 @@ public final class KernelUnwinder {
 
     deinit { close() }
 
-    /// The machine that this runs on.
+    /// The machine that this process runs on.
     public static var hostMachine: TableMachine {
         get throws(KernelError) {
             var name = utsname()
@@ -87,18 +88,18 @@ public final class KernelUnwinder {
         }
     }
 
-    /// The programs as an object file (ELF, BPF), for whoever loads them otherwise.
+    /// The BPF programs as an object file (ELF, BPF), for other loaders.
     public static var objectFile: [UInt8] { KernelObject.bytes }
 
-    /// The running kernel's release, as uname(2) has it.
+    /// The running kernel's release, from uname(2).
     public static var kernelRelease: String { LoadCheck.release }
 
-    /// What it took the verifier to prove each program.
+    /// The verifier's work for each BPF program.
     public var verifiedPrograms: [VerifiedProgram] { object.verified }
 
     var followsChildren: Bool { options.followsChildren }
 
-    /// Called with problems that don't end anything, in words.
+    /// Called with the description of a problem that doesn't stop the unwinder.
     public var onProblem: (String) -> Void {
         get { images.onProblem }
         set { images.onProblem = newValue }
@@ -106,10 +107,10 @@ public final class KernelUnwinder {
 
     // MARK: Tables
 
-    /// Loads a table, which any image with its key will use. Tables of what processes map come by themselves.
+    /// Loads a table for all images with its key. Tables of images that processes map are loaded without this.
     ///
-    /// - Parameter table: proved, which only `TableVerifier` can say.
-    /// - Returns: whether it was not there yet.
+    /// - Parameter table: proved, because only `TableVerifier` creates views.
+    /// - Returns: whether it wasn't loaded before.
     /// - Throws: ``KernelError/otherMachine(_:)``, ``KernelError/overBudget(bytes:)``,
     ///   ``KernelError/tableMemoryFull(bytes:)``.
     @discardableResult
@@ -117,11 +118,11 @@ public final class KernelUnwinder {
 
     // MARK: Processes
 
-    /// Has samples taken of a process: reads what it maps, loads the tables, and then tells the programs. Of a process
-    /// that is there already, reads anew.
+    /// Starts sampling a process: reads its mappings, loads the tables, then publishes the mappings to the BPF
+    /// programs. For a process that is already sampled, reads its mappings again.
     ///
-    /// - Returns: what it maps.
-    /// - Throws: ``KernelError``; what was known of the process before stays.
+    /// - Returns: its mappings.
+    /// - Throws: ``KernelError``; the previous state of the process remains.
     @discardableResult
     public func addProcess(_ process: Int32) throws(KernelError) -> ProcessImages {
         try Self.readUntilUnchanged { () throws(KernelError) in
@@ -131,8 +132,9 @@ public final class KernelUnwinder {
         }
     }
 
-    /// Adds what a process maps, and reads again: a process may run another program while it is read, and would be
-    /// unwound by what it no longer maps. When it does so afterwards, the programs see it.
+    /// Adds the mappings of a process and reads them again, until they don't change: if the process runs another
+    /// executable meanwhile, it would be unwound with outdated mappings. The BPF programs detect a later exec
+    /// themselves.
     static func readUntilUnchanged<Found>(
         _ read: () throws(KernelError) -> MemoryMap, add: (MemoryMap) throws(KernelError) -> Found
     ) throws(KernelError) -> Found {
@@ -149,7 +151,7 @@ public final class KernelUnwinder {
     private func add(_ process: Int32, _ map: MemoryMap) throws(KernelError) -> ProcessImages {
         if memory.isNearlyFull, !superseded.isEmpty { retireUnused() }
         let before = processes[process]
-        // Without its first thread, it ends with another one.
+        // The directory in /proc of its first thread is empty, so it ends when another thread ends.
         if map.thread != process { planMemory.withoutFirstThread.insert(process) }
         var found = ProcessImages(map, images)
         if let before, before.images.isSame(as: found) {
@@ -182,7 +184,7 @@ public final class KernelUnwinder {
         return placed
     }
 
-    /// Says once of a process that not all of its mappings are unwound.
+    /// Reports, once for each process, that some of its mappings are left out.
     private func noteLeftOut(_ count: Int, of process: Int32) {
         guard crowded.insert(process).inserted else { return }
         images.onProblem(
@@ -190,10 +192,10 @@ public final class KernelUnwinder {
                 + "\(PlacedProcess.mappingLimit): the smallest are left out, and stacks end there")
     }
 
-    /// Has samples taken of a process that is about to run another program: nothing is known of it until then.
+    /// Starts sampling a process that is about to exec. Its mappings are unknown until then.
     public func expectProcess(_ process: Int32) throws(KernelError) { try setEntry(of: process, to: 0) }
 
-    /// Ends taking samples of a process.
+    /// Stops sampling a process.
     public func removeProcess(_ process: Int32) {
         var key = process
         bpf_map_delete_elem(processMap, &key)
@@ -208,20 +210,21 @@ public final class KernelUnwinder {
         if let known = processes.removeValue(forKey: process) { supersede(known) }
     }
 
-    /// Processes that samples are taken of.
+    /// The sampled processes whose mappings have been read.
     public var trackedProcesses: some Collection<Int32> { processes.keys }
 
-    /// What a process maps, as of when it was last read.
+    /// A process's mappings when they were last read.
     public func images(of process: Int32) -> ProcessImages? { processes[process]?.images }
 
-    /// What samples of this ``Sample/mappings`` were unwound by, be it of a process that made theirs. Nil of 0, and of
-    /// what has not been in use for long.
+    /// The mappings that samples with this ``Sample/mappings`` were unwound with; they may have been read from a
+    /// process's parent. Nil for 0, and for mappings that have been out of use for some time.
     public func images(numbered number: UInt32) -> ProcessImages? { readings[number] }
 
-    /// Whether samples are taken of a process, be it only because its parent was listed.
+    /// Whether a process is sampled, perhaps only because its parent was.
     public func isListed(_ process: Int32) -> Bool { place(of: process) != nil }
 
-    /// Of what the programs know of it; 0 if they know nothing yet.
+    /// Place of the process's `struct cfic_process`; 0 if the BPF programs have no mappings yet; nil if it isn't
+    /// listed.
     func place(of process: Int32) -> UInt32? {
         var (key, value) = (process, UInt32(0))
         return bpf_map_lookup_elem(processMap, &key, &value) == 0 ? value : nil
@@ -259,13 +262,13 @@ public final class KernelUnwinder {
         images.retireUnused()
     }
 
-    /// Processes that samples are taken of, and the places of what they map; and whether these are all: the kernel's
-    /// programs change the map meanwhile.
+    /// The sampled processes, with the places of their mappings, and whether the list is complete: the BPF programs
+    /// change the map meanwhile.
     func listed() -> (places: [Int32: UInt32], isWhole: Bool) {
         var places: [Int32: UInt32] = [:]
         var (key, next, value) = (Int32(0), Int32(0), UInt32(0))
         var isFirst = true
-        // A map that changes meanwhile may begin again: never more turns than there can be entries.
+        // The kernel may restart the iteration when the map changes, so the number of iterations is limited.
         for _ in 0..<2 * options.processLimit {
             let status =
                 isFirst

@@ -1,14 +1,14 @@
-/// What was read of processes, by the number that samples have of what they were unwound by.
+/// The mappings read of processes, by the number that samples unwound with them have.
 ///
-/// When the programs don't use one any more, samples of it may still be to be read. They have been when two updates
-/// have begun since: between two updates all samples are read, before or after whatever else is done there.
+/// After the BPF programs stop using a number, unread samples may still have it. They have been read once two further
+/// updates have begun, because all samples are read between two updates.
 struct NumberedReadings<Reading> {
     private var readings: [UInt32: Reading] = [:]
     /// Numbers of mappings that were retired since the last update began, and between the last two.
     private var retired: [UInt32] = []
     private var retiredBefore: [UInt32] = []
 
-    /// What was read under a number that the programs use, or used until a moment ago.
+    /// The mappings with a number that is in use, or was until recently.
     subscript(number: UInt32) -> Reading? {
         get { readings[number] }
         set { readings[number] = newValue }
@@ -17,7 +17,7 @@ struct NumberedReadings<Reading> {
     /// The mappings with this number were retired.
     mutating func retire(_ number: UInt32) { retired.append(number) }
 
-    /// An update begins.
+    /// Notes that an update begins.
     mutating func noteUpdate() {
         for number in retiredBefore { readings[number] = nil }
         (retiredBefore, retired) = (retired, [])

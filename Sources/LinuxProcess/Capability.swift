@@ -1,4 +1,4 @@
-/// capabilities(7)
+/// A capability that this process may have; see capabilities(7).
 package struct Capability: Hashable {
     package var name: String
     package var bit: UInt64
@@ -8,10 +8,10 @@ package struct Capability: Hashable {
     package static let perfmon = Capability(name: "CAP_PERFMON", bit: 38)
     package static let bpf = Capability(name: "CAP_BPF", bit: 39)
 
-    /// To load programs and to attach them to events.
+    /// The capabilities to load BPF programs and to attach them to events.
     package static let needed = [bpf, perfmon]
 
-    /// Of this process.
+    /// The effective capabilities of this process.
     package static let effective: Set<Capability> = {
         let status = SystemFile.text("/proc/self/status") ?? ""
         let set = SystemFile.field("CapEff", of: status).flatMap { UInt64($0, radix: 16) } ?? 0

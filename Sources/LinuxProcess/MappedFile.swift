@@ -2,20 +2,20 @@ import ELF
 import Files
 import Glibc
 
-/// A file that a process maps, where it can be opened.
+/// A file that a process maps, with a path through which it can be opened.
 package struct MappedFile: Sendable {
-    /// In the process's own file system; or, if its name is gone, through the mapping or the process.
+    /// The path in the process's own file system or, if the name is gone, a link of the mapping or the process.
     package let path: String
     package let identity: FileIdentity
-    /// Whether device and inode are those of the mapping. Some file systems (overlayfs, btrfs) tell stat(2) another
-    /// device than they tell who reads mappings: what has the inode only has to be compared with the memory.
+    /// Whether device and inode are those of the mapping. Some file systems (overlayfs, btrfs) report another device to
+    /// stat(2) than in /proc/PID/maps: a file that only has the same inode must be compared with the memory.
     package let isCertain: Bool
 
-    /// Nil, with `errno` set, if it can't be opened.
+    /// Nil, with `errno` set, if the file can't be opened.
     package init?(_ mapping: ExecutableMapping, in process: Int32) {
         let range = String(mapping.start, radix: 16) + "-" + String(mapping.end, radix: 16)
         let named = mapping.isDeleted ? nil : "/proc/\(process)/root\(mapping.path)"
-        // Needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and to be the process's owner, or root.
+        // Opening it needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and the process's owner or root.
         let mapped = "/proc/\(process)/map_files/\(range)"
         let program = "/proc/\(process)/exe"
         var code = ENOENT
@@ -23,11 +23,12 @@ package struct MappedFile: Sendable {
             guard let path else { return nil }
             var status = stat()
             guard path.withPath({ stat($0, &status) }) == 0 else {
-                // What keeps the mapping from being opened is what matters.
+                // Report why the mapping's own link can't be opened, rather than the other errors.
                 if path == mapped || code == ENOENT { code = errno }
                 return nil
             }
-            // Anything else may have been put there meanwhile: to open a FIFO waits, to open a device does something.
+            // The process may have put something else there: opening a FIFO would block, opening a device may have
+            // effects.
             guard status.st_mode & S_IFMT == S_IFREG else { return nil }
             return Candidate(
                 path: path, identity: FileIdentity(status), file: FileNumber(status), isLink: path == mapped)
@@ -42,26 +43,27 @@ package struct MappedFile: Sendable {
     package static let neededForMappings =
         "this needs CAP_CHECKPOINT_RESTORE (or CAP_SYS_ADMIN) and, for other users' processes, CAP_DAC_READ_SEARCH"
 
-    /// A file that may be the one that is mapped.
+    /// A file that may be the mapped one.
     package struct Candidate {
         package var path: String
         package var identity: FileIdentity
         package var file: FileNumber
-        /// Whether the kernel leads there from the mapping itself.
+        /// Whether the path is the kernel's link from the mapping itself.
         package var isLink: Bool
 
         package func isCertain(_ mapping: ExecutableMapping) -> Bool { isLink || file == mapping.file }
     }
 
-    /// The first that is certainly the file, else the first that has its inode: another file may have taken the name.
+    /// The first one that is certainly the mapped file, else the first one that has its inode. Another file may have
+    /// taken the name.
     package static func choose(_ candidates: [Candidate], for mapping: ExecutableMapping) -> Candidate? {
         candidates.first { $0.isCertain(mapping) } ?? candidates.first { $0.file.inode == mapping.inode }
     }
 
-    /// The image in it.
+    /// Opens the image in the file.
     ///
-    /// Throws ``ELFError`` if it can't be read, or if the path, which the process may choose, leads to another file by
-    /// now: what is found there must not become what other processes' mappings of this file are unwound by.
+    /// Throws ``ELFError`` if it can't be read, or if the path now leads to another file. The process may choose the
+    /// path, and a file that it puts there must not be used to unwind other processes that map the original.
     package func image() throws(ELFError) -> ELFImage {
         let image = try ELFImage(path: path)
         guard image.identity == identity else {

@@ -2,19 +2,19 @@ import CLinux
 import Files
 import Glibc
 
-/// What a process has mapped executable: a line of /proc/PID/maps (proc(5)), or a perf event of a new mapping.
+/// An executable mapping of a process: a line of /proc/PID/maps (proc(5)), or a perf event for a new mapping.
 public struct ExecutableMapping: Equatable, Sendable {
-    /// AVMAs.
+    /// AVMAs: the first byte, and after the last one.
     public var start: UInt64
     public var end: UInt64
     /// In the file, in bytes.
     public var offset: UInt64
-    /// Of the file system: the major number << 32 | the minor number. An inode means nothing without it.
+    /// The file system's device: major number << 32 | minor number. An inode number is only unique within a device.
     public var device: UInt64
     /// 0 if no file is mapped.
     public var inode: UInt64
-    /// As the process sees it; or what the kernel calls memory that is of no file, as `[vdso]`. Empty if it has no
-    /// name.
+    /// The path in the process's file system, or the kernel's name for memory without a file, such as `[vdso]`. Empty
+    /// if it has no name.
     public var path: String
 
     public init(start: UInt64, end: UInt64, offset: UInt64, device: UInt64, inode: UInt64, path: String) {
@@ -22,19 +22,19 @@ public struct ExecutableMapping: Equatable, Sendable {
         (self.device, self.inode, self.path) = (device, inode, path)
     }
 
-    /// Memory of a file, which may be deleted by now.
+    /// Whether a file is mapped; it may be deleted by now.
     package var isFile: Bool { inode != 0 && path.hasPrefix("/") }
-    /// Files are marked so when they are deleted or replaced; their contents are there as long as they are mapped.
+    /// The kernel marks a deleted or replaced file so; its contents remain as long as it is mapped.
     package var isDeleted: Bool { path.hasSuffix(" (deleted)") }
     package var file: FileNumber { FileNumber(device: device, inode: inode) }
 
-    /// Whether what is mapped at an address is the same place of the same file as there.
+    /// Whether both map the same file such that an address has the same offset in it.
     package func isSame(as other: Self) -> Bool {
         file == other.file && start &- offset == other.start &- other.offset
     }
 }
 
-/// What tells files apart: two file systems may give the same inode number to different ones.
+/// Identifies a file: different file systems may use the same inode number.
 package struct FileNumber: Hashable, Sendable {
     /// As ``ExecutableMapping/device``.
     package var device: UInt64
@@ -52,19 +52,20 @@ package struct FileNumber: Hashable, Sendable {
     }
 }
 
-/// The executable mappings of a process by rising address.
+/// The executable mappings of a process, by ascending address.
 package struct MemoryMap {
     package var mappings: [ExecutableMapping] = []
-    /// Whose directory in /proc it is read from: the process's first thread, unless that has ended before others.
+    /// The thread whose directory in /proc was read: the process's first, unless it has ended before others.
     package private(set) var thread: Int32
-    /// When reading it began: CLOCK_MONOTONIC, in nanoseconds. What was mapped before is in it.
+    /// When reading began, by CLOCK_MONOTONIC, in nanoseconds. Earlier mappings are included.
     package private(set) var time: UInt64 = 0
 
-    /// Bytes of /proc/PID/maps that are read: some hundred thousand mappings.
+    /// Bytes read from /proc/PID/maps, enough for some hundred thousand mappings.
     private static let limit = 64 << 20
 
-    /// - Throws: ``ProcessError/noSuchProcess(_:)``, ``ProcessError/cannotRead(_:errno:)``. A process that dies
-    ///   meanwhile, or is a zombie, has no mappings.
+    /// Reads the mappings of a process. A process that ends meanwhile, or is a zombie, has none.
+    ///
+    /// - Throws: ``ProcessError/noSuchProcess(_:)``, ``ProcessError/cannotRead(_:errno:)``.
     package init(of process: Int32) throws(ProcessError) {
         time = MonotonicClock.now
         var text = try Self.text(of: process)
@@ -79,7 +80,7 @@ package struct MemoryMap {
         text.withUnsafeBytes { mappings = Self.parse($0) }
     }
 
-    /// What was read of a thread's file.
+    /// Parses the contents of a thread's `maps` file.
     package init(of thread: Int32, text: UnsafeRawBufferPointer, time: UInt64) {
         (self.thread, self.time, mappings) = (thread, time, Self.parse(text))
     }
@@ -96,7 +97,7 @@ package struct MemoryMap {
         return mappings
     }
 
-    /// Nil if it is not executable, or not such a line.
+    /// Nil if the mapping isn't executable, or if the line is malformed.
     private static func line(_ text: UnsafeRawBufferPointer) -> ExecutableMapping? {
         var at = 0
         func number(radix: UInt64) -> UInt64? {
@@ -126,7 +127,7 @@ package struct MemoryMap {
             start: start, end: end, offset: offset, device: major << 32 | minor, inode: inode, path: name(text[at...]))
     }
 
-    /// The kernel writes a newline in a name as \012.
+    /// The kernel writes a newline in a path as \012.
     private static func name(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
         guard bytes.contains(UInt8(ascii: "\\")) else { return String(path: bytes) }
         var characters: [UInt8] = []

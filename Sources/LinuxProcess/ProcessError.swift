@@ -4,14 +4,14 @@ import Glibc
 /// Why a process can't be read or watched.
 public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
     case noSuchProcess(Int32)
-    /// The id is that of a thread which is not its process's first.
+    /// The id belongs to a thread that isn't its process's first.
     case isThread(Int32, of: Int32)
-    /// A thread of the kernel has no stack of user code.
+    /// The id belongs to a kernel thread, which has no user stack.
     case isOfKernel(Int32)
-    /// A process that has ended, and that its parent has not waited for.
+    /// The process has ended, and its parent has not waited for it.
     case hasEnded(Int32)
     case cannotRead(Int32, errno: Int32)
-    /// What happens to processes on a CPU can't be followed.
+    /// The events of processes on a CPU can't be read.
     case cannotWatch(cpu: Int32, errno: Int32)
 
     public var description: String {

@@ -1,7 +1,7 @@
 import CLinux
 import Files
 
-/// Something that happened to a process.
+/// An event of a process.
 public struct ProcessEvent: Sendable, Equatable {
     /// What the kernel reports, of every process and thread of the machine, with a mapping as the kernel describes it.
     /// `KernelUnwinder.Change.Kind` looks alike, and is what follows from that for the processes that are sampled: with
@@ -9,17 +9,17 @@ public struct ProcessEvent: Sendable, Equatable {
     /// one can't be a part of the other: events of other processes and of threads make no change, and what was read
     /// anew, or could not be, is no event.
     public enum Kind: Sendable, Equatable {
-        /// It mapped something executable, in place of what was there.
+        /// It mapped executable memory, which replaces whatever was there.
         case mapped(ExecutableMapping)
-        /// It runs another program now: nothing that it mapped before is there.
+        /// It runs another executable, and none of its earlier mappings remain.
         case exec
-        /// Another process made it.
+        /// It was created by another process.
         case forked(parent: Int32)
-        /// Its first thread ended: the process, mostly.
+        /// Its first thread ended, which usually means that the process ended.
         case exited
-        /// Another one of its threads ended.
+        /// Another of its threads ended.
         case threadExited
-        /// Events were lost before: any process may have changed. The process is 0.
+        /// Events before this one were lost, so any process may have changed. The process is 0.
         case lost
     }
 
@@ -32,10 +32,10 @@ public struct ProcessEvent: Sendable, Equatable {
         (self.process, self.kind, self.time) = (process, kind, time)
     }
 
-    /// A record of a perf ring buffer (perf_event_open(2), "MMAP layout"), with its header; nil of those that don't
-    /// matter, or are too short.
+    /// Parses a record of a perf ring buffer (perf_event_open(2), "MMAP layout"), including its header; nil for records
+    /// of other types and for those that are too short.
     ///
-    /// With `sample_id_all` and PERF_SAMPLE_TIME the last 8 bytes of each are the time.
+    /// With `sample_id_all` and PERF_SAMPLE_TIME, the last 8 bytes of a record are its time.
     package init?(record: UnsafeRawBufferPointer) {
         func word(_ offset: Int) -> UInt32 { record.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
         func long(_ offset: Int) -> UInt64 { record.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
@@ -50,11 +50,11 @@ public struct ProcessEvent: Sendable, Equatable {
             guard let mapping = ExecutableMapping(record: record) else { return nil }
             kind = .mapped(mapping)
         case PERF_RECORD_COMM.rawValue:
-            // PERF_RECORD_MISC_COMM_EXEC; otherwise a thread just renamed itself.
+            // PERF_RECORD_MISC_COMM_EXEC is set on exec; otherwise a thread renamed itself.
             guard misc & 1 << 13 != 0 else { return nil }
             kind = .exec
         case PERF_RECORD_FORK.rawValue:
-            // pid, ppid, tid, ptid: of a new thread, both processes are the same.
+            // pid, ppid, tid, ptid; for a new thread, pid and ppid are equal.
             guard record.count >= 40 else { return nil }
             let parent = Int32(bitPattern: word(12))
             guard parent != process else { return nil }
@@ -72,7 +72,7 @@ public struct ProcessEvent: Sendable, Equatable {
 
 extension ExecutableMapping {
     /// PERF_RECORD_MMAP2: pid, tid, addr, len, pgoff (in bytes), maj, min, ino, ino_generation, prot, flags, filename.
-    /// Memory that is of no file has a name that begins with two slashes.
+    /// Memory without a file has a name that starts with two slashes.
     fileprivate init?(record: UnsafeRawBufferPointer) {
         let nameOffset = 72
         guard record.count >= nameOffset + 8 else { return nil }

@@ -1,14 +1,14 @@
 import CLinux
 import Glibc
 
-/// A perf event, closed at the end of its life.
+/// The descriptor of a perf event, which it closes.
 package struct PerfEvent: ~Copyable {
     package let descriptor: Int32
 
     deinit { close(descriptor) }
 }
 
-/// What happens to processes, from a perf ring buffer for each CPU.
+/// Reads the events of all processes from one perf ring buffer per CPU.
 package final class ProcessEvents {
     private final class Ring {
         let event: PerfEvent
@@ -35,7 +35,7 @@ package final class ProcessEvents {
         var rings: [Ring] = []
         for cpu in cpus {
             do throws(ProcessError) { rings.append(try Ring(cpu: cpu, size: 1 << 18)) } catch {
-                // A CPU that went offline meanwhile.
+                // The CPU went offline meanwhile.
                 if case .cannotWatch(_, ENODEV) = error { continue }
                 throw error
             }
@@ -43,10 +43,10 @@ package final class ProcessEvents {
         self.rings = rings
     }
 
-    /// Readable when something happened.
+    /// Each is readable when there are events.
     package var descriptors: [Int32] { rings.map { $0.event.descriptor } }
 
-    /// All that has happened, in the order of time.
+    /// All events since the last call, in ascending order of time.
     package func read() -> [ProcessEvent] {
         var events: [ProcessEvent] = []
         for ring in rings { read(ring, &events) }
@@ -62,19 +62,19 @@ package final class ProcessEvents {
         perf_set_tail(ring.page, tail)
     }
 
-    /// Gives out the records of a ring buffer, with their headers, each in one piece.
+    /// Calls `body` with each record of a ring buffer, including its header, in one piece.
     ///
     /// - Parameters:
-    ///   - ring: a power of two of bytes.
-    ///   - tail: bytes that were read since its beginning.
-    ///   - head: bytes that were written since.
-    /// - Returns: bytes that are read now: `head`, unless something stands there that is no record.
+    ///   - ring: its size is a power of two.
+    ///   - tail: bytes that have been read since the beginning.
+    ///   - head: bytes that have been written since the beginning.
+    /// - Returns: bytes that have now been read: `head`, unless a record is malformed.
     package static func forEachRecord(
         in ring: UnsafeRawBufferPointer, from tail: UInt64, to head: UInt64, _ body: (UnsafeRawBufferPointer) -> Void
     ) -> UInt64 {
         var record: [UInt8] = []
         var tail = tail
-        // Records are at multiples of 8, so that a header never wraps around.
+        // Records start at multiples of 8, so headers never wrap around.
         while head &- tail >= 8 {
             let start = Int(tail % UInt64(ring.count))
             let size = Int(ring.loadUnaligned(fromByteOffset: start, as: perf_event_header.self).size)

@@ -3,25 +3,25 @@ import ELF
 import Files
 import Glibc
 
-/// The memory of another process, as process_vm_readv(2) reads it: who may trace the process may do so.
+/// The memory of another process, read by process_vm_readv(2), which needs the permission to trace the process.
 package struct ProcessMemory {
     private let process: Int32
 
     package init(of process: Int32) { self.process = process }
 
-    /// Bytes that are read at once, at most.
+    /// The most bytes read by one call.
     private static let limit = 1 << 20
 
-    /// Bytes at an address; fewer if not all can be read.
+    /// The bytes at an address; fewer if not all of them can be read.
     package func bytes(at address: UInt64, count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: min(max(count, 0), Self.limit)) { buffer, filled in
             filled = max(0, process_memory_read(process, address, buffer.baseAddress, buffer.count))
         }
     }
 
-    /// Whether a file is the one that is mapped, as far as its bytes say: its build id, or pages of its code.
+    /// Whether a file is the mapped one, judging by a comparison of pages.
     package func has(_ file: MappedFile, _ mapping: ExecutableMapping) -> Bool {
-        // The process may have put a FIFO there since the path was looked at.
+        // The process may have put a FIFO there since the path was examined.
         let descriptor = file.path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
@@ -36,12 +36,12 @@ package struct ProcessMemory {
             }, memory: bytes)
     }
 
-    /// Compares pages all over a mapping with the file, one in each of 16 parts. Different builds differ in the last
-    /// places of addresses all over their code.
+    /// Compares one page in each of 16 parts of a mapping with the file. Different builds differ in addresses all over
+    /// their code.
     ///
     /// - Parameters:
-    ///   - file: bytes at an offset of the file.
-    ///   - memory: bytes at an AVMA.
+    ///   - file: returns bytes at an offset of the file.
+    ///   - memory: returns bytes at an AVMA.
     package static func isSame(
         _ mapping: ExecutableMapping, file: (UInt64, Int) -> [UInt8], memory: (UInt64, Int) -> [UInt8]
     ) -> Bool {
@@ -51,7 +51,7 @@ package struct ProcessMemory {
         for part in 0..<min(pages, 16) {
             let distance = pages * part / min(pages, 16) * page
             let expected = file(mapping.offset &+ distance, Int(page))
-            // The file may end within the last page; what is behind it isn't of the file.
+            // The file may end within the last page; the bytes after it aren't the file's.
             let found = memory(mapping.start &+ distance, expected.count)
             guard found == expected else { return false }
             compared += expected.count

@@ -1,6 +1,6 @@
-/// What an id in /proc stands for (proc(5)).
+/// The kind of task that an id in /proc belongs to (proc(5)).
 public struct ProcessStatus {
-    /// The process that it is, or that it is a thread of.
+    /// The process, or the process of the thread.
     package private(set) var process: Int32
     package private(set) var isOfKernel = false
 
@@ -13,13 +13,13 @@ public struct ProcessStatus {
             throw .noSuchProcess(id)
         }
         process = SystemFile.field("Tgid", of: status).flatMap { Int32($0) } ?? id
-        // A thread's name, in parentheses, may have any characters. Flags are the seventh field behind it.
+        // The thread's name, in parentheses, may contain any characters. The flags are the seventh field after it.
         guard let end = stat.lastIndex(of: ")") else { return }
         let fields = stat[stat.index(after: end)...].split(separator: " ")
         if fields.count > 6, let flags = UInt64(fields[6]) { isOfKernel = flags & Self.kernelThread != 0 }
     }
 
-    /// Checks that an id is that of a process with code of its own: for ids that people name.
+    /// Checks that an id, given by a user, is that of a process with code of its own.
     ///
     /// - Throws: ``ProcessError/noSuchProcess(_:)``, ``ProcessError/isThread(_:of:)``, ``ProcessError/isOfKernel(_:)``,
     ///   ``ProcessError/hasEnded(_:)``, ``ProcessError/cannotRead(_:errno:)``.
@@ -27,7 +27,7 @@ public struct ProcessStatus {
         let status = try ProcessStatus(of: id)
         if status.process != id { throw .isThread(id, of: status.process) }
         if status.isOfKernel { throw .isOfKernel(id) }
-        // Of any of its threads: the first may have ended.
+        // Checks the mappings of all threads, because the first may have ended.
         if try MemoryMap(of: id).mappings.isEmpty { throw .hasEnded(id) }
     }
 }

@@ -1,11 +1,11 @@
 import Glibc
 
-/// The small files in which the kernel tells about itself and about processes: proc(5), sysfs(5).
+/// Reads the small files in which the kernel describes itself and processes: proc(5), sysfs(5).
 package enum SystemFile {
-    /// Bytes that are read at most: more than any of these files has.
+    /// The most bytes read; none of these files has as many.
     private static let limit = 1 << 14
 
-    /// What is in it; nil if it can't be read, or is empty.
+    /// The contents; nil if the file can't be read or is empty.
     package static func text(_ path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
@@ -15,12 +15,12 @@ package enum SystemFile {
         return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
 
-    /// Its first line, without the newline.
+    /// The first line, without the newline.
     package static func firstLine(_ path: String) -> String? {
         text(path).map { String($0.prefix { $0 != "\n" }) }
     }
 
-    /// What stands behind `name:` in a file of such lines, as /proc/PID/status is one.
+    /// The value after `name:` in text with such lines, as in /proc/PID/status.
     package static func field(_ name: String, of text: String) -> Substring? {
         let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") }
         return line?.dropFirst(name.count + 1).drop { $0 == "\t" || $0 == " " }

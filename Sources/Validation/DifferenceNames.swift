@@ -3,7 +3,7 @@ import UnwindTable
 
 /// Finds the name of a difference, if it has one.
 ///
-/// What a name needs besides table and reference is made when it is first needed: most files never do.
+/// The data that only names need is built on first use, because most files have no difference.
 final class DifferenceNames {
     private let table: TableView
     private let reference: ReferenceImage
@@ -21,8 +21,9 @@ final class DifferenceNames {
     }
 
     /// - Parameters:
-    ///   - found: what the table says of `state` at an address, which is the state's pc.
+    ///   - found: the meaning of the table's rule for `state` at its pc.
     ///   - frame: the reference's row there; nil if it has none.
+    ///   - expected: the meaning of the reference's row.
     func name(
         of found: FrameMeaning, _ frame: ReferenceFrame?, _ expected: FrameMeaning, of state: Snapshot
     ) -> KnownDifference? {
@@ -39,21 +40,21 @@ final class DifferenceNames {
         return found == .nothing && isDiscarded(state.pc) ? .discardedFunction : nil
     }
 
-    /// Whether the table has the first of the FDEs there, and the reference another one; or nothing, as it drops an FDE
-    /// that overlaps one which it has met before.
+    /// Whether the table has the first of several FDEs there, and the reference another one, or nothing: it drops an
+    /// FDE that overlaps one that it read before.
     private func isOverlapping(_ found: FrameMeaning, _ expected: FrameMeaning, _ state: Snapshot) -> Bool {
         guard let meanings = overlaps?.meanings(of: state), meanings.first == found else { return false }
         return expected == .nothing || meanings.dropFirst().contains(expected)
     }
 
-    /// Whether the address is in a gap below 16 bytes, behind an FDE and before an aligned one, in which the table goes
-    /// on with the rule that it has at the FDE's end: which is compared by itself.
+    /// Whether the address is in a gap of less than 16 bytes between an FDE and a 16-byte aligned one, and the table
+    /// extends the rule at the first FDE's end over it. That rule itself is compared where the FDE ends.
     private func isPadding(_ address: UInt64) -> Bool {
         guard !table.header.options.keepsGaps else { return false }
         let (next, overflow) = (address | 15).addingReportingOverflow(1)
-        // The entry point's function begins there whether or not the reference knows of it.
+        // The reference may have no FDE for the entry point, where a function starts nevertheless.
         guard !overflow, isKnown(next) || sources?.entry?.address == next else { return false }
-        // The last FDE ends at the address or before, 15 bytes or less before the next one.
+        // The previous FDE ends at the address or before it, at most 15 bytes before the next one.
         for distance in UInt64(1)...15 where distance <= address && next - (address - distance) <= 16 {
             if isKnown(address - distance) {
                 return table.ruleNumber(at: address) == table.ruleNumber(at: address - distance)
@@ -66,10 +67,10 @@ final class DifferenceNames {
         reference.frame(at: address) != nil || continued?.frame(at: address) != nil
     }
 
-    /// Whether the reference's rows reach without a gap from address 0 to this one.
+    /// Whether the reference's rows extend from address 0 to this one without a gap.
     private func isDiscarded(_ address: UInt64) -> Bool {
         var start: UInt64 = 0
-        // More rows than one function has: a bound on the work for each of a bad file's addresses.
+        // More rows than a function has; limits the work for each address of a bad file.
         for _ in 0..<1024 {
             guard let frame = reference.frame(at: start), frame.end > start else { return false }
             if address < frame.end { return true }

@@ -4,19 +4,19 @@ import TableCompiler
 import TableStore
 import UnwindTable
 
-/// How an address came to its rule: the instructions that led there, the DWARF row, the table's rule, libdw's answer.
+/// How an address got its rule: the instructions, the DWARF row, the table's rule, and libdw's row.
 public struct Explanation: Sendable {
     /// An FDE that covers the address.
     public struct Frame: Encodable, Sendable {
-        /// `.eh_frame`, with the file where that is another one.
+        /// `.eh_frame` or `.debug_frame`, with the name of the file if it is a separate one.
         public var section: String
-        /// Offsets in the section.
+        /// In bytes, from the start of the section.
         public var cieOffset: Int
         public var fdeOffset: Int
-        /// SVMAs: the first byte, and behind the last one.
+        /// SVMA of the first byte, and SVMA after the last byte.
         @HexAddress public var start: UInt64
         @HexAddress public var limit: UInt64
-        /// The CIE's instructions, then the FDE's up to the address.
+        /// The CIE's instructions; then the FDE's, up to the address.
         public var initialInstructions: [ListedInstruction]
         public var instructions: [ListedInstruction]
         /// The FDE's row at the address; nil if there is none.
@@ -26,21 +26,21 @@ public struct Explanation: Sendable {
 
     public enum Verdict: Equatable, Sendable {
         case agrees, disagrees
-        /// A difference that has a name: see `KnownDifference`.
+        /// The difference has a name.
         case known(KnownDifference)
-        /// The table has a reason, which is no difference.
+        /// The table has a reason instead of a rule, which doesn't count as a difference.
         case unsaid
     }
 
     /// SVMA.
     public var pc: UInt64
-    /// All FDEs that cover it, in the order in which they take precedence: the first one counts.
+    /// All FDEs that cover the address, in order of precedence: the first one determines the rule.
     public var frames: [Frame]
-    /// The table's rule, in words.
+    /// The table's rule, as text.
     public var rule: String
-    /// libdw's row, in the same words; nil if it has none.
+    /// libdw's row, in the same notation; nil if it has none.
     public var reference: String?
-    /// Whether both mean the same of made-up frames.
+    /// The result of evaluating both on generated frames.
     public var verdict: Verdict
 }
 
@@ -77,7 +77,7 @@ public final class ImageExplainer {
                 cie = entry
                 return
             }
-            // Behind the address, instructions make other rows.
+            // Instructions beyond the address belong to later rows.
             let instructions = entry.instructions ?? []
             frames.append(
                 Explanation.Frame(
@@ -91,7 +91,7 @@ public final class ImageExplainer {
 }
 
 extension TableValidation {
-    /// Of a comparison at one address.
+    /// The verdict of a comparison at a single address.
     fileprivate var verdict: Explanation.Verdict {
         if let known = known.keys.first { return .known(known) }
         if !unsaidByTable.isEmpty { return .unsaid }

@@ -1,24 +1,24 @@
 import Files
 import UnwindTable
 
-/// What a rule, or a row, says of a frame.
+/// The meaning of a rule or a row: what it computes for a frame.
 public enum FrameMeaning: Hashable, Sendable {
-    /// Where the caller's frame is, and what it has.
+    /// The caller's frame, as computed.
     public struct Caller: Hashable, Sendable {
         public var cfa: UInt64
         public var stackPointer: UInt64
-        /// Nil where it can't be recovered.
+        /// Nil if it can't be recovered.
         public var framePointer: UInt64?
         public var returnAddress: UInt64
         public var isSignalFrame: Bool
     }
 
-    /// No FDE is there.
+    /// No FDE covers the address.
     case nothing
     /// The outermost frame.
     case endOfStack
     case caller(Caller)
-    /// It can't say: for a table, a reason or how the step ended; for the reference, its error.
+    /// There is no answer. For a table, a reason or how the step ended; for the reference, what it failed to evaluate.
     case unsaid(String)
 }
 

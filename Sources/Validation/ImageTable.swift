@@ -4,10 +4,10 @@ import TableStore
 import TableSupply
 import UnwindTable
 
-/// An image's table, from the cache or made just now, and the call frame sections that it stands for.
+/// An image's table, from the cache or newly compiled, and the call frame sections that it was made from.
 struct ImageTable {
     enum Failure: Error, CustomStringConvertible {
-        /// The table of the cache was made with a debug file that isn't found, or has changed.
+        /// The cached table was compiled with a debug file that can't be found or has changed.
         case debugFileGone(String)
 
         var description: String {
@@ -18,15 +18,15 @@ struct ImageTable {
         }
     }
 
-    /// Valid until the compiler's next use, if the compiler made it.
+    /// If the compiler made it, valid until the compiler is used again.
     private let table: ProvedTable
     let sources: FrameSources
     let isFromCache: Bool
 
     /// - Parameters:
-    ///   - store: whose current table is taken; without one, or nil, the image is compiled.
-    ///   - compiler: says with what options, and where debug files are.
-    /// - Throws: `CompileError`, `.skipped` among them; `ELFError`; `UnprovedTable`; ``Failure``.
+    ///   - store: its current table is used; if there is none, or no store, the image is compiled.
+    ///   - compiler: provides the options and the search for debug files.
+    /// - Throws: `CompileError`, including `.skipped`; `ELFError`; `UnprovedTable`; ``Failure``.
     init(of image: ELFImage, store: TableStore?, compiler: ImageCompiler) throws {
         try ImageCompiler.checkEligible(image)
         let search = TableSearch(compiler.input(image), in: store, options: compiler.options)

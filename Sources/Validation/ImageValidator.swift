@@ -3,13 +3,13 @@ import TableCompiler
 import TableStore
 import UnwindTable
 
-/// Compares files' tables with libdw, one file after the other. Not thread-safe: one for each thread.
+/// Compares files' tables with libdw, one file at a time. Not thread-safe: use one per thread.
 public final class ImageValidator {
-    /// What comparing one file gave.
+    /// The result of comparing one file.
     public struct Result: Sendable {
         public var validation: TableValidation
         public var isFromCache: Bool
-        /// What the table's rules at the disagreements are, in words, in the order of `validation.disagreements`.
+        /// The table's rules at the disagreements, as text, in the order of `validation.disagreements`.
         public var rules: [String]
     }
 
@@ -18,8 +18,8 @@ public final class ImageValidator {
     private let compiler: ImageCompiler
 
     /// - Parameters:
-    ///   - store: whose current tables are compared; nil: all are made anew.
-    ///   - debugFiles: nil leaves separate and embedded debug files out.
+    ///   - store: its current tables are compared; nil: all tables are compiled.
+    ///   - debugFiles: nil ignores separate and embedded debug files.
     public init(
         store: TableStore?, options: TableOptions = TableOptions(), debugFiles: DebugFileSearch?,
         effort: TableValidation.Effort = TableValidation.Effort()
@@ -29,8 +29,10 @@ public final class ImageValidator {
         compiler = ImageCompiler(options: options, debugFiles: debugFiles)
     }
 
-    /// - Throws: `CompileError`, `.skipped` among them; `ELFError`; an error that says why a table can't be compared;
-    ///   what libdw says of a file that it can't read.
+    /// Compares an image's table with libdw.
+    ///
+    /// - Throws: `CompileError`, including `.skipped`; `ELFError`; an error that says why a table can't be compared;
+    ///   libdw's error for a file that it can't read.
     public func validate(_ image: ELFImage) throws -> Result {
         let table = try ImageTable(of: image, store: store, compiler: compiler)
         let reference = try ReferenceImage(of: image, table.sources)
@@ -45,9 +47,9 @@ public final class ImageValidator {
 }
 
 extension ReferenceImage {
-    /// - Parameter sources: says where there is more of the image's .debug_frame.
+    /// - Parameter sources: gives the debug file with the rest of the image's .debug_frame.
     convenience init(of image: ELFImage, _ sources: FrameSources) throws {
-        // libdw reads all debug sections, whatever they claim.
+        // libdw reads all debug sections, at any size that their headers claim.
         for image in [image, sources.debugImage] { try image?.checkSectionSizes() }
         let files = try [image, sources.debugImage].compactMap { $0 }.map { image throws(LibdwFile.Failure) in
             if let bytes = image.memoryBytes { return try LibdwFile(bytes: bytes, name: image.name) }

@@ -1,22 +1,22 @@
-/// Differences between a table and libdw that have a name: nobody is wrong, or it is known who.
+/// Differences between a table and libdw that have a name, because both are right or it is known which one is wrong.
 public enum KnownDifference: String, CaseIterable, Sendable {
-    /// Padding between functions, which a table gives the rule before it; libdw knows nothing there.
+    /// Padding between functions: the table extends the preceding rule over it, libdw has no row there.
     case absorbedPadding
-    /// FDEs that overlap. A table has the one that comes first in the file; libdw another one of them, or drops all but
-    /// the one that it is asked for first.
+    /// Overlapping FDEs. The table uses the one that comes first in the file. libdw uses another one, or drops all but
+    /// the one that it is asked about first.
     case overlappingFrames
-    /// FDEs behind a zero length in the middle of a section, which libdw takes for its end. With that made a part of
-    /// the entry before it, libdw says what the table says.
+    /// FDEs after a zero length in the middle of a section, which libdw takes for the section's end. If the zero length
+    /// is made a part of the preceding entry, libdw agrees with the table.
     case behindTerminator
-    /// The return address is in a register that no instruction speaks of and that is not the ABI's (`_mcount` of
-    /// aarch64: x15). To the table it is there; libdw takes it for undefined.
+    /// The return address column is not the ABI's, and no instruction mentions its register (`_mcount` of aarch64:
+    /// x15). The table reads the register; libdw considers it undefined.
     case unspecifiedReturnColumn
-    /// A function that the linker discarded and whose FDE it left behind, beginning at address 0. A table drops it.
+    /// A function that the linker discarded, leaving its FDE at address 0. The table drops the FDE.
     case discardedFunction
-    /// The code where the kernel starts a program. Nothing called it: a table says so even where call frame information
-    /// names a caller, or there is none.
+    /// The code at which the kernel starts a program. Nothing called it, so the table ends the stack there, even where
+    /// call frame information names a caller or is missing.
     case entryPoint
-    /// aarch64's signal trampoline, of which the kernel's vDSO says nothing: a table has a rule of our own.
+    /// aarch64's signal trampoline, which the kernel's vDSO doesn't describe; the table has a built-in rule for it.
     case signalTrampoline
 
     public var text: String {

@@ -2,7 +2,7 @@ import CLibdw
 import Files
 import Glibc
 
-/// An ELF file, or an image in memory, as libdw reads it.
+/// An ELF file, or an image in memory, opened with libdw.
 final class LibdwFile {
     struct Failure: Error, CustomStringConvertible {
         let name: String
@@ -11,16 +11,16 @@ final class LibdwFile {
     }
 
     let elf: OpaquePointer
-    /// Nil if there is none.
+    /// Nil if there is no .eh_frame.
     let ehFrame: OpaquePointer?
-    /// Owned by `dwarf`.
+    /// Nil if there is no .debug_frame. Owned by `dwarf`.
     let debugFrame: OpaquePointer?
     private let dwarf: OpaquePointer?
     private let descriptor: Int32
-    /// What `elf` reads from, of an image in memory.
+    /// The memory that `elf` reads from; nil for a file.
     private let memory: UnsafeMutableBufferPointer<CChar>?
 
-    /// Not mapped: a file that shrinks meanwhile is an error then, no SIGBUS.
+    /// The file is read, not mapped, so that its shrinking causes an error instead of SIGBUS.
     convenience init(path: String) throws(Failure) {
         _ = elf_version(UInt32(EV_CURRENT))
         let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
@@ -59,7 +59,7 @@ final class LibdwFile {
         memory?.deallocate()
     }
 
-    /// An error message of elfutils, which may have none: one library's error may stand for another's that is no error.
+    /// An error message of elfutils. It may be missing, because one of its libraries may report another's error number.
     static func text(_ message: UnsafePointer<CChar>?) -> String {
         message.map { String(cString: $0) } ?? "unknown error"
     }
@@ -72,7 +72,7 @@ final class LibdwFile {
 }
 
 extension [UInt8] {
-    /// A copy for elf_memory, which wants memory that it could write to; whoever takes it deallocates it.
+    /// A copy for elf_memory, which takes a pointer to mutable memory. The caller must deallocate it.
     var copiedForLibelf: UnsafeMutableBufferPointer<CChar> {
         withUnsafeBytes { bytes in
             let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: Swift.max(bytes.count, 1))

@@ -1,6 +1,6 @@
 import CLibdw
 
-/// Evaluates location descriptions (DWARF 5 §2.5, §2.6), as libdw hands them out, on a frame.
+/// Evaluates location descriptions (DWARF 5 §2.5, §2.6), in libdw's form, for a frame.
 struct LocationEvaluator<Frame: FrameContext> {
     private let frame: Frame
     private let cfa: UInt64?
@@ -11,13 +11,13 @@ struct LocationEvaluator<Frame: FrameContext> {
         self.cfa = cfa
     }
 
-    /// What is on top of the stack at the end: the CFA, of a CFA's operations.
+    /// The top of the stack after all operations: the CFA, if these are a CFA's operations. Nil if one fails.
     mutating func result<Operations: RandomAccessCollection<Dwarf_Op>>(_ operations: Operations) -> UInt64? {
         for operation in operations where !run(operation) { return nil }
         return stack.last
     }
 
-    /// The value at a register's location: in memory, in another register, or computed.
+    /// The value at a register's location: read from memory or another register, or computed.
     mutating func value(_ operations: [Dwarf_Op]) -> UInt64? {
         guard let last = operations.last else { return nil }
         if operations.count == 1, let register = Self.register(last) { return frame.register(register) }
@@ -25,14 +25,14 @@ struct LocationEvaluator<Frame: FrameContext> {
         return result(operations).flatMap { frame.number(at: $0, size: 8) }
     }
 
-    /// The register that an operation names as a location.
+    /// The register that an operation designates as a location; nil for other operations.
     private static func register(_ operation: Dwarf_Op) -> UInt64? {
         let atom = Int(operation.atom)
         if atom == DW_OP_regx { return operation.number }
         return (DW_OP_reg0...DW_OP_reg31).contains(atom) ? UInt64(atom - DW_OP_reg0) : nil
     }
 
-    /// False if there is no way on.
+    /// False if the operation can't be evaluated.
     private mutating func run(_ operation: Dwarf_Op) -> Bool {
         let atom = Int(operation.atom)
         switch atom {
@@ -45,7 +45,7 @@ struct LocationEvaluator<Frame: FrameContext> {
         case DW_OP_lit0...DW_OP_lit31: stack.append(UInt64(atom - DW_OP_lit0))
         case DW_OP_const1u, DW_OP_const1s, DW_OP_const2u, DW_OP_const2s, DW_OP_const4u, DW_OP_const4s, DW_OP_const8u,
             DW_OP_const8s, DW_OP_constu, DW_OP_consts, DW_OP_addr:
-            // libdw extends signed ones.
+            // libdw has sign-extended the signed ones.
             stack.append(operation.number)
         case DW_OP_plus_uconst: return unary { $0 &+ operation.number }
         case DW_OP_deref: return load(size: 8)

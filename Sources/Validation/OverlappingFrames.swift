@@ -3,14 +3,14 @@ import TableBuilder
 import TableCompiler
 import UnwindTable
 
-/// The FDEs of an image that overlap others, each with its own rows.
+/// The FDEs of an image that overlap others, each with all of its rows.
 struct OverlappingFrames {
     private let lowered: LoweredFrames
-    /// In the order in which they take precedence: .eh_frame before .debug_frame, then that of the file.
+    /// In order of precedence: .eh_frame before .debug_frame, then by offset.
     private var frames: [LoweredFrames.Frame] = []
     private let machine: TableMachine
 
-    /// More than any real file has: a bound on the work for each of a bad file's addresses.
+    /// More than any real file has; limits the work for each address of a bad file.
     private static let limit = 1024
 
     init(_ sources: FrameSources, _ machine: TableMachine) {
@@ -18,7 +18,7 @@ struct OverlappingFrames {
         lowered = withExtendedLifetime(sources) { LoweredFrames(sources.sections, machine: machine) }
         let order = lowered.frames.indices.sorted { lowered.frames[$0].start < lowered.frames[$1].start }
         var overlapping = Set<Int>()
-        // By rising start, an FDE overlaps one before it only if it overlaps the one that reaches farthest.
+        // In order of starts, an FDE overlaps an earlier one only if it overlaps the one that extends farthest.
         var farthest: Int?
         for index in order where lowered.frames[index].start < lowered.frames[index].limit {
             if let other = farthest, lowered.frames[other].limit > lowered.frames[index].start {
@@ -29,7 +29,7 @@ struct OverlappingFrames {
         frames = overlapping.sorted().prefix(Self.limit).map { lowered.frames[$0] }
     }
 
-    /// What each of the FDEs at the state's pc says of it, the first of the file first.
+    /// The meaning of each FDE at the state's pc, in order of precedence.
     func meanings(of state: Snapshot) -> [FrameMeaning] {
         frames.compactMap { frame in
             guard frame.start <= state.pc, state.pc < frame.limit,

@@ -2,10 +2,10 @@ import CLibdw
 import Glibc
 import UnwindTable
 
-/// A row of call frame information as libdw gives it.
+/// A row of call frame information, as libdw evaluates it.
 final class ReferenceFrame {
-    /// The SVMA that libdw was asked about, and the one behind the last byte that it says the row holds for, or where
-    /// another FDE may begin.
+    /// The row holds from `asked`, the SVMA that libdw was asked about, to `end`: the row's end by libdw's account, or
+    /// an earlier address where another FDE may begin.
     let asked: UInt64
     let end: UInt64
     let isSignalFrame: Bool
@@ -15,8 +15,8 @@ final class ReferenceFrame {
     let machine: TableMachine
 
     /// - Parameters:
-    ///   - frame: what libdw gave, which this object then owns.
-    ///   - edge: where another FDE may begin, or none be.
+    ///   - frame: libdw's frame, which this object takes ownership of.
+    ///   - edge: the first later address where an FDE may begin or end.
     init(_ frame: OpaquePointer, at address: UInt64, _ machine: TableMachine, edge: UInt64 = .max) {
         self.frame = frame
         self.machine = machine
@@ -30,7 +30,7 @@ final class ReferenceFrame {
 
     deinit { free(UnsafeMutableRawPointer(frame)) }
 
-    /// Whether the return address is in the column that the machine's ABI has for it.
+    /// Whether the return address column is the one that the machine's ABI defines.
     var hasUsualReturnAddressColumn: Bool { returnAddressColumn == (machine == .aarch64 ? 30 : 16) }
 
     func meaning(of state: some FrameContext) -> FrameMeaning {
@@ -62,7 +62,7 @@ final class ReferenceFrame {
         case operations([Dwarf_Op])
     }
 
-    /// Nil if there is none.
+    /// Nil if there is no CFA.
     var cfaOperations: UnsafeBufferPointer<Dwarf_Op>? {
         var operations: UnsafeMutablePointer<Dwarf_Op>?
         var count = 0
@@ -78,7 +78,8 @@ final class ReferenceFrame {
             guard let place = memory.baseAddress,
                 dwarf_frame_register(frame, Int32(register), place, &operations, &count) == 0
             else { return .unsaid }
-            // libdw.h: no operations means undefined if they would stand in our memory, and the same value if nowhere.
+            // libdw.h: without operations, the register is undefined if the result points to our memory, and unchanged
+            // if it is null.
             if count == 0 { return operations == nil ? .same : .undefined }
             return .operations(Array(UnsafeBufferPointer(start: operations, count: count)))
         }

@@ -3,9 +3,9 @@ import TableCompiler
 import UnwindTable
 
 extension ReferenceImage {
-    /// The call frame sections that have entries behind a zero length, as an image of their own in which libdw doesn't
-    /// stop there: the zero length becomes four more bytes, all DW_CFA_nop, of the entry before it; those in front of
-    /// all entries are left out. Nil if there is none.
+    /// An image with the call frame sections that have entries after a zero length, changed so that libdw reads on: the
+    /// zero length becomes four more bytes, all DW_CFA_nop, of the preceding entry. Zero lengths before the first entry
+    /// are removed. Nil if there are no such sections.
     convenience init?(continuing sources: FrameSources, machine: TableMachine) {
         let files = withExtendedLifetime(sources) {
             sources.sections.compactMap { section in Self.continued(section).map { ($0, section) } }
@@ -21,8 +21,8 @@ extension ReferenceImage {
         self.init(files)
     }
 
-    /// The section's bytes, without the first `skipped`, with the zero lengths between its entries made part of the
-    /// entry before; nil if there is no zero length before an entry.
+    /// The section's bytes without the first `skipped`, with zero lengths between entries added to the preceding entry;
+    /// nil if no zero length precedes an entry.
     private static func continued(_ section: FrameSection) -> (bytes: [UInt8], skipped: Int)? {
         var bytes = Array(section.bytes)
         func number(_ offset: Int, _ size: Int) -> UInt64 {
@@ -35,7 +35,7 @@ extension ReferenceImage {
         while position + 4 <= bytes.count, number(position, 4) == 0 { position += 4 }
         let skipped = position
         var isChanged = skipped > 0
-        /// Where the length of the last entry is, and how long.
+        /// Offset and size of the last entry's length field.
         var last: (offset: Int, size: Int)?
         while position + 4 <= bytes.count {
             let is64Bit = number(position, 4) == 0xffff_ffff
@@ -43,7 +43,7 @@ extension ReferenceImage {
             let field = is64Bit ? (offset: position + 4, size: 8) : (offset: position, size: 4)
             let length = number(field.offset, field.size)
             if length == 0, !is64Bit {
-                // One at the very end has nothing behind it.
+                // Nothing follows a zero length at the very end.
                 guard let last, position + 4 < bytes.count else { break }
                 store(number(last.offset, last.size) + 4, last.offset, last.size)
                 isChanged = true
@@ -53,7 +53,7 @@ extension ReferenceImage {
             let content = field.offset + field.size
             guard length >= UInt64(field.size), length <= UInt64(bytes.count - content) else { break }
             if section.kind == .debugFrame, skipped > 0 {
-                // The CIE pointer is an offset in the section; all ones make a CIE of it.
+                // The CIE pointer is an offset in the section; a value of all ones marks a CIE.
                 let pointer = number(content, field.size)
                 let isCIE = pointer == .max >> UInt64(64 - 8 * field.size)
                 if !isCIE { store(pointer &- UInt64(skipped), content, field.size) }

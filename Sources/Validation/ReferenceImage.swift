@@ -1,30 +1,30 @@
 import CLibdw
 import UnwindTable
 
-/// What libdw says of an ELF file's frames: the reference that tables are compared with.
+/// The frames of an ELF file as libdw describes them: the reference that tables are compared with.
 public final class ReferenceImage {
     private let files: [LibdwFile]
-    /// In the order in which they are asked.
+    /// In the order in which they are searched.
     private let sections: [OpaquePointer]
     private var last: ReferenceFrame?
     private let edges: FrameEdges?
     let machine: TableMachine
 
-    /// - Throws: an error that says what libdw, or the system, said.
+    /// - Throws: an error with the message of libdw or of the system.
     public convenience init(path: String) throws {
         self.init([try LibdwFile(path: path)])
     }
 
-    /// An image in memory.
+    /// Opens an image in memory.
     ///
-    /// - Throws: as for a file.
+    /// - Throws: an error with libdw's message.
     public convenience init(bytes: [UInt8], name: String) throws {
         self.init([try LibdwFile(bytes: bytes, name: name)])
     }
 
     /// - Parameters:
-    ///   - files: the image; then what has more of its .debug_frame.
-    ///   - edges: where FDEs begin and end; nil: none advances past its end.
+    ///   - files: the image, and optionally a file with the rest of its .debug_frame.
+    ///   - edges: where FDEs begin and end; nil: no FDE advances beyond its end.
     init(_ files: [LibdwFile], edges: FrameEdges? = nil) {
         self.files = files
         self.edges = edges
@@ -32,12 +32,12 @@ public final class ReferenceImage {
         machine = TableMachine(rawValue: files.first?.machine ?? 0) ?? .x86_64
     }
 
-    /// The row in force at an address; nil where no FDE is.
+    /// The row in force at an address; nil if no FDE covers it.
     ///
-    /// libdw is asked once for each row of the first section: it runs the FDE's instructions until they pass the
-    /// address, so that up to where it says that the row ends the answer is the same. Those of other sections hold only
-    /// where the ones before have nothing, which is asked each time. libdw's end of a row may be past that of the FDE,
-    /// if the FDE advances so far: where another FDE may begin it is asked again.
+    /// For the first section, libdw is asked once per row: it runs the FDE's instructions until they pass the address,
+    /// so the answer holds up to the end that it states. Rows of other sections hold only where the earlier sections
+    /// have nothing, which has to be asked at each address. libdw's end of a row may lie beyond the FDE's, if the FDE
+    /// advances that far, so libdw is asked again wherever another FDE may begin.
     func frame(at address: UInt64) -> ReferenceFrame? {
         if let last, last.asked <= address, address < last.end { return last }
         for (number, section) in sections.enumerated() {

@@ -3,13 +3,13 @@ import Files
 import UnwindTable
 
 extension ReferenceFrame {
-    /// The row in words, as those of tables' rules: `CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)`.
+    /// The row as text, in the notation of tables' rules: `CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)`.
     var text: String {
         let writer = LocationText(machine: machine)
         let framePointer = writer.name(of: machine.framePointer)
         let stackPointer = writer.name(of: machine.stackPointer)
         var parts = ["CFA = \(cfaOperations.map { writer.formula($0) } ?? "unknown")"]
-        // libdw gives the CFA itself where nothing is said.
+        // libdw returns the CFA itself if the stack pointer has no rule.
         let place = writer.text(of: location(of: machine.stackPointer), ifSame: stackPointer)
         if place != "CFA" { parts.append("\(stackPointer) = \(place)") }
         parts.append("\(framePointer) = \(writer.text(of: location(of: machine.framePointer), ifSame: framePointer))")
@@ -44,7 +44,7 @@ struct LocationText {
         }
     }
 
-    /// What the operations leave on top of the stack.
+    /// The expression that the operations leave on top of the stack.
     func formula<Operations: Collection<Dwarf_Op>>(_ operations: Operations) -> String {
         var stack: [String] = []
         for operation in operations { apply(operation, to: &stack) }
@@ -76,7 +76,7 @@ struct LocationText {
             let left = stack.popLast() ?? "?"
             stack.append("(\(left) \(Self.symbols[atom] ?? "op \(atom.hex)") \(right))")
         }
-        // Doubling again and again would take memory out of proportion.
+        // Repeated doubling would take an unreasonable amount of memory.
         if let top = stack.last, top.utf8.count > 4096 { stack[stack.count - 1] = "..." }
     }
 

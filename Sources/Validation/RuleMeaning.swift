@@ -2,18 +2,18 @@ import CUnwindTable
 import UnwindTable
 
 extension TableView {
-    /// What the rule in force at an address says of a frame: by the C code that kernels run.
+    /// The meaning of the rule in force at an address for a frame, computed by the C code that the kernel runs.
     func meaning(at address: UInt64, of frame: Snapshot) -> FrameMeaning {
         rule(at: address).meaning(of: frame, operations, machine)
     }
 }
 
 extension Rule {
-    /// What the rule says of a frame all of whose registers are known.
+    /// The meaning of the rule for a frame all of whose registers are known.
     ///
-    /// Signed return addresses keep their codes, which the reference doesn't strip either.
+    /// Signed return addresses keep their authentication codes, because the reference doesn't strip them either.
     ///
-    /// - Parameter operations: where the rule's programs are.
+    /// - Parameter operations: the operations that the rule's programs consist of.
     func meaning(
         of state: Snapshot, _ operations: UnsafeBufferPointer<Operation>, _ machine: TableMachine
     ) -> FrameMeaning {
@@ -43,7 +43,7 @@ extension Rule {
 }
 
 extension Snapshot {
-    /// Copies `size` bytes from an address; 0 if all can be read.
+    /// Copies `size` bytes from an address. Returns 0 if all could be read, else −1.
     fileprivate func copy(_ to: UnsafeMutableRawPointer, _ size: Int, _ address: UInt64) -> Int32 {
         for position in stride(from: 0, to: size, by: 8) {
             let part = min(8, size - position)
@@ -59,8 +59,8 @@ extension Snapshot {
 
 extension FrameMeaning {
     /// - Parameters:
-    ///   - step: how the step to the caller ended.
-    ///   - frame: the frame after it.
+    ///   - step: the result of the step to the caller.
+    ///   - frame: the frame after the step.
     fileprivate init(_ step: cfic_step, _ frame: cfic_frame, _ machine: TableMachine) {
         switch step {
         case CFIC_STEP_CALLER:
@@ -78,7 +78,7 @@ extension FrameMeaning {
 extension cfic_frame {
     func has(_ flag: Int32) -> Bool { flags & UInt32(flag) != 0 }
 
-    /// A register by its DWARF number, of those that `cfic_machine` has.
+    /// A register, by its DWARF number, which must be one that `cfic_machine` has.
     subscript(register: UInt64) -> UInt64 {
         get { withUnsafeBytes(of: machine.registers) { $0.load(fromByteOffset: 8 * Int(register), as: UInt64.self) } }
         set {
@@ -90,6 +90,6 @@ extension cfic_frame {
 }
 
 extension cfic_step {
-    /// A stable name for programs, such as `end-of-stack`.
+    /// A stable name for use in programs, such as `end-of-stack`.
     var name: String { stableName(cfic_step_name(rawValue), or: "step-\(rawValue)") }
 }

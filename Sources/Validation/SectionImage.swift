@@ -1,6 +1,6 @@
 import UnwindTable
 
-/// A 64-bit ELF image, in memory, that has one section and nothing else.
+/// A 64-bit ELF image in memory with a single section (and the section names).
 struct SectionImage {
     private(set) var bytes: [UInt8]
 

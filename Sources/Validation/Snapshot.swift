@@ -1,9 +1,9 @@
 import UnwindTable
 
-/// A frame's registers, and memory, made from a seed: what rules are evaluated on to compare what they mean.
+/// A frame's registers and memory, generated from a seed, to evaluate and compare rules on.
 ///
-/// All memory can be read. Different addresses have different words, so that two rules that read from different
-/// places give different values.
+/// All memory is readable. Its words differ from address to address, so rules that read different addresses get
+/// different values.
 public struct Snapshot: FrameContext, Sendable {
     /// By DWARF number.
     public var registers: [UInt64]
@@ -15,13 +15,13 @@ public struct Snapshot: FrameContext, Sendable {
         self.seed = seed
         isAArch64 = machine == .aarch64
         self.pc = pc
-        // User addresses, multiples of 16 as a stack pointer is.
+        // User addresses, multiples of 16 as stack pointers are.
         registers = (0..<32).map { Self.mix(seed ^ $0 &* 0x1_0001) & 0x7fff_ffff_fff0 }
     }
 
     public func register(_ number: UInt64) -> UInt64? {
         if number < 32, number != 16 || isAArch64 { return registers[Int(number)] }
-        // The pc (System V ABI, AMD64 supplement, §3.6.2; DWARF for the Arm 64-bit Architecture, §4.1).
+        // The pc's column (System V ABI, AMD64 supplement, §3.6.2; DWARF for the Arm 64-bit Architecture, §4.1).
         return number == (isAArch64 ? 32 : 16) ? pc : nil
     }
 

@@ -1,11 +1,11 @@
 import TableCompiler
 import UnwindTable
 
-/// What comparing a table with the reference, address by address, gave.
+/// The result of comparing a table with the reference, address by address.
 ///
-/// Both sides' rules are evaluated on the same snapshots, and what they mean must be the same.
+/// Both sides' rules are evaluated on the same snapshots and must have the same meaning.
 public struct TableValidation: Sendable {
-    /// What both say of an address, where that differs.
+    /// The two meanings at an address where they differ.
     public struct Disagreement: Sendable {
         /// SVMA.
         public var address: UInt64
@@ -15,34 +15,36 @@ public struct TableValidation: Sendable {
 
     /// How thorough a comparison is.
     public struct Effort: Sendable {
-        /// How many snapshots each rule is evaluated on: at least 1.
+        /// The number of snapshots that each rule is evaluated on, at least 1.
         public var states = 2
-        /// Other snapshots for another number.
+        /// A different number gives different snapshots.
         public var seed: UInt64 = 1
-        /// Compares at every pc unit, instead of wherever either side can change.
+        /// Compares at every pc unit, not only where either side can change.
         public var isExhaustive = false
 
         public init() {}
     }
 
-    /// Addresses compared.
+    /// The number of addresses compared.
     public fileprivate(set) var probes = 0
     public fileprivate(set) var agreements = 0
-    /// Where the table has a reason instead of a rule, by reason, and the reference has an answer.
+    /// The number of addresses where the table has a reason instead of a rule and the reference has an answer, by
+    /// reason.
     public fileprivate(set) var unsaidByTable: [String: Int] = [:]
-    /// Where the table has a rule, and the reference no answer, by what it can't say. Each is a disagreement, too.
+    /// The number of addresses where the table has a rule and the reference has no answer, by the part that is missing.
+    /// These are disagreements, too.
     public fileprivate(set) var unsaidByReference: [String: Int] = [:]
     public fileprivate(set) var known: [KnownDifference: Int] = [:]
-    /// The first of the disagreements; all are counted.
+    /// The first disagreements; `disagreementCount` counts all.
     public fileprivate(set) var disagreements: [Disagreement] = []
     public fileprivate(set) var disagreementCount = 0
 
-    /// Compares at every address where either side can change, at the one before and the one after, and all through the
+    /// Compares at every address where either side can change, at the addresses before and after it, and throughout the
     /// gaps.
     ///
     /// - Parameters:
-    ///   - table: of the image at the reference's path.
-    ///   - sources: the sections that it was made from, for the names of differences; nil: some then have none.
+    ///   - table: the table of the image that the reference was opened for.
+    ///   - sources: the sections that the table was made from; without them, some differences get no name.
     public init(
         _ table: TableView, _ reference: ReferenceImage, sources: FrameSources? = nil, effort: Effort = Effort()
     ) {
@@ -51,7 +53,7 @@ public struct TableValidation: Sendable {
         self = probing.result
     }
 
-    /// Compares at certain addresses (SVMAs).
+    /// Compares at the given SVMAs.
     public init(
         _ table: TableView, _ reference: ReferenceImage, sources: FrameSources? = nil, at addresses: [UInt64],
         effort: Effort = Effort()
@@ -64,13 +66,13 @@ public struct TableValidation: Sendable {
     fileprivate init() {}
 }
 
-/// A comparison under way.
+/// A comparison in progress.
 private struct Probing {
     var result = TableValidation()
 
-    /// Disagreements.
+    /// The number of disagreements that are kept.
     private static let kept = 64
-    /// Bytes.
+    /// In bytes.
     private static let largeGap: UInt64 = 1 << 16
     private let table: TableView
     private let reference: ReferenceImage
@@ -89,7 +91,7 @@ private struct Probing {
         snapshots = (0..<UInt64(effort.states)).map { Snapshot(seed: effort.seed &+ $0 << 32, pc: 0, machine: machine) }
     }
 
-    /// Every unit of every page, and those right before and behind.
+    /// Probes every unit of every page, and the units right before and after each range.
     mutating func probeEverywhere() {
         for range in table.ranges {
             let start = range.start_page << table.pageShift
@@ -109,11 +111,11 @@ private struct Probing {
         var next: UInt64 = 0
         table.forEachRow { range, rule in
             var address = range.lowerBound
-            // What lies between two rows belongs to no page: it is probed at its ends.
+            // No page contains the addresses between two rows; they are probed at their start.
             if address != next, next != 0 { probe(next) }
             next = range.upperBound
             if address >= unit { probe(address - unit) }
-            // The reference may change inside a row, too.
+            // The reference's row may end inside the table's.
             while address < range.upperBound {
                 let end = probe(address) ?? range.upperBound
                 if unit < min(end, range.upperBound) - min(address, end) { probe(address + unit) }
@@ -126,9 +128,9 @@ private struct Probing {
         }
     }
 
-    /// Where the table knows nothing the reference could know something anywhere.
+    /// Where the table has no rule, the reference may have a row anywhere.
     private mutating func probeGap(_ gap: Range<UInt64>) {
-        // Large gaps, of code without call frame information, at every place where compilers put a function.
+        // In a large gap, of code without call frame information, probes only addresses where compilers put functions.
         let step = gap.upperBound - gap.lowerBound > Self.largeGap ? 16 : unit
         var address = gap.lowerBound
         while address < gap.upperBound {
@@ -139,7 +141,7 @@ private struct Probing {
         }
     }
 
-    /// Compares at an address; where the reference's row ends.
+    /// Compares at an address. Returns the end of the reference's row; nil if it has none.
     @discardableResult
     mutating func probe(_ address: UInt64) -> UInt64? {
         result.probes += 1

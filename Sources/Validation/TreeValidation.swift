@@ -5,7 +5,7 @@ import Threads
 
 /// Compares the tables of many files with libdw, on several threads.
 public enum TreeValidation {
-    /// What became of one file.
+    /// The result for one file.
     public enum Outcome: Sendable {
         case compared(ImageValidator.Result)
         /// Not an ELF file.
@@ -14,16 +14,18 @@ public enum TreeValidation {
         case failed(String)
     }
 
+    /// Compares the tables of files with libdw.
+    ///
     /// - Parameters:
     ///   - threads: at least 1.
     ///   - validator: called at most once on each thread.
-    ///   - progress: called now and then from any thread with the bytes done.
-    /// - Returns: an outcome for each file.
+    ///   - progress: called after each file, on any thread, with the total size of the files done, in bytes.
+    /// - Returns: an outcome for each file, in the order of `files`.
     public static func run(
         _ files: [FoundFile], threads: Int, validator: @escaping @Sendable () -> ImageValidator,
         progress: @escaping @Sendable (UInt64) -> Void
     ) -> [Outcome] {
-        // Largest first, so that no thread is left alone with it at the end.
+        // Largest first, so that no thread is left alone with a large file at the end.
         let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
         let done = Atomic<UInt64>(0)
         let outcomes = Mutex([Outcome](repeating: .notELF, count: files.count))

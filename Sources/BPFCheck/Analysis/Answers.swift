@@ -1,12 +1,12 @@
 import ELF
 
-/// What libbpf answers on one kernel to what an object asks it.
+/// The answers that libbpf gives on one kernel to the queries in an object.
 struct Answers {
     let target: TargetKernel
     let btf: BTF?
-    /// Sections of constants, `.rodata` and `.rodata.NAME`, by their number.
+    /// Sections of constants, `.rodata` and `.rodata.NAME`, by section index.
     let constants: [Int: ConstantData]
-    /// What the kernel's types answered before: objects ask for the same field many times.
+    /// Answers from the kernel's types, kept because objects query the same field many times.
     private let known = KnownAnswers()
 
     init(target: TargetKernel, btf: BTF?, constants: [Int: ConstantData]) {
@@ -15,12 +15,12 @@ struct Answers {
         self.constants = constants
     }
 
-    /// The verifier takes what stands in a map that can't change any more for a constant from here on.
+    /// From this release on, the verifier treats the contents of a read-only, frozen map as constants.
     private static let constantsAreFollowed = KernelVersion(5, 5)
 
     var kernel: KernelVersion { target.version }
 
-    /// What stands in the instruction when the kernel gets it: the answer, if it is known, or the question.
+    /// The value in the instruction when the kernel gets it: the answer if it is known, else the question.
     func value(of relocation: BTFExtension.CoreRelocation) -> Value {
         guard relocation.kind.isQuestion else { return .unknown }
         if let known = isSatisfied(relocation) { return .exactly(known ? 1 : 0) }
@@ -28,7 +28,7 @@ struct Answers {
         return .asked(Value.Asked(Question(subject: subject, kind: .existence), outcomes: [0, 1]))
     }
 
-    /// Whether the kernel has what is asked for; nil if that isn't known.
+    /// Whether the kernel has what the relocation queries; nil if that isn't known.
     func isSatisfied(_ relocation: BTFExtension.CoreRelocation) -> Bool? {
         guard let btf else { return nil }
         if let kernel = target.btf {
@@ -40,7 +40,7 @@ struct Answers {
         return hasEnumerator(relocation, btf)
     }
 
-    /// By the release: which helpers and kinds of maps there are, whatever the configuration.
+    /// Decides by the release: helpers and kinds of maps don't depend on the configuration.
     private func hasEnumerator(_ relocation: BTFExtension.CoreRelocation, _ btf: BTF) -> Bool? {
         guard let index = Int(relocation.access), let type = (try? btf.plain(relocation.type)) ?? nil,
             let enumeration = try? btf.name(of: type), let name = (try? btf.enumerator(index, of: type)) ?? nil
@@ -53,7 +53,7 @@ struct Answers {
         }
     }
 
-    /// What libbpf makes of a weak function of the kernel: 0 where it isn't.
+    /// The value that libbpf substitutes for a weak function of the kernel: 0 if the kernel doesn't have it.
     func weakFunction(_ name: String) -> Value {
         if let types = target.btf { return types.hasFunction(name) ? .unknown : .exactly(0) }
         guard let entry = KernelFunction.entry(name) else {
@@ -62,13 +62,13 @@ struct Answers {
         return entry.isIn(kernel) ? .unknown : .exactly(0)
     }
 
-    /// A variable of `.kconfig`: of these libbpf works some out itself, others are in the kernel's configuration.
+    /// A variable of `.kconfig`. libbpf computes some of them itself; the others come from the kernel's configuration.
     func configuration(_ name: String) -> Value {
         guard kernel >= Self.constantsAreFollowed else { return .unknown }
         switch name {
         case "LINUX_KERNEL_VERSION": return .number(kernel.codes)
         case "LINUX_HAS_BPF_COOKIE": return .exactly(kernel >= Self.cookies ? 1 : 0)
-        // System calls have been called by their wrappers since 4.17 on x86-64, 4.19 on aarch64.
+        // System calls have had wrappers since 4.17 on x86-64 and 4.19 on aarch64.
         case "LINUX_HAS_SYSCALL_WRAPPER": return .exactly(1)
         default: return .asked(Value.Asked(Question(subject: name, kind: .configuration), outcomes: []))
         }
@@ -76,7 +76,7 @@ struct Answers {
 
     private static let cookies = KernelVersion(5, 15)
 
-    /// What a load from constant data gives, if the one who loads the object leaves it as it is.
+    /// The value of a load from constant data, provided that the loader leaves the data unchanged.
     func constant(section: Int, offset: Int, size: Int) -> Value {
         guard kernel >= Self.constantsAreFollowed, let data = constants[section],
             let value = data.number(at: offset, size: size)
@@ -92,7 +92,7 @@ struct ConstantData {
     let section: String
     let bytes: [UInt8]
     let isBigEndian: Bool
-    /// Names by the byte where they begin.
+    /// Names by the offset of the variable's first byte.
     let names: [Int: String]
 
     func number(at offset: Int, size: Int) -> UInt64? {
@@ -102,7 +102,7 @@ struct ConstantData {
     }
 
     func name(at offset: Int) -> String {
-        // A member of a structure has the structure's name.
+        // An offset inside a structure gets the structure's name.
         names[offset] ?? names.filter { $0.key < offset }.max { $0.key < $1.key }?.value ?? section
     }
 }

@@ -1,17 +1,17 @@
-/// A question whose answer is not known here, and the answer that leads somewhere.
+/// A question whose answer isn't known here, together with the answer that makes some code reachable.
 struct Condition: Hashable {
-    /// As it completes "only if": `the kernel has task_struct.field`.
+    /// In words that follow "only if": `the kernel has task_struct.field`.
     let text: String
 
-    /// What several conditions are together, in words; nil if there are none.
+    /// Several conditions together, in words; nil if there are none.
     static func text(_ conditions: Set<Condition>) -> String? {
         conditions.isEmpty ? nil : conditions.map(\.text).sorted().joined(separator: ", and ")
     }
 }
 
-/// Something that libbpf asks the kernel, or the one who loads the object, before the kernel gets to see it.
+/// A question that libbpf, or the loader, answers before the kernel sees the object.
 struct Question: Equatable {
-    /// What is asked for, as in "the kernel has the field task_struct.field" or "CONFIG_HZ".
+    /// The subject of the question: "the field task_struct.field" (which the kernel may have) or "CONFIG_HZ".
     let subject: String
     let kind: Kind
 
@@ -20,7 +20,7 @@ struct Question: Equatable {
         case existence
         /// A value of the kernel's configuration.
         case configuration
-        /// A constant of the object, which the one who loads it may set.
+        /// A constant in the object, which the loader may change.
         case constant
     }
 }

@@ -1,15 +1,15 @@
 import ELF
 
-/// Whether a kernel has what a CO-RE relocation asks for, by the rules of libbpf (relo_core of the kernel's tools):
-/// a type of the same name and kind, in it members of the same names and of kinds that fit.
+/// Decides whether a kernel has what a CO-RE relocation queries, by libbpf's rules (relo_core in the kernel's tools): a
+/// type of the same name and kind, with members of the same names and compatible kinds.
 struct CoreResolution {
     let local: BTF
     let kernel: KernelBTF
 
-    /// Deeper nesting than any type has that a compiler wrote.
+    /// Deeper than any nesting of types that a compiler generates.
     private static let depthLimit = 32
 
-    /// Nil if that can't be told.
+    /// Whether the kernel has it; nil if that can't be decided.
     func isSatisfied(_ relocation: BTFExtension.CoreRelocation) -> Bool? {
         switch relocation.kind {
         case .localType: return true
@@ -22,7 +22,8 @@ struct CoreResolution {
         }
     }
 
-    /// What it asks for: `task_struct.signal.flags`, `enum bpf_func_id BPF_FUNC_loop`; nil if BTF doesn't tell.
+    /// What the relocation queries: `task_struct.signal.flags`, `enum bpf_func_id BPF_FUNC_loop`; nil if BTF doesn't
+    /// tell.
     static func subject(_ relocation: BTFExtension.CoreRelocation, _ local: BTF) -> String? {
         guard let name = name(of: relocation.type, local) else { return nil }
         switch relocation.kind {
@@ -51,7 +52,7 @@ struct CoreResolution {
         candidates(type).map { candidates in candidates.contains { fits(type, $0, 0) } }
     }
 
-    /// bpf_core_types_are_compat(): structures by kind, pointers by what they point to.
+    /// bpf_core_types_are_compat(): compares structures by kind, pointers by the types that they point to.
     func fits(_ one: Int, _ other: Int, _ depth: Int) -> Bool {
         guard depth < Self.depthLimit, let one = (try? local.plain(one)) ?? nil,
             let other = (try? kernel.types.plain(other)) ?? nil, let kind = local.kind(of: one),
@@ -93,12 +94,12 @@ struct CoreResolution {
     // MARK: Fields
 
     private struct Step {
-        /// Of a member; nil for an element of an array.
+        /// The member's name; nil for an element of an array.
         let name: String?
         let type: Int
     }
 
-    /// The way from the type to the field, without members that have no name; nil if it leads nowhere.
+    /// The path from the type to the field, without unnamed members; nil if it is invalid.
     private static func path(_ relocation: BTFExtension.CoreRelocation, _ local: BTF) -> [Step]? {
         let numbers = relocation.access.split(separator: ":").compactMap { Int($0) }
         guard !numbers.isEmpty, numbers.count <= 64 else { return nil }
@@ -140,7 +141,7 @@ struct CoreResolution {
         return follow(path.dropFirst(), from: array.element)
     }
 
-    /// The types of members of this name, also of structures and unions without a name inside.
+    /// The types of the members with this name, including those in unnamed structures and unions.
     private func member(_ name: String, of type: Int, _ depth: Int) -> [Int] {
         guard depth < Self.depthLimit, let members = try? kernel.types.members(of: type) else { return [] }
         return members.flatMap { member -> [Int] in
@@ -150,7 +151,7 @@ struct CoreResolution {
         }
     }
 
-    /// bpf_core_fields_are_compat(): kinds, and elements of arrays.
+    /// bpf_core_fields_are_compat(): compares kinds, and elements of arrays.
     private func isCompatible(_ one: Int, _ other: Int, _ depth: Int) -> Bool {
         guard depth < Self.depthLimit, let one = (try? local.plain(one)) ?? nil,
             let other = (try? kernel.types.plain(other)) ?? nil, let kind = local.kind(of: one),
@@ -172,7 +173,7 @@ struct CoreResolution {
         return essential(name)
     }
 
-    /// Without the flavour that may follow three underscores, which libbpf doesn't compare.
+    /// The name without the flavour that may follow three underscores, which libbpf ignores.
     static func essential(_ name: String) -> String {
         name.firstRange(of: "___").map { $0.lowerBound == name.startIndex ? name : String(name[..<$0.lowerBound]) }
             ?? name

@@ -1,21 +1,21 @@
-/// Goes through a function as the verifier of one kernel does, but with less memory: which instructions can be
-/// reached, and how deep its frame is.
+/// Follows a function as one kernel's verifier does, but tracks less state. Finds which instructions are reachable, and
+/// how large the function's frame is.
 ///
-/// It follows constants, because libbpf answers questions (`bpf_core_enum_value_exists`, `LINUX_KERNEL_VERSION`) by
-/// putting a constant into an instruction, and the verifier then doesn't look at the branch that can't be taken. Where
-/// a question's answer isn't known here, both branches count, each under its condition. A way that is found closed is
-/// closed; one that is found open may be closed to the verifier, which knows more.
+/// It tracks constants, because libbpf answers queries (`bpf_core_enum_value_exists`, `LINUX_KERNEL_VERSION`) by
+/// putting a constant into an instruction, and the verifier then ignores the branch that can't be taken. If the answer
+/// to a query isn't known here, both branches are followed, each under its condition. A path found unreachable is
+/// unreachable. A path found reachable may be unreachable for the verifier, which knows more.
 struct FunctionWalk {
-    /// Whether each instruction can be reached.
+    /// Whether each instruction is reachable.
     private(set) var isReached: [Bool]
-    /// What must hold for an instruction to be reached, where something must.
+    /// The conditions under which an instruction is reachable, for instructions that have any.
     private(set) var conditions: [Int: Set<Condition>] = [:]
-    /// Bytes below the end of the frame that are used, as far as can be told.
+    /// The size of the frame in bytes, as far as it can be determined.
     private(set) var frameSize = 0
 
     private let function: Function
     private let answers: Answers
-    /// What is known where ways meet: at the targets of jumps.
+    /// The state where paths join: at the targets of jumps.
     private var states: [Int: Registers] = [:]
     private var pending: [Int] = []
 
@@ -52,14 +52,14 @@ struct FunctionWalk {
         pending.append(index)
     }
 
-    /// Goes on until ways part or meet.
+    /// Continues until paths branch or join.
     private mutating func follow(from start: Int, _ registers: Registers, _ targets: [Bool]) {
         var registers = registers
         var index = start
         while function.instructions.indices.contains(index) {
             if index != start && targets[index] { return arrive(at: index, registers) }
             isReached[index] = true
-            // The last time here is the one after all ways have met.
+            // The last visit, after all paths have joined here, sets the final conditions.
             if conditions[index] != nil || !registers.conditions.isEmpty { conditions[index] = registers.conditions }
             let instruction = function.instructions[index]
             switch instruction.kind {
@@ -85,7 +85,7 @@ struct FunctionWalk {
         }
     }
 
-    /// Whether a jump may be taken, or not, or either, and what must hold for that.
+    /// Which outcomes a jump can have, and under which condition each.
     private func ways(
         _ instruction: Instruction, _ condition: Instruction.Condition, _ left: Value, _ right: Value
     ) -> [(isTaken: Bool, condition: Condition?)] {
@@ -134,7 +134,7 @@ struct FunctionWalk {
         case .arithmetic(let operation, let usesRegister):
             var right = usesRegister ? registers[instruction.source] : Self.immediate(instruction)
             if let relocation = function.coreRelocations[index] { right = answers.value(of: relocation) }
-            // A move or a division with an offset extends signs, or casts.
+            // A move or a division with an offset sign-extends or casts.
             registers[instruction.destination] =
                 instruction.offset != 0
                 ? .unknown
@@ -169,7 +169,7 @@ struct FunctionWalk {
         }
     }
 
-    /// What a memory access or a callee gets to see of the frame.
+    /// Takes into account that a memory access or a callee gets the address of a part of the frame.
     private mutating func use(_ value: Value, _ offset: Int) {
         if case .stack(let base) = value { frameSize = max(frameSize, -(base + offset)) }
     }
@@ -188,7 +188,7 @@ struct FunctionWalk {
         }
     }
 
-    /// Extended to 64 bits with its sign.
+    /// Sign-extended to 64 bits.
     private static func immediate(_ instruction: Instruction) -> Value {
         .exactly(UInt64(bitPattern: Int64(instruction.immediate)))
     }

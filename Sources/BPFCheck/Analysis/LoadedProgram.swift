@@ -1,15 +1,16 @@
-/// A program with the functions that libbpf loads with it: all that it, or one of them, calls or gives away.
+/// A BPF program with the functions that libbpf loads with it: all functions that it calls, or whose addresses it uses,
+/// directly or indirectly.
 struct LoadedProgram {
-    /// The program; in an object without any, a function that other objects may call.
+    /// Index of the program's function; in an object without programs, of any function, as other objects may call it.
     let root: Int
-    /// The root first, then the functions in the order in which they are found.
+    /// The root first, then the functions in the order of discovery.
     let functions: [Int]
 
-    /// How many functions the programs of an object may load, all together. Real objects load some thousands.
+    /// The largest total number of functions that the programs of an object may load. Real objects load a few thousand.
     private static let limit = 1 << 20
 
-    /// The programs of an object; of one for others to link with, which has none, all functions, as any may be called.
-    /// Nil if they load more functions than objects do that aren't made to take time.
+    /// The programs of an object. An object without programs is meant for linking with others, so every function counts
+    /// as a root. Nil if the limit is exceeded, which happens only in objects made to cost time.
     static func all(_ functions: [Function]) -> [LoadedProgram]? {
         var roots = functions.indices.filter { functions[$0].isProgram }
         if roots.isEmpty { roots = Array(functions.indices) }

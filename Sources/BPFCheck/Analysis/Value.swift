@@ -1,23 +1,23 @@
-/// What is known of a register's contents.
+/// The known contents of a register.
 enum Value: Equatable {
     case unknown
-    /// One number, or one within a range; as unsigned numbers.
+    /// A number, or a range of numbers; unsigned.
     case number(ClosedRange<UInt64>)
-    /// The frame's end plus this, plus an index that is not negative.
+    /// The end of the frame plus this offset, plus an index that isn't negative.
     case stack(Int)
-    /// Where libbpf puts a variable of `.kconfig`.
+    /// The address of a variable of `.kconfig`, which libbpf assigns.
     case configurationAddress(String)
-    /// A place in a section of constants.
+    /// An address in a section of constants.
     case constantAddress(section: Int, offset: Int)
-    /// The answer to a question that isn't known here, or what was made of it.
+    /// The answer to a question that isn't known here, or a result computed from it.
     case asked(Asked)
 
-    /// A question, and what the register holds for each of its answers: no and yes of an existence, the constant as the
-    /// object has it; none of a configuration.
+    /// A question, with the contents of the register for each of its answers: no and yes for an existence; the object's
+    /// own value for a constant; none for a configuration.
     struct Asked: Equatable {
         let question: Question
         var outcomes: [UInt64]
-        /// Whether it is the answer itself.
+        /// Whether the register holds the answer itself, not a result computed from it.
         var isPlain = true
 
         init(_ question: Question, outcomes: [UInt64]) {
@@ -25,7 +25,7 @@ enum Value: Equatable {
             self.outcomes = outcomes
         }
 
-        /// The same of what an operation makes of each answer; nil if one of them has no exact result.
+        /// Applies an operation to the contents for each answer; nil if one of them has no exact result.
         func map(isPlain: Bool = false, _ operation: (Value) -> Value) -> Asked? {
             var result = self
             result.isPlain = isPlain
@@ -40,10 +40,10 @@ enum Value: Equatable {
         if case .number(let range) = self, range.lowerBound == range.upperBound { range.lowerBound } else { nil }
     }
 
-    /// What is known where two ways meet. A value only ever becomes unknown, so that a walk ends.
+    /// The known contents where two paths join. A value can only become unknown, so the walk terminates.
     func merged(with other: Value) -> Value { self == other ? self : .unknown }
 
-    /// The low 32 bits, which is what instructions of 32 bits leave.
+    /// The low 32 bits, which are the result of 32-bit instructions.
     var low: Value {
         switch self {
         case .number(let range) where range.upperBound <= UInt64(UInt32.max): self
@@ -53,7 +53,7 @@ enum Value: Equatable {
         }
     }
 
-    /// The result of an instruction; only what compilers make of constants and of pointers into the stack.
+    /// The result of an instruction. Covers what compilers do with constants and with pointers into the stack.
     static func result(_ operation: Instruction.Operation, _ left: Value, _ right: Value, is64Bit: Bool) -> Value {
         if operation == .move { return is64Bit ? right : right.low }
         if case .stack(let offset) = left, is64Bit {
@@ -97,14 +97,14 @@ enum Value: Equatable {
         return .exactly(is64Bit ? value : value & 0xffff_ffff)
     }
 
-    /// A place that no frame has is none that can be told.
+    /// An offset that no frame has makes the value unknown.
     private static func moved(_ offset: Int, by distance: Int64) -> Value {
         let frames: ClosedRange<Int64> = -4096...4096
         guard frames.contains(distance), frames.contains(Int64(offset) + distance) else { return .unknown }
         return .stack(offset + Int(distance))
     }
 
-    /// Whether a condition holds; nil if that isn't known.
+    /// Whether a condition holds; nil if it isn't known.
     static func holds(_ condition: Instruction.Condition, _ left: Value, _ right: Value, is64Bit: Bool) -> Bool? {
         if case .stack = left, right.exact == 0, is64Bit {
             switch condition {
@@ -135,7 +135,7 @@ enum Value: Equatable {
         }
     }
 
-    /// The range as signed numbers; nil if it goes over the largest one.
+    /// The range as signed numbers; nil if it includes both the largest number and the smallest.
     private static func signed(_ range: ClosedRange<UInt64>, is64Bit: Bool) -> ClosedRange<Int64>? {
         func number(_ value: UInt64) -> Int64 {
             is64Bit ? Int64(bitPattern: value) : Int64(Int32(truncatingIfNeeded: value))

@@ -1,4 +1,4 @@
-/// Who calls whom among the functions that are loaded with a program.
+/// The calls among the functions that are loaded with a program.
 struct CallGraph {
     struct Call {
         let caller: Int
@@ -6,21 +6,21 @@ struct CallGraph {
         let callee: Int
     }
 
-    /// The way to a function that weighs most.
+    /// The heaviest call chain to a function.
     struct Depth {
         var total: Int
         var previous: Int?
     }
 
-    /// A call back to a function that isn't done, if there is one: then nothing else can be said.
+    /// A call to a function that is still running, if there is one; then the rest is meaningless.
     private(set) var recursion: Call?
-    /// Callers before those that they call, unless there is recursion.
+    /// Callers before their callees, unless there is recursion.
     private var order: [Int] = []
     private let callees: [Int: [(instruction: Int, function: Int)]]
 
     init(_ program: LoadedProgram, _ object: BPFObject) {
         callees = Dictionary(uniqueKeysWithValues: program.functions.map { ($0, object.functions[$0].callees) })
-        // Depth first, with a stack of its own: objects from outside may call a hundred thousand deep.
+        // Depth first, with an explicit stack: objects from outside may nest calls a hundred thousand deep.
         var stack: [(function: Int, next: Int)] = [(program.root, 0)]
         var isOpen: [Int: Bool] = [program.root: true]
         while let (function, next) = stack.last {
@@ -46,7 +46,7 @@ struct CallGraph {
         order.reverse()
     }
 
-    /// For each function the heaviest chain of calls that ends with it.
+    /// For each function, the heaviest call chain that ends with it.
     func deepest(_ weight: (Int) -> Int) -> [Int: Depth] {
         var depths: [Int: Depth] = [:]
         for (index, function) in order.enumerated() {
@@ -62,7 +62,7 @@ struct CallGraph {
         return depths
     }
 
-    /// The chain that ends with `function`, from the program on.
+    /// The call chain from the program to `function`.
     static func chain(to function: Int, _ depths: [Int: Depth]) -> [Int] {
         var chain = [function]
         while let last = chain.last, let previous = depths[last]?.previous { chain.append(previous) }

@@ -1,10 +1,11 @@
-/// Recursion, and how deep calls and their frames get.
+/// Checks for recursion, and the depth of calls and their frames.
 extension ObjectCheck {
     private static let stackLimit = 512
     private static let stackLimitBeforeTailCall = 256
-    /// The first release that rounds frames to 16 bytes, as compiled code uses them, instead of 32.
+    /// From this release on, frames are rounded to 16 bytes, as compiled code uses them, instead of 32.
     private static let roundsLess = KernelVersion(6, 9)
-    /// From here on global functions, and soon eight more frames, are allowed; more than that can be said of none.
+    /// 7.1 counts frames from the last global function, which isn't tracked here, and 7.2 allows 16 frames instead of
+    /// 8. So from 7.1 on, only more than 16 are refused for certain.
     private static let callsDeeper = KernelVersion(7, 1)
     private static let privateStacks: [TargetMachine: KernelVersion] = [
         .x86_64: KernelVersion(6, 13), .aarch64: KernelVersion(6, 17),
@@ -21,7 +22,7 @@ extension ObjectCheck {
         }
         let rounding = kernel < Self.roundsLess ? 32 : 16
         let isVerified = Set(functions)
-        // The verifier adds up the frames of functions that it never got to as well, as empty ones.
+        // The verifier counts functions that it never reached, too, as empty frames.
         let sizes = program.functions.map { function in
             let size = isVerified.contains(function) ? walks[function]?.frameSize ?? 0 : 0
             return (function, (max(size, 1) + rounding - 1) / rounding * rounding)
@@ -77,7 +78,7 @@ extension ObjectCheck {
             remedy: "inline functions of the chain (__always_inline)")
     }
 
-    /// `outermost (208) > middle (208)`; of an absurdly long chain the ends.
+    /// `outermost (208) > middle (208)`; of a very long chain, only the beginning and the end.
     private func text(_ chain: [Int], _ frames: [Int: Int]? = nil) -> String {
         var words = chain.prefix(20).map { function in
             object.functions[function].name + (frames?[function].map { " (\($0))" } ?? "")
@@ -86,7 +87,7 @@ extension ObjectCheck {
         return words.joined(separator: " > ")
     }
 
-    /// Whether all machines that are asked for give each function of such a program a stack of its own.
+    /// Whether the kernel gives each function of the program a stack of its own, on all machines checked.
     private func hasPrivateStack(_ program: LoadedProgram) -> Bool {
         guard object.functions[program.root].kind?.family.hasPrivateStack == true else { return false }
         return machines.allSatisfy { machine in Self.privateStacks[machine].map { $0 <= kernel } ?? false }

@@ -1,4 +1,4 @@
-/// Global functions, which kernels from 5.6 on verify by themselves, for whatever arguments their types allow.
+/// Checks global functions, which kernels from 5.6 on verify separately, for all arguments that their types allow.
 extension ObjectCheck {
     private static let takesPointers = KernelVersion(5, 12)
     private static let returnsNothing = KernelVersion(7, 1)
@@ -16,7 +16,7 @@ extension ObjectCheck {
         for (index, argument) in arguments.enumerated() {
             guard let plain = (try? btf.plain(argument.type)) ?? nil, let kind = btf.kind(of: plain) else { continue }
             let name = argument.name.isEmpty ? "argument \(index + 1)" : argument.name
-            // libbpf tells older kernels by other means what arg:ctx says.
+            // For older kernels, libbpf conveys arg:ctx in another way.
             let ownTags = tags.filter { $0.argument == index }.map(\.name)
             switch kind {
             case .integer, .enumeration, .enumeration64: continue
@@ -71,14 +71,14 @@ extension ObjectCheck {
         }
     }
 
-    /// The structures that the programs which load the function have for context; nil for one that isn't known.
+    /// The context structures of the programs that load the function; nil for one that isn't known.
     private func contexts(of function: Int) -> Set<String?> {
         Set((loaders[function] ?? []).map { object.functions[$0].kind.flatMap(\.context) })
     }
 
     private static func isContext(_ structure: String, of context: String?) -> Bool {
         guard let context else { return ProgramKind.contexts.contains(structure) }
-        // bpf_user_pt_regs_t is the one or the other, by machine.
+        // bpf_user_pt_regs_t is one or the other, depending on the machine.
         return context == structure || context == "pt_regs" && structure == "user_pt_regs"
     }
 }

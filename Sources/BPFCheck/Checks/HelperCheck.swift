@@ -1,4 +1,4 @@
-/// Helpers: whether there are such, whether this kernel has them, and gives them to this program under its licence.
+/// Checks that helpers exist, and that this kernel has them and allows them for the program and its licence.
 extension ObjectCheck {
     mutating func checkHelper(_ helperNumber: Int32, _ function: Int, _ slot: Int) {
         guard let helper = Helper.entry(helperNumber) else {
@@ -24,7 +24,7 @@ extension ObjectCheck {
         }
     }
 
-    /// As part of a sentence.
+    /// Worded as a part of a sentence.
     var licenceText: String {
         object.licence.isEmpty ? "the object states no licence" : "the object's licence is \"\(object.licence)\""
     }
@@ -32,7 +32,7 @@ extension ObjectCheck {
     private mutating func checkAccess(
         _ helper: Helper.Entry, _ helperNumber: Int, _ what: String, _ function: Int, _ slot: Int
     ) {
-        // What a vendor brought into an older kernel may be for other programs than where it comes from.
+        // A helper that a vendor backported may be allowed for other programs than in the original release.
         guard helper.since <= kernel else { return }
         var kinds: Set<String> = []
         for program in loaders[function] ?? [] {
@@ -49,7 +49,7 @@ extension ObjectCheck {
         }
     }
 
-    /// The words of the releases that were measured.
+    /// The message of the kernel, known for the releases that were measured.
     private func refusal(of helper: Helper.Entry, _ helperNumber: Int) -> String? {
         if helper.name == "get_func_ip" { return "func bpf_get_func_ip#\(helperNumber) not supported for" }
         if kernel <= KernelVersion(6, 1) { return "unknown func bpf_\(helper.name)#\(helperNumber)" }

@@ -1,6 +1,6 @@
-/// Instructions, and calls that lead nowhere.
+/// Checks instructions, and calls without a target.
 extension ObjectCheck {
-    /// - Parameter isVerified: whether the verifier gets to the function; its first pass goes over all of them.
+    /// - Parameter isVerified: whether the verifier reaches the function; its first pass covers all functions.
     mutating func checkInstructions(of number: Int, isVerified: Bool) {
         let function = object.functions[number]
         guard let walk = walks[number] else { return }
@@ -8,7 +8,7 @@ extension ObjectCheck {
             let instruction = function.instructions[slot]
             let isReached = isVerified && walk.isReached[slot]
             if var construct = Construct(instruction) {
-                // Kernels without fetching atomics see nothing else in the later ones.
+                // To kernels without fetching atomics, the later ones look the same.
                 if construct == .acquireOrRelease, kernel < Construct.fetchingAtomic.since {
                     construct = construct.refused(as: .fetchingAtomic)
                 }
@@ -54,7 +54,7 @@ extension ObjectCheck {
         }
     }
 
-    /// libbpf puts a call of helper 195896080 where the kernel doesn't have what a relocation needs.
+    /// libbpf inserts a call of helper 195896080 where the kernel lacks what a relocation needs.
     private mutating func checkRelocation(
         _ relocation: BTFExtension.CoreRelocation, _ function: Int, _ slot: Int
     ) {

@@ -1,11 +1,11 @@
-/// Functions and variables of the kernel that programs use by name (`__ksym`).
+/// Checks functions and variables of the kernel that programs use by name (`__ksym`).
 extension ObjectCheck {
     mutating func checkKernelFunction(
         _ name: String, _ function: Int, _ slot: Int, isReached: Bool, isWeak: Bool
     ) {
-        // libbpf refuses objects with functions that the kernel doesn't have, unless they are weak.
+        // Unless it is weak, libbpf rejects the object for a function that the kernel doesn't have.
         guard !isWeak || isReached else { return }
-        // To ask whether a weak one is there is what one should do.
+        // Checking whether a weak function exists is correct.
         if isWeak, object.functions[function].instructions[slot].kind == .wideConstant { return }
         let what = "calls \(name)(), a kernel function"
         let remedy = "declare it __weak, and check first: if (bpf_ksym_exists(\(name)))"
@@ -30,9 +30,9 @@ extension ObjectCheck {
         }
     }
 
-    /// Why programs can't call a function on this kernel, whatever its machine.
+    /// Why programs can't call a function on this kernel, on any machine.
     private struct Absence {
-        /// As it follows "calls NAME(), a function of the kernel".
+        /// Worded to follow "calls NAME(), a kernel function".
         var problem = ""
         var since: KernelVersion?
         var refusal: String?
@@ -66,7 +66,7 @@ extension ObjectCheck {
             condition: "Linux \(kernel) doesn't have it (--btf with the kernel's types tells)")
     }
 
-    /// Why programs can't call a function that the kernel has.
+    /// Why programs can't call a function that the kernel has; nil if they can.
     private func refused(_ name: String, _ types: KernelBTF) -> Absence? {
         let refusal = "calling kernel function \(name) is not allowed"
         switch types.isCallable(name) {
@@ -85,12 +85,12 @@ extension ObjectCheck {
             refusal: "extern (func ksym) '\(name)': func_proto")
     }
 
-    /// What must hold for something to be missing that modules may have.
+    /// The condition for something to be missing that a module may have; nil if the modules' types are known.
     func unlessModule(_ types: KernelBTF) -> String? {
         types.knowsModules ? nil : "no module of the kernel has it"
     }
 
-    /// Whether libbpf would find that the object's declaration doesn't fit the kernel's function.
+    /// Whether libbpf would find the object's declaration incompatible with the kernel's function.
     private func prototypeDiffers(_ name: String, _ types: KernelBTF) -> Bool {
         guard let btf = object.btf, let own = object.kernelFunctionTypes[name],
             let prototype = try? btf.reference(of: own)
@@ -103,7 +103,7 @@ extension ObjectCheck {
             }
     }
 
-    /// One that isn't weak, and has a type.
+    /// Checks a variable that has a type and isn't weak.
     mutating func checkKernelVariable(_ name: String, _ function: Int, _ slot: Int) {
         guard let types = target.btf, !types.has(name, .variable) else { return }
         report(

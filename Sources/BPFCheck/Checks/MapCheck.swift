@@ -1,4 +1,4 @@
-/// Maps: kinds, flags, definitions that no kernel creates; and hash maps that allocate as they go.
+/// Checks maps: kinds, flags, definitions that no kernel accepts, and hash maps that allocate on demand.
 extension ObjectCheck {
     private static let allocatesAnywhere = KernelVersion(6, 1)
     private static let links = KernelVersion(6, 4)
@@ -29,7 +29,7 @@ extension ObjectCheck {
         checkStructOps()
     }
 
-    /// What a structure of operations is for must be among the kernel's types.
+    /// The kernel's types must contain the operations that a struct_ops structure implements.
     private mutating func checkStructOps() {
         guard let btf = object.btf, let types = target.btf else { return }
         for section in btf.types where btf.kind(of: section) == .dataSection {
@@ -49,7 +49,7 @@ extension ObjectCheck {
         }
     }
 
-    /// libbpf makes maps, and what it fills in, of types.
+    /// libbpf needs types to create maps and to fill in struct_ops.
     private mutating func checkTypes() {
         guard object.btf == nil else { return }
         for section in [".maps", ".struct_ops", ".struct_ops.link"] where object.sectionNames.contains(section) {
@@ -92,7 +92,7 @@ extension ObjectCheck {
         }
     }
 
-    /// The verifier looks at all maps that a program names, wherever.
+    /// The verifier checks all maps that a program refers to, even in unreachable code.
     mutating func checkPreallocation(_ program: LoadedProgram) {
         guard object.functions[program.root].kind?.family == .perfEvent, kernel < Self.allocatesAnywhere else { return }
         for number in program.functions {

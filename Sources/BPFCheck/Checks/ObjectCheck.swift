@@ -1,24 +1,24 @@
-/// Looks through an object with the eyes of one kernel.
+/// Checks an object for one kernel.
 struct ObjectCheck {
     let object: BPFObject
     let target: TargetKernel
     let answers: Answers
     let machines: [TargetMachine]
     let programs: [LoadedProgram]
-    /// The programs that load a function, by function.
+    /// The programs that load a function, by function; those that libbpf always loads come first.
     let loaders: [Int: [Int]]
-    /// By function. Filled for those that some program loads.
+    /// By function, for those that at least one program loads.
     private(set) var walks: [Int: FunctionWalk] = [:]
-    /// The functions that this kernel verifies, by program's place in `programs`.
+    /// The functions that this kernel verifies, by index in `programs`.
     private(set) var verified: [[Int]] = []
-    /// What must hold for the verifier to get to a function at all.
+    /// The conditions under which the verifier reaches a function at all.
     private var conditions: [Int: Set<Condition>] = [:]
     private(set) var findings: [Finding] = []
 
     var kernel: KernelVersion { target.version }
 
-    /// Kernels between these verify all global functions of a program, later ones only those that are called from
-    /// where it can get.
+    /// Kernels from the first to before the second release verify all global functions of a program. Later ones verify
+    /// only those called from reachable code.
     static let verifiesGlobals = KernelVersion(5, 6)
     static let skipsUnreachedGlobals = KernelVersion(6, 8)
 
@@ -32,7 +32,6 @@ struct ObjectCheck {
         for program in programs {
             for function in program.functions { loaders[function, default: []].append(program.root) }
         }
-        // Programs that are always loaded first.
         self.loaders = loaders.mapValues { roots in
             roots.filter { !object.functions[$0].isOptional } + roots.filter { object.functions[$0].isOptional }
         }
@@ -49,7 +48,8 @@ struct ObjectCheck {
         }
     }
 
-    /// Goes along calls, from functions that are verified whatever holds. What must hold for a function only gets less.
+    /// Propagates conditions along calls from functions that are verified unconditionally. A function's conditions can
+    /// only decrease, so this terminates.
     private mutating func findConditions(from roots: [Int]) {
         for root in roots { conditions[root] = [] }
         var pending = roots
@@ -66,14 +66,14 @@ struct ObjectCheck {
         }
     }
 
-    /// Whether libbpf leaves out all programs that load the function, unless it is told to load them.
+    /// Whether libbpf skips all programs that load the function unless told otherwise.
     private func isOptional(_ function: Int, _ program: Int?) -> Bool {
         if let program { return object.functions[program].isOptional }
         guard let first = loaders[function]?.first else { return false }
         return object.functions[first].isOptional
     }
 
-    /// Whether the kernel verifies the function once, for all arguments, and not at each call.
+    /// Whether the kernel verifies the function once, for all arguments, not at each call.
     func isVerifiedAlone(_ function: Int) -> Bool {
         object.functions[function].isGlobal && kernel >= Self.verifiesGlobals
     }
@@ -102,7 +102,7 @@ struct ObjectCheck {
         sortFindings()
     }
 
-    /// In the order of the source, as far as that is known; each thing once for a line.
+    /// Sorts by source position, as far as it is known, and drops duplicates on the same line.
     private mutating func sortFindings() {
         var seen: Set<Finding> = []
         var places: [String: Int] = [:]
@@ -119,11 +119,11 @@ struct ObjectCheck {
         }
     }
 
-    /// A finding in a function, at an instruction of it.
+    /// Reports a finding in a function, at one of its instructions.
     ///
     /// - Parameters:
-    ///   - condition: what must hold besides what must for the instruction to be reached.
-    ///   - isAnywhere: whether it counts wherever it stands, reached or not.
+    ///   - condition: a condition in addition to those under which the instruction is reachable.
+    ///   - isAnywhere: whether it matters even in unreachable code.
     mutating func report(
         _ kind: Finding.Kind, in function: Int, at instruction: Int = 0, _ problem: String, refusal: String? = nil,
         since: KernelVersion? = nil, machines: [TargetMachine]? = nil, program: Int? = nil, condition: String? = nil,
@@ -142,7 +142,7 @@ struct ObjectCheck {
                 isOptional: isOptional(function, program)))
     }
 
-    /// A finding of a map, or of the object.
+    /// Reports a finding about a map or the object.
     mutating func reportMap(
         _ kind: Finding.Kind, _ problem: String, since: KernelVersion? = nil, refusal: String? = nil,
         machines: [TargetMachine]? = nil, condition: String? = nil, section: String = ".maps", remedy: String
@@ -155,10 +155,10 @@ struct ObjectCheck {
 }
 
 extension BPFObject {
-    /// What `kernel` refuses of the object, or lacks; and what libbpf 1 refuses before it asks the kernel. Nothing is
-    /// loaded.
+    /// What `kernel` refuses in the object or lacks, and what libbpf 1 refuses before it involves the kernel. Loads
+    /// nothing.
     ///
-    /// - Parameter types: the kernel's own, which say more than its release.
+    /// - Parameter types: the kernel's own types, which tell more than its release.
     public func findings(
         kernel: KernelVersion, types: KernelBTF? = nil, machines: [TargetMachine] = TargetMachine.allCases
     ) -> [Finding] {

@@ -1,9 +1,9 @@
-/// Kinds of programs, what they are attached to, and tail calls beside functions.
+/// Checks kinds of programs, their attach targets, and tail calls in programs with functions.
 extension ObjectCheck {
-    /// aarch64 got BPF's trampoline in 6.0, and what attaches it to functions in 6.4.
+    /// aarch64 got BPF trampolines in 6.0, and attaching them to functions in 6.4.
     private static let trampolines: [TargetMachine: KernelVersion] = [.aarch64: KernelVersion(6, 4)]
     private static let structOps: [TargetMachine: KernelVersion] = [.aarch64: KernelVersion(6, 0)]
-    /// Before, aarch64 had no fprobe.
+    /// aarch64 had no fprobe before.
     private static let manyProbes: [TargetMachine: KernelVersion] = [.aarch64: KernelVersion(6, 14)]
     private static let tailCallsBesideFunctions: [TargetMachine: KernelVersion] = [
         .x86_64: KernelVersion(5, 10), .aarch64: KernelVersion(6, 0),
@@ -13,7 +13,7 @@ extension ObjectCheck {
         let function = object.functions[program.root]
         guard function.isProgram else { return }
         guard let kind = function.kind else {
-            // What is in .text alone may be linked with others.
+            // Functions that are only in .text may be meant for linking.
             guard function.section != ".text" else { return }
             return report(
                 .section, in: program.root,
@@ -57,12 +57,12 @@ extension ObjectCheck {
         }
     }
 
-    /// What libbpf finds in the kernel's types, to load programs for it.
+    /// Sections whose targets libbpf looks up in the kernel's types to load the program.
     private static let needTarget: Set = [
         "fentry", "fexit", "fsession", "fmod_ret", "freplace", "tp_btf", "lsm", "lsm_cgroup", "iter",
     ]
 
-    /// Whether the kernel's types have what the program's section names.
+    /// Checks that the kernel's types contain the target in the section's name.
     private mutating func checkTarget(_ number: Int, _ kind: ProgramKind) {
         let function = object.functions[number]
         let plain = kind.section.split(separator: ".").first.map(String.init) ?? kind.section
@@ -77,7 +77,7 @@ extension ObjectCheck {
         guard let types = self.target.btf else { return }
         let (what, isThere, isOfModules): (String, Bool, Bool) =
             switch plain {
-            // The names of many are patterns.
+            // With "multi", targets are patterns.
             case _ where kind.section.contains(".multi"): ("", true, false)
             case "fentry", "fexit", "fsession", "fmod_ret": ("function \(target)", types.hasFunction(target), true)
             case "tp_btf":
@@ -95,9 +95,9 @@ extension ObjectCheck {
             remedy: "bpf_program__set_autoload(program, false) where it isn't, and another target instead")
     }
 
-    /// - Parameter functions: those that the verifier gets to.
+    /// - Parameter functions: those that the verifier reaches.
     mutating func checkTailCalls(_ program: LoadedProgram, _ functions: [Int]) {
-        // Before the kernel takes code away that is never executed, all functions count.
+        // The check precedes the removal of dead code, so all of the program's functions count.
         guard program.functions.count > 1, let (function, slot) = firstTailCall(functions) else { return }
         for machine in machines {
             guard let since = Self.tailCallsBesideFunctions[machine], kernel < since else { continue }

@@ -1,15 +1,15 @@
-/// Instructions that are newer than 5.0, and how older kernels say that they don't know them.
+/// Instructions that are newer than 5.0, and the messages with which older kernels refuse them.
 struct Construct: Equatable {
     let name: String
     let since: KernelVersion
-    /// The verifier's words before that, or the beginning of them.
+    /// The verifier's message in older kernels, or the beginning of it.
     let refusal: String
-    /// Whether it is refused even where it is never executed: the verifier's first pass goes over all instructions.
+    /// Whether it is refused even in unreachable code, because the verifier's first pass covers all instructions.
     let isRefusedInDeadCode: Bool
     let remedy: String
-    /// Where a machine's kernel came to it later.
+    /// Machines on which the kernel supports it later.
     var byMachine: [TargetMachine: Later] = [:]
-    /// A release before `since` whose later updates have it.
+    /// A release before `since` whose stable updates support it.
     var update: KernelVersion?
 
     struct Later: Equatable {
@@ -72,7 +72,7 @@ struct Construct: Equatable {
         refusal: "unrecognized bpf_ld_imm64 insn", isRefusedInDeadCode: true,
         remedy: "find the value in another way, or load another program on this kernel")
 
-    /// What the instruction alone says.
+    /// Decides by the instruction alone.
     init?(_ instruction: Instruction) {
         switch instruction.kind {
         case .memoryStore where instruction.mode == .atomic:
@@ -101,7 +101,7 @@ struct Construct: Equatable {
         }
     }
 
-    /// The same, but refused in another one's way.
+    /// The same construct, but refused with another one's message.
     func refused(as other: Construct) -> Construct {
         Construct(
             name: name, since: since, refusal: other.refusal, isRefusedInDeadCode: other.isRefusedInDeadCode,

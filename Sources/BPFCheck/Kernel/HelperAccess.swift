@@ -1,14 +1,14 @@
-/// Which kinds of programs may call which helpers. Measured: Tests/KernelMatrix/objects/helpers.c asked Debian's 5.10,
-/// 6.1, 6.12 and 7.3 for each kind and helper. What a kernel gives to a kind, later ones do too.
+/// Which kinds of programs may call which helpers. Measured with Tests/KernelMatrix/objects/helpers.c on Debian's 5.10,
+/// 6.1, 6.12 and 7.3, for each kind and helper. What a kernel allows for a kind, later kernels allow as well.
 enum HelperAccess {
     struct Limit {
-        /// The last measured release that refused; so did all before.
+        /// The last measured release that refused it, as all earlier ones did.
         let lastRefusal: KernelVersion
-        /// The first measured release that allowed it, which an older one may have done too; nil if none did.
+        /// The first measured release that allowed it, though an earlier one may have; nil if none did.
         let allowed: KernelVersion?
     }
 
-    /// What is known of a helper, by its number, and a kind of programs; nil where no release is known to refuse.
+    /// The limit for a helper, by its number, and a kind of programs; nil if no release is known to refuse it.
     static func limit(_ helper: Int, kind: String) -> Limit? {
         guard let row = rows[kind], row.indices.contains(helper - 1) else { return nil }
         switch row[helper - 1] {
@@ -30,9 +30,9 @@ enum HelperAccess {
             return kinds.split(separator: " ").map { (String($0), row) }
         }, uniquingKeysWith: { first, _ in first })
 
-    /// A letter for each helper from number 1 on, in tens: 0, 1, 2, 3 for what 5.10, 6.1, 6.12, 7.3 was the first to
-    /// allow; - for what none does; ? for what depends on the kernel's configuration (override_return, ima_…), on the
-    /// hook or the iterator (setsockopt), or that was not measured.
+    /// A character for each helper from number 1 on, in tens. 0, 1, 2, 3: 5.10, 6.1, 6.12 or 7.3 was the first to allow
+    /// it. -: none allows it. ?: it depends on the kernel's configuration (override_return, ima_…), on the hook or the
+    /// iterator (setsockopt), or wasn't measured.
     private static let table: [(kinds: String, letters: String)] = [
         (
             "socket",

@@ -1,19 +1,19 @@
-/// The helper functions of the kernel, in the order of their numbers (`enum bpf_func_id` of linux/bpf.h), with the
-/// release that brought them; what 5.4 has counts as always there. Since 6.2 the kernel has got no more: kernel
-/// functions take their place.
+/// The kernel's helper functions, in the order of their numbers (`enum bpf_func_id` of linux/bpf.h), with the release
+/// that introduced them. Those in 5.4 count as always there. There are no new ones since 6.2; kernel functions replaced
+/// them.
 enum Helper {
     struct Entry {
         let name: String
         let since: KernelVersion
     }
 
-    /// By number; nil for a number that is no helper's.
+    /// By number; nil if no helper has it.
     static func entry(_ number: Int32) -> Entry? {
         let index = Int(number) - first
         return entries.indices.contains(index) ? entries[index] : nil
     }
 
-    /// By the name of the enumerator, `BPF_FUNC_task_pt_regs`; nil for none.
+    /// By the name of the enumerator, `BPF_FUNC_task_pt_regs`; nil if there is none.
     static func entry(enumerator: String) -> Entry? {
         guard enumerator.hasPrefix(prefix) else { return nil }
         let name = enumerator.dropFirst(prefix.count)
@@ -22,7 +22,7 @@ enum Helper {
 
     static let tailCall: Int32 = 12
 
-    /// Those that only programs with a GPL-compatible licence may call; measured on 5.10 to 7.3, which agree.
+    /// Whether only programs with a GPL-compatible licence may call it; measured on 5.10 to 7.3, with equal results.
     static func needsGPL(_ name: String) -> Bool { restricted.contains(name) }
 
     private static let restricted = Set(
@@ -38,7 +38,7 @@ enum Helper {
     private static let prefix = "BPF_FUNC_"
     private static let first = 1
 
-    /// A release, and the helpers that came with it.
+    /// Each release with the helpers that it introduced.
     private static let releases: [(major: Int, minor: Int, names: String)] = [
         (
             3, 18,

@@ -2,17 +2,17 @@ import ELF
 import Files
 import Glibc
 
-/// The types of a kernel: `/sys/kernel/btf/vmlinux`, or a kernel's ELF file with a section `.BTF`; or all of
-/// `/sys/kernel/btf`, where loaded modules have theirs beside it.
+/// The types of a kernel: `/sys/kernel/btf/vmlinux`, or a kernel's ELF file with a section `.BTF`; or the directory
+/// `/sys/kernel/btf`, which also has the types of loaded modules.
 public struct KernelBTF: Sendable {
     public let path: String
     let types: BTF
-    /// What modules have; nil if that isn't known.
+    /// The modules' types; nil if they aren't known.
     private let modules: [Module]?
     private let named: [UInt64: [Int]]
     /// Functions that the kernel marks as callable; nil if it marks none, as before 6.10.
     private let callable: Set<Int>?
-    /// Enumerators of enumerations without a name that begin as flags of BPF do.
+    /// Enumerators in unnamed enumerations that start like BPF's flags.
     private let flags: Set<String>
 
     private struct Module {
@@ -20,11 +20,11 @@ public struct KernelBTF: Sendable {
         let named: [UInt64: [Int]]
     }
 
-    /// What this kernel says of itself and its modules.
+    /// The types of the running kernel and its modules.
     public static let running = "/sys/kernel/btf"
 
     /// - Parameter path: a file, or a directory with `vmlinux` and a file for each module.
-    /// - Throws: ``ELFError`` if it can't be read, is no BTF, or is malformed.
+    /// - Throws: ``ELFError`` if it can't be read, isn't BTF, or is malformed.
     public init(path: String) throws(ELFError) {
         guard let names = Self.entries(of: path) else {
             try self.init(path: path, Self.types(path, nil), modules: nil)
@@ -42,7 +42,7 @@ public struct KernelBTF: Sendable {
     private static func types(_ path: String, _ base: BTF?) throws(ELFError) -> BTF {
         let image: ELFImage
         do {
-            // With debug information it may be a gigabyte: only the section is read.
+            // With debug information the file may be a gigabyte, so only the section is read.
             image = try ELFImage(path: path)
         } catch  where error.kind == .notELF {
             let bytes = try SectionReader.contents(of: path)
@@ -54,7 +54,7 @@ public struct KernelBTF: Sendable {
         return try BTF(SectionReader(section, of: image), base: base)
     }
 
-    /// The names of a directory's files; nil if it is none.
+    /// The names of a directory's files; nil if it isn't a directory.
     private static func entries(of path: String) -> [String]? {
         let names = try? Directory.names(in: path)
         return names?.filter { !$0.hasPrefix(".") }
@@ -81,14 +81,14 @@ public struct KernelBTF: Sendable {
         self.callable = callable.isEmpty ? nil : callable
     }
 
-    /// Types of this name, which has no flavour.
+    /// Types with this name, which has no flavour.
     func types(named name: String, _ kinds: BTF.Kind...) -> [Int] {
         (named[BTF.hash(name.utf8)] ?? []).filter { type in
             types.kind(of: type).map(kinds.contains) ?? false && (try? types.name(of: type)) == name
         }
     }
 
-    /// Whether it is known what modules have.
+    /// Whether the modules' types are known.
     var knowsModules: Bool { modules != nil }
 
     func hasFunction(_ name: String) -> Bool { has(name, .function) }
@@ -103,7 +103,7 @@ public struct KernelBTF: Sendable {
         } ?? false
     }
 
-    /// Whether programs may call the function; nil if the kernel doesn't say, or a module has it.
+    /// Whether programs may call the function; nil if the kernel doesn't state it, or if a module has the function.
     func isCallable(_ name: String) -> Bool? {
         guard let callable, !types(named: name, .function).isEmpty else { return nil }
         return types(named: name, .function).contains { callable.contains($0) }

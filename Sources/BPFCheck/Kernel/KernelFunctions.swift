@@ -1,6 +1,6 @@
-/// Functions of the kernel that programs may call (kfuncs), by the release that brought them, and the one that took
-/// them away or renamed them, or the first that is known to be without. What isn't here is not known, which is not the
-/// same as "in no kernel". Compared with the types of Debian's 5.10, 6.1, 6.12 and 7.3.
+/// Functions of the kernel that programs may call (kfuncs), with the release that introduced them, and the release that
+/// removed or renamed them, or the first one known to lack them. Functions not listed are unknown, not absent. Compared
+/// with the types of Debian's 5.10, 6.1, 6.12 and 7.3.
 enum KernelFunction {
     struct Entry {
         let since: KernelVersion
@@ -10,17 +10,17 @@ enum KernelFunction {
         func isIn(_ kernel: KernelVersion) -> Bool { since <= kernel && until.map { kernel < $0 } ?? true }
     }
 
-    /// The first release whose kernels let programs call functions at all, by machine.
+    /// The first release that lets programs call functions at all, by machine.
     static let calls: [TargetMachine: KernelVersion] = [.x86_64: KernelVersion(5, 13), .aarch64: KernelVersion(5, 18)]
-    /// Unwinding through a program's frames, which aarch64 learned later.
+    /// The first release that unwinds through a program's frames, by machine.
     static let exceptions: [TargetMachine: KernelVersion] = [
         .x86_64: KernelVersion(6, 7), .aarch64: KernelVersion(6, 9),
     ]
 
-    /// Nil if nothing is known of a function of this name.
+    /// Nil if no function of this name is known.
     static func entry(_ name: String) -> Entry? { entries[name] }
 
-    /// Whether a module may have it, whose types are its own: what isn't known, and what is known to be of some.
+    /// Whether a module may have the function, with types of its own: it isn't known, or is known to be in a module.
     static func mayBeOfModule(_ name: String) -> Bool {
         entry(name) == nil || ["bbr_", "dctcp_", "cubictcp_", "hid_bpf_"].contains { name.hasPrefix($0) }
             || ["_ct_", "_fou_encap", "_xfrm_info"].contains { name.contains($0) }

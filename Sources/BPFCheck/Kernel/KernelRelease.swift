@@ -1,10 +1,10 @@
-/// A kernel as somebody names it: `5.10`, `6.12.118+deb13-amd64`, `4.18.0-553.el8`.
+/// The release of a kernel as people state it: `5.10`, `6.12.118+deb13-amd64`, `4.18.0-553.el8`.
 public struct KernelRelease: Hashable, Sendable, CustomStringConvertible {
     /// As it was written.
     public let text: String
     public let version: KernelVersion
 
-    /// Nil for what isn't the name of a release; see ``KernelVersion/init(_:)``.
+    /// Nil if it isn't a release; see ``KernelVersion/init(_:)``.
     public init?(_ text: String) {
         guard let version = KernelVersion(text) else { return nil }
         self.text = text
@@ -13,7 +13,7 @@ public struct KernelRelease: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { version.description }
 
-    /// Whether it is of a distribution that brings features of later releases into old ones, so that the number says
+    /// Whether the kernel is of a distribution that backports features of later releases, so that the number tells
     /// little: Red Hat and its rebuilds, Oracle, Amazon, SUSE, Azure Linux, openEuler.
     public var isVendors: Bool {
         let marks = [".el7", ".el8", ".el9", ".el10", ".amzn", "uek", ".cm2", ".azl3", ".oe1", ".oe2", ".an8", ".tl4"]
@@ -27,7 +27,7 @@ public struct KernelRelease: Hashable, Sendable, CustomStringConvertible {
         return build.count >= 6 && build.hasPrefix("15") && build.allSatisfy(\.isNumber)
     }
 
-    /// What keeps findings for this release from being the whole truth; nil if nothing does.
+    /// Why findings for this release may be incomplete or wrong; nil if there is no reason.
     public var caution: String? {
         if isVendors {
             return "\(text) is a vendor's kernel, with features of later releases: findings are for Linux \(version) "

@@ -1,4 +1,4 @@
-/// A release of Linux, `5.10`. What comes third doesn't count: stable updates rarely bring anything that is checked.
+/// A release of Linux, `5.10`. The third number is ignored: stable updates rarely change anything that is checked.
 public struct KernelVersion: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var major: Int
     public var minor: Int
@@ -8,7 +8,7 @@ public struct KernelVersion: Hashable, Comparable, Sendable, CustomStringConvert
         self.minor = minor
     }
 
-    /// `5.10`, `5.10.209`, `5.10.0-32-amd64`, `v6.1`, as people and `uname -r` write it; nil if it is none of these.
+    /// `5.10`, `5.10.209`, `5.10.0-32-amd64`, `v6.1`, as people and `uname -r` write it; nil for other text.
     public init?(_ text: String) {
         let digits = text.first == "v" ? text.dropFirst() : text[...]
         let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
@@ -20,7 +20,7 @@ public struct KernelVersion: Hashable, Comparable, Sendable, CustomStringConvert
     }
 
     private static func number(_ text: Substring) -> Int? {
-        // LINUX_VERSION_CODE gives each part a byte, and the major one what is left.
+        // Each part of LINUX_VERSION_CODE but the major one has a byte; no release exceeds one.
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let value = Int(text) else { return nil }
         return value < 256 ? value : nil
     }
@@ -31,13 +31,14 @@ public struct KernelVersion: Hashable, Comparable, Sendable, CustomStringConvert
 
     public var description: String { "\(major).\(minor)" }
 
-    /// What `LINUX_KERNEL_VERSION` can be: libbpf asks the running kernel, which has a third part of up to 255.
+    /// The possible values of `LINUX_KERNEL_VERSION`: libbpf takes it from the running kernel, whose third number is up
+    /// to 255.
     var codes: ClosedRange<UInt64> {
         let code = UInt64(major) << 16 | UInt64(minor) << 8
         return code...code | 255
     }
 
-    /// The first and the last release that something is known of. Others are taken for their nearest neighbours, and
+    /// The first and the last release that is known. Others are treated as the nearest known one, and
     /// ``KernelRelease/caution`` says so.
     public static let known = KernelVersion(5, 4)...KernelVersion(7, 3)
 }

@@ -1,4 +1,4 @@
-/// Kinds of maps and flags of maps, with the release that brought them (linux/bpf.h).
+/// Kinds of maps and flags of maps, with the release that introduced them (linux/bpf.h).
 enum MapKind {
     static let hash: UInt32 = 1
     static let perCPUHash: UInt32 = 5
@@ -8,11 +8,12 @@ enum MapKind {
     struct Entry {
         let name: String
         let since: KernelVersion
-        /// Whether `since` is the first release with it, and not only one after the last that is known to be without.
+        /// Whether `since` is the first release with it; otherwise it is the release after the last one known to lack
+        /// it.
         var isExact = true
     }
 
-    /// By `enum bpf_map_type`; nil for a number that is no kind's.
+    /// By `enum bpf_map_type`; nil for a number without a kind.
     static func entry(_ type: UInt32) -> Entry? {
         let index = Int(type) - 1
         return entries.indices.contains(index) ? entries[index] : nil
@@ -20,7 +21,7 @@ enum MapKind {
 
     static func entry(enumerator: String) -> Entry? { entries.first { "BPF_MAP_TYPE_" + $0.name == enumerator } }
 
-    /// The first is number 1. What 5.4 has counts as always there.
+    /// In the order of their numbers, from 1. Those in 5.4 count as always there.
     private static let entries: [Entry] =
         ("HASH ARRAY PROG_ARRAY PERF_EVENT_ARRAY PERCPU_HASH PERCPU_ARRAY STACK_TRACE CGROUP_ARRAY LRU_HASH "
         + "LRU_PERCPU_HASH LPM_TRIE ARRAY_OF_MAPS HASH_OF_MAPS DEVMAP SOCKMAP CPUMAP XSKMAP SOCKHASH "
@@ -36,18 +37,18 @@ enum MapKind {
             Entry(name: "CGRP_STORAGE", since: KernelVersion(6, 2)),
             Entry(name: "ARENA", since: KernelVersion(6, 9)),
             Entry(name: "INSN_ARRAY", since: KernelVersion(6, 19)),
-            // 7.3 has it.
+            // 7.3 has it; when it was introduced isn't known.
             Entry(name: "RHASH", since: KernelVersion(7, 0), isExact: false),
         ]
 
-    /// Kinds that some machines' kernels got later.
+    /// Kinds that some machines support later.
     static let byMachine: [UInt32: [TargetMachine: KernelVersion]] = [
         26: [.aarch64: KernelVersion(6, 0)], 33: [.aarch64: KernelVersion(6, 10)],
     ]
 
     static let noPreallocation: UInt32 = 1
 
-    /// By bit: name and release.
+    /// By bit number: name and release.
     static let flags: [(bit: UInt32, entry: Entry)] = [
         (10, Entry(name: "BPF_F_MMAPABLE", since: KernelVersion(5, 5))),
         (11, Entry(name: "BPF_F_PRESERVE_ELEMS", since: KernelVersion(5, 10))),

@@ -1,25 +1,25 @@
 import Files
 
-/// What kernels ask of a map of some kind before they create it: the `alloc_check` functions of kernel/bpf.
+/// The kernel's requirements for creating a map of some kind: the `alloc_check` functions of kernel/bpf.
 struct MapRule {
-    /// Bytes; `nil` is any size but 0.
+    /// Allowed sizes in bytes; `nil` allows any size but 0.
     var keys: [Int]?
     var values: [Int]?
     var entries: Entries = .some
-    /// Bits of flags that may be set.
+    /// The flags that may be set.
     var flags: UInt32
     var requiredFlags: UInt32 = 0
     /// Whether key and value must have types.
     var needsTypes = false
-    /// Whether each CPU has values of its own.
+    /// Whether each CPU has its own values.
     var isPerCPU = false
 
     enum Entries { case some, none, any }
 
-    /// By kind; nil for kinds of which nothing is known here.
+    /// The rule for a kind; nil for kinds that aren't covered here.
     static func rule(_ type: UInt32) -> MapRule? { rules[type] }
 
-    // Bits of flags.
+    // The bits of the flags.
     private static let noPreallocation: UInt32 = 1 << 0
     private static let noCommonLRU: UInt32 = 1 << 1
     private static let node: UInt32 = 1 << 2
@@ -72,29 +72,29 @@ struct MapRule {
         keys: [4], entries: .none, flags: noPreallocation | clone, requiredFlags: noPreallocation, needsTypes: true)
 }
 
-/// Why a kernel doesn't create a map.
+/// Why a kernel refuses to create a map.
 struct MapProblem {
-    /// As it follows "the map NAME": `has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4`.
+    /// Worded to follow "the map NAME": `has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4`.
     let problem: String
     var since: KernelVersion?
     let remedy: String
-    /// What must hold besides, as ``Finding/condition``.
+    /// A further condition, as ``Finding/condition``.
     var condition: String?
 
-    /// A page of most kernels; ring buffers are some power of two of them.
+    /// The page size of most kernels; a ring buffer's size is a power-of-two number of pages.
     private static let page = 4096
-    /// PCPU_MIN_UNIT_SIZE: what one value for each CPU can take.
+    /// PCPU_MIN_UNIT_SIZE: the largest per-CPU value, in bytes.
     private static let perCPULimit = 32 << 10
-    /// What a key on a program's stack can take.
+    /// The largest key that fits a program's stack, in bytes.
     private static let keyLimit = 512
     private static let largerKeys = KernelVersion(5, 11)
-    /// kernel.perf_event_max_stack, unless somebody changed it.
+    /// The default of kernel.perf_event_max_stack.
     private static let stackLimit = 127
     private static let wideEntries: [UInt32: KernelVersion] = [
         14: KernelVersion(5, 8), 25: KernelVersion(5, 8), 16: KernelVersion(5, 9),
     ]
 
-    /// All that is wrong with a map whatever the release, or before some.
+    /// All problems with a map, both those in every release and those before some release.
     static func all(_ shape: MapShape, kernel: KernelVersion) -> [MapProblem] {
         guard let kind = MapKind.entry(shape.type), let rule = MapRule.rule(shape.type) else { return [] }
         let name = "BPF_MAP_TYPE_\(kind.name)"

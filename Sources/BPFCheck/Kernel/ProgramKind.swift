@@ -1,28 +1,28 @@
-/// What libbpf takes a program for, by the name of its section, and the first kernel that loads it.
+/// The kind of a program, which libbpf derives from the name of its section, and the first kernel that supports it.
 struct ProgramKind: Equatable {
-    /// As in the section's name, without what it is attached to: `kprobe.multi`.
+    /// The beginning of the section's name, without the attach target: `kprobe.multi`.
     let section: String
-    /// Whether `/` and what it is attached to may follow.
+    /// Whether `/` and an attach target may follow.
     let takesTarget: Bool
     let since: KernelVersion
-    /// The structure that is its context; empty if that has no name; nil if it isn't known here.
+    /// The structure that is the program's context; empty if it has no name; nil if it isn't known here.
     let context: String?
     let family: Family
-    /// The kind that it shares its helpers with, in ``HelperAccess``.
+    /// The kind, in ``HelperAccess``, that may call the same helpers.
     let helpers: String
 
     enum Family: Equatable {
         case kprobe, tracepoint, rawTracepoint, perfEvent, trampoline, securityModule, structOps, other
 
-        /// Runs on a stack of its own where the machine's kernel knows how: bpf_enable_priv_stack() of the verifier.
+        /// Whether it runs on a private stack, on machines that support it: bpf_enable_priv_stack() of the verifier.
         var hasPrivateStack: Bool { ![.structOps, .other].contains(self) }
-        /// Whether kernels load it under a GPL-compatible licence only.
+        /// Whether kernels load it only under a GPL-compatible licence.
         var needsGPL: Bool { [.securityModule, .structOps].contains(self) }
     }
 
-    /// Nil for a section that libbpf 1 doesn't know, and refuses to load programs of.
+    /// Nil for a section that libbpf 1 doesn't know, and whose programs it refuses.
     init?(section: String) {
-        // What isn't loaded unless the loader asks for it has a question mark in front: "?kprobe/vfs_read".
+        // A question mark at the start means that libbpf loads it only on request: "?kprobe/vfs_read".
         let name = section.hasPrefix("?") ? section.dropFirst() : section[...]
         guard let kind = Self.kinds.first(where: { $0.matches(name) }) else { return nil }
         self = kind
@@ -34,14 +34,14 @@ struct ProgramKind: Equatable {
         return rest.isEmpty || takesTarget && rest.first == "/"
     }
 
-    /// What the program is attached to, `vfs_read` of `fentry/vfs_read`; nil if its section doesn't say.
+    /// The attach target, `vfs_read` in `fentry/vfs_read`; nil if the section names none.
     func target(in section: String) -> String? {
         let name = section.hasPrefix("?") ? section.dropFirst() : section[...]
         let rest = name.dropFirst(self.section.count + 1)
         return takesTarget && !rest.isEmpty ? String(rest) : nil
     }
 
-    /// - Parameter section: as libbpf's table has it: `kprobe+` for one that may name what it is attached to.
+    /// - Parameter section: as in libbpf's table: `kprobe+` for one that may name an attach target.
     private init(
         _ section: String, _ major: Int, _ minor: Int, _ family: Family = .other, context: String? = nil,
         helpers: String? = nil
@@ -51,16 +51,16 @@ struct ProgramKind: Equatable {
         since = KernelVersion(major, minor)
         self.family = family
         self.helpers = helpers ?? self.section
-        // Arrays of numbers.
+        // Their context is an array of numbers.
         let isArray = [.tracepoint, .trampoline, .securityModule, .structOps].contains(family)
         self.context = context ?? (isArray ? "" : nil)
     }
 
-    /// Whether `since` is the first release with it, and not only one after the last that is known to be without.
+    /// Whether `since` is the first release with it; otherwise it is the release after the last one known to lack it.
     var isExact: Bool { since != KernelVersion(7, 0) }
 
-    /// What the kernel's types have if it knows the kind: of `enum bpf_prog_type` or `enum bpf_attach_type`. Nil for
-    /// what 5.4 has, and for what no enumerator came with, such as sleeping.
+    /// The enumerator that the kernel's types have if it supports the kind, in `enum bpf_prog_type` or `enum
+    /// bpf_attach_type`. Nil for kinds in 5.4, and for those that came without an enumerator, such as sleepable ones.
     var enumerator: String? { Self.enumerators[section] }
 
     private static let enumerators: [String: String] = [
@@ -80,7 +80,7 @@ struct ProgramKind: Equatable {
         "netkit/peer": "BPF_NETKIT_PEER", "cgroup/sock_release": "BPF_CGROUP_INET_SOCK_RELEASE",
     ]
 
-    /// The structures that are some program's context.
+    /// The context structures of all kinds of programs.
     static let contexts = Set(kinds.compactMap(\.context))
 
     private static let kinds: [ProgramKind] = tracing + network + cgroup
@@ -120,7 +120,7 @@ struct ProgramKind: Equatable {
         ProgramKind("fexit.s+", 5, 10, .trampoline),
         ProgramKind("fmod_ret.s+", 5, 10, .trampoline),
         ProgramKind("freplace+", 5, 6),
-        // 6.19 is without these, 7.3 has them.
+        // 6.19 lacks these, 7.3 has them.
         ProgramKind("fsession+", 7, 0, .trampoline),
         ProgramKind("fsession.s+", 7, 0, .trampoline),
         ProgramKind("fentry.multi+", 7, 0, .trampoline),
@@ -157,7 +157,7 @@ struct ProgramKind: Equatable {
         ProgramKind("tc", 4, 1, context: "__sk_buff"),
         ProgramKind("classifier", 4, 1, context: "__sk_buff", helpers: "tc"),
         ProgramKind("action", 4, 1, context: "__sk_buff"),
-        // For TCX by libbpf's book; what is loaded is a classifier that older kernels take too.
+        // libbpf takes these for TCX, but loads a classifier, which older kernels accept as well.
         ProgramKind("tc/ingress", 6, 6, context: "__sk_buff", helpers: "tc"),
         ProgramKind("tc/egress", 6, 6, context: "__sk_buff", helpers: "tc"),
         ProgramKind("tcx/ingress", 6, 6, context: "__sk_buff", helpers: "tc"),
@@ -194,7 +194,7 @@ struct ProgramKind: Equatable {
             ProgramKind("cgroup/\($0)_unix", 6, 7, context: "bpf_sock_addr")
         }
 
-    /// Programs for socket addresses, for IPv4 and IPv6.
+    /// Programs on socket addresses, for IPv4 and IPv6.
     private static let addresses: [(name: String, major: Int, minor: Int, families: [Int])] = [
         ("bind", 4, 17, [4, 6]), ("connect", 4, 17, [4, 6]), ("sendmsg", 4, 18, [4, 6]), ("recvmsg", 5, 2, [4, 6]),
         ("getpeername", 5, 8, [4, 6]), ("getsockname", 5, 8, [4, 6]),

@@ -1,16 +1,15 @@
-/// The machines whose kernels differ in what they run.
+/// The machines for which kernels differ in what they load.
 public enum TargetMachine: String, CaseIterable, Hashable, Sendable {
     case x86_64 = "x86-64"
     case aarch64
 }
 
-/// The kernel that an object is looked at for: its release, and its types where they are known.
+/// The kernel that an object is checked for: its release, and its types if they are known.
 struct TargetKernel {
     let version: KernelVersion
     let btf: KernelBTF?
 
-    /// Whether the kernel has the helper. Its own types say more than the release: vendors bring helpers into old
-    /// kernels.
+    /// Whether the kernel has the helper. Its types take precedence over the release, because vendors backport helpers.
     func has(_ helper: Helper.Entry) -> Bool {
         hasEnumerator("BPF_FUNC_" + helper.name, in: "bpf_func_id") ?? (helper.since <= version)
     }
@@ -25,13 +24,13 @@ struct TargetKernel {
         } ?? (kind.since <= version)
     }
 
-    /// Flags of maps are in an enumeration without a name.
+    /// The flags of maps are in an unnamed enumeration.
     func has(flag: MapKind.Entry) -> Bool {
         guard let btf, btf.hasFlag("BPF_F_NO_PREALLOC") else { return flag.since <= version }
         return btf.hasFlag(flag.name)
     }
 
-    /// Nil if the kernel's types aren't known, or don't have the enumeration at all.
+    /// Nil if the kernel's types aren't known or lack the enumeration.
     private func hasEnumerator(_ name: String, in enumeration: String) -> Bool? {
         guard let btf, !btf.types(named: enumeration, .enumeration, .enumeration64).isEmpty else { return nil }
         return btf.value(of: name, in: enumeration) != nil

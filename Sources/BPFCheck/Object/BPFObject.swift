@@ -1,25 +1,25 @@
 import ELF
 
-/// An object file with BPF programs, as clang makes them and libbpf loads them.
+/// An object file with BPF programs, as clang writes it and libbpf loads it.
 public struct BPFObject {
     public let path: String
-    /// Without it the kernel takes all functions for static ones, and nothing is known of maps.
+    /// Without BTF, the kernel treats all functions as static, and maps aren't known.
     public let hasBTF: Bool
-    /// Whether maps are defined in the way that libbpf 1.0 gave up, in a section named `maps`.
+    /// Whether maps are defined in a section named `maps`, which libbpf 1.0 no longer supports.
     public let hasLegacyMaps: Bool
-    /// What `license` says; empty if there is none.
+    /// The contents of the section `license`; empty if there is none.
     public let licence: String
     let btf: BTF?
     let constants: [Int: ConstantData]
-    /// Names of sections that matter by being there.
+    /// The names of the sections that aren't empty.
     let sectionNames: Set<String>
-    /// The kernel's functions that the object declares, with their types.
+    /// Functions of the kernel that the object declares, with their types.
     let kernelFunctionTypes: [String: Int]
     let functions: [Function]
     let maps: [MapDefinition]
     let programs: [LoadedProgram]
 
-    /// Throws ``ELFError``: not an ELF file, not one of BPF, not relocatable, or malformed; with section and offset.
+    /// Throws ``ELFError`` if the file isn't a relocatable ELF file for BPF, or is malformed; with section and offset.
     public init(path: String) throws(ELFError) {
         try self.init(ELFImage(path: path))
     }
@@ -69,16 +69,16 @@ public struct BPFObject {
         return try SectionReader(section, of: image).string(at: 0, limit: 128)
     }
 
-    /// Whether kernels let the programs call what only those with a licence like their own may.
+    /// Whether kernels let the programs call functions that are restricted to GPL-compatible licences.
     var isGPLCompatible: Bool {
         ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"].contains(licence)
     }
 
-    /// How many programs there are, and how many functions besides.
+    /// The number of programs, and the number of other functions.
     public var programCount: Int { functions.count { $0.isProgram } }
     public var functionCount: Int { functions.count - programCount }
 
-    /// Where an instruction comes from, as the compiler says.
+    /// The source line of an instruction, according to the compiler.
     func source(of instruction: Int, in function: Function) -> SourceLocation? {
         guard let btf, let line = function.line(of: instruction),
             let file = try? btf.string(at: line.file, limit: 4096), !file.isEmpty
@@ -87,7 +87,7 @@ public struct BPFObject {
     }
 }
 
-/// A place in a source file.
+/// A line of a source file.
 public struct SourceLocation: Hashable, Sendable, CustomStringConvertible {
     public var file: String
     public var line: Int

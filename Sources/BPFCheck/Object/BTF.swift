@@ -1,9 +1,9 @@
 import ELF
 
-/// The types of an object: its section `.BTF` (Documentation/bpf/btf.rst of the kernel), read when asked for.
+/// The types of an object, in its section `.BTF` (Documentation/bpf/btf.rst of the kernel). Read on demand.
 ///
-/// Read here, and not by libbpf, because objects come from anywhere: libbpf takes what clang wrote, and follows
-/// `.BTF.ext` without looking where it leads. The format is small.
+/// We read it ourselves, because objects come from anywhere, and libbpf trusts clang's output: it follows offsets in
+/// `.BTF.ext` unchecked. The format is small.
 struct BTF: Sendable {
     enum Kind: UInt8, Sendable {
         case void = 0, integer, pointer, array, structure, union, enumeration, forward, typedef, volatile, const
@@ -25,16 +25,16 @@ struct BTF: Sendable {
     private let reader: SectionReader
     private let strings: Int
     private let stringsEnd: Int
-    /// How many bytes of strings another one has that this one goes on with, as a module's with its kernel's.
+    /// The size in bytes of the base's strings, which this one's strings follow: a module's BTF continues the kernel's.
     private let baseStrings: Int
-    /// Where each type is, by its number; 0 is void, which is nowhere.
+    /// The offset of each type, by its number; void, number 0, has none.
     private let places: [Int]
-    /// The tags of functions' arguments, `arg:ctx`, by function.
+    /// The tags of functions and their arguments, such as `arg:ctx`, by function.
     private(set) var tags: [Int: [Tag]] = [:]
 
     struct Tag: Sendable {
         let name: String
-        /// Of what; -1 is the whole.
+        /// Index of the argument; -1 for the function itself.
         let argument: Int
     }
 
@@ -42,7 +42,7 @@ struct BTF: Sendable {
         try self.init(SectionReader(section, of: image))
     }
 
-    /// - Parameter base: what a module's types go on with. Only names of its own can be read then.
+    /// - Parameter base: the BTF that a module's BTF continues. Only this one's own names can then be read.
     init(_ reader: SectionReader, base: BTF? = nil) throws(ELFError) {
         self.reader = reader
         baseStrings = base?.stringsSize ?? 0
@@ -83,7 +83,7 @@ struct BTF: Sendable {
         return Kind(rawValue: UInt8(info >> 24 & 0x1f))
     }
 
-    /// Bytes of all strings.
+    /// The size of all strings, in bytes.
     var stringsSize: Int { stringsEnd - strings }
 
     func string(at offset: Int, limit: Int = 512) throws(ELFError) -> String {
@@ -95,15 +95,15 @@ struct BTF: Sendable {
 
     func name(of type: Int) throws(ELFError) -> String { try string(at: nameOffset(of: type)) }
 
-    /// Where the type's name is among the strings; 0 if it has none.
+    /// The offset of the type's name in the strings; 0 if it has none.
     private func nameOffset(of type: Int) throws(ELFError) -> Int { try reader.word(at: place(of: type)) }
 
-    /// The types of each name, by a hash of the name: a kernel has a hundred thousand, of which a few are looked up.
+    /// Types by a hash of their names: a kernel has a hundred thousand types, of which only a few are looked up.
     func typesByHash() -> [UInt64: [Int]] {
         var found: [UInt64: [Int]] = [:]
         reader.bytes.withUnsafeBytes { bytes in
             for type in types {
-                // A place of a type lies within the bytes, as init checked.
+                // Types lie within the bytes, as `init` checked.
                 let name = bytes.loadUnaligned(fromByteOffset: places[type], as: UInt32.self)
                 let start = strings - baseStrings + Int(UInt32(littleEndian: name))
                 guard name != 0, start >= strings, start < stringsEnd else { continue }
@@ -113,7 +113,7 @@ struct BTF: Sendable {
         return found
     }
 
-    /// FNV-1a, to the first zero.
+    /// FNV-1a of the bytes before the first zero.
     static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in bytes {
@@ -123,13 +123,13 @@ struct BTF: Sendable {
         return hash
     }
 
-    /// How many members, arguments or values it has; of a function its linkage.
+    /// The number of members, arguments or values; for a function, its linkage.
     func count(of type: Int) throws(ELFError) -> Int { try reader.word(at: place(of: type) + 4) & 0xffff }
 
-    /// `size` or `type`, which share their place.
+    /// The field `size` or `type`, which share the same bytes.
     func reference(of type: Int) throws(ELFError) -> Int { try reader.word(at: place(of: type) + 8) }
 
-    /// The type without typedefs, qualifiers and tags; nil if that goes round in circles or nowhere.
+    /// The type without typedefs, qualifiers and tags; nil if they form a cycle or lead to no type.
     func plain(_ type: Int) throws(ELFError) -> Int? {
         var type = type
         for _ in 0..<64 {
@@ -140,7 +140,7 @@ struct BTF: Sendable {
         return nil
     }
 
-    /// Members of a structure, arguments of a prototype, variables of a section.
+    /// The members of a structure, the arguments of a prototype or the variables of a section.
     func members(of type: Int) throws(ELFError) -> [Member] {
         let place = try place(of: type)
         var members: [Member] = []
@@ -161,14 +161,14 @@ struct BTF: Sendable {
         Member(name: try string(at: reader.word(at: entry)), type: try reader.word(at: entry + 4))
     }
 
-    /// The name of an enumeration's value; nil if there is no such one.
+    /// The name of an enumeration's value; nil if there is no such value.
     func enumerator(_ index: Int, of type: Int) throws(ELFError) -> String? {
         let entrySize = kind(of: type) == .enumeration ? 8 : kind(of: type) == .enumeration64 ? 12 : 0
         guard entrySize != 0, index >= 0, try index < count(of: type) else { return nil }
         return try string(at: reader.word(at: place(of: type) + 12 + entrySize * index))
     }
 
-    /// Names and values of an enumeration; large values are cut to 64 bits, without regard to sign.
+    /// Names and values of an enumeration; values are truncated to 64 bits, ignoring their sign.
     func enumerators(of type: Int) throws(ELFError) -> [(name: String, value: Int)] {
         let isWide = kind(of: type) == .enumeration64
         guard isWide || kind(of: type) == .enumeration else { return [] }
@@ -182,13 +182,13 @@ struct BTF: Sendable {
         return entries
     }
 
-    /// Number of elements and type of an array.
+    /// The number of elements and the element type of an array.
     func array(_ type: Int) throws(ELFError) -> (count: Int, element: Int) {
         let place = try place(of: type)
         return (try reader.word(at: place + 20), try reader.word(at: place + 12))
     }
 
-    /// Bytes; nil for what has no size: void, functions, structures only declared.
+    /// In bytes; nil for types without a size: void, functions, structures that are only declared.
     func size(of type: Int) throws(ELFError) -> Int? {
         var factor = 1
         var type = type
@@ -215,7 +215,7 @@ struct BTF: Sendable {
 }
 
 extension BTF.Kind {
-    /// Bytes after the three words that all types have.
+    /// Bytes after the three words that every type has.
     fileprivate func trailingBytes(_ count: Int) -> Int {
         switch self {
         case .integer, .variable, .declarationTag: 4

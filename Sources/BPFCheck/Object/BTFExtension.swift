@@ -1,6 +1,6 @@
 import ELF
 
-/// What `.BTF.ext` says of the code, by section and by byte offset in it.
+/// The contents of `.BTF.ext`, by section and byte offset: functions' types, lines, CO-RE relocations.
 struct BTFExtension {
     struct Line {
         let offset: Int
@@ -10,7 +10,7 @@ struct BTFExtension {
 
     struct CoreRelocation: Hashable {
         let type: Int
-        /// `0:1:2`, or the number of an enumerator.
+        /// Indices of members, `0:1:2`, or the index of an enumerator.
         let access: String
         let kind: Kind
 
@@ -20,13 +20,14 @@ struct BTFExtension {
             case localType, targetType, typeExists, typeSize, enumeratorExists, enumeratorValue, typeMatches
             case other = 0xffff_ffff
 
-            /// Whether the answer is yes or no; others are an offset, a size, a number, and must be there.
+            /// Whether the answer is yes or no. The others give an offset, a size or a number, and fail without an
+            /// answer.
             var isQuestion: Bool { [.fieldExists, .typeExists, .enumeratorExists, .typeMatches].contains(self) }
         }
     }
 
     private(set) var functions: [String: [Int: Int]] = [:]
-    /// In order of offsets.
+    /// Sorted by offset.
     private(set) var lines: [String: [Line]] = [:]
     private(set) var relocations: [String: [Int: CoreRelocation]] = [:]
 
@@ -59,11 +60,11 @@ struct BTFExtension {
     private struct Record {
         let section: String
         let offset: Int
-        /// Where it is in `.BTF.ext`.
+        /// Its offset in `.BTF.ext`.
         let place: Int
     }
 
-    /// A part of `.BTF.ext`: the size of its records, then for each section a head and the records.
+    /// The records of a part of `.BTF.ext`: the size of a record, then for each section a header and its records.
     private static func records(
         _ reader: SectionReader, _ header: Int, at field: Int, atLeast minimum: Int, _ btf: BTF
     ) throws(ELFError) -> [Record] {

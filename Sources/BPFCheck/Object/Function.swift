@@ -1,50 +1,50 @@
 import Search
 
-/// A function of an object, or a program, which is a function that the kernel calls.
+/// A function of an object. A program is a function that the kernel calls.
 struct Function {
     let name: String
-    /// The section that it is in, and the byte where it starts there.
+    /// The section that contains it, and its offset there, in bytes.
     let section: String
     let start: Int
     let instructions: [Instruction]
-    /// What instructions refer to, by their index.
+    /// The targets of instructions, by instruction index.
     var references: [Int: Reference] = [:]
     var coreRelocations: [Int: BTFExtension.CoreRelocation] = [:]
-    /// The number of its type; nil if BTF doesn't say.
+    /// The number of its type; nil if BTF doesn't have it.
     let type: Int?
-    /// Whether kernels verify it by itself, for any arguments.
+    /// Whether kernels verify it separately, for all arguments.
     let isGlobal: Bool
-    /// Whether it is a program. `kind` is nil if the name of its section says nothing.
+    /// Whether it is a program. `kind` is nil if its section's name isn't known.
     let isProgram: Bool
     let kind: ProgramKind?
-    /// Whether libbpf leaves the program out unless it is told to load it.
+    /// Whether libbpf skips the program unless told otherwise.
     var isOptional: Bool { isProgram && section.hasPrefix("?") }
     let lines: [BTFExtension.Line]
 
     enum Reference: Equatable {
-        /// A call, or the address for a callback.
+        /// A call, or an address for a callback.
         case function(Int)
         case callback(Int)
         case map(Int)
         case kernelFunction(name: String, isWeak: Bool)
         case kernelVariable(name: String, isTyped: Bool, isWeak: Bool)
-        /// A variable that libbpf fills in (`__kconfig`).
+        /// A variable that libbpf sets (`__kconfig`).
         case configuration(name: String)
-        /// A place in a section of constants, by the section's number.
+        /// An offset in a section of constants, by section index.
         case constant(section: Int, offset: Int)
         /// Other data of the object.
         case data
-        /// Nothing that can be called; says what there is.
+        /// Not a function that can be called; the text says what it is.
         case nowhere(String)
     }
 
-    /// The functions that it calls or gives away, with the instruction that does.
+    /// The functions that it calls or whose addresses it uses, each with the instruction that does.
     private(set) var callees: [(instruction: Int, function: Int)] = []
-    /// The maps that it names, with the instruction that does.
+    /// The maps that it refers to, each with the instruction that does.
     private(set) var mapUses: [(instruction: Int, map: Int)] = []
     private(set) var hasTailCall = false
 
-    /// Puts together what instructions refer to, once `references` is complete.
+    /// Collects callees and maps, once `references` is complete.
     mutating func collectReferences() {
         for (index, reference) in references.sorted(by: { $0.key < $1.key }) {
             switch reference {
@@ -56,7 +56,8 @@ struct Function {
         hasTailCall = firstSlots.contains { instructions[$0].isTailCall }
     }
 
-    /// Whether the second slot of a wide constant is at `index` can't be told from there: this goes from the start.
+    /// Indices of instructions, without the second slots of wide constants, which can only be told apart from the
+    /// start.
     var firstSlots: [Int] {
         var slots: [Int] = []
         var index = 0
@@ -67,7 +68,7 @@ struct Function {
         return slots
     }
 
-    /// The last line that begins at or before the instruction.
+    /// The line with the greatest offset not after the instruction.
     func line(of instruction: Int) -> BTFExtension.Line? {
         let offset = start + Instruction.size * instruction
         guard let index = lines.lastIndex(atMost: offset, by: { $0.offset }), lines[index].offset >= start else {

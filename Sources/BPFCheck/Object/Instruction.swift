@@ -1,4 +1,4 @@
-/// One slot of eight bytes of BPF code (RFC 9669).
+/// One slot of BPF code, eight bytes (RFC 9669).
 struct Instruction: Equatable {
     let opcode: UInt8
     let destination: UInt8
@@ -9,9 +9,9 @@ struct Instruction: Equatable {
     static let size = 8
 
     enum Kind: Equatable {
-        /// `BPF_LD | BPF_DW | BPF_IMM`, which has a second slot.
+        /// `BPF_LD | BPF_DW | BPF_IMM`, which takes two slots.
         case wideConstant
-        /// `BPF_LD`: absolute and indirect loads of packets.
+        /// `BPF_LD`: absolute and indirect loads from packets.
         case packetLoad
         case memoryLoad
         case memoryStore
@@ -32,7 +32,7 @@ struct Instruction: Equatable {
         case always = 0, equal, greater, greaterOrEqual, anyBit, notEqual, greaterSigned, greaterOrEqualSigned
         case less = 10, lessOrEqual, lessSigned, lessOrEqualSigned, mayGoto
 
-        /// As C writes it.
+        /// In C's notation.
         var text: String {
             switch self {
             case .equal: "=="
@@ -46,7 +46,7 @@ struct Instruction: Equatable {
             }
         }
 
-        /// What holds where the condition doesn't.
+        /// The text of the negated condition.
         var oppositeText: String {
             switch self {
             case .equal: "!="
@@ -65,7 +65,7 @@ struct Instruction: Equatable {
         case immediate = 0, absolute, indirect, memory, signExtending, unused, atomic
     }
 
-    /// Who is called, or what a wide constant is: the source register's number says.
+    /// Values of the source register field that state what a call or a wide constant refers to.
     enum Pseudo {
         static let call: UInt8 = 1
         static let kernelFunction: UInt8 = 2
@@ -81,7 +81,7 @@ struct Instruction: Equatable {
         self.immediate = immediate
     }
 
-    /// Bytes that a load or a store moves.
+    /// Bytes that a load or a store accesses.
     var accessSize: Int {
         switch opcode & 0x18 {
         case 0: 4
@@ -94,7 +94,7 @@ struct Instruction: Equatable {
     var usesRegister: Bool { opcode & 8 != 0 }
     var mode: Mode? { Mode(rawValue: opcode >> 5) }
 
-    /// Of arithmetic and jumps; loads and stores have a width of their own.
+    /// Only for arithmetic and jumps; loads and stores have a size.
     var is64Bit: Bool { opcode & 7 == 7 || opcode & 7 == 5 }
 
     var kind: Kind {
@@ -113,6 +113,6 @@ struct Instruction: Equatable {
         }
     }
 
-    /// How many slots further a jump goes on, counted from the slot after it.
+    /// The distance of a jump's target from the next slot, in slots.
     var jumpDistance: Int { opcode == 0x06 ? Int(immediate) : Int(offset) }
 }

@@ -1,12 +1,12 @@
 import ELF
 
-/// A map that the object asks for, as BTF describes it in `.maps`.
+/// A map that the object defines, as described by BTF in `.maps`.
 struct MapDefinition: Equatable {
     let name: String
     var shape = MapShape()
-    /// What is inside of a map of maps, or of programs.
+    /// The map inside of a map of maps, or the program of an array of programs.
     var inner: MapShape?
-    /// A field of the definition that libbpf doesn't know, and refuses.
+    /// A field of the definition that libbpf doesn't know and rejects.
     var unknownField: String?
 
     /// The maps of `.maps`, in the order of BTF.
@@ -33,9 +33,9 @@ struct MapDefinition: Equatable {
         }
     }
 
-    /// `values`: an array of pointers to what is inside; of maps, or of programs, which are functions.
+    /// `values`: an array of pointers to inner maps, or to programs, which are functions.
     private mutating func readInner(_ type: Int, _ btf: BTF) throws(ELFError) {
-        // libbpf takes the size of what is inside for the value's.
+        // libbpf stores a descriptor, four bytes, for each value.
         shape.valueSize = 4
         guard let array = try btf.plain(type), btf.kind(of: array) == .array,
             let pointer = try btf.plain(btf.array(array).element), btf.kind(of: pointer) == .pointer,
@@ -47,7 +47,7 @@ struct MapDefinition: Equatable {
     }
 }
 
-/// What a map is: kind, sizes, flags.
+/// The properties of a map: kind, sizes, flags.
 struct MapShape: Equatable {
     /// `enum bpf_map_type`
     var type: UInt32 = 0
@@ -56,11 +56,11 @@ struct MapShape: Equatable {
     var keySize = 0
     var valueSize = 0
     var entries = 0
-    /// Whether key and value have types, and not only sizes.
+    /// Whether key and value have types, not only sizes.
     var hasKeyType = false
     var hasValueType = false
 
-    /// A field of a definition; false if libbpf knows none of that name.
+    /// Reads a field of a definition; false if libbpf doesn't know its name.
     fileprivate mutating func read(_ member: BTF.Member, _ btf: BTF) throws(ELFError) -> Bool {
         switch member.name {
         case "type": type = try Self.number(member.type, btf)
@@ -80,7 +80,7 @@ struct MapShape: Equatable {
         return true
     }
 
-    /// `int (*name)[value]`: a number as the length of an array.
+    /// `int (*name)[value]`: a number, encoded as the length of an array.
     private static func number(_ type: Int, _ btf: BTF) throws(ELFError) -> UInt32 {
         guard let pointer = try btf.plain(type), btf.kind(of: pointer) == .pointer,
             let array = try btf.plain(btf.reference(of: pointer)), btf.kind(of: array) == .array

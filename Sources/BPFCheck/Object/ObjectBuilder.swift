@@ -1,6 +1,6 @@
 import ELF
 
-/// Makes functions of symbols, and what instructions refer to of relocations, as libbpf does.
+/// Assembles functions from symbols, and the targets of instructions from relocations, as libbpf does.
 struct ObjectBuilder {
     let image: ELFImage
     let sections: [Section]
@@ -9,10 +9,10 @@ struct ObjectBuilder {
     private(set) var functions: [Function] = []
     private(set) var maps: [MapDefinition] = []
 
-    /// Functions by section and byte.
+    /// Functions, by section and offset.
     private var places: [Place: Int] = [:]
     private var symbols: Symbols?
-    /// What BTF says to be outside of the object; functions with their types.
+    /// Functions of the kernel that BTF declares, with their types.
     private(set) var kernelFunctions: [String: Int] = [:]
     private var typedVariables: Set<String> = []
     private var configuration: Set<String> = []
@@ -47,13 +47,13 @@ struct ObjectBuilder {
             else { continue }
             found.append((symbol, Place(section: symbol.section, offset: symbol.value)))
         }
-        // Global names first: of two names for one function the one that others can see.
+        // Global names first, so that a function with two names gets the one that other objects can see.
         found.sort {
             ($0.place.section, $0.place.offset, $0.symbol.binding == 0 ? 1 : 0)
                 < ($1.place.section, $1.place.offset, $1.symbol.binding == 0 ? 1 : 0)
         }
         var end = Place(section: 0, offset: 0)
-        // In .text are functions that programs call; only a lone one may be meant for a program.
+        // .text contains functions that programs call; only a lone function may be a program.
         let isLone = found.count == 1
         for (symbol, place) in found where places[place] == nil {
             let section = sections[symbol.section]
@@ -82,7 +82,7 @@ struct ObjectBuilder {
         }
         let type = extensions.functions[section.name]?[symbol.value]
         var isGlobal = false
-        // Linkage 1 is global. libbpf makes hidden functions static, so that kernels look at each call of them.
+        // Linkage 1 is global. libbpf makes hidden functions static, so that kernels verify them at each call.
         if let btf, let type, btf.kind(of: type) == .function, !symbol.isHidden, !isProgram {
             isGlobal = try btf.count(of: type) == 1
         }
@@ -98,7 +98,7 @@ struct ObjectBuilder {
         return function
     }
 
-    /// What BTF has in `.ksyms` and `.kconfig`.
+    /// Reads the declarations in BTF's sections `.ksyms` and `.kconfig`.
     private mutating func readExternals(_ btf: BTF) throws(ELFError) {
         for section in btf.types where btf.kind(of: section) == .dataSection {
             switch try btf.name(of: section) {
@@ -118,7 +118,7 @@ struct ObjectBuilder {
         }
     }
 
-    /// The sections of constants that programs may read, with the names of what is in them.
+    /// The sections of constants that programs may read, with the names of their variables.
     func constants() throws(ELFError) -> [Int: ConstantData] {
         var names: [Int: [Int: String]] = [:]
         for index in 0..<(symbols?.count ?? 0) {
@@ -144,7 +144,7 @@ struct ObjectBuilder {
             let reader = try SectionReader(section, of: image)
             for offset in stride(from: 0, to: reader.count - 15, by: 16) {
                 let place = Int(clamping: try reader.integer(UInt64.self, at: offset))
-                // r_info: on big-endian machines the same number, read in their order
+                // In r_info, the symbol is the upper half in either byte order.
                 let symbol = Int(try reader.integer(UInt64.self, at: offset + 8) >> 32)
                 targets[Place(section: Int(section.info), offset: place)] = try symbols.symbol(symbol)
             }
@@ -179,14 +179,14 @@ struct ObjectBuilder {
             return .kernelFunction(name: symbol.name, isWeak: symbol.isWeak)
         }
         guard sections.indices.contains(symbol.section), sections[symbol.section].name == ".text" else {
-            // A static function is called by its section's symbol, which has no name.
+            // A call of a static function refers to the section's symbol, which has no name.
             let place = Place(section: symbol.section, offset: symbol.isSection ? distance : symbol.value)
             let name = symbol.name.isEmpty ? places[place].map { functions[$0].name } : symbol.name
             return .nowhere(
                 "\(name.map { "\($0)()" } ?? "a function"), which isn't in .text, where libbpf expects all functions "
                     + "that programs call")
         }
-        // clang counts calls of static functions from the start of the section.
+        // clang encodes a call of a static function as a distance from the start of the section.
         let offset = symbol.isSection ? distance : 0
         return function(at: Place(section: symbol.section, offset: symbol.value.addingClamped(offset)))
     }
@@ -225,7 +225,7 @@ struct ObjectBuilder {
 }
 
 extension Section {
-    /// `.rodata` and `.rodata.NAME`, which libbpf makes maps of that nobody can write; not the strings of literals.
+    /// `.rodata` and `.rodata.NAME`, from which libbpf makes read-only maps; not the sections of literals.
     fileprivate var isConstantData: Bool {
         (name == ".rodata" || name.hasPrefix(".rodata.")) && !name.hasPrefix(".rodata.str") && type == 1
             && !name.hasPrefix(".rodata.cst")
@@ -233,7 +233,7 @@ extension Section {
 }
 
 extension Int {
-    /// Symbols have values of any size.
+    /// Symbols may have any value.
     fileprivate func addingClamped(_ other: Int) -> Int {
         let sum = addingReportingOverflow(other)
         return sum.overflow ? .max : sum.partialValue

@@ -2,7 +2,7 @@ import ELF
 import Files
 import Glibc
 
-/// The bytes of a section, read within bounds; what is missing is an ``ELFError`` with file, section and offset.
+/// Reads the bytes of a section within bounds. Missing bytes are an ``ELFError`` with file, section and offset.
 struct SectionReader {
     let file: String
     let section: String
@@ -23,7 +23,7 @@ struct SectionReader {
         self.isBigEndian = isBigEndian
     }
 
-    /// The bytes of a file that isn't ELF, of 256 MiB at most: a kernel's types are some megabytes.
+    /// The bytes of a file that isn't ELF, at most 256 MiB; a kernel's types take a few megabytes.
     static func contents(of path: String) throws(ELFError) -> [UInt8] {
         let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw ELFError(file: path, kind: .cannotOpen(errno: errno)) }
@@ -56,8 +56,8 @@ struct SectionReader {
 
     func word(at offset: Int) throws(ELFError) -> Int { Int(try integer(UInt32.self, at: offset)) }
 
-    /// A string, cut after `limit` bytes: strings may share bytes, so that many could take memory out of proportion.
-    /// What would do something to a terminal becomes a question mark.
+    /// A string, cut after `limit` bytes: strings may share bytes, so many of them could take memory out of proportion.
+    /// Control characters are replaced by question marks.
     func string(at offset: Int, limit: Int = 512) throws(ELFError) -> String {
         guard bytes.indices.contains(offset) else { throw malformed("a string lies outside", at: offset) }
         let text = bytes[offset...].prefix(limit).prefix { $0 != 0 }

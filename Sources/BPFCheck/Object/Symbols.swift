@@ -3,7 +3,7 @@ import ELF
 /// A symbol of the object (gABI, "Symbol Table").
 struct Symbol {
     let name: String
-    /// `st_shndx`; 0 if it is not defined here.
+    /// `st_shndx`; 0 if it isn't defined in this object.
     let section: Int
     let value: Int
     let size: Int
@@ -15,18 +15,18 @@ struct Symbol {
     var isSection: Bool { kind == 3 }
     var isLocal: Bool { binding == 0 }
     var isWeak: Bool { binding == 2 }
-    /// `STV_HIDDEN` or `STV_INTERNAL`, which libbpf makes a static function of.
+    /// `STV_HIDDEN` or `STV_INTERNAL`; libbpf makes such functions static.
     var isHidden: Bool { visibility == 1 || visibility == 2 }
 }
 
-/// The symbol table, one symbol at a time.
+/// The symbol table, read one symbol at a time.
 struct Symbols {
     private let table: SectionReader
     private let names: SectionReader
 
     static let entrySize = 24
 
-    /// Nil if the object has none.
+    /// Nil if the object has no symbol table.
     init?(_ sections: [Section], of image: ELFImage) throws(ELFError) {
         guard let section = sections.first(where: { $0.type == 2 }) else { return nil }
         table = try SectionReader(section, of: image)

@@ -2,23 +2,23 @@ import Glibc
 import LinuxProcess
 
 extension KernelUnwinder {
-    /// What became of a process.
+    /// A change of a process, as events or readings of its mappings showed it.
     public struct Change {
         /// Unlike `ProcessEvent.Kind`, which the kernel reports of every process and thread: what follows from that for
         /// processes that are sampled, with the images and tables of what they map.
         public enum Kind {
-            /// What it maps was read: all that it had mapped by ``ProcessImages/time``.
+            /// Its mappings were read; they include all mappings up to ``ProcessImages/time``.
             case read(ProcessImages)
-            /// It mapped this, in place of what was there.
+            /// It mapped this, which replaces whatever was there.
             case mapped(ProcessImages.Mapping)
-            /// It runs another program; what it mapped before is gone.
+            /// It runs another executable; its earlier mappings are gone.
             case exec
-            /// Another one made it, and it maps what that one does.
+            /// It was created by another process, and has a copy of that one's mappings.
             case forked(parent: Int32)
             case ended
-            /// What it maps can't be read: no samples of it are unwound until it can.
+            /// Its mappings can't be read; its samples are not unwound until they can.
             case failed(KernelError)
-            /// Events were lost, of any process; the process is 0.
+            /// Events of any process were lost; the process is 0.
             case lost
         }
 
@@ -32,10 +32,10 @@ extension KernelUnwinder {
         }
     }
 
-    /// Brings what is known of processes up to date with what happened to them (``processEvents()``).
+    /// Updates the state of processes by events (``processEvents()``). Reads the mappings of each changed process at
+    /// most once.
     ///
-    /// - Returns: what happened to processes that samples are taken of, in the order of time; and what they map now,
-    ///   read once each.
+    /// - Returns: the changes of sampled processes, in ascending order of time.
     public func update(_ events: [ProcessEvent]) -> [Change] {
         readings.noteUpdate()
         let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), at: MonotonicClock.now, &planMemory)
@@ -69,26 +69,26 @@ extension KernelUnwinder {
                 planMemory.noteEnd(of: process, at: MonotonicClock.now)
                 return Change(process: process, kind: .ended, time: time)
             }
-            // Better no callers than those that what was mapped before would give.
+            // No callers are better than callers by outdated mappings.
             if isListed(process) { try? expectProcess(process) }
             return Change(process: process, kind: .failed(error), time: time)
         }
     }
 
-    /// A mapping that an event told of. Its file is known, or is opened by its name: it may be gone by now.
+    /// A mapping known from an event. Its file is already known, or is opened by its name; it may be gone by now.
     private func mapped(_ mapping: ExecutableMapping, in process: Int32, at time: UInt64) -> Change {
         let image = mapping.isFile ? images.image(of: mapping, in: process) : nil
         return Change(process: process, kind: .mapped(ProcessImages.Mapping(mapping, of: image)), time: time)
     }
 
-    /// Whether a process has memory: one that ended and was not waited for has none.
+    /// Whether a process has memory. A zombie has none.
     fileprivate static func isAlive(_ process: Int32) -> Bool {
         guard let map = try? MemoryMap(of: process) else { return false }
         return !map.mappings.isEmpty
     }
 }
 
-/// What the plan of an update asks.
+/// The plan's view of the sampled processes.
 private struct TrackedProcesses: UpdatePlan.Processes {
     let unwinder: KernelUnwinder
 

@@ -2,22 +2,21 @@ import ELF
 import Glibc
 import UnwindTable
 
-/// A file that is mapped executable somewhere, or the vDSO, and its table in the kernel. Processes that map the same
-/// file share one.
+/// A mapped executable file, or the vDSO, with its table in the kernel. Shared by all processes that map the file.
 public final class MappedImage {
-    /// The path as a process that maps it sees it; `[vdso]`; or the name that the kernel has for the memory.
+    /// The path in the file system of a process that maps it, or `[vdso]`, or another name by the kernel.
     public let name: String
-    /// Nil if it can't be opened, or is not an ELF file: `problem` says why.
+    /// Nil if the file can't be opened or isn't an ELF file; `problem` states why.
     public let image: ELFImage?
-    /// Why it has no table, in words; nil if it has one.
+    /// Why it has no table; nil if it has one.
     public internal(set) var problem: String?
     var table: KernelTable?
-    /// Processes that map it.
+    /// The number of processes that map it.
     var users = 0
-    /// Executable segments of the image.
+    /// The image's executable segments.
     private let segments: [Segment]
 
-    /// Whether its frames are unwound by rules.
+    /// Whether it has a table, by whose rules its frames are unwound.
     public var hasTable: Bool { table != nil }
 
     init(name: String, image: ELFImage?) {
@@ -26,7 +25,7 @@ public final class MappedImage {
         segments = image?.segments.filter { $0.isLoad && $0.isExecutable } ?? []
     }
 
-    /// AVMA − SVMA of a mapping of it that starts at `offset` in the file; nil if no executable segment is there.
+    /// The bias (AVMA − SVMA) of a mapping that starts at `offset` in the file; nil if no executable segment fits.
     func bias(of mapped: Range<UInt64>, at offset: UInt64) -> UInt64? {
         segments.bias(of: mapped, at: offset, pageSize: Self.pageSize)
     }

@@ -7,23 +7,23 @@ import TableSupply
 import Threads
 import UnwindTable
 
-/// The images that processes map: each file is opened once, and its table is loaded once.
+/// The images that processes map. Opens each file once and loads its table once.
 final class MappedImages {
     private let memory: ElementMemory
     private let machine: TableMachine
     private let supply: any TableSupply
     private var byFile: [FileIdentity: MappedImage] = [:]
-    /// The vDSO is the same in nearly all processes, and has no file.
+    /// By contents: the vDSO has no file, and is the same in nearly all processes.
     private var vdsos: [[UInt8]: MappedImage] = [:]
     private var tables: [TableSource.Key: KernelTable] = [:]
-    /// Those that somebody vouched for.
+    /// Keys of the tables that the user added.
     private var added: Set<TableSource.Key> = []
     private var numbers = Numbers()
-    /// Requests for the tables of the process that is being read.
+    /// Requests for tables of the process that is being read, made in advance.
     private var requests: [FileIdentity: any TableRequest] = [:]
     /// The files of the process that is being read.
     private var files: [FileNumber: MappedFile] = [:]
-    /// Called with problems that don't end anything, in words.
+    /// Called with the description of a problem that doesn't stop the unwinder.
     var onProblem: (String) -> Void = { _ in }
 
     init(_ memory: ElementMemory, _ machine: TableMachine, _ supply: any TableSupply) {
@@ -32,17 +32,17 @@ final class MappedImages {
         self.supply = supply
     }
 
-    /// Tables that are loaded.
+    /// The number of loaded tables.
     var tableCount: Int { tables.count }
 
-    /// Bytes of their files.
+    /// The total size of the loaded tables, as files, in bytes.
     var fileBytes: Int { tables.values.reduce(0) { $0 + $1.fileBytes } }
 
     func placedRanges(of key: TableSource.Key) -> [PlacedTable.Range] { tables[key]?.placed.ranges ?? [] }
 
-    /// Loads a table, to be kept for whatever image has its key.
+    /// Loads a table and keeps it for all images with its key.
     ///
-    /// - Returns: whether it wasn't there yet.
+    /// - Returns: whether it wasn't loaded before.
     func add(_ view: TableView) throws(KernelError) -> Bool {
         if tables[view.key] != nil { return false }
         try load(view).users += 1
@@ -50,8 +50,8 @@ final class MappedImages {
         return true
     }
 
-    /// Opens the files of mappings and requests their tables, on several threads, unless they are known: most of the
-    /// time that it takes to add a process.
+    /// Opens the mapped files and requests their tables, on several threads, unless they are known. This takes most of
+    /// the time of adding a process.
     func prepare(_ mappings: [ExecutableMapping], of process: Int32) {
         var work: [MappedFile] = []
         for mapping in mappings where mapping.isFile && files[mapping.file] == nil {
@@ -70,14 +70,14 @@ final class MappedImages {
         requests = found.withLock { $0 }
     }
 
-    /// Forgets the requests for the process that was read: images that it maps have their tables.
+    /// Drops the requests for a process whose images all have been read.
     func finishProcess() {
         requests = [:]
         files = [:]
         for problem in supply.finish() { onProblem(problem) }
     }
 
-    /// The image that a process maps. Never fails: what can't be used is an image without a table.
+    /// The image of a mapping. Never fails: for a file that can't be used, it is an image without a table.
     func image(of mapping: ExecutableMapping, in process: Int32) -> MappedImage {
         guard let file = files[mapping.file] ?? MappedFile(mapping, in: process) else {
             return unusable(mapping.path, Self.problem(errno, mapping, process))
@@ -95,7 +95,7 @@ final class MappedImages {
             request = if let known = requests[identity] { known } else { supply.request(try file.image()) }
         } catch {
             let unusable = unusable(mapping.path, "\(error)")
-            // Of a path that leads elsewhere by now, nothing is learnt of this file.
+            // If the path now leads to another file, the error says nothing about this one.
             if error.kind != .isAnotherFile { byFile[identity] = unusable }
             return unusable
         }
@@ -104,7 +104,7 @@ final class MappedImages {
         return found
     }
 
-    /// The vDSO of a process, out of its memory.
+    /// The vDSO of a process, read from its memory.
     func vdso(_ mapping: ExecutableMapping, in process: Int32) -> MappedImage {
         let bytes = ProcessMemory(of: process)
             .bytes(at: mapping.start, count: Int(clamping: mapping.end - mapping.start))
@@ -138,7 +138,7 @@ final class MappedImages {
         return true
     }
 
-    /// Files with the same key have the same table, wherever they are.
+    /// The image with its table, shared with all files that have the same key.
     private func mapped(_ request: any TableRequest, name: String) -> MappedImage {
         let found = MappedImage(name: name, image: request.image)
         do {
@@ -152,7 +152,8 @@ final class MappedImages {
         return found
     }
 
-    /// The table that was added for the image's content. The image of a file that others can write has another key.
+    /// The table that the user added for the image's contents. If others can write the file, its key is not that of its
+    /// contents.
     private func addedTable(for request: any TableRequest) throws -> KernelTable? {
         if added.isEmpty { return nil }
         let key = try request.contentKey()
@@ -174,11 +175,11 @@ final class MappedImages {
         return image
     }
 
-    /// Why the file of a mapping can't be found, and what would help.
+    /// Why a mapped file can't be opened, and which permission is missing.
     private static func problem(_ code: Int32, _ mapping: ExecutableMapping, _ process: Int32) -> String {
         let text = systemMessage(code)
         guard code == EACCES || code == EPERM else { return text }
-        // Who may follow links of the process lacks what its mappings need besides.
+        // If links of the process can be followed, only the permission for its mappings is missing.
         let mayTrace = access("/proc/\(process)/exe", F_OK) == 0
         return "\(text): \(mayTrace ? MappedFile.neededForMappings : "CAP_SYS_PTRACE is missing")"
     }

@@ -2,21 +2,21 @@ import ELF
 import LinuxProcess
 import Search
 
-/// What a process maps executable, by rising address, as of one moment.
+/// The executable mappings of a process at one moment, in ascending order of addresses.
 public struct ProcessImages {
     public struct Mapping {
-        /// AVMAs.
+        /// AVMAs: the first byte, and after the last one.
         public var start: UInt64
         public var end: UInt64
-        /// AVMA − SVMA; 0 if there is no image.
+        /// AVMA − SVMA; 0 without an image.
         public var bias: UInt64
-        /// Nil of memory without a file, such as code made at run time.
+        /// Nil for memory without a file, such as code generated at run time.
         public var image: MappedImage?
-        /// The file instead, if it can't be used: ``MappedImage/problem`` says why.
+        /// A mapped file that can't be used, instead of `image`; ``MappedImage/problem`` states why.
         public var unusable: MappedImage?
-        /// What the kernel calls it; empty if it has no name.
+        /// The path, or the kernel's name for the memory; empty if it has no name.
         public var name: String
-        /// What was mapped; nil where nobody knows.
+        /// The mapping as it was read; nil if it isn't known.
         var source: ExecutableMapping?
 
         public init(
@@ -27,13 +27,14 @@ public struct ProcessImages {
     }
 
     public private(set) var mappings: [Mapping] = []
-    /// Images, each once.
+    /// The images of the mappings, each once.
     public private(set) var images: [MappedImage] = []
-    /// When reading it began: CLOCK_MONOTONIC, in nanoseconds. What was mapped before is in it.
+    /// When reading began, by CLOCK_MONOTONIC, in nanoseconds. Earlier mappings are included.
     public let time: UInt64
-    /// Which samples were unwound by it: ``Sample/mappings``. 0 until the programs were told.
+    /// The number that samples unwound with these mappings have in ``Sample/mappings``. 0 until the mappings are
+    /// published to the BPF programs.
     public internal(set) var number: UInt32 = 0
-    /// What was read, to see whether it changed.
+    /// The mappings as they were read, to detect changes.
     private let source: [ExecutableMapping]
 
     /// Opens images and loads their tables.
@@ -47,12 +48,12 @@ public struct ProcessImages {
         }
     }
 
-    /// - Parameter image: the image that a mapping is of; nil of memory without a file.
+    /// - Parameter image: returns the image of a mapping; nil for memory without a file.
     init(_ source: [ExecutableMapping], time: UInt64, image: (ExecutableMapping) -> MappedImage?) {
         self.source = source
         self.time = time
         var seen: Set<ObjectIdentifier> = []
-        // Calls into this are emulated: no frame stands there.
+        // The kernel emulates the instructions there, so no frame is in them.
         for mapping in source where mapping.path != "[uprobes]" {
             let image = image(mapping)
             mappings.append(Mapping(mapping, of: image))
@@ -60,33 +61,35 @@ public struct ProcessImages {
         }
     }
 
-    /// Mappings by rising address, to be looked up in only.
+    /// Creates a set of mappings, in ascending order of addresses, that serves only for lookups.
     package init(_ mappings: [Mapping], time: UInt64 = 0) {
         (self.mappings, self.time, source) = (mappings, time, [])
     }
 
-    /// Adds one that stands behind all others.
+    /// Adds a mapping at a higher address than all others.
     package mutating func append(_ mapping: Mapping) { mappings.append(mapping) }
 
-    /// Whether the same is mapped at the same places. A new file may have the name and the inode of one that is gone.
+    /// Whether the same images are mapped at the same addresses. Comparing mappings isn't enough: a new file may have
+    /// the name and the inode of a deleted one.
     func isSame(as other: ProcessImages) -> Bool {
         source == other.source && images.elementsEqual(other.images) { $0 === $1 }
     }
 
-    /// The mapping that an AVMA is in.
+    /// The mapping that contains an AVMA.
     public func mapping(at address: UInt64) -> Mapping? {
         guard let index = mappings.lastIndex(atMost: address, by: { $0.start }) else { return nil }
         return address < mappings[index].end ? mappings[index] : nil
     }
 
-    /// What the programs are told.
+    /// The mappings in the form that the BPF programs get.
     var placedMappings: [PlacedMapping] { mappings.flatMap { $0.placed($0.image?.table?.placed.ranges ?? []) } }
 }
 
 extension ProcessImages.Mapping {
-    /// - Parameter image: nil of memory without a file.
+    /// - Parameter image: nil for memory without a file.
     init(_ source: ExecutableMapping, of image: MappedImage?) {
-        // A file that is no image: libraries of Java and other machines map theirs so, and code they made themselves.
+        // A mapping may be of a file that isn't an ELF image: some virtual machines map their libraries and generated
+        // code that way.
         let bias = image?.bias(
             of: source.start..<max(source.start, source.end), at: source.path == "[vdso]" ? 0 : source.offset)
         self.init(
@@ -95,19 +98,21 @@ extension ProcessImages.Mapping {
         unusable = bias == nil ? image : nil
     }
 
-    /// Whether the same place of the same file is mapped there. Of files that are gone only their numbers are known.
+    /// Whether both map the same offset of the same file to an address. Deleted files are compared only by device and
+    /// inode.
     package func isSame(as other: Self) -> Bool {
         guard let source, let theirs = other.source, source.isSame(as: theirs) else { return false }
         guard let identity = image?.image?.identity, let their = other.image?.image?.identity else { return true }
         return identity == their
     }
 
-    /// A mapping for each range of a table that it is of, by rising address, and one for what lies beside them.
+    /// Divides the mapping among the ranges of its table: one part for each range and for the space between them, in
+    /// ascending order of addresses.
     func placed(_ ranges: [PlacedTable.Range]) -> [PlacedMapping] {
         var placed: [PlacedMapping] = []
         var next = start
         for range in ranges {
-            // AVMAs and SVMAs wrap around at 2^64.
+            // Addresses wrap around at 2^64.
             let first = max(next &- bias, range.addresses.lowerBound) &+ bias
             let end = min(self.end &- bias, range.addresses.upperBound) &+ bias
             guard first < end, first >= next, end <= self.end else { continue }

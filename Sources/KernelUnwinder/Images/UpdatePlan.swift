@@ -1,37 +1,37 @@
 import LinuxProcess
 
-/// What is to be done about processes after events: decided from the events and a few questions, so that it can be
-/// tried without a kernel.
+/// Decides how to update processes after events. It depends only on the events and a few queries, so that tests need no
+/// kernel.
 struct UpdatePlan {
-    /// What is done, in this order.
+    /// An action. Actions are carried out in the order of the plan.
     enum Step: Equatable {
-        /// It happened, and is only to be told.
+        /// Reports the event to the caller.
         case tell(ProcessEvent)
-        /// Reads what a process maps now: all that it mapped until now.
+        /// Reads the current mappings of a process.
         case read(Int32, at: UInt64)
-        /// Removes a process. If its id is another one's by now, the entry is that one's, and stays.
+        /// Removes a process. If its id has been reused, the entry is the new process's, and stays.
         case end(Int32, at: UInt64, isReused: Bool)
     }
 
-    /// What is known of processes when the events have been read.
+    /// Queries about processes, answered after the events were read.
     protocol Processes {
-        /// Whether samples are taken of it, or were until it ended.
+        /// Whether the process is in the BPF programs' map, or was until it ended.
         func isListed(_ process: Int32) -> Bool
         /// Whether it has memory.
         func isAlive(_ process: Int32) -> Bool
         /// Whether its entry is 0: it is listed, and no mappings of it are published.
         func isExpected(_ process: Int32) -> Bool
-        /// Whether samples are taken of processes that a listed one makes.
+        /// Whether children of listed processes are sampled, too.
         var followsChildren: Bool { get }
-        /// All that are listed.
+        /// All listed processes.
         var all: [Int32] { get }
     }
 
     var steps: [Step] { slots.compactMap(\.self) }
     private let now: UInt64
-    /// Nil of what turned out not to be done.
+    /// Actions in order; nil for those that were dropped.
     private var slots: [Step?] = []
-    /// Places there of what is to be read, by process.
+    /// Indices in `slots` of the readings, by process.
     private var readings: [Int32: [Int]] = [:]
 
     /// What an update leaves for the next ones.
@@ -87,7 +87,7 @@ struct UpdatePlan {
             let process = event.process
             if event.kind == .lost { add(.tell(event)) }
             guard event.kind != .lost, listed.contains(process), index >= begins[process, default: 0] else { continue }
-            // Another process has the id since.
+            // Another process has got the id since.
             let isReused = last.forks[process, default: -1] > index
             switch event.kind {
             case .mapped, .exec, .forked:
@@ -110,7 +110,7 @@ struct UpdatePlan {
                     memory.withoutFirstThread.insert(process)
                     continue
                 }
-                // Of a thread whose process is to go on as another one, nothing is known.
+                // The id has been reused, so whether this was the process's last thread can't be checked.
                 if event.kind == .threadExited, isReused { continue }
                 ended.insert(process)
                 end(process, at: event.time, isReused: isReused, &memory)
@@ -130,8 +130,9 @@ struct UpdatePlan {
         }
     }
 
-    /// Processes that were taken out of the programs' map in the place of one that had their id before, and the events
-    /// that they began with. The programs had listed them: those that made them are listed, or were until they ended.
+    /// New processes that were removed from the BPF programs' map because their id had belonged to another process
+    /// before, with the index of the event that they start with. The BPF programs had listed them, because their
+    /// parents are listed, or were until they ended.
     private static func takenOut(
         _ events: [ProcessEvent], _ processes: some Processes, _ memory: Memory
     ) -> [Int32: Int] {
@@ -145,7 +146,7 @@ struct UpdatePlan {
         return begins
     }
 
-    /// Places in the list of the last fork of each process, and of the last event that changes what it maps.
+    /// For each process, the index of its last fork event, and of the last event that changes its mappings.
     private static func lastEvents(_ events: [ProcessEvent]) -> (forks: [Int32: Int], changes: [Int32: Int]) {
         var forks: [Int32: Int] = [:], changes: [Int32: Int] = [:]
         for (index, event) in events.enumerated() {
@@ -158,7 +159,7 @@ struct UpdatePlan {
         return (forks, changes)
     }
 
-    /// After events were lost, any process may have changed, or ended.
+    /// If events were lost, any process may have changed or ended.
     private mutating func readAll(
         _ processes: some Processes, at time: UInt64, except ended: Set<Int32>, _ isAlive: (Int32) -> Bool,
         _ memory: inout Memory
@@ -176,7 +177,7 @@ struct UpdatePlan {
     private mutating func end(_ process: Int32, at time: UInt64, isReused: Bool, _ memory: inout Memory) {
         memory.withoutFirstThread.remove(process)
         memory.justBegun[process] = nil
-        // Whose id is in use again, the programs know.
+        // If the id has been reused, the BPF programs already track the new process.
         if !isReused { memory.noteEnd(of: process, at: now) }
         dropReadings(of: process)
         add(.end(process, at: time, isReused: isReused))

@@ -4,28 +4,29 @@ import Glibc
 import Synchronization
 import Threads
 
-/// The kernel's table memory, mapped: elements, which are array maps behind one array of maps (cfic/elements.h).
+/// The kernel's table memory, mapped into this process: elements, which are array maps referenced by an array of maps
+/// (cfic/elements.h).
 ///
-/// Elements are made when memory is needed. Their place in the array of maps, without which the programs don't see
-/// them, they are given by another thread meanwhile, because that takes milliseconds: the kernel waits for readers each
-/// time. `waitUntilVisible` comes before anything is published.
+/// Elements are created when memory is needed. BPF programs see an element only once it is in the array of maps.
+/// Inserting it there takes milliseconds, because the kernel waits for readers, so another thread does it while this
+/// one fills the element. `waitUntilVisible` must be called before anything in new memory is published.
 final class ElementMemory {
     private(set) var allocator: SpanAllocator
     private let outer: Int32
-    /// Descriptors of the elements, in the order of their places.
+    /// Descriptors of the elements, by index in the array of maps.
     private var maps: [Int32] = []
-    /// How many of them are known to have their places.
+    /// The number of elements known to be in the array of maps.
     private var visibleCount = 0
     private let base: UnsafeMutableRawPointer
     private let budget: Int
     private let insertions: ThreadGroup
-    /// Why an element could not be given its place.
+    /// The first error of an insertion.
     private let failure = InsertionFailure()
     /// Retired spans: BPF programs that are running may still be reading them.
     private var retired: [Span] = []
     private var retiredWords = 0
 
-    /// Makes a map that is an element: its descriptor, or -errno.
+    /// Creates an element's map. Returns its descriptor, or -errno.
     var makeMap: () -> Int32 = {
         var options = bpf_map_create_opts()
         options.sz = MemoryLayout<bpf_map_create_opts>.size
@@ -33,7 +34,7 @@ final class ElementMemory {
         return bpf_map_create(BPF_MAP_TYPE_ARRAY, "cfic_element", 4, UInt32(CFIC_ELEMENT_SIZE), 1, &options)
     }
 
-    /// Insertions at once: each only waits for readers.
+    /// Concurrent insertions. Each mostly waits for readers.
     private static let insertionLimit = 16
     private static let yieldLimit = 2000
     private static let elementBytes = Int(CFIC_ELEMENT_SIZE)
@@ -41,8 +42,8 @@ final class ElementMemory {
 
     /// - Parameters:
     ///   - outer: the array of maps.
-    ///   - budget: bytes of elements that may be made.
-    ///   - insertions: has elements given their places.
+    ///   - budget: the largest total size of the elements, in bytes.
+    ///   - insertions: the threads that insert elements.
     init(
         outer: Int32, budget: Int, insertions: ThreadGroup = ThreadGroup(limit: insertionLimit)
     ) throws(KernelError) {
@@ -50,12 +51,12 @@ final class ElementMemory {
         self.budget = budget
         self.insertions = insertions
         allocator = SpanAllocator(limit: budget / Self.elementBytes)
-        // All elements lie one behind the other, so that what spans several elements lies in one piece.
+        // Elements are mapped at consecutive addresses, so that data in several elements is contiguous here.
         let start = mmap(
             nil, Self.addressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         guard let start, start != MAP_FAILED else { throw .system("reserving address space for tables", errno: errno) }
         base = start
-        // Place 0 means that there is nothing.
+        // Reserved, because place 0 means none.
         _ = try allocate(words: 8)
     }
 
@@ -65,12 +66,12 @@ final class ElementMemory {
         munmap(base, Self.addressSpace)
     }
 
-    /// Bytes of kernel memory that elements take.
+    /// Bytes of kernel memory in elements.
     var mappedBytes: Int { maps.count * Self.elementBytes }
-    /// Bytes of them in use.
+    /// Bytes of elements in use.
     var usedBytes: Int { allocator.usedWords * 4 }
 
-    /// Where a place is.
+    /// The address of a place.
     func pointer(_ place: UInt32) -> UnsafeMutableRawPointer { base + Int(place) * 4 }
 
     func allocate(words: Int, alignment: Int = 1) throws(KernelError) -> Span {
@@ -100,8 +101,8 @@ final class ElementMemory {
         retiredWords += spans.reduce(0) { $0 + $1.count }
     }
 
-    /// Waits until all memory that was allocated can be seen by the programs. Who gives an element its place has to
-    /// wait for readers of what was there before; but that it has its place is to be seen at once.
+    /// Waits until the BPF programs can see all allocated memory. The thread that inserts an element must also wait for
+    /// readers of the previous entry, but the entry is visible before that wait ends, so this polls for it.
     func waitUntilVisible() throws(KernelError) {
         var turns = 0
         while visibleCount < maps.count {
@@ -111,16 +112,16 @@ final class ElementMemory {
                 visibleCount += 1
                 continue
             }
-            // Its thread may not come to it before others have waited for readers.
+            // The inserting thread may have to wait until other insertions have waited for their readers.
             guard turns <= Self.yieldLimit else { throw .system("finding a map for tables", errno: errno) }
             if turns < Self.yieldLimit { sched_yield() } else { insertions.wait() }
             turns += 1
         }
     }
 
-    /// An allocation, and the elements that it needs.
+    /// Allocates a span, and creates the elements that it needs.
     private func grown(_ allocate: (inout SpanAllocator) -> Span?) throws(KernelError) -> Span {
-        // Waiting for readers costs some milliseconds: worth it for a quarter of an element.
+        // Waiting for readers takes milliseconds, which is worth a quarter of an element.
         if retiredWords * 16 > Self.elementBytes { reclaim() }
         guard let span = allocate(&allocator) ?? allocateReclaimed(allocate) else {
             throw budget < Self.addressSpace ? .overBudget(bytes: budget) : .tableMemoryFull(bytes: Self.addressSpace)
@@ -139,7 +140,7 @@ final class ElementMemory {
         return allocate(&allocator)
     }
 
-    /// Whether little of what may be taken is left.
+    /// Whether most of the budget is used.
     var isNearlyFull: Bool { usedBytes > budget / 8 * 7 }
 
     /// Frees what was retired, after waiting until no BPF program can be reading it.
@@ -150,8 +151,8 @@ final class ElementMemory {
         retiredWords = 0
     }
 
-    /// Waits until all programs that run now have ended; false if that can't be done. Putting a map into the array of
-    /// maps, where it is already, returns only then.
+    /// Waits until all running BPF programs have ended; false if that fails. Writing an entry of the array of maps
+    /// again returns only then.
     func waitForPrograms() -> Bool {
         guard let map = maps.first else { return false }
         insertions.wait()

@@ -1,12 +1,12 @@
 import CUnwindTable
 import UnwindTable
 
-/// A table in the kernel's memory, shared by all processes that map an image with its key.
+/// A table in kernel memory, shared by all images with its key.
 final class KernelTable {
     let key: TableSource.Key
     let fileBytes: Int
     let placed: PlacedTable
-    /// Images, and who asked to keep it.
+    /// The number of images that use it, plus one if the user added it.
     var users = 0
 
     init(key: TableSource.Key, fileBytes: Int, placed: PlacedTable) {
@@ -15,7 +15,7 @@ final class KernelTable {
         self.placed = placed
     }
 
-    /// Retires it: from now on no BPF program finds it, but some may still be reading it.
+    /// Retires the table: lookups find no pages any more, but BPF programs that are running may still be reading it.
     func retire(_ memory: ElementMemory) {
         for range in placed.ranges {
             let loaded = memory.pointer(range.place).assumingMemoryBound(to: cfic_loaded_range.self)

@@ -1,8 +1,8 @@
 import CUnwindTable
 
-/// A mapping as the programs know it (`struct cfic_mapping`): of one range of a table, or of none.
+/// A mapping in the BPF programs' form (`struct cfic_mapping`): belongs to one range of a table, or to none.
 struct PlacedMapping: Equatable {
-    /// AVMAs.
+    /// AVMAs: the first byte, and after the last one.
     var start: UInt64
     var end: UInt64
     /// AVMA − SVMA
@@ -12,11 +12,11 @@ struct PlacedMapping: Equatable {
 }
 
 extension PlacedMapping {
-    /// As many mappings as a process can have: neighbours without a table become one, and if that isn't enough, those
-    /// without a table go before those with one, and the smallest go first.
+    /// Reduces mappings to the number that a process can have. Joins neighbours without a table; if that isn't enough,
+    /// leaves out mappings without a table before those with one, and small ones before large ones.
     ///
-    /// - Parameter mappings: by rising address.
-    /// - Returns: by rising address, and how many are left out.
+    /// - Parameter mappings: in ascending order of addresses.
+    /// - Returns: mappings in ascending order of addresses, and the number of those left out.
     static func fitting(_ mappings: [Self], limit: Int) -> (kept: [Self], leftOut: Int) {
         if mappings.count <= limit { return (mappings, 0) }
         var joined: [Self] = []
@@ -37,17 +37,17 @@ extension PlacedMapping {
     }
 }
 
-/// A process in the kernel's memory: `struct cfic_process` and its groups of mappings.
+/// A process in kernel memory: `struct cfic_process` and its groups of mappings.
 struct PlacedProcess {
     var place: UInt32
-    /// What samples that were unwound by it say: `cfic_sample.mappings`.
+    /// The number that samples unwound with these mappings have: `cfic_sample.mappings`.
     var number: UInt32
     var spans: [Span]
 
-    /// What a process can have.
+    /// The largest number of mappings that a process can have.
     static let mappingLimit = Int(CFIC_PROCESS_GROUPS) * Int(CFIC_GROUP_MAPPINGS)
 
-    /// - Parameter mappings: by rising address, without overlaps, at most `mappingLimit`.
+    /// - Parameter mappings: in ascending order of addresses, without overlaps, at most `mappingLimit`.
     init(_ mappings: [PlacedMapping], number: UInt32, in memory: ElementMemory) throws(KernelError) {
         self.number = number
         var process = cfic_process()

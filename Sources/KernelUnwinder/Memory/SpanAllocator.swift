@@ -1,6 +1,6 @@
 import CUnwindTable
 
-/// A run of 4-byte words of table memory: `place` of the first, and how many.
+/// A run of 4-byte words in table memory: the place of the first, and their number.
 struct Span: Equatable {
     var place: UInt32
     var count: Int
@@ -8,26 +8,26 @@ struct Span: Equatable {
     var end: UInt32 { place + UInt32(count) }
 }
 
-/// Which words of the elements are in use.
+/// Allocates words of the elements.
 ///
-/// Everything that is allocated lies within one element, but for whole runs of elements. Elements come from the end,
-/// one after the other; what is left of them, and what is given back, is kept by size and used first.
+/// Each allocation lies within one element, except runs of whole elements. New elements are taken in ascending order.
+/// The rests of elements and freed spans are kept by size and used first.
 struct SpanAllocator {
-    /// All that a place can name.
+    /// The number of elements that places can address.
     static let elementLimit = Int(CFIC_ELEMENTS_MAX)
 
     let elementWords: Int
-    /// Elements that may be handed out.
+    /// The number of elements that may be used.
     private let limit: Int
-    /// Elements handed out so far: they are the first ones.
+    /// The number of elements used so far, which are the first ones.
     private(set) var elementCount = 0
-    /// Words in use.
+    /// The number of words in use.
     private(set) var usedWords = 0
-    /// Free spans by the place of their first word, and by that of the word behind them.
+    /// Sizes of free spans by place, and places of free spans by the place after their end.
     private var byStart: [UInt32: Int] = [:]
     private var byEnd: [UInt32: UInt32] = [:]
-    /// Places of free spans by the logarithm of their size. Some have been used or have grown meanwhile, and some are
-    /// there twice.
+    /// Places of free spans by the logarithm of their size. May contain duplicates, and spans that have been taken or
+    /// enlarged since; `byStart` decides.
     private var bySize: [[UInt32]]
 
     /// - Parameter elementWords: a power of two.
@@ -37,10 +37,10 @@ struct SpanAllocator {
         bySize = Array(repeating: [], count: Self.sizeClass(elementWords) + 1)
     }
 
-    /// How many places are noted, right or not.
+    /// The number of entries by size, including outdated ones.
     var noteCount: Int { bySize.reduce(0) { $0 + $1.count } }
 
-    /// A span that starts at a multiple of `alignment` words, a power of two; nil if all elements are in use.
+    /// Allocates a span that starts at a multiple of `alignment` words, a power of two; nil if all elements are in use.
     mutating func allocate(_ count: Int, alignment: Int = 1) -> Span? {
         precondition(count > 0 && count <= elementWords, "fits an element")
         if let span = takeFree(count, alignment: alignment) { return span }
@@ -49,7 +49,7 @@ struct SpanAllocator {
         return takeFree(count, alignment: alignment)
     }
 
-    /// Whole elements one after the other, of which the last may not be used to its end; nil if there are no more.
+    /// Allocates consecutive elements, the last of which may be used partly; nil if there are no more.
     mutating func allocateElements(words count: Int) -> Span? {
         let elements = (count + elementWords - 1) / elementWords
         guard let place = takeFreeElements(elements) ?? freshElements(elements) else { return nil }
@@ -59,8 +59,8 @@ struct SpanAllocator {
         return Span(place: place, count: count)
     }
 
-    /// The largest free span that is at hand, of at least `minimum` words, else an element: for who fills it from the
-    /// start and frees the rest. Nil if all elements are in use.
+    /// Allocates a free span from the largest size class, at least `minimum` words, else an element; nil if all
+    /// elements are in use. The caller fills it from the start and frees the rest.
     mutating func allocateRest(minimum: Int) -> Span? {
         for size in stride(from: bySize.count - 1, through: 0, by: -1) {
             while let place = bySize[size].last {
@@ -80,7 +80,7 @@ struct SpanAllocator {
         return Span(place: place, count: elementWords)
     }
 
-    /// Frees a span, which nobody may read any more.
+    /// Frees a span, which must not be read any more.
     mutating func free(_ span: Span) {
         guard span.count > 0 else { return }
         usedWords -= span.count
@@ -94,7 +94,7 @@ struct SpanAllocator {
         return place
     }
 
-    /// The first run of so many elements that are free.
+    /// Takes the first run of `count` free elements.
     private mutating func takeFreeElements(_ count: Int) -> UInt32? {
         var run = 0
         for element in 0..<elementCount {
@@ -108,7 +108,7 @@ struct SpanAllocator {
     }
 
     private mutating func takeFree(_ count: Int, alignment: Int) -> Span? {
-        // Any span of a larger class holds it, whatever the alignment; of its own class, one may.
+        // A span of a larger class is always large enough, even after alignment; one of the same class may be.
         for size in Self.sizeClass(count)..<bySize.count {
             var index = bySize[size].count - 1
             while index >= 0 {
@@ -139,7 +139,7 @@ struct SpanAllocator {
         byEnd[place + UInt32(count)] = nil
     }
 
-    /// Joins a span with its free neighbours in the same element.
+    /// Frees a span, joined with its free neighbours in the same element.
     private mutating func release(_ span: Span) {
         var place = span.place
         var count = span.count
@@ -153,7 +153,7 @@ struct SpanAllocator {
             take(end, size)
             count += size
         }
-        // Runs of elements are given back element by element.
+        // A run of elements is freed element by element.
         while Int(place) / elementWords != (Int(place) + count - 1) / elementWords {
             let inElement = elementWords - Int(place) % elementWords
             insert(place, inElement)
@@ -168,7 +168,7 @@ struct SpanAllocator {
         byEnd[place + UInt32(count)] = place
         let size = Self.sizeClass(count)
         bySize[size].append(place)
-        // More than are free: most are of spans that are no more.
+        // There are more entries than free spans, so most are outdated.
         if bySize[size].count > 2 * byStart.count + 64 {
             bySize[size] = Set(bySize[size]).filter { byStart[$0].map(Self.sizeClass) == size }.sorted()
         }

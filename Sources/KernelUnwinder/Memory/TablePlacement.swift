@@ -1,9 +1,9 @@
 import CUnwindTable
 import UnwindTable
 
-/// A table in the kernel's memory.
+/// A table in kernel memory.
 struct PlacedTable {
-    /// A range of its pages (`struct cfic_loaded_range`) and where that stands.
+    /// A range of its pages, with the place of its `struct cfic_loaded_range`.
     struct Range {
         /// SVMAs.
         var addresses: Swift.Range<UInt64>
@@ -14,29 +14,29 @@ struct PlacedTable {
     var spans: [Span] = []
 }
 
-/// Numbers that are used once each. The programs remember rules by those of ranges, and samples have those of what
-/// processes mapped.
+/// Generates unique numbers. BPF programs remember rules by the number of a range, and samples contain the number of
+/// their process's mappings.
 struct Numbers {
     private var last: UInt32 = 0
 
     mutating func next() -> UInt32 {
-        // A loader that lives for 4 billion of them would have to begin again.
+        // Traps after 4 billion numbers.
         last += 1
         return last
     }
 }
 
-/// Copies a proved table into the kernel's memory: records, rules and programs as they are, a directory with the places
-/// that they have there, and a `struct cfic_loaded_range` for each range, which nothing points to yet.
+/// Copies a proved table into kernel memory. Records, rules and programs are copied unchanged. The directory refers to
+/// their places there, and each range gets a `struct cfic_loaded_range`, which nothing refers to yet.
 struct TablePlacement {
     private let view: TableView
     private let memory: ElementMemory
     private var placed = PlacedTable()
-    /// Starts of records in the pages section, in words, rising; and where each was put.
+    /// Offsets of records in the pages section, in words, ascending; and the places of the copies.
     private var starts: [UInt32] = []
     private var places: [UInt32] = []
 
-    /// - Parameter numbers: gives `cfic_loaded_range.number`.
+    /// - Parameter numbers: provides `cfic_loaded_range.number`.
     static func place(
         _ view: TableView, _ numbers: inout Numbers, in memory: ElementMemory
     ) throws(KernelError) -> PlacedTable {
@@ -58,7 +58,7 @@ struct TablePlacement {
 
     // MARK: Records
 
-    /// Copies runs of records that fit what is left of an element.
+    /// Copies runs of records, each as long as the rest of an element allows.
     private mutating func placeRecords() throws(KernelError) {
         collectStarts()
         places = Array(repeating: 0, count: starts.count)
@@ -77,13 +77,12 @@ struct TablePlacement {
         rewriteQuarters()
     }
 
-    /// Records stand one behind the other in the file, so that a run is one piece; where it has a gap, a new run
-    /// begins.
+    /// A run consists of consecutive records without gaps, so that it can be copied as a whole.
     ///
     /// - Parameters:
-    ///   - starts: of all records, in words, rising.
-    ///   - words: that the run may take; at least the size of its first record.
-    /// - Returns: the record behind the run's last one.
+    ///   - starts: the offsets of all records, in words, ascending.
+    ///   - words: the largest size of the run; at least the size of its first record.
+    /// - Returns: the index after the run's last record.
     static func endOfRun(from first: Int, _ starts: [UInt32], words: Int, size: (Int) -> Int) -> Int {
         var end = first + 1
         while end < starts.count, Int(starts[end] - starts[first]) + size(end) <= words,
@@ -92,7 +91,7 @@ struct TablePlacement {
         return end
     }
 
-    /// Words of a record, or more: up to the next one, as far as a record can reach.
+    /// The size of a record in words, or more: up to the next record, but at most the largest possible size.
     private func size(_ index: Int) -> Int {
         let end = index + 1 < starts.count ? Int(starts[index + 1]) : view.pages.count / 4
         return min(end - Int(starts[index]), Int(CFIC_RECORD_MAX) / 4)
@@ -116,7 +115,7 @@ struct TablePlacement {
         view.pages.loadUnaligned(fromByteOffset: Int(place) * 4, as: cfic_quarters.self)
     }
 
-    /// A head of quarters says where they are.
+    /// Replaces the offsets in heads of quarters by the places of the copies.
     private func rewriteQuarters() {
         var index = 0
         for entry in view.directory {
@@ -147,7 +146,7 @@ struct TablePlacement {
                     start: range.start_page << shift, page_count: range.page_count, directory: directory, rules: rules,
                     operations: operations, operation_count: UInt32(view.operations.count), number: numbers.next()),
                 as: cfic_loaded_range.self)
-            // Proved: no range reaches beyond 2^64; the last page's end may be just there.
+            // The verifier proved that ranges don't exceed 2^64, but the last page may end exactly there.
             let end = (range.start_page + UInt64(range.page_count)).multipliedReportingOverflow(by: 1 << shift)
             placed.ranges.append(
                 PlacedTable.Range(
@@ -174,7 +173,7 @@ struct TablePlacement {
         return place
     }
 
-    /// `record` is the next record of `places`: they stand in the order of directory entries.
+    /// - Parameter record: index in `places` of the next record; records are in the order of directory entries.
     private func writeDirectory(_ range: cfic_range, at place: UInt32, _ record: inout Int) {
         let to = memory.pointer(place).assumingMemoryBound(to: UInt32.self)
         for page in 0..<Int(range.page_count) {

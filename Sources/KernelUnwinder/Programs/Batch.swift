@@ -3,9 +3,9 @@ import CUnwindTable
 import Glibc
 import UnwindTable
 
-/// Lookups and walks asked for from here (cfic/batch.h): for tests and benchmarks.
+/// Runs lookups and walks on request (cfic/batch.h), for tests and benchmarks.
 package final class Batch {
-    /// Where both sides read and write; a program runs only inside `lookUp` and `walk`.
+    /// Shared with the BPF programs, which run only inside `lookUp` and `walk`.
     package let shared: UnsafeMutablePointer<cfic_batch>
     private let lookUpProgram: Int32
     private let walkProgram: Int32
@@ -22,7 +22,7 @@ package final class Batch {
 
     deinit { munmap(shared, Self.size) }
 
-    /// Where pcs are put, CFIC_BATCH_LOOKUPS of them.
+    /// The pcs to look up, CFIC_BATCH_LOOKUPS of them.
     package var pcs: UnsafeMutablePointer<UInt64> {
         field(\.pcs, UInt64.self)
     }
@@ -34,7 +34,7 @@ package final class Batch {
     private func field<Tuple, Element>(
         _ path: KeyPath<cfic_batch, Tuple>, _: Element.Type
     ) -> UnsafeMutablePointer<Element> {
-        // Every field has an offset: they are C's.
+        // Never nil: the fields are C's.
         let offset = MemoryLayout<cfic_batch>.offset(of: path) ?? 0
         return (UnsafeMutableRawPointer(shared) + offset).assumingMemoryBound(to: Element.self)
     }
@@ -52,12 +52,12 @@ package final class Batch {
 }
 
 extension KernelUnwinder {
-    /// Needs ``Options/batches``.
+    /// Requires ``Options/batches``.
     package func makeBatch() throws(KernelError) -> Batch { try Batch(object) }
 }
 
 extension KernelUnwinder {
-    /// Makes the programs believe that a process has mapped a table's image at a bias.
+    /// Publishes mappings as if the process had mapped the table's image with a bias.
     package func map(_ table: TableView, at bias: UInt64, in process: Int32) throws(KernelError) {
         try addTable(table)
         try publish(
@@ -69,7 +69,7 @@ extension KernelUnwinder {
             })
     }
 
-    /// Seconds that it takes to lay out a table's sections in memory that is mapped already; the first time, not yet.
+    /// The time to lay out a table, in seconds. The first call includes mapping the memory.
     package func timeOfPlacing(_ table: TableView) throws(KernelError) -> Double {
         let start = ContinuousClock.now
         var numbers = Numbers()

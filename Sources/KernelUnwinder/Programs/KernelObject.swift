@@ -4,13 +4,13 @@ import CUnwindTable
 import Glibc
 import UnwindTable
 
-/// The loaded programs and their maps. Closed with the last reference; nothing is pinned.
+/// The loaded BPF programs and their maps. Closed with the last reference; nothing is pinned.
 final class KernelObject {
     private let object: OpaquePointer
-    /// What the verifier said of each program that was loaded.
+    /// The verifier's log of each loaded BPF program.
     let verified: [VerifiedProgram]
 
-    /// - Throws: why the kernel, or this caller, can't load them.
+    /// - Throws: ``KernelError`` that states why the kernel, or this caller, can't load them.
     init(_ options: KernelUnwinder.Options) throws(KernelError) {
         try LoadCheck.checkKernel()
         let machine = try KernelUnwinder.hostMachine
@@ -23,7 +23,7 @@ final class KernelObject {
             return bytes.withUnsafeBytes { bpf_object__open_mem($0.baseAddress, $0.count, &openOptions) }
         }
         guard let opened else { throw .system("reading the programs", errno: errno) }
-        // No property is set before nothing throws any more: else `deinit` would run, too.
+        // Properties are set last, after everything that can throw: otherwise `deinit` would close the object as well.
         let programs: [LoadingProgram]
         do throws(KernelError) {
             programs = try Self.prepare(opened, machine, options)
@@ -39,7 +39,7 @@ final class KernelObject {
 
     deinit { bpf_object__close(object) }
 
-    /// A map's descriptor.
+    /// The descriptor of a map.
     func map(_ name: String) throws(KernelError) -> Int32 {
         guard let map = bpf_object__find_map_by_name(object, name) else {
             throw .system("finding the map \(name)", errno: ENOENT)
@@ -54,7 +54,7 @@ final class KernelObject {
         return program
     }
 
-    /// Chooses the programs of this machine, and tells them what they must know.
+    /// Selects the BPF programs of this machine and sets their constants and the sizes of maps.
     private static func prepare(
         _ object: OpaquePointer, _ machine: TableMachine, _ options: KernelUnwinder.Options
     ) throws(KernelError) -> [LoadingProgram] {
@@ -71,7 +71,7 @@ final class KernelObject {
         var settings = cfic_settings(
             address_bits: perf_address_bits(), frames_max: UInt32(CFIC_FRAMES_MAX),
             kernel_frames: options.kernelFrames ? 1 : 0,
-            // THREAD_SIZE: 16 KiB on both machines, or a page where that is more.
+            // THREAD_SIZE: 16 KiB on both machines, or a memory page if that is larger.
             kernel_stack: UInt32(max(16384, sysconf(Int32(_SC_PAGESIZE)))),
             follow: options.followsChildren ? 1 : 0)
         let rodata = bpf_object__find_map_by_name(object, ".rodata.settings")
@@ -86,7 +86,7 @@ final class KernelObject {
         return programs
     }
 
-    /// The object file, out of its base64.
+    /// The object file, decoded from base64.
     static let bytes: [UInt8] = unwinderObject.withUTF8Buffer { text in
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3)
@@ -117,16 +117,16 @@ final class KernelObject {
 }
 
 extension TableMachine {
-    /// What the names of its programs end with.
+    /// The suffix of the names of the machine's BPF programs.
     var programSuffix: String { "\(self)" }
 }
 
-/// A program that is to be loaded, and the memory that the verifier writes to.
+/// A BPF program to be loaded, with the buffer for the verifier's log.
 final class LoadingProgram {
     let name: String
     private let log: UnsafeMutableBufferPointer<CChar>
 
-    /// For what the verifier says at the end, and, of a program that it refuses, where it gave up.
+    /// Room for the final statistics or, if the BPF program is rejected, for the point of failure.
     private static let logSize = 1 << 16
 
     init(_ program: OpaquePointer, name: String) {
@@ -134,7 +134,7 @@ final class LoadingProgram {
         log = .allocate(capacity: Self.logSize)
         log.initialize(repeating: 0)
         bpf_program__set_log_buf(program, log.baseAddress, log.count)
-        // Statistics only: a whole log of a large program takes minutes to write on a slow machine.
+        // Statistics only: writing the whole log of a large BPF program takes minutes on a slow machine.
         bpf_program__set_log_level(program, 4)
     }
 
@@ -147,12 +147,12 @@ final class LoadingProgram {
     var verified: VerifiedProgram { VerifiedProgram(name: name, log: text) }
 }
 
-/// What it took the kernel's verifier to prove a program.
+/// The verifier's work for a BPF program.
 public struct VerifiedProgram: Sendable {
     public let name: String
-    /// Instructions that it went through, of the million that it allows; nil if it didn't say.
+    /// Instructions processed, of at most a million; nil if the log doesn't state it.
     public let instructions: Int?
-    /// All that it said.
+    /// The verifier's log.
     public let log: String
 
     init(name: String, log: String) {

@@ -1,7 +1,7 @@
 import Glibc
 import LinuxProcess
 
-/// What a kernel and a caller must have for the programs to be loaded, and which of it is missing.
+/// Checks what a kernel and a caller need to load the BPF programs, and finds what is missing.
 enum LoadCheck {
     /// - Throws: ``KernelError/kernelTooOld(release:)``, ``KernelError/noTypeInformation``,
     ///   ``KernelError/otherPIDNamespace``.
@@ -13,7 +13,7 @@ enum LoadCheck {
         if stat("/proc/self/ns/pid", &status) == 0, status.st_ino != 0xeffffffc { throw .otherPIDNamespace }
     }
 
-    /// Whether a release, as uname(2) has it, is below 5.10. One that has no such numbers is tried.
+    /// Whether a release, as in uname(2), is older than 5.10. False for one that can't be parsed, which is then tried.
     static func isTooOld(_ release: String) -> Bool {
         let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
         return numbers.count == 2 && (numbers[0], numbers[1]) < (5, 10)
@@ -25,11 +25,12 @@ enum LoadCheck {
         return withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
-    /// Why loading failed.
+    /// The error for a failed load.
     static func failure(_ code: Int32, _ programs: [LoadingProgram]) -> KernelError {
-        // Its helpers are then unknown to the verifier, whose words would lead astray.
+        // The verifier then rejects helpers as unknown, and its log would mislead.
         if isLockedDown { return .notPermitted(permissionProblem()) }
-        // The verifier's log says more than an errno, where there is one. Programs are loaded in turn: it is the last.
+        // The verifier's log, if there is one, says more than an errno. Programs are loaded in order, so the last log
+        // is the relevant one.
         let refused = programs.last { !$0.text.isEmpty } ?? programs.first
         if code == EPERM || code == EACCES, programs.allSatisfy({ $0.text.isEmpty }) {
             return .notPermitted(permissionProblem())
@@ -38,7 +39,7 @@ enum LoadCheck {
         return .rejected(program: refused?.name ?? "", errno: code, log: log)
     }
 
-    /// What most likely stands between this caller and loading a program.
+    /// The most likely reason why this caller can't load a BPF program.
     static func permissionProblem() -> String {
         if isLockedDown {
             return "the kernel is locked down (confidentiality), which forbids programs that read memory: boot with "

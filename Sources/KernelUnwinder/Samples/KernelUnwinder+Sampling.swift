@@ -4,22 +4,22 @@ import CUnwindTable
 import Glibc
 import LinuxProcess
 
-/// Samples, and what is counted.
+/// Samples and counters.
 extension KernelUnwinder {
-    /// What samples are taken by.
+    /// The event that triggers samples.
     public enum Event: Sendable {
-        /// Cycles of the hardware, where it counts them; else the clock.
+        /// Hardware cycles if they are available, else the clock.
         case cycles
-        /// Time on CPU.
+        /// CPU time.
         case clock
     }
 
-    /// Takes samples on all CPUs, and watches what happens to processes.
+    /// Starts sampling on all CPUs, and watching processes.
     ///
     /// - Parameters:
-    ///   - event: what to take samples by.
+    ///   - event: triggers samples.
     ///   - frequency: samples per second on each CPU, at least 1.
-    /// - Returns: what they are taken by: the clock where the hardware's cycles are not available.
+    /// - Returns: the event in use: the clock if hardware cycles are not available.
     @discardableResult
     public func start(_ event: Event, frequency: Int) throws(KernelError) -> Event {
         try watchProcesses()
@@ -34,7 +34,7 @@ extension KernelUnwinder {
             }
             if descriptor == -ENODEV { continue }
             guard descriptor >= 0 else { throw samplingFailure(-descriptor, frequency) }
-            // The link owns the descriptor from now on.
+            // The link now owns the descriptor.
             guard let link = bpf_program__attach_perf_event(program, descriptor) else {
                 let code = errno
                 Glibc.close(descriptor)
@@ -62,8 +62,8 @@ extension KernelUnwinder {
             : .system("opening a sampling event", errno: code)
     }
 
-    /// Watches processes from now on: fork and exec in the kernel, so that no sample is taken by mappings that are
-    /// gone, and mappings through `processEvents`.
+    /// Starts watching processes: fork and exec in the kernel, so that no sample is unwound with outdated mappings, and
+    /// mappings through `processEvents`.
     public func watchProcesses() throws(KernelError) {
         if isWatching { return }
         if events == nil {
@@ -78,17 +78,17 @@ extension KernelUnwinder {
         isWatching = true
     }
 
-    /// CPUs that samples are taken on.
+    /// The number of CPUs that are sampled.
     public static var onlineCPUCount: Int { OnlineCPUs.list.count }
 
-    /// Ends taking samples, and watching. What was taken can still be read.
+    /// Stops sampling and watching. Samples already taken can still be read.
     public func stop() {
         for link in links { bpf_link__destroy(link) }
         links = []
         isWatching = false
     }
 
-    /// Waits until there is something to read, here or from another descriptor; at most so long.
+    /// Waits until there is something to read, here or from another descriptor, or until the time is over.
     public func wait(milliseconds: Int32, or other: Int32 = -1) {
         var polled = ([other, ring.descriptor] + (events?.descriptors ?? [])).map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
@@ -96,16 +96,16 @@ extension KernelUnwinder {
         poll(&polled, nfds_t(polled.count), milliseconds)
     }
 
-    /// What happened to processes since the last call, of all processes.
+    /// The events of all processes since the last call.
     public func processEvents() -> [ProcessEvent] { events?.read() ?? [] }
 
-    /// Gives out the samples that are there.
+    /// Calls `body` with each available sample.
     ///
-    /// - Returns: how many.
+    /// - Returns: the number of samples.
     @discardableResult
     public func readSamples(_ body: (Sample) -> Void) throws(KernelError) -> Int { try ring.read(body) }
 
-    /// What the programs counted so far.
+    /// The current values of the BPF programs' counters.
     public func counters() throws(KernelError) -> Counters {
         let cpus = Int(libbpf_num_possible_cpus())
         guard cpus > 0 else { throw .system("counting CPUs", errno: Int32(-cpus)) }
@@ -118,13 +118,13 @@ extension KernelUnwinder {
         return sum
     }
 
-    /// Kernel memory of tables and mappings.
+    /// Kernel memory used for tables and mappings.
     public struct MemoryUse: Sendable {
-        /// Bytes of elements that were made, and bytes of them in use.
+        /// Bytes of created elements, and bytes of them in use.
         public var mapped: Int
         public var used: Int
         public var tables: Int
-        /// Bytes of the tables as they are in files.
+        /// Total size of the tables as files, in bytes.
         public var fileBytes: Int
     }
 
@@ -133,7 +133,7 @@ extension KernelUnwinder {
             mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount, fileBytes: images.fileBytes)
     }
 
-    /// Ends sampling. The programs and maps go with the object.
+    /// Stops sampling. The BPF programs and maps disappear with the object.
     public func close() {
         stop()
         events = nil

@@ -1,36 +1,38 @@
 import CUnwindTable
 import UnwindTable
 
-/// A stack as the kernel saw it. Valid only while the closure that it is given to runs; copy what is kept.
+/// A stack sampled in the kernel. Valid only during the call of the closure that receives it; copy what you keep.
 public struct Sample {
-    /// Of a frame of user code.
+    /// A frame of user code.
     public struct Frame: Equatable, Hashable, Sendable {
         let word: UInt64
 
-        /// AVMA. Where the frame stands if `isExact`, else where a call returns to: its instruction comes before.
+        /// AVMA: if `isExact`, the instruction at which the frame stopped, else a return address, which the call
+        /// precedes.
         ///
-        /// Below the marks its highest bit is repeated: that is set of the vsyscall page alone.
+        /// The bits above, used for marks, are restored by repeating the highest remaining bit, which only addresses in
+        /// the vsyscall page have set.
         public var pc: UInt64 { UInt64(bitPattern: Int64(bitPattern: word << 3) >> 3) }
-        /// Innermost, or interrupted by a signal.
+        /// Whether it is the innermost frame or was interrupted by a signal.
         public var isExact: Bool { word >> 63 == 1 }
-        /// Found without a rule, because its callee's code has none, or by way of a frame that was.
+        /// Whether it was found without a rule, because its callee's code has none, or by way of such a frame.
         public var isGuessed: Bool { word >> 62 & 1 == 1 }
-        /// Guessed, and the code that would speak for it could not be read.
+        /// Whether it is guessed, and the code that would confirm it could not be read.
         public var isUnchecked: Bool { word >> 61 & 1 == 1 }
-        /// An address in the function that the frame belongs to.
+        /// An address inside the function that the frame belongs to.
         public var lookupAddress: UInt64 { isExact ? pc : pc &- 1 }
 
-        /// Above all that a frame can have as its pc, but for the vsyscall page.
+        /// Larger than any pc, except those in the vsyscall page.
         package static var addressLimit: UInt64 { 1 << 60 }
-        /// Bits of the word that are its pc: what is above are marks.
+        /// The bits of the word that hold the pc; the bits above are marks.
         private static let pcBits: UInt64 = 1 << 61 - 1
 
-        /// The same frame where its code has another address.
+        /// The same frame with another pc.
         package func moved(to pc: UInt64) -> Self { Self(word: word & ~Self.pcBits | pc & Self.pcBits) }
     }
 
     let header: cfic_sample
-    /// Addresses of kernel code, the innermost first; none if user code was interrupted.
+    /// Addresses of kernel code, innermost first; empty if user code was interrupted.
     public let kernelFrames: UnsafeBufferPointer<UInt64>
     let userWords: UnsafeBufferPointer<UInt64>
 
@@ -42,9 +44,10 @@ public struct Sample {
     public var thread: Int32 { Int32(bitPattern: header.thread) }
     /// The number of the CPU that the thread ran on.
     public var cpu: Int32 { Int32(bitPattern: header.cpu) }
-    /// What it was unwound by: ``ProcessImages/number``, be it of a process that made this one. 0 if it ended before.
+    /// The number of the mappings that it was unwound with, ``ProcessImages/number``; they may be those of the
+    /// process's parent. 0 if the walk ended before it used any.
     public var mappings: UInt32 { header.mappings }
-    /// The innermost first.
+    /// Frames of user code, innermost first.
     public var userFrames: some RandomAccessCollection<Frame> { userWords.lazy.map { Frame(word: $0) } }
     /// How the walk ended.
     public var end: StackEnd { StackEnd(code: UInt32(header.end), reason: UInt32(header.reason)) }
@@ -61,14 +64,14 @@ public struct Sample {
         header = start.loadUnaligned(as: cfic_sample.self)
         let (kernel, user) = (Int(header.kernel_count), Int(header.user_count))
         guard bytes.count >= size + (kernel + user) * 8 else { return nil }
-        // Records of the ring buffer start at multiples of 8.
+        // Records in the ring buffer start at multiples of 8.
         let words = (start + size).assumingMemoryBound(to: UInt64.self)
         kernelFrames = UnsafeBufferPointer(start: words, count: kernel)
         userWords = UnsafeBufferPointer(start: words + kernel, count: user)
     }
 }
 
-/// How much of a stack is known: the three outcomes of a walk.
+/// How much of a stack is known, as the outcome of a walk.
 public enum StackOutcome: String, Sendable, CaseIterable {
     /// Rules alone led to the outermost frame.
     case complete
@@ -91,7 +94,7 @@ public enum StackOutcome: String, Sendable, CaseIterable {
     }
 }
 
-/// How a walk ended: a code of `CFIC_STEPS`, with the table's reason where that is what it ended by.
+/// How a walk ended: a code of `CFIC_STEPS`, with the table's reason if that ended it.
 public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     /// `enum cfic_step`
     public var code: UInt32
@@ -103,19 +106,19 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
-    /// Found afterwards: when the sample was taken, another file was mapped where the last frame stands than the
-    /// programs had been told, and what they took for its callers was cut off. No `enum cfic_step` has this code.
+    /// Detected afterwards: when the sample was taken, the last frame's address belonged to another file than the BPF
+    /// programs knew, so the callers that they found were removed. No `enum cfic_step` has this code.
     public static let mappingChanged = StackEnd(code: 1 << 16)
 
-    /// Whether the last frame is the outermost one of its thread.
+    /// Whether the last frame is the thread's outermost one.
     public var isOutermost: Bool { cfic_is_outermost(code) != 0 }
 
-    /// A stable name for programs, such as `end-of-stack`.
+    /// A stable name for use in programs, such as `end-of-stack`.
     public var name: String {
         self == .mappingChanged ? "mapping-changed" : stableName(cfic_step_name(code), or: "step-\(code)")
     }
 
-    /// That of the table's reason, such as `unknown-instruction`; nil if the end is another one.
+    /// The stable name of the table's reason, such as `unknown-instruction`; nil for other ends.
     public var reasonName: String? { code == CFIC_STEP_NO_RULE.rawValue ? Reason(rawValue: reason).name : nil }
 
     public var description: String {
@@ -126,18 +129,18 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What the programs counted, on all CPUs, since they were loaded.
+/// The BPF programs' counters since they were loaded, summed over all CPUs.
 public struct Counters: Sendable {
     public var samples: UInt64 = 0
-    /// For which the ring buffer had no room.
+    /// Samples for which the ring buffer had no room.
     public var lost: UInt64 = 0
     public var kernelFrames: UInt64 = 0
     public var userFrames: UInt64 = 0
-    /// Of the user frames.
+    /// User frames that are guessed.
     public var guessedFrames: UInt64 = 0
-    /// Stacks that rules alone led to the outermost frame.
+    /// Stacks whose outermost frame was reached by rules alone.
     public var complete: UInt64 = 0
-    /// Stacks that reach the outermost frame in part by guesses.
+    /// Stacks whose outermost frame was reached with guesses.
     public var guessed: UInt64 = 0
     public var lookups: UInt64 = 0
     public var mappingLookups: UInt64 = 0

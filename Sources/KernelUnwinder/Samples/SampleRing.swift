@@ -1,19 +1,19 @@
 import CLibbpf
 import Glibc
 
-/// The ring buffer that samples come out of.
+/// The ring buffer that contains samples.
 final class SampleRing {
     private let ring: OpaquePointer
     private let receiver: Receiver
 
-    /// Where samples go while the ring is read.
+    /// Receives samples while the ring buffer is read.
     private final class Receiver {
         var body: ((Sample) -> Void)?
     }
 
     init(map: Int32) throws(KernelError) {
         let receiver = Receiver()
-        // The ring is freed before the receiver goes.
+        // Unretained, because the ring buffer is freed before the receiver.
         let made = ring_buffer__new(
             map,
             { context, data, size in
@@ -32,7 +32,7 @@ final class SampleRing {
     /// Readable when there are samples.
     var descriptor: Int32 { ring_buffer__epoll_fd(ring) }
 
-    /// Gives out what is there; returns how many samples that was.
+    /// Calls `body` with each available sample; returns their number.
     @discardableResult
     func read(_ body: (Sample) -> Void) throws(KernelError) -> Int {
         let status = withoutActuallyEscaping(body) { body in

@@ -3,32 +3,32 @@ import Files
 import Glibc
 import Search
 
-/// A core dump: what was mapped, and the memory that was dumped. Nothing in it is trusted.
+/// A core dump: the mappings, and the memory that was dumped. Nothing in it is trusted.
 final class CoreFile {
-    /// A file mapping, from the note NT_FILE.
+    /// A mapped file, from the note NT_FILE.
     struct Mapping {
         var path: String
-        /// AVMAs: the first byte, and behind the last one.
+        /// AVMA of the first byte, and AVMA after the last byte.
         var start: UInt64
         var end: UInt64
-        /// In the file, of the first byte.
+        /// The first byte's offset in the file, in bytes.
         var fileOffset: UInt64
     }
 
     let path: String
     let image: ELFImage
     let machine: UInt16
-    /// As the kernel lists them: by rising address.
+    /// In the kernel's order: by ascending address.
     private(set) var mappings: [Mapping] = []
-    /// AT_* → value (getauxval(3)).
+    /// Values by type, AT_* (getauxval(3)).
     private(set) var auxiliaryVector: [UInt64: UInt64] = [:]
-    /// The bits of a signed return address that are the address; all where nothing is signed.
+    /// The bits of a signed return address that belong to the address; all bits if addresses aren't signed.
     let addressBits: UInt64
     let descriptor: Int32
-    /// PT_LOADs that have bytes, by rising address.
+    /// PT_LOAD segments that have bytes, by ascending address.
     private let segments: [Segment]
 
-    /// Bytes of notes that are looked at: threads have a few KiB each, file mappings some hundred bytes.
+    /// Bytes of notes that are read. A thread has a few KiB, a mapped file some hundred bytes.
     private static let noteLimit: UInt64 = 1 << 28
 
     /// - Throws: `ELFError`.
@@ -40,7 +40,7 @@ final class CoreFile {
             throw ELFError(file: path, kind: .unsupported("core dumps of 32-bit or big-endian programs"))
         }
         machine = image.machine.rawValue
-        // Linux gives user space 48 bits of address on aarch64, unless a program asks for more.
+        // On aarch64, Linux gives user space 48-bit addresses unless a program asks for more.
         addressBits = machine == 183 ? 1 << 48 - 1 : .max
         segments = image.segments.filter { $0.isLoad && $0.fileSize > 0 }
             .sorted { $0.virtualAddress < $1.virtualAddress }
@@ -75,7 +75,7 @@ final class CoreFile {
         return true
     }
 
-    /// The bytes from an address to the end of what was dumped with it, `limit` at most.
+    /// The dumped bytes from an address to the end of its segment, at most `limit`; empty if they can't be read.
     func bytes(at address: UInt64, limit: Int) -> [UInt8] {
         guard let segment = segment(at: address) else { return [] }
         let size = Int(min(segment.fileSize - (address - segment.virtualAddress), UInt64(limit)))
@@ -89,7 +89,7 @@ final class CoreFile {
         return address - segment.virtualAddress < segment.fileSize ? segment : nil
     }
 
-    /// How many bytes could be read.
+    /// Returns the number of bytes read.
     private func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int {
         guard let offset = off_t(exactly: offset) else { return 0 }
         var done = 0
@@ -105,7 +105,7 @@ final class CoreFile {
 
     // MARK: Notes
 
-    /// gABI, "Note Section": name size, descriptor size, type; name and descriptor, each padded to 4 bytes.
+    /// Takes the file mappings and the auxiliary vector from notes (gABI, "Note Section").
     private func take(notes bytes: ArraySlice<UInt8>) {
         var reader = NoteReader(bytes)
         while let note = reader.next() {

@@ -5,28 +5,29 @@ import TableCompiler
 import TableStore
 import UnwindTable
 
-/// A file, or the vDSO, that was mapped when a core was dumped.
+/// A file, or the vDSO, that was mapped when the core was dumped.
 final class CoreModule {
     let image: ELFImage
-    /// AVMA − SVMA.
+    /// Bias, AVMA − SVMA.
     let bias: UInt64
-    /// AVMAs of its segments, by whole pages: the first byte, and behind the last one.
+    /// AVMAs of its segments, rounded to whole memory pages.
     let range: Range<UInt64>
-    /// Nil if it has none.
+    /// Nil if the image has no table.
     let table: ImageTable?
-    /// What C walks with; valid as long as this object.
+    /// The table for the C walk; valid as long as this object exists.
     let native: UnsafeMutablePointer<cfic_native_table>?
-    /// The bytes of an image in memory, for libdwfl; nil of a file.
+    /// The bytes of an image in memory, for libdwfl; nil for a file.
     let memory: UnsafeMutableBufferPointer<CChar>?
     private lazy var reference = table.flatMap { try? ReferenceImage(of: image, $0.sources) }
 
     private static let pageSize: UInt64 = 4096
 
+    /// Creates a module; nil if no segment of the image fits the mapping.
+    ///
     /// - Parameters:
-    ///   - mapped: AVMAs of a mapping whose first byte is the image's at `fileOffset`.
+    ///   - mapped: AVMAs of a mapping whose first byte is the image's byte at `fileOffset`.
     ///   - store: see `ImageTable`.
-    /// - Throws: what `ImageTable` throws, but for images that have no table by their nature. Nil if the image has no
-    ///   segment there.
+    /// - Throws: the errors of `ImageTable`, except for images that can't have a table.
     init?(
         _ image: ELFImage, at mapped: Range<UInt64>, fileOffset: UInt64, store: TableStore?,
         debugFiles: DebugFileSearch?
@@ -48,7 +49,7 @@ final class CoreModule {
             guard case .skipped = error else { throw error }
             table = nil
         }
-        // Nothing throws any more: what is allocated here is deallocated in the end.
+        // Nothing below throws, so `deinit` frees what is allocated here.
         memory = image.memoryBytes?.copiedForLibelf
         native = table.map { table in
             let pointer = UnsafeMutablePointer<cfic_native_table>.allocate(capacity: 1)
@@ -62,16 +63,16 @@ final class CoreModule {
         memory?.deallocate()
     }
 
-    /// libdw's row at an AVMA; nil where it has none.
+    /// libdw's row at an AVMA; nil if it has none.
     func referenceFrame(at address: UInt64) -> ReferenceFrame? { reference?.frame(at: address &- bias) }
 
-    /// Whether the function of the image's entry point is at an AVMA.
+    /// Whether an AVMA is in the function at the image's entry point.
     func isEntryPoint(at address: UInt64) -> Bool {
         guard let table, let entry = table.sources.entry else { return false }
         return table.withView { entry.isFunction(at: address &- bias, of: $0) }
     }
 
-    /// The table's rule at an AVMA, in words.
+    /// The table's rule at an AVMA, as text.
     func ruleText(at address: UInt64) -> String {
         table.map { table in table.withView { $0.describe($0.ruleNumber(at: address &- bias)) } } ?? "no table"
     }

@@ -2,20 +2,20 @@ import CUnwindTable
 import ELF
 import UnwindTable
 
-/// The stacks of a core dump's threads, walked with our tables and with libdwfl's unwinder, and compared.
+/// Compares the stacks of a core dump's threads, as walked with our tables and by libdwfl's unwinder.
 public struct CoreValidation: Sendable {
     public struct Failure: Error, CustomStringConvertible {
         public let description: String
     }
 
     public var threads: [ThreadValidation] = []
-    /// Files that could not be used, and why: stacks end where they would be needed.
+    /// Files that could not be used, with the reasons. Stacks end where these files are needed.
     public var problems: [String] = []
     public var moduleCount = 0
 
     public var disagreementCount: Int { threads.count { $0.difference != nil } }
 
-    /// - Throws: `ELFError`; ``Failure`` for a machine without tables; an error that says what libdwfl said.
+    /// - Throws: `ELFError`; ``Failure`` for a machine without tables; an error with libdwfl's message.
     public init(core path: String, _ search: ModuleSearch = ModuleSearch()) throws {
         let core = try CoreFile(path: path)
         guard let machine = TableMachine(rawValue: core.machine) else {

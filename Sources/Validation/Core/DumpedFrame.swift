@@ -1,11 +1,11 @@
 import UnwindTable
 
-/// A frame of a walk with the memory of its core, as far as both are known.
+/// A frame of a walk, together with the memory of its core.
 struct DumpedFrame: FrameContext {
     let frame: WalkedFrame
     let core: CoreFile
     let machine: TableMachine
-    /// Of the innermost frame, by DWARF number; empty for others.
+    /// The innermost frame's registers, by DWARF number; empty for other frames.
     let registers: [UInt64]
 
     var pc: UInt64 { frame.pc }

@@ -4,20 +4,20 @@ import Glibc
 import TableStore
 import UnwindTable
 
-/// Where the files are that were mapped when a core was dumped.
+/// Finds the files that were mapped when a core was dumped.
 public struct ModuleSearch: Sendable {
-    /// The program, if it isn't where it was.
+    /// The path of the executable, if it was moved.
     public var executable: String?
-    /// Comes before paths of the core.
+    /// A prefix for the paths in the core.
     public var sysroot: String?
-    /// Separate debug files; in the same directories, by build id, files that aren't where they were.
+    /// Finds separate debug files; its directories are also searched, by build id, for files that were moved.
     public var debugFiles: DebugFileSearch?
     /// See ``ImageValidator``.
     public var store: TableStore?
 
     public init() {}
 
-    /// The modules of a core by rising address; and why files that look like modules are none.
+    /// The modules of a core by ascending address, and the problems with mapped files that can't be used.
     func modules(of core: CoreFile) -> (modules: [CoreModule], problems: [String]) {
         var modules: [CoreModule] = []
         var problems: [String] = []
@@ -28,7 +28,7 @@ public struct ModuleSearch: Sendable {
                 problems.append("\(error)")
             }
         }
-        // AT_PHDR lies in the program.
+        // AT_PHDR, an address in the executable.
         let programHeaders = core.auxiliaryVector[3]
         for mapping in core.mappings where mapping.fileOffset == 0 {
             guard modules.count < Self.moduleLimit else {
@@ -54,14 +54,14 @@ public struct ModuleSearch: Sendable {
         return (modules.withoutOverlaps, problems)
     }
 
-    /// More than programs have: each is compiled, whatever a core says how often it is mapped.
+    /// More than processes have. Limits the work for a core that claims more: each module is compiled.
     private static let moduleLimit = 4096
-    /// Bytes. The vDSO has two or four pages.
+    /// In bytes. The vDSO has two or four memory pages.
     private static let vdsoLimit = 1 << 20
 
-    /// Nil if what is mapped is no ELF file.
+    /// Nil if the mapped file isn't an ELF file.
     private func module(_ mapping: CoreFile.Mapping, isProgram: Bool, _ core: CoreFile) throws -> CoreModule? {
-        // Data files are mapped, too. Where the header was dumped it says what this is.
+        // Data files are mapped, too. If the first bytes were dumped, they tell.
         let header = core.bytes(at: mapping.start, limit: 4)
         guard header.isEmpty || header == [0x7f, 0x45, 0x4c, 0x46] else { return nil }
         let expected = buildID(of: mapping, core)
@@ -71,7 +71,7 @@ public struct ModuleSearch: Sendable {
             debugFiles: debugFiles)
     }
 
-    /// The build id that stands in the dumped beginning of a mapping; nil if it wasn't dumped.
+    /// The build id in the dumped beginning of a mapping; nil if it wasn't dumped.
     private func buildID(of mapping: CoreFile.Mapping, _ core: CoreFile) -> [UInt8]? {
         let size = Int(clamping: min(mapping.end - mapping.start, 1 << 16))
         let bytes = core.bytes(at: mapping.start, limit: size)
@@ -79,7 +79,7 @@ public struct ModuleSearch: Sendable {
         return image.tableBuildID()
     }
 
-    /// The file at a path of the core that has the build id, if one is expected. Nil if it is no ELF file.
+    /// The file at a path of the core, with the build id if one is expected. Nil if it isn't an ELF file.
     private func file(_ path: String, isProgram: Bool, _ expected: [UInt8]?) throws -> ELFImage? {
         var found: ELFError?
         for candidate in candidates(path, isProgram: isProgram, expected) {
@@ -92,7 +92,7 @@ public struct ModuleSearch: Sendable {
                 if found == nil { found = error }
             }
         }
-        // Devices and deleted files: only what says that it is an ELF file is missed.
+        // Devices and deleted files: missing ones matter only if they are known to be ELF files.
         guard let found, expected != nil || isProgram else { return nil }
         throw found
     }
@@ -111,7 +111,7 @@ public struct ModuleSearch: Sendable {
 }
 
 extension [CoreModule] {
-    /// Of modules whose ranges overlap, which only a broken core has, the first counts.
+    /// If ranges overlap, which happens only in a broken core, keeps the first module.
     fileprivate var withoutOverlaps: [CoreModule] {
         var kept: [CoreModule] = []
         for module in self where kept.last.map({ $0.range.upperBound <= module.range.lowerBound }) ?? true {

@@ -1,6 +1,7 @@
 import Files
 
-/// Takes the notes of a core dump apart. Little-endian, 64 bits.
+/// Reads the notes of a core dump (gABI, "Note Section"): name size, descriptor size and type; then name and
+/// descriptor, each padded to 4 bytes. Little-endian.
 struct NoteReader {
     struct Note {
         var name: String
@@ -12,7 +13,7 @@ struct NoteReader {
 
     init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
 
-    /// Nil at the end, or where notes are cut off.
+    /// Nil at the end, or if a note is cut off.
     mutating func next() -> Note? {
         guard let nameSize = rest.number(at: 0, size: 4), let size = rest.number(at: 4, size: 4),
             let type = rest.number(at: 8, size: 4)
@@ -31,7 +32,8 @@ struct NoteReader {
 }
 
 extension NoteReader.Note {
-    /// NT_FILE: count, page size; start, end and offset in pages of each mapping; then their paths, each ended by 0.
+    /// NT_FILE: count, page size; start, end and offset in pages of each mapping; then their paths, each terminated by
+    /// 0.
     var fileMappings: [CoreFile.Mapping] {
         guard let count = content.number(at: 0, size: 8), let pageSize = content.number(at: 8, size: 8),
             count <= UInt64(content.count / 24)
@@ -70,7 +72,7 @@ extension NoteReader.Note {
 }
 
 extension ArraySlice<UInt8> {
-    /// A little-endian number; nil beyond the end.
+    /// A little-endian number; nil if it lies beyond the end.
     fileprivate func number(at offset: Int, size: Int) -> UInt64? {
         guard offset >= 0, size <= count, offset <= count - size else { return nil }
         return (0..<size).reduce(0) { $0 | UInt64(self[startIndex + offset + $1]) << UInt64(8 * $1) }

@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 import UnwindTable
 
-/// A core dump as libdwfl sees it: its threads, and its own unwinder.
+/// A core dump in libdwfl, which finds its threads and unwinds them.
 final class ReferenceProcess {
     struct Failure: Error, CustomStringConvertible {
         let path: String
@@ -12,25 +12,25 @@ final class ReferenceProcess {
         var description: String { "\(path): libdwfl: \(message)" }
     }
 
-    /// What libdwfl's unwinder gave of a thread.
+    /// The frames of a thread by libdwfl's unwinder.
     struct Thread {
         var id: Int32
         var frames: [WalkedFrame] = []
-        /// Of the innermost frame, by DWARF number.
+        /// The innermost frame's registers, by DWARF number.
         var registers: [UInt64] = []
-        /// What it said where it couldn't go on; nil at the end of the stack.
+        /// libdwfl's message if it couldn't continue; nil at the end of the stack.
         var problem: String?
-        /// Whether it was stopped at `frameLimit`.
+        /// Whether unwinding was stopped at `frameLimit`.
         var isCut = false
     }
 
-    /// More than any walk takes; a stack may loop.
+    /// More frames than any of our walks has; limits stacks that loop.
     static let frameLimit = 2048
-    /// The kernel has no more.
+    /// The kernel's own limit.
     private static let threadLimit = 1 << 22
 
-    /// libdwfl counts a core's segments in a variable that all sessions share (core_memory_read): of two at once one
-    /// may miss some of its memory.
+    /// libdwfl counts a core's segments in a variable shared by all sessions (core_memory_read). If two sessions ran at
+    /// once, one of them could miss memory.
     private static let reading = Mutex(())
 
     private let session: OpaquePointer
@@ -39,7 +39,7 @@ final class ReferenceProcess {
     private let modules: [CoreModule]
     private let callbacks: UnsafeMutablePointer<Dwfl_Callbacks>
 
-    /// - Parameter modules: libdwfl gets the same files as we do, and looks for none itself.
+    /// - Parameter modules: libdwfl gets the same files as we use, and searches for none itself.
     init(_ core: CoreFile, _ modules: [CoreModule], _ machine: TableMachine) throws(Failure) {
         self.machine = machine
         self.modules = modules
@@ -70,7 +70,7 @@ final class ReferenceProcess {
             else { throw Failure(path: core.path, message: LibdwFile.text(dwfl_errmsg(-1))) }
             var userdata: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
             dwfl_module_info(reported, &userdata, nil, nil, nil, nil, nil, nil)
-            // `modules` keeps it alive.
+            // Unretained, because `modules` keeps it alive.
             userdata?.pointee = Unmanaged.passUnretained(module).toOpaque()
         }
         guard dwfl_report_end(session, nil, nil) == 0, dwfl_core_file_attach(session, elf) >= 0 else {
@@ -84,7 +84,7 @@ final class ReferenceProcess {
         callbacks.deallocate()
     }
 
-    /// All threads, unwound.
+    /// All threads, with their frames.
     func threads() -> [Thread] {
         Self.reading.withLock { _ in unwoundThreads() }
     }
@@ -119,7 +119,7 @@ final class ReferenceProcess {
 }
 
 extension ReferenceProcess.Thread {
-    /// - Returns: whether to go on, as libdwfl wants it.
+    /// - Returns: libdwfl's code for whether to continue.
     fileprivate mutating func append(_ frame: OpaquePointer, _ machine: TableMachine) -> Int32 {
         guard frames.count < ReferenceProcess.frameLimit else {
             isCut = true
@@ -146,7 +146,7 @@ extension CoreModule {
         userdata?.pointee.map { Unmanaged<CoreModule>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    /// Gives libdwfl this module's image: an open descriptor, or an image in memory and −1.
+    /// Gives libdwfl this module's image: returns an open descriptor, or sets an image in memory and returns −1.
     fileprivate func hand(
         _ name: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ elf: UnsafeMutablePointer<OpaquePointer?>?
     ) -> Int32 {

@@ -2,7 +2,7 @@ import CUnwindTable
 import Search
 import UnwindTable
 
-/// A thread's frames by our tables: the C code that kernels run walks them.
+/// A thread's frames by our tables, walked by the C code that the kernel runs.
 final class TableWalk {
     private(set) var frames: [WalkedFrame] = []
     private(set) var end = CFIC_STEP_NO_MAPPING
@@ -11,8 +11,8 @@ final class TableWalk {
     let machine: TableMachine
 
     /// - Parameters:
-    ///   - registers: of the innermost frame, by DWARF number.
-    ///   - addressBits: the bits of a signed return address that are the address.
+    ///   - registers: the innermost frame's registers, by DWARF number.
+    ///   - addressBits: the bits of a signed return address that belong to the address.
     init(
         _ core: CoreFile, _ modules: [CoreModule], _ machine: TableMachine, registers: [UInt64], pc: UInt64,
         addressBits: UInt64
@@ -27,7 +27,7 @@ final class TableWalk {
         for (number, register) in registers.prefix(Int(machine.lastRegister) + 1).enumerated() {
             frame[UInt64(number)] = register
         }
-        // `self` outlives the walk, which is over when this returns.
+        // Unretained, because `self` outlives the walk, which ends before this returns.
         let context = Unmanaged.passUnretained(self).toOpaque()
         var reader = cfic_reader(
             read: { context, to, size, address in
@@ -42,7 +42,7 @@ final class TableWalk {
     }
 
     private static func of(_ context: UnsafeMutableRawPointer?) -> TableWalk {
-        // Given to C above, and nowhere else.
+        // Never nil: the context that `init` passes to C.
         Unmanaged<TableWalk>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
     }
 
@@ -67,7 +67,7 @@ final class TableWalk {
 }
 
 extension [CoreModule] {
-    /// The module that an AVMA is in; they stand by rising address, without overlapping.
+    /// The module that contains an AVMA. Modules are in ascending order and don't overlap.
     func module(at address: UInt64) -> CoreModule? {
         guard let index = lastIndex(atMost: address, by: { $0.range.lowerBound }) else { return nil }
         return self[index].range.contains(address) ? self[index] : nil

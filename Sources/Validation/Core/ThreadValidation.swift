@@ -1,20 +1,20 @@
 import CUnwindTable
 import UnwindTable
 
-/// A thread's stack as our tables and libdwfl's unwinder give it.
+/// A thread's stack by our tables, compared with the one by libdwfl's unwinder.
 public struct ThreadValidation: Sendable {
-    /// Why our walk may end before libdwfl's.
+    /// The known reasons why our walk ends before libdwfl's.
     public enum Known: String, CaseIterable, Sendable {
-        /// There is no call frame information at the last frame; libdwfl goes on by frame pointers.
+        /// There is no call frame information for the last frame; libdwfl continues with frame pointers.
         case noCallFrameInformation
-        /// The rule reads a register that tables don't carry from frame to frame; libdwfl carries all.
+        /// The rule reads a register that tables don't carry from frame to frame; libdwfl carries all registers.
         case needsRegisters
-        /// More frames than a walk takes.
+        /// The stack has more frames than a walk follows.
         case tooDeep
         /// The table has a reason instead of a rule.
         case noRule
-        /// The entry point, which nothing called. Its call frame information says otherwise, or is not there, and
-        /// libdwfl goes on.
+        /// The entry point, which nothing called. libdwfl continues, because call frame information contradicts this or
+        /// is missing.
         case entryPoint
 
         public var text: String {
@@ -28,33 +28,34 @@ public struct ThreadValidation: Sendable {
         }
     }
 
-    /// The first difference.
+    /// The first difference between the stacks.
     public struct Difference: Sendable {
-        /// Which frame is another one, or is one on one side only; 0 is the innermost.
+        /// Index of the frame that differs, or that only one side has; 0 is the innermost.
         public var index: Int
-        /// What both say that it is: a frame, or how the walk ended.
+        /// Each side's frame, or how its walk ended.
         public var table: String
         public var reference: String
-        /// The frame before, both sides' rules there, and the file: what led to the difference.
+        /// The previous frame, its file, and both sides' rules for it: these led to the difference.
         public var callee: String
         public var file: String
         public var rule: String
         public var referenceRow: String
-        /// What libdw's row makes of the frame before, where table and libdwfl saw the same one.
+        /// The caller that libdw's row gives for the previous frame.
         public var meaning: String
     }
 
     public var id: Int32
     /// Our frames, the innermost first.
     public var frames: [WalkedFrame]
-    /// Frames that are equal on both sides.
+    /// The number of frames that are equal on both sides.
     public var agreeing: Int
-    /// How our walk ended: a name of `cfic/steps.h`, and its text.
+    /// How our walk ended: a name in `cfic/steps.h`, and its text.
     public var end: String
     public var endText: String
-    /// Whether it reached the outermost frame, by what the rules say.
+    /// Whether our walk reached the outermost frame according to the rules.
     public var isComplete: Bool
-    /// Frames that libdwfl has behind the last of ours; allowed only with a name.
+    /// The number of frames that libdwfl found beyond our last one. Unless `known` explains them, they are a
+    /// difference.
     public var further: Int
     public var known: Known?
     public var difference: Difference?
@@ -79,7 +80,7 @@ public struct ThreadValidation: Sendable {
         }
         if agreeing == walk.frames.count, !isComplete {
             known = Self.name(of: walk.end, at: walk.frames.last, modules)
-            // Neither side got any further, and neither says that this is the outermost frame.
+            // Neither side got further, and neither claims that this is the outermost frame.
             if known != nil || isSame { return }
         }
         difference = difference(walk, walked, reference, core, modules)
@@ -123,17 +124,17 @@ public struct ThreadValidation: Sendable {
 }
 
 extension ReferenceProcess.Thread {
-    /// How the walk ended, in words.
+    /// How libdwfl's walk ended, as text.
     fileprivate var endText: String {
         isCut ? "stopped after \(ReferenceProcess.frameLimit) frames" : problem ?? "the end of the stack"
     }
 }
 
 extension [WalkedFrame] {
-    /// The frames, with exact pcs where libdwfl says so: also in a signal frame itself, which a frame with an exact pc
-    /// comes after (dwfl_frame_pc: "activation"). Of its last frame libdwfl can't say it.
+    /// The frames, with pcs marked exact wherever libdwfl marks them: also in a signal frame itself, which precedes a
+    /// frame with an exact pc (dwfl_frame_pc: "activation"). libdwfl can't mark its last frame so.
     ///
-    /// - Parameter count: of libdwfl's frames.
+    /// - Parameter count: the number of libdwfl's frames.
     func activations(among count: Int) -> [WalkedFrame] {
         indices.map { index in
             var frame = self[index]

@@ -1,16 +1,18 @@
 import Files
 
-/// A frame of a walk, the innermost one or a caller.
+/// A frame of a walk: the innermost one or a caller.
 public struct WalkedFrame: Hashable, Sendable {
-    /// AVMA: where it stands, or where it will go on when the frame it called returns.
+    /// AVMA: the interrupted instruction if `isExact`, else the return address of the frame's call.
     public var pc: UInt64
     public var stackPointer: UInt64
-    /// Nil where it isn't known.
+    /// Nil if it isn't known.
     public var framePointer: UInt64?
-    /// Whether `pc` is where the frame stands: it is the innermost one, or a signal interrupted it.
+    /// Whether `pc` is the instruction at which the frame stopped: it is the innermost frame, or a signal interrupted
+    /// it.
     public var isExact: Bool
 
-    /// Where the row is looked up: a call may be its function's last instruction, with another one behind it.
+    /// The address for the lookup of the row. A call may be its function's last instruction, so that its return address
+    /// belongs to the next function.
     var lookupPC: UInt64 { isExact ? pc : pc &- 1 }
 }
 
