@@ -1,10 +1,10 @@
 import Glibc
 
-/// A file that appears with all its bytes or not at all, in place of one that may be there.
+/// Writes a file that readers see whole or not at all, and that replaces an existing one.
 package struct AtomicFile {
     package let directory: String
     package let name: String
-    /// What the umask leaves of it is a new file's.
+    /// Of a new file, before the umask is applied.
     let mode: mode_t
     /// Whether mode and owner are those of the file that is replaced.
     let keepsPermissions: Bool
@@ -18,10 +18,10 @@ package struct AtomicFile {
 
     package var path: String { directory + "/" + name }
 
-    /// Checks that files can be made there.
+    /// Checks that a file can be created there.
     package func check() throws(FileError) { _ = try UnseenFile(self, UnsafeRawBufferPointer(start: nil, count: 0)) }
 
-    /// - Parameter isDurable: whether the bytes are on the disk before the name is seen, and the name when this
+    /// - Parameter isDurable: whether to write the bytes to disk before the name appears, and the name before this
     ///   returns.
     package func replace(with bytes: UnsafeRawBufferPointer, isDurable: Bool) throws(FileError) {
         try UnseenFile(self, bytes).publish(isDurable: isDurable)
@@ -32,24 +32,24 @@ package struct AtomicFile {
     }
 }
 
-/// A file with all its bytes, before its name is seen. If that never comes, nothing of it stays.
+/// A complete file that isn't visible under its name yet. Unless it is published, nothing of it remains.
 package final class UnseenFile {
     private let target: AtomicFile
     private let file: Descriptor
     private var size: Int
-    /// Its name until then; nil of a file that has none, of which nothing stays even if the process is killed.
+    /// Its temporary name; nil for a file without a name, which disappears even if the process is killed.
     private var temporary: String?
 
     package convenience init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer) throws(FileError) {
         try self.init(target, bytes, isNamed: false)
     }
 
-    /// - Parameter isNamed: whether it has a temporary name from the start.
+    /// - Parameter isNamed: whether to give it a temporary name from the start.
     private init(_ target: AtomicFile, _ bytes: UnsafeRawBufferPointer, isNamed: Bool) throws(FileError) {
         self.target = target
         size = bytes.count
-        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Not every file system has it,
-        // nor a kernel's overlayfs before 6.3.
+        // __O_TMPFILE of <asm-generic/fcntl.h>, which Glibc hides without _GNU_SOURCE. Some file systems don't support
+        // it, including overlayfs before Linux 6.3.
         let flags = 0o20000000 | O_DIRECTORY | O_RDWR
         if !isNamed, let unnamed = Descriptor(opening: target.directory, flags, mode: target.mode) {
             file = unnamed
@@ -69,21 +69,23 @@ package final class UnseenFile {
         if let temporary { temporary.withPath { _ = unlink($0) } }
     }
 
+    /// Appends bytes.
+    ///
     /// - Returns: the `errno` of `write(2)`, or nil.
     func append(_ bytes: UnsafeRawBufferPointer) -> Int32? {
         size += bytes.count
         return file.write(bytes)
     }
 
-    /// Gives it its name, in place of what has it.
+    /// Gives it its name, replacing an existing file.
     ///
-    /// - Parameter isDurable: whether its bytes are on the disk before the name is seen, and the name when this
+    /// - Parameter isDurable: whether to write the bytes to disk before the name appears, and the name before this
     ///   returns.
     package func publish(isDurable: Bool) throws(FileError) {
         if isDurable, let code = file.synchronize() { throw target.error(.write, code) }
         try giveName()
         guard isDurable else { return }
-        // Without it a power failure may bring back the file that was there before, or none.
+        // Without this, a power failure may bring back the previous file, or none.
         if let parent = Descriptor(opening: target.directory, O_RDONLY | O_DIRECTORY) { parent.synchronizeNames() }
     }
 
@@ -101,8 +103,8 @@ package final class UnseenFile {
         throw target.error(.replace, errno)
     }
 
-    /// Where a file without a name can't be given one: there are no hard links, or /proc isn't mounted. What else is
-    /// wrong, a file with a name will meet again.
+    /// Writes the bytes to a file with a temporary name, because this one can't be linked: there are no hard links, or
+    /// /proc isn't mounted. Any other problem will occur with the copy again.
     private func publishCopy() throws(FileError) {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
         defer { bytes.deallocate() }

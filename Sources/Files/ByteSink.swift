@@ -1,4 +1,4 @@
-/// Where bytes go, piece by piece. A sink remembers its first failure, and drops what is written after it.
+/// Receives bytes piece by piece. A sink remembers its first failure and drops all later bytes.
 public protocol ByteSink: TextOutputStream {
     mutating func write(_ bytes: UnsafeRawBufferPointer)
 }

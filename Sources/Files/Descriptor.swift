@@ -1,9 +1,9 @@
 import CLinux
 import Glibc
 
-/// An open file descriptor, closed at the end of its life.
+/// An open file descriptor, closed when its owner's lifetime ends.
 package struct Descriptor: ~Copyable {
-    // Private: a number that left this type might be closed, or somebody else's, before it is used.
+    // Private, because outside this type the number could be used after it is closed or reused.
     private let number: Int32
 
     /// `open(2)`, close-on-exec; nil with `errno` set.
@@ -23,7 +23,7 @@ package struct Descriptor: ~Copyable {
         return fstat(number, &status) == 0 ? status : nil
     }
 
-    /// Up to `limit` bytes from the start; none if they can't be read.
+    /// Up to `limit` bytes from the start of the file; empty if they can't be read.
     package func read(limit: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             count = max(pread(number, buffer.baseAddress, limit, 0), 0)
@@ -32,7 +32,7 @@ package struct Descriptor: ~Copyable {
 
     /// Fills `buffer` from the start of the file.
     ///
-    /// - Returns: the `errno` of `pread(2)`, 0 if the file ends before, or nil.
+    /// - Returns: the `errno` of `pread(2)`, 0 if the file is too short, or nil.
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> Int32? {
         var done = 0
         while done < buffer.count {
@@ -44,13 +44,13 @@ package struct Descriptor: ~Copyable {
         return nil
     }
 
-    /// Whether `wanted` bytes or more of the file are there, rather than holes that read as zeros; true where the file
-    /// system doesn't say. Takes time in proportion to what is there.
+    /// Whether at least `wanted` bytes of the file are data, not holes that read as zeros; true if the file system
+    /// can't tell. Takes time in proportion to the data.
     package func holds(atLeast wanted: Int) -> Bool {
         dataBytes(number, enough: UInt64(clamping: wanted)).map { $0 >= wanted } ?? true
     }
 
-    /// Gives a file that has no name one that doesn't exist yet, in the way of open(2), O_TMPFILE, that needs no
+    /// Gives a file without a name (O_TMPFILE) one that doesn't exist yet. Uses the method in open(2) that needs no
     /// privilege.
     ///
     /// - Returns: the `errno` of `linkat(2)`, or nil.
@@ -60,12 +60,12 @@ package struct Descriptor: ~Copyable {
         }
     }
 
-    /// Makes mode and owner those of a regular file that is there, as far as this process may: who replaces a file
-    /// leaves it to whom it belonged.
+    /// Copies mode and owner of an existing regular file, as far as this process may, so that replacing a file doesn't
+    /// change to whom it belongs.
     func takePermissions(of path: String) {
         var status = stat()
         guard path.withPath({ lstat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
-        // Mode last: a change of the owner may change it.
+        // Mode last, because changing the owner may change it.
         if geteuid() == 0 { _ = fchown(number, status.st_uid, status.st_gid) }
         _ = fchmod(number, status.st_mode & 0o777)
     }
@@ -77,7 +77,7 @@ package struct Descriptor: ~Copyable {
         Self.write(bytes, to: number)
     }
 
-    /// As ``write(_:)``, to a descriptor that somebody else owns. Waits if it is non-blocking and full.
+    /// As ``write(_:)``, to a descriptor with another owner. Waits if it is non-blocking and full.
     package static func write(_ bytes: UnsafeRawBufferPointer, to number: Int32) -> Int32? {
         withoutFileSizeSignal {
             var rest = bytes
@@ -87,7 +87,7 @@ package struct Descriptor: ~Copyable {
                     rest = UnsafeRawBufferPointer(rebasing: rest[count...])
                     continue
                 }
-                // POSIX has no zero for a non-empty write to a file; take it for a full device.
+                // POSIX doesn't define a result of 0 for a non-empty write to a file; treat it as a full device.
                 let code = count == 0 ? ENOSPC : errno
                 if code == EINTR { continue }
                 guard code == EAGAIN else { return code }
@@ -98,14 +98,14 @@ package struct Descriptor: ~Copyable {
         }
     }
 
-    /// `fsync(2)` of a directory: the names in it. `fdatasync` may take a new name for mere metadata.
+    /// `fsync(2)` of a directory, which writes the names in it to disk; `fdatasync` might skip new names as metadata.
     ///
-    /// Best effort: not every file system can.
+    /// Best effort, because some file systems don't support it.
     func synchronizeNames() {
         fsync(number)
     }
 
-    /// `fdatasync(2)`, where the file system can.
+    /// `fdatasync(2)`; ignored on file systems that don't support it.
     ///
     /// - Returns: its `errno`, or nil.
     func synchronize() -> Int32? {
@@ -119,7 +119,7 @@ package struct Descriptor: ~Copyable {
         return nil
     }
 
-    /// `syncfs(2)`, where the file system can.
+    /// `syncfs(2)`; ignored on file systems that don't support it.
     ///
     /// - Returns: its `errno`, or nil.
     package func synchronizeFileSystem() -> Int32? {
@@ -129,8 +129,9 @@ package struct Descriptor: ~Copyable {
         }
     }
 
-    /// Beyond RLIMIT_FSIZE, `write(2)` sends SIGXFSZ, which kills, before it returns EFBIG. The signal goes to the
-    /// writing thread: blocked and consumed there, it doesn't touch what the process otherwise does with it.
+    /// Calls `body`, which writes, with SIGXFSZ blocked. Beyond RLIMIT_FSIZE, `write(2)` sends this signal, which kills
+    /// the process, before it returns EFBIG. The signal goes to the writing thread; it is consumed here, so the
+    /// process's own handling of it is unaffected.
     private static func withoutFileSizeSignal(_ body: () -> Int32?) -> Int32? {
         var signals = sigset_t()
         var before = sigset_t()

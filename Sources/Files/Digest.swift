@@ -1,17 +1,17 @@
 import CNettle
 
-/// SHA-256 of a sequence of pieces.
+/// Computes the SHA-256 of a sequence of pieces.
 package struct Digest {
     private var context = sha256_ctx()
 
     package init() { nettle_sha256_init(&context) }
 
-    /// 8 bytes, little-endian.
+    /// Adds 8 bytes, little-endian.
     package mutating func add(_ number: UInt64) {
         withUnsafeBytes(of: number.littleEndian) { update($0) }
     }
 
-    /// Bytes, after their number.
+    /// Adds the number of bytes, then the bytes.
     package mutating func add(_ bytes: UnsafeRawBufferPointer) {
         add(UInt64(bytes.count))
         update(bytes)
@@ -21,7 +21,7 @@ package struct Digest {
         add(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// 32 bytes.
+    /// The digest, 32 bytes.
     package mutating func finish() -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_SIZE))
         nettle_sha256_digest(&context, digest.count, &digest)

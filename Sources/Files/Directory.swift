@@ -1,24 +1,24 @@
 import Glibc
 
-/// Directories: what they hold, and making them.
+/// Lists and creates directories.
 package enum Directory {
-    /// The system refused it.
+    /// The error of a system call.
     package struct Failure: Error {
         package let errno: Int32
-        /// What could be read before that.
+        /// The names that were read before the error.
         package let names: [String]
     }
 
-    /// The names in a directory, but for `.` and `..`, in no order; paths' strings (`String.init(path:)`).
+    /// The names in a directory, except `.` and `..`, in no particular order; strings as made by `String.init(path:)`.
     ///
-    /// - Parameter limit: reads no more than this many.
+    /// - Parameter limit: the most names to read.
     package static func names(in path: String, limit: Int = .max) throws(Failure) -> [String] {
         guard let directory = path.withPath({ opendir($0) }) else { throw Failure(errno: errno, names: []) }
         defer { closedir(directory) }
         var names: [String] = []
         errno = 0
         while names.count < limit, let entry = readdir(directory) {
-            // The name ends with a 0 within the record, which may be shorter than the structure.
+            // The name is terminated within the record, which may be shorter than the structure.
             let name = entry.pointer(to: \.d_name).map { UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) }
             if let name, strcmp(name, ".") != 0, strcmp(name, "..") != 0 { names.append(String(path: name)) }
             errno = 0
@@ -27,7 +27,7 @@ package enum Directory {
         return names
     }
 
-    /// Makes a directory and those above it, which nobody else may write; none of them need be missing.
+    /// Creates a directory and its parents, as needed, writable only by this user.
     package static func make(_ path: String) throws(FileError) {
         guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
         var code = errno
@@ -36,7 +36,7 @@ package enum Directory {
             guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
             code = errno
         }
-        // Some file systems answer EROFS or EACCES before they look whether it exists.
+        // Some file systems return EROFS or EACCES even if the directory exists.
         var status = stat()
         if path.withPath({ stat($0, &status) }) == 0 {
             if status.st_mode & S_IFMT == S_IFDIR { return }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// What tells one state of one file from another: two equal identities are the same bytes.
+/// Identifies a file in one state: equal identities mean equal bytes.
 ///
-/// The time is that of the last change of status (`st_ctim`), which nobody can set back, unlike the modification time.
+/// The time is that of the last status change (`st_ctim`), which, unlike the modification time, nobody can set back.
 package struct FileIdentity: Hashable, Sendable {
     package var device: UInt64
     package var inode: UInt64

@@ -1,15 +1,16 @@
-/// Which files a table is made of, and which state of them: if it is the same again, so is the table.
+/// The files that a table is made from, in one state: in the same state they give the same table.
 package struct FileState: Hashable, Sendable {
-    /// Of the image's own file.
+    /// The identity of the image's own file.
     package let file: FileIdentity
-    /// SHA-256 of all identities, and of what was looked for.
+    /// SHA-256 of all identities, and of whether a debug file was searched for.
     package let digest: [UInt8]
-    /// When the last of the files changed, in nanoseconds since 1970.
+    /// The last change of any of the files, in nanoseconds since 1970.
     package let lastChange: Int64
 
     /// - Parameters:
-    ///   - debugFiles: those that may be its debug file, most wanted first.
-    ///   - wantsDebugFile: whether one was looked for; it may not have been found.
+    ///   - file: the image's own file.
+    ///   - debugFiles: files that may be its debug file, in order of preference.
+    ///   - wantsDebugFile: whether a debug file was searched for, found or not.
     package init(file: FileIdentity, debugFiles: [FileIdentity] = [], wantsDebugFile: Bool = false) {
         self.file = file
         var hash = Digest()
@@ -25,7 +26,7 @@ package struct FileState: Hashable, Sendable {
         lastChange = debugFiles.reduce(file.changeNanoseconds) { max($0, $1.changeNanoseconds) }
     }
 
-    /// SHA-256 of this state and of what was read in it.
+    /// SHA-256 of this state and of the content read in it.
     package func digest(withContent content: [UInt8]) -> [UInt8] {
         var hash = Digest()
         hash.add("cfic: content in a state")

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Files that the user named as an output.
+/// Writes to files that the user named.
 ///
-/// A reader sees a regular file whole or not at all. A symbolic link is followed and its target replaced. Into what
-/// isn't a regular file (a pipe, /dev/null, /dev/stdout wherever that goes) the bytes are written as they come.
+/// Readers see a regular file whole or not at all. For a symbolic link, its target is replaced. If the path isn't a
+/// regular file (a pipe, /dev/null, /dev/stdout), the bytes are written to it directly.
 package enum OutputFile {
     /// Writes all bytes to `path`.
     package static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(FileError) {
@@ -16,9 +16,9 @@ package enum OutputFile {
         if let code { throw FileError(cannot: .write, path: path, errno: code) }
     }
 
-    /// Writes to `path` what `body` writes piece by piece: no more than a piece is in memory.
+    /// As ``write(_:to:)``, but `body` writes piece by piece, so that only one piece is in memory.
     ///
-    /// - Throws: ``FileError``, or what `body` throws; a regular file that was there is then still there.
+    /// - Throws: ``FileError``, or the error of `body`. An existing file then remains.
     package static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
         func fill(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) throws {
             var output = PieceOutput(put)
@@ -37,7 +37,7 @@ package enum OutputFile {
         }
     }
 
-    /// Checks that ``write(_:to:)`` would begin: for work that takes long before there is something to write.
+    /// Checks that ``write(_:to:)`` can start, before long work whose result it will write.
     package static func checkWritable(_ path: String) throws(FileError) {
         func check(_ isWritable: Bool, _ code: @autoclosure () -> Int32) throws(FileError) {
             if !isWritable { throw FileError(cannot: .write, path: path, errno: code()) }
@@ -49,7 +49,7 @@ package enum OutputFile {
             try check(flags & O_ACCMODE != O_RDONLY, EBADF)
         case .special(let kind):
             try check(kind != S_IFDIR, EISDIR)
-            // Not opened: a FIFO without a reader can't be yet.
+            // Opening a FIFO would fail without a reader.
             try check(path.withPath { access($0, W_OK) } == 0, errno)
         case .file(let file): try file.check()
         }
@@ -62,19 +62,19 @@ package enum OutputFile {
         return file
     }
 
-    /// A descriptor that closures share.
+    /// A descriptor shared by closures.
     private final class Shared {
         let descriptor: Descriptor
         init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
     }
 }
 
-/// What a path leads to.
+/// The destination of an output path.
 private enum Destination {
-    /// /dev/stdout and its like. They are written to and never opened: opening one that goes to a regular file would
-    /// start at its beginning again, and its name may be gone.
+    /// The descriptor that a name such as /dev/stdout stands for. It is written to directly: opening the name could
+    /// fail, and for a regular file it would start again at the beginning.
     case descriptor(Int32)
-    /// What is there and no regular file; `S_IF…` of what.
+    /// Something other than a regular file, with its `S_IF…`.
     case special(mode_t)
     case file(AtomicFile)
 
@@ -109,7 +109,7 @@ private enum Destination {
         return nil
     }
 
-    /// `path` without symbolic links, if it is one itself; its directory stays as it is.
+    /// `path` with symbolic links resolved, if it is one itself; otherwise unchanged.
     private static func resolved(_ path: String) -> String {
         var status = stat()
         guard path.withPath({ lstat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
@@ -119,7 +119,7 @@ private enum Destination {
     }
 }
 
-/// Bytes on their way to a file, in pieces of 64 KiB. After a failure nothing more is written.
+/// Writes bytes to a file in pieces of 64 KiB. After a failure, drops all further bytes.
 package struct PieceOutput: ByteSink {
     private var piece: [UInt8] = []
     private var failure: Int32?
@@ -127,7 +127,7 @@ package struct PieceOutput: ByteSink {
 
     private static let pieceSize = 1 << 16
 
-    /// - Parameter put: writes all bytes; the `errno` of what went wrong, or nil.
+    /// - Parameter put: writes all bytes, and returns the `errno` or nil.
     init(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) {
         self.put = put
         piece.reserveCapacity(Self.pieceSize)
@@ -144,7 +144,7 @@ package struct PieceOutput: ByteSink {
         piece.removeAll(keepingCapacity: true)
     }
 
-    /// Writes what is left: the `errno` of what went wrong first, or nil.
+    /// Writes the rest. Returns the `errno` of the first failure, or nil.
     mutating func finish() -> Int32? {
         if failure == nil, !piece.isEmpty { flush() }
         return failure

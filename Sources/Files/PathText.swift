@@ -1,10 +1,11 @@
-/// Paths as strings that keep their bytes.
+/// Paths as strings that preserve their bytes.
 ///
-/// To the system a path is bytes, any but 0; a `String` is Unicode. A byte that is no part of UTF-8 is kept as a scalar
-/// of private use, U+10FF00 above it, and becomes the byte again where the system is asked (what Python calls
-/// "surrogateescape"). Such scalars in a path itself are kept byte by byte, so that no two paths have one string.
+/// To the system, a path consists of bytes other than 0; a `String` is Unicode. A byte that isn't part of valid UTF-8
+/// becomes a private-use scalar, U+10FF00 plus the byte, and becomes the byte again in system calls (like Python's
+/// "surrogateescape"). If a path itself contains such scalars, their bytes are converted the same way, so different
+/// paths have different strings.
 extension String {
-    /// The path of these bytes, up to the first 0.
+    /// The path with these bytes, up to the first 0.
     public init(path bytes: some Sequence<UInt8>) {
         let bytes = Array(bytes.prefix { $0 != 0 })
         if let text = String(validating: bytes, as: UTF8.self), !text.mayHoldKeptBytes {
@@ -26,7 +27,7 @@ extension String {
         }
     }
 
-    /// As `init(path:)`, of a string of C.
+    /// As `init(path:)`, from a C string.
     public init(path start: UnsafePointer<CChar>) {
         var end = start
         while end.pointee != 0 { end += 1 }
@@ -41,16 +42,16 @@ extension String {
         }
     }
 
-    /// Gives `body` the path as the system takes it, ended by 0; the pointer is valid during the call.
+    /// Calls `body` with the path for the system, terminated by 0. The pointer is valid during the call.
     public func withPath<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
         guard mayHoldKeptBytes else { return try withCString(body) }
         return try (pathBytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
-            // Not empty: it has the 0.
+            // Never nil: the buffer contains at least the 0.
             try body(buffer.baseAddress.unsafelyUnwrapped)
         }
     }
 
-    /// The path for a person to read: kept bytes as `\xff`.
+    /// The path for people, with invalid bytes as `\xff`.
     public var readable: String {
         guard mayHoldKeptBytes else { return self }
         return unicodeScalars.reduce(into: "") { text, scalar in
@@ -62,14 +63,14 @@ extension String {
         }
     }
 
-    /// The scalars above U+100000 begin with this byte, and hardly any other text has it.
+    /// The UTF-8 of these scalars starts with this byte, which other text hardly ever contains.
     private var mayHoldKeptBytes: Bool { utf8.contains(0xf4) }
 }
 
 extension Unicode.Scalar {
-    /// U+10FF80 to U+10FFFF: no byte below 0x80 needs to be kept.
+    /// U+10FF80 to U+10FFFF: bytes below 0x80 are always valid UTF-8.
     fileprivate init(keeping byte: UInt8) {
-        // 0x10ff00...0x10ffff are scalars.
+        // All of 0x10ff00...0x10ffff are valid scalars.
         self = Unicode.Scalar(0x10ff00 | UInt32(byte)).unsafelyUnwrapped
     }
 

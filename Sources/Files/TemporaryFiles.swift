@@ -1,10 +1,10 @@
 import Glibc
 
-/// Temporary files under a name, and those that killed processes left behind.
+/// Names temporary files, and removes those that killed processes left behind.
 package enum TemporaryFiles {
-    /// In seconds: far longer than any write takes.
+    /// Seconds; far longer than any write takes.
     static let staleAge = 3600
-    /// How many entries of a directory are looked at, and how many are removed, at most.
+    /// The most entries of a directory that are examined, and the most that are removed.
     static let lookLimit = 4096
     static let removalLimit = 64
 
@@ -15,7 +15,7 @@ package enum TemporaryFiles {
         "\(directory)/\(prefix)\(Hex.text(UInt64.random(in: .min ... .max), digits: 16))\(suffix)"
     }
 
-    /// Removes temporaries that nobody has written to for an hour; best effort.
+    /// Removes temporary files that haven't been written to for ``staleAge`` seconds; best effort.
     package static func removeStale(from directory: String) {
         let names: [String]
         do throws(Directory.Failure) {

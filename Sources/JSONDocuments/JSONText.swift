@@ -1,23 +1,23 @@
 import FoundationEssentials
 import Symbols
 
-/// Documents as text: indented, with sorted keys, printable.
+/// Encodes documents as printable text, indented and with sorted keys.
 public enum JSONText {
-    /// Grows when a field is renamed, removed or given another meaning; fields that are added leave it.
+    /// Incremented when a field is renamed, removed or redefined, not when one is added.
     public static let schemaVersion = 1
 
-    /// The whole document, in lines.
+    /// The whole document, as lines.
     ///
     /// - Throws: `EncodingError`.
     public static func text<Document: JSONDocument>(_ document: Document) throws -> String {
         try encoded(Labelled(document: document)) + "\n"
     }
 
-    /// Writes a document whose list may be too long for memory, as ``text(_:)`` has it, but for spaces in empty lines:
-    /// the list's elements are encoded one by one.
+    /// Writes a document whose list may be too long for memory: encodes the list's elements one by one. The result
+    /// equals ``text(_:)``, except for spaces in empty lines.
     ///
     /// - Parameters:
-    ///   - document: with an empty list.
+    ///   - document: the document, with an empty list.
     ///   - list: the list's key in the document.
     /// - Throws: `EncodingError`, ``NoSuchList``.
     public static func write(
@@ -25,7 +25,7 @@ public enum JSONText {
         to output: inout some TextOutputStream
     ) throws {
         let text = try text(document)
-        // Text within JSON has no ends of lines, and deeper keys have more space before them.
+        // Strings in JSON contain no raw newlines, and nested keys are indented further, so this matches only the list.
         let opening = "\n  \"\(list)\" : ["
         guard let start = text.firstRange(of: opening)?.upperBound, let end = text[start...].firstIndex(of: "]") else {
             throw NoSuchList(key: list)
@@ -39,7 +39,7 @@ public enum JSONText {
         output.write((separator.isEmpty ? String(text[start..<end]) : "\n  ") + String(text[end...]))
     }
 
-    /// The document doesn't have the list that was to be written.
+    /// The document doesn't have the list to be written.
     public struct NoSuchList: Error, Equatable, CustomStringConvertible {
         public var key: String
         public var description: String { "JSON without \(key)" }
@@ -51,12 +51,12 @@ public enum JSONText {
         return PrintableText.ofJSON(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
-    /// A Swift case's name as documents have it: `absorbedPadding` → `absorbed-padding`.
+    /// A Swift case's name in documents' spelling: `absorbedPadding` → `absorbed-padding`.
     public static func name(_ camelCase: String) -> String {
         camelCase.reduce(into: "") { $0 += $1.isUppercase ? "-" + $1.lowercased() : String($1) }
     }
 
-    /// A document's own fields beside those that every document has.
+    /// A document's own fields, together with those that every document has.
     private struct Labelled<Document: JSONDocument>: Encodable {
         var document: Document
 

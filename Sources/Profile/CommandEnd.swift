@@ -1,15 +1,15 @@
-/// How a command ended by itself.
+/// How a command ended.
 public enum CommandEnd: Equatable, Sendable {
     case exited(code: Int32)
     case killed(signal: Int32)
 
-    /// - Parameter waitStatus: as waitpid(2) gives it, of a process that has ended.
+    /// - Parameter waitStatus: of a process that has ended, from waitpid(2).
     public init(waitStatus: Int32) {
         let signal = waitStatus & 0x7f
         self = signal == 0 ? .exited(code: waitStatus >> 8 & 0xff) : .killed(signal: signal)
     }
 
-    /// The exit code that a shell has for it: 128 and the number of a signal.
+    /// The exit code as in a shell: 128 plus the number for a signal.
     public var exitCode: Int32 {
         switch self {
         case .exited(let code): code
@@ -17,7 +17,7 @@ public enum CommandEnd: Equatable, Sendable {
         }
     }
 
-    /// In words; nil if all went well.
+    /// The problem in words; nil for exit code 0.
     public var problem: String? {
         switch self {
         case .exited(0): nil

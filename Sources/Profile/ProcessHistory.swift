@@ -1,28 +1,28 @@
 import KernelUnwinder
 
-/// What a process maps, and what it mapped a moment ago: samples are read after it has changed.
+/// The mappings of a process, including earlier ones, because samples are read after mappings have changed.
 struct ProcessHistory {
     enum Event {
         case mapped(ProcessImages.Mapping)
         case exec
-        /// What was mapped in this range isn't known: events were lost.
+        /// The mappings in this range aren't known, because events were lost.
         case unknown(ClosedRange<UInt64>)
     }
 
-    /// When it was noted: ``Programs/round``.
+    /// `round` is ``Programs/round`` when the event was noted.
     private struct NotedEvent {
         var event: Event
         var time: UInt64
         var round: Int
     }
 
-    /// What was read last.
+    /// The mappings when they were last read.
     private(set) var reading: ProcessImages?
-    /// Those that samples which are still to be read may be younger than, by rising time.
+    /// Events that unread samples may be younger than, in ascending order of time.
     private var events: [NotedEvent] = []
-    /// CLOCK_MONOTONIC, in nanoseconds; 0 of what was there before.
+    /// CLOCK_MONOTONIC, in nanoseconds; 0 for processes that existed before.
     private(set) var began: UInt64 = 0
-    /// The round that it ended in.
+    /// The round in which it ended; nil while it runs.
     var ended: Int?
 
     init() {}
@@ -39,7 +39,8 @@ struct ProcessHistory {
 
     mutating func note(_ reading: ProcessImages) { self.reading = reading }
 
-    /// After events were lost since a time: where something else is mapped now, nobody knows since when.
+    /// Notes that events after a time were lost. Where the mappings differ from the last reading, it isn't known since
+    /// when.
     mutating func noteLoss(_ now: ProcessImages, since time: UInt64, round: Int) {
         guard let reading else { return }
         for mapping in now.mappings where reading.mapping(at: mapping.start).map({ !$0.isSame(as: mapping) }) ?? true {
@@ -47,14 +48,14 @@ struct ProcessHistory {
         }
     }
 
-    /// Forgets events that were noted before a round: everything that was sampled until then has been judged.
+    /// Forgets events noted before a round. All samples taken until then have been resolved.
     mutating func forget(before round: Int) { events.removeAll { $0.round < round } }
 
     var isQuiet: Bool { events.isEmpty }
 
-    /// What was mapped at an address at a time.
+    /// The mapping of an address at a time.
     ///
-    /// - Parameter base: what the programs took for it, if that is known.
+    /// - Parameter base: the mappings that the BPF programs used, if they are known.
     func mapping(at address: UInt64, time: UInt64, base: ProcessImages?) -> Found {
         for noted in events.reversed() where noted.time <= time {
             if let base, noted.time <= base.time { break }
@@ -65,10 +66,11 @@ struct ProcessHistory {
             case .unknown(let range):
                 if range.contains(address) { return .unknown }
             case .exec:
-                // The kernel's programs forget what was mapped before the new program's first instruction: what they
-                // knew is what is left of the old one.
+                // The BPF programs forget a process's mappings before the first instruction of a new executable, so a
+                // sample unwound with `base` was taken before the exec.
                 if let base { return .of(base.mapping(at: address)) }
-                // What has been read since, if no other program ran meanwhile, has what no event tells of: the vDSO.
+                // A reading made since this exec, with no other exec after it, also has mappings that no event reports:
+                // the vDSO.
                 let isOfThis = !hasExec(after: time) && reading.map { $0.time >= noted.time } ?? false
                 return isOfThis ? .of(reading?.mapping(at: address)) : .none
             }
@@ -84,10 +86,10 @@ struct ProcessHistory {
     }
 
     enum Found {
-        /// - isYounger: whether it was mapped after the programs were told what is mapped.
+        /// - isYounger: whether it was mapped after the mappings were last published to the BPF programs.
         case mapping(ProcessImages.Mapping, isYounger: Bool)
         case none
-        /// It may be one of several.
+        /// The address may have had one of several mappings.
         case unknown
 
         static func of(_ mapping: ProcessImages.Mapping?) -> Self {

@@ -1,22 +1,23 @@
 import KernelUnwinder
 
-/// What processes map, and the code that was found in samples. Samples are judged by what was mapped when they were
-/// taken: the programs unwind by what they were told last, and a process may have mapped another file there since.
+/// The mappings of processes, and the code found in samples. A sample is resolved with the mappings at the time when it
+/// was taken. It may have been unwound with older ones, because the process mapped another file after the last ones
+/// were published to the BPF programs.
 public struct Programs {
     private var histories: [Int32: ProcessHistory] = [:]
     private var code = CodeSpace()
-    /// Rises with each reading of events.
+    /// Incremented each time that events are read.
     private(set) var round = 0
-    /// When events were read last: CLOCK_MONOTONIC, in nanoseconds.
+    /// When events were last read, by CLOCK_MONOTONIC, in nanoseconds.
     private var roundStart: UInt64 = 0
-    /// Whether events of this round were lost.
+    /// Whether events were lost in this round.
     private var isLossy = false
 
     public init() {}
 
     // MARK: Events
 
-    /// What became of a process.
+    /// Notes a change of a process.
     public mutating func note(_ change: KernelUnwinder.Change) {
         let process = change.process
         switch change.kind {
@@ -26,7 +27,7 @@ public struct Programs {
         case .exec:
             histories[process, default: ProcessHistory()].note(.exec, at: change.time, round: round)
         case .forked(let parent):
-            // It maps what its parent does, be that younger than what the parent's samples are unwound by.
+            // Its mappings are its parent's, including those that are newer than the ones used to unwind its samples.
             histories[process] = ProcessHistory(forkedFrom: histories[parent], at: change.time)
         case .ended: histories[process]?.ended = round
         case .failed: break
@@ -34,7 +35,7 @@ public struct Programs {
         }
     }
 
-    /// What was read of a process. One that has ended maps nothing.
+    /// Notes the mappings read of a process. A process that has ended has none.
     public mutating func note(_ images: ProcessImages, of process: Int32) {
         if images.mappings.isEmpty { return }
         var history = histories[process] ?? ProcessHistory()
@@ -43,8 +44,8 @@ public struct Programs {
         histories[process] = history
     }
 
-    /// Forgets what no sample that is still to be read can need. To be called after changes were noted and the samples
-    /// that were read before them were judged: what is read in the next round may have been taken in this one.
+    /// Forgets everything that unread samples can't need. Call it after noting changes and resolving the samples that
+    /// were read before them. Samples that are read in the next round may have been taken in this one.
     ///
     /// - Parameter time: when the reading of these changes began.
     public mutating func endRound(at time: UInt64) {
@@ -54,26 +55,26 @@ public struct Programs {
         (roundStart, isLossy) = (time, false)
     }
 
-    /// Processes that something is known of.
+    /// The number of processes with a history.
     var count: Int { histories.count }
 
-    /// Images without a table that samples were seen in, and why, each once, by name: their frames were found by the
-    /// frame pointer, if at all.
+    /// Images without a table that occurred in samples, each once, with the reason, sorted by name. Their callers were
+    /// found by the frame pointer, if at all.
     public var imagesWithoutTable: [(name: String, problem: String)] {
         code.problems.sorted { $0.key < $1.key }.map { (name: $0.key, problem: $0.value) }
     }
 
     // MARK: Samples
 
-    /// Gives frames their addresses in the space of all code; and cuts a stack off behind a frame where another file is
-    /// mapped than the rule was of that its caller was found by.
+    /// Converts a stack's addresses to those of the common address space. Cuts off the callers of a frame whose address
+    /// belonged to another file than the one whose rule was used.
     ///
     /// - Parameters:
-    ///   - stack: with AVMAs, the innermost first.
-    ///   - time: of the sample.
-    ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
+    ///   - stack: with AVMAs, innermost first.
+    ///   - time: when the sample was taken.
+    ///   - base: the mappings that it was unwound with: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
     public mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
-        // Another process may have had the id before.
+        // Another process may have had the id at that time.
         let history = histories[stack.program.process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
         for (index, frame) in stack.userFrames.enumerated() {
             let address = frame.lookupAddress
@@ -96,13 +97,14 @@ public struct Programs {
         stack.program.isResolved = true
     }
 
-    /// Where frames of a stack are looked up: what its process maps now, or, once it is resolved, all code.
+    /// The mappings in which to look up the frames of a stack: its process's current ones or, if it is resolved, all
+    /// code.
     public func images(of program: ProgramID) -> ProcessImages? {
         program.isResolved ? code.images : histories[program.process]?.reading
     }
 }
 
 extension ProcessImages.Mapping {
-    /// Whether callers of what stands there were found by a table.
+    /// Whether callers of frames there were found by a table.
     fileprivate var hasRules: Bool { image.map { $0.problem == nil } ?? false }
 }

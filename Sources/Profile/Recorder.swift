@@ -2,14 +2,14 @@ import Glibc
 import KernelUnwinder
 import LinuxProcess
 
-/// Collects the stacks of processes while they run.
+/// Collects the stacks of running processes.
 public final class Recorder {
     public let unwinder: KernelUnwinder
     public private(set) var stacks = Stacks()
     public private(set) var programs = Programs()
-    /// What went wrong with single processes, in words, each once.
+    /// Problems with single processes, in words, each once.
     public private(set) var problems: [String] = []
-    /// Processes that are still there.
+    /// Whether any sampled process still runs.
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
     private let tellsProcessesApart: Bool
 
@@ -22,14 +22,14 @@ public final class Recorder {
         self.tellsProcessesApart = tellsProcessesApart
     }
 
-    /// Has a running process sampled.
+    /// Starts sampling a running process.
     public func add(_ process: Int32) throws(KernelError) {
         programs.note(try unwinder.addProcess(process), of: process)
     }
 
-    /// Takes in what happened and the samples that are there; to be called several times a second.
+    /// Processes the events and samples that are available. Call it several times per second.
     public func collect() throws(KernelError) {
-        // Samples first, so that all that happened before them is known when they are judged.
+        // Samples are read first, so that all earlier events are known when they are resolved.
         var taken: [(stack: Stacks.Stack, time: UInt64, base: ProcessImages?)] = []
         try unwinder.readSamples { sample in
             taken.append((Stacks.Stack(sample), sample.time, unwinder.images(numbered: sample.mappings)))
@@ -44,7 +44,7 @@ public final class Recorder {
     }
 
     private func note(_ error: KernelError) {
-        // Each may name a process of its own.
+        // Each message may be about another process, so their number is limited.
         guard problems.count < 100, !problems.contains(error.description) else { return }
         problems.append(error.description)
     }

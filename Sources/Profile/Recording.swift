@@ -1,21 +1,21 @@
 import KernelUnwinder
 
-/// What was recorded, and how. Stacks have addresses only: ``Symbolizer`` names them.
+/// A finished recording. Its stacks contain only addresses; ``Symbolizer`` names them.
 public struct Recording {
     public var stacks: Stacks
     /// The code that the stacks' addresses are in.
     public var programs: Programs
-    /// What samples were taken by.
+    /// The event that triggered samples.
     public var event: KernelUnwinder.Event
-    /// How long samples were taken.
+    /// The duration of sampling.
     public var elapsed: Duration
-    /// What the BPF programs counted, or why that can't be read.
+    /// The counters of the BPF programs, or why they can't be read.
     public var counters: Result<Counters, KernelError>
-    /// Kernel memory, at the end.
+    /// Kernel memory in use at the end.
     public var memory: KernelUnwinder.MemoryUse
-    /// How the command ended; nil of processes, and of a command that was ended with the recording.
+    /// How the command ended; nil if processes were recorded, or if the command was terminated with the recording.
     public var commandEnd: CommandEnd?
-    /// What went wrong with single files and processes, in words.
+    /// Problems with single files and processes, in words.
     public var problems: [String]
 
     public init(

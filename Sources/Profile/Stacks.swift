@@ -1,17 +1,17 @@
 import KernelUnwinder
 
-/// Stacks and how often each was seen. Addresses only: names come at the end.
+/// Stacks with the number of samples of each. They contain addresses; names are added at the end.
 public struct Stacks {
-    /// A stack, of all processes that had it or of one.
+    /// A stack, of one process or of all processes that had it.
     public struct Stack: Hashable, Sendable {
         public var program: ProgramID
         /// The thread's name.
         public var command: String
-        /// The innermost first.
+        /// Innermost first.
         public var kernelFrames: [UInt64]
         public var userFrames: [Sample.Frame]
         public var end: StackEnd
-        /// AVMAs of the user frames where the stacks of each process are told apart; else none.
+        /// AVMAs of the user frames if stacks are kept apart by process; else empty.
         public var addresses: [UInt64] = []
 
         public var outcome: StackOutcome { StackOutcome(end, hasGuesses: userFrames.contains(where: \.isGuessed)) }
@@ -23,14 +23,14 @@ public struct Stacks {
 
     public mutating func add(_ stack: Stack) { counts[stack, default: 0] += 1 }
 
-    /// What was seen, in numbers. What the kernel's programs count has samples in it that were lost.
+    /// Totals over all stacks. Unlike the BPF programs' counters, they don't include lost samples.
     public struct Totals: Sendable {
         public var samples = 0
         public var userFrames = 0
         public var kernelFrames = 0
-        /// Stacks by how much of them is known.
+        /// The number of stacks by outcome.
         public var outcomes: [StackOutcome: Int] = [:]
-        /// Stacks by how their walk ended, whatever reason a table had.
+        /// The number of stacks by how the walk ended, without the table's reason.
         public var ends: [StackEnd: Int] = [:]
     }
 
@@ -48,7 +48,7 @@ public struct Stacks {
 }
 
 extension Stacks.Stack {
-    /// With the process's own addresses.
+    /// Creates a stack with the process's own addresses.
     init(_ sample: Sample) {
         self.init(
             program: ProgramID(process: sample.process), command: sample.command,
@@ -56,11 +56,12 @@ extension Stacks.Stack {
     }
 }
 
-/// Where a stack's addresses mean something.
+/// The address space that a stack's addresses belong to.
 public struct ProgramID: Hashable, Sendable {
-    /// 0 of stacks that are not told apart by process.
+    /// 0 if stacks aren't kept apart by process.
     public var process: Int32
-    /// Whether addresses are those of all code; else they are the process's own, as it maps its code now.
+    /// Whether addresses are those of the common address space; otherwise they are AVMAs of the process's current
+    /// mappings.
     public var isResolved: Bool
 
     public init(process: Int32, isResolved: Bool = false) { (self.process, self.isResolved) = (process, isResolved) }

@@ -2,10 +2,10 @@ import ELF
 import KernelUnwinder
 import Symbols
 
-/// Names for addresses: functions of ELF images, of which each is read once, and of the kernel. docs/names.md says what
-/// a frame is called and why.
+/// Names addresses by the functions of ELF images, each of which is read once, and of the kernel. docs/names.md
+/// describes how frames are named.
 public final class Symbolizer {
-    /// A place in the code of an image: addresses in different processes are the same place.
+    /// A location in the code of an image, the same for all processes.
     private struct Place: Hashable {
         var image: ObjectIdentifier
         /// SVMA.
@@ -13,7 +13,7 @@ public final class Symbolizer {
         var isExact: Bool
     }
 
-    /// Memory of a program without an image.
+    /// Memory of a process without an image.
     private struct Memory: Hashable {
         var program: ProgramID
         /// AVMA.
@@ -23,15 +23,15 @@ public final class Symbolizer {
     private let programs: Programs
     private lazy var kernel = makeKernel()
     private let makeKernel: () -> KernelSymbols
-    /// Nil of an image that can't be read. Keeps the images that `Place` tells apart.
+    /// `names` is nil for an image that can't be read. Also keeps the images alive whose identity `Place` uses.
     private var images: [ObjectIdentifier: (image: MappedImage, names: ImageNames?)] = [:]
     private var known: [Place: NameTable.ID] = [:]
     private var knownMemory: [Memory: NameTable.ID] = [:]
     private var knownKernel: [UInt64: NameTable.ID] = [:]
-    /// All names that were given so far.
+    /// All names that were assigned so far.
     public private(set) var names = NameTable()
 
-    /// Images whose symbols can't be read, each once.
+    /// Problems with reading images' symbols, each once.
     public var problems: [String] {
         images.values.flatMap { $0.names?.problems ?? [] }.map { "\($0)" }.sorted()
     }
@@ -44,14 +44,14 @@ public final class Symbolizer {
         makeKernel = kernel
     }
 
-    /// `function`; `[file]+0x1234` where no symbol names it, but an FDE begins at that SVMA; `[file]` where there is
-    /// none either; `[unknown]` where nothing is mapped.
+    /// `function`; `[file]+0x1234` if no symbol covers the address but an FDE starts at that SVMA; `[file]` if there is
+    /// no FDE either; `[unknown]` if nothing is mapped.
     public func name(of frame: Sample.Frame, in program: ProgramID) -> String {
         let id = id(of: frame, in: program)
         return names[id]
     }
 
-    /// The same by its number in ``names``.
+    /// As ``name(of:in:)``, but returns the number in ``names``.
     public func id(of frame: Sample.Frame, in program: ProgramID) -> NameTable.ID {
         guard let mapping = programs.images(of: program)?.mapping(at: frame.lookupAddress) else {
             return names.intern("[unknown]")
@@ -79,13 +79,13 @@ public final class Symbolizer {
         }
     }
 
-    /// The kernel's function, without a mark; `[kernel]` if its symbols can't be read, or none is there.
+    /// The kernel's function, without a mark; `[kernel]` if its symbols can't be read or don't cover the address.
     public func kernelFunction(at address: UInt64) -> String {
         let id = kernelID(of: address)
         return names[id]
     }
 
-    /// The same by its number in ``names``.
+    /// As ``kernelFunction(at:)``, but returns the number in ``names``.
     public func kernelID(of address: UInt64) -> NameTable.ID {
         if let known = knownKernel[address] { return known }
         let found = names.intern(kernel.function(at: address) ?? "[kernel]")
@@ -93,15 +93,15 @@ public final class Symbolizer {
         return found
     }
 
-    /// `function_[k]`, as flame graphs mark kernel code; `[kernel]`.
+    /// `function_[k]`, the mark of kernel code in flame graphs; or `[kernel]`.
     public func kernelName(of address: UInt64) -> String { Self.marked(kernelFunction(at: address)) }
 
-    /// A kernel function's name as ``kernelName(of:)`` has it.
+    /// A kernel function's name in the form of ``kernelName(of:)``.
     package static func marked(_ kernelFunction: String) -> String {
         kernelFunction == "[kernel]" ? kernelFunction : kernelFunction + "_[k]"
     }
 
-    /// The last part of a path, without the brackets of the kernel's own names.
+    /// The last component of a path, without the brackets of the kernel's own names.
     private static func file(_ path: String) -> Substring {
         let name = path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...]
         return name.hasPrefix("[") && name.hasSuffix("]") ? name.dropFirst().dropLast() : name

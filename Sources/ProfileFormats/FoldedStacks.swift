@@ -14,15 +14,14 @@ public struct FoldedFormat: ProfileFormat {
     }
 }
 
-/// Stacks as flame graph tools read them: `command;outermost;…;innermost count`, a line each. What is not known stands
-/// there: `[truncated]` for outermost frames that are missing, `_[fp]` behind frames that were guessed, `_[fp?]` behind
-/// those of which the guess could not be checked.
+/// Stacks in the format of flame graph tools: one line each, `command;outermost;…;innermost count`. `[truncated]` marks
+/// missing outermost frames, `_[fp]` guessed frames, and `_[fp?]` guesses that could not be checked.
 ///
-/// A line is as long as its names are together; so lines are made one by one, where they are written.
+/// A line is as long as all of its names together, so lines are assembled only when they are written.
 public struct FoldedStacks {
-    /// The parts of lines, each once, as they are printed.
+    /// The parts of lines, each once, as printed.
     private var parts = NameTable()
-    /// Lines by their parts, by falling count and then by name.
+    /// Lines as lists of parts, by descending count, then by name.
     private var lines: [(parts: [NameTable.ID], count: Int)] = []
 
     public init(_ stacks: Stacks, _ symbolizer: Symbolizer) {
@@ -38,14 +37,14 @@ public struct FoldedStacks {
 
     public var lineCount: Int { lines.count }
 
-    /// All lines at once.
+    /// All lines.
     public var text: String {
         var text = ""
         write(to: &text)
         return text
     }
 
-    /// Writes line by line: no more than one is in memory.
+    /// Writes one line at a time, so that only one is in memory.
     public func write(to output: inout some TextOutputStream) {
         for line in lines {
             for (index, part) in line.parts.enumerated() {
@@ -57,11 +56,11 @@ public struct FoldedStacks {
     }
 }
 
-/// Makes lines of stacks.
+/// Converts stacks to lines.
 private struct Folding {
     private(set) var parts = NameTable()
     private let symbolizer: Symbolizer
-    /// What was made of a name already.
+    /// Parts by mark and by the name that they were made from.
     private var made: [Mark: [NameTable.ID: NameTable.ID]] = [:]
 
     private enum Mark { case none, guessed, unchecked, kernel }
@@ -71,8 +70,7 @@ private struct Folding {
     mutating func line(_ stack: Stacks.Stack) -> [NameTable.ID] {
         var line = [parts.intern(Self.escaped(stack.command))]
         line.reserveCapacity(2 + stack.userFrames.count + stack.kernelFrames.count)
-        // What the outermost frame that was found was called by is not known: nobody shall take it for a thread's
-        // start.
+        // Marks that callers are missing, so that nobody takes the outermost known frame for the thread's start.
         if stack.outcome == .truncated { line.append(parts.intern("[truncated]")) }
         for frame in stack.userFrames.reversed() {
             let mark: Mark = frame.isUnchecked ? .unchecked : frame.isGuessed ? .guessed : .none
@@ -96,7 +94,7 @@ private struct Folding {
         return part
     }
 
-    /// A semicolon would be taken for the end of a name.
+    /// A semicolon would end the name.
     private static func escaped(_ name: String) -> String {
         let name = PrintableText.of(name)
         guard name.utf8.contains(UInt8(ascii: ";")) else { return name }

@@ -5,7 +5,7 @@ import KernelUnwinder
 import Profile
 import Symbols
 
-/// The document of `cfic profile --json`.
+/// The format of `cfic profile --json`.
 public struct JSONFormat: ProfileFormat {
     public let tellsProcessesApart = true
 
@@ -18,7 +18,7 @@ public struct JSONFormat: ProfileFormat {
     }
 }
 
-/// A profile as a program reads it: what was counted, and the stacks with names.
+/// A profile for other programs to read: counters, and stacks with names.
 struct ProfileReport: JSONDocument {
     static let schema = "profile"
 
@@ -27,12 +27,12 @@ struct ProfileReport: JSONDocument {
         var function: String
         /// AVMA
         @HexAddress var address: UInt64
-        /// Whether the frame stands there: the innermost one, or one that a signal interrupted. Else a call returns
-        /// there.
+        /// Whether the address is where the frame stopped: it is the innermost frame, or a signal interrupted it.
+        /// Otherwise it is a return address.
         var isExact: Bool
-        /// Whether it was found without a rule, or by way of a frame that was.
+        /// Whether it was found without a rule, or by way of such a frame.
         var isGuessed: Bool
-        /// Whether the code that would speak for the guess could not be read.
+        /// Whether the code that would confirm the guess could not be read.
         var isUnchecked: Bool
     }
 
@@ -44,15 +44,15 @@ struct ProfileReport: JSONDocument {
     struct Stack: Encodable {
         var thread: String
         var process: Int32
-        /// How the walk ended, by its name in docs/stack-ends.md, written `end-of-stack`; and the table's reason where
-        /// that is what it ended by.
+        /// How the walk ended, by its name in docs/stack-ends.md, such as `end-of-stack`; and the table's reason if
+        /// that ended it.
         var end: String
         var reason: String?
         /// `complete`, `guessed` or `truncated`: docs/stack-ends.md.
         var outcome: String
-        /// Whether it is `complete`: rules alone led to the outermost frame.
+        /// Whether the outcome is `complete`: rules alone led to the outermost frame.
         var isComplete: Bool
-        /// The innermost first, as those of the kernel, which come before.
+        /// Innermost first, as `kernelFrames`, which are the callees of these.
         var frames: [Frame]
         var kernelFrames: [KernelFrame]
     }
@@ -64,13 +64,13 @@ struct ProfileReport: JSONDocument {
 
     var event: String
     var seconds: Double
-    /// That stacks were recorded of; those that were lost are not among them.
+    /// The number of samples with a stack; lost samples are not included.
     var samples: Int
     var lostSamples: UInt64
     var completeStacks: Int
-    /// To the outermost frame, in part by guesses.
+    /// Stacks whose outermost frame was reached with guesses.
     var guessedStacks: Int
-    /// Stacks by how their walk ended.
+    /// The number of stacks by how the walk ended.
     var ends: [String: Int]
     var userFrameCount: Int
     var kernelFrameCount: Int
@@ -78,11 +78,11 @@ struct ProfileReport: JSONDocument {
     var tables: Int
     var kernelMemoryUsedBytes: Int
     var kernelMemoryBytes: Int
-    /// Images whose frames were found by the frame pointer, if at all, and why.
+    /// Images without a table, with the reason. Their callers were found by the frame pointer, if at all.
     var imagesWithoutTable: [String: String]
-    /// How the command ended, if not well.
+    /// How the command ended, unless its exit code was 0.
     var commandProblem: String?
-    /// Written one by one, behind the rest: ``countedStacks(_:_:)``.
+    /// Written one by one, after the other fields: ``countedStacks(_:_:)``.
     var stacks: [CountedStack] = []
 
     init(_ recording: Recording) throws(KernelError) {
@@ -107,8 +107,8 @@ struct ProfileReport: JSONDocument {
         commandProblem = recording.commandEnd?.problem
     }
 
-    /// The stacks as they are written, the most frequent first: made when they are asked for, because a name of a
-    /// kilobyte in each of 1,024 frames makes a mebibyte.
+    /// The stacks, most frequent first. Each is made only when it is written, because 1,024 frames with names of a
+    /// kilobyte take a mebibyte.
     static func countedStacks(_ stacks: Stacks, _ symbolizer: Symbolizer) -> some Sequence<CountedStack> {
         NamedStacks(stacks, symbolizer).sorted().lazy.map {
             CountedStack(samples: $0.count, stack: Stack($0.stack, symbolizer))
@@ -116,7 +116,7 @@ struct ProfileReport: JSONDocument {
     }
 }
 
-/// Stacks that are told apart by what is printed of them: programs of one process are not.
+/// Merges stacks that are printed the same, such as those of two executables that a process ran.
 private struct NamedStacks {
     private struct Key: Hashable {
         var stack: Stacks.Stack
@@ -168,7 +168,7 @@ extension ProfileReport.Stack {
 extension ProfileReport.CountedStack {
     private enum CodingKeys: CodingKey { case samples }
 
-    /// One object: the count beside the stack's own fields.
+    /// Encodes one object: the count and the stack's own fields.
     func encode(to encoder: any Encoder) throws {
         try stack.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)

@@ -1,6 +1,6 @@
 import Files
 
-/// Why something could not be put into the store, or found in it.
+/// Why something could not be stored or found.
 public enum StoreError: Error, Equatable, Sendable {
     /// No `CFIC_CACHE`, `XDG_CACHE_HOME` or `HOME`, and no home directory in the user database.
     case noDirectory
@@ -8,20 +8,20 @@ public enum StoreError: Error, Equatable, Sendable {
     case file(FileError)
     /// A key that isn't 1 to 48 bytes long.
     case invalidKey(byteCount: Int)
-    /// Bytes to be inserted that are no table, or that of another key.
+    /// The bytes to insert are not a table, or have another key.
     case notTheTable(NotCurrent)
-    /// Not hexadecimal, or too short.
+    /// Not hexadecimal digits, or too few.
     case invalidPrefix(String)
     case noSuchBuildID(String, directory: String)
-    /// Tables that begin so, build id and digest in lowercase hex, sorted: at most 16 of `count`.
+    /// Several tables match: at most 16 of `count`, by build id and digest in lowercase hex, sorted.
     case ambiguous(prefix: String, candidates: [String], count: Int)
-    /// Root uses no directory that others can write.
+    /// Root refuses a directory that others can write to.
     case writableByOthers(path: String, owner: UInt32)
-    /// Root goes through no directory in which others can put something else in the place of the next one.
+    /// Root refuses a path with a directory in which others can replace the next component.
     case replaceableByOthers(path: String, owner: UInt32)
-    /// Root follows no symbolic link of others.
+    /// Root refuses a symbolic link that belongs to another user.
     case linkOfOthers(path: String, owner: UInt32)
-    /// A table that was found but can't be used.
+    /// A table was found, but can't be used.
     case unusable(path: String, NotCurrent)
 }
 

@@ -1,22 +1,22 @@
 import Glibc
 import UnwindTable
 
-/// A table of the store, in memory of its own.
+/// A table of the store, read into private memory.
 public final class StoredTable: Sendable {
     public let path: String
     private let file: TableFile
-    /// The key that the table says it has.
+    /// The key in the table's header.
     public let key: TableSource.Key
 
-    /// The table's bytes, page-aligned, valid as long as this object: see ``TableFile/bytes``. ``withUnsafeBytes(_:)``
-    /// keeps it alive.
+    /// The table's bytes, page-aligned. Valid as long as this object exists (see ``TableFile/bytes``), which
+    /// ``withUnsafeBytes(_:)`` ensures.
     public var bytes: UnsafeRawBufferPointer { file.bytes }
     /// Proved by `TableVerifier.readHeader`.
     public var header: TableHeader { file.header }
 
     /// Reads a table file and checks its header.
     ///
-    /// - Throws: as ``TableFile/init(reading:)``; a symbolic link is ``NotCurrent/notRegularFile``.
+    /// - Throws: as ``TableFile/init(reading:)``. A symbolic link gives ``NotCurrent/notRegularFile``.
     init(_ path: String, isTrusted: (stat) -> Bool) throws(NotCurrent) {
         self.path = path
         file = try TableFile(path, flags: O_NOFOLLOW, isTrusted: isTrusted)

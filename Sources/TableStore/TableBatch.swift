@@ -3,21 +3,21 @@ import Glibc
 import Synchronization
 import UnwindTable
 
-/// Tables on their way into a store, many of which are written to the disk at once.
+/// Inserts many tables into a store and writes them to disk together.
 ///
-/// The promise is that of ``TableStore/insert(_:key:)``: a table's bytes are on the disk before its name is seen, so
-/// that after a crash an entry is whole or not there. But a disk's cache is flushed once for many tables, not twice for
-/// each. A table is seen when its batch is full, or after ``flush()``.
+/// As with ``TableStore/insert(_:key:)``, a table's bytes are on the disk before its name appears, so after a crash an
+/// entry is whole or absent. But the disk's cache is flushed once for many tables, not twice for each. A table becomes
+/// visible when its batch is full, or after ``flush()``.
 public final class TableBatch: Sendable {
     private let store: TableStore
     private let state = Mutex(State())
-    /// Held by who publishes: with each thread's own batch under way, open files would be as many as threads times
-    /// files.
+    /// Held while publishing. If each thread published a batch of its own, there would be as many open files as threads
+    /// times files.
     private let publishing = Mutex(())
-    /// Open files and bytes that wait. As many again are being published, and each thread has one that it brings.
+    /// The most pending files. As many again may be being published, and each thread has one that it is adding.
     private let fileLimit: Int
     private static let byteLimit = 64 << 20
-    /// Writes down what the file system of the store's directory holds; the `errno` of syncfs(2), or nil.
+    /// Writes the file system of the store's directory to disk. Returns the `errno` of syncfs(2), or nil.
     private let synchronizeFileSystem: @Sendable () -> Int32?
 
     private struct State {
@@ -36,7 +36,7 @@ public final class TableBatch: Sendable {
         }
     }
 
-    /// @unchecked: handed from the thread that wrote it to the one that publishes it.
+    /// @unchecked: passed from the thread that wrote the file to the one that publishes it.
     private struct Pending: @unchecked Sendable {
         let key: TableSource.Key
         let file: UnseenFile
@@ -49,22 +49,22 @@ public final class TableBatch: Sendable {
         }
     }
 
-    /// - Parameter synchronize: what a test has in the place of syncfs(2).
+    /// - Parameter synchronize: replaces syncfs(2) in tests.
     package init(_ store: TableStore, synchronize: @escaping @Sendable () -> Int32?) {
         self.store = store
         synchronizeFileSystem = synchronize
         var limit = rlimit()
         let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
-        // Twice an eighth of all: the threads' own files need some, too.
+        // A quarter of all descriptors for pending and published files; the rest is for the threads' own files.
         fileLimit = isKnown ? max(1, min(32, Int(clamping: limit.rlim_cur) / 8)) : 1
     }
 
-    /// How often the disk was asked to write everything down.
+    /// The number of times that the file system was synchronized.
     package var syncCount: Int { state.withLock { $0.syncCount } }
 
-    /// Takes a table, in place of what the store has.
+    /// Adds a table, which will replace the store's table with this key.
     ///
-    /// - Throws: as ``TableStore/insert(_:key:)``. What goes wrong later, ``flush()`` returns.
+    /// - Throws: as ``TableStore/insert(_:key:)``. Later failures are returned by ``flush()``.
     public func insert(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) {
         let pending = Pending(key: key, file: try store.unseenFile(table, key: key))
         let fills = state.withLock { state in
@@ -74,7 +74,7 @@ public final class TableBatch: Sendable {
         }
         guard fills else { return }
         publishing.withLock { _ in
-            // Who published meanwhile took this one along.
+            // Another thread may have published this file meanwhile.
             let files = state.withLock { isFull($0) ? $0.take() : [] }
             if !files.isEmpty { publish(files) }
         }
@@ -82,9 +82,9 @@ public final class TableBatch: Sendable {
 
     private func isFull(_ state: State) -> Bool { state.files.count >= fileLimit || state.bytes >= Self.byteLimit }
 
-    /// Has all tables seen, and their names on the disk.
+    /// Makes all tables visible and writes their names to disk.
     ///
-    /// - Returns: why some were not kept, since the last time.
+    /// - Returns: the tables that could not be stored since the last call, with the reasons.
     public func flush() -> [TableSource.Key: StoreError] {
         publishing.withLock { _ in
             let rest = state.withLock { $0.take() }

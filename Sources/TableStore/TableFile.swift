@@ -3,13 +3,14 @@ import Files
 import Glibc
 import UnwindTable
 
-/// The bytes of a table file, read into memory of their own: one who truncates the file afterwards, or writes into it,
-/// raises no signal here, and changes nothing that was proved.
+/// The bytes of a table file, read into private memory: truncating or changing the file afterwards neither raises a
+/// signal here nor changes what was proved.
 ///
-/// @unchecked: nothing changes after `init`.
+/// @unchecked: immutable after `init`.
 public final class TableFile: @unchecked Sendable {
-    /// The file's bytes, page-aligned, valid as long as this object: one who keeps them, or a `TableView` on them,
-    /// keeps it alive with `withExtendedLifetime`, because a reference may end at its last use.
+    /// The file's bytes, page-aligned, valid as long as this object exists. Code that keeps them, or a `TableView` of
+    /// them, must keep this object alive with `withExtendedLifetime`, because a reference may be released after its
+    /// last use.
     public let bytes: UnsafeRawBufferPointer
     /// Proved by `TableVerifier.readHeader`.
     public let header: TableHeader
@@ -23,8 +24,9 @@ public final class TableFile: @unchecked Sendable {
     }
 
     /// - Parameters:
-    ///   - flags: of open(2), beside those that keep a FIFO or a terminal in the file's place from doing harm.
-    ///   - isTrusted: asked with what the open file is; if it says no, ``NotCurrent/writableByOthers`` is thrown.
+    ///   - flags: of open(2), in addition to those that make it safe to open a FIFO or a terminal.
+    ///   - isTrusted: called with the status of the open file; if it returns false, ``NotCurrent/writableByOthers`` is
+    ///     thrown.
     init(_ path: String, flags: Int32, isTrusted: (stat) -> Bool) throws(NotCurrent) {
         guard let file = Descriptor(opening: path, O_RDONLY | O_NONBLOCK | O_NOCTTY | flags) else {
             switch errno {
@@ -40,11 +42,11 @@ public final class TableFile: @unchecked Sendable {
         let size = Int(status.st_size)
         guard size > 0 else { throw .damaged("empty file") }
         try Self.checkIsThere(file, size)
-        // The header says how many bytes there must be: only for as many is memory asked for.
+        // The header states the size, so memory is allocated only for as many bytes as it confirms.
         let head = file.read(limit: min(size, MemoryLayout<cfic_table_header>.size))
         if let problem = head.withUnsafeBytes({ WholeTable.problem(of: $0, fileSize: size) }) { throw problem }
         bytes = try Self.read(file, size)
-        // The file may have changed in between: what counts is what is in memory.
+        // The file may have changed meanwhile: only the bytes in memory count.
         do throws(NotCurrent) {
             header = try WholeTable.header(of: bytes, fileSize: size)
         } catch {
@@ -57,8 +59,8 @@ public final class TableFile: @unchecked Sendable {
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 
-    /// A file system gives zeros for what a sparse file leaves out, as fast as memory, and takes no space for it: work
-    /// must be in proportion to what somebody really wrote. No table is mostly zeros; small files needn't be asked.
+    /// Rejects sparse files. Their holes read as zeros, as fast as memory, and take no space on the disk, but work must
+    /// be in proportion to what was really written. Tables aren't mostly zeros. Small files needn't be checked.
     private static func checkIsThere(_ file: borrowing Descriptor, _ size: Int) throws(NotCurrent) {
         guard size > smallSize, !file.holds(atLeast: size / 2) else { return }
         throw .damaged("more than half of its \(size) bytes are a hole")
@@ -67,7 +69,7 @@ public final class TableFile: @unchecked Sendable {
     private static let smallSize = 16 << 20
 
     private static func read(_ file: borrowing Descriptor, _ size: Int) throws(NotCurrent) -> UnsafeRawBufferPointer {
-        // Not by malloc: if there is no memory for so much, that is an error like others.
+        // mmap rather than malloc, because failing to get that much memory is then an ordinary error.
         let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard memory != MAP_FAILED else { throw .cannotRead(errno: errno) }
         let buffer = UnsafeMutableRawBufferPointer(start: memory, count: size)

@@ -5,17 +5,17 @@ import UnwindTable
 extension TableStore {
     /// The table whose build id is `text`, or the only one whose build id begins with it.
     ///
-    /// It is whole, but may be of another compiler version or other options than ``current(key:options:)`` asks for.
+    /// It is whole, but may have another revision or other options than ``current(key:options:)`` requires.
     ///
-    /// - Parameter text: hexadecimal digits, upper or lower case: 2 or more digits of a build id; of files that share a
-    ///   build id, all of it, a hyphen, and as many digits of the digest as tell them apart.
+    /// - Parameter text: at least 2 hexadecimal digits of a build id, upper or lower case; or, for one of several files
+    ///   with the same build id, the whole id, a hyphen and enough digits of the digest.
     /// - Throws: ``StoreError/invalidPrefix(_:)``, ``StoreError/noSuchBuildID(_:directory:)``,
     ///   ``StoreError/ambiguous(prefix:candidates:count:)``, ``StoreError/unusable(path:_:)``, or
     ///   ``StoreError/file(_:)`` if the directory can't be read.
     public func lookup(buildIDPrefixHex text: String) throws(StoreError) -> StoredTable {
         guard let prefix = EntryName(prefix: text.lowercased()) else { throw .invalidPrefix(text) }
         let found = try entries(startingWith: prefix)
-        // A whole build id is meant even if another one begins with it.
+        // An exact match takes precedence over longer build ids that start with it.
         let whole = found.filter { $0.buildID == prefix.buildID }
         let matches = whole.isEmpty ? found : whole
         guard let match = matches.first else { throw .noSuchBuildID(text, directory: directory) }
@@ -25,7 +25,7 @@ extension TableStore {
         return try table(match)
     }
 
-    /// Whether `text` is what ``lookup(buildIDPrefixHex:)`` takes.
+    /// Whether ``lookup(buildIDPrefixHex:)`` accepts `text`.
     public static func isBuildIDPrefix(_ text: String) -> Bool { EntryName(prefix: text.lowercased()) != nil }
 
     private func table(_ entry: EntryName) throws(StoreError) -> StoredTable {
@@ -56,7 +56,7 @@ extension TableStore {
         }
         let found = names.compactMap { name -> EntryName? in
             guard name.hasSuffix(Self.suffix) else { return nil }
-            // Not every name that ends so is a build id's.
+            // Other files may have this suffix, too.
             let entry = EntryName(first + name.dropLast(Self.suffix.utf8.count))
             return entry.flatMap { $0.starts(with: prefix) ? $0 : nil }
         }
@@ -64,14 +64,14 @@ extension TableStore {
     }
 }
 
-/// The name of an entry, or its beginning, in lowercase hex: `BUILDID` or `BUILDID-DIGEST`.
+/// The name of an entry, or the beginning of a name, in lowercase hex: `BUILDID` or `BUILDID-DIGEST`.
 struct EntryName {
     let buildID: String
     let digest: String
 
     var text: String { digest.isEmpty ? buildID : buildID + "-" + digest }
 
-    /// A whole name; nil if it isn't one.
+    /// A complete name; nil if `text` isn't one.
     init?(_ text: String) {
         guard let name = EntryName(prefix: text), name.buildID.utf8.count.isMultiple(of: 2),
             [0, 32].contains(name.digest.utf8.count), name.text == text
@@ -79,7 +79,7 @@ struct EntryName {
         self = name
     }
 
-    /// The beginning of one: at least the two digits that its directory is named by.
+    /// The beginning of a name: at least the two digits that name its directory.
     init?(prefix text: String) {
         let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         guard (2...2 * TableSource.Key.longestBuildID).contains(parts[0].utf8.count), parts.allSatisfy(Hex.isText)

@@ -3,12 +3,13 @@ import Files
 import Glibc
 import UnwindTable
 
-// The content digest of a file takes reading its call frame sections. The index remembers it for as long as the file
-// and its debug file stay what they are: an entry for each inode, so that a new state of a file replaces the old one's.
+// Computing the content digest of a file means reading its call frame sections. The index remembers the digest as long
+// as the file and its debug file are unchanged. It has one entry per inode, so a new state of a file replaces the old
+// one.
 extension TableStore {
-    /// The content digest that files in this state had.
+    /// The content digest that was remembered for files in this state.
     ///
-    /// - Returns: 32 bytes, or nil if it isn't known; an entry that is torn or another state's is as none.
+    /// - Returns: 32 bytes; nil if there is no entry, or if it is torn or for another state.
     package func contentDigest(of state: FileState) -> [UInt8]? {
         let place = indexPlace(of: state.file)
         let path = place.directory + "/" + place.name
@@ -18,12 +19,12 @@ extension TableStore {
         return IndexEntry.digest(in: bytes, for: state)
     }
 
-    /// Remembers the content digest of files in this state; it costs only time if that fails.
+    /// Remembers the content digest of files in this state. If that fails, only time is lost.
     ///
-    /// A file that changed within ``settlingSeconds`` isn't.
+    /// The digest of a file that changed within the last ``settlingSeconds`` isn't remembered.
     ///
-    /// - Parameter digest: 32 bytes, of what was read after the files were in this `state`.
-    /// - Returns: whether it is remembered.
+    /// - Parameter digest: 32 bytes, computed from bytes that were read after the files' `state`.
+    /// - Returns: whether it was remembered.
     @discardableResult
     package func remember(_ digest: [UInt8], of state: FileState) -> Bool {
         let changed = state.lastChange / 1_000_000_000
@@ -51,7 +52,7 @@ extension TableStore {
     }
 }
 
-/// magic[8] │ SHA-256 of the files' identities [32] │ content digest [32] │ XXH64 of all before, little-endian
+/// magic[8] │ SHA-256 of the files' identities [32] │ content digest [32] │ XXH64 of all preceding bytes, little-endian
 enum IndexEntry {
     static let digestSize = 32
     static let size = magic.count + 2 * digestSize + 8

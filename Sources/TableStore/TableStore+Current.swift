@@ -2,19 +2,21 @@ import Files
 import UnwindTable
 
 extension TableStore {
-    /// The table with `key`, if it is current: whole, made by the rules that are in force, with these options.
+    /// The table with `key`, if it is current: whole, made by the current revision of the rules, and with these
+    /// options.
     ///
-    /// Checks the header and the checksums of all sections. Whoever looks addresses up in it still lets
-    /// `TableVerifier.verify` prove its indices.
+    /// Checks the header and the checksums of all sections. Before addresses are looked up, `TableVerifier.verify` must
+    /// still prove the rest.
     ///
-    /// - Throws: why there is none; the caller compiles the image again and inserts the table.
+    /// - Throws: why there is no such table. The caller then compiles the image and inserts the table.
     public func current(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
         let table = try currentUnchecked(key: key, options: options)
         try table.checkSections()
         return table
     }
 
-    /// The same for who lets `TableVerifier.verify` prove the whole table at once, which compares the checksums itself.
+    /// As ``current(key:options:)``, without checking the sections' checksums, for callers that run
+    /// `TableVerifier.verify`, which checks them.
     public func currentUnchecked(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
         let path: String
         do throws(StoreError) { path = try self.path(of: key) } catch { throw .absent }
@@ -26,26 +28,26 @@ extension TableStore {
     }
 }
 
-/// Why a table in the store is of no use.
+/// Why a table in the store can't be used.
 public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
     case absent
     case cannotRead(errno: Int32)
-    /// A directory, symbolic link, FIFO, socket or device is in its place.
+    /// A directory, symbolic link, FIFO, socket or device has its name.
     case notRegularFile
-    /// Others can write it, which root doesn't take for its own (docs/security.md).
+    /// Others can write to it, so root doesn't trust it (docs/security.md).
     case writableByOthers
-    /// Cut off, overwritten or never a table; says where.
+    /// Truncated, overwritten, or not a table; the text says where.
     case damaged(String)
-    /// The version of the file format.
+    /// The version of its format.
     case otherFormat(UInt16)
-    /// Of the compiler's rules: the same input gives other bytes now.
+    /// The revision of the rules that it was made by: the same input now gives other bytes.
     case otherRevision(UInt32)
-    /// Their bits in the header: `CFIC_OPTION_*`.
+    /// The bits of its options in the header: `CFIC_OPTION_*`.
     case otherOptions(UInt32)
-    /// The table of another image.
+    /// It belongs to another image.
     case otherKey
 
-    /// What is wrong with a file that somebody says is a table.
+    /// The problem, worded for a file that the user named as a table.
     public var problem: String {
         switch self {
         case .absent: "no such file"

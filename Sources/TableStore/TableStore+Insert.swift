@@ -2,12 +2,12 @@ import Files
 import UnwindTable
 
 extension TableStore {
-    /// Puts a table into the store, in place of what is there.
+    /// Inserts a table, replacing the one with the same key.
     ///
-    /// Its bytes are on the disk before its name is seen. Of two writers at once each one's table is seen whole; the
-    /// later one's stays.
+    /// Its bytes are on the disk before its name appears. With concurrent writers, each table is seen whole, and the
+    /// last one remains.
     ///
-    /// - Throws: ``StoreError/file(_:)``, with nothing left behind but, perhaps, empty directories;
+    /// - Throws: ``StoreError/file(_:)``, leaving at most empty directories behind;
     ///   ``StoreError/invalidKey(byteCount:)``; ``StoreError/notTheTable(_:)`` if the header of `table` is damaged or
     ///   has another key.
     public func insert(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) {
@@ -15,13 +15,13 @@ extension TableStore {
         do throws(FileError) { try target.replace(with: table, isDurable: true) } catch { throw .file(error) }
     }
 
-    /// The same table with its bytes in the store, and not yet seen or on the disk.
+    /// Writes a table's bytes without making them visible or synchronizing them.
     func unseenFile(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) -> UnseenFile {
         let target = try target(of: table, key: key)
         do throws(FileError) { return try UnseenFile(target, table) } catch { throw .file(error) }
     }
 
-    /// Where a table goes, in a directory that is there.
+    /// The file for a table, in a directory that exists.
     private func target(of table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) -> AtomicFile {
         do throws(NotCurrent) {
             let header = try WholeTable.header(of: table)
@@ -31,18 +31,18 @@ extension TableStore {
         }
         let place = try self.place(of: key)
         try makeTrusted(place.directory, in: place.parent)
-        // First: they may be what fills the disk.
+        // First, because stale files may be what fills the disk.
         TemporaryFiles.removeStale(from: place.directory)
         return atomicFile(place.directory, place.name)
     }
 
-    /// What the umask leaves of its mode gives others nothing but reading.
+    /// Others can only read the store's files.
     func atomicFile(_ directory: String, _ name: String) -> AtomicFile {
         AtomicFile(directory: directory, name: name, mode: 0o644)
     }
 
-    /// Makes one of the store's directories, and checks that root may write there: where some had yet to be made,
-    /// others may have been faster.
+    /// Creates one of the store's directories, and checks that root may write to it. Another process may have created
+    /// some of them just before.
     func makeTrusted(_ path: String, in parent: String) throws(StoreError) {
         do throws(FileError) { try Directory.make(path) } catch { throw .file(error) }
         try checkWay()

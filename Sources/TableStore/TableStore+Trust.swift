@@ -1,13 +1,13 @@
 import Files
 import Glibc
 
-// What root takes from a cache becomes what every process's stacks are unwound by, and where a cache leads root writes.
-// docs/security.md
+// Tables from a cache that root uses determine how the stacks of all processes are unwound, and root writes wherever
+// the cache's path leads: docs/security.md.
 extension TableStore {
-    /// Whether root may use what stands there: root's own, or this process's user's, and nobody else may write it.
-    /// Other users choose whom they believe by the directory that they name.
+    /// Whether a process may trust a file or directory. Root trusts only what belongs to root and is writable by nobody
+    /// else. Other users decide whom to trust by the directory that they name.
     ///
-    /// - Parameter user: whose privileges are at stake: the effective user.
+    /// - Parameter user: the effective user, whose privileges are at stake.
     package static func isTrusted(owner: uid_t, mode: mode_t, user: uid_t = geteuid()) -> Bool {
         user != 0 || (owner == 0 && mode & (S_IWGRP | S_IWOTH) == 0)
     }
@@ -16,8 +16,8 @@ extension TableStore {
         isShared || Self.isTrusted(owner: status.st_uid, mode: status.st_mode)
     }
 
-    /// Checks, for root, that nobody else can write the directory, nor put another one in its place: by a symbolic link
-    /// or a directory on the way to it. One that isn't there yet is good: root will make it.
+    /// Checks, for root, that nobody else can write to the directory or replace it, by a symbolic link or by a
+    /// directory on the path. A directory that doesn't exist yet passes, because root will create it.
     ///
     /// - Throws: ``StoreError/writableByOthers(path:owner:)``, ``StoreError/replaceableByOthers(path:owner:)`` or
     ///   ``StoreError/linkOfOthers(path:owner:)``, unless ``isShared``.
@@ -26,7 +26,7 @@ extension TableStore {
         for path in [directory, directory + "/" + Self.buildIDDirectory] { try checkDirectory(path) }
     }
 
-    /// Of a directory of the store: below the store's own, links are nobody's.
+    /// Checks a directory of the store. Below the store's own directory, symbolic links are never accepted.
     func checkDirectory(_ path: String) throws(StoreError) {
         guard !isShared, geteuid() == 0 else { return }
         var status = stat()
@@ -35,12 +35,12 @@ extension TableStore {
         guard isTrusted(status) else { throw .writableByOthers(path: path, owner: status.st_uid) }
     }
 
-    /// Goes the way that the kernel goes to the directory, name by name and link by link.
+    /// Follows the path to the directory as the kernel does, component by component and link by link.
     func checkWay() throws(StoreError) {
         guard !isShared, geteuid() == 0 else { return }
         var rest = directory.split(separator: "/").map(String.init).reversed() as [String]
         var path = directory.hasPrefix("/") ? "" : "."
-        // As many links as the kernel follows; beyond that it answers ELOOP itself.
+        // The kernel's limit, beyond which it returns ELOOP.
         var linksLeft = 40
         while let name = rest.popLast() {
             try checkStep(path.isEmpty ? "/" : path)
@@ -59,8 +59,8 @@ extension TableStore {
         }
     }
 
-    /// Of a directory on the way: nobody else may take away what stands in it, and put something else there. In a
-    /// sticky one only its owner may, and who owns what stands there, which is looked at itself.
+    /// Checks a directory on the path: nobody else may replace an entry in it. In a sticky directory, only its owner
+    /// and the entry's owner can, and the entry is checked separately.
     private func checkStep(_ path: String) throws(StoreError) {
         var status = stat()
         guard path.withPath({ lstat($0, &status) }) == 0 else { return }
@@ -78,7 +78,7 @@ extension TableStore {
         }
     }
 
-    /// Checks that tables can be put there, so that one says it once, and not of every table.
+    /// Checks that tables can be stored, so that a problem is reported once, not for each table.
     ///
     /// - Throws: ``StoreError/file(_:)`` with the absolute path.
     public func checkIsWritable() throws(StoreError) {
@@ -92,7 +92,7 @@ extension TableStore {
         throw .file(FileError(cannot: .write, path: Self.absolute(directory), errno: errno))
     }
 
-    /// As far as it exists without symbolic links, from the root.
+    /// The absolute path; symbolic links are resolved in the part that exists.
     private static func absolute(_ path: String) -> String {
         if let resolved = path.withPath({ realpath($0, nil) }) {
             defer { free(resolved) }

@@ -2,21 +2,21 @@ import Files
 import Glibc
 import UnwindTable
 
-/// Unwind tables in a directory, by key.
+/// Stores unwind tables in a directory, by key.
 ///
 ///     DIRECTORY/.build-id/ab/cdef…-DIGEST.unwind    tables of files with a build id, in lowercase hex
 ///     DIRECTORY/.content/ab/cdef….unwind            tables of files without one, by SHA-256
-///     DIRECTORY/.content-index/…                    which content digest an unchanged file had
+///     DIRECTORY/.content-index/…                    the content digests of unchanged files
 ///
-/// Any number of threads and processes may use one directory at once: an entry appears whole or not at all, and is only
-/// ever replaced by rename.
+/// Any number of threads and processes may use a directory at once: entries appear whole or not at all, and are only
+/// replaced by rename.
 public struct TableStore: Sendable {
-    /// The directory as it was given; made with its parents by the first insertion.
+    /// The directory as given; the first insertion creates it and its parents.
     public let directory: String
-    /// Whether root uses the store though others can write it.
+    /// Whether root uses the store even if others can write to it.
     public var isShared = false
-    /// How long a file must have been left alone before its content digest is remembered: file systems count time in
-    /// steps of up to two seconds, within which it may change again without its time of change doing so.
+    /// Seconds that a file must be unchanged before its content digest is remembered. File systems count time in steps
+    /// of up to two seconds; within a step, a file can change without a new time of change.
     package var settlingSeconds: Int64 = 2
 
     public init(directory: String) {
@@ -33,7 +33,7 @@ public struct TableStore: Sendable {
         directory = found
     }
 
-    /// An empty variable counts as unset; the XDG Base Directory Specification has relative paths ignored.
+    /// An empty variable counts as unset. By the XDG Base Directory Specification, relative paths are ignored.
     package static func defaultDirectory(environment: (String) -> String?, home: () -> String?) -> String? {
         if let own = environment("CFIC_CACHE"), !own.isEmpty { return own }
         if let caches = environment("XDG_CACHE_HOME"), caches.hasPrefix("/") { return caches + "/cfic" }
@@ -41,7 +41,7 @@ public struct TableStore: Sendable {
         return home().map { $0 + "/.cache/cfic" }
     }
 
-    /// The home directory that the user database knows.
+    /// The home directory in the user database.
     private static func homeOfUser() -> String? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16384) { buffer in
             var entry = passwd()
@@ -54,7 +54,7 @@ public struct TableStore: Sendable {
         }
     }
 
-    /// Where the table with `key` is, or would be.
+    /// The path of the table with `key`, whether or not it exists.
     ///
     /// - Throws: ``StoreError/invalidKey(byteCount:)`` if the key isn't 1 to 48 bytes long.
     public func path(of key: TableSource.Key) throws(StoreError) -> String {
@@ -62,7 +62,7 @@ public struct TableStore: Sendable {
         return place.directory + "/" + place.name
     }
 
-    /// - Returns: the directory of all keys of the same kind, the entry's own directory in it, and the entry's name.
+    /// - Returns: the directory for this kind of key, the entry's own directory in it, and the entry's name.
     func place(
         of key: TableSource.Key
     ) throws(StoreError) -> (parent: String, directory: String, name: String) {
@@ -79,6 +79,6 @@ public struct TableStore: Sendable {
 
     static let buildIDDirectory = ".build-id"
     static let indexDirectory = ".content-index"
-    /// A one-byte build id leaves nothing else of the name.
+    /// The suffix is all of the name if the build id has one byte.
     static let suffix = ".unwind"
 }

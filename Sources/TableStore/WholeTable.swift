@@ -1,9 +1,9 @@
 import CUnwindTable
 import UnwindTable
 
-/// Whether bytes are a whole table: header and checksums. What is inside sections, `TableVerifier.verify` proves.
+/// Checks that bytes are a whole table: header and checksums. `TableVerifier.verify` proves the contents of sections.
 enum WholeTable {
-    /// - Parameter bytes: the header at least, of a file of `fileSize` bytes.
+    /// - Parameter bytes: at least the header of a file of `fileSize` bytes.
     /// - Throws: ``NotCurrent/damaged(_:)`` or ``NotCurrent/otherFormat(_:)``
     static func header(of bytes: UnsafeRawBufferPointer, fileSize: Int? = nil) throws(NotCurrent) -> TableHeader {
         let size = MemoryLayout<cfic_table_header>.size
@@ -18,7 +18,7 @@ enum WholeTable {
         }
     }
 
-    /// What ``header(of:fileSize:)`` throws, or nil.
+    /// The error of ``header(of:fileSize:)``, or nil.
     static func problem(of bytes: UnsafeRawBufferPointer, fileSize: Int) -> NotCurrent? {
         do throws(NotCurrent) {
             _ = try header(of: bytes, fileSize: fileSize)

@@ -3,40 +3,40 @@ import BPFCheck
 import Files
 import Glibc
 
-/// What `check-bpf` found, for people and for programs.
+/// The findings of `check-bpf`, as text and as JSON.
 struct BPFReport: JSONDocument {
     static let schema = "check-bpf"
 
-    /// One cause, with all places that have it.
+    /// One cause, with all of its locations.
     struct Entry: Encodable {
         var path: String
         var kind: String
-        /// The releases that were asked for and have the problem.
+        /// Of the requested releases, those that have the problem.
         var kernels: [String]
         var machines: [String]?
-        /// The first place.
+        /// The first location.
         var function: String?
         var program: String?
         var section: String?
         var offset: Int?
         var file: String?
         var line: Int?
-        /// How many places there are, and all of them.
+        /// All locations, and their number.
         var count: Int
         var places: [Place]
         var problem: String
-        /// What the kernel, or libbpf, says when it refuses.
+        /// The message with which the kernel or libbpf refuses it.
         var refusal: String?
         /// The first release without the problem.
         var since: String?
-        /// What must hold besides, as it completes "only if".
+        /// What else must be true, in words that follow "only if".
         var condition: String?
-        /// Whether it is only in programs that aren't loaded by default.
+        /// Whether it affects only programs that aren't loaded by default.
         var isOptional: Bool
         var remedy: String
     }
 
-    /// Where something is.
+    /// A location in an object and its source.
     struct Place: Encodable, Hashable {
         var function: String?
         var program: String?
@@ -48,13 +48,13 @@ struct BPFReport: JSONDocument {
 
     var objects: [String] = []
     var findings: [Entry] = []
-    /// What could not be looked at, or is less sure than it looks.
+    /// Objects that could not be checked, and findings that are less certain than they look.
     var notes: [String] = []
     var failures: [String] = []
 
-    /// Whether libbpf, or a kernel that was asked for, refuses an object.
+    /// Whether libbpf, or one of the requested kernels, refuses an object.
     ///
-    /// - Parameter withOptional: whether programs count that are not loaded by default.
+    /// - Parameter withOptional: whether to count programs that aren't loaded by default.
     func hasRefusal(withOptional: Bool) -> Bool {
         findings.contains { $0.condition == nil && (withOptional || !$0.isOptional) }
     }
@@ -103,9 +103,9 @@ struct BPFReport: JSONDocument {
     }
 }
 
-/// Findings by cause: what several kernels refuse in the same way, or one refuses in many places, is one entry.
+/// Groups findings by cause: the same refusal by several kernels, or in many locations, is one entry.
 private struct Causes {
-    /// A finding without its place and its kernel.
+    /// A finding without its location and kernel.
     private struct Cause: Hashable {
         let finding: Finding
 
@@ -141,7 +141,7 @@ private struct Causes {
 
     private var path = ""
 
-    /// An entry for each cause and list of kernels.
+    /// One entry for each cause and set of kernels.
     var entries: [BPFReport.Entry] {
         order.flatMap { cause -> [BPFReport.Entry] in
             var lists: [[KernelVersion]] = []
@@ -166,10 +166,10 @@ extension BPFReport.Entry {
             condition: finding.condition, isOptional: finding.isOptional, remedy: finding.remedy)
     }
 
-    /// Whether the object is refused as it is loaded by default.
+    /// Whether the object, loaded by default, is refused for certain.
     fileprivate var isSure: Bool { condition == nil && !isOptional }
 
-    /// As compilers say it, so that editors find it; else where in the object.
+    /// In the form of compilers, which editors recognise; without source lines, the location in the object.
     fileprivate var place: String {
         if let file, let line { return "\(file):\(line)" }
         guard let section else { return path }

@@ -38,7 +38,7 @@ struct CFIC: ParsableCommand {
             try command.run()
         } catch {
             let code = exitCode(for: error)
-            // Help, versions and completions are ours; messages may have in them what was typed.
+            // The parser handles successful exits such as help. Other messages may contain what the user typed.
             if code.isSuccess { exit(withError: error) }
             var message = fullMessage(for: error)
             for argument in arguments where PrintableText.of(argument) != argument {
@@ -49,7 +49,7 @@ struct CFIC: ParsableCommand {
         }
     }
 
-    /// Ends the program if it fails.
+    /// Exits if the compilation fails.
     private static func run(_ arguments: UsualArguments) {
         do {
             try reporting { try arguments.compilation().run() }
@@ -58,7 +58,7 @@ struct CFIC: ParsableCommand {
         }
     }
 
-    /// What help is asked for that isn't there; `help` by itself would show the help of all.
+    /// The name of an unknown command whose help is requested. `help` would show the general help instead.
     private static func unknownCommand(in names: ArraySlice<String>) -> String? {
         let commands = configuration.subcommands.map { $0.configuration.commandName ?? "" } + ["help"]
         let isKnown = names.first.map { commands.contains($0) || $0.hasPrefix("-") } ?? true
@@ -67,7 +67,7 @@ struct CFIC: ParsableCommand {
 }
 
 extension CommandLine {
-    /// The arguments without the program's name, as strings that keep their bytes (`String.init(path:)`).
+    /// The arguments without the command's name, as strings that preserve their bytes (`String.init(path:)`).
     static var exactArguments: [String] {
         (1..<max(1, Int(argc))).compactMap { number in unsafeArgv[number].map { String(path: $0) } }
     }

@@ -89,7 +89,7 @@ struct CheckBPFCommand: ParsableCommand {
 
     private typealias Target = (releases: [KernelRelease], types: KernelBTF?, machines: [TargetMachine])
 
-    /// What objects are looked at for: by default this machine, as it is.
+    /// The kernels and machines to check for; by default, this machine.
     private func target() throws -> Target {
         let types = try typesPath.map { try KernelBTF(path: $0) }
         let chosen = machines.isEmpty ? TargetMachine.allCases : machines

@@ -7,11 +7,11 @@ import TableCompiler
 import TableStore
 import UnwindTable
 
-/// What `cfic compile` does, however its arguments were read.
+/// The work of `cfic compile`, independent of how the arguments were parsed.
 struct Compilation {
-    /// Files, or directories to search.
+    /// Files to compile, or directories to search.
     var paths: [String]
-    /// Where tables are kept; nil of the one that goes to `output`.
+    /// Where tables are stored; nil for the single table that goes to `output`.
     var store: TableStore?
     var output: String?
     var threads: Int
@@ -19,10 +19,10 @@ struct Compilation {
     var isForced = false
     var keepsGaps = false
     var isJSON = false
-    /// Nil: separate debug files are not looked for.
+    /// Nil: separate debug files are ignored.
     var debugFiles: DebugFileSearch?
 
-    /// - Throws: what is wrong with the input; `ExitCode` after a report that says so.
+    /// - Throws: an error about the input, or `ExitCode` after a report that contains the failures.
     func run() throws {
         if let output { try compileOne(to: output) } else if let store { try compileAll(into: store) }
     }

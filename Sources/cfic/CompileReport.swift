@@ -4,15 +4,15 @@ import Symbols
 import TableCompiler
 import UnwindTable
 
-/// What `cfic compile` says of a run: as text, or encoded as JSON.
+/// The report of `cfic compile`, as text or JSON.
 struct CompileReport: JSONDocument {
     static let schema = "compile"
 
-    /// Nil if the one table went elsewhere.
+    /// Nil if the only table was written elsewhere.
     var cache: String?
     var files: [FileEntry]
     var summary: Totals
-    /// What failed and why: paths that can't be read, then files.
+    /// Failures with their causes: paths that can't be read, then files.
     var failures: [String]
 
     struct Totals: Encodable {
@@ -43,7 +43,7 @@ struct CompileReport: JSONDocument {
 
     init(_ reports: [FileReport], elfBytes: UInt64, duration: Duration) {
         files = reports.filter { if case .notELF = $0.outcome { false } else { true } }.map(FileEntry.init)
-        // What is wrong with the cache, and not with a file, is said once.
+        // A problem with the cache concerns many files, but is reported once.
         var said: Set<String> = []
         failures = files.compactMap(\.failure).filter { said.insert($0).inserted }
         summary = Totals()
@@ -111,7 +111,7 @@ struct CompileReport: JSONDocument {
         ]
     }
 
-    /// What keeps a table from being flawless.
+    /// The defects of a table, as text.
     static func flaws(_ facts: TableFacts) -> String {
         "\(Quantity.count(facts.counts.badFDEs)) malformed FDEs, "
             + "\(Quantity.count(facts.unsupportedBytes)) bytes whose rules could not be lowered (see cfic stats)"
@@ -121,15 +121,15 @@ struct CompileReport: JSONDocument {
 /// One file of a report.
 struct FileEntry: Encodable {
     var path: String
-    /// compiled, current, duplicate, skipped or failed.
+    /// `compiled`, `current`, `duplicate`, `skipped` or `failed`.
     var status: String
-    /// Why it was skipped or failed.
+    /// Why it was skipped, or why it failed.
     var message: String?
     var duplicateOf: String?
     var key: String?
-    /// Of a key that is a build id.
+    /// The digest of a key that is a build id.
     var digest: String?
-    /// build-id or content.
+    /// `build-id` or `content`.
     var keyKind: String?
     var fdes: UInt32?
     var badFDEs: UInt32?
@@ -168,7 +168,7 @@ struct FileEntry: Encodable {
         if let facts = report.outcome.facts { take(facts) }
     }
 
-    /// Why it failed, with its path.
+    /// The message for a failure, with the path.
     var failure: String? { status == "failed" ? message ?? path : nil }
 
     private mutating func take(_ facts: TableFacts) {
@@ -187,7 +187,7 @@ struct FileEntry: Encodable {
         coverage = facts.coverage
     }
 
-    /// The line of the text report. A key is shown by its first 16 digits, which `cfic lookup` accepts.
+    /// The line in the text report. Shows the first 16 digits of a key, which `cfic lookup` accepts.
     var cells: [String] {
         let shownKey = String((key ?? "").prefix(16)) + (keyKind == "content" ? " (content)" : "")
         return [

@@ -2,14 +2,14 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 
-/// What shells complete besides files and directories. Their scripts ask this program, so that all know the same.
+/// Shell completions other than files and directories. The shells' scripts call this executable, so they all agree.
 enum Completions {
-    /// Ids of processes.
+    /// Process ids.
     static let processes = CompletionKind.custom { _, _, prefix in
         names(in: "/proc").filter { Int32($0) != nil && $0.hasPrefix(prefix) }
     }
 
-    /// Programs on PATH; behind a slash those of that directory, and directories.
+    /// Executables in PATH or, after a slash, the executables and directories in that directory.
     static let commands = CompletionKind.custom { _, _, prefix in
         commands(prefix, path: getenv("PATH").map { String(cString: $0) } ?? "")
     }

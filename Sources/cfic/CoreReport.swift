@@ -3,7 +3,7 @@ import CallFrameInfo
 import UnwindTable
 import Validation
 
-/// What `cfic validate --core` found.
+/// The results of `cfic validate --core`.
 struct CoreReport: ValidationOutput {
     static let schema = "validate --core"
 
@@ -15,16 +15,16 @@ struct CoreReport: ValidationOutput {
     }
 
     struct Difference: Encodable {
-        /// Of the first frame that differs; 0 is the innermost.
+        /// Index of the first frame that differs; 0 is the innermost.
         var frame: Int
         var table: String
         var reference: String
-        /// The frame before it, in what file that stands, and both sides' rules there.
+        /// The previous frame, its file, and both sides' rules for it.
         var callee: String
         var path: String
         var rule: String
         var referenceRow: String
-        /// What libdw's row makes of that frame.
+        /// The caller that libdw's row gives for the previous frame.
         var meaning: String
     }
 
@@ -34,7 +34,7 @@ struct CoreReport: ValidationOutput {
         var agreeing: Int
         var end: String
         var isComplete: Bool
-        /// Why libdw has more frames, and how many.
+        /// Why libdw found more frames, and how many more.
         var knownDifference: String?
         var further: Int
         var difference: Difference?

@@ -2,21 +2,21 @@ import Files
 import Glibc
 import Symbols
 
-/// Standard error: messages for people, made printable as on ``StandardOutput``.
+/// Writes messages for people to standard error, made printable as on ``StandardOutput``.
 enum Diagnostics {
-    /// A line.
+    /// Writes one line.
     static func note(_ text: String, _ style: Style? = nil) { note([(text, style)]) }
 
-    /// What is being done, for someone who is waiting: on a terminal only.
+    /// Tells a waiting user what is being done. Only on a terminal.
     static func progress(_ text: String) { if isTerminal { note(text + " …", .dim) } }
 
-    /// A line that begins with "cfic:".
+    /// Writes a line that starts with "cfic:".
     static func error(_ text: String) { note([("cfic:", .red), (" \(text)", nil)]) }
 
-    /// A line that begins with "note:".
+    /// Writes a line that starts with "note:".
     static func remark(_ text: String) { note([("note:", .dim), (" \(text)", nil)]) }
 
-    /// Text with its own line ends.
+    /// Writes text that contains line breaks.
     static func noteLines(_ text: String) { put(PrintableText.ofLines(text) + "\n") }
 
     private static func note(_ parts: [(text: String, style: Style?)]) {
@@ -36,7 +36,7 @@ enum Diagnostics {
         case dim = "2"
     }
 
-    /// Coloured only on a terminal that is not plain, and without NO_COLOR.
+    /// Colours text only on a terminal that supports it, and unless NO_COLOR is set.
     static func styled(_ printable: String, _ style: Style?, isTerminal: Bool) -> String {
         guard let style, isTerminal, !Terminal.isPlain else { return printable }
         guard getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return printable }

@@ -137,7 +137,7 @@ struct DumpCommand: ParsableCommand {
         }
     }
 
-    /// FDE by FDE, since those of a relocatable file overlap.
+    /// Prints each FDE separately, because those of a relocatable file overlap.
     private func dumpFrames(_ image: ELFImage) throws {
         guard let machine = TableMachine(rawValue: image.machine.rawValue), image.is64Bit else {
             throw Failure("\(file): rules are made for x86-64 and aarch64, not for \(image.machine.name)")
@@ -160,7 +160,7 @@ struct DumpCommand: ParsableCommand {
         }
     }
 
-    /// Writes the rows that `body` hands out, less those that don't hold `--pc`.
+    /// Writes the rows that `body` generates, except those outside `--pc`.
     private func write(_ body: ((RuleRow) -> Void) -> Void) throws {
         var rows: [RuleRow] = []
         var output = StandardOutput()

@@ -4,7 +4,7 @@ import Files
 import UnwindTable
 import Validation
 
-/// What `cfic lookup --explain` shows of an address.
+/// The explanation of `cfic lookup --explain` for an address.
 struct ExplanationReport: Encodable {
     @HexAddress var address: UInt64
     var function: String?
@@ -116,7 +116,7 @@ struct ExplanationReport: Encodable {
 }
 
 extension ListedInstruction {
-    /// Whether it changes a rule: advances show in the addresses of what follows.
+    /// Whether it changes a rule. Advances are visible in the addresses of later instructions.
     fileprivate var isTelling: Bool {
         name != "DW_CFA_nop" && name != "DW_CFA_set_loc" && !name.contains("advance_loc")
     }

@@ -4,7 +4,7 @@ import Symbols
 import TableCompiler
 import UnwindTable
 
-/// How much of one file can be unwound, and by what.
+/// How much of a file's code can be unwound, and by which kinds of rules.
 struct FileStatistics: Encodable {
     struct Share: Encodable {
         var kind: String
@@ -33,16 +33,16 @@ struct FileStatistics: Encodable {
     var coveredBytes: UInt64 = 0
     var loweredBytes: UInt64 = 0
     var absorbedBytes: UInt64 = 0
-    /// Executable bytes that no FDE covers; padding that was absorbed isn't among them.
+    /// Executable bytes without an FDE, not counting padding with an extended rule.
     var uncoveredBytes: UInt64 = 0
     var tableBytes: Int?
-    /// Share of the executable bytes with a rule or an end of stack: 0...1.
+    /// The share of executable bytes with a rule or an end of stack, 0...1.
     var coverage: Double?
     var shares: [Share] = []
     var unsupported: [Unsupported] = []
     var notes: [String] = []
 
-    /// Of a table, compiled just now or read.
+    /// The statistics of a table, newly compiled or read.
     init(_ table: LoadedTable, path: String) {
         let symbols = table.image.map(ImageNames.init)
         self = table.withView { FileStatistics($0, path: path, symbols) }
@@ -76,7 +76,7 @@ struct FileStatistics: Encodable {
         shares = counter.shares
     }
 
-    /// A run of rows of one reason in one function is one entry.
+    /// Consecutive rows with the same reason in the same function form one entry.
     mutating func add(_ reason: Reason, _ range: Range<UInt64>, _ symbols: ImageNames?) {
         let function = symbols?.lookup(range.lowerBound)?.name
         if let last = unsupported.last, last.limit == range.lowerBound, last.reason == reason.name,
@@ -92,7 +92,7 @@ struct FileStatistics: Encodable {
     }
 }
 
-/// Adds up bytes and rows by kind of rule.
+/// Sums bytes and rows by kind of rule.
 struct ShareCounter {
     private var bytes: [RuleClass: UInt64] = [:]
     private var rows: [RuleClass: UInt64] = [:]

@@ -3,38 +3,39 @@ import Files
 import Glibc
 import Synchronization
 
-/// Ctrl-C and its like, at any moment.
+/// Handles Ctrl-C and other terminating signals at any time.
 ///
-/// While nothing is recorded, or when all is written, the program ends at once. The first one during the recording
-/// stops it, and the result is written; one that comes when that is being done already is answered with that. Whoever
-/// sends another one doesn't want to wait: the program ends, and says that what it recorded is lost.
+/// While nothing has been recorded, or once everything is written, a signal ends cfic immediately. During the
+/// recording, the first signal stops it, and the result is written. A first signal while the result is being written is
+/// answered with a message. A second signal means that the user doesn't want to wait: cfic ends, with a message that
+/// the recording is lost.
 ///
-/// A thread of its own takes the signals, so that nothing that takes long keeps them waiting.
+/// Signals are received by a separate thread, so that they are handled promptly whatever cfic is doing.
 final class Interruption: Sendable {
     enum Phase {
         case preparing
         case recording
-        /// Names are looked up, and the result is written.
+        /// Names are being looked up and the result is being written.
         case finishing
-        /// There is nothing that could be lost: it is written, or no sample was taken.
+        /// Nothing can be lost: the result is written, or no sample was taken.
         case finished
     }
 
-    /// What is done about a signal.
+    /// The reaction to a signal.
     enum Answer: Equatable {
-        /// The recording ends.
+        /// Stop recording.
         case stop
-        /// What was recorded is being written: that is said.
+        /// Tell the user that the recording is being written.
         case sayWriting
-        /// The program ends.
+        /// End cfic.
         case end(losesRecording: Bool)
     }
 
-    /// What signals have come to, without the signals.
+    /// The state that determines the reaction to signals, independent of real signals.
     struct State {
         var phase = Phase.preparing
         private(set) var isStopWanted = false
-        /// A command that was started, and is to end with the program.
+        /// A command that cfic started, and that must end with it.
         var child: pid_t?
 
         mutating func takeSignal() -> Answer {
@@ -49,7 +50,7 @@ final class Interruption: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Readable when there was a signal, or a child has ended.
+    /// Readable after a signal or the end of a child.
     let descriptor: Int32
 
     init() throws {
@@ -69,7 +70,8 @@ final class Interruption: Sendable {
         pthread_detach(thread)
     }
 
-    /// Those that are not ignored, as `nohup` and shells have some for what runs in the background; and SIGCHLD.
+    /// The signals to handle: SIGCHLD, and those that aren't ignored. `nohup` and shells ignore some for background
+    /// processes.
     private static var signals: sigset_t {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -78,7 +80,7 @@ final class Interruption: Sendable {
         return signals
     }
 
-    /// Whether somebody wants it to end.
+    /// Whether the user wants the recording to stop.
     var isStopWanted: Bool {
         var count: UInt64 = 0
         _ = read(descriptor, &count, 8)
@@ -87,7 +89,7 @@ final class Interruption: Sendable {
 
     func enter(_ phase: Phase) { state.withLock { $0.phase = phase } }
 
-    /// Has a child ended with the program, or no longer.
+    /// Sets the child that ends with cfic, or none.
     func setChild(_ child: pid_t?) { state.withLock { $0.child = child } }
 
     private func takeSignals() {

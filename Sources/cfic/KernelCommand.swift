@@ -50,7 +50,7 @@ struct KernelCommand: ParsableCommand {
     }
 }
 
-/// What the verifier spent.
+/// The verifier's work for each BPF program.
 private struct KernelReport: JSONDocument {
     static let schema = "kernel"
 

@@ -5,18 +5,18 @@ import TableCompiler
 import TableStore
 import UnwindTable
 
-/// A verified table that a command works on, wherever it came from, and what owns its bytes.
+/// A verified table for a command, and the owner of its bytes.
 struct LoadedTable {
     private let view: TableView
-    /// The ELF file that it was compiled from just now; nil for a table that was read.
+    /// The ELF file that was compiled; nil for a table that was read.
     var image: ELFImage?
-    /// Malformed FDEs and the like, where it was compiled just now.
+    /// Problems found while compiling, such as malformed FDEs.
     var notes: [String] = []
-    /// Where it is in the cache, if it was found there.
+    /// The path in the cache, if it was found there.
     private(set) var path: String?
     private let owner: AnyObject
 
-    /// A table file, an ELF file (compiled in memory), or a build id in the cache.
+    /// Loads a table file, or compiles an ELF file in memory, or finds a build id in the cache.
     init(_ name: String, store: () throws -> TableStore, debugFiles: DebugFileSearch?) throws {
         if name.withPath({ access($0, F_OK) }) == 0 {
             if try Self.isTable(name) {
@@ -32,12 +32,12 @@ struct LoadedTable {
         try self.init(buildID: name, store: store())
     }
 
-    /// Whether `name` stands for a table of the cache: there is no such file, and a build id may begin so.
+    /// Whether `name` refers to a table in the cache: there is no such file, and it may be the beginning of a build id.
     static func isBuildID(_ name: String) -> Bool {
         name.withPath({ access($0, F_OK) }) != 0 && TableStore.isBuildIDPrefix(name)
     }
 
-    /// The only table of the cache whose build id begins so.
+    /// The only table in the cache whose build id starts with `name`.
     init(buildID name: String, store: TableStore) throws {
         let stored = try store.lookup(buildIDPrefixHex: name)
         do {
@@ -48,7 +48,7 @@ struct LoadedTable {
         }
     }
 
-    /// A table file's bytes, which `name` stands for in messages.
+    /// - Parameter name: identifies the file in messages.
     init(_ bytes: TableFile, _ name: String) throws {
         self.init(view: try bytes.verified(name), owner: bytes)
     }
@@ -75,12 +75,12 @@ struct LoadedTable {
         }
     }
 
-    /// Gives `body` the table, whose bytes are there as long as it runs.
+    /// Calls `body` with the table, whose bytes are valid during the call.
     func withView<Value>(_ body: (TableView) throws -> Value) rethrows -> Value {
         try withExtendedLifetime(owner) { try body(view) }
     }
 
-    /// Whether the file begins as tables do.
+    /// Whether the file starts with a table's magic bytes.
     static func isTable(_ path: String) throws -> Bool {
         try InputFile.open(path) { descriptor in
             var magic = [UInt8](repeating: 0, count: TableView.magic.count)
@@ -97,7 +97,7 @@ struct SkippedFile: Error, CustomStringConvertible {
 }
 
 extension FoundFile {
-    /// Whether the file begins as ELF files do.
+    /// Whether the file starts with the ELF magic bytes.
     func isELF() throws -> Bool {
         try InputFile.open(path) { ELFImage.isELF(descriptor: $0) }
     }

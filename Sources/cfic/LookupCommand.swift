@@ -57,14 +57,14 @@ struct LookupCommand: ParsableCommand {
 
     struct Answer: Encodable {
         @HexAddress var address: UInt64
-        /// The addresses for which the row holds: first, and the one behind the last.
+        /// SVMAs for which the row holds: the first, and the one after the last.
         @HexAddress var start: UInt64?
         @HexAddress var limit: UInt64?
         var ruleNumber: Int
         var rule: String
         var reason: String?
         var function: String?
-        /// From the function's start, in bytes.
+        /// Offset from the function's start, in bytes.
         var functionOffset: UInt64?
     }
 

@@ -4,7 +4,7 @@ import Files
 import Symbols
 import UnwindTable
 
-/// A table's header and pages, and what each takes.
+/// A table's header and pages, with their sizes.
 struct PageDump: JSONDocument {
     static let schema = "dump --stage pages"
 
@@ -17,7 +17,7 @@ struct PageDump: JSONDocument {
     }
 
     var key: String
-    /// Of a key that is a build id.
+    /// The digest of a key that is a build id.
     var digest: String?
     var tableBytes: Int
     var rules: Int

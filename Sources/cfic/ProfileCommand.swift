@@ -107,7 +107,7 @@ struct ProfileCommand: ParsableCommand {
         }
     }
 
-    /// Says what happened, and what went wrong.
+    /// Reports the results and the problems.
     private func report(_ recording: Recording, _ problems: [String]) {
         for image in recording.programs.imagesWithoutTable {
             Diagnostics.error("\(image.name) has no table; callers of its frames are guessed: \(image.problem)")

@@ -1,8 +1,8 @@
 import Files
 import Glibc
 
-/// Where a profile goes. That it can be written is checked before anything is recorded; and what was recorded goes
-/// somewhere, even if that was true no longer.
+/// The destination of a profile. It is checked before recording; if it fails nevertheless, the profile is saved
+/// elsewhere.
 struct ProfileOutput {
     /// Nil: standard output.
     private let path: String?
@@ -12,7 +12,7 @@ struct ProfileOutput {
         if let path { try OutputFile.checkWritable(path) }
     }
 
-    /// - Throws: ``Failure`` that says where it is instead, if it isn't where it should be.
+    /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
     func write(_ text: ProfileText) throws {
         guard let problem = failure(of: text, path) else { return }
         for directory in Self.directories {
@@ -22,14 +22,14 @@ struct ProfileOutput {
         throw Failure("\(problem); the profile went to standard output")
     }
 
-    /// For a file of another file system than the one that is full.
+    /// Directories that may be on a different file system than the full one.
     private static var directories: [String] {
         (getenv("TMPDIR").map { [String(cString: $0)] } ?? []) + ["/tmp", "/var/tmp", "/dev/shm"]
     }
 
-    /// Writes to a new file, which nobody else can read, or prepare under its name.
+    /// Writes to a new file with an unpredictable name, readable only by this user.
     ///
-    /// - Returns: its path, if all went well.
+    /// - Returns: its path; nil on failure.
     private static func save(_ text: ProfileText, in directory: String) -> String? {
         var path = Array("\(directory)/cfic-profile-XXXXXX".utf8CString)
         let file = mkstemp(&path)
@@ -44,7 +44,7 @@ struct ProfileOutput {
         }
     }
 
-    /// Why it could not be written.
+    /// Why the profile could not be written; nil on success.
     private func failure(of text: ProfileText, _ path: String?) -> String? {
         do {
             if let path {
@@ -55,7 +55,7 @@ struct ProfileOutput {
             try text.write(to: &out)
             out.flush()
             guard let code = out.code else { return nil }
-            // The reader has gone, and wants no more.
+            // The reader closed the pipe.
             if code == EPIPE { exit(1) }
             return "cannot write to standard output: \(systemMessage(code))"
         } catch {
@@ -64,10 +64,10 @@ struct ProfileOutput {
     }
 }
 
-/// Standard output that remembers its first failure instead of ending the program.
+/// Standard output, except that a failure is remembered instead of ending cfic.
 private struct FailingOutput: ByteSink {
     private var buffer: [UInt8] = []
-    /// The errno; nothing is written any more.
+    /// The first failure's errno; after it, nothing is written.
     private(set) var code: Int32?
 
     mutating func write(_ bytes: UnsafeRawBufferPointer) {

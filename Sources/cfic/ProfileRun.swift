@@ -5,7 +5,7 @@ import KernelUnwinder
 import LinuxProcess
 import Profile
 
-/// Samples processes, or a command, until they have ended, time is up, or somebody ends it.
+/// Samples processes or a command until they end, the time is up, or the user stops it.
 final class ProfileRun {
     private let recorder: Recorder
     private let unwinder: KernelUnwinder
@@ -61,7 +61,7 @@ final class ProfileRun {
                 isDone: {
                     if isRunning, waitpid(child, &status, WNOHANG) == child {
                         isRunning = false
-                        // Its id may be another process's from now on.
+                        // Its id may be reused from now on.
                         interruption.setChild(nil)
                     }
                     return !isRunning
@@ -74,7 +74,7 @@ final class ProfileRun {
         if isRunning { end(child, isRunning, &status) } else { commandEnd = CommandEnd(waitStatus: status) }
     }
 
-    /// Ends a command that is still running.
+    /// Terminates a command that is still running.
     private func end(_ child: Int32, _ isRunning: Bool, _ status: inout Int32) {
         guard isRunning else { return }
         kill(child, SIGTERM)
@@ -82,12 +82,12 @@ final class ProfileRun {
             if waitpid(child, &status, WNOHANG) != 0 { return }
             usleep(10_000)
         }
-        // It does not want to.
+        // It didn't react to SIGTERM.
         kill(child, SIGKILL)
         waitpid(child, &status, 0)
     }
 
-    /// Each image that is mapped keeps its file open, for its names. A command was made with the limit as it was.
+    /// Each mapped image keeps its file open, for names. The command has been started with the original limit.
     private static func raiseFileLimit() {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

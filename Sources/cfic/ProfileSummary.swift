@@ -1,7 +1,7 @@
 import KernelUnwinder
 import Profile
 
-/// What a profile's run did, for standard error.
+/// The summary of a profiling run, for standard error.
 struct ProfileSummary {
     private let counters: Counters
     private let totals: Stacks.Totals

@@ -2,7 +2,7 @@ import Files
 import Profile
 import ProfileFormats
 
-/// What was recorded, in a format: text that is made while it is written.
+/// A recording in a format, formatted while it is written.
 struct ProfileText {
     let recording: Recording
     let names: Symbolizer

@@ -2,7 +2,7 @@ import Glibc
 import LinuxProcess
 import Synchronization
 
-/// A bar on standard error while a run goes on; nothing where that is no terminal, or a plain one.
+/// A progress bar on standard error. Shown only on a terminal that isn't plain.
 final class ProgressBar: Sendable {
     private struct State {
         var drawnAt: Int64 = 0
@@ -12,7 +12,7 @@ final class ProgressBar: Sendable {
     private let state = Mutex(State())
     private let isShown: Bool
 
-    /// - Parameter isWorthwhile: whether there is enough to do for a bar.
+    /// - Parameter isWorthwhile: whether there is enough work for a progress bar.
     init(isWorthwhile: Bool) { isShown = isWorthwhile && Diagnostics.isTerminal && !Terminal.isPlain }
 
     /// Draws at most ten times a second.

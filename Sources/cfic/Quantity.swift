@@ -1,4 +1,4 @@
-/// Numbers as people read them.
+/// Formats numbers for people.
 enum Quantity {
     /// 1234567 → 1,234,567
     static func count(_ value: some BinaryInteger) -> String {
@@ -27,12 +27,12 @@ enum Quantity {
         return "\(fixed(scaled, 1)) TiB"
     }
 
-    /// A share of 0...1. Only all of it is 100 %: what falls short by little is rounded down.
+    /// A share of 0...1. Rounded down, so that only 1 is shown as 100 %.
     static func percent(_ share: Double) -> String {
         share >= 1 ? "100 %" : "\(fixed((share * 10000).rounded(.down) / 100, 2)) %"
     }
 
-    /// With so many digits behind the point.
+    /// With this many decimal places.
     static func fixed(_ value: Double, _ digits: Int) -> String {
         var scale = 1.0
         for _ in 0..<digits { scale *= 10 }

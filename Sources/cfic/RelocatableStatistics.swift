@@ -4,7 +4,7 @@ import TableCompiler
 import UnwindTable
 
 extension FileStatistics {
-    /// Of a relocatable file: section by section, each address once, by the FDE that comes first.
+    /// The statistics of a relocatable file, section by section. Each address is counted once, for its first FDE.
     init(relocatable image: ELFImage, machine: TableMachine) throws {
         path = image.name
         self.machine = machine.name
@@ -20,7 +20,7 @@ extension FileStatistics {
         var counter = ShareCounter()
         for piece in lowered.pieces(within: placement.ranges) {
             coveredBytes += UInt64(piece.range.count)
-            // As the file has it: from the start of the section.
+            // Addresses as in the file: relative to the start of the section.
             let start = placement.ranges[piece.section].lowerBound
             lowered.forEachRow(of: piece) { range, rule in
                 rows += 1

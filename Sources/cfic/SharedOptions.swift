@@ -23,7 +23,7 @@ struct CacheOption: ParsableArguments {
 
     func store() throws -> TableStore { try Self.store(in: cache, isShared: isShared) }
 
-    /// - Parameter directory: the default one, if nil.
+    /// - Parameter directory: nil for the default directory.
     static func store(in directory: String?, isShared: Bool) throws -> TableStore {
         do {
             var store = try directory.map(TableStore.init(directory:)) ?? TableStore()
@@ -67,18 +67,18 @@ struct ThreadOption: ParsableArguments {
     static func count(_ jobs: Int?) -> Int { jobs ?? Threads.processorCount }
 }
 
-/// Says that paths held nothing to work on, which is a failure: of `what`, such as "table".
+/// The failure for paths that contain nothing to work on. `what` is, for example, "table".
 func noneFound(_ what: String, below paths: [String]) -> Failure {
     Failure("no \(what) found below \(paths.joined(separator: ", "))")
 }
 
-/// A failure that was said; the program ends with exit code 1.
+/// A failure with a message; cfic prints it and exits with code 1.
 struct Failure: Error, CustomStringConvertible {
     var description: String
     init(_ description: String) { self.description = description }
 }
 
-/// Runs a command's body: failures are printed on standard error and give exit code 1.
+/// Runs a command's body. Prints a failure to standard error and exits with code 1.
 func reporting(_ body: () throws -> Void) throws {
     do {
         try body()

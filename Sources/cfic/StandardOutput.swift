@@ -2,21 +2,21 @@ import Files
 import Glibc
 import Symbols
 
-/// Standard output, written in large pieces. Results go here. Text is made printable, so that no name in it reaches a
-/// terminal as a command; only ``Diagnostics/Style`` adds those.
+/// Standard output for results, written in large pieces. Text is made printable, so that names can't contain terminal
+/// commands; only ``Diagnostics/Style`` adds these.
 struct StandardOutput: TextOutputStream {
     private var buffer: [UInt8] = []
 
-    /// Text with its own line ends. Use ``line(_:_:)`` where a name could contain one, too.
+    /// Writes text that contains line breaks. Use ``line(_:_:)`` if a name could contain a line break.
     mutating func write(_ text: String) { append(PrintableText.ofLines(text)) }
 
-    /// JSON, which is printable already and keeps a name's characters: ``PrintableText/ofJSON(_:)``.
+    /// Writes JSON, which is already printable and keeps a name's characters: ``PrintableText/ofJSON(_:)``.
     mutating func writeJSON(_ text: String) { append(text) }
 
-    /// A line of its own.
+    /// Writes a line.
     mutating func line(_ text: String = "", _ style: Diagnostics.Style? = nil) { line([(text, style)]) }
 
-    /// A line of parts that look different.
+    /// Writes a line whose parts have different styles.
     mutating func line(_ parts: [(text: String, style: Diagnostics.Style?)]) {
         for part in parts {
             append(Diagnostics.styled(PrintableText.of(part.text), part.style, isTerminal: isatty(STDOUT_FILENO) == 1))
@@ -29,8 +29,8 @@ struct StandardOutput: TextOutputStream {
         if buffer.count >= 1 << 16 { flush() }
     }
 
-    /// Waits if standard output is non-blocking. Exits quietly if the reader has gone (`| head`), and with a message
-    /// after any other failure.
+    /// Waits if standard output is non-blocking. If the reader has gone (`| head`), exits silently; after any other
+    /// failure, exits with a message.
     mutating func flush() {
         let code = buffer.withUnsafeBytes { Descriptor.write($0, to: STDOUT_FILENO) }
         if let code {

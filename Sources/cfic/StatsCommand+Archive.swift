@@ -4,15 +4,15 @@ import TableCompiler
 import UnwindTable
 
 extension StatsCommand {
-    /// Whether the file begins as archives do.
+    /// Whether the file starts with an archive's magic bytes.
     static func isArchive(_ path: String) throws -> Bool {
         try InputFile.open(path) { Archive.isArchive(descriptor: $0) }
     }
 
-    /// The members that are object files, each as a file of its own.
+    /// Adds the members that are object files, each as a separate file.
     func addMembers(of path: String, to report: inout Report) throws {
         guard var archive = try Archive(path: path) else { return }
-        // A thin archive may name a file as often as it likes; as of hard links, the first counts.
+        // A thin archive may refer to a file repeatedly; each file is counted once, under its first name.
         var seen: Set<FileIdentity> = []
         while true {
             do {
@@ -28,9 +28,9 @@ extension StatsCommand {
         }
     }
 
-    /// A relocatable file.
+    /// Adds a relocatable file.
     ///
-    /// - Returns: false if it is none that tables could be made for, once it is linked.
+    /// - Returns: false if tables couldn't be made for it even when linked.
     func addRelocatable(_ image: ELFImage, to report: inout Report) throws -> Bool {
         guard image.fileType == .relocatable, image.is64Bit,
             let machine = TableMachine(rawValue: image.machine.rawValue)

@@ -92,7 +92,7 @@ struct StatsCommand: ParsableCommand {
             } else {
                 report.skipped.append(skip.description)
             }
-            // Code without any rule is no less below a minimum than code with few.
+            // Code without any call frame information is below a minimum coverage, too.
             if skip.reason == .noCallFrameInformation, !file.isNamed, minimumCoverage != nil, Self.hasCode(file.path) {
                 report.failures.append("\(file.path): coverage 0 %: \(skip.reason)")
             }

@@ -2,10 +2,10 @@ import Files
 import Symbols
 import UnwindTable
 
-/// The statistics as people read them.
+/// The statistics as text.
 struct StatsText {
     private let report: StatsCommand.Report
-    /// Functions listed for each file; the rest is counted.
+    /// The number of functions listed for each file; the others are only counted.
     private static let listed = 20
 
     init(_ report: StatsCommand.Report) { self.report = report }

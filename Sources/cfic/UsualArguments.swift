@@ -1,11 +1,11 @@
 import ELF
 import TableStore
 
-/// The command lines of `cfic compile` that build pipelines use, read without the argument parser.
+/// The command lines of `cfic compile` that build systems use, parsed without the argument parser.
 ///
-/// The parser asks the Swift runtime some 230 times whether a type conforms to a protocol, each of which goes through
-/// all conformances of the program: twice the instructions that compiling a small file takes. What isn't understood
-/// here in all its parts, mistakes included, is left to the parser.
+/// The parser asks the Swift runtime some 230 times whether a type conforms to a protocol, and each query searches all
+/// conformances in the executable. That takes twice as many instructions as compiling a small file. Anything that isn't
+/// fully understood here, mistakes included, is left to the parser.
 struct UsualArguments: Equatable {
     var paths: [String] = []
     var cache: String?
@@ -14,7 +14,7 @@ struct UsualArguments: Equatable {
     var isForced = false
     var isJSON = false
 
-    /// - Parameter arguments: those of the program, without its name.
+    /// - Parameter arguments: the command line without the executable's name.
     init?(_ arguments: [String]) {
         guard arguments.first == "compile" else { return nil }
         var rest = arguments.dropFirst()
@@ -39,7 +39,7 @@ struct UsualArguments: Equatable {
         if paths.isEmpty { return nil }
     }
 
-    /// - Throws: what is wrong with the cache.
+    /// - Throws: an error about the cache.
     func compilation() throws -> Compilation {
         Compilation(
             paths: paths, store: try CacheOption.store(in: cache, isShared: false), output: nil,

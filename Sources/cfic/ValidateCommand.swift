@@ -92,7 +92,7 @@ struct ValidateCommand: ParsableCommand {
         if !report.isGood { throw ExitCode(1) }
     }
 
-    /// Without a home directory there is no cache, which is no reason not to validate.
+    /// Without a home directory there is no cache, but validation is still possible.
     private func store() throws -> TableStore? {
         ignoresCache ? nil : cache.cache == nil ? try? cache.store() : try cache.store()
     }

@@ -7,19 +7,19 @@ import Validation
 
 /// A report of `cfic validate`.
 protocol ValidationOutput: JSONDocument {
-    /// Whether no difference is left, and everything could be read.
+    /// Whether no unexplained difference remains and all files could be read.
     var isGood: Bool { get }
     func write()
 }
 
-/// What `cfic validate PATH…` found.
+/// The results of `cfic validate PATH…`.
 struct ValidationReport: ValidationOutput {
     static let schema = "validate"
 
     struct Difference: Encodable {
         /// SVMA.
         @HexAddress var address: UInt64
-        /// The table's rule, in words.
+        /// The table's rule, as text.
         var rule: String
         var table: String
         var reference: String
@@ -30,11 +30,12 @@ struct ValidationReport: ValidationOutput {
         var isFromCache: Bool
         var probes: Int
         var agreements: Int
-        /// Differences that have a name, by it.
+        /// The number of differences with a name, by name.
         var knownDifferences: [String: Int]
-        /// Addresses for which the table has a reason and libdw an answer, by reason.
+        /// The number of addresses where the table has a reason and libdw an answer, by reason.
         var unsaidByTable: [String: Int]
-        /// Addresses for which the table has a rule and libdw no answer, by what it can't say: disagreements.
+        /// The number of addresses where the table has a rule and libdw no answer, by the missing part. These are
+        /// disagreements.
         var unsaidByReference: [String: Int]
         var disagreements: Int
         var firstDisagreements: [Difference]
@@ -47,7 +48,7 @@ struct ValidationReport: ValidationOutput {
     var isEmpty: Bool { files.isEmpty && skipped.isEmpty && failures.isEmpty }
     var isGood: Bool { failures.isEmpty && files.allSatisfy { $0.disagreements == 0 } }
 
-    /// - Parameter outcomes: of the walk's files, in their order.
+    /// - Parameter outcomes: one for each file of the walk, in the same order.
     init(_ walk: FileWalk, _ outcomes: [TreeValidation.Outcome]) {
         failures = walk.problems.map { "\($0.path): \($0.problem)" }
         for (file, outcome) in zip(walk.files, outcomes) {

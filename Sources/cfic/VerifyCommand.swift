@@ -32,14 +32,14 @@ struct VerifyCommand: ParsableCommand {
         static let schema = "verify"
 
         var files: [Verdict] = []
-        /// What was not proved, and why.
+        /// Tables that could not be proved, with the causes.
         var failures: [String] = []
     }
 
     struct Verdict: Encodable {
         var path: String
         var isProved: Bool
-        /// Why it isn't.
+        /// Why it could not be proved.
         var message: String?
         var rows: UInt64?
         var rules: Int?
