@@ -31,7 +31,7 @@ import Testing
         #expect(try names() == ["out"])
     }
 
-    /// In one piece, or in several.
+    /// In one piece or in several.
     @Test(arguments: [false, true]) func replacedFileKeepsItsModeAndOwner(inPieces: Bool) throws {
         let path = try fixture.write([1], to: "out")
         let owner: uid_t = geteuid() == 0 ? 4242 : geteuid()
@@ -39,7 +39,7 @@ import Testing
         if inPieces { try OutputFile.write(to: path) { $0.write("text") } } else { try write(to: path) }
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_size > 1)
-        // Not what would lend the owner's rights to others.
+        // Without the set-user-ID bit, which would give the owner's rights to others.
         #expect(status.st_mode & 0o7777 == 0o640 && status.st_uid == owner)
     }
 
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    /// More than a pipe holds at once.
+    /// More than a pipe can hold.
     @Test func fifoGetsAllOfIt() throws {
         let path = directory + "/fifo"
         mkfifo(path, 0o600)
@@ -70,7 +70,7 @@ import Testing
         writer.waitUntilExit()
     }
 
-    /// Opened again, it would be overwritten from its beginning.
+    /// If it were opened again, writing would start at its beginning.
     @Test func standardOutputThatIsAFileIsAppendedTo() throws {
         let path = try fixture.write(Array("before".utf8), to: "output")
         try run("sh", "-c", "exec '\(Self.writer())' /dev/stdout 5 >> '\(path)'")

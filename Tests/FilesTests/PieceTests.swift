@@ -3,7 +3,7 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Files that are written piece by piece.
+/// Files written piece by piece.
 struct PieceTests {
     private let fixture: Fixture
     private var directory: String { fixture.directory }

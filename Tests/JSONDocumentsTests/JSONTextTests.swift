@@ -1,7 +1,7 @@
 import JSONDocuments
 import Testing
 
-/// Documents as text.
+/// Encoding of documents.
 @Suite struct JSONTextTests {
     private struct Document: JSONDocument {
         static let schema = "test"
@@ -40,7 +40,7 @@ import Testing
                 """)
     }
 
-    /// However many elements there are.
+    /// For any number of elements.
     @Test(arguments: 0...3) func listThatIsWrittenInPiecesHasTheSameBytes(count: Int) throws {
         let things = Self.things.prefix(count)
         var output = ""
@@ -48,7 +48,7 @@ import Testing
         #expect(try output == JSONText.text(Document(things: Array(things))))
     }
 
-    /// The line between the brackets of an empty list has spaces then.
+    /// The encoder puts spaces between the brackets of a nested empty list.
     @Test func emptyListInAnElementIsTheSameButForSpaces() throws {
         let things = [Thing(name: "a", parts: [])]
         var output = ""

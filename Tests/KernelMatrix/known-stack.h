@@ -13,12 +13,12 @@
 
 struct known_stack {
 	volatile __u32 ready;
-	/* The code that it stays in: a sample's innermost pc is in one of these ranges. */
+	/* The code in which it stays. A sample's innermost pc is in one of these ranges. */
 	__u32 place_count;
 	struct {
 		__u64 start, end;
-		__u32 left_out; /* of the frames below, the last ones: they are callers of other places only    */
-		__u32 guessed;  /* whether nothing says how to get to the callers, so that all of them are      */
+		__u32 left_out; /* of the frames below, how many of the last are not callers of this place      */
+		__u32 guessed;  /* whether its callers, and so all further frames, have to be guessed           */
 	} places[KNOWN_PLACES_MAX];
 	/* Whether there must be samples that interrupt the kernel. */
 	__u32 in_kernel;

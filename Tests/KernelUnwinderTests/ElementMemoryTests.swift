@@ -7,11 +7,11 @@ import TestFixtures
 import Testing
 import Threads
 
-/// How elements get their places in the kernel.
+/// Elements are inserted into the kernel's array of maps.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(1)))
 struct ElementMemoryTests {
-    /// An array of maps that are as the one inside.
+    /// An array of maps whose maps have this size.
     private static func outerMap(elementBytes: UInt32) throws -> Int32 {
         var options = bpf_map_create_opts()
         options.sz = MemoryLayout<bpf_map_create_opts>.size
@@ -26,7 +26,7 @@ struct ElementMemoryTests {
         return outer
     }
 
-    /// At the limit of processes nobody else gives elements their places.
+    /// At the process limit no thread can be created, so the caller inserts elements itself.
     @Test func withoutThreadsElementsGetTheirPlaces() throws {
         let outer = try Self.outerMap(elementBytes: UInt32(CFIC_ELEMENT_SIZE))
         defer { Glibc.close(outer) }
@@ -47,7 +47,7 @@ struct ElementMemoryTests {
         #expect(memory.waitForPrograms())
     }
 
-    /// An element that can't be put there is an error of whoever needs it, and not waited for.
+    /// If an element can't be inserted, waiting for it fails instead of taking for ever.
     @Test func elementThatTheKernelRefusesIsAnError() throws {
         let outer = try Self.outerMap(elementBytes: 4096)
         defer { Glibc.close(outer) }

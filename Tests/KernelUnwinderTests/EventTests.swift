@@ -4,17 +4,17 @@ import TestFixtures
 import Testing
 @testable import KernelUnwinder
 
-/// What happens to processes while they are watched.
+/// Events of processes while they are watched.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(2)))
 struct EventTests {
-    /// Takes in what happened until something is so, half a minute at most.
+    /// Updates until a condition holds, for at most half a minute.
     private func update(_ unwinder: KernelUnwinder, until isSo: () -> Bool) -> [KernelUnwinder.Change] {
         update(unwinder) { _ in isSo() }
     }
 
-    /// - Parameter isSo: is given all that happened so far.
+    /// - Parameter isSo: called with all changes so far.
     private func update(
         _ unwinder: KernelUnwinder, until isSo: ([KernelUnwinder.Change]) -> Bool
     ) -> [KernelUnwinder.Change] {
@@ -31,7 +31,7 @@ struct EventTests {
         unwinder.images(of: process)?.mappings.contains { $0.name.contains(name) } == true
     }
 
-    /// A shell that samples are taken of, and `sleep`, which it has just begun.
+    /// A sampled shell, and its child `sleep`, which has just started.
     private func shellAndChild() throws -> (shell: RunningProgram, child: Int32, unwinder: KernelUnwinder) {
         let shell = try RunningProgram(["/bin/bash", "-c", "read x; /bin/sleep 1000 & echo $!; wait; read x"])
         let unwinder = try KernelUnwinder()
@@ -45,7 +45,7 @@ struct EventTests {
         let (shell, child, unwinder) = try shellAndChild()
         defer { kill(child, SIGKILL) }
         #expect(unwinder.isListed(child))
-        // Where many programs run beside this one, events may be lost, which is told, too.
+        // If many other processes run, events may be lost, which is reported, too.
         let isToldOf = { (changes: [KernelUnwinder.Change]) in
             changes.contains { change in
                 switch change.kind {
@@ -55,7 +55,7 @@ struct EventTests {
                 }
             }
         }
-        // What it maps may be read, after its fork, before the event of its new program is.
+        // Its mappings may be read after its fork but before the event of its exec.
         let changes = update(unwinder) { changes in
             maps(unwinder, child, "/sleep") && maps(unwinder, child, "libc") && isToldOf(changes)
         }
@@ -79,7 +79,7 @@ struct EventTests {
         #expect(place != 0 && place != bash)
     }
 
-    /// Without randomized addresses a program that runs itself again maps the same as before.
+    /// Without randomised addresses, an executable that runs itself again has the same mappings.
     @Test func programThatMapsTheSameIsNotForgotten() throws {
         let again = "echo ready; read x; exec /bin/bash -c 'echo again; read x'"
         let shell = try RunningProgram(["/usr/bin/setarch", "-R", "/bin/bash", "-c", again])
@@ -105,7 +105,7 @@ struct EventTests {
         try unwinder.expectProcess(program.id)
         _ = unwinder.update([])
         #expect(unwinder.place(of: program.id).map { $0 != 0 } == true)
-        // It is known what it maps: nothing is to be done.
+        // Its mappings are known, so there is nothing to do.
         #expect(unwinder.update([]).isEmpty)
     }
 
@@ -147,7 +147,7 @@ struct EventTests {
         #expect(try program.line() == "alone")
         _ = unwinder.update(unwinder.processEvents())
         #expect(unwinder.isListed(program.id))
-        // It is read through the thread that is left.
+        // Its mappings are read through the remaining thread.
         unwinder.removeProcess(program.id)
         let images = try unwinder.addProcess(program.id)
         #expect(images.mappings.contains { $0.name == path && $0.image?.hasTable == true })
@@ -157,7 +157,7 @@ struct EventTests {
         #expect(!unwinder.isListed(program.id))
     }
 
-    /// Each CPU tells what happened on it, and they are read one after the other.
+    /// Each CPU records its own events, and these buffers are read one after the other.
     @Test(.enabled(if: OnlineCPUs.list.count > 1, "needs two CPUs")) func eventsOfAllCPUsAreInTheOrderOfTime() throws {
         let unwinder = try KernelUnwinder()
         try unwinder.watchProcesses()
@@ -175,7 +175,7 @@ struct EventTests {
     @Test func lostEventsHaveAllProcessesReadAgain() throws {
         let (shell, child, unwinder) = try shellAndChild()
         defer { withExtendedLifetime(shell) { _ = kill(child, SIGKILL) } }
-        // Until it runs its own program, of which nobody tells.
+        // Until its exec, which no event reports yet.
         for _ in 0..<500 where unwinder.place(of: child) != 0 { usleep(10_000) }
         usleep(100_000)
         _ = unwinder.processEvents()

@@ -3,7 +3,7 @@ import CUnwindTable
 import Testing
 import UnwindTable
 
-/// Lookups by the programs in the kernel.
+/// Lookups by the BPF programs.
 final class KernelLookups {
     let unwinder: KernelUnwinder
     private let batch: Batch
@@ -16,7 +16,7 @@ final class KernelLookups {
         batch = try unwinder.makeBatch()
     }
 
-    /// A rule for each AVMA, or why there is none.
+    /// The rule for each AVMA, or why there is none.
     func rules(at addresses: [UInt64], in process: Int32) throws -> [(step: cfic_step, rule: Rule)] {
         var found: [(cfic_step, Rule)] = []
         found.reserveCapacity(addresses.count)
@@ -32,7 +32,7 @@ final class KernelLookups {
         return found
     }
 
-    /// Looks up SVMAs of a table that is mapped at a bias, here and in the kernel.
+    /// Compares lookups of SVMAs in a table, mapped with a bias, in user space and in the kernel.
     func requireSame(
         _ table: TableView, at addresses: [UInt64], bias: UInt64, in process: Int32,
         sourceLocation: SourceLocation = #_sourceLocation

@@ -3,9 +3,9 @@ import TestFixtures
 import Testing
 @testable import KernelUnwinder
 
-/// Where the code of an image is, of which a part is mapped.
+/// The bias of an image of which a part is mapped.
 @Suite struct MappedImageTests {
-    /// The kernel maps whole pages, from below a segment's start on.
+    /// The kernel maps whole memory pages, starting below a segment's start.
     @Test func segmentThatBeginsWithinAPageIsFoundByItsPage() throws {
         let fixture = try Fixture()
         let library = try fixture.library(

@@ -6,7 +6,7 @@ import TestFixtures
 import Testing
 @testable import KernelUnwinder
 
-/// Which file a mapping's image is taken from, while files change.
+/// The choice of a mapping's image, while files change.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(1)))
@@ -20,12 +20,12 @@ struct MappedImagesTests {
         unwinder = try KernelUnwinder()
     }
 
-    /// A library of one function of so many bytes.
+    /// A library with one function of `size` bytes.
     private func library(_ size: Int) throws -> String {
         try fixture.library(".text\n.cfi_startproc\n.fill \(size), 1, 0x90\n.cfi_endproc\n")
     }
 
-    /// As if this process mapped the file, where in truth nothing is.
+    /// A mapping of the file in this process, which isn't really mapped.
     private func mapping(_ path: String, of file: String? = nil) throws -> ExecutableMapping {
         var status = stat()
         try #require((file ?? path).withPath { stat($0, &status) } == 0)
@@ -34,7 +34,8 @@ struct MappedImagesTests {
             start: 0x1000, end: 0x3000, offset: 0, device: number.device, inode: number.inode, path: path)
     }
 
-    /// Another file system's file may have the name and the inode; and the kernel may tell two devices of one file.
+    /// A file of another file system may have the same path and inode, and the kernel may report two devices for one
+    /// file.
     @Test func fileOfAnotherDeviceIsComparedWithTheMemory() throws {
         var mapping = try mapping(try library(64))
         #expect(images.image(of: mapping, in: getpid()).hasTable)
@@ -44,7 +45,7 @@ struct MappedImagesTests {
         #expect(image.problem?.contains("is not the mapped one") == true, "\(image.problem ?? "")")
     }
 
-    /// A process may lead the path elsewhere between two looks at it; the file itself is as good as before.
+    /// A process may redirect the path between two accesses; the file itself is unaffected.
     @Test func pathThatLeadsElsewhereSaysNothingOfTheFile() throws {
         let (first, second) = (fixture.directory + "/first", fixture.directory + "/second")
         for (directory, size) in [(first, 64), (second, 128)] {
@@ -67,7 +68,7 @@ struct MappedImagesTests {
         #expect(images.image(of: mapping, in: getpid()).hasTable)
     }
 
-    /// What was found of files holds for one reading.
+    /// Information about files is valid for one reading.
     @Test func fileThatIsWrittenAnewIsLookedAtAgain() throws {
         let path = fixture.directory + "/written.so"
         try run("cp", try library(64), path)
@@ -76,7 +77,7 @@ struct MappedImagesTests {
         let before = images.image(of: mapping, in: getpid())
         #expect(before.hasTable)
         images.finishProcess()
-        // In place: the inode stays.
+        // In place, so the inode stays the same.
         try fixture.write(try contents(try library(128)), to: "new.so")
         try run("dd", "if=\(fixture.directory)/new.so", "of=\(path)", "status=none")
         #expect(try self.mapping(path).file == mapping.file)
@@ -84,7 +85,7 @@ struct MappedImagesTests {
         #expect(image.hasTable && image !== before, "\(image.problem ?? "")")
     }
 
-    /// Copies of a file have one table, which goes with the last of them.
+    /// Copies of a file share a table, which is withdrawn with the last of them.
     @Test func tableStaysAsLongAsAFileOfItIsMapped() throws {
         let path = try library(64), copy = fixture.directory + "/copy.so"
         try run("cp", path, copy)
@@ -99,13 +100,13 @@ struct MappedImagesTests {
         #expect(!kept.hasTable && unwinder.memoryUse.tables == 0)
     }
 
-    /// Its content could be another one when its key is made than when its table is: docs/security.md.
+    /// Its content could change between the computation of its key and the compilation of its table: docs/security.md.
     @Test func fileThatOthersCanWriteSharesNoTable() throws {
         let path = try library(64), writable = fixture.directory + "/writable.so"
         try run("cp", path, writable)
         try #require(chmod(writable, 0o666) == 0)
         let one = images.image(of: try mapping(path), in: getpid())
-        // Nor when there is a table that somebody vouched for, of something else.
+        // The same if the user added a table, of something else.
         try unwinder.addTable(MadeTable([.init(0x1000, length: 0x100)]).view)
         let other = images.image(of: try mapping(writable), in: getpid())
         #expect(one.hasTable && other.hasTable && one.table !== other.table)

@@ -141,7 +141,7 @@ import Testing
         #expect(images.mappings.map(\.name) == ["/a"])
     }
 
-    /// In events, its offset is meaningless.
+    /// Events give no meaningful offset for it.
     @Test func vdsoBeginsWithItsFirstByte() throws {
         var vdso = try #require(try MemoryMap(of: getpid()).mappings.first { $0.path == "[vdso]" })
         let bytes = ProcessMemory(of: getpid()).bytes(at: vdso.start, count: Int(vdso.end - vdso.start))

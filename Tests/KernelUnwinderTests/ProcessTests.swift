@@ -6,7 +6,7 @@ import TestFixtures
 import Testing
 import UnwindTable
 
-/// Processes, and what of them the programs are told.
+/// Processes, and what the BPF programs know about them.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(2)))
@@ -25,7 +25,7 @@ struct ProcessTests {
         } throws: { ($0 as? KernelError).map(expected) == true }
     }
 
-    /// Waits until a process runs a program, which it does not yet when it was just made.
+    /// Waits until a new process has executed a file.
     private func images(
         _ unwinder: KernelUnwinder, _ program: RunningProgram, running path: String
     ) throws -> ProcessImages {
@@ -59,7 +59,7 @@ struct ProcessTests {
             try lookups.requireSame(table.view, at: addresses, bias: mapping.bias, in: program.id)
             tables += 1
         }
-        // The program, the C library, the loader, the vDSO.
+        // The executable, the C library, the loader and the vDSO.
         #expect(tables >= 4)
         #expect(lookups.unwinder.memoryUse.tables == tables)
     }
@@ -89,7 +89,7 @@ struct ProcessTests {
         let wrong = zip(found, expected).count { $0.step != CFIC_STEP_CALLER || $0.rule != $1 }
         #expect(wrong == 0)
         #expect(expected.contains { $0.cfaKind != .unknown })
-        // Memory goes with the mappings, not with tables.
+        // Mappings take memory for each process, tables don't.
         #expect(lookups.unwinder.memoryUse.tables <= 6)
     }
 
@@ -103,7 +103,7 @@ struct ProcessTests {
         let images = try lookups.unwinder.addProcess(program.id)
         try lookups.unwinder.addProcess(program.id)
         #expect(problems.count == 1 && problems.first?.contains("more than the limit of 8192") == true)
-        // The program itself and the C library are larger than what it maps so often.
+        // The executable and the C library are larger than the library that is mapped many times.
         for mapping in images.mappings where mapping.name.contains("libc.so") || mapping.name.contains("many-mappings")
         {
             let found = try lookups.rules(at: [mapping.start &+ 0x800], in: program.id)
@@ -115,7 +115,7 @@ struct ProcessTests {
         #expect(problems.count == 2)
     }
 
-    /// The limit of open files, or of memory: what was allocated for the element is given back.
+    /// Limits of open files or memory: the memory allocated for the element is freed.
     @Test func elementThatCannotBeMadeTakesNothing() throws {
         let unwinder = try KernelUnwinder()
         let memory = unwinder.memory
@@ -135,7 +135,7 @@ struct ProcessTests {
         #expect(unwinder.memoryUse.used == used)
     }
 
-    /// A process that maps the library's code so often.
+    /// A process that maps the library's code `count` times.
     private func mapper(_ fixture: Fixture, _ library: String, _ count: Int) throws -> (RunningProgram, ELFImage) {
         let path = "\(fixture.directory)/many-mappings"
         try run("gcc", "-O1", "-o", path, Self.sources + "/many-mappings.c")
@@ -170,7 +170,7 @@ struct ProcessTests {
         unwinder.memory.reclaim()
         #expect(unwinder.memoryUse.used == empty.used && unwinder.memoryUse.tables == 0)
         #expect(unwinder.memoryUse.fileBytes == 0)
-        // And all of it is there for the next one.
+        // All of it is available to the next process.
         _ = try images(unwinder, programs[1], running: "/usr/bin/sleep")
         #expect(unwinder.memoryUse.used == one.used && unwinder.memoryUse.mapped == one.mapped)
     }
@@ -253,7 +253,7 @@ struct ProcessTests {
             table.view, at: (0..<5000).map { first + $0 }, bias: mapping.bias, in: program.id)
     }
 
-    /// A package that was upgraded while a program of it runs.
+    /// An upgraded package, of which an old executable still runs.
     @Test func fileThatTookTheNameIsNotTakenForTheProgram() throws {
         let fixture = try Fixture()
         let path = "\(fixture.directory)/replaced"
@@ -289,7 +289,7 @@ struct ProcessTests {
 
     // MARK: Following
 
-    /// An id that was a listed process' once may be that of a child of a process that is not listed.
+    /// An id that once belonged to a listed process may later belong to a child of an unlisted one.
     @Test func childOfAnUnlistedProcessIsNotWhatItsIDWasBefore() throws {
         let unwinder = try KernelUnwinder()
         try unwinder.watchProcesses()
@@ -339,7 +339,7 @@ struct ProcessTests {
         let found = try #require(images.images.first { $0.image?.identity == image.identity })
         #expect(found.hasTable != isLarge)
         if isLarge { #expect(found.problem?.contains("4 MiB of kernel memory") == true) }
-        // Others have theirs.
+        // Other images have tables.
         #expect(images.images.contains { $0.name.contains("libc.so") && $0.hasTable })
     }
 }

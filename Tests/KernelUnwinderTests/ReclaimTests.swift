@@ -6,14 +6,14 @@ import TestFixtures
 import Testing
 @testable import KernelUnwinder
 
-/// How long what processes mapped is kept, and what is known of those that are gone.
+/// How long mappings are kept, and the state of processes that have ended.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(1)))
 struct ReclaimTests {
     private func sleeper() throws -> RunningProgram { try RunningProgram(["/bin/sleep", "1000"]) }
 
-    /// A shell, and a child of it that runs no other program.
+    /// A shell, and a child that runs no other executable.
     private func shellAndChild(_ unwinder: KernelUnwinder) throws -> (shell: RunningProgram, child: Int32) {
         let script = "echo ready; read x; (kill -STOP $BASHPID) & echo $!; read x"
         let shell = try RunningProgram(["/bin/bash", "-c", script])
@@ -29,7 +29,7 @@ struct ReclaimTests {
         unwinder.memory.reclaim()
     }
 
-    /// It is unwound by what its parent mapped, long after the parent went.
+    /// The child is unwound with its parent's mappings, long after the parent has ended.
     @Test func whatAChildInheritedIsKeptAsLongAsTheChild() throws {
         let unwinder = try KernelUnwinder()
         let empty = unwinder.memoryUse
@@ -48,7 +48,7 @@ struct ReclaimTests {
         unwinder.removeProcess(child)
         reclaimAll(unwinder)
         #expect(unwinder.memoryUse.used == empty.used && unwinder.memoryUse.tables == 0)
-        // Samples that were unwound by it may still be to be read.
+        // Unread samples may have been unwound with them.
         _ = unwinder.update([])
         #expect(unwinder.images(numbered: number) != nil)
         _ = unwinder.update([])
@@ -62,7 +62,7 @@ struct ReclaimTests {
         #expect(try program.line() == "ready")
         let bash = try unwinder.addProcess(program.id)
         try program.write("\n")
-        // Where the program begins, it maps what it needs one after the other.
+        // A starting process maps its libraries one after the other.
         for _ in 0..<1000 where unwinder.images(of: program.id)?.number == bash.number {
             try unwinder.addProcess(program.id)
             usleep(2000)
@@ -99,7 +99,7 @@ struct ReclaimTests {
         #expect(UnsafeRawBufferPointer(start: memory.pointer(span.place), count: 256).allSatisfy { $0 == 0 })
     }
 
-    /// Waiting for readers is worth it for much, or where nothing else is left.
+    /// Memory is reclaimed, which means waiting for readers, if there is much of it or nothing else is left.
     @Test func retiredMemoryIsUsedAgain() throws {
         var options = KernelUnwinder.Options()
         options.tableBudget = 2 * Int(CFIC_ELEMENT_SIZE)
@@ -121,7 +121,7 @@ struct ReclaimTests {
         _ = try memory.allocate(words: part)
     }
 
-    /// Before it would be full.
+    /// Before the memory is full.
     @Test func whatNobodyMapsIsRetiredWhenLittleIsLeft() throws {
         var options = KernelUnwinder.Options()
         options.tableBudget = 4 << 20
@@ -133,21 +133,21 @@ struct ReclaimTests {
         _ = try unwinder.memory.allocate(words: Int(CFIC_ELEMENT_WORDS) / 8 * 7)
         #expect(unwinder.memory.isNearlyFull && ranges.count == 1)
         let process: Int32 = 2
-        // kthreadd maps nothing; its reading takes some memory nevertheless.
+        // kthreadd has no mappings, but recording that takes some memory nevertheless.
         let first = try unwinder.addProcess(process).number
         unwinder.removeProcess(process)
         for _ in 0..<2 {
             try unwinder.addProcess(process)
             unwinder.removeProcess(process)
         }
-        // What was read of retired mappings is known until the samples were read.
+        // Retired mappings are known until samples with them have been read.
         for _ in 0..<2 { _ = unwinder.update([]) }
         #expect(unwinder.images(numbered: first) == nil)
     }
 
     // MARK: Processes that are gone
 
-    /// The id is another process's already, which the programs know.
+    /// The id has been reused, and the BPF programs already know the new process.
     @Test func endOfAProcessWhoseIDIsUsedAgainLeavesTheNewOneListed() throws {
         let unwinder = try KernelUnwinder()
         let program = try sleeper()
@@ -158,7 +158,7 @@ struct ReclaimTests {
         #expect(!unwinder.isListed(program.id))
     }
 
-    /// The programs took it off their list, because its id was given to a child of a process that isn't listed.
+    /// The BPF programs removed it from their map, because its id was given to the child of an unlisted process.
     @Test func processThatOnlyTheProgramsForgotIsStillTold() throws {
         let unwinder = try KernelUnwinder()
         for kind in [ProcessEvent.Kind.exited, .lost] {
@@ -186,11 +186,11 @@ struct ReclaimTests {
             return
         }
         #expect(!unwinder.isListed(process))
-        // The id may have been another process's by then.
+        // The id may have been reused by then.
         #expect(unwinder.planMemory.justEnded[process] != nil)
     }
 
-    /// It may map something else by now: better no callers than those that what it mapped before would give.
+    /// Its mappings may have changed. No callers are better than callers by old mappings.
     @Test func processThatCannotBeReadIsNotUnwoundByWhatItMappedBefore() throws {
         var options = KernelUnwinder.Options()
         options.tableBudget = 4 << 20
@@ -208,7 +208,7 @@ struct ReclaimTests {
         #expect(unwinder.place(of: program.id) == 0)
     }
 
-    /// What was left for later updates is of the process that had the id.
+    /// State kept for later updates belongs to the process that had the id.
     @Test func nothingIsLeftOfAProcessThatIsRemoved() throws {
         let unwinder = try KernelUnwinder()
         let program = try sleeper()

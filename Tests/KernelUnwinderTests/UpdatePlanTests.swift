@@ -98,7 +98,7 @@ import Testing
         #expect(memory.withoutFirstThread.isEmpty && memory.justBegun.isEmpty)
     }
 
-    /// All threads' ends in one update are one end of the process.
+    /// The ends of all threads in one update are one end of the process.
     @Test func allThreadsThatEndAtOnceEndAProcessOnce() {
         let events = [event(7, .exited, 10), event(7, .threadExited, 11), event(7, .threadExited, 12)]
         #expect(plan(events, World(listed: [7], dead: [7])) == [.end(7, at: 10, isReused: false)])
@@ -145,8 +145,8 @@ import Testing
         #expect(plan(events, World(listed: [7], dead: [7])) == [.end(7, at: 10, isReused: false), .tell(events[1])])
     }
 
-    /// The id was another process's when the end of the first one was carried out, which the event said only
-    /// afterwards. It was taken out with it, and is put back.
+    /// A new process already had the id when the end of the old one was carried out, before the fork event was read. It
+    /// was removed in the old one's place, and is put back.
     @Test func processThatWasTakenOutForAnotherIsPutBack() {
         let old = [event(7, library, 10), event(7, .threadExited, 15)]
         let events = [event(7, .forked(parent: 1), 20), event(7, library, 30)]
@@ -275,7 +275,7 @@ import Testing
         #expect(found == 2 && added == [1, 2] && maps.isEmpty)
     }
 
-    /// One that never stops changing is told by events.
+    /// A process that never stops changing is left to events.
     @Test func processThatKeepsChangingIsNotReadForEver() throws {
         var inode: UInt64 = 0
         var added = 0

@@ -4,11 +4,11 @@ import CUnwindTable
 import ProfileFormats
 import Testing
 
-/// Lines as flame graph tools read them.
+/// Lines in the format of flame graph tools.
 @Suite struct FoldedStacksTests {
     private let whole = StackEnd(code: CFIC_STEP_END_OF_STACK.rawValue)
 
-    /// A process that maps memory of these names, at 0x1000, 0x2000 and so on.
+    /// The lines for stacks of a process that maps memory with these names at 0x1000, 0x2000 and so on.
     private func lines(_ names: [String], _ stacks: [(Stacks.Stack, Int)]) -> [String] {
         var made = MadeRecording(mapping: names)
         for (stack, count) in stacks { made.add(stack, count: count) }
@@ -45,7 +45,7 @@ import Testing
         #expect(lines(["/a", "/b"], [(stack(frames), 1)]) == ["thread;[b];[b]_[fp];[a] 1"])
     }
 
-    /// The outermost frame was reached, or not: only then it says so.
+    /// `[truncated]` appears only if the outermost frame was not reached.
     @Test func guessesThatCouldNotBeCheckedHaveAMarkOfTheirOwn() {
         let frames = [
             Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010, isGuessed: true, isUnchecked: true),
@@ -92,7 +92,7 @@ import Testing
         #expect(found == ["thread;[a];[b] 1"])
     }
 
-    /// Stacks hold numbers of names: two hundred stacks with a mebibyte in each frame are not 21 GB.
+    /// Stacks contain numbers of names: two hundred stacks with a mebibyte in each frame don't take 21 GB.
     @Test(.timeLimit(.minutes(1))) func namesAreKeptOnce() {
         struct Counter: TextOutputStream {
             var bytes = 0

@@ -4,17 +4,17 @@ import Files
 import ProfileFormats
 import Testing
 
-/// What was written.
+/// Collects the written bytes.
 struct Bytes: ByteSink {
     var bytes: [UInt8] = []
     mutating func write(_ bytes: UnsafeRawBufferPointer) { self.bytes += bytes }
 }
 
-/// What all formats have in common.
+/// Properties of all formats.
 @Suite struct FormatTests {
     private static let formats: [any ProfileFormat] = [FoldedFormat(), JSONFormat()]
 
-    /// Names of threads and files may hold what terminals obey.
+    /// Names of threads and files may contain terminal commands.
     @Test(arguments: formats) func textIsPrintable(format: any ProfileFormat) throws {
         var made = MadeRecording(mapping: ["/a\u{1b}[2J\u{9b}", "/\u{202e}b\n"])
         made.add(
@@ -28,7 +28,7 @@ struct Bytes: ByteSink {
         #expect(text.contains("[2J") && !text.unicodeScalars.contains { controls.contains($0) }, "\(text)")
     }
 
-    /// What shows no process, and no address of one, needs no stacks of their own for each process.
+    /// A format that prints neither processes nor their addresses needs no separate stacks for each process.
     @Test func stacksOfProcessesAreToldApartForReportsAlone() {
         #expect(!FoldedFormat().tellsProcessesApart && JSONFormat().tellsProcessesApart)
     }

@@ -1,16 +1,16 @@
 @testable import KernelUnwinder
 @testable import Profile
 
-/// Stacks that nothing was sampled for.
+/// A recording with stacks that a test defines.
 struct MadeRecording {
     var programs = Programs()
     var stacks = Stacks()
 
     static let process: Int32 = 7
-    /// How a stack ends whose outermost frame was reached by rules.
+    /// The end of a stack whose outermost frame was reached by rules.
     static let whole = StackEnd(code: 1)
 
-    /// - Parameter names: of what the process maps at 0x1000, 0x2000 and so on.
+    /// - Parameter names: the names of the mappings at 0x1000, 0x2000 and so on.
     init(mapping names: [String]) {
         let mappings = names.enumerated().map { index, name in
             let start = UInt64(index + 1) << 12
@@ -42,7 +42,7 @@ struct MadeRecording {
 }
 
 extension Sample.Frame {
-    /// A frame that an address stands in, or returns to.
+    /// A frame with this pc, by default a return address.
     init(_ pc: UInt64, isExact: Bool = false, isGuessed: Bool = false, isUnchecked: Bool = false) {
         self.init(word: pc | (isExact ? 1 << 63 : 0) | (isGuessed ? 1 << 62 : 0) | (isUnchecked ? 1 << 61 : 0))
     }

@@ -113,7 +113,7 @@ import Testing
         """
         .replacing("EMPTY", with: "    ")
 
-    /// Stacks of one process that differ in what is not printed are one.
+    /// Stacks of one process that are printed the same are merged.
     @Test func stacksThatReadTheSameAreOne() throws {
         var made = MadeRecording(mapping: ["/a"])
         let stack = MadeRecording.stack([Sample.Frame(0x1010, isExact: true)], addresses: [0x1010])

@@ -6,14 +6,14 @@ import TableCompiler
 import TestFixtures
 import Testing
 
-/// Stacks that were sampled, with names.
+/// Sampled stacks, with names.
 struct LiveStacks {
     struct Live {
         var stack: Stacks.Stack
         var count: Int
-        /// User functions, the innermost first.
+        /// User functions, innermost first.
         var functions: [String]
-        /// Functions of the kernel, the innermost first.
+        /// Kernel functions, innermost first.
         var kernelFunctions: [String]
 
         var innermost: String { functions.first ?? "" }
@@ -22,16 +22,16 @@ struct LiveStacks {
         var guessed: Int { stack.userFrames.count { $0.isGuessed } }
         /// Whether rules alone led to the outermost frame.
         var isComplete: Bool { stack.outcome == .complete }
-        /// Whether the kernel was about to copy a page that two processes share since a fork, because one of them
-        /// wrote to it: it takes the page away first, and nothing on it can be read until its copy is in place. Pages
-        /// of stacks are the first that children write to.
+        /// Whether the kernel was about to copy a page that two processes share since a fork, because one of them wrote
+        /// to it. It unmaps the page first, and until the copy is mapped, nothing on the page can be read. Children
+        /// write to pages of stacks first.
         var isWhileAPageIsCopied: Bool {
             [CFIC_STEP_UNREADABLE_CFA, CFIC_STEP_UNREADABLE_RETURN_ADDRESS, CFIC_STEP_UNREADABLE_FRAME_POINTER]
                 .map(\.rawValue).contains(stack.end.code)
                 && !Set(kernelFunctions).isDisjoint(with: ["do_wp_page_[k]", "wp_page_copy_[k]"])
         }
-        /// Whether the kernel was about to begin or end a signal handler: it writes the thread's saved registers one
-        /// after the other, and a sample in between has the stack pointer of one place and the program counter of
+        /// Whether the kernel was about to start or finish a signal handler. It writes the thread's saved registers one
+        /// by one, and a sample taken meanwhile may have the stack pointer of one frame and the program counter of
         /// another.
         var isWhileASignalChangesRegisters: Bool {
             !Set(kernelFunctions).isDisjoint(with: [
@@ -39,7 +39,7 @@ struct LiveStacks {
                 "__do_sys_rt_sigreturn_[k]", "__x64_sys_rt_sigreturn_[k]",
             ])
         }
-        /// The outermost first, separated by semicolons.
+        /// Outermost first, separated by semicolons.
         var text: String { functions.reversed().joined(separator: ";") }
     }
 
@@ -48,12 +48,11 @@ struct LiveStacks {
 
     var count: Int { all.reduce(0) { $0 + $1.count } }
 
-    /// Samples a program, and processes that it makes, for a while: until there are enough samples by themselves, or
-    /// a minute.
+    /// Samples a program and its children until there are enough samples, for at most a minute.
     ///
     /// - Parameters:
-    ///   - others: processes that it has made already.
-    ///   - isEnough: says of a stack whether it counts.
+    ///   - others: children that already exist.
+    ///   - isEnough: whether a stack counts.
     init(
         of program: LiveProgram, _ others: [Int32] = [], count: Int = 25, atLeast seconds: Double = 0.05,
         isEnough: (Live) -> Bool = { _ in true }
@@ -87,10 +86,10 @@ struct LiveStacks {
         }
     }
 
-    /// Stacks whose innermost function is this one.
+    /// Stacks with this innermost function.
     func inside(_ function: String) -> [Live] { all.filter { $0.innermost == function } }
 
-    /// Expects that every stack in a function reads so, and was unwound by rules alone.
+    /// Expects that every stack in a function matches, and was unwound by rules alone.
     func expect(
         in function: String, _ pattern: String, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
@@ -105,6 +104,6 @@ struct LiveStacks {
         }
     }
 
-    /// Where main functions are called from: the C library's functions in between have names in some systems.
+    /// The callers of main. On some systems, the C library's functions in between have symbols.
     static let start = "_start;__libc_start_main[^;]*;[^;]+;main"
 }

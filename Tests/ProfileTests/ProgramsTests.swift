@@ -2,13 +2,13 @@
 @testable import Profile
 import Testing
 
-/// What was mapped where a sample's frames stand, when it was taken.
+/// The mappings at a sample's addresses at the time when it was taken.
 @Suite struct ProgramsTests {
     private func mapped(_ start: UInt64, _ name: String, hasTable: Bool = true) -> KernelUnwinder.Change.Kind {
         .mapped(FakeImages.mapping(start, name, hasTable: hasTable))
     }
 
-    /// Names of a sample's frames, the innermost first; and how its walk ended.
+    /// The names of a sample's frames, innermost first, and how its walk ended.
     private struct Seen: Equatable {
         var names: [String]
         var end: StackEnd
@@ -42,7 +42,7 @@ import Testing
 
     // MARK: Libraries in turn
 
-    /// dlclose, and dlopen of another library, which is mapped at the same address.
+    /// dlclose, then dlopen of another library, which is mapped at the same address.
     @Test func frameIsOfTheFileThatWasMappedThenAndItsCallersAreCutOff() {
         var (programs, images) = programs()
         programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
@@ -52,7 +52,7 @@ import Testing
         #expect(
             see(&programs, 7, at: 300, by: images, [0x1010, 0x5010, 0x1010])
                 == seen("[program]", "[b]", end: .mappingChanged))
-        // Where nothing changed, nothing is wrong.
+        // Where nothing changed, nothing is cut off.
         #expect(see(&programs, 7, at: 300, by: images, [0x1010]) == seen("[program]"))
     }
 
@@ -63,13 +63,13 @@ import Testing
         }
         #expect(see(&programs, 7, at: 150, by: images) == seen("[a]"))
         #expect(see(&programs, 7, at: 250, by: images) == seen("[b]", end: .mappingChanged))
-        // The same file at the same place again: its rules were right.
+        // The same file at the same address again: its rules were right.
         #expect(see(&programs, 7, at: 350, by: images) == seen("[a]"))
         #expect(see(&programs, 7, at: 450, by: images) == seen("[b]", end: .mappingChanged))
         #expect(see(&programs, 7, at: 600, by: images) == seen("[a]"))
     }
 
-    /// Clocks are not as fine as programs are fast.
+    /// Clocks aren't fine enough to distinguish all events.
     @Test func ofChangesAtOneTimeTheLastCounts() {
         var (programs, images) = programs()
         for name in ["/b", "/c", "/d"] {
@@ -78,7 +78,7 @@ import Testing
         #expect(see(&programs, 7, at: 200, by: images) == seen("[d]", end: .mappingChanged))
     }
 
-    /// It began afterwards, and has it.
+    /// The reading began after the change, and includes it.
     @Test func changeAtTheTimeOfAReadingIsInIt() {
         var (programs, images) = programs()
         programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 100))
@@ -101,7 +101,7 @@ import Testing
         #expect(see(&programs, 7, at: 300, by: images) == seen("[a]", end: .mappingChanged))
     }
 
-    /// A mapping may replace a part only.
+    /// A mapping may replace only a part of another one.
     @Test func onlyWhatAMappingCoversIsReplaced() {
         var (programs, images) = programs()
         var part = FakeImages.mapping(0x5000, "/b")
@@ -111,7 +111,7 @@ import Testing
         #expect(see(&programs, 7, at: 300, by: images, [0x5800]) == seen("[a]"))
     }
 
-    /// Where no rule was used, its callers were found without one, and are marked so already.
+    /// Without rules, the callers were guessed and are already marked.
     @Test func withoutRulesNothingIsCutOff() {
         var (programs, _) = programs()
         let images = ProcessImages(
@@ -128,29 +128,29 @@ import Testing
         var (programs, _) = programs()
         programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
         programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x1000, "/next"), time: 201))
-        // Nobody knows whether what was read was of the program that ran then.
+        // Whether the reading was made before or after the exec isn't known.
         #expect(see(&programs, 7, at: 150, by: nil, [0x1010, 0x5010]) == seen("[unknown]", "[unknown]"))
         #expect(see(&programs, 7, at: 250, by: nil, [0x1010]) == seen("[next]"))
-        // What the program before mapped.
+        // Mapped only by the previous executable.
         #expect(see(&programs, 7, at: 250, by: nil, [0x5010]) == seen("[unknown]"))
         programs.note(FakeImages.files([(0x1000, "/next"), (0x7000, "/vdso")], readAt: 210), of: 7)
         #expect(see(&programs, 7, at: 250, by: nil, [0x7010]) == seen("[vdso]"))
     }
 
-    /// The first sample of a program may be taken when it began.
+    /// A process's first sample may be taken at its start.
     @Test func readingIsOfTheProgramThatBeganBeforeIt() {
         var (programs, _) = programs()
         programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
         programs.note(FakeImages.files([(0x5000, "/next")], readAt: 210), of: 7)
         #expect(see(&programs, 7, at: 200, by: nil) == seen("[next]"))
-        // Of two programs that began since, only the last has been read.
+        // After two execs, only the last executable's mappings were read.
         programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 300))
         programs.note(FakeImages.files([(0x5000, "/last")], readAt: 310), of: 7)
         #expect(see(&programs, 7, at: 250, by: nil) == seen("[unknown]"))
         #expect(see(&programs, 7, at: 300, by: nil) == seen("[last]"))
     }
 
-    /// What was read may be another program's already.
+    /// The reading may already be of the next executable.
     @Test func readingOfTheNextProgramIsNotTheOneBefore() {
         var (programs, images) = programs()
         programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
@@ -159,7 +159,7 @@ import Testing
         #expect(see(&programs, 7, at: 150, by: images) == seen("[a]"))
     }
 
-    /// The same address in a program that isn't relocated.
+    /// The same address in an executable at a fixed address.
     @Test func programThatWasUnwoundByTheOneBeforeIsCutOff() {
         var (programs, images) = programs()
         programs.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
@@ -174,13 +174,13 @@ import Testing
         programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
         programs.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 300))
         programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/c"), time: 400))
-        // It is unwound by what its parent is, until it is read.
+        // It is unwound with its parent's mappings until its own are read.
         #expect(see(&programs, 8, at: 500, by: images) == seen("[b]", end: .mappingChanged))
         #expect(see(&programs, 7, at: 500, by: images) == seen("[c]", end: .mappingChanged))
         #expect(see(&programs, 8, at: 500, by: nil, [0x1010]) == seen("[program]"))
     }
 
-    /// Events of its beginning were lost; the sample says what it was unwound by.
+    /// The events of its start were lost; the sample's number gives the mappings that it was unwound with.
     @Test func childThatNobodySawHasTheNamesThatItWasUnwoundBy() {
         var (programs, images) = programs()
         #expect(see(&programs, 9, at: 500, by: images, [0x5010, 0x1010]) == seen("[a]", "[program]"))
@@ -194,7 +194,7 @@ import Testing
         programs.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 170))
         programs.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 200))
         #expect(see(&programs, 8, at: 300, by: images) == seen("[b]", end: .mappingChanged))
-        // The one before is judged by what it was unwound by alone.
+        // The earlier process with this id is resolved only with the mappings that it was unwound with.
         #expect(see(&programs, 8, at: 190, by: images) == seen("[a]"))
     }
 
@@ -205,7 +205,7 @@ import Testing
         programs.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 150))
         let now = FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 200)
         programs.note(now, of: 7)
-        // The last round ended at 110: until then, all is known.
+        // The last round ended at 110; everything before it is known.
         #expect(see(&programs, 7, at: 105, by: images, [0x5010, 0x1010]) == seen("[a]", "[program]"))
         let stack: [UInt64] = [0x1010, 0x5010, 0x1010]
         #expect(see(&programs, 7, at: 150, by: images, stack) == seen("[program]", "[unknown]", end: .mappingChanged))
@@ -222,7 +222,7 @@ import Testing
         programs.note(FakeImages.files(now, readAt: 200), of: 7)
         #expect(see(&programs, 7, at: 150, by: images, [0x6000]) == seen("[c]"))
         #expect(see(&programs, 7, at: 150, by: images, [0x5fff]) == seen("[unknown]", end: .mappingChanged))
-        // Nothing was mapped there before: it may have been then.
+        // Nothing was mapped there before, but something may have been at that time.
         #expect(see(&programs, 7, at: 150, by: nil, [0x9010]) == seen("[unknown]", end: .mappingChanged))
     }
 
@@ -261,7 +261,7 @@ import Testing
         #expect(see(&programs, 7, at: 205, by: images) == seen("[a]"))
     }
 
-    /// 200 processes a second for hours.
+    /// 200 processes per second for hours.
     @Test func processesThatEndedAreForgotten() {
         var (programs, images) = programs()
         for round in 1...1000 as ClosedRange<UInt64> {
@@ -271,13 +271,13 @@ import Testing
             programs.note(KernelUnwinder.Change(process: child, kind: mapped(0x5000, "/b"), time: time + 1))
             programs.note(KernelUnwinder.Change(process: child, kind: .ended, time: time + 2))
             programs.endRound(at: time + 3)
-            // Samples of its last moments are still to be read.
+            // Samples of its last moments may still be unread.
             #expect(see(&programs, child, at: time + 1, by: images) == seen("[b]", end: .mappingChanged))
         }
         #expect(programs.count <= 2)
     }
 
-    /// Wherever processes map a file, its code is one.
+    /// A file's code is the same code in all processes that map it.
     @Test func stacksOfAllProcessesAreTheSame() {
         var programs = Programs()
         var stacks: Set<[Sample.Frame]> = []
@@ -294,7 +294,8 @@ import Testing
             #expect(stack.userFrames[0].isExact && !stack.userFrames[0].isGuessed)
             #expect(!stack.userFrames[1].isExact && stack.userFrames[1].isGuessed)
             let symbolizer = Symbolizer(programs)
-            // The second returns to right behind the first file, where a call is its last instruction.
+            // The second frame returns to the address after the first file's last byte, because its call is the last
+            // instruction.
             #expect(stack.userFrames.map { symbolizer.name(of: $0, in: stack.program) } == ["[b]", "[a]"])
         }
         #expect(stacks.count == 1)

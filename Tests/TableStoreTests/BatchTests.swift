@@ -5,7 +5,7 @@ import TableStore
 import Testing
 import UnwindTable
 
-/// Many tables for one flush of the disk's cache.
+/// Many tables with one flush of the disk's cache.
 @Suite(.timeLimit(.minutes(2))) struct BatchTests {
     let directory: TemporaryDirectory
     let store: TableStore
@@ -30,7 +30,7 @@ import UnwindTable
         #expect(directory.files().filter { $0.hasSuffix(".unwind") } == [])
         #expect(keys(5).allSatisfy { store.reason($0) == .absent })
         #expect(batch.flush().isEmpty)
-        // Once for the bytes, before the names are seen, and once for the names.
+        // Once for the bytes, before the names appear, and once for the names.
         #expect(batch.syncCount == 2)
         #expect(keys(5).allSatisfy { store.reason($0) == nil })
         #expect(batch.flush().isEmpty && batch.syncCount == 2)
@@ -39,7 +39,7 @@ import UnwindTable
     @Test func aHundredTablesTakeAFewSyncs() throws {
         let batch = TableBatch(store)
         for key in keys(100) { try insert(key, into: batch) }
-        // Full batches are seen at once.
+        // Full batches are published immediately.
         #expect(keys(100).filter { store.reason($0) == nil }.count >= 64)
         #expect(batch.flush().isEmpty)
         #expect(keys(100).allSatisfy { store.reason($0) == nil })
@@ -64,7 +64,7 @@ import UnwindTable
         #expect(keys(96).allSatisfy { store.reason($0) == nil })
     }
 
-    /// Else as many files would be open as threads can fill batches.
+    /// Otherwise, each thread could keep a full batch of files open.
     @Test func oneThreadPublishesAtATime() async throws {
         let now = Mutex((active: 0, most: 0))
         let batch = TableBatch(store) {
@@ -88,7 +88,7 @@ import UnwindTable
         #expect(keys(160).allSatisfy { store.reason($0) == nil })
     }
 
-    /// RLIMIT_NOFILE. A batch of 32 files would be more than the first one has.
+    /// RLIMIT_NOFILE. A batch of 32 files would exceed the first limit.
     @Test(arguments: [(24, 1), (100, 8)]) func fewOpenFilesAreEnough(limit: Int, threads: Int) throws {
         let paths = try keys(200).map { key in
             let path = directory.path + "/tables/\(key)"

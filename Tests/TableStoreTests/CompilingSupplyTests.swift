@@ -7,7 +7,7 @@ import TableSupply
 import Testing
 import UnwindTable
 
-/// Tables from a store, else from the compiler.
+/// Tables from a store or, if it has none, from the compiler.
 @Suite struct CompilingSupplyTests {
     private let directory: TemporaryDirectory
     private let store: TableStore
@@ -65,7 +65,7 @@ import UnwindTable
         #expect(supply.finish() == [] && directory.files().isEmpty)
     }
 
-    /// Tables are given out all the same.
+    /// Tables are supplied nevertheless.
     @Test func storeThatTakesNothingIsOneProblem() throws {
         let file = directory.path + "/file"
         try [UInt8]().write(to: file)

@@ -4,7 +4,7 @@ import TableStore
 import Testing
 import UnwindTable
 
-/// A failed insertion says what to do and leaves no file behind.
+/// The error of a failed insertion includes advice, and no file is left behind.
 struct InsertFailureTests {
     let directory: TemporaryDirectory
     let store: TableStore
@@ -32,7 +32,7 @@ struct InsertFailureTests {
         #expect(directory.files().isEmpty)
     }
 
-    /// As root only a mount stops writing; anybody else is stopped by the mode.
+    /// For root, only a read-only mount prevents writing; for others, the mode does.
     @Test(.enabled(if: geteuid() != 0 || Mount.isPossible, "needs a user other than root, or to mount"))
     func readOnlyStore() throws {
         let table = try compiledTable(key: key)
@@ -54,10 +54,10 @@ struct InsertFailureTests {
         #expect(reason.path == directory.path + "/.build-id/01/09.unwind")
         #expect(reason.errno == (mount == nil ? EACCES : EROFS))
         #expect(error?.description.contains("choose another directory (--cache, CFIC_CACHE)") == true)
-        // What was there is still of use.
+        // The existing table can still be used.
         #expect(store.reason(key) == nil)
         #expect(directory.files().count == 1)
-        // A directory that would have to be made.
+        // The same if a directory would have to be created.
         let third = TableSource.Key.content(Array(repeating: 7, count: 32))
         if mount != nil {
             #expect(
@@ -82,7 +82,7 @@ struct InsertFailureTests {
         #expect(error?.description.contains("free some space") == true)
         #expect(directory.files().count == 1)
         #expect(try store.current(key: key, options: TableOptions()).holds(small))
-        // Nothing unseen holds the space either.
+        // No invisible file takes the space either.
         try store.insert(small, key: key)
     }
 

@@ -7,7 +7,7 @@ import TableStore
 import Testing
 import UnwindTable
 
-/// Root takes no tables that others can have put there, and doesn't go where their links lead.
+/// Root uses no tables that others could have stored, and doesn't follow their links.
 @Suite(.enabled(if: geteuid() == 0, "only root can make files of others")) struct TrustTests {
     let directory: TemporaryDirectory
     let store: TableStore
@@ -55,13 +55,13 @@ import UnwindTable
             #expect(throws: StoreError.self) { try TableStore(directory: path).checkIsTrusted() }
         }
         #expect(throws: error) { try store.checkIsTrusted() }
-        // Nor where a link of root's leads on to one.
+        // The same if a link of root's leads to one.
         try #require(symlink(store.directory, directory.path + "/first") == 0)
         #expect(throws: error) { try TableStore(directory: directory.path + "/first").checkIsTrusted() }
         #expect(throws: Never.self) { try shared(store).checkIsTrusted() }
     }
 
-    /// Who can rename what stands there can have the same path lead to another directory of root's.
+    /// Anybody who can rename an entry can make the path lead to another directory of root's.
     @Test(arguments: [(nobody, 0o755), (0, 0o775), (0, 0o757), (nobody, 0o1777)] as [(uid_t, mode_t)])
     func wayThatOthersCanChangeIsRefused(owner: uid_t, mode: mode_t) throws {
         let way = directory.path + "/way"
@@ -71,7 +71,7 @@ import UnwindTable
         for path in [way + "/cache", way + "/below/cache", way + "-link/below/cache", way + "/below/../../cache"] {
             let store = TableStore(directory: path)
             let error = StoreError.replaceableByOthers(path: way, owner: owner)
-            // Both before and after it is there.
+            // Both before and after the directory exists.
             for _ in 0..<2 {
                 #expect(throws: error, "\(path)") { try store.checkIsTrusted() }
                 #expect(throws: error, "\(path)") { try store.insert(table, key: key) }
@@ -82,7 +82,7 @@ import UnwindTable
         #expect(directory.files() == [way + "-link"])
     }
 
-    /// As /tmp is: there only who owns a file can rename it.
+    /// Like /tmp, where only a file's owner can rename it.
     @Test func stickyDirectoryOfRootIsGoodForWhatRootOwns() throws {
         let sticky = directory.path + "/sticky"
         try #require(mkdir(sticky, 0o755) == 0 && chmod(sticky, 0o1777) == 0 && mkdir(sticky + "/own", 0o755) == 0)

@@ -17,7 +17,7 @@
 /* An ELF file, or for the vDSO the image in memory. */
 struct image {
 	int file;
-	__u64 start; /* where in `file` it begins */
+	__u64 start; /* offset in `file` where it begins */
 	Elf64_Phdr segments[SEGMENTS_MAX];
 	size_t segment_count;
 	char build_id[2 * CFIC_KEY_MAX + 1];

@@ -1,5 +1,5 @@
 /*
- * Samples a workload, and compares each stack, frame by frame, with what the workload says (known-stack.h).
+ * Samples a workload, and compares each stack, frame by frame, with the workload's description (known-stack.h).
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -17,9 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NEEDED 20 /* samples of each place of a workload, and in the kernel where it has such         */
+#define NEEDED 20 /* samples required of each place of a workload, and in the kernel if it calls it   */
 #define SECONDS 30
-#define PERIOD 4000000 /* ns: a deep stack takes an emulated processor some of them                   */
+#define PERIOD 4000000 /* ns: a deep stack can take an emulated processor several of them             */
 #define MAPPINGS_MAX 256
 #define CPUS_MAX 64
 #define SHOWN 12 /* frames of a stack that differs                                              */
@@ -41,7 +41,7 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* The program at a clock's interrupts, on each CPU. */
+/* Attaches the BPF program to clock events on each CPU. */
 static void attach(struct bpf_object *object, struct bpf_link **links)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, OF_MACHINE("profile"));
@@ -59,7 +59,7 @@ static void attach(struct bpf_object *object, struct bpf_link **links)
 	}
 }
 
-/* Whether code with a table is mapped there: of what called main, nothing more is known. */
+/* Whether code with a table is mapped there. Nothing more is known about main's callers. */
 static int has_table(const struct comparison *comparison, __u64 pc)
 {
 	for (size_t i = 0; i < comparison->mapping_count; i++) {
@@ -81,7 +81,7 @@ static int place_of(const struct known_stack *known, __u64 pc)
 	return -1;
 }
 
-/* What is wrong with a stack; null if nothing is. */
+/* Why a stack differs; null if it doesn't. */
 static const char *difference(const struct comparison *comparison, const struct cfic_sample *sample, int place)
 {
 	const struct known_stack *known = comparison->known;
@@ -93,7 +93,7 @@ static const char *difference(const struct comparison *comparison, const struct 
 		return "innermost pc";
 	mark = known->places[place].guessed ? CFIC_SAMPLE_GUESSED : 0;
 	left = known->frame_count - known->places[place].left_out;
-	/* The innermost frame besides. */
+	/* Plus the innermost frame. */
 	outermost = left + 1;
 	for (__u32 i = 1; i < count && i < outermost; i++) {
 		if (frames[i] != (known->frames[left - i] | mark))
@@ -107,7 +107,7 @@ static const char *difference(const struct comparison *comparison, const struct 
 		return count == CFIC_FRAMES_MAX && sample->end == CFIC_STEP_TOO_DEEP ? NULL : "end of what is too deep";
 	if (count < outermost)
 		return "number of frames";
-	/* Guesses go on where they were necessary last. */
+	/* Frames outward of a guessed frame are guessed, too. */
 	mark |= known->frames[0] & CFIC_SAMPLE_GUESSED;
 	for (__u32 i = outermost; i < count; i++) {
 		if ((frames[i] & ~CFIC_SAMPLE_ADDRESS) != mark || !has_table(comparison, frames[i] & CFIC_SAMPLE_ADDRESS))
@@ -166,7 +166,7 @@ static int is_enough(const struct comparison *comparison)
 	return comparison->in_kernel >= (comparison->known->in_kernel ? NEEDED : 0);
 }
 
-/* Starts it; it is ready when this returns. */
+/* Starts the workload, and returns when it is ready. */
 static int start(struct known_stack *known, const char *path, char **command)
 {
 	double deadline = now() + SECONDS;

@@ -1,6 +1,6 @@
 /*
- * Walks the loader's own stack, as a program that runs on behalf of its thread does, and compares the frames with what
- * the functions say that were called.
+ * Walks the loader's own stack with a BPF program that runs in its thread, and compares the frames with the expected
+ * ones.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -18,13 +18,13 @@
 struct walk {
 	struct cfic_batch *batch;
 	int program;
-	__u64 returns[DEPTH + 2]; /* return addresses, the outermost first                              */
+	__u64 returns[DEPTH + 2]; /* return addresses, outermost first                                  */
 	__u32 count;
-	/* From where on, and by which registers, it is walked. */
+	/* The registers from which the stack is walked. */
 	ucontext_t context;
 };
 
-/* By DWARF number. */
+/* Registers by DWARF number. */
 static void take_registers(struct cfic_batch *batch, const mcontext_t *from)
 {
 #if defined(__x86_64__)
@@ -48,7 +48,7 @@ __attribute__((noinline, noipa)) static int run(struct walk *walk)
 	volatile int done = 0;
 
 	walk->returns[walk->count++] = (__u64)__builtin_return_address(0);
-	/* Here the pc is, and nothing is called but what runs the program: the frame stays as it is. */
+	/* The pc is here, and the only call below is the one that runs the BPF program, so the frame doesn't change. */
 	getcontext(&walk->context);
 	take_registers(walk->batch, &walk->context.uc_mcontext);
 	done = bpf_prog_test_run_opts(walk->program, &options) == 0 && options.retval == 0;
