@@ -81,7 +81,8 @@ let package = Package(
         .target(name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler"]),
         // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
-        .target(name: "Profile", dependencies: ["ELF", "KernelUnwinder", "LinuxProcess", "Symbols"]),
+        .target(
+            name: "Profile", dependencies: ["ELF", "Files", "KernelUnwinder", "LinuxProcess", "Symbols", "CLinux"]),
         // A format a file.
         .target(
             name: "ProfileFormats",
@@ -98,8 +99,8 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
-                "JSONDocuments", "Threads", "CLinux",
+                "Validation", "BPFCheck", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
+                "JSONDocuments", "Threads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -112,6 +113,10 @@ let package = Package(
         .executableTarget(
             name: "example-profiler", dependencies: ["KernelUnwinder", "TableCompiler", "TableStore"],
             path: "examples/profiler"),
+        .executableTarget(
+            name: "example-recording",
+            dependencies: ["KernelUnwinder", "TableCompiler", "TableStore", "Profile", "ProfileFormats"],
+            path: "examples/recording"),
 
         // A stack of known depth.
         .target(name: "CallChain", path: "Benchmarks/CallChain"),
@@ -201,7 +206,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "cfic", "example-compile", "example-profiler", "example-reader", "UnwindTable", "TestFixtures",
+                "cfic", "example-compile", "example-profiler", "example-reader", "example-recording", "UnwindTable",
+                "TestFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

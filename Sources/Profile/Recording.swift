@@ -9,6 +9,8 @@ public struct Recording {
     public var event: KernelUnwinder.Event
     /// The duration of sampling.
     public var elapsed: Duration
+    /// Why sampling ended.
+    public var stopReason: StopReason
     /// The counters of the BPF programs, or why they can't be read.
     public var counters: Result<Counters, KernelError>
     /// Kernel memory in use at the end.
@@ -20,13 +22,15 @@ public struct Recording {
 
     public init(
         stacks: Stacks, programs: Programs, event: KernelUnwinder.Event, elapsed: Duration,
-        counters: Result<Counters, KernelError>, memory: KernelUnwinder.MemoryUse, commandEnd: CommandEnd? = nil,
+        stopReason: StopReason, counters: Result<Counters, KernelError>, memory: KernelUnwinder.MemoryUse,
+        commandEnd: CommandEnd? = nil,
         problems: [String] = []
     ) {
         self.stacks = stacks
         self.programs = programs
         self.event = event
         self.elapsed = elapsed
+        self.stopReason = stopReason
         self.counters = counters
         self.memory = memory
         self.commandEnd = commandEnd

@@ -23,7 +23,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable {
     /// No call frame information covers the address: rule 0 of every table.
     public static var noInformation: Reason { Reason(CFIC_REASON_NO_INFORMATION) }
 
-    /// Every reason that there is, by rising code.
+    /// All reasons, by ascending code.
     public static var all: [Reason] { (0..<CFIC_REASON_COUNT.rawValue).map(Reason.init(rawValue:)) }
 
     var isKnown: Bool { rawValue < CFIC_REASON_COUNT.rawValue }

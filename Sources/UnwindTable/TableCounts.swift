@@ -4,13 +4,13 @@ import CUnwindTable
 public struct TableCounts: Equatable, Sendable {
     /// Rows of the call frame information as written.
     public var rawRows: UInt64 = 0
-    /// Rows of the table: after equal neighbours were merged and padding absorbed, with those that mark gaps.
+    /// Rows of the table, after merging equal neighbours and absorbing padding; includes rows that mark gaps.
     public var rows: UInt64 = 0
     /// Executable bytes of the file.
     public var executableBytes: UInt64 = 0
     /// Bytes that an FDE covers.
     public var coveredBytes: UInt64 = 0
-    /// Bytes with a rule or an end of stack: those covered, less those that have a ``Reason`` instead.
+    /// Bytes with a rule or an end of stack: the covered bytes, except those with a ``Reason``.
     public var loweredBytes: UInt64 = 0
     /// Bytes of padding between functions that have the preceding rule.
     public var absorbedBytes: UInt64 = 0

@@ -37,7 +37,7 @@ public struct TableView {
     ///
     /// Takes at most eight steps of a search, and allocates nothing.
     ///
-    /// - Parameter address: an SVMA. A return address that a call pushed is one behind the call: look up one less.
+    /// - Parameter address: an SVMA. For a return address, look up the address minus 1, which is in the call.
     public func ruleNumber(at address: UInt64) -> Int {
         withUnsafePointer(to: native) { Int(cfic_native_lookup($0, address)) }
     }

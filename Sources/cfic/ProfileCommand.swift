@@ -89,21 +89,46 @@ struct ProfileCommand: ParsableCommand {
             let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
             Diagnostics.progress("Loading the BPF programs")
             let unwinder = try KernelUnwinder(tables: tables)
-            var problems: [String] = []
-            unwinder.onProblem = { problems.append($0) }
             let interruption = try Interruption()
-            let run = ProfileRun(
-                unwinder, interruption: interruption, frequency: frequency, duration: duration,
-                tellsProcessesApart: format.tellsProcessesApart)
-            if command.isEmpty { try run.sample(processes) } else { try run.sample(command) }
+            try interruption.takeSignals(Self.say)
+            let profiler = Profiler(unwinder, recordingOptions(for: format), interruption: interruption)
+            profiler.onProgress = say
+            let recording =
+                command.isEmpty
+                ? try profiler.record(processes: processes) : try profiler.record(command: command)
             unwinder.close()
-            let recording = run.recording
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")
             let names = Symbolizer(recording.programs)
-            defer { report(recording, problems + recording.problems + names.problems) }
+            defer { report(recording, recording.problems + names.problems) }
             try file.write(ProfileText(recording: recording, names: names, format: format))
-            interruption.enter(.finished)
+            interruption.finish()
             if let end = recording.commandEnd, end.exitCode != 0 { throw ExitCode(end.exitCode) }
+        }
+    }
+
+    private func recordingOptions(for format: any ProfileFormat) -> Profiler.Options {
+        var options = Profiler.Options()
+        options.frequency = frequency
+        options.duration = duration.map { .seconds($0) }
+        options.tellsProcessesApart = format.tellsProcessesApart
+        return options
+    }
+
+    private func say(_ progress: Profiler.Progress) {
+        switch progress {
+        case .reading(let process):
+            Diagnostics.progress("Reading process \(process) and loading tables for its mappings")
+        case .sampling:
+            let rate = "\(frequency) times a second on each of \(Quantity.count(KernelUnwinder.onlineCPUCount, "CPU"))"
+            Diagnostics.progress("Sampling \(rate)\(duration.map { ", for \($0) s" } ?? ""); Ctrl-C ends it")
+        }
+    }
+
+    @Sendable private static func say(_ response: SignalResponse) {
+        switch response {
+        case .stop, .end(losesRecording: false): break
+        case .finishWriting: Diagnostics.note("Writing the profile; another Ctrl-C aborts this and loses it.")
+        case .end(losesRecording: true): Diagnostics.error("ended by a signal; the profile was not written")
         }
     }
 

@@ -8,7 +8,7 @@ import Testing
 
     init() throws { place = try Workplace() }
 
-    /// Of the modules that the tests were built with; `make docs` builds a release first, which takes minutes.
+    /// Documents the modules of the test build. `make docs` builds a release first, which takes minutes.
     @Test func documentationIsMadeWithoutWarnings() throws {
         let build = (try Workplace.program() as NSString).deletingLastPathComponent
         let outcome = try place.shell("'\(Self.project)/scripts/docs.sh' '\(build)' docs")
@@ -19,7 +19,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [("reader", "Reading-tables"), ("compile", "Compiling-tables"), ("profiler", "Unwinding-stacks")])
+    @Test(arguments: [
+        ("reader", "Reading-tables"), ("compile", "Compiling-tables"), ("profiler", "Unwinding-stacks"),
+        ("recording", "Unwinding-stacks"),
+    ])
     func articleShowsTheExample(_ example: String, _ article: String) throws {
         let text = try String(contentsOfFile: "\(Self.project)/docs/swift/API.docc/\(article).md", encoding: .utf8)
         let code = try String(contentsOfFile: "\(Self.project)/examples/\(example)/main.swift", encoding: .utf8)

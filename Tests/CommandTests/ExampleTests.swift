@@ -2,7 +2,7 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// What the README shows of the libraries is what `examples/` has, and that works.
+/// The README's examples of the libraries are those in `examples/`, and they work.
 @Suite(.timeLimit(.minutes(2))) struct ExampleTests {
     private static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
     private let place: Workplace
@@ -43,11 +43,12 @@ import Testing
     @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
     func profilerInSwift() throws {
         let program = (try Workplace.program() as NSString).deletingLastPathComponent + "/example-profiler"
-        // Its child goes on until samples of it were seen.
+        // The child runs until samples of it have been printed.
         let outcome = try place.shell(
             """
             export CFIC_CACHE="$PWD/c"
             bash -c 'while [ ! -e seen ]; do :; done' & child=$!
+            : > samples
             '\(program)' $child > samples & profiler=$!
             while kill -0 $profiler && [ $(wc -l < samples) -lt 20 ]; do sleep 0.1; done
             touch seen; wait $profiler; echo "code $?"
@@ -55,6 +56,16 @@ import Testing
         #expect(outcome.output.hasSuffix("code 0\n"), "\(outcome)")
         let samples = try String(contentsOfFile: place.directory + "/samples", encoding: .utf8).split(separator: "\n")
         #expect(samples.count >= 20 && samples.allSatisfy { $0.hasPrefix("bash [") }, "\(samples.prefix(3))")
+    }
+
+    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
+    func recordingInSwift() throws {
+        let program = (try Workplace.program() as NSString).deletingLastPathComponent + "/example-recording"
+        let outcome = try place.shell(
+            "'\(program)' bash -c 'for ((i = 0; i < 1000000; i++)); do :; done; echo done >&2'")
+        let lines = outcome.output.split(separator: "\n")
+        #expect(outcome.code == 0 && outcome.diagnostics == "done\n", "\(outcome)")
+        #expect(lines.contains { $0.hasPrefix("bash;") && $0.contains("__libc_start_main") }, "\(lines.prefix(3))")
     }
 
     @Test func lookupInC() throws {

@@ -325,11 +325,6 @@ struct ProfileCommandTests {
         #expect(ContinuousClock.now - start < .seconds(1000))
     }
 
-    @Test func commandThatDoesNotWantToEndIsEnded() throws {
-        let outcome = try place.shell("cfic profile -d 0.5 -- bash -c 'trap \"\" TERM; while :; do :; done'")
-        #expect(outcome.code == 0 && outcome.output.contains("bash;"), "\(outcome.diagnostics)")
-    }
-
     /// `nohup` ignores SIGHUP, and shells ignore SIGINT for background processes.
     @Test(arguments: ["INT", "TERM", "HUP"])
     func signalThatIsIgnoredStaysIgnored(signal: String) throws {
@@ -345,18 +340,6 @@ struct ProfileCommandTests {
             kill -\(signal) $profile; sleep 0.3; echo >&3; wait $profile; echo $?; cat said
             """)
         #expect(outcome.output == "0\nready\nalive\n", "\(outcome.output) \(outcome.diagnostics)")
-    }
-
-    /// Stopping raises the same signal, SIGCHLD, as its end.
-    @Test func commandThatIsStoppedForAWhileGoesOn() throws {
-        let outcome = try place.shell(
-            """
-            cfic profile -o stacks -- bash -c '
-                (until grep -q "State:.T" /proc/$$/status; do sleep 0.01; done; sleep 0.3; kill -CONT $$) &
-                kill -STOP $$; echo alive; exit 3'
-            echo $?
-            """)
-        #expect(outcome.output == "alive\n3\n", "\(outcome.output) \(outcome.diagnostics)")
     }
 
     /// The first signal ends the recording; the second exits at once.

@@ -34,7 +34,7 @@ struct MadeRecording {
         var counters = Counters()
         (counters.lost, counters.lookups) = (lost, lookups)
         return Recording(
-            stacks: stacks, programs: programs, event: .cycles, elapsed: .milliseconds(1500),
+            stacks: stacks, programs: programs, event: .cycles, elapsed: .milliseconds(1500), stopReason: .targetEnded,
             counters: .success(counters),
             memory: KernelUnwinder.MemoryUse(mapped: 4_194_304, used: 65_536, tables: 3, fileBytes: 50_000),
             commandEnd: commandEnd)

@@ -14,14 +14,14 @@ public final class CompilingSupply: TableSupply {
     private let options: TableOptions
     private let debugFiles: DebugFileSearch?
     private let lock = Mutex(())
-    /// Used only by who holds the lock.
+    /// Used only while `lock` is held.
     private let maker: TableMaker
 
     /// - Parameters:
-    ///   - store: where tables come from, and where compiled ones go; nil compiles all tables and keeps none.
-    ///   - options: what the tables are to contain; a stored table with other options is compiled again.
-    ///   - debugFiles: where separate debug files are looked for when a table is compiled; nil looks nowhere.
-    ///   - threads: how many threads may open images, prove tables and compile one.
+    ///   - store: where tables come from, and where compiled ones go; nil compiles all tables and stores none.
+    ///   - options: the options of the tables; a stored table with other options is compiled again.
+    ///   - debugFiles: finds separate debug files when a table is compiled; nil ignores them.
+    ///   - threads: the number of threads that may open images, prove tables and compile a table.
     public init(
         store: TableStore?, options: TableOptions = TableOptions(), debugFiles: DebugFileSearch? = DebugFileSearch(),
         threads: Int = Threads.processorCount

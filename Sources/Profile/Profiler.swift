@@ -1,0 +1,167 @@
+import Glibc
+import KernelUnwinder
+import LinuxProcess
+
+/// Records the stacks of processes or of a command until they end, the time is up, or an ``Interruption`` stops it.
+///
+///     let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil))
+///     let recording = try Profiler(unwinder).record(command: ["make"])
+///     let names = Symbolizer(recording.programs)
+///
+/// Child processes that start later are sampled, too, if the unwinder follows them.
+public final class Profiler {
+    public struct Options: Sendable {
+        /// The event that triggers samples.
+        public var event = KernelUnwinder.Event.cycles
+        /// Samples per second on each CPU.
+        public var frequency = 99
+        /// The maximum duration; nil for no limit.
+        public var duration: Duration?
+        /// Whether stacks keep their process and its addresses. Memory is then proportional to the number of sampled
+        /// processes, otherwise to the number of different stacks.
+        public var tellsProcessesApart = false
+
+        public init() {}
+    }
+
+    /// Steps that take time, for a user who is waiting.
+    public enum Progress: Equatable, Sendable {
+        /// A process's mappings are being read, and their tables loaded.
+        case reading(process: Int32)
+        /// Sampling has begun.
+        case sampling
+    }
+
+    /// Called at the beginning of each step.
+    public var onProgress: (Progress) -> Void = { _ in }
+
+    private let unwinder: KernelUnwinder
+    private let options: Options
+    private let interruption: Interruption?
+
+    /// - Parameters:
+    ///   - unwinder: the source of samples, used for a single recording.
+    ///   - options: how to record.
+    ///   - interruption: stops the recording from outside.
+    public init(_ unwinder: KernelUnwinder, _ options: Options = Options(), interruption: Interruption? = nil) {
+        self.unwinder = unwinder
+        self.options = options
+        self.interruption = interruption
+    }
+
+    /// Records running processes until all of them and their children have ended.
+    ///
+    /// Raises this process's soft limit on open files to the hard limit, because each mapped image keeps its file open,
+    /// for names.
+    ///
+    /// - Parameter processes: the process ids.
+    /// - Returns: the recording, perhaps without any stack.
+    /// - Throws: ``ProfileError``, also if an id is not that of a process, or if a process can't be read.
+    public func record(processes: [Int32]) throws(ProfileError) -> Recording {
+        Self.raiseFileLimit()
+        let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
+        return try collectingProblems { () throws(ProfileError) in
+            try ProfileError.ofUnwinder(unwinder.watchProcesses)
+            for process in processes {
+                do throws(ProcessError) {
+                    try ProcessStatus.checkIsProcess(process)
+                } catch { throw .unwinder(.process(error)) }
+            }
+            for process in processes {
+                onProgress(.reading(process: process))
+                try ProfileError.ofUnwinder { () throws(KernelError) in try recorder.add(process) }
+            }
+            return try record(recorder, start: { () throws(ProfileError) in }, hasEnded: { !recorder.isAnyoneLeft })
+        }
+    }
+
+    /// Runs a command and records it until it ends; its children may go on. If the recording ends earlier, the command
+    /// gets SIGTERM, and SIGKILL two seconds later.
+    ///
+    /// Raises the limit on open files as ``record(processes:)`` does, but not for the command.
+    ///
+    /// - Parameter words: the program, looked up in `PATH`, and its arguments.
+    /// - Returns: the recording, perhaps without any stack.
+    /// - Throws: ``ProfileError``.
+    public func record(command words: [String]) throws(ProfileError) -> Recording {
+        try ProfileError.ofUnwinder(unwinder.watchProcesses)
+        let command = try Command(words)
+        interruption?.setCommand(command.process)
+        defer { interruption?.setCommand(nil) }
+        defer { command.terminate() }
+        Self.raiseFileLimit()
+        let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
+        var recording = try collectingProblems { () throws(ProfileError) in
+            try ProfileError.ofUnwinder { () throws(KernelError) in try unwinder.expectProcess(command.process) }
+            return try record(recorder, start: command.run) {
+                guard command.hasEnded() else { return false }
+                // Its id may be reused from now on.
+                interruption?.setCommand(nil)
+                return true
+            }
+        }
+        recording.commandEnd = command.end
+        return recording
+    }
+
+    private func record(
+        _ recorder: Recorder, start: () throws(ProfileError) -> Void, hasEnded: () -> Bool
+    ) throws(ProfileError) -> Recording {
+        defer { unwinder.stop() }
+        let event = try ProfileError.ofUnwinder { () throws(KernelError) in
+            try unwinder.start(options.event, frequency: options.frequency)
+        }
+        let began = ContinuousClock.now
+        interruption?.enter(.recording)
+        try start()
+        onProgress(.sampling)
+        let loop = RecordingLoop(
+            source: KernelSource(unwinder: unwinder, recorder: recorder, interruption: interruption),
+            rule: StopRule(duration: options.duration), elapsed: { ContinuousClock.now - began })
+        let (reason, elapsed) = try loop.run(hasTargetEnded: hasEnded, request: { interruption?.request })
+        if recorder.stacks.totals.samples == 0 { interruption?.finish() }
+        return Recording(
+            stacks: recorder.stacks, programs: recorder.programs, event: event, elapsed: elapsed, stopReason: reason,
+            counters: Result { () throws(KernelError) in try unwinder.counters() }, memory: unwinder.memoryUse,
+            problems: recorder.problems)
+    }
+
+    /// Adds the unwinder's problems to those of the recording that `body` makes.
+    private func collectingProblems(_ body: () throws(ProfileError) -> Recording) throws(ProfileError) -> Recording {
+        let told = unwinder.onProblem
+        var problems: [String] = []
+        unwinder.onProblem = { problem in
+            problems.append(problem)
+            told(problem)
+        }
+        defer { unwinder.onProblem = told }
+        var recording = try body()
+        recording.problems = problems + recording.problems
+        return recording
+    }
+
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
+
+/// The samples of the kernel unwinder.
+private struct KernelSource: SampleSource {
+    let unwinder: KernelUnwinder
+    let recorder: Recorder
+    let interruption: Interruption?
+
+    func wait() { unwinder.wait(milliseconds: 50, or: interruption?.descriptor ?? -1) }
+
+    func collect() throws(ProfileError) {
+        try ProfileError.ofUnwinder { () throws(KernelError) in try recorder.collect() }
+    }
+
+    func stop() {
+        interruption?.enter(.finishing)
+        unwinder.stop()
+    }
+}

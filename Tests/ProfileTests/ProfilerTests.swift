@@ -1,0 +1,89 @@
+import Foundation
+import KernelUnwinder
+import LinuxProcess
+@testable import Profile
+import TableCompiler
+import TestFixtures
+import Testing
+
+/// Recordings as a program makes them.
+@Suite(
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(5)))
+struct ProfilerTests {
+    private func options(duration: Duration? = nil) -> Profiler.Options {
+        var options = Profiler.Options()
+        options.event = .clock
+        options.frequency = 999
+        options.duration = duration
+        return options
+    }
+
+    private static func busy(_ turns: Int) -> [String] {
+        ["/bin/bash", "-c", "for ((i = 0; i < \(turns); i++)); do :; done; exit 3"]
+    }
+
+    @Test func commandIsRecordedToItsEnd() throws {
+        let profiler = Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil)), options())
+        var progress: [Profiler.Progress] = []
+        profiler.onProgress = { progress.append($0) }
+        let recording = try profiler.record(command: Self.busy(100_000))
+        #expect(recording.commandEnd == .exited(code: 3) && recording.stopReason == .targetEnded)
+        #expect(recording.stacks.totals.samples > 20 && recording.seconds > 0.02)
+        #expect(progress == [.sampling])
+        let names = Symbolizer(recording.programs)
+        let complete = recording.stacks.counts.keys.filter { $0.command == "bash" && $0.outcome == .complete }
+        let stack = try #require(complete.max { $0.userFrames.count < $1.userFrames.count })
+        #expect(stack.program.process == 0)
+        let functions = stack.userFrames.map { names.name(of: $0, in: stack.program) }
+        #expect(functions.contains { $0.hasPrefix("__libc_start_main") }, "\(functions)")
+        #expect(try recording.counters.get().samples >= UInt64(recording.stacks.totals.samples))
+        #expect(recording.memory.tables > 0)
+    }
+
+    @Test func commandThatIsNotDoneInTimeIsEnded() throws {
+        let recording = try Profiler(
+            try KernelUnwinder(tables: CompilingSupply(store: nil)), options(duration: .milliseconds(300))
+        ).record(
+            command: Self.busy(1_000_000_000))
+        #expect(recording.stopReason == .timeUp && recording.commandEnd == nil)
+        #expect(recording.elapsed >= .milliseconds(300) && recording.stacks.totals.samples > 20)
+    }
+
+    /// What it was to record is over; it would go on for hours.
+    @Test func processesAreRecordedUntilItIsStopped() throws {
+        let busy = try RunningProgram(Self.busy(1_000_000_000))
+        let interruption = try Interruption()
+        let profiler = Profiler(
+            try KernelUnwinder(tables: CompilingSupply(store: nil)), options(), interruption: interruption)
+        var progress: [Profiler.Progress] = []
+        profiler.onProgress = { step in
+            progress.append(step)
+            if step == .sampling {
+                Thread.detachNewThread {
+                    usleep(300_000)
+                    interruption.stop()
+                }
+            }
+        }
+        let recording = try profiler.record(processes: [busy.id])
+        #expect(recording.stopReason == .requested(.call) && recording.commandEnd == nil)
+        #expect(recording.stacks.totals.samples > 20)
+        #expect(progress == [.reading(process: busy.id), .sampling])
+        #expect(kill(busy.id, 0) == 0)
+    }
+
+    @Test func whatCannotBeRecordedIsATypedError() throws {
+        let missing = #expect(throws: ProfileError.self) {
+            try Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil))).record(processes: [2_147_483_647])
+        }
+        guard case .unwinder(.process(.noSuchProcess(2_147_483_647))) = missing else {
+            throw TestFailure("\(String(describing: missing))")
+        }
+        let command = #expect(throws: ProfileError.self) {
+            try Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil))).record(command: ["/missing/command"])
+        }
+        guard case .command("/missing/command", errno: ENOENT) = command else {
+            throw TestFailure("\(String(describing: command))")
+        }
+    }
+}

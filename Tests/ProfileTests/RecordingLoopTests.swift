@@ -1,0 +1,64 @@
+import KernelUnwinder
+@testable import Profile
+import Testing
+
+/// What a recording does, one thing after the other, without a kernel and a clock.
+@Suite struct RecordingLoopTests {
+    /// Takes a second for each wait, and notes what it is told.
+    private final class Source: SampleSource {
+        var time = Duration.zero
+        var calls: [String] = []
+        /// Number of the collection that fails.
+        var failing: Int?
+
+        func wait() {
+            calls.append("wait")
+            time += .seconds(1)
+        }
+
+        func collect() throws(ProfileError) {
+            calls.append("collect")
+            if calls.count(where: { $0 == "collect" }) == failing { throw .system("collecting", errno: 5) }
+        }
+
+        func stop() { calls.append("stop") }
+    }
+
+    private let source = Source()
+
+    private func run(
+        duration: Duration? = nil, endsAt end: Duration = .seconds(1000), request: () -> StopRequest? = { nil }
+    ) throws(ProfileError) -> (reason: StopReason, elapsed: Duration) {
+        let loop = RecordingLoop(source: source, rule: StopRule(duration: duration), elapsed: { source.time })
+        return try loop.run(hasTargetEnded: { source.time >= end }, request: request)
+    }
+
+    @Test func itCollectsAfterEachWaitAndOnceMoreAfterTheEnd() throws {
+        let end = try run(duration: .seconds(2))
+        #expect(end == (.timeUp, .seconds(2)))
+        #expect(source.calls == ["wait", "collect", "wait", "collect", "stop", "collect"])
+    }
+
+    @Test func itEndsWithItsTarget() throws {
+        #expect(try run(duration: .seconds(9), endsAt: .seconds(3)) == (.targetEnded, .seconds(3)))
+        #expect(source.calls.count { $0 == "stop" } == 1 && source.calls.last == "collect")
+    }
+
+    /// There may be samples of a target that ended while it was being started.
+    @Test func targetThatHasEndedAlreadyIsCollectedToo() throws {
+        #expect(try run(endsAt: .zero) == (.targetEnded, .zero))
+        #expect(source.calls == ["stop", "collect"])
+    }
+
+    @Test func itEndsWhenItIsAskedTo() throws {
+        let end = try run { source.time >= .seconds(1) ? .signal(2) : nil }
+        #expect(end == (.requested(.signal(2)), .seconds(1)))
+        #expect(source.calls == ["wait", "collect", "stop", "collect"])
+    }
+
+    @Test(arguments: [1, 2]) func failureIsPassedOn(number: Int) {
+        source.failing = number
+        let error = #expect(throws: ProfileError.self) { try run(duration: .seconds(1)) }
+        #expect(error?.description == "collecting: Input/output error")
+    }
+}
