@@ -36,7 +36,11 @@ FUZZ_PACKAGES := $(BUILD_PACKAGES) xz-utils
 SCRATCH := .build
 TEST_SCRATCH := .build/tests
 # lld, because gold warns about a function in the static Foundation that nothing here calls.
-SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld --scratch-path $(SCRATCH)
+# libstdc++ is linked statically, because the dynamic linker spends as long on it as on all the rest of cfic. The
+# archive has a directory of its own, which comes first: within a directory the linker takes the shared library.
+STATIC_LIBSTDCXX := $(abspath $(SCRATCH))/static-libstdc++
+SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -L$(STATIC_LIBSTDCXX) \
+	--scratch-path $(SCRATCH)
 SWIFT_TEST := $(SWIFT) test -c release --disable-xctest --scratch-path $(TEST_SCRATCH)
 BINARIES := $(SCRATCH)/release
 LIBDW_WALK := $(SCRATCH)/libdw-walk
@@ -76,6 +80,9 @@ toolchain:
 		echo "$(SWIFT) is not on PATH: a Swift 6.3 toolchain is needed (https://www.swift.org/install)." >&2; \
 		echo "Under sudo, which resets PATH: sudo env PATH=\"\$$PATH\" make ..." >&2; \
 		exit 1; }
+	@mkdir -p $(STATIC_LIBSTDCXX)
+	@archive=$$($(TOOLCHAIN)/bin/clang -print-file-name=libstdc++.a); \
+		[ ! -f "$$archive" ] || ln -sf "$$archive" $(STATIC_LIBSTDCXX)/libstdc++.a
 
 .PHONY: deps deps-test deps-validate deps-bench deps-fuzz deps-deb
 deps: ## install the packages that building needs (with apt, as root or through sudo)

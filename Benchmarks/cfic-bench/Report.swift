@@ -22,6 +22,7 @@ extension Report {
         .object([
             ("rounds", .integer(rounds)),
             ("files", .array((speed?.files ?? []).map(\.json))),
+            ("start", .number(speed?.start.median)),
             ("size", size?.json ?? .null),
             ("tree", tree?.json ?? .null),
             ("kernel", kernel?.json ?? .null),

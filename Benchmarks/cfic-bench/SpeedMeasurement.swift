@@ -32,6 +32,9 @@ struct FileSpeed {
 /// Measures every input in every way, in turns, so that disturbances affect all alike.
 struct SpeedMeasurement {
     private(set) var files: [FileSpeed] = []
+    /// Seconds of CPU of `cfic compile` for a file of a few KiB: nearly all of it is start-up.
+    private(set) var start: [Double] = []
+    private static let smallFile = "/bin/true"
     /// Errors, each once.
     private(set) var failures: [String] = []
 
@@ -57,8 +60,15 @@ struct SpeedMeasurement {
                 measureBuilds(&files[index], &builds)
                 measureTools(&files[index], tools)
             }
+            measureStart(tools)
         }
         self.files = files
+    }
+
+    private mutating func measureStart(_ tools: borrowing ToolMeasurement) {
+        do {
+            for _ in 0..<10 { start.append(try tools.compile(Self.smallFile, threads: 1).cpu) }
+        } catch { fail(error) }
     }
 
     private mutating func peakMemory(_ input: Input, _ tools: borrowing ToolMeasurement) -> Int? {

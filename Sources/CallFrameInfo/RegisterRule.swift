@@ -40,13 +40,14 @@ public struct RegisterRule: Equatable, Sendable, BitwiseCopyable {
     }
 
     /// A rule with an expression; its operand is 32 bits of offset in the section and 24 bits of length.
+    ///
+    /// Listings read sections of 4 GiB and more, which `FrameIndex` rejects: there, offsets may not fit.
     @inlinable
     public init(_ kind: Kind, block: Range<Int>) {
-        // Offsets fit because `FrameIndex` rejects sections of 4 GiB and more.
-        let count = UInt64(block.count)
+        let (count, start) = (UInt64(block.count), UInt64(block.lowerBound))
         bits =
-            count >> 24 == 0
-            ? (count &<< 32 | UInt64(block.lowerBound)) &<< 8 | UInt64(kind.code)
+            count >> 24 == 0 && start >> 32 == 0
+            ? (count &<< 32 | start) &<< 8 | UInt64(kind.code)
             : UInt64(Kind.tooWide.code)
     }
 

@@ -5,9 +5,9 @@ import Glibc
 ///
 /// The format is that of System V and GNU, with BSD's long names and with GNU's thin archives, which refer to separate
 /// files as their members (ar(5); GNU binutils, "Archive Format").
-public struct Archive {
+package struct Archive {
     /// The path of the archive.
-    public let name: String
+    package let name: String
     private let file: OpenFile
     private let isThin: Bool
     /// Offset of the next member's header.
@@ -15,11 +15,12 @@ public struct Archive {
     /// The contents of the member "//": the names that are too long for a header.
     private var longNames: [UInt8] = []
 
-    public struct Member {
+    /// A member of an archive.
+    package struct Member {
         /// The member's name. In a thin archive: its path, as the archive states it.
-        public var name: String
+        package var name: String
         /// The member as an image, `ARCHIVE(MEMBER)`; nil if it isn't an ELF file.
-        public var image: ELFImage?
+        package var image: ELFImage?
     }
 
     private static let headerSize = 60
@@ -31,7 +32,7 @@ public struct Archive {
     private static let memberLimit: UInt64 = 2 << 30
 
     /// Whether the open file starts with an archive's magic bytes. False also if it can't be read.
-    public static func isArchive(descriptor: Int32) -> Bool {
+    package static func isArchive(descriptor: Int32) -> Bool {
         var magic = [UInt8](repeating: 0, count: 8)
         return pread(descriptor, &magic, 8, 0) == 8 && (magic == Self.magic || magic == Self.thinMagic)
     }
@@ -42,7 +43,7 @@ public struct Archive {
     /// Opens an archive; nil if the file isn't one.
     ///
     /// Throws ``ELFError`` if the file can't be opened or read.
-    public init?(path: String) throws(ELFError) {
+    package init?(path: String) throws(ELFError) {
         file = try OpenFile(path: path)
         name = path
         guard file.identity.size >= 8 else { return nil }
@@ -55,7 +56,7 @@ public struct Archive {
     ///
     /// Throws ``ELFError`` if a header is malformed, after which nothing more can be read, or if the member can't be
     /// read, after which the next one can.
-    public mutating func nextMember() throws(ELFError) -> Member? {
+    package mutating func nextMember() throws(ELFError) -> Member? {
         while next < file.identity.size {
             let header = next
             // If this header is malformed, the next one's offset is unknown and reading ends.

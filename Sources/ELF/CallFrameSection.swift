@@ -17,6 +17,7 @@ public enum CallFrameSectionKind: Hashable, Sendable {
 
 /// A section of call frame information, with the addresses that pointers in it are relative to.
 public struct CallFrameSection {
+    /// Which of the two formats its entries have.
     public let kind: CallFrameSectionKind
     /// `.eh_frame`, `.debug_frame` or `.zdebug_frame`.
     public let name: String
@@ -38,7 +39,7 @@ public struct CallFrameSection {
 }
 
 extension ELFImage {
-    /// The first of ``callFrameSections(_:placement:)``; only relocatable files have more than one.
+    /// The first of ``callFrameSections(_:)``; only relocatable files have more than one.
     public func callFrameSection(_ kind: CallFrameSectionKind) throws(ELFError) -> CallFrameSection? {
         try callFrameSections(kind).first
     }
@@ -52,11 +53,14 @@ extension ELFImage {
     /// Throws ``ELFError`` if a section lies outside the image, or can't be unpacked or relocated, or if the section
     /// headers are broken and the program headers don't lead to `.eh_frame`.
     ///
-    /// - Parameters:
-    ///   - kind: `.eh_frame` or `.debug_frame`.
-    ///   - placement: the addresses assigned to a relocatable file's code; nil: all sections are at 0.
-    public func callFrameSections(
-        _ kind: CallFrameSectionKind, placement: SectionPlacement? = nil
+    /// - Parameter kind: `.eh_frame` or `.debug_frame`.
+    public func callFrameSections(_ kind: CallFrameSectionKind) throws(ELFError) -> [CallFrameSection] {
+        try callFrameSections(kind, placement: nil)
+    }
+
+    /// The same, with the addresses assigned to a relocatable file's code; nil: all sections are at 0.
+    package func callFrameSections(
+        _ kind: CallFrameSectionKind, placement: SectionPlacement?
     ) throws(ELFError) -> [CallFrameSection] {
         let sections: [Section]
         do throws(ELFError) {

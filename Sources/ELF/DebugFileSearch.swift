@@ -16,12 +16,15 @@ public struct DebugFileSearch: Sendable {
     /// The directories to search, in order of preference.
     public var directories: [String]
 
+    /// A search in directories of debug files, beside the images themselves.
+    ///
+    /// - Parameter directories: most wanted first.
     public init(directories: [String] = ["/usr/lib/debug"]) {
         self.directories = directories
     }
 
     /// Files that may be an image's debug file, in order of preference.
-    public struct Candidates {
+    package struct Candidates {
         fileprivate enum Candidate {
             /// Found at a searched path, but not the image's debug file.
             case rejected(ELFError)
@@ -32,13 +35,13 @@ public struct DebugFileSearch: Sendable {
 
         fileprivate var all: [Candidate] = []
 
-        public init() {}
+        package init() {}
 
         /// The images of the files that are still possible. One of them is chosen, or none.
-        public var images: [ELFImage] { all.compactMap { if case .file(let image, _) = $0 { image } else { nil } } }
+        package var images: [ELFImage] { all.compactMap { if case .file(let image, _) = $0 { image } else { nil } } }
 
         /// The first one that belongs to the image. Reads whole files if only their checksum can tell.
-        public func chosen() -> Result {
+        package func chosen() -> Result {
             var result = Result(image: nil, rejected: [])
             for candidate in all {
                 switch candidate {
@@ -67,7 +70,7 @@ public struct DebugFileSearch: Sendable {
 
     /// As ``find(for:path:)``, but reads only headers and notes: the checksums, which need whole files, are left to
     /// ``Candidates/chosen()``.
-    public func candidates(for image: ELFImage, path: String) -> Candidates {
+    package func candidates(for image: ELFImage, path: String) -> Candidates {
         var candidates = Candidates()
         let buildID = (try? image.buildID()) ?? nil
         var link: (name: String, crc: UInt32)?

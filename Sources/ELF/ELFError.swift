@@ -32,8 +32,16 @@ public struct ELFError: Error, Equatable, Sendable, CustomStringConvertible {
     public var section: String?
     /// In bytes, from the start of `section` if there is one, else from the start of the file.
     public var offset: UInt64?
+    /// What is wrong.
     public var kind: Kind
 
+    /// An error in a file.
+    ///
+    /// - Parameters:
+    /// - file: the path, or the name of an image in memory.
+    /// - section: the section in question, if it is known.
+    /// - offset: in bytes, from the start of the section if there is one, else from the start of the file.
+    /// - kind: what is wrong.
     public init(file: String, section: String? = nil, offset: UInt64? = nil, kind: Kind) {
         self.file = file
         self.section = section

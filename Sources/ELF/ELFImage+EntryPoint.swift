@@ -6,7 +6,7 @@ extension ELFImage {
     ///
     /// - Parameter startsStack: whether code that starts with these bytes is the first of a new stack. Called only for
     ///   images that have no interpreter and need no library, where nothing else decides it.
-    public func startsProgram(_ startsStack: ([UInt8]) -> Bool) throws(ELFError) -> Bool {
+    package func startsProgram(_ startsStack: ([UInt8]) -> Bool) throws(ELFError) -> Bool {
         guard entryAddress != 0, executableSegments.contains(where: { $0.contains(entryAddress) }) else { return false }
         switch fileType {
         case .executable: return true
@@ -23,7 +23,7 @@ extension ELFImage {
     }
 
     /// Up to `limit` bytes at an SVMA, fewer if its executable segment has fewer; empty outside executable segments.
-    public func code(at address: UInt64, limit: UInt64) throws(ELFError) -> [UInt8] {
+    package func code(at address: UInt64, limit: UInt64) throws(ELFError) -> [UInt8] {
         guard let range = executableSegments.first(where: { $0.contains(address) }) else { return [] }
         return try bytes(at: address..<address + min(limit, range.upperBound - address))
     }

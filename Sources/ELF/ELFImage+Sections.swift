@@ -168,7 +168,7 @@ extension ELFImage {
 
     /// Throws ``ELFError`` if the parts of the sections that lie in the image add up to more than real sections do. For
     /// libraries that read as much as section headers claim.
-    public func checkSectionSizes() throws(ELFError) {
+    package func checkSectionSizes() throws(ELFError) {
         var budget = Budget(imageSize: source.presentSize)
         for section in try sections() where !section.hasNoBits && section.offset <= size {
             guard budget.read(min(section.size, size - section.offset)) else { throw overdrawn(section.name) }

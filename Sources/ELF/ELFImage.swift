@@ -21,14 +21,16 @@ public final class ELFImage {
     public let is64Bit: Bool
     /// `ELFDATA2MSB`
     public let isBigEndian: Bool
+    /// The kind of file: `e_type`.
     public let fileType: FileType
+    /// The instruction set: `e_machine`.
     public let machine: Machine
     /// `e_entry`: an SVMA, or 0.
     public let entryAddress: UInt64
     /// The ELF header, byte for byte: 64 bytes, or 52 in 32-bit images.
-    public let headerBytes: [UInt8]
+    package let headerBytes: [UInt8]
     /// The program headers, byte for byte.
-    public let programHeaderBytes: [UInt8]
+    package let programHeaderBytes: [UInt8]
     /// The program headers, in the order of the file.
     public let segments: [Segment]
 
@@ -56,7 +58,7 @@ public final class ELFImage {
     }
 
     /// Takes ownership of an open descriptor, whose file position doesn't matter; it is closed even if this throws.
-    public convenience init(descriptor: Int32, path: String) throws(ELFError) {
+    package convenience init(descriptor: Int32, path: String) throws(ELFError) {
         try self.init(source: .file(OpenFile(descriptor: descriptor, path: path)), name: path)
     }
 
@@ -67,12 +69,12 @@ public final class ELFImage {
     }
 
     /// A copy of all bytes of an image in memory; nil for a file.
-    public var memoryBytes: [UInt8]? {
+    package var memoryBytes: [UInt8]? {
         if case .memory(let memory) = source { Array(memory.bytes) } else { nil }
     }
 
     /// Whether the open file starts with the ELF magic bytes. False also if it can't be read.
-    public static func isELF(descriptor: Int32) -> Bool {
+    package static func isELF(descriptor: Int32) -> Bool {
         var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
         return pread(descriptor, &magic, 4, 0) == 4 && magic == (0x7f, 0x45, 0x4c, 0x46)
     }

@@ -5,18 +5,18 @@ import Search
 /// table. Name strings are created only by lookups.
 public struct FunctionSymbols {
     /// The function that symbols assign to an address.
-    public struct Match: Equatable {
+    package struct Match: Equatable {
         /// Without the default version (`@@VERSION`); ends in `@plt` for a stub. At most ``nameLimit`` bytes, plus that
         /// suffix.
-        public var name: String
+        package var name: String
         /// SVMA of the function's first byte.
-        public var start: UInt64
+        package var start: UInt64
         /// Whether the symbol has a size. Otherwise the function is assumed to extend to the next symbol or to the end
         /// of its section.
-        public var hasSize: Bool
+        package var hasSize: Bool
         /// Whether this is a local symbol without type and size: a function in hand-written assembly, or a label inside
         /// one.
-        public var isLabel: Bool
+        package var isLabel: Bool
     }
 
     /// Sorted by address; for each address, the symbol with the best known name.
@@ -38,10 +38,11 @@ public struct FunctionSymbols {
     /// in a sparse one.
     static let symbolLimit = 1 << 24
     /// Bytes of a name. A longer name is cut and ends in a hash of the whole.
-    public static let nameLimit = 1024
+    package static let nameLimit = 1024
 
     /// The number of addresses that have a name.
     public var count: Int { functions.count }
+    /// Whether there are none.
     public var isEmpty: Bool { functions.isEmpty }
 
     /// The name of the function that contains the SVMA `address`, and the address's offset from its start, in bytes;
@@ -52,7 +53,7 @@ public struct FunctionSymbols {
 
     /// The function that contains the SVMA `address`; nil if there is none. If several contain it, the one that starts
     /// last.
-    public func match(_ address: UInt64) -> Match? {
+    package func match(_ address: UInt64) -> Match? {
         guard let place = starts.lastIndex(atMost: address, by: { $0 }), owners[place] != Self.nobody else {
             return nil
         }

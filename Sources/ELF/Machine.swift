@@ -2,25 +2,41 @@ import Files
 
 /// The instruction set of an image: `e_machine` of the ELF header (gABI, "ELF Header").
 public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// `e_machine`
     public var rawValue: UInt16
 
+    /// The machine with a number, known or not.
     public init(rawValue: UInt16) {
         self.rawValue = rawValue
     }
 
+    /// `EM_SPARC`
     public static let sparc = Machine(rawValue: 2)
+    /// `EM_386`
     public static let i386 = Machine(rawValue: 3)
+    /// `EM_MIPS`
     public static let mips = Machine(rawValue: 8)
+    /// `EM_SPARC32PLUS`
     public static let sparc32Plus = Machine(rawValue: 18)
+    /// `EM_PPC`
     public static let powerPC = Machine(rawValue: 20)
+    /// `EM_PPC64`
     public static let powerPC64 = Machine(rawValue: 21)
+    /// `EM_S390`
     public static let s390 = Machine(rawValue: 22)
+    /// `EM_ARM`
     public static let arm = Machine(rawValue: 40)
+    /// `EM_SPARCV9`
     public static let sparcV9 = Machine(rawValue: 43)
+    /// `EM_X86_64`
     public static let x86_64 = Machine(rawValue: 62)
+    /// `EM_AARCH64`
     public static let aarch64 = Machine(rawValue: 183)
+    /// `EM_RISCV`
     public static let riscv = Machine(rawValue: 243)
+    /// `EM_BPF`
     public static let bpf = Machine(rawValue: 247)
+    /// `EM_LOONGARCH`
     public static let loongArch = Machine(rawValue: 258)
 
     /// `x86-64`, `aarch64`, …; `machine 0x1234` for machines without a constant above.

@@ -4,6 +4,7 @@ import CLibelf
 public struct Section: Hashable, Sendable {
     /// Its index in the section header table and in ``ELFImage/sections()``.
     public let index: Int
+    /// Its name, from the section name string table.
     public let name: String
     /// `sh_type`
     public let type: UInt32

@@ -2,9 +2,9 @@
 ///
 /// In call frame information relocated with them, an FDE's address identifies the section, and code of different
 /// sections doesn't overlap.
-public struct SectionPlacement: Sendable {
+package struct SectionPlacement: Sendable {
     /// The address range of each code section, in ascending order. Only sections whose bytes are in the file have one.
-    public private(set) var ranges: [Range<UInt64>] = []
+    package private(set) var ranges: [Range<UInt64>] = []
     private var addresses: [Int: UInt64] = [:]
 
     /// One page, so that nothing is at address 0.
@@ -34,7 +34,7 @@ extension ELFImage {
     /// Assigns addresses to a relocatable file's code.
     ///
     /// Throws ``ELFError`` if the section headers are broken.
-    public func sectionPlacement() throws(ELFError) -> SectionPlacement {
+    package func sectionPlacement() throws(ELFError) -> SectionPlacement {
         SectionPlacement(try sections(), size: size)
     }
 }

@@ -1,5 +1,6 @@
 /// Receives bytes piece by piece. A sink remembers its first failure and drops all later bytes.
 public protocol ByteSink: TextOutputStream {
+    /// Takes the next bytes, which are valid until this returns.
     mutating func write(_ bytes: UnsafeRawBufferPointer)
 }
 

@@ -2,25 +2,33 @@ import Glibc
 
 /// Why a file or a directory could not be written, or a directory not be listed.
 public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What was being done.
+    /// What failed.
     public enum Action: String, Sendable {
+        /// Making a directory.
         case makeDirectory = "make directory"
+        /// Listing a directory.
         case list
+        /// Writing a file.
         case write
+        /// Renaming a file into its place.
         case replace
     }
 
+    /// What failed.
     public let action: Action
+    /// Of the file or directory.
     public let path: String
     /// Of the system call that failed.
     public let errno: Int32
 
+    /// The error of a system call.
     public init(cannot action: Action, path: String, errno: Int32) {
         self.action = action
         self.path = path
         self.errno = errno
     }
 
+    /// A message with advice.
     public var description: String {
         let advice = Self.advice(errno, elsewhere: "write to another directory")
         return description(advice: advice ?? (errno == ENOENT ? "make the directory first" : nil))

@@ -13,6 +13,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case notPermitted(String)
     /// The verifier, or another part of the kernel, rejected a BPF program. `log` is the end of the verifier's log.
     case rejected(program: String, errno: Int32, log: String)
+    /// A system call failed; says what was being done.
     case system(String, errno: Int32)
     /// This process sees other process ids than the kernel does.
     case otherPIDNamespace
@@ -20,6 +21,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case otherMachine(String)
     /// A process can't be read or watched.
     case process(ProcessError)
+    /// More processes than ``KernelUnwinder/Options/processLimit``.
     case tooManyProcesses(limit: Int)
     /// All of the table memory that the BPF programs can address is in use.
     case tableMemoryFull(bytes: Int)

@@ -20,6 +20,7 @@ import UnwindTable
 ///
 /// Everything in the kernel disappears with this object or with the process: nothing is pinned. Not thread-safe.
 public final class KernelUnwinder {
+    /// How stacks are sampled, and how much memory that may take.
     public struct Options: Sendable {
         /// Whether samples that interrupt the kernel include its frames.
         public var kernelFrames = true
@@ -35,6 +36,7 @@ public final class KernelUnwinder {
         /// benchmarks.
         package var batches = false
 
+        /// The defaults: kernel frames and children too, up to 4,096 processes and 1 GiB of table memory.
         public init() {}
     }
 
@@ -221,7 +223,7 @@ public final class KernelUnwinder {
     public func images(numbered number: UInt32) -> ProcessImages? { readings[number] }
 
     /// Whether a process is sampled, perhaps only because its parent was.
-    public func isListed(_ process: Int32) -> Bool { place(of: process) != nil }
+    package func isListed(_ process: Int32) -> Bool { place(of: process) != nil }
 
     /// Place of the process's `struct cfic_process`; 0 if the BPF programs have no mappings yet; nil if it isn't
     /// listed.

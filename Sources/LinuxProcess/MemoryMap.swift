@@ -4,8 +4,9 @@ import Glibc
 
 /// An executable mapping of a process: a line of /proc/PID/maps (proc(5)), or a perf event for a new mapping.
 public struct ExecutableMapping: Equatable, Sendable {
-    /// AVMAs: the first byte, and after the last one.
+    /// AVMA of the first byte.
     public var start: UInt64
+    /// AVMA behind the last byte.
     public var end: UInt64
     /// In the file, in bytes.
     public var offset: UInt64
@@ -17,7 +18,7 @@ public struct ExecutableMapping: Equatable, Sendable {
     /// if it has no name.
     public var path: String
 
-    public init(start: UInt64, end: UInt64, offset: UInt64, device: UInt64, inode: UInt64, path: String) {
+    package init(start: UInt64, end: UInt64, offset: UInt64, device: UInt64, inode: UInt64, path: String) {
         (self.start, self.end, self.offset) = (start, end, offset)
         (self.device, self.inode, self.path) = (device, inode, path)
     }

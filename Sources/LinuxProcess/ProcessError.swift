@@ -3,6 +3,7 @@ import Glibc
 
 /// Why a process can't be read or watched.
 public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// There is no process with this id.
     case noSuchProcess(Int32)
     /// The id belongs to a thread that isn't its process's first.
     case isThread(Int32, of: Int32)
@@ -10,6 +11,7 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
     case isOfKernel(Int32)
     /// The process has ended, and its parent has not waited for it.
     case hasEnded(Int32)
+    /// A file in the process's /proc directory can't be read.
     case cannotRead(Int32, errno: Int32)
     /// The events of processes on a CPU can't be read.
     case cannotWatch(cpu: Int32, errno: Int32)

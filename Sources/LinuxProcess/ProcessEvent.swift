@@ -3,11 +3,8 @@ import Files
 
 /// An event of a process.
 public struct ProcessEvent: Sendable, Equatable {
-    /// What the kernel reports, of every process and thread of the machine, with a mapping as the kernel describes it.
-    /// `KernelUnwinder.Change.Kind` looks alike, and is what follows from that for the processes that are sampled: with
-    /// files opened and tables in kernel memory, and with what can go wrong. So most cases have other data, and
-    /// one can't be a part of the other: events of other processes and of threads make no change, and what was read
-    /// anew, or could not be, is no event.
+    /// What happened, as the kernel reports it for all processes and threads. `KernelUnwinder.Change.Kind` has the
+    /// consequences for sampled processes, with other data.
     public enum Kind: Sendable, Equatable {
         /// It mapped executable memory, which replaces whatever was there.
         case mapped(ExecutableMapping)
@@ -23,12 +20,14 @@ public struct ProcessEvent: Sendable, Equatable {
         case lost
     }
 
+    /// The process id, in the initial pid namespace.
     public var process: Int32
+    /// What happened.
     public var kind: Kind
     /// CLOCK_MONOTONIC, in nanoseconds.
     public var time: UInt64
 
-    public init(process: Int32, kind: Kind, time: UInt64) {
+    package init(process: Int32, kind: Kind, time: UInt64) {
         (self.process, self.kind, self.time) = (process, kind, time)
     }
 

@@ -1,5 +1,5 @@
 /// The kind of task that an id in /proc belongs to (proc(5)).
-public struct ProcessStatus {
+package struct ProcessStatus {
     /// The process, or the process of the thread.
     package private(set) var process: Int32
     package private(set) var isOfKernel = false
@@ -23,7 +23,7 @@ public struct ProcessStatus {
     ///
     /// - Throws: ``ProcessError/noSuchProcess(_:)``, ``ProcessError/isThread(_:of:)``, ``ProcessError/isOfKernel(_:)``,
     ///   ``ProcessError/hasEnded(_:)``, ``ProcessError/cannotRead(_:errno:)``.
-    public static func checkIsProcess(_ id: Int32) throws(ProcessError) {
+    package static func checkIsProcess(_ id: Int32) throws(ProcessError) {
         let status = try ProcessStatus(of: id)
         if status.process != id { throw .isThread(id, of: status.process) }
         if status.isOfKernel { throw .isOfKernel(id) }

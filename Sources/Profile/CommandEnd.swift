@@ -1,6 +1,8 @@
 /// How a command ended.
 public enum CommandEnd: Equatable, Sendable {
+    /// It ended with an exit code.
     case exited(code: Int32)
+    /// A signal ended it.
     case killed(signal: Int32)
 
     /// - Parameter waitStatus: of a process that has ended, from waitpid(2).

@@ -10,6 +10,7 @@ import LinuxProcess
 ///
 /// Child processes that start later are sampled, too, if the unwinder follows them.
 public final class Profiler {
+    /// How samples are taken.
     public struct Options: Sendable {
         /// The event that triggers samples.
         public var event = KernelUnwinder.Event.cycles
@@ -21,6 +22,7 @@ public final class Profiler {
         /// processes, otherwise to the number of different stacks.
         public var tellsProcessesApart = false
 
+        /// The defaults.
         public init() {}
     }
 

@@ -13,12 +13,12 @@ public struct Programs {
     /// Whether events were lost in this round.
     private var isLossy = false
 
-    public init() {}
+    package init() {}
 
     // MARK: Events
 
     /// Notes a change of a process.
-    public mutating func note(_ change: KernelUnwinder.Change) {
+    package mutating func note(_ change: KernelUnwinder.Change) {
         let process = change.process
         switch change.kind {
         case .read(let images): note(images, of: process)
@@ -36,7 +36,7 @@ public struct Programs {
     }
 
     /// Notes the mappings read of a process. A process that has ended has none.
-    public mutating func note(_ images: ProcessImages, of process: Int32) {
+    package mutating func note(_ images: ProcessImages, of process: Int32) {
         if images.mappings.isEmpty { return }
         var history = histories[process] ?? ProcessHistory()
         if isLossy { history.noteLoss(images, since: roundStart, round: round) }
@@ -48,7 +48,7 @@ public struct Programs {
     /// were read before them. Samples that are read in the next round may have been taken in this one.
     ///
     /// - Parameter time: when the reading of these changes began.
-    public mutating func endRound(at time: UInt64) {
+    package mutating func endRound(at time: UInt64) {
         histories = histories.filter { $0.value.ended.map { $0 >= round } ?? true }
         for (process, history) in histories where !history.isQuiet { histories[process]?.forget(before: round) }
         round += 1
@@ -70,11 +70,11 @@ public struct Programs {
     /// belonged to another file than the one whose rule was used.
     ///
     /// - Parameters:
-    ///   - stack: with AVMAs, innermost first.
-    ///   - time: when the sample was taken.
-    ///   - base: the mappings that it was unwound with: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
-    public mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
-        // Another process may have had the id at that time.
+    ///   - stack: with AVMAs, the innermost first.
+    ///   - time: of the sample.
+    ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
+    package mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
+        // Another process may have had the id before.
         let history = histories[stack.program.process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
         for (index, frame) in stack.userFrames.enumerated() {
             let address = frame.lookupAddress
@@ -99,7 +99,7 @@ public struct Programs {
 
     /// The mappings in which to look up the frames of a stack: its process's current ones or, if it is resolved, all
     /// code.
-    public func images(of program: ProgramID) -> ProcessImages? {
+    package func images(of program: ProgramID) -> ProcessImages? {
         program.isResolved ? code.images : histories[program.process]?.reading
     }
 }

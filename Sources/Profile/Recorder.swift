@@ -4,8 +4,11 @@ import LinuxProcess
 
 /// Collects the stacks of running processes.
 public final class Recorder {
+    /// The source of the samples.
     public let unwinder: KernelUnwinder
+    /// The stacks that were collected so far.
     public private(set) var stacks = Stacks()
+    /// The code that the stacks' addresses are in.
     public private(set) var programs = Programs()
     /// Problems with single processes, in words, each once.
     public private(set) var problems: [String] = []

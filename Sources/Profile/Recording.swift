@@ -2,6 +2,7 @@ import KernelUnwinder
 
 /// A finished recording. Its stacks contain only addresses; ``Symbolizer`` names them.
 public struct Recording {
+    /// The stacks, each with its count.
     public var stacks: Stacks
     /// The code that the stacks' addresses are in.
     public var programs: Programs
@@ -20,6 +21,7 @@ public struct Recording {
     /// Problems with single files and processes, in words.
     public var problems: [String]
 
+    /// A recording of these parts; ``Recorder`` has the stacks, the programs and the problems.
     public init(
         stacks: Stacks, programs: Programs, event: KernelUnwinder.Event, elapsed: Duration,
         stopReason: StopReason, counters: Result<Counters, KernelError>, memory: KernelUnwinder.MemoryUse,

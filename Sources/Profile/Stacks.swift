@@ -4,29 +4,37 @@ import KernelUnwinder
 public struct Stacks {
     /// A stack, of one process or of all processes that had it.
     public struct Stack: Hashable, Sendable {
+        /// The code that the addresses are in.
         public var program: ProgramID
         /// The thread's name.
         public var command: String
         /// Innermost first.
         public var kernelFrames: [UInt64]
+        /// The innermost first.
         public var userFrames: [Sample.Frame]
+        /// How the walk ended.
         public var end: StackEnd
         /// AVMAs of the user frames if stacks are kept apart by process; else empty.
         public var addresses: [UInt64] = []
 
+        /// How much of the stack is known.
         public var outcome: StackOutcome { StackOutcome(end, hasGuesses: userFrames.contains(where: \.isGuessed)) }
     }
 
+    /// The number of samples with each stack.
     public private(set) var counts: [Stack: Int] = [:]
 
-    public init() {}
+    package init() {}
 
-    public mutating func add(_ stack: Stack) { counts[stack, default: 0] += 1 }
+    package mutating func add(_ stack: Stack) { counts[stack, default: 0] += 1 }
 
     /// Totals over all stacks. Unlike the BPF programs' counters, they don't include lost samples.
     public struct Totals: Sendable {
+        /// Samples that were read.
         public var samples = 0
+        /// Frames of user code, of all samples.
         public var userFrames = 0
+        /// Frames of kernel code, of all samples.
         public var kernelFrames = 0
         /// The number of stacks by outcome.
         public var outcomes: [StackOutcome: Int] = [:]
@@ -34,6 +42,7 @@ public struct Stacks {
         public var ends: [StackEnd: Int] = [:]
     }
 
+    /// Sums over all stacks; takes time in proportion to their number.
     public var totals: Totals {
         var totals = Totals()
         for (stack, count) in counts {
@@ -64,5 +73,5 @@ public struct ProgramID: Hashable, Sendable {
     /// mappings.
     public var isResolved: Bool
 
-    public init(process: Int32, isResolved: Bool = false) { (self.process, self.isResolved) = (process, isResolved) }
+    package init(process: Int32, isResolved: Bool = false) { (self.process, self.isResolved) = (process, isResolved) }
 }

@@ -7,6 +7,7 @@ import Symbols
 public struct FoldedFormat: ProfileFormat {
     public let tellsProcessesApart = false
 
+    /// The format has no options.
     public init() {}
 
     public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) {
@@ -24,6 +25,11 @@ public struct FoldedStacks {
     /// Lines as lists of parts, by descending count, then by name.
     private var lines: [(parts: [NameTable.ID], count: Int)] = []
 
+    /// Names all frames, and adds up stacks with equal names.
+    ///
+    /// - Parameters:
+    /// - stacks: what was recorded.
+    /// - symbolizer: what names the frames.
     public init(_ stacks: Stacks, _ symbolizer: Symbolizer) {
         var folding = Folding(symbolizer)
         var folded: [[NameTable.ID]: Int] = [:]
@@ -35,6 +41,7 @@ public struct FoldedStacks {
         }
     }
 
+    /// Number of different lines.
     public var lineCount: Int { lines.count }
 
     /// All lines.

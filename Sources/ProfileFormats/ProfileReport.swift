@@ -9,6 +9,7 @@ import Symbols
 public struct JSONFormat: ProfileFormat {
     public let tellsProcessesApart = true
 
+    /// The document has no options.
     public init() {}
 
     /// - Throws: `KernelError` if the counters can't be read, `EncodingError`.

@@ -1,5 +1,6 @@
 /// Stores each name once, by number, so that a reference to a name takes only four bytes.
 public struct NameTable {
+    /// The number of a name in its table.
     public struct ID: Hashable, Sendable {
         var number: UInt32
     }
@@ -7,12 +8,13 @@ public struct NameTable {
     private var names: [String] = []
     private var numbers: [String: UInt32] = [:]
 
-    public init() {}
+    package init() {}
 
+    /// Number of different names.
     public var count: Int { names.count }
 
     /// The number of a name. Adds the name if it is new.
-    public mutating func intern(_ name: String) -> ID {
+    package mutating func intern(_ name: String) -> ID {
         if let known = numbers[name] { return ID(number: known) }
         let number = UInt32(names.count)
         names.append(name)
@@ -20,10 +22,11 @@ public struct NameTable {
         return ID(number: number)
     }
 
+    /// The name with a number of this table.
     public subscript(id: ID) -> String { names[Int(id.number)] }
 
     /// A function that returns whether one name precedes another, bytewise. Sorts all names once.
-    public func order() -> (ID, ID) -> Bool {
+    package func order() -> (ID, ID) -> Bool {
         var ranks = [UInt32](repeating: 0, count: names.count)
         let sorted = names.indices.sorted { names[$0].utf8.lexicographicallyPrecedes(names[$1].utf8) }
         for (rank, number) in sorted.enumerated() { ranks[number] = UInt32(rank) }

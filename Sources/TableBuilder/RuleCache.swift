@@ -11,18 +11,17 @@ import UnwindTable
 /// | 1… | `unknownSlot` | the CFA register changed since the context was interned |
 /// | 1… | 0 | the CFA is no register that has slots; slots from 0 on belong to no context and stay empty |
 /// | 1… | 1,024… | the slots of stack pointer or frame pointer |
-@usableFromInline
 struct ContextSlots: Equatable, BitwiseCopyable {
     /// The context's number in the upper half, the index of the first slot in the lower.
-    @usableFromInline var bits: UInt64
+    var bits: UInt64
 
-    @inlinable init(bits: UInt64) { self.bits = bits }
+    init(bits: UInt64) { self.bits = bits }
 
-    @inlinable static var unknownSlot: UInt64 { 0xffff_ffff }
-    @inlinable static var unknown: ContextSlots { ContextSlots(bits: unknownSlot) }
+    static var unknownSlot: UInt64 { 0xffff_ffff }
+    static var unknown: ContextSlots { ContextSlots(bits: unknownSlot) }
 
     /// The same context, to be used when the CFA register changes.
-    @inlinable var withoutSlots: ContextSlots { ContextSlots(bits: bits | Self.unknownSlot) }
+    var withoutSlots: ContextSlots { ContextSlots(bits: bits | Self.unknownSlot) }
 
     /// Whether the first slot is known.
     @inline(__always) var hasSlots: Bool { bits & Self.unknownSlot != Self.unknownSlot }

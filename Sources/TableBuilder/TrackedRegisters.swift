@@ -2,31 +2,30 @@ import CallFrameInfo
 import UnwindTable
 
 /// The register columns that tables need.
-public struct TrackedRegisters<A: Architecture>: RegisterColumns {
-    public var framePointer = RegisterRule.unspecified
-    public var returnAddress = RegisterRule.unspecified
-    public var stackPointer = RegisterRule.unspecified
+struct TrackedRegisters<A: Architecture>: RegisterColumns {
+    var framePointer = RegisterRule.unspecified
+    var returnAddress = RegisterRule.unspecified
+    var stackPointer = RegisterRule.unspecified
     /// Whether the return address is signed. If only toggling instructions changed it, the rule is unspecified and its
     /// operand is the state: bit 0 for "signed", bit 1 for "with the pc as a modifier".
-    public var signingState = RegisterRule.unspecified
+    var signingState = RegisterRule.unspecified
     /// The CIE's return address column.
-    public let returnAddressColumn: UInt64
+    let returnAddressColumn: UInt64
     /// Where `RuleCache` keeps the rules of rows with these columns and this CFA register. Changing a column makes it
     /// unknown; changing the register makes only the slots unknown.
-    @usableFromInline var contextSlots = ContextSlots.unknown
+    var contextSlots = ContextSlots.unknown
 
-    @inlinable
-    public init(returnAddressColumn: UInt64) { self.returnAddressColumn = returnAddressColumn }
+    init(returnAddressColumn: UInt64) { self.returnAddressColumn = returnAddressColumn }
 
-    @inlinable @inline(__always)
-    public func keeps(_ register: UInt64) -> Bool {
+    @inline(__always)
+    func keeps(_ register: UInt64) -> Bool {
         if register == A.framePointer || register == returnAddressColumn || register == A.stackPointer { return true }
         if let column = A.signingStateColumn { return register == column }
         return false
     }
 
-    @inlinable @inline(__always)
-    public func rule(for register: UInt64) -> RegisterRule {
+    @inline(__always)
+    func rule(for register: UInt64) -> RegisterRule {
         if register == returnAddressColumn { return returnAddress }
         if register == A.framePointer { return framePointer }
         if register == A.stackPointer { return stackPointer }
@@ -34,8 +33,8 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
         return .unspecified
     }
 
-    @inlinable @inline(__always)
-    public mutating func setRule(_ rule: RegisterRule, for register: UInt64) {
+    @inline(__always)
+    mutating func setRule(_ rule: RegisterRule, for register: UInt64) {
         if register == returnAddressColumn {
             returnAddress = rule
         } else if register == A.framePointer {
@@ -50,20 +49,17 @@ public struct TrackedRegisters<A: Architecture>: RegisterColumns {
         contextSlots = .unknown
     }
 
-    @inlinable public mutating func cfaRegisterChanged() { contextSlots = contextSlots.withoutSlots }
+    mutating func cfaRegisterChanged() { contextSlots = contextSlots.withoutSlots }
 
-    @inlinable
-    public mutating func negateReturnAddressState(withPC: Bool) {
+    mutating func negateReturnAddressState(withPC: Bool) {
         toggle(withPC ? 0b11 : 0b01)
     }
 
-    @inlinable
-    public mutating func setReturnAddressState(_ state: UInt64) {
+    mutating func setReturnAddressState(_ state: UInt64) {
         contextSlots = .unknown
         signingState = state <= 2 ? RegisterRule(.unspecified, unsigned: state == 2 ? 0b11 : state) : .undefined
     }
 
-    @inlinable
     mutating func toggle(_ mask: UInt64) {
         contextSlots = .unknown
         // Toggling instructions must not be mixed with rules for the column (AArch64 DWARF ABI §5.1).

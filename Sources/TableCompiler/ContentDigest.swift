@@ -39,13 +39,13 @@ extension ELFImage {
     /// digest, or only the digest if it has no build id.
     ///
     /// Throws `ELFError` if call frame sections can't be read.
-    public func tableKey() throws(ELFError) -> TableSource.Key {
+    package func tableKey() throws(ELFError) -> TableSource.Key {
         try ImageInput(self, search: nil).contentKey()
     }
 
     /// The build id, if a table can hold it: 1 to 48 bytes. Also nil if notes are malformed, because that shouldn't
     /// prevent a table.
-    public func tableBuildID() -> [UInt8]? {
+    package func tableBuildID() -> [UInt8]? {
         guard let buildID = try? buildID(), (1...TableSource.Key.longestBuildID).contains(buildID.count) else {
             return nil
         }

@@ -5,7 +5,7 @@ import Files
 ///
 /// Several files may be candidates. Choosing one may require reading them completely, for their checksums, so that is
 /// done on first use of ``image`` or ``rejected``. Not thread-safe, like the image.
-public final class DebugFile {
+package final class DebugFile {
     private let search: DebugFileSearch?
     private let owner: ELFImage
     /// The candidates; empty once one was chosen.
@@ -17,18 +17,18 @@ public final class DebugFile {
     private var chosen: (image: ELFImage?, rejected: [ELFError])?
 
     /// The chosen debug file; nil if the image needs none or none was found.
-    public var image: ELFImage? { choose().image }
+    package var image: ELFImage? { choose().image }
     /// Why candidates were rejected, and the error in .gnu_debuglink, if it is malformed.
-    public var rejected: [ELFError] { choose().rejected }
+    package var rejected: [ELFError] { choose().rejected }
     /// Whether debug information outside the image's own sections may be used, including .gnu_debugdata.
-    public var isWanted: Bool { search != nil }
+    package var isWanted: Bool { search != nil }
 
     /// Looks for an image's debug file, unless the image has a .debug_frame itself.
     ///
     /// - Parameters:
     ///   - image: the file to find debug information for.
     ///   - search: where to look; nil for nowhere.
-    public convenience init(of image: ELFImage, search: DebugFileSearch?) {
+    package convenience init(of image: ELFImage, search: DebugFileSearch?) {
         self.init(of: image, search, isNeeded: !image.hasDebugFrame)
     }
 

@@ -4,23 +4,28 @@ import TableBuilder
 import UnwindTable
 
 /// All call frame sections for an image, in order of precedence, with the images that own their bytes.
+///
+/// Not API: public only for the package in Fuzz/, as its sections have a type of `CallFrameInfo`.
+@_documentation(visibility: internal)
 public struct FrameSources {
+    /// The sections, valid as long as this is.
     public private(set) var sections: [FrameSection] = []
     /// The sections' names with their files, for messages.
-    public private(set) var names: [String] = []
-    public private(set) var debugSource = TableSource.DebugSource.none
+    package private(set) var names: [String] = []
+    /// Where .debug_frame came from.
+    package private(set) var debugSource = TableSource.DebugSource.none
     /// Size of the separate debug file in bytes; 0 without one.
-    public private(set) var debugSize: UInt64 = 0
+    package private(set) var debugSize: UInt64 = 0
     /// Why parts of the image, or debug files, were skipped. The other sections are used all the same.
-    public private(set) var rejected: [ELFError] = []
+    package private(set) var rejected: [ELFError] = []
     /// The image that .debug_frame came from, if not from this one: the separate debug file, or unpacked
     /// .gnu_debugdata.
-    public private(set) var debugImage: ELFImage?
+    package private(set) var debugImage: ELFImage?
     /// The entry point, whose frame is outermost even if the sections have a rule for it; nil if the image is neither
     /// an executable nor a dynamic linker.
-    public private(set) var entry: EntryPoint?
+    package private(set) var entry: EntryPoint?
     /// SVMAs of a signal trampoline for which `SignalTrampoline` provides the rule.
-    public var trampolineAddresses: Range<UInt64>? { trampoline?.addresses }
+    package var trampolineAddresses: Range<UInt64>? { trampoline?.addresses }
     private let image: ELFImage
     /// Why the image's own .debug_frame or .gnu_debugdata can't be read.
     private var unreadable: ELFError?
@@ -34,8 +39,12 @@ public struct FrameSources {
     /// - Parameters:
     ///   - image: the image whose functions the sections describe.
     ///   - search: where to look for a debug file; nil uses only the image itself.
-    ///   - placement: addresses for a relocatable file's code sections; nil leaves all at 0.
-    public init(of image: ELFImage, search: DebugFileSearch?, placement: SectionPlacement? = nil) throws(ELFError) {
+    public init(of image: ELFImage, search: DebugFileSearch?) throws(ELFError) {
+        try self.init(of: image, search: search, placement: nil)
+    }
+
+    /// The same, with addresses for a relocatable file's code sections; nil leaves all at 0.
+    package init(of image: ELFImage, search: DebugFileSearch?, placement: SectionPlacement?) throws(ELFError) {
         try self.init(of: image, DebugFile(of: image, search: search), placement: placement)
     }
 
@@ -71,7 +80,7 @@ public struct FrameSources {
     /// Must be called after the sections were used.
     ///
     /// Throws `ELFError` if a file shrank meanwhile, so that some bytes that were read are not the file's.
-    public func checkAreWhole() throws(ELFError) {
+    package func checkAreWhole() throws(ELFError) {
         try image.checkIsWhole()
         try debugImage?.checkIsWhole()
     }
@@ -107,7 +116,7 @@ public struct FrameSources {
     }
 
     /// Why parts of the image, or debug files, were skipped, one line each.
-    public var notes: [String] { rejected.map { "not used: \($0)" } }
+    package var notes: [String] { rejected.map { "not used: \($0)" } }
 
     /// Appended last, so that all other sections take precedence.
     private mutating func appendTrampoline() {

@@ -8,16 +8,19 @@ import UnwindTable
 public enum CompileError: Error, CustomStringConvertible {
     /// There is no error, but this kind of file gets no table.
     case skipped(SkipReason)
+    /// The image, or a part of it that the table needs, can't be read.
     case elf(ELFError)
-    case table(TableError, file: String)
+    /// A call frame section of a file is larger than 4 GiB, or has more CIEs than can be indexed; says which.
+    case section(String, file: String)
+    /// A file is larger than a table can describe.
+    case tooLarge(file: String)
 
     public var description: String {
         switch self {
         case .skipped(let reason): reason.description
         case .elf(let error): error.description
-        case .table(.section(let error), let file): "\(file): call frame section: \(error)"
-        case .table(.noFrames, let file): "\(file): no FDE covers executable bytes"
-        case .table(.tooLarge, let file): "\(file): larger than a table can describe"
+        case .section(let problem, let file): "\(file): call frame section: \(problem)"
+        case .tooLarge(let file): "\(file): larger than a table can describe"
         }
     }
 }
@@ -25,12 +28,19 @@ public enum CompileError: Error, CustomStringConvertible {
 /// Compiles ELF images into tables, one at a time. Keeps its memory from one image to the next.
 public final class ImageCompiler {
     private var builder = TableBuilder()
+    /// What tables are to contain.
     public var options: TableOptions
     /// Where to look for separate debug files; nil for nowhere.
     public var debugFiles: DebugFileSearch?
     /// The largest number of threads for one image.
     public var threads: Int
 
+    /// A compiler; its memory grows with the largest image.
+    ///
+    /// - Parameters:
+    /// - options: what tables are to contain.
+    /// - debugFiles: where to look for separate debug files; nil for nowhere.
+    /// - threads: the largest number of threads for one image.
     public init(
         options: TableOptions = TableOptions(), debugFiles: DebugFileSearch? = DebugFileSearch(), threads: Int = 1
     ) {
@@ -41,8 +51,13 @@ public final class ImageCompiler {
 
     /// The result of compiling one image.
     public struct Result {
-        /// The table, valid until the compiler's next use, and what was found while building it.
-        public var built: TableBuilder.Result
+        /// The table and what was found while building it.
+        package var built: TableBuilder.Result
+        /// The table, valid until the compiler's next use.
+        public var table: UnsafeRawBufferPointer { built.table }
+        /// What was counted, as in the table's header.
+        public var counts: TableCounts { built.counts }
+        /// What the table's header says of its origin, the key included.
         public var source: TableSource
         /// Names of the sections, by the indices in `built.badFrames` and `built.malformed`.
         public var sectionNames: [String]
@@ -112,8 +127,11 @@ public final class ImageCompiler {
             return Result(
                 built: built, source: source, sectionNames: frames.names, rejected: frames.notes)
         } catch {
-            if error == .noFrames { throw .skipped(.noCallFrameInformation) }
-            throw .table(error, file: image.name)
+            switch error {
+            case .noFrames: throw .skipped(.noCallFrameInformation)
+            case .section(let problem): throw .section(problem.description, file: image.name)
+            case .tooLarge: throw .tooLarge(file: image.name)
+            }
         }
     }
 }

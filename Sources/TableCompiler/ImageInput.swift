@@ -6,8 +6,8 @@ import UnwindTable
 ///
 /// Not thread-safe, like the image.
 public final class ImageInput {
-    public let image: ELFImage
-    public let debugFile: DebugFile
+    package let image: ELFImage
+    package let debugFile: DebugFile
     private var readFrames: FrameSources?
     private var knownDigest: [UInt8]?
 
@@ -21,7 +21,7 @@ public final class ImageInput {
     package var hasReadFrames: Bool { readFrames != nil }
 
     /// All call frame sections for the image.
-    public func frames() throws(ELFError) -> FrameSources {
+    package func frames() throws(ELFError) -> FrameSources {
         if let readFrames { return readFrames }
         let frames = try FrameSources(of: image, debugFile)
         readFrames = frames

@@ -4,12 +4,17 @@ import UnwindTable
 
 /// Why a file without errors gets no table.
 public enum SkipReason: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Tables are only for x86-64 and aarch64, little-endian and with 64-bit addresses; says what this is.
     case unsupportedMachine(String)
+    /// A relocatable file, such as a `.o` or a kernel module: its sections overlap at address 0.
     case relocatable
+    /// A core dump.
     case coreDump
+    /// A separate debug file; it is merged when its binary is compiled.
     case separateDebugFile
     /// Neither an executable nor a library (`e_type`).
     case notAnImage
+    /// No FDE covers executable bytes.
     case noCallFrameInformation
 
     public var description: String {

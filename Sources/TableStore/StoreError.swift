@@ -12,6 +12,7 @@ public enum StoreError: Error, Equatable, Sendable {
     case notTheTable(NotCurrent)
     /// Not hexadecimal digits, or too few.
     case invalidPrefix(String)
+    /// No table whose build id begins with these digits.
     case noSuchBuildID(String, directory: String)
     /// Several tables match: at most 16 of `count`, by build id and digest in lowercase hex, sorted.
     case ambiguous(prefix: String, candidates: [String], count: Int)

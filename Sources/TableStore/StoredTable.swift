@@ -3,6 +3,7 @@ import UnwindTable
 
 /// A table of the store, read into private memory.
 public final class StoredTable: Sendable {
+    /// Where the table is.
     public let path: String
     private let file: TableFile
     /// The key in the table's header.

@@ -42,6 +42,7 @@ public final class TableBatch: Sendable {
         let file: UnseenFile
     }
 
+    /// A batch for a store, in which nothing waits yet.
     public convenience init(_ store: TableStore) {
         self.init(store) {
             guard let directory = Descriptor(opening: store.directory, O_RDONLY | O_DIRECTORY) else { return errno }

@@ -26,7 +26,7 @@ extension TableStore {
     }
 
     /// Whether ``lookup(buildIDPrefixHex:)`` accepts `text`.
-    public static func isBuildIDPrefix(_ text: String) -> Bool { EntryName(prefix: text.lowercased()) != nil }
+    package static func isBuildIDPrefix(_ text: String) -> Bool { EntryName(prefix: text.lowercased()) != nil }
 
     private func table(_ entry: EntryName) throws(StoreError) -> StoredTable {
         let path =

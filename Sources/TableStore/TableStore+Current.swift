@@ -17,7 +17,7 @@ extension TableStore {
 
     /// As ``current(key:options:)``, without checking the sections' checksums, for callers that run
     /// `TableVerifier.verify`, which checks them.
-    public func currentUnchecked(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
+    package func currentUnchecked(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
         let path: String
         do throws(StoreError) { path = try self.path(of: key) } catch { throw .absent }
         let table = try StoredTable(path, isTrusted: isTrusted)
@@ -30,7 +30,9 @@ extension TableStore {
 
 /// Why a table in the store can't be used.
 public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
+    /// There is no such file.
     case absent
+    /// Opening or reading the file failed, with this `errno`.
     case cannotRead(errno: Int32)
     /// A directory, symbolic link, FIFO, socket or device has its name.
     case notRegularFile

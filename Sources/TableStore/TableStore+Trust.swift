@@ -21,7 +21,7 @@ extension TableStore {
     ///
     /// - Throws: ``StoreError/writableByOthers(path:owner:)``, ``StoreError/replaceableByOthers(path:owner:)`` or
     ///   ``StoreError/linkOfOthers(path:owner:)``, unless ``isShared``.
-    public func checkIsTrusted() throws(StoreError) {
+    package func checkIsTrusted() throws(StoreError) {
         try checkWay()
         for path in [directory, directory + "/" + Self.buildIDDirectory] { try checkDirectory(path) }
     }
@@ -81,7 +81,7 @@ extension TableStore {
     /// Checks that tables can be stored, so that a problem is reported once, not for each table.
     ///
     /// - Throws: ``StoreError/file(_:)`` with the absolute path.
-    public func checkIsWritable() throws(StoreError) {
+    package func checkIsWritable() throws(StoreError) {
         let place = directory + "/" + Self.buildIDDirectory
         do throws(FileError) {
             try Directory.make(place)

@@ -19,6 +19,9 @@ public struct TableStore: Sendable {
     /// of up to two seconds; within a step, a file can change without a new time of change.
     package var settlingSeconds: Int64 = 2
 
+    /// The tables in a directory, which need not exist yet.
+    ///
+    /// - Parameter directory: its path, absolute or relative to the working directory.
     public init(directory: String) {
         self.directory = directory
     }

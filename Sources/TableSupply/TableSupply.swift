@@ -21,6 +21,7 @@ public protocol TableSupply: Sendable {
 ///
 /// Made by one thread and then used by another: implementations need no locks of their own for that.
 public protocol TableRequest: AnyObject, Sendable {
+    /// The image that the table is for.
     var image: ELFImage { get }
 
     /// What the table is stored and shared under, or why the image gets none.

@@ -1,12 +1,13 @@
 /// The properties of a machine that lowering needs. There is one type per machine, in its own file; generic code is
 /// specialised for it at compile time.
-public protocol Architecture: SendableMetatype {
+package protocol Architecture: SendableMetatype {
     /// ELF `e_machine`.
     static var machine: UInt16 { get }
     /// log2 of the pc unit: instruction addresses are multiples of it.
     static var pcShift: UInt8 { get }
     /// DWARF numbers of the registers that an unwinder tracks (psABI).
     static var stackPointer: UInt64 { get }
+    /// DWARF number of the frame pointer.
     static var framePointer: UInt64 { get }
     /// The highest DWARF number of a register that rules can refer to.
     static var lastRegister: UInt64 { get }
@@ -20,9 +21,12 @@ public protocol Architecture: SendableMetatype {
 
 /// The machines that tables exist for.
 public enum TableMachine: UInt16, CaseIterable, Sendable {
+    /// x86-64. Registers have the numbers of the System V ABI, AMD64 supplement, §3.6.2.
     case x86_64 = 62
+    /// aarch64. Registers have the numbers of DWARF for the Arm 64-bit Architecture, §4.1.
     case aarch64 = 183
 
+    /// `x86-64` or `aarch64`.
     public var name: String {
         switch self {
         case .x86_64: "x86-64"
@@ -46,6 +50,7 @@ public enum TableMachine: UInt16, CaseIterable, Sendable {
         }
     }
 
+    /// DWARF number of the frame pointer: 6 (rbp) on x86-64, 29 (x29) on aarch64.
     public var framePointer: UInt64 {
         switch self {
         case .x86_64: X86_64.framePointer

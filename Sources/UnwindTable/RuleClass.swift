@@ -1,7 +1,7 @@
 import CUnwindTable
 
 /// The kinds of rules that statistics distinguish.
-public enum RuleClass: Hashable, Sendable, Comparable {
+package enum RuleClass: Hashable, Sendable, Comparable {
     /// CFA = stack pointer + offset.
     case stackPointer
     /// CFA = frame pointer + offset.
@@ -16,7 +16,7 @@ public enum RuleClass: Hashable, Sendable, Comparable {
     case unsupported(Reason)
     case noInformation
 
-    public init(_ rule: Rule, machine: TableMachine) {
+    package init(_ rule: Rule, machine: TableMachine) {
         if let reason = rule.reason {
             self = reason == .noInformation ? .noInformation : .unsupported(reason)
         } else if rule.isEndOfStack {
@@ -36,7 +36,7 @@ public enum RuleClass: Hashable, Sendable, Comparable {
         }
     }
 
-    public var text: String {
+    package var text: String {
         switch self {
         case .stackPointer: "CFA from stack pointer"
         case .framePointer: "CFA from frame pointer"
@@ -50,7 +50,7 @@ public enum RuleClass: Hashable, Sendable, Comparable {
     }
 
     /// A stable, machine-readable name.
-    public var name: String {
+    package var name: String {
         switch self {
         case .stackPointer: "stack-pointer"
         case .framePointer: "frame-pointer"
@@ -76,5 +76,5 @@ public enum RuleClass: Hashable, Sendable, Comparable {
         }
     }
 
-    public static func < (left: RuleClass, right: RuleClass) -> Bool { left.order < right.order }
+    package static func < (left: RuleClass, right: RuleClass) -> Bool { left.order < right.order }
 }

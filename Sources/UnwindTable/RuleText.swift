@@ -12,10 +12,16 @@ extension TableView {
 /// In formulas, `*` reads 8 bytes and `*u32` four. `/` and comparisons are signed, `%` is unsigned. `>>` keeps the
 /// sign, `>>>` shifts in zeros.
 public struct RuleText {
+    /// The machine whose registers the rules name.
     public let machine: TableMachine
     /// The operations that the rules' indices refer to.
     public let operations: UnsafeBufferPointer<Operation>
 
+    /// Formats rules of one table.
+    ///
+    /// - Parameters:
+    /// - machine: the machine whose registers the rules name.
+    /// - operations: the operations that the rules' expression indices refer to, valid as long as this is used.
     public init(machine: TableMachine, operations: UnsafeBufferPointer<Operation>) {
         self.machine = machine
         self.operations = operations

@@ -42,17 +42,33 @@ public struct TableSource: Sendable, Equatable {
 
     /// Where .debug_frame came from.
     public enum DebugSource: UInt8, Sendable {
-        case none, sameFile, separateFile, embedded
+        /// There was none.
+        case none
+        /// From the image itself.
+        case sameFile
+        /// From a separate debug file.
+        case separateFile
+        /// From `.gnu_debugdata` in the image.
+        case embedded
     }
 
+    /// The machine of the image.
     public var machine: TableMachine
+    /// What the table is found by.
     public var key: Key
     /// Size of the ELF file up to the end of its loaded segments, in bytes, so that stripping doesn't change it.
     public var size: UInt64
+    /// Where .debug_frame came from.
     public var debugSource: DebugSource = .none
     /// Size of the separate debug file in bytes; 0 without one.
     public var debugSize: UInt64 = 0
 
+    /// The source of a table that has no .debug_frame.
+    ///
+    /// - Parameters:
+    /// - machine: the machine of the image.
+    /// - key: what the table is found by.
+    /// - size: of the ELF file up to the end of its loaded segments, in bytes.
     public init(machine: TableMachine, key: Key, size: UInt64) {
         self.machine = machine
         self.key = key
@@ -65,6 +81,7 @@ public struct TableOptions: Sendable, Equatable {
     /// Leaves padding between functions without information, instead of giving it the preceding rule.
     public var keepsGaps = false
 
+    /// The options; those of `cfic compile`, if nothing is given.
     public init(keepsGaps: Bool = false) { self.keepsGaps = keepsGaps }
 
     /// `CFIC_OPTION_*`, as in the header.
@@ -77,7 +94,10 @@ public enum Producer {
     /// that stored tables are compiled again. Other releases keep it, and with it all stored tables.
     public static let revision: UInt32 = 1
 
+    /// The version of this compiler.
     public static let version = (major: 0, minor: 1, patch: 1)
+    /// The version as a header has it: major << 16 | minor << 8 | patch.
     public static var code: UInt32 { UInt32(version.major << 16 | version.minor << 8 | version.patch) }
+    /// The version as text, such as `0.1.1`.
     public static var text: String { "\(version.major).\(version.minor).\(version.patch)" }
 }

@@ -6,6 +6,7 @@ public struct TableDefect: Error, Equatable, Sendable, CustomStringConvertible {
     public var section: String
     /// Offset in the file.
     public var offset: Int
+    /// What is wrong there, as text for people.
     public var problem: String
 
     public var description: String { "\(section)+0x\(String(offset, radix: 16)): \(problem)" }
@@ -41,7 +42,7 @@ public enum TableVerifier {
     /// - Parameters:
     ///   - bytes: a whole table.
     ///   - header: what `readHeader` returned for `bytes`.
-    public static func checkSums(
+    package static func checkSums(
         _ bytes: UnsafeRawBufferPointer, _ header: TableHeader
     ) throws(TableDefect) {
         var end = MemoryLayout<cfic_table_header>.size

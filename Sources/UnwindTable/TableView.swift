@@ -20,7 +20,7 @@ public struct TableView {
     package let native: cfic_native_table
 
     /// The first 8 bytes of every table.
-    public static var magic: [UInt8] { [0x89] + Array("UNWTAB\n".utf8) }
+    package static var magic: [UInt8] { [0x89] + Array("UNWTAB\n".utf8) }
 
     /// The checksum that tables have of their sections and headers: XXH64 with seed 0.
     public static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXH64(bytes.baseAddress, bytes.count, 0) }

@@ -64,7 +64,7 @@ struct LoadedTable {
         do {
             let result = try compiler.compile(image)
             // The compiler owns the bytes and isn't used again.
-            self.init(view: try TableVerifier.verify(result.built.table), owner: compiler)
+            self.init(view: try TableVerifier.verify(result.table), owner: compiler)
             self.image = image
             notes = result.notes
         } catch let error as CompileError {

@@ -47,6 +47,7 @@ import Testing
         let outcome = try place.shell(
             """
             export CFIC_CACHE="$PWD/c"
+            touch samples
             bash -c 'while [ ! -e seen ]; do :; done' & child=$!
             : > samples
             '\(program)' $child > samples & profiler=$!

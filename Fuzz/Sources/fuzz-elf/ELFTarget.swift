@@ -69,7 +69,7 @@ private func compile(_ image: ELFImage) {
     guard let result = try? compiler.compile(image) else { return }
     _ = result.notes
     do {
-        _ = try TableVerifier.verify(result.built.table)
+        _ = try TableVerifier.verify(result.table)
     } catch {
         fatalError("the table does not verify: \(error)")
     }

@@ -65,7 +65,7 @@ private func compare(_ image: ExpressionImage, withoutDivisions: () -> Expressio
 /// The first disagreement, and our rule as text.
 private func firstDifference(_ image: ExpressionImage) -> (TableValidation.Disagreement, rule: String)? {
     do {
-        let table = try compiler.compile(ELFImage(bytes: image.bytes, name: "input")).built.table
+        let table = try compiler.compile(ELFImage(bytes: image.bytes, name: "input")).table
         let reference = try ReferenceImage(bytes: image.bytes, name: "input")
         let code = ExpressionImage.code
         let view = try TableVerifier.verify(table)

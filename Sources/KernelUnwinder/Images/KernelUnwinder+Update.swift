@@ -4,8 +4,9 @@ import LinuxProcess
 extension KernelUnwinder {
     /// A change of a process, as events or readings of its mappings showed it.
     public struct Change {
-        /// Unlike `ProcessEvent.Kind`, which the kernel reports of every process and thread: what follows from that for
-        /// processes that are sampled, with the images and tables of what they map.
+        /// What became of it: the consequence of events (`ProcessEvent.Kind`) for a sampled process. The cases have other
+        /// data, images and tables, and mappings that were read or could not be read are no events; so these are two
+        /// enumerations.
         public enum Kind {
             /// Its mappings were read; they include all mappings up to ``ProcessImages/time``.
             case read(ProcessImages)
@@ -15,6 +16,7 @@ extension KernelUnwinder {
             case exec
             /// It was created by another process, and has a copy of that one's mappings.
             case forked(parent: Int32)
+            /// It ended; no further samples of it come.
             case ended
             /// Its mappings can't be read; its samples are not unwound until they can.
             case failed(KernelError)
@@ -22,12 +24,14 @@ extension KernelUnwinder {
             case lost
         }
 
+        /// The process id; 0 of ``Kind/lost``.
         public var process: Int32
+        /// What became of it.
         public var kind: Kind
         /// CLOCK_MONOTONIC, in nanoseconds.
         public var time: UInt64
 
-        public init(process: Int32, kind: Kind, time: UInt64) {
+        package init(process: Int32, kind: Kind, time: UInt64) {
             (self.process, self.kind, self.time) = (process, kind, time)
         }
     }

@@ -4,9 +4,11 @@ import Search
 
 /// The executable mappings of a process at one moment, in ascending order of addresses.
 public struct ProcessImages {
+    /// A range of the process's memory that it maps executable.
     public struct Mapping {
-        /// AVMAs: the first byte, and after the last one.
+        /// AVMA of the first byte.
         public var start: UInt64
+        /// AVMA behind the last byte.
         public var end: UInt64
         /// AVMA − SVMA; 0 without an image.
         public var bias: UInt64
@@ -19,13 +21,14 @@ public struct ProcessImages {
         /// The mapping as it was read; nil if it isn't known.
         var source: ExecutableMapping?
 
-        public init(
+        package init(
             start: UInt64, end: UInt64, bias: UInt64, image: MappedImage?, name: String
         ) {
             (self.start, self.end, self.bias, self.image, self.name) = (start, end, bias, image, name)
         }
     }
 
+    /// By rising address, without overlaps.
     public private(set) var mappings: [Mapping] = []
     /// The images of the mappings, each once.
     public private(set) var images: [MappedImage] = []

@@ -149,6 +149,7 @@ final class LoadingProgram {
 
 /// The verifier's work for a BPF program.
 public struct VerifiedProgram: Sendable {
+    /// The program's name, such as `profile_x86_64`.
     public let name: String
     /// Instructions processed, of at most a million; nil if the log doesn't state it.
     public let instructions: Int?

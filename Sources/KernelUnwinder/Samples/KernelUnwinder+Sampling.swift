@@ -120,14 +120,17 @@ extension KernelUnwinder {
 
     /// Kernel memory used for tables and mappings.
     public struct MemoryUse: Sendable {
-        /// Bytes of created elements, and bytes of them in use.
+        /// Bytes of created elements.
         public var mapped: Int
+        /// Bytes of them that are in use.
         public var used: Int
+        /// Number of tables.
         public var tables: Int
         /// Total size of the tables as files, in bytes.
         public var fileBytes: Int
     }
 
+    /// The kernel memory that tables and mappings take now.
     public var memoryUse: MemoryUse {
         MemoryUse(
             mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount, fileBytes: images.fileBytes)

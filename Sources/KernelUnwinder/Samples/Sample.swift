@@ -51,6 +51,7 @@ public struct Sample {
     public var userFrames: some RandomAccessCollection<Frame> { userWords.lazy.map { Frame(word: $0) } }
     /// How the walk ended.
     public var end: StackEnd { StackEnd(code: UInt32(header.end), reason: UInt32(header.reason)) }
+    /// How much of the stack is known.
     public var outcome: StackOutcome { StackOutcome(end, hasGuesses: header.guessed_count > 0) }
     /// The thread's name.
     public var command: String {
@@ -85,7 +86,7 @@ public enum StackOutcome: String, Sendable, CaseIterable {
     /// - Parameters:
     ///   - end: how the walk ended.
     ///   - hasGuesses: whether any of its frames ``Sample/Frame/isGuessed``.
-    public init(_ end: StackEnd, hasGuesses: Bool) {
+    package init(_ end: StackEnd, hasGuesses: Bool) {
         if !end.isOutermost {
             self = .truncated
         } else {
@@ -101,7 +102,7 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     /// `enum cfic_reason`; 0 unless the code is CFIC_STEP_NO_RULE.
     public var reason: UInt32 = 0
 
-    public init(code: UInt32, reason: UInt32 = 0) {
+    package init(code: UInt32, reason: UInt32 = 0) {
         self.code = code
         self.reason = reason
     }
@@ -131,10 +132,13 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
 
 /// The BPF programs' counters since they were loaded, summed over all CPUs.
 public struct Counters: Sendable {
+    /// Samples that were taken, those lost included.
     public var samples: UInt64 = 0
     /// Samples for which the ring buffer had no room.
     public var lost: UInt64 = 0
+    /// Frames of kernel code, of all samples.
     public var kernelFrames: UInt64 = 0
+    /// Frames of user code, of all samples.
     public var userFrames: UInt64 = 0
     /// User frames that are guessed.
     public var guessedFrames: UInt64 = 0
@@ -142,9 +146,13 @@ public struct Counters: Sendable {
     public var complete: UInt64 = 0
     /// Stacks whose outermost frame was reached with guesses.
     public var guessed: UInt64 = 0
+    /// Lookups of an address that gave a rule.
     public var lookups: UInt64 = 0
+    /// Lookups of a mapping, where it is not that of the frame before.
     public var mappingLookups: UInt64 = 0
+    /// Reads of a window of the stack.
     public var stackReads: UInt64 = 0
+    /// Reads of single words, and of whole signal frames.
     public var otherReads: UInt64 = 0
     /// By `enum cfic_step`.
     public var ends: [UInt64] = Array(repeating: 0, count: 32)

@@ -38,7 +38,7 @@ package final class TableSearch: @unchecked Sendable {
     /// - Returns: the table, valid until the compiler's next use.
     /// - Throws: `CompileError`, `ELFError`, ``UnprovedTable``.
     package func make(by compiler: ImageCompiler) throws -> ProvedTable {
-        let bytes = try compiler.compile(input, key: key.get()).built.table
+        let bytes = try compiler.compile(input, key: key.get()).table
         do throws(TableDefect) {
             return ProvedTable(try TableVerifier.verify(bytes), in: compiler)
         } catch {
@@ -49,7 +49,9 @@ package final class TableSearch: @unchecked Sendable {
 
 /// The verifier refuses a table that the compiler just made: one of them is wrong.
 public struct UnprovedTable: Error, CustomStringConvertible {
+    /// The image's name.
     public let name: String
+    /// What the proof found.
     public let defect: TableDefect
 
     public var description: String {

@@ -25,8 +25,8 @@ public struct TableFacts: Sendable {
     package init(_ result: ImageCompiler.Result) {
         key = result.source.key
         machine = result.source.machine
-        size = result.built.table.count
-        counts = result.built.counts
+        size = result.table.count
+        counts = result.counts
         debugSource = result.source.debugSource
     }
 
@@ -42,17 +42,22 @@ public struct TableFacts: Sendable {
 
 /// The outcome for one file.
 public enum FileOutcome: Sendable {
+    /// Its table was compiled and stored.
     case compiled(TableFacts)
     /// The store had a current table.
     case current(TableFacts)
     /// An earlier file of the walk has the same key.
     case duplicate(of: String, TableFacts)
+    /// It gets no table, for this reason.
     case skipped(SkipReason)
+    /// Not an ELF file.
     case notELF
     /// The table isn't flawless, which `TreeCompiler.isStrict` makes a failure.
     case flawed(TableFacts)
+    /// It could not be compiled or stored; says why.
     case failed(String)
 
+    /// Whether this makes a run fail.
     public var isFailure: Bool {
         switch self {
         case .failed, .flawed: true
@@ -60,6 +65,7 @@ public enum FileOutcome: Sendable {
         }
     }
 
+    /// The facts about its table; nil if it has none.
     public var facts: TableFacts? {
         switch self {
         case .compiled(let facts), .current(let facts), .duplicate(_, let facts), .flawed(let facts): facts
@@ -70,12 +76,14 @@ public enum FileOutcome: Sendable {
 
 /// The report about one file of a run.
 public struct FileReport: Sendable {
+    /// The path of the file.
     public var path: String
+    /// What was done with it.
     public var outcome: FileOutcome
     /// Malformed entries with section and offset, rejected debug files, damaged tables that were replaced.
     public var notes: [String]
 
-    public init(path: String, outcome: FileOutcome, notes: [String] = []) {
+    package init(path: String, outcome: FileOutcome, notes: [String] = []) {
         self.path = path
         self.outcome = outcome
         self.notes = notes

@@ -3,6 +3,7 @@ import Glibc
 
 /// A file that a walk found.
 public struct FoundFile: Sendable {
+    /// Its path, as the walk reached it.
     public var path: String
     /// In bytes.
     public var size: UInt64
@@ -16,6 +17,7 @@ public struct FoundFile: Sendable {
 /// ancestor, by a bind mount, is not entered. Each file is found once, under its first name. The order is that of the
 /// paths, then of names.
 public struct FileWalk {
+    /// The files, in the order of the walk.
     public private(set) var files: [FoundFile] = []
     /// Paths that couldn't be read, with errno's text.
     public private(set) var problems: [(path: String, problem: String)] = []
@@ -37,6 +39,9 @@ public struct FileWalk {
         }
     }
 
+    /// Finds all files.
+    ///
+    /// - Parameter paths: files, and directories that are searched with all directories in them.
     public init(_ paths: [String]) {
         for path in paths {
             var status = stat()

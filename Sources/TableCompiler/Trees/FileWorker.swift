@@ -92,7 +92,7 @@ struct FileWorker {
         let result = try compiler.compile(input, key: key)
         (table.isNew, table.faults, table.sectionNames) = (true, result.faults, result.sectionNames)
         do throws(StoreError) {
-            try shared.batch.insert(result.built.table, key: key)
+            try shared.batch.insert(result.table, key: key)
         } catch {
             return .failed(shared.explain(error, tree.store) ?? "\(input.image.name): \(error)")
         }

@@ -9,8 +9,11 @@ import UnwindTable
 /// Several threads process the files, the largest ones first. Reports are in the order of the walk and don't depend on
 /// the number of threads.
 public struct TreeCompiler: Sendable {
+    /// Where tables go.
     public var store: TableStore
+    /// What tables are to contain.
     public var options = TableOptions()
+    /// Where to look for separate debug files; nil for nowhere.
     public var debugFiles: DebugFileSearch? = DebugFileSearch()
     /// At least 1.
     public var threads = 1
@@ -19,12 +22,16 @@ public struct TreeCompiler: Sendable {
     /// Whether a table that isn't flawless is a failure.
     public var isStrict = false
 
+    /// Compiles into a store, with one thread.
     public init(store: TableStore) { self.store = store }
 
     /// The results of a run.
     public struct Summary: Sendable {
+        /// One for each file, in the order of the walk.
         public var reports: [FileReport]
+        /// Directories and files that could not be read, a line each.
         public var walkProblems: [String]
+        /// Files that are another name of one before.
         public var hardLinkCount: Int
         /// Size of all files that were opened as ELF files, in bytes.
         public var elfBytes: UInt64
