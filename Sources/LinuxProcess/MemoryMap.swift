@@ -125,7 +125,8 @@ package struct MemoryMap {
         else { return nil }
         while skip(" ") {}
         return ExecutableMapping(
-            start: start, end: end, offset: offset, device: major << 32 | minor, inode: inode, path: name(UnsafeRawBufferPointer(rebasing: text[at...])))
+            start: start, end: end, offset: offset, device: major << 32 | minor, inode: inode,
+            path: name(UnsafeRawBufferPointer(rebasing: text[at...])))
     }
 
     /// The kernel writes a newline in a path as \012.
