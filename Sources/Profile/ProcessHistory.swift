@@ -9,7 +9,7 @@ struct ProcessHistory {
         case unknown(ClosedRange<UInt64>)
     }
 
-    /// `round` is ``Programs/round`` when the event was noted.
+    /// `round` is ``ProcessHistories/round`` when the event was noted.
     private struct NotedEvent {
         var event: Event
         var time: UInt64

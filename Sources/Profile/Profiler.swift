@@ -6,7 +6,7 @@ import LinuxProcess
 ///
 ///     let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil))
 ///     let recording = try Profiler(unwinder).record(command: ["make"])
-///     let names = Symbolizer(recording.programs)
+///     let names = Symbolizer(recording.processes)
 ///
 /// Child processes that start later are sampled, too, if the unwinder follows them.
 public final class Profiler {
@@ -123,7 +123,7 @@ public final class Profiler {
         let (reason, elapsed) = try loop.run(hasTargetEnded: hasEnded, request: { interruption?.request })
         if recorder.stacks.totals.samples == 0 { interruption?.finish() }
         return Recording(
-            stacks: recorder.stacks, programs: recorder.programs, event: event, elapsed: elapsed, stopReason: reason,
+            stacks: recorder.stacks, processes: recorder.processes, event: event, elapsed: elapsed, stopReason: reason,
             counters: Result { () throws(KernelError) in try unwinder.counters() }, memory: unwinder.memoryUse,
             problems: recorder.problems)
     }

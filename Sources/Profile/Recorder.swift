@@ -9,7 +9,7 @@ public final class Recorder {
     /// The stacks that were collected so far.
     public private(set) var stacks = Stacks()
     /// The code that the stacks' addresses are in.
-    public private(set) var programs = Programs()
+    public private(set) var processes = ProcessHistories()
     /// Problems with single processes, in words, each once.
     public private(set) var problems: [String] = []
     /// Whether any sampled process still runs.
@@ -27,7 +27,7 @@ public final class Recorder {
 
     /// Starts sampling a running process.
     public func add(_ process: Int32) throws(KernelError) {
-        programs.note(try unwinder.addProcess(process), of: process)
+        processes.note(try unwinder.addProcess(process), of: process)
     }
 
     /// Processes the events and samples that are available. Call it several times per second.
@@ -39,11 +39,11 @@ public final class Recorder {
         }
         let time = MonotonicClock.now
         for change in unwinder.update(unwinder.processEvents()) {
-            programs.note(change)
+            processes.note(change)
             if case .failed(let error) = change.kind { note(error) }
         }
         for (stack, time, base) in taken { count(stack, at: time, unwoundBy: base) }
-        programs.endRound(at: time)
+        processes.endRound(at: time)
     }
 
     private func note(_ error: KernelError) {
@@ -55,11 +55,11 @@ public final class Recorder {
     private func count(_ stack: Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
         var stack = stack
         let addresses = stack.userFrames.map(\.pc)
-        programs.resolve(&stack, at: time, unwoundBy: base)
+        processes.resolve(&stack, at: time, unwoundBy: base)
         if tellsProcessesApart {
             stack.addresses = Array(addresses.prefix(stack.userFrames.count))
         } else {
-            stack.program.process = 0
+            stack.space.process = 0
         }
         stacks.add(stack)
     }

@@ -5,7 +5,7 @@ public struct Recording {
     /// The stacks, each with its count.
     public var stacks: Stacks
     /// The code that the stacks' addresses are in.
-    public var programs: Programs
+    public var processes: ProcessHistories
     /// The event that triggered samples.
     public var event: KernelUnwinder.Event
     /// The duration of sampling.
@@ -23,13 +23,13 @@ public struct Recording {
 
     /// A recording of these parts; ``Recorder`` has the stacks, the programs and the problems.
     public init(
-        stacks: Stacks, programs: Programs, event: KernelUnwinder.Event, elapsed: Duration,
+        stacks: Stacks, processes: ProcessHistories, event: KernelUnwinder.Event, elapsed: Duration,
         stopReason: StopReason, counters: Result<Counters, KernelError>, memory: KernelUnwinder.MemoryUse,
         commandEnd: CommandEnd? = nil,
         problems: [String] = []
     ) {
         self.stacks = stacks
-        self.programs = programs
+        self.processes = processes
         self.event = event
         self.elapsed = elapsed
         self.stopReason = stopReason

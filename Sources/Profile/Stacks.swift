@@ -5,7 +5,7 @@ public struct Stacks {
     /// A stack, of one process or of all processes that had it.
     public struct Stack: Hashable, Sendable {
         /// The code that the addresses are in.
-        public var program: ProgramID
+        public var space: AddressSpace
         /// The thread's name.
         public var command: String
         /// Innermost first.
@@ -60,13 +60,13 @@ extension Stacks.Stack {
     /// Creates a stack with the process's own addresses.
     init(_ sample: Sample) {
         self.init(
-            program: ProgramID(process: sample.process), command: sample.command,
+            space: AddressSpace(process: sample.process), command: sample.command,
             kernelFrames: Array(sample.kernelFrames), userFrames: Array(sample.userFrames), end: sample.end)
     }
 }
 
 /// The address space that a stack's addresses belong to.
-public struct ProgramID: Hashable, Sendable {
+public struct AddressSpace: Hashable, Sendable {
     /// 0 if stacks aren't kept apart by process.
     public var process: Int32
     /// Whether addresses are those of the common address space; otherwise they are AVMAs of the process's current

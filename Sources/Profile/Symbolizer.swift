@@ -15,12 +15,12 @@ public final class Symbolizer {
 
     /// Memory of a process without an image.
     private struct Memory: Hashable {
-        var program: ProgramID
+        var space: AddressSpace
         /// AVMA.
         var start: UInt64
     }
 
-    private let programs: Programs
+    private let processes: ProcessHistories
     private lazy var kernel = makeKernel()
     private let makeKernel: () -> KernelSymbols
     /// `names` is nil for an image that can't be read. Also keeps the images alive whose identity `Place` uses.
@@ -37,27 +37,27 @@ public final class Symbolizer {
     }
 
     /// - Parameters:
-    ///   - programs: the code that the stacks' addresses belong to.
+    ///   - processes: the code that the stacks' addresses belong to.
     ///   - kernel: the kernel's symbols, read when the first kernel address is named.
-    public init(_ programs: Programs, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols()) {
-        self.programs = programs
+    public init(_ processes: ProcessHistories, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols()) {
+        self.processes = processes
         makeKernel = kernel
     }
 
     /// `function`; `[file]+0x1234` if no symbol covers the address but an FDE starts at that SVMA; `[file]` if there is
     /// no FDE either; `[unknown]` if nothing is mapped.
-    public func name(of frame: Sample.Frame, in program: ProgramID) -> String {
-        let id = id(of: frame, in: program)
+    public func name(of frame: Sample.Frame, in space: AddressSpace) -> String {
+        let id = id(of: frame, in: space)
         return names[id]
     }
 
     /// As ``name(of:in:)``, but returns the number in ``names``.
-    public func id(of frame: Sample.Frame, in program: ProgramID) -> NameTable.ID {
-        guard let mapping = programs.images(of: program)?.mapping(at: frame.lookupAddress) else {
+    public func id(of frame: Sample.Frame, in space: AddressSpace) -> NameTable.ID {
+        guard let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress) else {
             return names.intern("[unknown]")
         }
         guard let image = mapping.image else {
-            let memory = Memory(program: program, start: mapping.start)
+            let memory = Memory(space: space, start: mapping.start)
             if let known = knownMemory[memory] { return known }
             let found = names.intern(mapping.name.isEmpty ? "[anonymous]" : "[\(Self.file(mapping.name))]")
             knownMemory[memory] = found

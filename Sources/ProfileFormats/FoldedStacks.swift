@@ -81,7 +81,7 @@ private struct Folding {
         if stack.outcome == .truncated { line.append(parts.intern("[truncated]")) }
         for frame in stack.userFrames.reversed() {
             let mark: Mark = frame.isUnchecked ? .unchecked : frame.isGuessed ? .guessed : .none
-            line.append(part(symbolizer.id(of: frame, in: stack.program), mark))
+            line.append(part(symbolizer.id(of: frame, in: stack.space), mark))
         }
         for address in stack.kernelFrames.reversed() { line.append(part(symbolizer.kernelID(of: address), .kernel)) }
         return line

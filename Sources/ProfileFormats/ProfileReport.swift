@@ -103,7 +103,7 @@ struct ProfileReport: JSONDocument {
         kernelMemoryUsedBytes = recording.memory.used
         kernelMemoryBytes = recording.memory.mapped
         imagesWithoutTable = Dictionary(
-            recording.programs.imagesWithoutTable.map { ($0.name, $0.problem) },
+            recording.processes.imagesWithoutTable.map { ($0.name, $0.problem) },
             uniquingKeysWith: { first, _ in first })
         commandProblem = recording.commandEnd?.problem
     }
@@ -128,7 +128,7 @@ private struct NamedStacks {
 
     init(_ stacks: Stacks, _ symbolizer: Symbolizer) {
         for (stack, count) in stacks.counts {
-            let key = Key(stack: stack, names: stack.userFrames.map { symbolizer.id(of: $0, in: stack.program) })
+            let key = Key(stack: stack, names: stack.userFrames.map { symbolizer.id(of: $0, in: stack.space) })
             counts[key, default: (stack, 0)].count += count
         }
     }
@@ -140,7 +140,7 @@ private struct NamedStacks {
     ) -> Bool {
         if one.count != other.count { return one.count > other.count }
         let (a, b) = (one.stack, other.stack)
-        if a.program.process != b.program.process { return a.program.process < b.program.process }
+        if a.space.process != b.space.process { return a.space.process < b.space.process }
         if a.userFrames != b.userFrames {
             return a.userFrames.map(\.pc).lexicographicallyPrecedes(b.userFrames.map(\.pc))
         }
@@ -153,11 +153,11 @@ private struct NamedStacks {
 extension ProfileReport.Stack {
     init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
-            thread: stack.command, process: stack.program.process, end: stack.end.name, reason: stack.end.reasonName,
+            thread: stack.command, process: stack.space.process, end: stack.end.name, reason: stack.end.reasonName,
             outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
             frames: zip(stack.userFrames, stack.addresses).map { frame, address in
                 ProfileReport.Frame(
-                    function: symbolizer.name(of: frame, in: stack.program), address: address, isExact: frame.isExact,
+                    function: symbolizer.name(of: frame, in: stack.space), address: address, isExact: frame.isExact,
                     isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked)
             },
             kernelFrames: stack.kernelFrames.map { address in

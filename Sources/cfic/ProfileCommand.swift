@@ -98,7 +98,7 @@ struct ProfileCommand: ParsableCommand {
                 ? try profiler.record(processes: processes) : try profiler.record(command: command)
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")
-            let names = Symbolizer(recording.programs)
+            let names = Symbolizer(recording.processes)
             defer { report(recording, recording.problems + names.problems) }
             try file.write(ProfileText(recording: recording, names: names, format: format))
             interruption.finish()
@@ -134,7 +134,7 @@ struct ProfileCommand: ParsableCommand {
 
     /// Reports the results and the problems.
     private func report(_ recording: Recording, _ problems: [String]) {
-        for image in recording.programs.imagesWithoutTable {
+        for image in recording.processes.imagesWithoutTable {
             Diagnostics.error("\(image.name) has no table; callers of its frames are guessed: \(image.problem)")
         }
         for problem in problems { Diagnostics.error(problem) }

@@ -12,7 +12,7 @@ import Testing
     private func lines(_ names: [String], _ stacks: [(Stacks.Stack, Int)]) -> [String] {
         var made = MadeRecording(mapping: names)
         for (stack, count) in stacks { made.add(stack, count: count) }
-        return FoldedStacks(made.stacks, Symbolizer(made.programs)).text.split(separator: "\n").map(String.init)
+        return FoldedStacks(made.stacks, Symbolizer(made.processes)).text.split(separator: "\n").map(String.init)
     }
 
     private func stack(
@@ -101,7 +101,7 @@ import Testing
         let long = "/" + String(repeating: "n", count: 1 << 20)
         var made = MadeRecording(mapping: [long])
         for depth in 1...200 { made.add(stack(Array(repeating: Sample.Frame(0x1010), count: depth))) }
-        let folded = FoldedStacks(made.stacks, Symbolizer(made.programs))
+        let folded = FoldedStacks(made.stacks, Symbolizer(made.processes))
         #expect(folded.lineCount == 200)
         var counter = Counter()
         folded.write(to: &counter)
@@ -110,6 +110,6 @@ import Testing
 
     @Test func nothingIsNoLine() {
         #expect(lines([], []) == [])
-        #expect(FoldedStacks(Stacks(), Symbolizer(Programs())).text == "")
+        #expect(FoldedStacks(Stacks(), Symbolizer(ProcessHistories())).text == "")
     }
 }

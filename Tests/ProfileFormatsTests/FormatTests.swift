@@ -22,7 +22,7 @@ struct Bytes: ByteSink {
                 [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010)], thread: "\u{7f}x\r",
                 addresses: [0x1010, 0x2010]))
         var output = Bytes()
-        try format.write(made.recording(), names: Symbolizer(made.programs), to: &output)
+        try format.write(made.recording(), names: Symbolizer(made.processes), to: &output)
         let text = String(decoding: output.bytes, as: UTF8.self)
         let controls: Set<Unicode.Scalar> = ["\u{1b}", "\u{9b}", "\u{202e}", "\u{7f}", "\r"]
         #expect(text.contains("[2J") && !text.unicodeScalars.contains { controls.contains($0) }, "\(text)")
@@ -37,7 +37,7 @@ struct Bytes: ByteSink {
         var made = MadeRecording(mapping: ["/a"])
         made.add(MadeRecording.stack([Sample.Frame(0x1010, isExact: true)]), count: 2)
         var output = Bytes()
-        FoldedFormat().write(made.recording(), names: Symbolizer(made.programs), to: &output)
+        FoldedFormat().write(made.recording(), names: Symbolizer(made.processes), to: &output)
         #expect(String(decoding: output.bytes, as: UTF8.self) == "thread;[a] 2\n")
     }
 }

@@ -3,7 +3,7 @@
 
 /// A recording with stacks that a test defines.
 struct MadeRecording {
-    var programs = Programs()
+    var processes = ProcessHistories()
     var stacks = Stacks()
 
     static let process: Int32 = 7
@@ -16,7 +16,7 @@ struct MadeRecording {
             let start = UInt64(index + 1) << 12
             return ProcessImages.Mapping(start: start, end: start + 0x1000, bias: 0, image: nil, name: name)
         }
-        programs.note(ProcessImages(mappings), of: Self.process)
+        processes.note(ProcessImages(mappings), of: Self.process)
     }
 
     mutating func add(_ stack: Stacks.Stack, count: Int = 1) { for _ in 0..<count { stacks.add(stack) } }
@@ -26,7 +26,7 @@ struct MadeRecording {
         addresses: [UInt64] = []
     ) -> Stacks.Stack {
         Stacks.Stack(
-            program: ProgramID(process: process), command: thread, kernelFrames: kernel, userFrames: frames, end: end,
+            space: AddressSpace(process: process), command: thread, kernelFrames: kernel, userFrames: frames, end: end,
             addresses: addresses)
     }
 
@@ -34,7 +34,8 @@ struct MadeRecording {
         var counters = Counters()
         (counters.lost, counters.lookups) = (lost, lookups)
         return Recording(
-            stacks: stacks, programs: programs, event: .cycles, elapsed: .milliseconds(1500), stopReason: .targetEnded,
+            stacks: stacks, processes: processes, event: .cycles, elapsed: .milliseconds(1500),
+            stopReason: .targetEnded,
             counters: .success(counters),
             memory: KernelUnwinder.MemoryUse(mapped: 4_194_304, used: 65_536, tables: 3, fileBytes: 50_000),
             commandEnd: commandEnd)

@@ -10,7 +10,7 @@ import Testing
     private func text(_ recording: Recording) throws -> String {
         var output = Bytes()
         let names = Symbolizer(
-            recording.programs, kernel: KernelSymbols(text: Array("1000 T schedule\n2000 D data\n".utf8)))
+            recording.processes, kernel: KernelSymbols(text: Array("1000 T schedule\n2000 D data\n".utf8)))
         try JSONFormat().write(recording, names: names, to: &output)
         return String(decoding: output.bytes, as: UTF8.self)
     }

@@ -64,7 +64,7 @@ struct LiveStackTests {
         let program = try LiveProgram.spinning("vfork-child.c")
         let child = try program.child()
         let stacks = try LiveStacks(of: program, [child]) { $0.innermost == "stop_here" }
-        #expect(stacks.inside("stop_here").allSatisfy { $0.stack.program.process == child })
+        #expect(stacks.inside("stop_here").allSatisfy { $0.stack.space.process == child })
         try stacks.expect(in: "stop_here", LiveStacks.start + "(;make_child){21}(;child){6};stop_here")
     }
 
@@ -103,7 +103,7 @@ struct LiveStackTests {
         let stacks = try LiveStacks(of: program, count: 60) { ["stop_here", "spin"].contains($0.innermost) }
         try stacks.expect(in: "stop_here", LiveStacks.start + ";stop_here")
         try stacks.expect(in: "spin", "[^;]+;[^;]+;start(;descend){81};spin")
-        #expect(Set(stacks.all.map(\.stack.program.process)) == [program.id])
+        #expect(Set(stacks.all.map(\.stack.space.process)) == [program.id])
     }
 
     @Test(arguments: ["g++", "clang++"])

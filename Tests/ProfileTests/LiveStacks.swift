@@ -77,11 +77,11 @@ struct LiveStacks {
     }
 
     private mutating func name() {
-        let symbolizer = Symbolizer(recorder.programs)
+        let symbolizer = Symbolizer(recorder.processes)
         all = recorder.stacks.counts.map { stack, count in
             Live(
                 stack: stack, count: count,
-                functions: stack.userFrames.map { symbolizer.name(of: $0, in: stack.program) },
+                functions: stack.userFrames.map { symbolizer.name(of: $0, in: stack.space) },
                 kernelFunctions: stack.kernelFrames.map(symbolizer.kernelName))
         }
     }

@@ -71,8 +71,8 @@ struct OddStackTests {
         let program = try LiveProgram.odd("fork", "30")
         let stacks = try LiveStacks(of: program, count: 300, atLeast: 0.5) { $0.innermost == "work" }
         var children: Set<Int32> = []
-        for live in stacks.all where live.stack.program.process != program.id {
-            children.insert(live.stack.program.process)
+        for live in stacks.all where live.stack.space.process != program.id {
+            children.insert(live.stack.space.process)
             // A child that is exiting has no memory any more.
             if live.stack.end.code == CFIC_STEP_NO_USER_REGISTERS.rawValue || live.isWhileAPageIsCopied { continue }
             #expect(live.isComplete && live.outermost == "_start", "\(live.stack.end): \(live.text)")

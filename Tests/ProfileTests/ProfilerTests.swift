@@ -30,11 +30,11 @@ struct ProfilerTests {
         #expect(recording.commandEnd == .exited(code: 3) && recording.stopReason == .targetEnded)
         #expect(recording.stacks.totals.samples > 20 && recording.seconds > 0.02)
         #expect(progress == [.sampling])
-        let names = Symbolizer(recording.programs)
+        let names = Symbolizer(recording.processes)
         let complete = recording.stacks.counts.keys.filter { $0.command == "bash" && $0.outcome == .complete }
         let stack = try #require(complete.max { $0.userFrames.count < $1.userFrames.count })
-        #expect(stack.program.process == 0)
-        let functions = stack.userFrames.map { names.name(of: $0, in: stack.program) }
+        #expect(stack.space.process == 0)
+        let functions = stack.userFrames.map { names.name(of: $0, in: stack.space) }
         #expect(functions.contains { $0.hasPrefix("__libc_start_main") }, "\(functions)")
         #expect(try recording.counters.get().samples >= UInt64(recording.stacks.totals.samples))
         #expect(recording.memory.tables > 0)

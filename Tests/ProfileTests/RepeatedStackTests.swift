@@ -13,7 +13,7 @@ struct RepeatedStackTests {
         _ stacks: LiveStacks, _ process: Int32, sourceLocation: SourceLocation = #_sourceLocation,
         isOutermost: (LiveStacks.Live) -> Bool
     ) {
-        let own = stacks.all.filter { $0.stack.program.process == process }
+        let own = stacks.all.filter { $0.stack.space.process == process }
         #expect(own.filter(\.isComplete).reduce(0) { $0 + $1.count } >= 100, sourceLocation: sourceLocation)
         for live in own {
             let isRight =
@@ -32,7 +32,7 @@ struct RepeatedStackTests {
         // gcc, between `pop %rbp; lea -8(%r10), %rsp` and the end of a function that realigned its stack: the rule
         // states that the frame pointer is still on the stack.
         guard let frame = live.stack.userFrames.first,
-            let mapping = stacks.recorder.programs.images(of: live.stack.program)?.mapping(at: frame.pc),
+            let mapping = stacks.recorder.processes.images(of: live.stack.space)?.mapping(at: frame.pc),
             let image = mapping.image, let code = try? contents(image.name),
             let segment = image.image?.segments.first(where: { $0.isLoad && $0.isExecutable })
         else { return false }

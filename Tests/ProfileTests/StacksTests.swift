@@ -9,7 +9,7 @@ import Testing
         kernel: [UInt64] = [], user: [Sample.Frame], _ end: cfic_step, reason: UInt32 = 0
     ) -> Stacks.Stack {
         Stacks.Stack(
-            program: ProgramID(process: 1), command: "thread", kernelFrames: kernel, userFrames: user,
+            space: AddressSpace(process: 1), command: "thread", kernelFrames: kernel, userFrames: user,
             end: StackEnd(code: end.rawValue, reason: reason))
     }
 

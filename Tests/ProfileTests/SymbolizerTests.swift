@@ -10,7 +10,7 @@ import Testing
     private static let bias: UInt64 = 0x7f00_0000_0000
 
     /// A mapped library with two functions of 16 bytes, at 0x1000 and 0x1010.
-    private func library(_ body: (Symbolizer, ProgramID, UInt64) throws -> Void) throws {
+    private func library(_ body: (Symbolizer, AddressSpace, UInt64) throws -> Void) throws {
         let fixture = try Fixture()
         let path = try fixture.library(
             """
@@ -35,50 +35,50 @@ import Testing
         let segment = try #require(image.segments.first { $0.isLoad && $0.isExecutable })
         let start = (segment.virtualAddress + 0xfff) & ~0xfff
         #expect(functions.lookup(start)?.name == "first")
-        var programs = Programs()
-        programs.note(try FakeImages.image(image, bias: Self.bias, name: "/opt/lib.so"), of: 1)
-        try body(Symbolizer(programs), ProgramID(process: 1), Self.bias + start)
+        var processes = ProcessHistories()
+        processes.note(try FakeImages.image(image, bias: Self.bias, name: "/opt/lib.so"), of: 1)
+        try body(Symbolizer(processes), AddressSpace(process: 1), Self.bias + start)
     }
 
     @Test func functionIsFoundThroughTheBias() throws {
-        try library { symbolizer, program, start in
-            #expect(symbolizer.name(of: Sample.Frame(start, isExact: true), in: program) == "first")
-            #expect(symbolizer.name(of: Sample.Frame(start + 15, isExact: true), in: program) == "first")
-            #expect(symbolizer.name(of: Sample.Frame(start + 16, isExact: true), in: program) == "second")
+        try library { symbolizer, space, start in
+            #expect(symbolizer.name(of: Sample.Frame(start, isExact: true), in: space) == "first")
+            #expect(symbolizer.name(of: Sample.Frame(start + 15, isExact: true), in: space) == "first")
+            #expect(symbolizer.name(of: Sample.Frame(start + 16, isExact: true), in: space) == "second")
             #expect(symbolizer.problems == [])
         }
     }
 
     @Test func returnAddressBehindAFunctionIsOfIt() throws {
-        try library { symbolizer, program, start in
-            #expect(symbolizer.name(of: Sample.Frame(start + 16), in: program) == "first")
+        try library { symbolizer, space, start in
+            #expect(symbolizer.name(of: Sample.Frame(start + 16), in: space) == "first")
         }
     }
 
     @Test func codeWithoutASymbolHasItsFilesName() throws {
-        try library { symbolizer, program, start in
+        try library { symbolizer, space, start in
             let svma = String(start + 32 - Self.bias, radix: 16)
-            #expect(symbolizer.name(of: Sample.Frame(start + 32, isExact: true), in: program) == "[lib.so]+0x\(svma)")
-            #expect(symbolizer.name(of: Sample.Frame(start + 64), in: program) == "[lib.so]+0x\(svma)")
-            #expect(symbolizer.name(of: Sample.Frame(start + 64, isExact: true), in: program) == "[lib.so]")
-            #expect(symbolizer.name(of: Sample.Frame(12), in: program) == "[unknown]")
-            let other = ProgramID(process: 2)
+            #expect(symbolizer.name(of: Sample.Frame(start + 32, isExact: true), in: space) == "[lib.so]+0x\(svma)")
+            #expect(symbolizer.name(of: Sample.Frame(start + 64), in: space) == "[lib.so]+0x\(svma)")
+            #expect(symbolizer.name(of: Sample.Frame(start + 64, isExact: true), in: space) == "[lib.so]")
+            #expect(symbolizer.name(of: Sample.Frame(12), in: space) == "[unknown]")
+            let other = AddressSpace(process: 2)
             #expect(symbolizer.name(of: Sample.Frame(start), in: other) == "[unknown]")
         }
     }
 
     @Test func placesOfOneFunctionAreOneName() throws {
-        try library { symbolizer, program, start in
-            let ids = Set([0, 1, 15].map { symbolizer.id(of: Sample.Frame(start + $0, isExact: true), in: program) })
+        try library { symbolizer, space, start in
+            let ids = Set([0, 1, 15].map { symbolizer.id(of: Sample.Frame(start + $0, isExact: true), in: space) })
             #expect(ids.count == 1 && symbolizer.names.count == 1)
         }
     }
 
     @Test func kernelFunctionsAreMarkedAndTheKernelIsNot() {
         let kernel = KernelSymbols(text: Array("1000 T schedule\n2000 D data\n".utf8))
-        let symbolizer = Symbolizer(Programs(), kernel: kernel)
+        let symbolizer = Symbolizer(ProcessHistories(), kernel: kernel)
         #expect(symbolizer.kernelName(of: 0x1010) == "schedule_[k]" && symbolizer.kernelName(of: 0x2000) == "[kernel]")
         #expect(symbolizer.kernelFunction(at: 0x1010) == "schedule")
-        #expect(Symbolizer(Programs()).kernelName(of: 0) == "[kernel]")
+        #expect(Symbolizer(ProcessHistories()).kernelName(of: 0) == "[kernel]")
     }
 }

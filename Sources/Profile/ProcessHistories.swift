@@ -3,7 +3,7 @@ import KernelUnwinder
 /// The mappings of processes, and the code found in samples. A sample is resolved with the mappings at the time when it
 /// was taken. It may have been unwound with older ones, because the process mapped another file after the last ones
 /// were published to the BPF programs.
-public struct Programs {
+public struct ProcessHistories {
     private var histories: [Int32: ProcessHistory] = [:]
     private var code = CodeSpace()
     /// Incremented each time that events are read.
@@ -75,7 +75,7 @@ public struct Programs {
     ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
     package mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
         // Another process may have had the id before.
-        let history = histories[stack.program.process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
+        let history = histories[stack.space.process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
         for (index, frame) in stack.userFrames.enumerated() {
             let address = frame.lookupAddress
             let found = history.mapping(at: address, time: time, base: base)
@@ -94,13 +94,13 @@ public struct Programs {
             stack.end = .mappingChanged
             break
         }
-        stack.program.isResolved = true
+        stack.space.isResolved = true
     }
 
     /// The mappings in which to look up the frames of a stack: its process's current ones or, if it is resolved, all
     /// code.
-    package func images(of program: ProgramID) -> ProcessImages? {
-        program.isResolved ? code.images : histories[program.process]?.reading
+    package func images(of space: AddressSpace) -> ProcessImages? {
+        space.isResolved ? code.images : histories[space.process]?.reading
     }
 }
 

@@ -1,0 +1,313 @@
+@testable import KernelUnwinder
+@testable import Profile
+import Testing
+
+/// The mappings at a sample's addresses at the time when it was taken.
+@Suite struct ProcessHistoriesTests {
+    private func mapped(_ start: UInt64, _ name: String, hasTable: Bool = true) -> KernelUnwinder.Change.Kind {
+        .mapped(FakeImages.mapping(start, name, hasTable: hasTable))
+    }
+
+    /// The names of a sample's frames, innermost first, and how its walk ended.
+    private struct Seen: Equatable {
+        var names: [String]
+        var end: StackEnd
+    }
+
+    private static let whole = StackEnd(code: 1)
+
+    private func see(
+        _ processes: inout ProcessHistories, _ process: Int32, at time: UInt64, by base: ProcessImages?,
+        _ addresses: [UInt64] = [0x5010]
+    ) -> Seen {
+        var stack = Stacks.Stack(
+            space: AddressSpace(process: process), command: "thread", kernelFrames: [],
+            userFrames: addresses.map { Sample.Frame($0, isExact: true) }, end: Self.whole)
+        processes.resolve(&stack, at: time, unwoundBy: base)
+        let symbolizer = Symbolizer(processes)
+        return Seen(
+            names: stack.userFrames.map { symbolizer.name(of: $0, in: stack.space) }, end: stack.end)
+    }
+
+    private func seen(_ names: String..., end: StackEnd = whole) -> Seen { Seen(names: names, end: end) }
+
+    /// Process 7 maps /program at 0x1000 and /a at 0x5000, read at 100.
+    private func made() -> (ProcessHistories, ProcessImages) {
+        var processes = ProcessHistories()
+        let images = FakeImages.files([(0x1000, "/program"), (0x5000, "/a")], readAt: 100)
+        processes.note(images, of: 7)
+        processes.endRound(at: 110)
+        return (processes, images)
+    }
+
+    // MARK: Libraries in turn
+
+    /// dlclose, then dlopen of another library, which is mapped at the same address.
+    @Test func frameIsOfTheFileThatWasMappedThenAndItsCallersAreCutOff() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        let stack: [UInt64] = [0x5010, 0x1010]
+        #expect(see(&processes, 7, at: 199, by: images, stack) == seen("[a]", "[program]"))
+        #expect(see(&processes, 7, at: 200, by: images, stack) == seen("[b]", end: .mappingChanged))
+        #expect(
+            see(&processes, 7, at: 300, by: images, [0x1010, 0x5010, 0x1010])
+                == seen("[program]", "[b]", end: .mappingChanged))
+        // Where nothing changed, nothing is cut off.
+        #expect(see(&processes, 7, at: 300, by: images, [0x1010]) == seen("[program]"))
+    }
+
+    @Test func changesAreSeenOneByOne() {
+        var (processes, images) = made()
+        for (time, name) in [(200, "/b"), (300, "/a"), (400, "/b"), (500, "/a")] as [(UInt64, String)] {
+            processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, name), time: time))
+        }
+        #expect(see(&processes, 7, at: 150, by: images) == seen("[a]"))
+        #expect(see(&processes, 7, at: 250, by: images) == seen("[b]", end: .mappingChanged))
+        // The same file at the same address again: its rules were right.
+        #expect(see(&processes, 7, at: 350, by: images) == seen("[a]"))
+        #expect(see(&processes, 7, at: 450, by: images) == seen("[b]", end: .mappingChanged))
+        #expect(see(&processes, 7, at: 600, by: images) == seen("[a]"))
+    }
+
+    /// Clocks aren't fine enough to distinguish all events.
+    @Test func ofChangesAtOneTimeTheLastCounts() {
+        var (processes, images) = made()
+        for name in ["/b", "/c", "/d"] {
+            processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, name), time: 200))
+        }
+        #expect(see(&processes, 7, at: 200, by: images) == seen("[d]", end: .mappingChanged))
+    }
+
+    /// The reading began after the change, and includes it.
+    @Test func changeAtTheTimeOfAReadingIsInIt() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 100))
+        #expect(see(&processes, 7, at: 150, by: images, [0x5010, 0x1010]) == seen("[a]", "[program]"))
+    }
+
+    @Test func whatWasUnwoundByTheNewReadingIsRight() {
+        var (processes, _) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        let images = FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 210)
+        processes.note(images, of: 7)
+        #expect(see(&processes, 7, at: 220, by: images, [0x5010, 0x1010]) == seen("[b]", "[program]"))
+    }
+
+    @Test func otherPlaceOfTheSameFileIsAnotherOne() {
+        var (processes, images) = made()
+        var moved = FakeImages.mapping(0x5000, "/a")
+        moved.source?.offset = 0x1000
+        processes.note(KernelUnwinder.Change(process: 7, kind: .mapped(moved), time: 200))
+        #expect(see(&processes, 7, at: 300, by: images) == seen("[a]", end: .mappingChanged))
+    }
+
+    /// A mapping may replace only a part of another one.
+    @Test func onlyWhatAMappingCoversIsReplaced() {
+        var (processes, images) = made()
+        var part = FakeImages.mapping(0x5000, "/b")
+        part.end = 0x5800
+        processes.note(KernelUnwinder.Change(process: 7, kind: .mapped(part), time: 200))
+        #expect(see(&processes, 7, at: 300, by: images, [0x57ff]) == seen("[b]", end: .mappingChanged))
+        #expect(see(&processes, 7, at: 300, by: images, [0x5800]) == seen("[a]"))
+    }
+
+    /// Without rules, the callers were guessed and are already marked.
+    @Test func withoutRulesNothingIsCutOff() {
+        var (processes, _) = made()
+        let images = ProcessImages(
+            [FakeImages.mapping(0x1000, "/program"), FakeImages.mapping(0x5000, "/a", hasTable: false)], time: 100)
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x9000, "/c"), time: 201))
+        #expect(see(&processes, 7, at: 300, by: images, [0x5010, 0x1010]) == seen("[b]", "[program]"))
+        #expect(see(&processes, 7, at: 300, by: images, [0x9010]) == seen("[c]"))
+    }
+
+    // MARK: ProcessHistories
+
+    @Test func newProgramHasItsOwnMappingsBeforeItIsRead() {
+        var (processes, _) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x1000, "/next"), time: 201))
+        // Whether the reading was made before or after the exec isn't known.
+        #expect(see(&processes, 7, at: 150, by: nil, [0x1010, 0x5010]) == seen("[unknown]", "[unknown]"))
+        #expect(see(&processes, 7, at: 250, by: nil, [0x1010]) == seen("[next]"))
+        // Mapped only by the previous executable.
+        #expect(see(&processes, 7, at: 250, by: nil, [0x5010]) == seen("[unknown]"))
+        processes.note(FakeImages.files([(0x1000, "/next"), (0x7000, "/vdso")], readAt: 210), of: 7)
+        #expect(see(&processes, 7, at: 250, by: nil, [0x7010]) == seen("[vdso]"))
+    }
+
+    /// A process's first sample may be taken at its start.
+    @Test func readingIsOfTheProgramThatBeganBeforeIt() {
+        var (processes, _) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
+        processes.note(FakeImages.files([(0x5000, "/next")], readAt: 210), of: 7)
+        #expect(see(&processes, 7, at: 200, by: nil) == seen("[next]"))
+        // After two execs, only the last executable's mappings were read.
+        processes.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 300))
+        processes.note(FakeImages.files([(0x5000, "/last")], readAt: 310), of: 7)
+        #expect(see(&processes, 7, at: 250, by: nil) == seen("[unknown]"))
+        #expect(see(&processes, 7, at: 300, by: nil) == seen("[last]"))
+    }
+
+    /// The reading may already be of the next executable.
+    @Test func readingOfTheNextProgramIsNotTheOneBefore() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
+        processes.note(FakeImages.files([(0x5000, "/next")], readAt: 210), of: 7)
+        #expect(see(&processes, 7, at: 150, by: nil) == seen("[unknown]"))
+        #expect(see(&processes, 7, at: 150, by: images) == seen("[a]"))
+    }
+
+    /// The same address in an executable at a fixed address.
+    @Test func programThatWasUnwoundByTheOneBeforeIsCutOff() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x1000, "/next"), time: 201))
+        #expect(see(&processes, 7, at: 250, by: images, [0x1010, 0x5010]) == seen("[next]", end: .mappingChanged))
+    }
+
+    // MARK: Children
+
+    @Test func childHasItsParentsMappingsAndWhatTheyWereWhenItWasMade() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        processes.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 300))
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/c"), time: 400))
+        // It is unwound with its parent's mappings until its own are read.
+        #expect(see(&processes, 8, at: 500, by: images) == seen("[b]", end: .mappingChanged))
+        #expect(see(&processes, 7, at: 500, by: images) == seen("[c]", end: .mappingChanged))
+        #expect(see(&processes, 8, at: 500, by: nil, [0x1010]) == seen("[program]"))
+    }
+
+    /// The events of its start were lost; the sample's number gives the mappings that it was unwound with.
+    @Test func childThatNobodySawHasTheNamesThatItWasUnwoundBy() {
+        var (processes, images) = made()
+        #expect(see(&processes, 9, at: 500, by: images, [0x5010, 0x1010]) == seen("[a]", "[program]"))
+        #expect(see(&processes, 9, at: 500, by: nil) == seen("[unknown]"))
+    }
+
+    @Test func idThatIsUsedAgainIsAnotherProcess() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 8, kind: mapped(0x5000, "/old"), time: 150))
+        processes.note(KernelUnwinder.Change(process: 8, kind: .ended, time: 160))
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 170))
+        processes.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 200))
+        #expect(see(&processes, 8, at: 300, by: images) == seen("[b]", end: .mappingChanged))
+        // The earlier process with this id is resolved only with the mappings that it was unwound with.
+        #expect(see(&processes, 8, at: 190, by: images) == seen("[a]"))
+    }
+
+    // MARK: Lost events
+
+    @Test func whatChangedWhileEventsWereLostIsNotKnown() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 150))
+        let now = FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 200)
+        processes.note(now, of: 7)
+        // The last round ended at 110; everything before it is known.
+        #expect(see(&processes, 7, at: 105, by: images, [0x5010, 0x1010]) == seen("[a]", "[program]"))
+        let stack: [UInt64] = [0x1010, 0x5010, 0x1010]
+        #expect(see(&processes, 7, at: 150, by: images, stack) == seen("[program]", "[unknown]", end: .mappingChanged))
+        #expect(see(&processes, 7, at: 250, by: now, stack) == seen("[program]", "[b]", "[program]"))
+    }
+
+    @Test func onlyWhatDiffersAfterALossIsNotKnown() {
+        var processes = ProcessHistories()
+        let images = FakeImages.files([(0x1000, "/program"), (0x5000, "/a"), (0x6000, "/c")], readAt: 100)
+        processes.note(images, of: 7)
+        processes.endRound(at: 110)
+        processes.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 150))
+        let now = [(0x1000, "/program"), (0x5000, "/b"), (0x6000, "/c"), (0x9000, "/new")] as [(UInt64, String)]
+        processes.note(FakeImages.files(now, readAt: 200), of: 7)
+        #expect(see(&processes, 7, at: 150, by: images, [0x6000]) == seen("[c]"))
+        #expect(see(&processes, 7, at: 150, by: images, [0x5fff]) == seen("[unknown]", end: .mappingChanged))
+        // Nothing was mapped there before, but something may have been at that time.
+        #expect(see(&processes, 7, at: 150, by: nil, [0x9010]) == seen("[unknown]", end: .mappingChanged))
+    }
+
+    @Test func lossIsOfItsRound() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 150))
+        processes.endRound(at: 160)
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        processes.note(FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 210), of: 7)
+        #expect(see(&processes, 7, at: 170, by: images) == seen("[a]"))
+        #expect(see(&processes, 7, at: 205, by: images) == seen("[b]", end: .mappingChanged))
+    }
+
+    @Test func processThatEndedMapsWhatItMapped() {
+        var (processes, _) = made()
+        processes.note(FakeImages.files([], readAt: 200), of: 7)
+        #expect(see(&processes, 7, at: 150, by: nil) == seen("[a]"))
+    }
+
+    @Test func childOfAProcessThatEndedHasNotEnded() {
+        var (processes, _) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: .ended, time: 150))
+        processes.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 160))
+        for time in [200, 210, 220] as [UInt64] { processes.endRound(at: time) }
+        #expect(see(&processes, 8, at: 300, by: nil) == seen("[a]") && processes.count == 1)
+    }
+
+    // MARK: Memory
+
+    @Test func eventsAreKeptForTheRoundAfterTheirs() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        processes.endRound(at: 210)
+        #expect(see(&processes, 7, at: 205, by: images) == seen("[b]", end: .mappingChanged))
+        processes.endRound(at: 220)
+        #expect(see(&processes, 7, at: 205, by: images) == seen("[a]"))
+    }
+
+    /// 200 processes per second for hours.
+    @Test func processesThatEndedAreForgotten() {
+        var (processes, images) = made()
+        for round in 1...1000 as ClosedRange<UInt64> {
+            let child = Int32(round) + 100
+            let time = round * 1000
+            processes.note(KernelUnwinder.Change(process: child, kind: .forked(parent: 7), time: time))
+            processes.note(KernelUnwinder.Change(process: child, kind: mapped(0x5000, "/b"), time: time + 1))
+            processes.note(KernelUnwinder.Change(process: child, kind: .ended, time: time + 2))
+            processes.endRound(at: time + 3)
+            // Samples of its last moments may still be unread.
+            #expect(see(&processes, child, at: time + 1, by: images) == seen("[b]", end: .mappingChanged))
+        }
+        #expect(processes.count <= 2)
+    }
+
+    /// A file's code is the same code in all processes that map it.
+    @Test func stacksOfAllProcessesAreTheSame() {
+        var processes = ProcessHistories()
+        var stacks: Set<[Sample.Frame]> = []
+        for process in 1...100 as ClosedRange<Int32> {
+            let start = UInt64(process) << 20
+            let images = FakeImages.files([(start, "/a"), (start + 0x1000, "/b")], readAt: 0)
+            var stack = Stacks.Stack(
+                space: AddressSpace(process: process), command: "x", kernelFrames: [],
+                userFrames: [
+                    Sample.Frame(start + 0x1234, isExact: true), Sample.Frame(start + 0x1000, isGuessed: true),
+                ], end: Self.whole)
+            processes.resolve(&stack, at: 5, unwoundBy: images)
+            stacks.insert(stack.userFrames)
+            #expect(stack.userFrames[0].isExact && !stack.userFrames[0].isGuessed)
+            #expect(!stack.userFrames[1].isExact && stack.userFrames[1].isGuessed)
+            let symbolizer = Symbolizer(processes)
+            // The second frame returns to the address after the first file's last byte, because its call is the last
+            // instruction.
+            #expect(stack.userFrames.map { symbolizer.name(of: $0, in: stack.space) } == ["[b]", "[a]"])
+        }
+        #expect(stacks.count == 1)
+    }
+
+    @Test func imagesWithoutATableAreNamedWhenTheyAreSeen() {
+        var processes = ProcessHistories()
+        let images = ProcessImages(
+            [FakeImages.mapping(0x1000, "/a", hasTable: false), FakeImages.mapping(0x2000, "/b", hasTable: false)])
+        processes.note(images, of: 7)
+        #expect(processes.imagesWithoutTable.isEmpty)
+        _ = see(&processes, 7, at: 1, by: images, [0x1010])
+        #expect(processes.imagesWithoutTable.map(\.name) == ["/a"])
+    }
+}
