@@ -45,18 +45,20 @@ let package = Package(
         .target(name: "CLinux"),
 
         // Dependencies go in one direction: see docs/architecture.md.
-        // Paths that preserve their bytes; directories; identity and state of files.
-        .target(name: "Files", dependencies: ["CNettle"]),
-        .target(name: "ELF", dependencies: ["Files", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
+        // Paths that preserve their bytes; directories; files written whole or not at all; identity and state of files.
+        .target(name: "Files", dependencies: ["CNettle", "CLinux"]),
+        .target(name: "ELF", dependencies: ["Files", "Search", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
+        // Binary search.
+        .target(name: "Search"),
         // Runs work on several threads, or on as many as can be created.
         .target(name: "Threads"),
         // The format: reader, lookup, proof.
         .target(name: "UnwindTable", dependencies: ["CUnwindTable", "CXXHash"]),
         // Rows to rules to pages to bytes.
-        .target(name: "TableBuilder", dependencies: ["CallFrameInfo", "UnwindTable", "Threads", "CUnwindTable"]),
         .target(
-            name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash", "CLinux"]),
+            name: "TableBuilder", dependencies: ["CallFrameInfo", "Search", "UnwindTable", "Threads", "CUnwindTable"]),
+        .target(name: "TableStore", dependencies: ["Files", "UnwindTable", "CUnwindTable", "CXXHash"]),
         // Who asks for an image's table, and who answers.
         .target(name: "TableSupply", dependencies: ["ELF", "UnwindTable"]),
         // One image to one table. Trees: files and directories to a store.
@@ -71,12 +73,12 @@ let package = Package(
         .target(
             name: "KernelUnwinder",
             dependencies: [
-                "ELF", "Files", "UnwindTable", "TableSupply", "LinuxProcess", "Threads", "CUnwindTable", "CLinux",
-                "CLibbpf",
+                "ELF", "Files", "Search", "UnwindTable", "TableSupply", "LinuxProcess", "Threads", "CUnwindTable",
+                "CLinux", "CLibbpf",
             ],
             plugins: ["BPFObject"]),
         // Names of functions, and printable text.
-        .target(name: "Symbols", dependencies: ["ELF", "Files", "CallFrameInfo", "TableCompiler"]),
+        .target(name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler"]),
         // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(
@@ -88,11 +90,11 @@ let package = Package(
         .target(
             name: "Validation",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
+                "ELF", "Files", "Search", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
                 "TableSupply", "Threads", "CUnwindTable", "CLibdw",
             ]),
         // Reports what kernels would reject in BPF objects.
-        .target(name: "BPFCheck", dependencies: ["ELF", "Files"]),
+        .target(name: "BPFCheck", dependencies: ["ELF", "Files", "Search"]),
         .executableTarget(
             name: "cfic",
             dependencies: [
@@ -121,8 +123,8 @@ let package = Package(
         .executableTarget(
             name: "cfic-bench",
             dependencies: [
-                "ELF", "UnwindTable", "TableBuilder", "TableCompiler", "CUnwindTable", "KernelUnwinder",
-                "TableStore", "CallChain",
+                "ELF", "Files", "UnwindTable", "TableBuilder", "TableCompiler", "CUnwindTable", "KernelUnwinder",
+                "TableStore", "Symbols", "CallChain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/cfic-bench"
@@ -130,18 +132,24 @@ let package = Package(
 
         // The plainest evaluation of rows, which tests compare tables with.
         .target(
-            name: "LinearEvaluation", dependencies: ["CallFrameInfo", "TableBuilder", "UnwindTable"],
+            name: "LinearEvaluation", dependencies: ["CallFrameInfo", "Search", "TableBuilder", "UnwindTable"],
             path: "Tests/LinearEvaluation"),
         // ELF files that tests make.
         .target(
             name: "TestFixtures",
-            dependencies: ["ELF", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable", "CUnwindTable"],
+            dependencies: [
+                "ELF", "Files", "Search", "CallFrameInfo", "TableBuilder", "TableCompiler", "UnwindTable",
+                "CUnwindTable",
+            ],
             path: "Tests/TestFixtures"),
 
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma", "TestFixtures"]),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
-        .testTarget(name: "FilesTests", dependencies: ["Files"]),
+        .testTarget(name: "SearchTests", dependencies: ["Search"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "TestFixtures", "file-writer"]),
+        // Writes a file as a process that tests limit and redirect.
+        .executableTarget(name: "file-writer", dependencies: ["Files"], path: "Tests/Fixtures/file-writer"),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(
             name: "ValidationTests",
@@ -156,7 +164,7 @@ let package = Package(
         .testTarget(
             name: "TableStoreTests",
             dependencies: [
-                "TableStore", "TableSupply", "TableCompiler", "ELF", "UnwindTable", "CUnwindTable", "CXXHash",
+                "TableStore", "TableSupply", "TableCompiler", "ELF", "Files", "UnwindTable", "CUnwindTable", "CXXHash",
                 "table-store-writer",
             ]),
         // Inserts tables in a process of its own, which tests limit and kill.

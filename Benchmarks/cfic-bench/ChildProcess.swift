@@ -1,3 +1,4 @@
+import Files
 @preconcurrency import Glibc
 
 /// The resources that a whole process used.
@@ -32,7 +33,7 @@ func run(
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
     // Its diagnostics are only shown if it fails.
-    guard let messages = tmpfile() else { throw ProcessFailure(description: String(cString: strerror(errno))) }
+    guard let messages = tmpfile() else { throw ProcessFailure(description: systemMessage(errno)) }
     defer { fclose(messages) }
     posix_spawn_file_actions_adddup2(&actions, fileno(messages), STDERR_FILENO)
 
@@ -44,7 +45,7 @@ func run(
     var child: pid_t = 0
     let error = posix_spawnp(&child, arguments[0], &actions, nil, argv, environ)
     guard error == 0 else {
-        throw ProcessFailure(description: "\(arguments[0]): \(String(cString: strerror(error)))")
+        throw ProcessFailure(description: "\(arguments[0]): \(systemMessage(error))")
     }
     // Waits without reaping, because /proc/PID/io can only be read before.
     var ended = siginfo_t()

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 import TableCompiler
 
@@ -21,20 +22,6 @@ func printELFCount(_ roots: [String]) {
     print("files", files.count, "bytes", files.reduce(0) { $0 + $1.size })
 }
 
-/// The names in a directory, without `.` and `..`; none if it can't be read.
-func names(in directory: String) -> [String] {
-    guard let stream = opendir(directory) else { return [] }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if name != ".", name != ".." { names.append(name) }
-    }
-    return names
-}
-
 /// A directory for the measured processes' output. Removed with the value.
 struct TemporaryDirectory: ~Copyable {
     let path: String
@@ -43,7 +30,7 @@ struct TemporaryDirectory: ~Copyable {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/cfic-bench-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw ProcessFailure(description: "\(parent): \(String(cString: strerror(errno)))")
+            throw ProcessFailure(description: "\(parent): \(systemMessage(errno))")
         }
         path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress.unsafelyUnwrapped) }
     }

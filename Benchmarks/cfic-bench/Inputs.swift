@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// A file that speed is measured on.
@@ -60,6 +61,6 @@ private func onPath(_ name: String) -> String? {
 /// The file whose name has the highest version.
 private func newest(startingWith prefix: String, in directory: String) -> String? {
     let version = { (name: String) in name.split { !("0"..."9").contains($0) }.compactMap { Int($0) } }
-    return names(in: directory).filter { $0.hasPrefix(prefix) && $0.contains(".so") }
+    return ((try? Directory.names(in: directory)) ?? []).filter { $0.hasPrefix(prefix) && $0.contains(".so") }
         .max { version($0).lexicographicallyPrecedes(version($1)) }.map { "\(directory)/\($0)" }
 }

@@ -1,4 +1,7 @@
-/// A JSON value, for output.
+import Files
+
+/// A JSON value, for output. Not encoded by Foundation, as the product's documents are: what memory this process takes
+/// counts as that of those it measures (see `ProcessCost.peakMemory`).
 indirect enum JSON: CustomStringConvertible {
     case null
     case integer(Int)
@@ -30,8 +33,7 @@ indirect enum JSON: CustomStringConvertible {
             case "\"": result += "\\\""
             case "\\": result += "\\\\"
             case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                result += "\\u" + Hex.text(scalar.value, digits: 4)
             default: result.unicodeScalars.append(scalar)
             }
         }

@@ -1,4 +1,5 @@
 import CUnwindTable
+import Symbols
 
 extension KernelMeasurement {
     /// The median in nanoseconds.
@@ -41,24 +42,24 @@ extension KernelMeasurement {
     }
 
     var text: String {
-        var table = TextTable("Kernel programs, medians", "", "")
-        table.add("  lookup in \(self.table), 64 pcs", decimal(nanoseconds(hot)), "ns")
-        table.add("  lookup in \(self.table), 1,024 random pcs", decimal(nanoseconds(random)), "ns")
-        table.add("  the same, each waiting for the previous", decimal(nanoseconds(chained)), "ns")
-        table.add("  lookup in \(self.table), 4,096 random pcs", decimal(nanoseconds(wider)), "ns")
-        table.add("  lookup in \(self.table), other random pcs each time", decimal(nanoseconds(scattered)), "ns")
-        table.add("  walk of \(framesOfStack) frames", decimal(stack.median.map { $0 * 1e6 }, 2), "us")
-        table.add("  a frame of it", decimal(perFrame), "ns")
-        table.add("  copying a table in", decimal(copiedPerSecond, 2), "GB/s")
-        table.add("  a process with \(images) images, tables in the store", milliseconds(fromStore.median), "ms")
-        table.add("  a process with \(images) images, tables loaded", milliseconds(loaded.median), "ms")
-        table.add("  their tables, as files", "\(tableBytes)", "bytes")
-        table.add("  kernel memory in use", "\(usedBytes)", "bytes")
-        table.add("  kernel memory", "\(mappedBytes)", "bytes")
+        var table = TextTable(["Kernel programs, medians", "", ""], left: [0])
+        table.add(["  lookup in \(self.table), 64 pcs", decimal(nanoseconds(hot)), "ns"])
+        table.add(["  lookup in \(self.table), 1,024 random pcs", decimal(nanoseconds(random)), "ns"])
+        table.add(["  the same, each waiting for the previous", decimal(nanoseconds(chained)), "ns"])
+        table.add(["  lookup in \(self.table), 4,096 random pcs", decimal(nanoseconds(wider)), "ns"])
+        table.add(["  lookup in \(self.table), other random pcs each time", decimal(nanoseconds(scattered)), "ns"])
+        table.add(["  walk of \(framesOfStack) frames", decimal(stack.median.map { $0 * 1e6 }, 2), "us"])
+        table.add(["  a frame of it", decimal(perFrame), "ns"])
+        table.add(["  copying a table in", decimal(copiedPerSecond, 2), "GB/s"])
+        table.add(["  a process with \(images) images, tables in the store", milliseconds(fromStore.median), "ms"])
+        table.add(["  a process with \(images) images, tables loaded", milliseconds(loaded.median), "ms"])
+        table.add(["  their tables, as files", "\(tableBytes)", "bytes"])
+        table.add(["  kernel memory in use", "\(usedBytes)", "bytes"])
+        table.add(["  kernel memory", "\(mappedBytes)", "bytes"])
         for program in programs {
-            table.add("  verifying \(program.name)", program.instructions.map { "\($0)" } ?? "-", "instructions")
+            table.add(["  verifying \(program.name)", program.instructions.map { "\($0)" } ?? "-", "instructions"])
         }
-        return "\(table)"
+        return table.text
     }
 
     var json: JSON {

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// A process that has mapped many libraries: this executable, started again.
@@ -9,7 +10,7 @@ struct LibraryProcess {
     init(count: Int) throws {
         var ends: (Int32, Int32) = (0, 0)
         let status = withUnsafeMutableBytes(of: &ends) { pipe($0.bindMemory(to: Int32.self).baseAddress) }
-        guard status == 0 else { throw ProcessFailure(description: "a pipe: \(String(cString: strerror(errno)))") }
+        guard status == 0 else { throw ProcessFailure(description: "a pipe: \(systemMessage(errno))") }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, ends.1, STDOUT_FILENO)
@@ -21,9 +22,7 @@ struct LibraryProcess {
         posix_spawn_file_actions_destroy(&actions)
         for argument in arguments { free(argument) }
         close(ends.1)
-        guard code == 0 else {
-            throw ProcessFailure(description: "starting a process: \(String(cString: strerror(code)))")
-        }
+        guard code == 0 else { throw ProcessFailure(description: "starting a process: \(systemMessage(code))") }
         (process, output) = (child, ends.0)
         // It writes a byte when the libraries are mapped.
         var byte: UInt8 = 0
@@ -47,7 +46,7 @@ struct LibraryProcess {
             let directory = "/usr/lib/aarch64-linux-gnu"
         #endif
         // Libraries are loaded with their dependencies, until enough are mapped. Their functions aren't called.
-        for name in names(in: directory).sorted() where name.contains(".so.") {
+        for name in ((try? Directory.names(in: directory)) ?? []).sorted() where name.contains(".so.") {
             if mappedLibraries() >= count { break }
             dlopen("\(directory)/\(name)", RTLD_LAZY | RTLD_LOCAL)
         }

@@ -114,8 +114,8 @@ public struct DebugFileSearch: Sendable {
     private func buildIDPaths(_ buildID: [UInt8]?) -> [String] {
         // The first byte names the directory, the others the file, whose name can't exceed 255 bytes.
         guard let buildID, (2...100).contains(buildID.count) else { return [] }
-        let digits = buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
-        return directories.map { "\($0)/.build-id/\(digits[0])/\(digits.dropFirst().joined()).debug" }
+        let digits = Hex.text(buildID)
+        return directories.map { "\($0)/.build-id/\(digits.prefix(2))/\(digits.dropFirst(2)).debug" }
     }
 
     private func debugLinkPaths(_ name: String?, of path: String) -> [String] {

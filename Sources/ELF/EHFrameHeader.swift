@@ -1,3 +1,5 @@
+import Files
+
 extension ELFImage {
     /// `.eh_frame`, found through `PT_GNU_EH_FRAME` and the pointer in `.eh_frame_hdr` (LSB, "The .eh_frame_hdr
     /// section"); nil if there is no such segment, or if the file doesn't contain it (a debug file).

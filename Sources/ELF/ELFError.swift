@@ -1,3 +1,5 @@
+import Files
+
 /// Why an ELF file, or a part of it, could not be read.
 ///
 /// Any defect of a file is reported as this error; nothing in this module traps on one.
@@ -72,9 +74,4 @@ extension ELFError.Kind: CustomStringConvertible {
         case .writableByOthers: "writable by others, unlike the file that it belongs to"
         }
     }
-}
-
-extension FixedWidthInteger where Self: UnsignedInteger {
-    /// `0x12`: the form of addresses and offsets in messages.
-    var hex: String { "0x" + String(self, radix: 16) }
 }

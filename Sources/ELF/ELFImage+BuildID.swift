@@ -1,3 +1,5 @@
+import Files
+
 extension ELFImage {
     /// The build id: the descriptor of the `NT_GNU_BUILD_ID` note, typically 20 bytes; nil if there is none, or if this
     /// is a core file (whose notes describe a process).

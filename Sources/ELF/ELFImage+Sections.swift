@@ -1,3 +1,5 @@
+import Files
+
 /// The ELF header's fields on section headers.
 struct SectionTableLocation {
     /// `e_shoff`; 0 if there are none.

@@ -1,3 +1,6 @@
+import Files
+import Search
+
 /// The functions of an image by address: those in `.symtab` and `.dynsym`, and the stubs of its procedure linkage
 /// table. Name strings are created only by lookups.
 public struct FunctionSymbols {
@@ -51,13 +54,10 @@ public struct FunctionSymbols {
     /// The function that contains the SVMA `address`; nil if there is none. If several contain it, the one that starts
     /// last.
     package func match(_ address: UInt64) -> Match? {
-        var (low, high) = (0, starts.count)
-        while low < high {
-            let middle = low + (high - low) / 2
-            if starts[middle] <= address { low = middle + 1 } else { high = middle }
+        guard let place = starts.lastIndex(atMost: address, by: { $0 }), owners[place] != Self.nobody else {
+            return nil
         }
-        guard low > 0, owners[low - 1] != Self.nobody else { return nil }
-        let symbol = functions[Int(owners[low - 1])]
+        let symbol = functions[Int(owners[place])]
         guard let name = names[Int(symbol.table)].symbolName(at: Int(symbol.name), isStub: symbol.isStub) else {
             return nil
         }
@@ -123,12 +123,8 @@ public struct FunctionSymbols {
 
     /// The index of the function that starts at an address.
     private func index(of address: UInt64) -> Int? {
-        var (low, high) = (0, functions.count)
-        while low < high {
-            let middle = low + (high - low) / 2
-            if functions[middle].address < address { low = middle + 1 } else { high = middle }
-        }
-        return low < functions.count && functions[low].address == address ? low : nil
+        let index = functions.partitioningIndex { $0.address >= address }
+        return index < functions.count && functions[index].address == address ? index : nil
     }
 
     /// Sorted by address; for each address, the best known name and the largest size.
@@ -241,8 +237,7 @@ extension UnsafeRawBufferPointer {
         guard name.count > limit else { return String(decoding: name, as: UTF8.self) }
         var hash: UInt32 = 0x811c_9dc5
         for byte in name { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
-        let digits = String(hash, radix: 16)
-        let mark = "...#" + String(repeating: "0", count: 8 - digits.count) + digits
+        let mark = "...#" + Hex.text(hash, digits: 8)
         var end = name.startIndex + limit - mark.utf8.count
         // Don't cut inside a character.
         while end > name.startIndex, name[end] & 0xc0 == 0x80 { end -= 1 }

@@ -171,11 +171,3 @@ extension ELFError {
         ELFError(file: file, offset: offset, kind: .malformed("the file ends here: it shrank while it was read"))
     }
 }
-
-/// The C library's message for an `errno`.
-func systemMessage(_ code: Int32) -> String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-        guard let start = buffer.baseAddress, strerror_r(code, start, buffer.count) == 0 else { return "error \(code)" }
-        return String(cString: start)
-    }
-}

@@ -1,3 +1,5 @@
+import Files
+
 /// The instruction set of an image: `e_machine` of the ELF header (gABI, "ELF Header").
 public struct Machine: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
     /// `e_machine`

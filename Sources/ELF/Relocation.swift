@@ -1,3 +1,5 @@
+import Files
+
 /// What a relocation type computes, S + A or S + A − P in the psABIs' letters, and how the result changes the place,
 /// the bytes that the relocation applies to.
 struct RelocationRule {

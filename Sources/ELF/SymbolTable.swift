@@ -1,3 +1,5 @@
+import Search
+
 /// A function's symbol, as far as lookups of names need it.
 struct Symbol {
     /// SVMA.
@@ -172,11 +174,7 @@ struct CodeSections {
         }
         // An absolute symbol, or one whose section index doesn't fit 16 bits.
         guard !isRelocatable else { return nil }
-        var (low, high) = (0, all.count)
-        while low < high {
-            let middle = low + (high - low) / 2
-            if all[middle].lowerBound <= symbol.address { low = middle + 1 } else { high = middle }
-        }
-        return low > 0 && all[low - 1].contains(symbol.address) ? all[low - 1].upperBound : nil
+        guard let index = all.lastIndex(atMost: symbol.address, by: { $0.lowerBound }) else { return nil }
+        return all[index].contains(symbol.address) ? all[index].upperBound : nil
     }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Lists directories.
+/// Lists and creates directories.
 package enum Directory {
     /// The error of a system call.
     package struct Failure: Error {
@@ -25,5 +25,23 @@ package enum Directory {
         }
         if errno != 0 { throw Failure(errno: errno, names: names) }
         return names
+    }
+
+    /// Creates a directory and its parents, as needed, writable only by this user.
+    package static func make(_ path: String) throws(FileError) {
+        guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
+        var code = errno
+        if code == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try make(String(path[..<slash]))
+            guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
+            code = errno
+        }
+        // Some file systems return EROFS or EACCES even if the directory exists.
+        var status = stat()
+        if path.withPath({ stat($0, &status) }) == 0 {
+            if status.st_mode & S_IFMT == S_IFDIR { return }
+            code = ENOTDIR
+        }
+        throw FileError(cannot: .makeDirectory, path: path, errno: code)
     }
 }

@@ -56,7 +56,7 @@ extension String {
         guard mayHoldKeptBytes else { return self }
         return unicodeScalars.reduce(into: "") { text, scalar in
             if let byte = scalar.keptByte {
-                text += "\\x" + String(byte, radix: 16)
+                text += "\\x" + Hex.text(CollectionOfOne(byte))
             } else {
                 text.unicodeScalars.append(scalar)
             }

@@ -14,16 +14,24 @@ extension stat {
     package func presentBytes(_ descriptor: Int32) -> UInt64 {
         let size = UInt64(clamping: st_size)
         guard size > UInt64(clamping: st_blocks) &* 512 &* 64, size > 1 << 20 else { return size }
-        var present: UInt64 = 0
-        var offset: off_t = 0
         // A file with more pieces than this isn't small.
-        for _ in 0..<65_536 {
-            let start = lseek(descriptor, offset, seekData)
-            if start < 0 { return errno == ENXIO ? present : size }
-            offset = lseek(descriptor, start, seekHole)
-            guard offset > start else { return size }
-            present += UInt64(offset - start)
-        }
-        return present
+        return dataBytes(descriptor, enough: size, pieceLimit: 65_536) ?? size
     }
+}
+
+/// Counts the bytes of an open file that are data, not holes, up to `enough` bytes or `pieceLimit` pieces; nil if the
+/// file system can't tell. Takes time in proportion to the number of pieces.
+func dataBytes(_ descriptor: Int32, enough: UInt64, pieceLimit: Int = .max) -> UInt64? {
+    var count: UInt64 = 0
+    var offset: off_t = 0
+    var pieces = 0
+    while count < enough, pieces < pieceLimit {
+        let start = lseek(descriptor, offset, seekData)
+        if start < 0 { return errno == ENXIO ? count : nil }
+        offset = lseek(descriptor, start, seekHole)
+        guard offset > start else { return nil }
+        count += UInt64(offset - start)
+        pieces += 1
+    }
+    return count
 }

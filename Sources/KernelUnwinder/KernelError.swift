@@ -1,4 +1,4 @@
-import Glibc
+import Files
 import LinuxProcess
 
 /// Why the kernel unwinder can't be opened, or can't use a table or a process.
@@ -38,8 +38,8 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must be built with CONFIG_DEBUG_INFO_BTF=y"
         case .notPermitted(let what): what
         case .rejected(let program, let code, let log):
-            "the kernel refused the program \(program): \(message(code))" + (log.isEmpty ? "" : "\n\(log)")
-        case .system(let what, let code): "\(what): \(message(code))"
+            "the kernel refused the program \(program): \(systemMessage(code))" + (log.isEmpty ? "" : "\n\(log)")
+        case .system(let what, let code): "\(what): \(systemMessage(code))"
         case .otherPIDNamespace:
             "this is not the initial pid namespace, so the kernel knows processes by other ids: run cfic outside "
                 + "the container, or with the host's pid namespace"
@@ -50,8 +50,6 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
         case .overBudget(let bytes): "tables need more than their limit of \(bytes >> 20) MiB of kernel memory"
         }
     }
-
-    private func message(_ code: Int32) -> String { String(cString: strerror(code)) }
 }
 
 extension KernelError {

@@ -53,8 +53,8 @@ public final class KernelUnwinder {
     private var numbers = Numbers()
     /// What the plan of an update has to remember for the next ones.
     var planMemory = UpdatePlan.Memory()
-    /// Superseded mappings: a forked child, or a running BPF program, may still use them.
-    private var left: [TrackedProcess] = []
+    /// Superseded mappings: the entries of children may still lead to them.
+    private var superseded: [TrackedProcess] = []
     /// The mappings that unread samples may have been unwound with, by number.
     var readings = NumberedReadings<ProcessImages>()
     /// Processes whose excess mappings have been reported.
@@ -151,26 +151,26 @@ public final class KernelUnwinder {
     }
 
     private func add(_ process: Int32, _ map: MemoryMap) throws(KernelError) -> ProcessImages {
-        if memory.isNearlyFull, !left.isEmpty { sweep() }
+        if memory.isNearlyFull, !superseded.isEmpty { retireUnused() }
         let before = processes[process]
         // The directory in /proc of its first thread is empty, so it ends when another thread ends.
         if map.thread != process { planMemory.withoutFirstThread.insert(process) }
         var found = ProcessImages(map, images)
         if let before, before.images.isSame(as: found) {
-            // It may have run another executable with the same mappings, which made the BPF programs forget them.
-            try publish(process, place: before.placed.place)
+            // After an exec that maps the same, the entry is 0.
+            try setEntry(of: process, to: before.placed.place)
             return before.images
         }
         let placed = try publish(process, found.placedMappings)
         found.number = placed.number
         for image in found.images { image.users += 1 }
-        if let before { leave(before) }
+        if let before { supersede(before) }
         processes[process] = TrackedProcess(images: found, placed: placed)
         readings[placed.number] = found
         return found
     }
 
-    /// Writes the mappings to kernel memory before publishing them.
+    /// Publishes mappings: writes them to memory, and then has the process's entry lead to them.
     @discardableResult
     func publish(_ process: Int32, _ mappings: [PlacedMapping]) throws(KernelError) -> PlacedProcess {
         let (kept, leftOut) = PlacedMapping.fitting(mappings, limit: PlacedProcess.mappingLimit)
@@ -178,7 +178,7 @@ public final class KernelUnwinder {
         let placed = try PlacedProcess(kept, number: numbers.next(), in: memory)
         do throws(KernelError) {
             try memory.waitUntilVisible()
-            try publish(process, place: placed.place)
+            try setEntry(of: process, to: placed.place)
         } catch {
             for span in placed.spans { memory.free(span) }
             throw error
@@ -195,22 +195,21 @@ public final class KernelUnwinder {
     }
 
     /// Starts sampling a process that is about to exec. Its mappings are unknown until then.
-    public func expectProcess(_ process: Int32) throws(KernelError) { try publish(process, place: 0) }
+    public func expectProcess(_ process: Int32) throws(KernelError) { try setEntry(of: process, to: 0) }
 
     /// Stops sampling a process.
     public func removeProcess(_ process: Int32) {
         var key = process
         bpf_map_delete_elem(processMap, &key)
-        forget(process)
+        stopTracking(process)
     }
 
-    /// Forgets the mappings of a process whose id may have been reused, without removing the id from the BPF programs'
-    /// map.
-    func forget(_ process: Int32) {
+    /// Supersedes the mappings of a process that has ended. Its entry stays: another process may have its id by now.
+    func stopTracking(_ process: Int32) {
         planMemory.withoutFirstThread.remove(process)
         planMemory.justBegun[process] = nil
         crowded.remove(process)
-        if let known = processes.removeValue(forKey: process) { leave(known) }
+        if let known = processes.removeValue(forKey: process) { supersede(known) }
     }
 
     /// The sampled processes whose mappings have been read.
@@ -233,35 +232,36 @@ public final class KernelUnwinder {
         return bpf_map_lookup_elem(processMap, &key, &value) == 0 ? value : nil
     }
 
-    private func publish(_ process: Int32, place: UInt32) throws(KernelError) {
+    /// - Parameter place: 0 of a process whose mappings are not known.
+    private func setEntry(of process: Int32, to place: UInt32) throws(KernelError) {
         var (key, value) = (process, place)
         let status = bpf_map_update_elem(processMap, &key, &value, 0)
         if status == -E2BIG { throw .tooManyProcesses(limit: options.processLimit) }
         guard status == 0 else { throw .system("adding process \(process)", errno: -status) }
     }
 
-    private func leave(_ process: TrackedProcess) {
-        left.append(process)
-        // A sweep waits for running BPF programs, which takes milliseconds.
-        if left.count >= 64 { sweep() }
+    private func supersede(_ process: TrackedProcess) {
+        superseded.append(process)
+        // Retiring waits for BPF programs, which takes milliseconds.
+        if superseded.count >= 64 { retireUnused() }
     }
 
-    /// Frees superseded mappings that no entry of the process map leads to any more.
-    func sweep() {
-        // BPF programs that were copying a parent's entry have finished when this returns.
+    /// Retires the superseded mappings that no entry leads to, and then the tables that no mappings lead to.
+    func retireUnused() {
+        // A BPF program that was copying a parent's entry has done so when this returns.
         guard memory.waitForPrograms() else { return }
         let (listed, isWhole) = self.listed()
-        // An entry that isn't known could lead to any of them.
+        // Without all entries it isn't known which mappings are in use.
         guard isWhole else { return }
         let inUse = Set(listed.values)
-        left.removeAll { process in
+        superseded.removeAll { process in
             guard !inUse.contains(process.placed.place) else { return false }
             for image in process.images.images { image.users -= 1 }
-            readings.leave(process.placed.number)
+            readings.retire(process.placed.number)
             memory.retire(process.placed.spans)
             return true
         }
-        images.dropUnused()
+        images.retireUnused()
     }
 
     /// The sampled processes, with the places of their mappings, and whether the list is complete: the BPF programs

@@ -4,9 +4,9 @@
 /// updates have begun, because all samples are read between two updates.
 struct NumberedReadings<Reading> {
     private var readings: [UInt32: Reading] = [:]
-    /// Numbers that fell out of use since the last update began, and between the last two.
-    private var left: [UInt32] = []
-    private var leftBefore: [UInt32] = []
+    /// Numbers of mappings that were retired since the last update began, and between the last two.
+    private var retired: [UInt32] = []
+    private var retiredBefore: [UInt32] = []
 
     /// The mappings with a number that is in use, or was until recently.
     subscript(number: UInt32) -> Reading? {
@@ -14,12 +14,12 @@ struct NumberedReadings<Reading> {
         set { readings[number] = newValue }
     }
 
-    /// Notes that the BPF programs no longer use a number.
-    mutating func leave(_ number: UInt32) { left.append(number) }
+    /// The mappings with this number were retired.
+    mutating func retire(_ number: UInt32) { retired.append(number) }
 
     /// Notes that an update begins.
     mutating func noteUpdate() {
-        for number in leftBefore { readings[number] = nil }
-        (leftBefore, left) = (left, [])
+        for number in retiredBefore { readings[number] = nil }
+        (retiredBefore, retired) = (retired, [])
     }
 }

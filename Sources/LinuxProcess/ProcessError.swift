@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Why a process can't be read or watched.
@@ -22,10 +23,10 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
         case .isOfKernel(let thread): "\(thread) is a kernel thread, which has no user code"
         case .hasEnded(let process): "process \(process) has ended and has no memory left (it is a zombie)"
         case .cannotRead(let process, let code):
-            "process \(process) can't be read: \(String(cString: strerror(code)))"
+            "process \(process) can't be read: \(systemMessage(code))"
                 + (code == EACCES || code == EPERM ? advice : "")
         case .cannotWatch(let cpu, let code):
-            "watching processes on CPU \(cpu): \(String(cString: strerror(code)))"
+            "watching processes on CPU \(cpu): \(systemMessage(code))"
         }
     }
 

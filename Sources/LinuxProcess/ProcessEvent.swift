@@ -3,7 +3,8 @@ import Files
 
 /// An event of a process.
 public struct ProcessEvent: Sendable, Equatable {
-    /// What happened.
+    /// What happened, as the kernel reports it for all processes and threads. `KernelUnwinder.Change.Kind` has the
+    /// consequences for sampled processes, with other data.
     public enum Kind: Sendable, Equatable {
         /// It mapped executable memory, which replaces whatever was there.
         case mapped(ExecutableMapping)

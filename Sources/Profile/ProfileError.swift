@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import KernelUnwinder
 
@@ -13,7 +14,7 @@ public enum ProfileError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unwinder(let error): error.description
-        case .command(let what, let code), .system(let what, let code): "\(what): \(String(cString: strerror(code)))"
+        case .command(let what, let code), .system(let what, let code): "\(what): \(systemMessage(code))"
         }
     }
 }

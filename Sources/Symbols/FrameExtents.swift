@@ -1,5 +1,6 @@
 import CallFrameInfo
 import ELF
+import Search
 import TableCompiler
 
 /// The extents of an image's FDEs, and thereby of its functions, even if they have no symbols.
@@ -55,12 +56,8 @@ struct FrameExtents {
     }
 
     func place(of address: UInt64) -> Place {
-        var (low, high) = (0, starts.count)
-        while low < high {
-            let middle = low + (high - low) / 2
-            if starts[middle] <= address { low = middle + 1 } else { high = middle }
-        }
-        return low > 0 && address < limits[low - 1] ? .inside(low - 1) : .behind(low - 1)
+        guard let index = starts.lastIndex(atMost: address, by: { $0 }) else { return .behind(-1) }
+        return address < limits[index] ? .inside(index) : .behind(index)
     }
 
     /// SVMA of the start of the FDE that covers an address; nil if there is none.

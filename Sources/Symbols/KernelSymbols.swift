@@ -1,4 +1,5 @@
 import Glibc
+import Search
 
 /// The kernel's functions by address, from /proc/kallsyms.
 public final class KernelSymbols {
@@ -41,15 +42,10 @@ public final class KernelSymbols {
     /// any kind. The last one of a module ends with the module; if that end is unknown, it is known by its first byte
     /// only.
     public func function(at address: UInt64) -> String? {
-        var (first, end) = (0, symbols.count)
-        while first < end {
-            let middle = (first + end) / 2
-            if symbols[middle].address <= address { first = middle + 1 } else { end = middle }
-        }
-        guard first > 0 else { return nil }
-        let symbol = symbols[first - 1]
+        guard let index = symbols.lastIndex(atMost: address, by: { $0.address }) else { return nil }
+        let symbol = symbols[index]
         guard symbol.rank > 0, address - symbol.address < Self.largest else { return nil }
-        let isLast = first == symbols.count || text[symbols[first].module] != text[symbol.module]
+        let isLast = index + 1 == symbols.count || text[symbols[index + 1].module] != text[symbol.module]
         if isLast, address != symbol.address {
             let module = String(decoding: text[symbol.module], as: UTF8.self)
             guard address < moduleEnds[module, default: 0] else { return nil }

@@ -16,10 +16,9 @@ public enum PrintableText {
         var escaped = String.UnicodeScalarView()
         for scalar in text.readable.unicodeScalars {
             if isControl(scalar), scalar != "\n" || !keepsLineEnds {
-                let digits = String(scalar.value, radix: 16)
-                escaped.append(contentsOf: "\\x\(digits.count < 2 ? "0" : "")\(digits)".unicodeScalars)
+                escaped.append(contentsOf: "\\x\(Hex.text(scalar.value, digits: 2))".unicodeScalars)
             } else if isMisleading(scalar) {
-                escaped.append(contentsOf: "\\u\(String(scalar.value, radix: 16))".unicodeScalars)
+                escaped.append(contentsOf: "\\u\(Hex.text(scalar.value, digits: 1))".unicodeScalars)
             } else {
                 escaped.append(scalar)
             }
@@ -34,9 +33,7 @@ public enum PrintableText {
         var escaped = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             if scalar.value >= 0x20, isControl(scalar) || isMisleading(scalar) {
-                let digits = String(scalar.value, radix: 16)
-                escaped.append(
-                    contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).unicodeScalars)
+                escaped.append(contentsOf: "\\u\(Hex.text(scalar.value, digits: 4))".unicodeScalars)
             } else {
                 escaped.append(scalar)
             }

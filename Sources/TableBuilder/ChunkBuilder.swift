@@ -1,5 +1,6 @@
 import CUnwindTable
 import CallFrameInfo
+import Search
 import UnwindTable
 
 /// An FDE that is malformed, entirely or from some instruction on.
@@ -98,12 +99,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     private mutating func replay(_ rows: [LoweredRow], from start: UInt64, to limit: UInt64) {
         guard start < limit else { return }
         // The last row at or before `start` holds there.
-        var first = 0
-        var end = rows.count
-        while first < end {
-            let middle = (first + end) / 2
-            if rows[middle].address <= start { first = middle + 1 } else { end = middle }
-        }
+        let first = rows.partitioningIndex { $0.address > start }
         if first > 0 { sink.drafts.append(start, rule: rows[first - 1].rule) }
         for row in rows[first...] {
             if row.address >= limit { break }

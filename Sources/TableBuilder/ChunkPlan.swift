@@ -1,5 +1,6 @@
 import CUnwindTable
 import CallFrameInfo
+import Search
 import UnwindTable
 
 /// Cuts an image's spans at page boundaries into chunks with about equal numbers of FDEs.
@@ -36,13 +37,7 @@ struct ChunkPlan<A: Architecture> {
 
     /// Index of the first span that starts at or above `address`.
     private static func lowerBound(_ index: borrowing FrameIndex, _ address: UInt64) -> Int {
-        var first = 0
-        var end = index.count
-        while first < end {
-            let middle = (first + end) / 2
-            if index.start(at: middle) < address { first = middle + 1 } else { end = middle }
-        }
-        return first
+        (0..<index.count).partitioningIndex { index.start(at: $0) >= address }
     }
 
     /// The preceding span is needed too: it, or padding that gets its rule, may extend beyond `floor`.

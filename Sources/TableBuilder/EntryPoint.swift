@@ -1,5 +1,6 @@
 import CUnwindTable
 import CallFrameInfo
+import Search
 import UnwindTable
 
 /// Where the kernel starts an executable or its dynamic linker. Nothing called this code, so its frame has no caller,
@@ -67,12 +68,6 @@ extension ArchitectureBuilder {
 extension FrameIndex {
     /// Index of the first span that starts above an address.
     fileprivate func firstPosition(behind address: UInt64) -> Int {
-        var first = 0
-        var end = count
-        while first < end {
-            let middle = (first + end) / 2
-            if start(at: middle) <= address { first = middle + 1 } else { end = middle }
-        }
-        return first
+        (0..<count).partitioningIndex { start(at: $0) > address }
     }
 }

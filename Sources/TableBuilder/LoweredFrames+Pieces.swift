@@ -1,3 +1,4 @@
+import Search
 import UnwindTable
 
 extension LoweredFrames {
@@ -39,8 +40,8 @@ extension LoweredFrames {
             return stretch
         }
         for piece in clipped {
-            let end = edges.place { $0 >= piece.range.upperBound }
-            var stretch = free(edges.place { $0 >= piece.range.lowerBound })
+            let end = edges.partitioningIndex { $0 >= piece.range.upperBound }
+            var stretch = free(edges.partitioningIndex { $0 >= piece.range.lowerBound })
             while stretch < end {
                 owners[stretch] = piece
                 next[stretch] = stretch + 1
@@ -62,7 +63,7 @@ extension LoweredFrames {
     public func forEachRow(of piece: Piece, _ body: (Range<UInt64>, Rule) -> Void) {
         let rows = frames[piece.frame].rows
         // Start with the last row at or before the piece's start.
-        var number = max(0, rows.place { $0.address > piece.range.lowerBound } - 1)
+        var number = rows.lastIndex(atMost: piece.range.lowerBound, by: { $0.address }) ?? 0
         while number < rows.count {
             let next = number + 1 < rows.count ? rows[number + 1].address : .max
             let start = max(rows[number].address, piece.range.lowerBound)
@@ -74,23 +75,10 @@ extension LoweredFrames {
     }
 }
 
-extension Array {
-    /// The index of the first element for which `isBehind` is true. It must be true for all elements after that, too.
-    fileprivate func place(where isBehind: (Element) -> Bool) -> Int {
-        var first = 0
-        var end = count
-        while first < end {
-            let middle = (first + end) / 2
-            if isBehind(self[middle]) { end = middle } else { first = middle + 1 }
-        }
-        return first
-    }
-}
-
 extension [Range<UInt64>] {
     /// Index of the range that contains `value`. The ranges must be sorted and disjoint.
     fileprivate func index(containing value: UInt64) -> Int? {
-        let index = place { $0.upperBound > value }
+        let index = partitioningIndex { $0.upperBound > value }
         return index < count && self[index].contains(value) ? index : nil
     }
 }

@@ -1,5 +1,6 @@
 import CallFrameInfo
 import ELF
+import Files
 import TableBuilder
 import UnwindTable
 
@@ -152,7 +153,7 @@ extension ImageCompiler.Result {
 
     /// At most 64 malformed entries and 64 bad FDEs.
     public var faults: [Fault] {
-        func place(_ offset: Int) -> String { "+0x\(String(offset, radix: 16))" }
+        func place(_ offset: Int) -> String { "+\(offset.hex)" }
         let malformed = built.malformed.prefix(64).map {
             Fault(section: $0.section, text: "\(place($0.offset)): \($0.error)")
         }
@@ -160,7 +161,7 @@ extension ImageCompiler.Result {
             + built.badFrames.prefix(64).map {
                 Fault(
                     section: $0.section,
-                    text: "\(place($0.blamed)): FDE of 0x\(String($0.start, radix: 16)): \($0.error)")
+                    text: "\(place($0.blamed)): FDE of \($0.start.hex): \($0.error)")
             }
     }
 

@@ -1,31 +1,11 @@
-import Glibc
+import Files
 
 /// Why something could not be stored or found.
 public enum StoreError: Error, Equatable, Sendable {
-    /// What failed.
-    public enum Action: String, Sendable {
-        /// Making a directory.
-        case makeDirectory = "make directory"
-        /// Listing a directory.
-        case list
-        /// Writing a file.
-        case write
-        /// Renaming a file into its place.
-        case replace
-    }
-
-    /// Whose file it is, which determines the advice.
-    public enum Area: Sendable {
-        /// The directory of the store.
-        case store
-        /// A file that the user named.
-        case output
-    }
-
     /// No `CFIC_CACHE`, `XDG_CACHE_HOME` or `HOME`, and no home directory in the user database.
     case noDirectory
-    /// A system call failed.
-    case cannot(Action, path: String, errno: Int32, in: Area)
+    /// A file or directory of the store.
+    case file(FileError)
     /// A key that isn't 1 to 48 bytes long.
     case invalidKey(byteCount: Int)
     /// The bytes to insert are not a table, or have another key.
@@ -51,9 +31,10 @@ extension StoreError: CustomStringConvertible {
         switch self {
         case .noDirectory:
             return "no cache directory is known: set CFIC_CACHE"
-        case .cannot(let action, let path, let code, let area):
-            let advice = Self.advice(code, area)
-            return "\(path): cannot \(action.rawValue): \(systemMessage(code))" + (advice.isEmpty ? "" : ": " + advice)
+        case .file(let error):
+            let elsewhere = "choose another directory (--cache, CFIC_CACHE)"
+            let advice = FileError.advice(error.errno, elsewhere: elsewhere)
+            return error.description(advice: advice ?? "if the error persists, \(elsewhere)")
         case .invalidKey(let byteCount):
             return "invalid key of \(byteCount) bytes: keys have 1 to 48"
         case .notTheTable(let reason):
@@ -80,31 +61,5 @@ extension StoreError: CustomStringConvertible {
         case .unusable(let path, let reason):
             return "\(path): \(reason): compile its file again"
         }
-    }
-
-    /// What the user can do about `code`; empty if there is no advice.
-    private static func advice(_ code: Int32, _ area: Area) -> String {
-        let elsewhere = area == .store ? "choose another directory (--cache, CFIC_CACHE)" : "write to another directory"
-        switch code {
-        case ENOSPC: return "free some space there, or \(elsewhere)"
-        case EDQUOT: return "the quota is used up: remove files, or \(elsewhere)"
-        case EROFS: return elsewhere
-        case EACCES, EPERM: return "make it writable for user \(geteuid()), or \(elsewhere)"
-        case EFBIG: return "raise the limit on file sizes (ulimit -f), or \(elsewhere)"
-        case EIO: return "the device reports errors (see the kernel log): \(elsewhere)"
-        case ENOTDIR: return "a file is in the place of a directory: remove it, or \(elsewhere)"
-        case EISDIR, ENOTEMPTY: return "a directory is in the place of the file: remove it, or \(elsewhere)"
-        case EMFILE, ENFILE: return "raise the limit on open files (ulimit -n), or use fewer threads"
-        case ENOENT where area == .output: return "make the directory first"
-        default: return area == .store ? "if the error persists, \(elsewhere)" : ""
-        }
-    }
-}
-
-/// The C library's message for an `errno`.
-func systemMessage(_ code: Int32) -> String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-        guard let start = buffer.baseAddress, strerror_r(code, start, buffer.count) == 0 else { return "error \(code)" }
-        return String(cString: start)
     }
 }

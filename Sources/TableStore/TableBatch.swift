@@ -1,4 +1,4 @@
-import CLinux
+import Files
 import Glibc
 import Synchronization
 import UnwindTable
@@ -101,14 +101,13 @@ public final class TableBatch: Sendable {
     private func publish(_ files: [Pending]) {
         let syncFailure = synchronize()
         for pending in files {
-            do throws(StoreError) {
-                if let syncFailure {
-                    throw .cannot(.write, path: store.directory, errno: syncFailure, in: .store)
-                }
-                try pending.file.publish()
+            do throws(FileError) {
+                if let syncFailure { throw FileError(cannot: .write, path: store.directory, errno: syncFailure) }
+                // On the disk already, and its name will be after the last of the batch.
+                try pending.file.publish(isDurable: false)
                 state.withLock { $0.hasUnsyncedNames = true }
             } catch {
-                state.withLock { $0.failures[pending.key] = error }
+                state.withLock { $0.failures[pending.key] = .file(error) }
             }
         }
     }

@@ -1,4 +1,5 @@
 import CUnwindTable
+import Files
 import Glibc
 import UnwindTable
 

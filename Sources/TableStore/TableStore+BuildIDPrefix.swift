@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import UnwindTable
 
@@ -10,7 +11,7 @@ extension TableStore {
     ///   with the same build id, the whole id, a hyphen and enough digits of the digest.
     /// - Throws: ``StoreError/invalidPrefix(_:)``, ``StoreError/noSuchBuildID(_:directory:)``,
     ///   ``StoreError/ambiguous(prefix:candidates:count:)``, ``StoreError/unusable(path:_:)``, or
-    ///   ``StoreError/cannot(_:path:errno:in:)`` if the directory can't be read.
+    ///   ``StoreError/file(_:)`` if the directory can't be read.
     public func lookup(buildIDPrefixHex text: String) throws(StoreError) -> StoredTable {
         guard let prefix = EntryName(prefix: text.lowercased()) else { throw .invalidPrefix(text) }
         let found = try entries(startingWith: prefix)
@@ -46,14 +47,19 @@ extension TableStore {
     private func entries(startingWith prefix: EntryName) throws(StoreError) -> [EntryName] {
         let first = String(prefix.buildID.prefix(2))
         let path = "\(directory)/\(Self.buildIDDirectory)/\(first)"
-        var found: [EntryName] = []
-        let failure = DirectoryEntries.forEach(in: path) { name in
-            guard name.hasSuffix(Self.suffix) else { return }
-            // Other files may have this suffix, too.
-            guard let entry = EntryName(first + name.dropLast(Self.suffix.utf8.count)) else { return }
-            if entry.starts(with: prefix) { found.append(entry) }
+        let names: [String]
+        do throws(Directory.Failure) {
+            names = try Directory.names(in: path)
+        } catch {
+            guard error.errno == ENOENT else { throw .file(FileError(cannot: .list, path: path, errno: error.errno)) }
+            names = error.names
         }
-        if let failure, failure != ENOENT { throw .cannot(.list, path: path, errno: failure, in: .store) }
+        let found = names.compactMap { name -> EntryName? in
+            guard name.hasSuffix(Self.suffix) else { return nil }
+            // Other files may have this suffix, too.
+            let entry = EntryName(first + name.dropLast(Self.suffix.utf8.count))
+            return entry.flatMap { $0.starts(with: prefix) ? $0 : nil }
+        }
         return found.sorted { $0.text < $1.text }
     }
 }

@@ -32,8 +32,8 @@ extension TableStore {
         let place = indexPlace(of: state.file)
         do {
             try makeTrusted(place.directory, in: directory + "/" + Self.indexDirectory)
-            StaleTemporaries.remove(from: place.directory)
-            let file = AtomicFile(directory: place.directory, name: place.name, area: .store)
+            TemporaryFiles.removeStale(from: place.directory)
+            let file = atomicFile(place.directory, place.name)
             try IndexEntry.bytes(of: digest, for: state).withUnsafeBytes {
                 try file.replace(with: $0, isDurable: false)
             }
@@ -46,7 +46,8 @@ extension TableStore {
     private func indexPlace(of identity: FileIdentity) -> (directory: String, name: String) {
         let fan = Hex.text([UInt8(truncatingIfNeeded: identity.inode)])
         return (
-            "\(directory)/\(Self.indexDirectory)/\(fan)", "\(Hex.text(identity.device))-\(Hex.text(identity.inode))"
+            "\(directory)/\(Self.indexDirectory)/\(fan)",
+            "\(Hex.text(identity.device, digits: 16))-\(Hex.text(identity.inode, digits: 16))"
         )
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import UnwindTable
 
 extension TableStore {
@@ -66,7 +67,7 @@ public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
         case .damaged(let problem): "damaged: \(problem)"
         case .otherFormat(let version): "format version \(version)"
         case .otherRevision(let revision): "made by other rules (revision \(revision))"
-        case .otherOptions(let bits): "made with other options (0x\(String(bits, radix: 16)))"
+        case .otherOptions(let bits): "made with other options (\(bits.hex))"
         case .otherKey: "the table of another image"
         }
     }

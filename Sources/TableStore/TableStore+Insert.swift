@@ -1,6 +1,4 @@
-import CUnwindTable
 import Files
-import Glibc
 import UnwindTable
 
 extension TableStore {
@@ -9,18 +7,18 @@ extension TableStore {
     /// Its bytes are on the disk before its name appears. With concurrent writers, each table is seen whole, and the
     /// last one remains.
     ///
-    /// - Throws: ``StoreError/cannot(_:path:errno:in:)``, leaving at most empty directories behind;
+    /// - Throws: ``StoreError/file(_:)``, leaving at most empty directories behind;
     ///   ``StoreError/invalidKey(byteCount:)``; ``StoreError/notTheTable(_:)`` if the header of `table` is damaged or
     ///   has another key.
     public func insert(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) {
         let target = try target(of: table, key: key)
-        try target.replace(with: table, isDurable: true)
+        do throws(FileError) { try target.replace(with: table, isDurable: true) } catch { throw .file(error) }
     }
 
     /// Writes a table's bytes without making them visible or synchronizing them.
     func unseenFile(_ table: UnsafeRawBufferPointer, key: TableSource.Key) throws(StoreError) -> UnseenFile {
         let target = try target(of: table, key: key)
-        return try UnseenFile(target, table)
+        do throws(FileError) { return try UnseenFile(target, table) } catch { throw .file(error) }
     }
 
     /// The file for a table, in a directory that exists.
@@ -34,33 +32,20 @@ extension TableStore {
         let place = try self.place(of: key)
         try makeTrusted(place.directory, in: place.parent)
         // First, because stale files may be what fills the disk.
-        StaleTemporaries.remove(from: place.directory)
-        return AtomicFile(directory: place.directory, name: place.name, area: .store)
+        TemporaryFiles.removeStale(from: place.directory)
+        return atomicFile(place.directory, place.name)
+    }
+
+    /// Others can only read the store's files.
+    func atomicFile(_ directory: String, _ name: String) -> AtomicFile {
+        AtomicFile(directory: directory, name: name, mode: 0o644)
     }
 
     /// Creates one of the store's directories, and checks that root may write to it. Another process may have created
     /// some of them just before.
     func makeTrusted(_ path: String, in parent: String) throws(StoreError) {
-        try makeDirectories(path)
+        do throws(FileError) { try Directory.make(path) } catch { throw .file(error) }
         try checkWay()
         for path in [directory, parent, path] { try checkDirectory(path) }
-    }
-
-    /// Creates a directory and its parents, as needed, writable only by this user.
-    func makeDirectories(_ path: String) throws(StoreError) {
-        guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
-        var code = errno
-        if code == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try makeDirectories(String(path[..<slash]))
-            guard path.withPath({ mkdir($0, 0o755) }) != 0 else { return }
-            code = errno
-        }
-        // Some file systems return EROFS or EACCES even if the directory exists.
-        var status = stat()
-        if path.withPath({ stat($0, &status) }) == 0 {
-            if status.st_mode & S_IFMT == S_IFDIR { return }
-            code = ENOTDIR
-        }
-        throw .cannot(.makeDirectory, path: path, errno: code, in: .store)
     }
 }

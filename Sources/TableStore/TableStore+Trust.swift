@@ -80,17 +80,16 @@ extension TableStore {
 
     /// Checks that tables can be stored, so that a problem is reported once, not for each table.
     ///
-    /// - Throws: ``StoreError/cannot(_:path:errno:in:)`` with the absolute path.
+    /// - Throws: ``StoreError/file(_:)`` with the absolute path.
     package func checkIsWritable() throws(StoreError) {
         let place = directory + "/" + Self.buildIDDirectory
-        do throws(StoreError) {
-            try makeDirectories(place)
+        do throws(FileError) {
+            try Directory.make(place)
         } catch {
-            guard case .cannot(let action, let path, let code, let area) = error else { throw error }
-            throw .cannot(action, path: Self.absolute(path), errno: code, in: area)
+            throw .file(FileError(cannot: error.action, path: Self.absolute(error.path), errno: error.errno))
         }
         guard place.withPath({ access($0, W_OK | X_OK) }) != 0 else { return }
-        throw .cannot(.write, path: Self.absolute(directory), errno: errno, in: .store)
+        throw .file(FileError(cannot: .write, path: Self.absolute(directory), errno: errno))
     }
 
     /// The absolute path; symbolic links are resolved in the part that exists.

@@ -1,4 +1,5 @@
 import CallFrameInfo
+import Search
 import TableCompiler
 
 /// The addresses where an image's FDEs begin and end.
@@ -24,12 +25,7 @@ struct FrameEdges {
 
     /// The first edge after an address; nil if there is none.
     func next(after address: UInt64) -> UInt64? {
-        var first = 0
-        var end = addresses.count
-        while first < end {
-            let middle = (first + end) / 2
-            if addresses[middle] <= address { first = middle + 1 } else { end = middle }
-        }
+        let first = addresses.partitioningIndex { $0 > address }
         return first < addresses.count ? addresses[first] : nil
     }
 }

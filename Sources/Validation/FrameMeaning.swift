@@ -1,3 +1,4 @@
+import Files
 import UnwindTable
 
 /// The meaning of a rule or a row: what it computes for a frame.
@@ -34,7 +35,7 @@ extension FrameMeaning: CustomStringConvertible {
 
 extension FrameMeaning.Caller: CustomStringConvertible {
     public var description: String {
-        func hex(_ number: UInt64?) -> String { number.map { "0x" + String($0, radix: 16) } ?? "undefined" }
+        func hex(_ number: UInt64?) -> String { number?.hex ?? "undefined" }
         return "CFA \(hex(cfa))" + (stackPointer == cfa ? "" : ", stack pointer \(hex(stackPointer))")
             + ", frame pointer \(hex(framePointer)), return address \(hex(returnAddress))"
             + (isSignalFrame ? ", signal frame" : "")

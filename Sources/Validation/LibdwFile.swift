@@ -24,7 +24,7 @@ final class LibdwFile {
     convenience init(path: String) throws(Failure) {
         _ = elf_version(UInt32(EV_CURRENT))
         let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
-        guard descriptor >= 0 else { throw Failure(name: path, message: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw Failure(name: path, message: systemMessage(errno)) }
         guard let elf = elf_begin(descriptor, ELF_C_READ, nil) else {
             close(descriptor)
             throw Failure(name: path, message: LibdwFile.text(elf_errmsg(-1)))

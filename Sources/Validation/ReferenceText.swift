@@ -1,4 +1,5 @@
 import CLibdw
+import Files
 import UnwindTable
 
 extension ReferenceFrame {
@@ -73,7 +74,7 @@ struct LocationText {
         default:
             let right = stack.popLast() ?? "?"
             let left = stack.popLast() ?? "?"
-            stack.append("(\(left) \(Self.symbols[atom] ?? "op 0x\(String(atom, radix: 16))") \(right))")
+            stack.append("(\(left) \(Self.symbols[atom] ?? "op \(atom.hex)") \(right))")
         }
         // Repeated doubling would take an unreasonable amount of memory.
         if let top = stack.last, top.utf8.count > 4096 { stack[stack.count - 1] = "..." }

@@ -1,5 +1,6 @@
 import JSONDocuments
 import BPFCheck
+import Files
 import Glibc
 
 /// The findings of `check-bpf`, as text and as JSON.
@@ -172,7 +173,7 @@ extension BPFReport.Entry {
     fileprivate var place: String {
         if let file, let line { return "\(file):\(line)" }
         guard let section else { return path }
-        return offset.map { "\(path): \(section)+0x\(String($0, radix: 16))" } ?? "\(path): \(section)"
+        return offset.map { "\(path): \(section)+\($0.hex)" } ?? "\(path): \(section)"
     }
 
     fileprivate var details: [(String, String)] {

@@ -67,7 +67,7 @@ struct Compilation {
         for note in result.notes { Diagnostics.error(note) }
         let facts = TableFacts(result)
         if isStrict, !facts.isFlawless { throw Failure("\(image.name): \(CompileReport.flaws(facts))") }
-        try TableStore.write(result.table, to: output)
+        try OutputFile.write(result.table, to: output)
         if isJSON {
             let report = FileReport(path: image.name, outcome: .compiled(facts), notes: result.notes)
             try JSONText.print(

@@ -1,4 +1,6 @@
+import Files
 import JSONDocuments
+import Symbols
 import TableCompiler
 import UnwindTable
 
@@ -78,7 +80,7 @@ struct CompileReport: JSONDocument {
             hasTables = true
         }
         var output = StandardOutput()
-        if hasTables { table.write(to: &output) }
+        if hasTables { output.write(table) }
         output.flush()
         for file in files {
             for note in file.notes {
@@ -170,8 +172,8 @@ struct FileEntry: Encodable {
     var failure: String? { status == "failed" ? message ?? path : nil }
 
     private mutating func take(_ facts: TableFacts) {
-        key = Quantity.hex(facts.key.bytes)
-        digest = facts.key.digest.isEmpty ? nil : Quantity.hex(facts.key.digest)
+        key = Hex.text(facts.key.bytes)
+        digest = facts.key.digest.isEmpty ? nil : Hex.text(facts.key.digest)
         if case .content = facts.key { keyKind = "content" } else { keyKind = "build-id" }
         fdes = facts.counts.fdes
         badFDEs = facts.counts.badFDEs

@@ -1,6 +1,6 @@
+import Files
 import Glibc
 import Symbols
-import TableStore
 
 /// Writes messages for people to standard error, made printable as on ``StandardOutput``.
 enum Diagnostics {
@@ -25,7 +25,7 @@ enum Diagnostics {
 
     private static func put(_ printable: String) {
         let bytes = Array(printable.utf8)
-        _ = bytes.withUnsafeBytes { TableStore.write($0, to: STDERR_FILENO) }
+        _ = bytes.withUnsafeBytes { Descriptor.write($0, to: STDERR_FILENO) }
     }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

@@ -2,6 +2,7 @@ import JSONDocuments
 import ArgumentParser
 import CallFrameInfo
 import ELF
+import Files
 import TableBuilder
 import TableCompiler
 import TableStore
@@ -101,7 +102,7 @@ struct DumpCommand: ParsableCommand {
     }
 
     private func checkIsCovered(_ entries: Int) throws {
-        if let pc, entries == 0 { throw Failure("\(file): no FDE covers \(Quantity.hex(pc.value))") }
+        if let pc, entries == 0 { throw Failure("\(file): no FDE covers \(pc.value.hex)") }
     }
 
     // MARK: Rules
@@ -166,13 +167,8 @@ struct DumpCommand: ParsableCommand {
         body { row in
             if let pc, !(row.start..<max(row.start, row.limit)).contains(pc.value) { return }
             if json { return rows.append(row) }
-            output.line("\(padded(row.start))..\(padded(row.limit))  \(row.rule)")
+            output.line("\(Hex.text(row.start, digits: 16))..\(Hex.text(row.limit, digits: 16))  \(row.rule)")
         }
         if json { try JSONText.print(RuleDump(rows: rows)) } else { output.flush() }
-    }
-
-    private func padded(_ address: UInt64) -> String {
-        let digits = String(address, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

@@ -1,5 +1,6 @@
 import JSONDocuments
 import CallFrameInfo
+import Files
 import UnwindTable
 import Validation
 
@@ -57,17 +58,17 @@ struct ExplanationReport: Encodable {
 
     private func write(_ frame: Explanation.Frame, to output: inout StandardOutput) {
         output.line(
-            "  \(frame.section)+\(Quantity.hex(UInt64(frame.fdeOffset))): FDE \(Quantity.hex(frame.start))"
-                + "..\(Quantity.hex(frame.limit)), CIE +\(Quantity.hex(UInt64(frame.cieOffset)))")
-        let width = Quantity.hex(frame.limit).count
+            "  \(frame.section)+\(frame.fdeOffset.hex): FDE \(frame.start.hex)"
+                + "..\(frame.limit.hex), CIE +\(frame.cieOffset.hex)")
+        let width = frame.limit.hex.count
         for (place, instruction) in frame.initialInstructions.map({ ("CIE", $0) })
-            + frame.instructions.map({ (Quantity.hex($0.address ?? frame.start), $0) }) where instruction.isTelling
+            + frame.instructions.map({ (($0.address ?? frame.start).hex, $0) }) where instruction.isTelling
         {
             let margin = String(repeating: " ", count: max(0, width - place.count))
             output.line("    \(place)\(margin)  \(instruction.name) \(instruction.operands ?? "")")
         }
         if let row = frame.row {
-            output.line("  row    \(Quantity.hex(row.start))..\(Quantity.hex(row.limit))  \(text(row))")
+            output.line("  row    \(row.start.hex)..\(row.limit.hex)  \(text(row))")
         }
         for problem in frame.problems { output.line("  error  \(problem)") }
     }

@@ -1,9 +1,9 @@
 import JSONDocuments
 import ArgumentParser
+import Files
 import Glibc
 import KernelUnwinder
 import TableCompiler
-import TableStore
 import UnwindTable
 
 struct KernelCommand: ParsableCommand {
@@ -34,7 +34,7 @@ struct KernelCommand: ParsableCommand {
     func run() throws {
         try reporting {
             if let object {
-                try KernelUnwinder.objectFile.withUnsafeBytes { try TableStore.write($0, to: object) }
+                try KernelUnwinder.objectFile.withUnsafeBytes { try OutputFile.write($0, to: object) }
                 return
             }
             var options = KernelUnwinder.Options()

@@ -82,11 +82,10 @@ struct LoadedTable {
 
     /// Whether the file starts with a table's magic bytes.
     static func isTable(_ path: String) throws -> Bool {
-        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
-        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        var magic = [UInt8](repeating: 0, count: TableView.magic.count)
-        return pread(descriptor, &magic, magic.count, 0) == magic.count && magic == TableView.magic
+        try InputFile.open(path) { descriptor in
+            var magic = [UInt8](repeating: 0, count: TableView.magic.count)
+            return pread(descriptor, &magic, magic.count, 0) == magic.count && magic == TableView.magic
+        }
     }
 }
 
@@ -100,10 +99,7 @@ struct SkippedFile: Error, CustomStringConvertible {
 extension FoundFile {
     /// Whether the file starts with the ELF magic bytes.
     func isELF() throws -> Bool {
-        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
-        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        return ELFImage.isELF(descriptor: descriptor)
+        try InputFile.open(path) { ELFImage.isELF(descriptor: $0) }
     }
 }
 

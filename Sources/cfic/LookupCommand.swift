@@ -132,13 +132,13 @@ struct LookupCommand: ParsableCommand {
 
     /// 0x401136 <main+0x8>
     static func heading(_ address: UInt64, _ function: String?, _ offset: UInt64?) -> String {
-        Quantity.hex(address) + (function.map { " <\($0)+\(Quantity.hex(offset ?? 0))>" } ?? "")
+        address.hex + (function.map { " <\($0)+\((offset ?? 0).hex)>" } ?? "")
     }
 
     private func text(_ answer: Answer) -> String {
         var text = Self.heading(answer.address, answer.function, answer.functionOffset)
         if let start = answer.start, let limit = answer.limit {
-            text += "  row \(Quantity.hex(start))..\(Quantity.hex(limit))"
+            text += "  row \(start.hex)..\(limit.hex)"
         }
         return text
     }

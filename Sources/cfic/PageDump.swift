@@ -1,5 +1,7 @@
 import JSONDocuments
 import CallFrameInfo
+import Files
+import Symbols
 import UnwindTable
 
 /// A table's header and pages, with their sizes.
@@ -24,8 +26,8 @@ struct PageDump: JSONDocument {
     var pages: [Page] = []
 
     init(_ table: TableView, pc: UInt64?) {
-        key = Quantity.hex(table.key.bytes)
-        digest = table.key.digest.isEmpty ? nil : Quantity.hex(table.key.digest)
+        key = Hex.text(table.key.bytes)
+        digest = table.key.digest.isEmpty ? nil : Hex.text(table.key.digest)
         tableBytes = table.bytes.count
         rules = table.rules.count
         operations = table.operations.count
@@ -58,11 +60,11 @@ struct PageDump: JSONDocument {
         var table = TextTable(["PAGE", "KIND", "ROWS", "PALETTE", "BYTES"], left: [1])
         for page in pages {
             table.add([
-                Quantity.hex(page.address), page.kind, Quantity.count(page.rows), Quantity.count(page.palette),
+                page.address.hex, page.kind, Quantity.count(page.rows), Quantity.count(page.palette),
                 Quantity.count(page.bytes),
             ])
         }
-        table.write(to: &output)
+        output.write(table)
         output.flush()
     }
 }

@@ -1,6 +1,5 @@
 import Files
 import Glibc
-import TableStore
 
 /// The destination of a profile. It is checked before recording; if it fails nevertheless, the profile is saved
 /// elsewhere.
@@ -10,7 +9,7 @@ struct ProfileOutput {
 
     init(path: String?) throws {
         self.path = path
-        if let path { try TableStore.checkWritable(path) }
+        if let path { try OutputFile.checkWritable(path) }
     }
 
     /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
@@ -37,7 +36,7 @@ struct ProfileOutput {
         guard file >= 0 else { return nil }
         defer { close(file) }
         do {
-            try TableStore.write(to: "/dev/fd/\(file)") { try text.write(to: &$0) }
+            try OutputFile.write(to: "/dev/fd/\(file)") { try text.write(to: &$0) }
             return path.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         } catch {
             unlink(path)
@@ -49,7 +48,7 @@ struct ProfileOutput {
     private func failure(of text: ProfileText, _ path: String?) -> String? {
         do {
             if let path {
-                try TableStore.write(to: path) { try text.write(to: &$0) }
+                try OutputFile.write(to: path) { try text.write(to: &$0) }
                 return nil
             }
             var out = FailingOutput()
@@ -58,7 +57,7 @@ struct ProfileOutput {
             guard let code = out.code else { return nil }
             // The reader closed the pipe.
             if code == EPIPE { exit(1) }
-            return "cannot write to standard output: \(String(cString: strerror(code)))"
+            return "cannot write to standard output: \(systemMessage(code))"
         } catch {
             return "\(error)"
         }
@@ -78,7 +77,7 @@ private struct FailingOutput: ByteSink {
     }
 
     mutating func flush() {
-        if code == nil { code = buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) } }
+        if code == nil { code = buffer.withUnsafeBytes { Descriptor.write($0, to: STDOUT_FILENO) } }
         buffer.removeAll(keepingCapacity: true)
     }
 }

@@ -1,6 +1,3 @@
-import Glibc
-import Symbols
-
 /// Formats numbers for people.
 enum Quantity {
     /// 1234567 → 1,234,567
@@ -47,45 +44,5 @@ enum Quantity {
         let sign = value < 0 && whole != 0 ? "-" : ""
         if digits == 0 { return sign + count(whole) }
         return sign + count(whole / unit) + "." + String(repeating: "0", count: digits - fraction.count) + fraction
-    }
-
-    static func hex(_ value: some BinaryInteger) -> String { "0x" + String(value, radix: 16) }
-
-    static func hex(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef")
-        return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-    }
-}
-
-/// Columns of text, right-aligned except for `left`.
-struct TextTable {
-    private var rows: [[String]] = []
-    private let left: Set<Int>
-
-    init(_ header: [String], left: Set<Int> = []) {
-        rows = [header]
-        self.left = left
-    }
-
-    mutating func add(_ row: [String]) { rows.append(row.map(PrintableText.of)) }
-
-    func write(to output: inout StandardOutput) {
-        let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in
-            rows.map { row in
-                // The last column needs no padding if it is left-aligned.
-                let isPadded = column < row.count - 1 || !left.contains(column)
-                return isPadded && row.count > column ? row[column].count : 0
-            }.max() ?? 0
-        }
-        for row in rows {
-            // Omit trailing empty cells.
-            let said = row.prefix((row.lastIndex { !$0.isEmpty } ?? -1) + 1)
-            let cells = said.enumerated().map { column, text in
-                let padding = String(repeating: " ", count: max(0, widths[column] - text.count))
-                return left.contains(column) ? text + padding : padding + text
-            }
-            output.line(cells.joined(separator: "  "))
-        }
     }
 }

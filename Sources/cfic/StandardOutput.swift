@@ -1,6 +1,6 @@
+import Files
 import Glibc
 import Symbols
-import TableStore
 
 /// Standard output for results, written in large pieces. Text is made printable, so that names can't contain terminal
 /// commands; only ``Diagnostics/Style`` adds these.
@@ -32,13 +32,17 @@ struct StandardOutput: TextOutputStream {
     /// Waits if standard output is non-blocking. If the reader has gone (`| head`), exits silently; after any other
     /// failure, exits with a message.
     mutating func flush() {
-        let code = buffer.withUnsafeBytes { TableStore.write($0, to: STDOUT_FILENO) }
+        let code = buffer.withUnsafeBytes { Descriptor.write($0, to: STDOUT_FILENO) }
         if let code {
             if code != EPIPE {
-                Diagnostics.error("cannot write to standard output: \(String(cString: strerror(code)))")
+                Diagnostics.error("cannot write to standard output: \(systemMessage(code))")
             }
             exit(1)
         }
         buffer.removeAll(keepingCapacity: true)
+    }
+
+    mutating func write(_ table: TextTable) {
+        for row in table.lines { line(row) }
     }
 }

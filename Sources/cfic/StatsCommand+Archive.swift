@@ -1,16 +1,12 @@
 import ELF
 import Files
-import Glibc
 import TableCompiler
 import UnwindTable
 
 extension StatsCommand {
     /// Whether the file starts with an archive's magic bytes.
     static func isArchive(_ path: String) throws -> Bool {
-        let descriptor = path.withPath { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
-        guard descriptor >= 0 else { throw Failure("\(path): \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        return Archive.isArchive(descriptor: descriptor)
+        try InputFile.open(path) { Archive.isArchive(descriptor: $0) }
     }
 
     /// Adds the members that are object files, each as a separate file.

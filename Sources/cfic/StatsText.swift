@@ -1,3 +1,5 @@
+import Files
+import Symbols
 import UnwindTable
 
 /// The statistics as text.
@@ -50,9 +52,9 @@ struct StatsText {
             "    no CFI at all", Quantity.count(file.uncoveredBytes), ratio(file.uncoveredBytes, file.executableBytes),
             "",
         ])
-        table.write(to: &output)
+        output.write(table)
         for entry in file.unsupported.prefix(Self.listed) {
-            let range = "\(Quantity.hex(entry.start))..\(Quantity.hex(entry.limit))"
+            let range = "\(entry.start.hex)..\(entry.limit.hex)"
             output.line("  unsupported: \(entry.function ?? "(no symbol)") \(range): \(entry.text)")
         }
         if file.unsupported.count > Self.listed {

@@ -1,5 +1,6 @@
 import JSONDocuments
 import CallFrameInfo
+import Files
 import TableCompiler
 import UnwindTable
 import Validation
@@ -112,7 +113,7 @@ extension ValidationReport.File {
         let verdict = disagreements == 0 ? "agrees" : "\(Quantity.count(disagreements)) disagreements"
         output.line("\(path): \(verdict), \(Quantity.count(probes)) probes\(isFromCache ? " (cached table)" : "")")
         for difference in firstDisagreements.prefix(8) {
-            let address = Quantity.hex(difference.address)
+            let address = difference.address.hex
             let margin = String(repeating: " ", count: address.count)
             output.line("  \(address)  rule:  \(difference.rule)")
             output.line("  \(margin)  table: \(difference.table)")

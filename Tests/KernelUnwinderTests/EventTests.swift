@@ -96,7 +96,7 @@ struct EventTests {
         #expect(unwinder.place(of: shell.id) != 0 && unwinder.isListed(shell.id))
     }
 
-    /// The BPF programs may forget a process after it was read, when its new executable starts.
+    /// What was published after an exec began may be superseded by it.
     @Test func newProgramThatWasForgottenIsReadAgain() throws {
         let unwinder = try KernelUnwinder()
         let program = try RunningProgram(["/bin/sleep", "1000"])

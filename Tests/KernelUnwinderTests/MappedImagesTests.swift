@@ -93,10 +93,10 @@ struct MappedImagesTests {
         let gone = images.image(of: try mapping(copy), in: getpid())
         try #require(kept !== gone && kept.hasTable && gone.hasTable && unwinder.memoryUse.tables == 1)
         kept.users += 1
-        images.dropUnused()
+        images.retireUnused()
         #expect(kept.hasTable && !gone.hasTable && unwinder.memoryUse.tables == 1)
         kept.users -= 1
-        images.dropUnused()
+        images.retireUnused()
         #expect(!kept.hasTable && unwinder.memoryUse.tables == 0)
     }
 

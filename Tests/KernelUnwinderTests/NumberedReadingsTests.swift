@@ -10,16 +10,16 @@ import Testing
         #expect(readings[1] == "one" && readings[2] == nil)
     }
 
-    /// Samples are read between two updates, and an update may have several sweeps.
+    /// Samples are read between two updates, and an update may retire mappings several times.
     @Test func numberThatWasLeftIsKeptUntilSamplesOfItWereRead() {
         var readings = NumberedReadings<String>()
         for number in UInt32(1)...3 { readings[number] = "\(number)" }
         readings.noteUpdate()
-        readings.leave(1)
-        readings.leave(2)
+        readings.retire(1)
+        readings.retire(2)
         #expect(readings[1] == "1" && readings[2] == "2")
         readings.noteUpdate()
-        readings.leave(3)
+        readings.retire(3)
         #expect(readings[1] == "1" && readings[2] == "2")
         readings.noteUpdate()
         #expect(readings[1] == nil && readings[2] == nil && readings[3] == "3")

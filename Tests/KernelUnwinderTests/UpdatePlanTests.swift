@@ -8,12 +8,12 @@ import Testing
     private struct World: UpdatePlan.Processes {
         var listed: Set<Int32> = []
         var dead: Set<Int32> = []
-        var forgotten: Set<Int32> = []
+        var expected: Set<Int32> = []
         var followsChildren = true
 
         func isListed(_ process: Int32) -> Bool { listed.contains(process) }
         func isAlive(_ process: Int32) -> Bool { !dead.contains(process) }
-        func isForgotten(_ process: Int32) -> Bool { forgotten.contains(process) }
+        func isExpected(_ process: Int32) -> Bool { expected.contains(process) }
         var all: [Int32] { Array(listed) }
     }
 
@@ -60,12 +60,12 @@ import Testing
         let events = [event(7, .exec, 10), event(7, library, 11)]
         #expect(plan(events, world, &memory) == [.tell(events[0]), .tell(events[1]), .read(7, at: 11)])
         // The exec tracepoint ran after the mappings were published, and cleared the entry.
-        world.forgotten = [7]
+        world.expected = [7]
         #expect(plan([], world, &memory) == [.read(7, at: 0)])
         // The number of updates doesn't matter.
-        world.forgotten = []
+        world.expected = []
         for _ in 0..<100 { #expect(plan([], world, &memory) == []) }
-        world.forgotten = [7]
+        world.expected = [7]
         #expect(plan([], world, at: 99 + UpdatePlan.retention, &memory) == [.read(7, at: 0)])
         // The time is over, but nobody has checked since then.
         #expect(plan([], world, at: 200 + UpdatePlan.retention, &memory) == [.read(7, at: 0)])

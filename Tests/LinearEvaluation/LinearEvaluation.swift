@@ -1,4 +1,5 @@
 import CallFrameInfo
+import Search
 import TableBuilder
 import UnwindTable
 
@@ -53,15 +54,7 @@ public struct LinearEvaluation {
         edges.sort()
         edges = edges.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
         guard edges.count > 1 else { return [] }
-        func place(_ address: UInt64) -> Int {
-            var first = 0
-            var end = edges.count
-            while first < end {
-                let middle = (first + end) / 2
-                if edges[middle] < address { first = middle + 1 } else { end = middle }
-            }
-            return first
-        }
+        func place(_ address: UInt64) -> Int { edges.partitioningIndex { $0 >= address } }
         // Stretch n is from edge n to edge n+1. `next` leads to the first stretch at or after n without an owner.
         var owners = [Int?](repeating: nil, count: edges.count)
         var next = Array(0...edges.count)

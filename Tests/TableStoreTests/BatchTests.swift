@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 import TableStore
@@ -113,7 +114,8 @@ import UnwindTable
         let (bad, good) = (keys(2)[0], keys(2)[1])
         try [UInt8]().write(to: store.path(of: bad) + "/in-the-way")
         for key in [bad, good] { try insert(key, into: batch) }
-        #expect(try batch.flush() == [bad: .cannot(.replace, path: store.path(of: bad), errno: EISDIR, in: .store)])
+        #expect(
+            try batch.flush() == [bad: .file(FileError(cannot: .replace, path: store.path(of: bad), errno: EISDIR))])
         #expect(store.reason(good) == nil)
         #expect(batch.flush().isEmpty)
         #expect(directory.temporaries() == [])

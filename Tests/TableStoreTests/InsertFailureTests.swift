@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import TableStore
 import Testing
@@ -46,12 +47,12 @@ struct InsertFailureTests {
         }
         defer { chmod(directory.path + "/.build-id/01", 0o755) }
         let error = failure(try compiledTable(key: other), key: other)
-        guard case .cannot(.write, let path, let code, .store)? = error else {
+        guard case .file(let reason)? = error, reason.action == .write else {
             Issue.record("\(String(describing: error))")
             return
         }
-        #expect(path == directory.path + "/.build-id/01/09.unwind")
-        #expect(code == (mount == nil ? EACCES : EROFS))
+        #expect(reason.path == directory.path + "/.build-id/01/09.unwind")
+        #expect(reason.errno == (mount == nil ? EACCES : EROFS))
         #expect(error?.description.contains("choose another directory (--cache, CFIC_CACHE)") == true)
         // The existing table can still be used.
         #expect(store.reason(key) == nil)
@@ -61,8 +62,7 @@ struct InsertFailureTests {
         if mount != nil {
             #expect(
                 failure(try compiledTable(key: third), key: third)
-                    == .cannot(
-                        .makeDirectory, path: directory.path + "/.content", errno: EROFS, in: .store))
+                    == .file(FileError(cannot: .makeDirectory, path: directory.path + "/.content", errno: EROFS)))
         }
         mount = nil
     }
@@ -78,8 +78,7 @@ struct InsertFailureTests {
         let error = failure(big, key: key)
         #expect(
             error
-                == .cannot(
-                    .write, path: directory.path + "/.build-id/01/0203.unwind", errno: ENOSPC, in: .store))
+                == .file(FileError(cannot: .write, path: directory.path + "/.build-id/01/0203.unwind", errno: ENOSPC)))
         #expect(error?.description.contains("free some space") == true)
         #expect(directory.files().count == 1)
         #expect(try store.current(key: key, options: TableOptions()).holds(small))
@@ -88,12 +87,11 @@ struct InsertFailureTests {
     }
 
     /// The limit's signal would kill the process before it could clean up.
-    @Test(arguments: ["insert", "write"]) func fileSizeLimit(mode: String) throws {
+    @Test func fileSizeLimit() throws {
         let source = try TemporaryDirectory()
         try compiledTable(key: key).write(to: source.path + "/table")
-        let target = mode == "insert" ? [directory.path, "1"] : [directory.path + "/out.unwind"]
         let writer = try Writer(
-            ["limited", "1000", mode] + target + [source.path + "/table"], output: source.path + "/output")
+            ["limited", "1000", "insert", directory.path, "1", source.path + "/table"], output: source.path + "/output")
         #expect(writer.wait() == 1)
         #expect(writer.printed().contains("ulimit -f"))
         #expect(directory.files().isEmpty)
@@ -103,14 +101,15 @@ struct InsertFailureTests {
         let path = try store.path(of: key)
         try [UInt8]().write(to: path + "/in-the-way")
         let error = failure(try compiledTable(key: key), key: key)
-        #expect(error == .cannot(.replace, path: path, errno: EISDIR, in: .store))
+        #expect(error == .file(FileError(cannot: .replace, path: path, errno: EISDIR)))
         #expect(directory.temporaries().isEmpty)
     }
 
     @Test func fileInADirectorysPlace() throws {
         try [UInt8]([1]).write(to: directory.path + "/.build-id")
         let error = failure(try compiledTable(key: key), key: key)
-        #expect(error == .cannot(.makeDirectory, path: directory.path + "/.build-id/01", errno: ENOTDIR, in: .store))
+        #expect(
+            error == .file(FileError(cannot: .makeDirectory, path: directory.path + "/.build-id/01", errno: ENOTDIR)))
     }
 
     @Test(.enabled(if: Writer.canHideDescriptors, "unshare -m fails here, as in a chroot"))

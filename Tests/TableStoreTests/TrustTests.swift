@@ -1,5 +1,6 @@
 import ELF
 import Files
+import Files
 import Foundation
 import TableCompiler
 import TableStore
@@ -148,8 +149,8 @@ struct WritableTests {
     @Test func storeThatTakesNothingSaysWhereItReallyIs() throws {
         let directory = try TemporaryDirectory()
         try [UInt8]().write(to: directory.path + "/file")
-        let error = StoreError.cannot(
-            .makeDirectory, path: directory.path + "/file/.build-id", errno: ENOTDIR, in: .store)
+        let error = StoreError.file(
+            FileError(cannot: .makeDirectory, path: directory.path + "/file/.build-id", errno: ENOTDIR))
         #expect(throws: error) { try TableStore(directory: directory.path + "/./file").checkIsWritable() }
         #expect(throws: Never.self) { try TableStore(directory: directory.path + "/new").checkIsWritable() }
     }

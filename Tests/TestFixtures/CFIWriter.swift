@@ -1,3 +1,4 @@
+import Search
 import UnwindTable
 
 /// Writes an .eh_frame section entry by entry, with absolute 8-byte addresses, and records the meaning of its FDEs.
@@ -13,14 +14,7 @@ package struct CFIWriter {
 
         package func cfaOffset(at address: UInt64) -> Int32 {
             // A binary search, because tests look up 200,000 addresses in 65,536 rows.
-            var before = 0..<rows.count
-            while !before.isEmpty {
-                let middle = (before.lowerBound + before.upperBound) / 2
-                before =
-                    start + rows[middle].at <= address
-                    ? middle + 1..<before.upperBound : before.lowerBound..<middle
-            }
-            return rows[before.lowerBound - 1].cfa
+            rows[rows.partitioningIndex { start + $0.at > address } - 1].cfa
         }
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A process that runs beside the tests. It and its children are killed with the last reference.
@@ -47,7 +48,7 @@ public final class RunningProgram {
         (input, output, self.id) = (toProgram[1], fromProgram[0], id)
         guard code == 0 else {
             hasEnded = true
-            throw TestFailure("\(words[0]): \(String(cString: strerror(code)))")
+            throw TestFailure("\(words[0]): \(systemMessage(code))")
         }
         ProcessGroupKeeper.shared.keep(id)
     }

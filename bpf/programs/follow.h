@@ -7,8 +7,8 @@
 #include "task.h"
 
 /*
- * A new process has the mappings of its parent. If the parent isn't listed, deletes the entry of an earlier process
- * with the same id.
+ * Publishes the mappings of the parent for a new process, too. If the parent isn't listed, deletes the entry of an
+ * earlier process with the same id.
  */
 SEC("?raw_tp/sched_process_fork")
 int follow_fork(struct bpf_raw_tracepoint_args *context)
@@ -28,7 +28,7 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 	return bpf_map_update_elem(&processes, &process, &copy, BPF_ANY);
 }
 
-/* The old mappings are gone. The loader will publish the new ones. */
+/* Supersedes the mappings of a process that executes another file. The loader will publish the new ones. */
 SEC("?raw_tp/sched_process_exec")
 int follow_exec(struct bpf_raw_tracepoint_args *context)
 {

@@ -68,8 +68,8 @@ static __always_inline void count(struct walk *walk, enum cfic_step step)
 	all->kernel_frames += walk->sample.kernel_count;
 	all->user_frames += walk->sample.user_count;
 	all->guessed_frames += walk->sample.guessed_count;
-	complete = CFIC_IS_OUTERMOST(step) && CFIC_IS_BY_RULES(step, walk->sample.guessed_count);
-	guessed = CFIC_IS_OUTERMOST(step) && !complete;
+	complete = cfic_is_complete(step, walk->sample.guessed_count);
+	guessed = cfic_is_outermost(step) && !complete;
 	all->complete += complete;
 	all->guessed += guessed;
 	all->lookups += lookups(walk, step);

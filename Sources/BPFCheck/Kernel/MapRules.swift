@@ -1,3 +1,5 @@
+import Files
+
 /// The kernel's requirements for creating a map of some kind: the `alloc_check` functions of kernel/bpf.
 struct MapRule {
     /// Allowed sizes in bytes; `nil` allows any size but 0.
@@ -184,7 +186,7 @@ struct MapProblem {
         if extra != 0 {
             problems.append(
                 MapProblem(
-                    problem: "has flags that a \(name) doesn't take, 0x\(String(extra, radix: 16))",
+                    problem: "has flags that a \(name) doesn't take, \(extra.hex)",
                     remedy: "leave them out"))
         }
         // BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG; BPF_F_RDONLY and BPF_F_WRONLY.

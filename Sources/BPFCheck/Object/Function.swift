@@ -1,3 +1,5 @@
+import Search
+
 /// A function of an object. A program is a function that the kernel calls.
 struct Function {
     let name: String
@@ -69,13 +71,9 @@ struct Function {
     /// The line with the greatest offset not after the instruction.
     func line(of instruction: Int) -> BTFExtension.Line? {
         let offset = start + Instruction.size * instruction
-        var low = 0
-        var high = lines.count
-        while low < high {
-            let middle = low + (high - low) / 2
-            if lines[middle].offset <= offset { low = middle + 1 } else { high = middle }
+        guard let index = lines.lastIndex(atMost: offset, by: { $0.offset }), lines[index].offset >= start else {
+            return nil
         }
-        guard low > 0, lines[low - 1].offset >= start else { return nil }
-        return lines[low - 1]
+        return lines[index]
     }
 }

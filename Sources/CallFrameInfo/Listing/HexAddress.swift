@@ -21,7 +21,8 @@ extension HexAddress: Hashable where Value: Hashable {}
 
 /// The values that ``HexAddress`` wraps: addresses and optional addresses.
 public protocol HexDigits {
-    /// Lower case, without leading zeros; nil if there is no address.
+    /// Lower case, without leading zeros; nil if there is no address. Made by the standard library: this module depends
+    /// on no other.
     var hexDigits: String? { get }
 }
 

@@ -4,7 +4,9 @@ import LinuxProcess
 extension KernelUnwinder {
     /// A change of a process, as events or readings of its mappings showed it.
     public struct Change {
-        /// What became of it.
+        /// What became of it: the consequence of events (`ProcessEvent.Kind`) for a sampled process. The cases have other
+        /// data, images and tables, and mappings that were read or could not be read are no events; so these are two
+        /// enumerations.
         public enum Kind {
             /// Its mappings were read; they include all mappings up to ``ProcessImages/time``.
             case read(ProcessImages)
@@ -48,7 +50,7 @@ extension KernelUnwinder {
         switch step {
         case .read(let process, let time): return read(process, at: time)
         case .end(let process, let time, let isReused):
-            if isReused { forget(process) } else { removeProcess(process) }
+            if isReused { stopTracking(process) } else { removeProcess(process) }
             return Change(process: process, kind: .ended, time: time)
         case .tell(let event):
             switch event.kind {
@@ -96,7 +98,7 @@ private struct TrackedProcesses: UpdatePlan.Processes {
 
     func isListed(_ process: Int32) -> Bool { unwinder.isListed(process) || unwinder.images(of: process) != nil }
     func isAlive(_ process: Int32) -> Bool { KernelUnwinder.isAlive(process) }
-    func isForgotten(_ process: Int32) -> Bool { unwinder.place(of: process) == 0 }
+    func isExpected(_ process: Int32) -> Bool { unwinder.place(of: process) == 0 }
     var followsChildren: Bool { unwinder.followsChildren }
     var all: [Int32] { Array(Set(unwinder.listed().places.keys).union(unwinder.trackedProcesses)) }
 }

@@ -119,20 +119,20 @@ final class MappedImages {
         }
     }
 
-    /// Forgets images that no process maps any more, and withdraws their tables.
-    func dropUnused() {
-        byFile = byFile.filter { !dropIfUnused($0.value) }
-        vdsos = vdsos.filter { !dropIfUnused($0.value) }
+    /// Removes images that no published or superseded mappings are of, and retires their tables.
+    func retireUnused() {
+        byFile = byFile.filter { !retireIfUnused($0.value) }
+        vdsos = vdsos.filter { !retireIfUnused($0.value) }
     }
 
-    private func dropIfUnused(_ image: MappedImage) -> Bool {
+    private func retireIfUnused(_ image: MappedImage) -> Bool {
         guard image.users == 0 else { return false }
         if let table = image.table {
             image.table = nil
             table.users -= 1
             if table.users == 0 {
                 tables[table.key] = nil
-                table.takeBack(memory)
+                table.retire(memory)
             }
         }
         return true
@@ -177,7 +177,7 @@ final class MappedImages {
 
     /// Why a mapped file can't be opened, and which permission is missing.
     private static func problem(_ code: Int32, _ mapping: ExecutableMapping, _ process: Int32) -> String {
-        let text = String(cString: strerror(code))
+        let text = systemMessage(code)
         guard code == EACCES || code == EPERM else { return text }
         // If links of the process can be followed, only the permission for its mappings is missing.
         let mayTrace = access("/proc/\(process)/exe", F_OK) == 0

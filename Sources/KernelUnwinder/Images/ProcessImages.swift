@@ -1,5 +1,6 @@
 import ELF
 import LinuxProcess
+import Search
 
 /// The executable mappings of a process at one moment, in ascending order of addresses.
 public struct ProcessImages {
@@ -79,13 +80,8 @@ public struct ProcessImages {
 
     /// The mapping that contains an AVMA.
     public func mapping(at address: UInt64) -> Mapping? {
-        var first = 0
-        var end = mappings.count
-        while first < end {
-            let middle = (first + end) / 2
-            if mappings[middle].start <= address { first = middle + 1 } else { end = middle }
-        }
-        return first > 0 && address < mappings[first - 1].end ? mappings[first - 1] : nil
+        guard let index = mappings.lastIndex(atMost: address, by: { $0.start }) else { return nil }
+        return address < mappings[index].end ? mappings[index] : nil
     }
 
     /// The mappings in the form that the BPF programs get.

@@ -9,7 +9,7 @@ struct UpdatePlan {
         case tell(ProcessEvent)
         /// Reads the current mappings of a process.
         case read(Int32, at: UInt64)
-        /// Forgets a process. If its id has been reused, the BPF programs already track the new process.
+        /// Removes a process. If its id has been reused, the entry is the new process's, and stays.
         case end(Int32, at: UInt64, isReused: Bool)
     }
 
@@ -19,8 +19,8 @@ struct UpdatePlan {
         func isListed(_ process: Int32) -> Bool
         /// Whether it has memory.
         func isAlive(_ process: Int32) -> Bool
-        /// Whether the BPF programs have no mappings of it.
-        func isForgotten(_ process: Int32) -> Bool
+        /// Whether its entry is 0: it is listed, and no mappings of it are published.
+        func isExpected(_ process: Int32) -> Bool
         /// Whether children of listed processes are sampled, too.
         var followsChildren: Bool { get }
         /// All listed processes.
@@ -36,8 +36,8 @@ struct UpdatePlan {
 
     /// What an update leaves for the next ones.
     struct Memory: Equatable {
-        /// Processes that run another executable, and until when updates check whether the BPF programs forgot them
-        /// again. CLOCK_MONOTONIC, in nanoseconds, as all times here.
+        /// Processes that run another executable, and until when updates check whether their mappings were
+        /// superseded again. CLOCK_MONOTONIC, in nanoseconds, as all times here.
         var justBegun: [Int32: UInt64] = [:]
         /// Processes whose first thread has ended, but not all.
         var withoutFirstThread: Set<Int32> = []
@@ -69,7 +69,7 @@ struct UpdatePlan {
     ///   - now: when the plan is made.
     init(_ events: [ProcessEvent], _ processes: some Processes, at now: UInt64, _ memory: inout Memory) {
         self.now = now
-        rereadForgotten(processes, memory)
+        rereadExpected(processes, memory)
         defer { memory.forgetOld(at: now) }
         var listed = Set(events.map(\.process)).filter(processes.isListed)
         let begins = Self.takenOut(events, processes, memory)
@@ -122,10 +122,10 @@ struct UpdatePlan {
         }
     }
 
-    /// The kernel reports the first mappings of a new executable before its exec event reaches the BPF programs, which
-    /// then forget the process's mappings. Mappings published in between are published again.
-    private mutating func rereadForgotten(_ processes: some Processes, _ memory: Memory) {
-        for process in memory.justBegun.keys.sorted() where processes.isForgotten(process) {
+    /// The kernel reports the first mappings of an executable before `follow_exec` supersedes what the process mapped:
+    /// mappings that were published in between are published again.
+    private mutating func rereadExpected(_ processes: some Processes, _ memory: Memory) {
+        for process in memory.justBegun.keys.sorted() where processes.isExpected(process) {
             add(.read(process, at: 0))
         }
     }

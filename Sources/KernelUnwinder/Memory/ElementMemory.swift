@@ -22,7 +22,7 @@ final class ElementMemory {
     private let insertions: ThreadGroup
     /// The first error of an insertion.
     private let failure = InsertionFailure()
-    /// Spans that BPF programs may still be reading.
+    /// Retired spans: BPF programs that are running may still be reading them.
     private var retired: [Span] = []
     private var retiredWords = 0
 
@@ -86,16 +86,16 @@ final class ElementMemory {
         try grown { $0.allocateRest(minimum: minimum) }
     }
 
-    /// Clears and frees a span that the BPF programs have never seen.
+    /// Frees and clears what was never published, or can no longer be read.
     func free(_ span: Span) {
         memset(pointer(span.place), 0, span.count * 4)
         allocator.free(span)
     }
 
-    /// Frees a span that nothing was written to.
+    /// Frees what nothing was written to.
     func freeUnused(_ span: Span) { allocator.free(span) }
 
-    /// Frees spans later that were published and are now withdrawn: only a running BPF program can still read them.
+    /// Retires what was published, and what nothing leads to any more. It is reclaimed later.
     func retire(_ spans: [Span]) {
         retired += spans
         retiredWords += spans.reduce(0) { $0 + $1.count }
@@ -143,7 +143,7 @@ final class ElementMemory {
     /// Whether most of the budget is used.
     var isNearlyFull: Bool { usedBytes > budget / 8 * 7 }
 
-    /// Frees retired spans once no BPF program can be reading them.
+    /// Frees what was retired, after waiting until no BPF program can be reading it.
     func reclaim() {
         guard !retired.isEmpty, waitForPrograms() else { return }
         for span in retired { free(span) }

@@ -15,9 +15,8 @@ final class KernelTable {
         self.placed = placed
     }
 
-    /// Withdraws the table: lookups find no pages any more. BPF programs may still be reading it, so its memory is
-    /// retired.
-    func takeBack(_ memory: ElementMemory) {
+    /// Retires the table: lookups find no pages any more, but BPF programs that are running may still be reading it.
+    func retire(_ memory: ElementMemory) {
         for range in placed.ranges {
             let loaded = memory.pointer(range.place).assumingMemoryBound(to: cfic_loaded_range.self)
             loaded.pointee.page_count = 0

@@ -90,7 +90,7 @@ public enum StackOutcome: String, Sendable, CaseIterable {
         if !end.isOutermost {
             self = .truncated
         } else {
-            self = hasGuesses || end.code == CFIC_STEP_END_OF_CHAIN.rawValue ? .guessed : .complete
+            self = cfic_is_complete(end.code, hasGuesses ? 1 : 0) != 0 ? .complete : .guessed
         }
     }
 }
@@ -111,11 +111,9 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     /// programs knew, so the callers that they found were removed. No `enum cfic_step` has this code.
     public static let mappingChanged = StackEnd(code: 1 << 16)
 
-    /// Whether the last frame is the thread's outermost one: CFIC_IS_OUTERMOST.
-    public var isOutermost: Bool {
-        code == CFIC_STEP_END_OF_STACK.rawValue || code == CFIC_STEP_ZERO_RETURN_ADDRESS.rawValue
-            || code == CFIC_STEP_END_OF_CHAIN.rawValue
-    }
+    /// Whether the last frame is the thread's outermost one.
+    public var isOutermost: Bool { cfic_is_outermost(code) != 0 }
+
     /// A stable name for use in programs, such as `end-of-stack`.
     public var name: String {
         self == .mappingChanged ? "mapping-changed" : stableName(cfic_step_name(code), or: "step-\(code)")

@@ -54,7 +54,7 @@ public struct FileWalk {
     }
 
     private mutating func note(_ path: String, _ code: Int32) {
-        problems.append((path, String(cString: strerror(code))))
+        problems.append((path, systemMessage(code)))
     }
 
     private mutating func visit(_ path: String, _ status: stat, isNamed: Bool) {

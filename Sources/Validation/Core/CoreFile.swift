@@ -1,6 +1,7 @@
 import ELF
 import Files
 import Glibc
+import Search
 
 /// A core dump: the mappings, and the memory that was dumped. Nothing in it is trusted.
 final class CoreFile {
@@ -83,14 +84,9 @@ final class CoreFile {
     }
 
     private func segment(at address: UInt64) -> Segment? {
-        var first = 0
-        var end = segments.count
-        while first < end {
-            let middle = (first + end) / 2
-            if segments[middle].virtualAddress <= address { first = middle + 1 } else { end = middle }
-        }
-        guard first > 0, address - segments[first - 1].virtualAddress < segments[first - 1].fileSize else { return nil }
-        return segments[first - 1]
+        guard let index = segments.lastIndex(atMost: address, by: { $0.virtualAddress }) else { return nil }
+        let segment = segments[index]
+        return address - segment.virtualAddress < segment.fileSize ? segment : nil
     }
 
     /// Returns the number of bytes read.

@@ -1,4 +1,5 @@
 import ELF
+import Files
 import Glibc
 import TableStore
 import UnwindTable
@@ -100,9 +101,9 @@ public struct ModuleSearch: Sendable {
         if isProgram, let executable { return [executable] }
         var candidates = [(sysroot ?? "") + path]
         if let expected, expected.count > 1 {
-            let hex = expected.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+            let digits = Hex.text(expected)
             for directory in debugFiles?.directories ?? [] {
-                candidates.append("\(directory)/.build-id/\(hex[0])/\(hex[1...].joined())")
+                candidates.append("\(directory)/.build-id/\(digits.prefix(2))/\(digits.dropFirst(2))")
             }
         }
         return candidates

@@ -1,4 +1,5 @@
 import CUnwindTable
+import Search
 import UnwindTable
 
 /// A thread's frames by our tables, walked by the C code that the kernel runs.
@@ -68,12 +69,7 @@ final class TableWalk {
 extension [CoreModule] {
     /// The module that contains an AVMA. Modules are in ascending order and don't overlap.
     func module(at address: UInt64) -> CoreModule? {
-        var first = 0
-        var end = count
-        while first < end {
-            let middle = (first + end) / 2
-            if self[middle].range.lowerBound <= address { first = middle + 1 } else { end = middle }
-        }
-        return first > 0 && self[first - 1].range.contains(address) ? self[first - 1] : nil
+        guard let index = lastIndex(atMost: address, by: { $0.range.lowerBound }) else { return nil }
+        return self[index].range.contains(address) ? self[index] : nil
     }
 }

@@ -65,7 +65,8 @@ public struct ThreadValidation: Sendable {
         frames = walk.frames
         end = walk.end.name
         endText = cfic_step_text(walk.end.rawValue).map { String(cString: $0) } ?? end
-        isComplete = walk.end == CFIC_STEP_END_OF_STACK || walk.end == CFIC_STEP_ZERO_RETURN_ADDRESS
+        // Nothing is guessed here.
+        isComplete = cfic_is_complete(walk.end.rawValue, 0) != 0
         let walked = walk.frames.activations(among: reference.frames.count)
         agreeing = zip(walked, reference.frames).prefix { $0 == $1 }.count
         further = max(0, reference.frames.count - walk.frames.count)

@@ -1,3 +1,5 @@
+import Files
+
 /// A frame of a walk: the innermost one or a caller.
 public struct WalkedFrame: Hashable, Sendable {
     /// AVMA: the interrupted instruction if `isExact`, else the return address of the frame's call.
@@ -16,7 +18,7 @@ public struct WalkedFrame: Hashable, Sendable {
 
 extension WalkedFrame: CustomStringConvertible {
     public var description: String {
-        func hex(_ number: UInt64?) -> String { number.map { "0x" + String($0, radix: 16) } ?? "unknown" }
+        func hex(_ number: UInt64?) -> String { number?.hex ?? "unknown" }
         return "pc \(hex(pc)), stack pointer \(hex(stackPointer)), frame pointer \(hex(framePointer))"
             + (isExact ? ", exact" : "")
     }

@@ -2,8 +2,7 @@
 //
 //     table-store-writer insert DIRECTORY ROUNDS TABLE...     inserts all tables, ROUNDS times (0: until killed)
 //     table-store-writer batch DIRECTORY THREADS TABLE...     inserts all tables once, with threads that share a batch
-//     table-store-writer write PATH TABLE                     writes a table to PATH
-//     table-store-writer limited BYTES insert|write ...       the same under RLIMIT_FSIZE
+//     table-store-writer limited BYTES insert ...             the same under RLIMIT_FSIZE
 //     table-store-writer files COUNT batch ...                the same under RLIMIT_NOFILE
 //
 // Prints the error and exits with 1 if the store throws one; exits with 64 for wrong usage.
@@ -66,8 +65,6 @@ do {
         }
     } else if arguments.first == "batch", arguments.count > 3, let threads = Int(arguments[2]) {
         try insert(arguments[3...].map(contents), into: TableStore(directory: arguments[1]), threads: threads)
-    } else if arguments.first == "write", arguments.count == 3 {
-        try contents(of: arguments[2]).withUnsafeBytes { try TableStore.write($0, to: arguments[1]) }
     } else {
         fail("usage: see the source", code: 64)
     }

@@ -113,7 +113,8 @@ static const char *difference(const struct comparison *comparison, const struct 
 		if ((frames[i] & ~CFIC_SAMPLE_ADDRESS) != mark || !has_table(comparison, frames[i] & CFIC_SAMPLE_ADDRESS))
 			return "frame behind main";
 	}
-	return sample->end == CFIC_STEP_END_OF_STACK || sample->end == CFIC_STEP_ZERO_RETURN_ADDRESS ? NULL : "end";
+	/* Guessed frames were checked above. */
+	return cfic_is_complete(sample->end, 0) ? NULL : "end";
 }
 
 static void print(const struct comparison *comparison, const struct cfic_sample *sample, const char *what)

@@ -78,8 +78,8 @@ int walks_compare(struct bpf_object *object, const char *directory)
 	process_remove(object, getpid());
 	for (__u32 i = 0; i < walk.count; i++)
 		different += batch->frames[i + 1] != walk.returns[walk.count - 1 - i];
-	different += batch->sample.user_count < walk.count + 2 || batch->sample.guessed_count
-		|| (batch->sample.end != CFIC_STEP_END_OF_STACK && batch->sample.end != CFIC_STEP_ZERO_RETURN_ADDRESS);
+	different += batch->sample.user_count < walk.count + 2
+		|| !cfic_is_complete(batch->sample.end, batch->sample.guessed_count);
 	printf("walks own frames %u different %lu end %u\n", batch->sample.user_count, different, batch->sample.end);
 	return different != 0;
 }

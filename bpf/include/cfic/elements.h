@@ -33,7 +33,7 @@
 /* A range of a table (struct cfic_range), which mappings refer to. Aligned to its size. */
 struct cfic_loaded_range {
 	__u64 start;           /* SVMA of its first page                                               */
-	__u32 page_count;      /* 0: withdrawn                                                          */
+	__u32 page_count;      /* 0: retired                                                            */
 	__u32 directory;       /* place of the first page's entry                                       */
 	__u32 rules;           /* place                                                                 */
 	__u32 operations;      /* place, even                                                           */

@@ -8,6 +8,8 @@
 #ifndef CFIC_STEPS_H
 #define CFIC_STEPS_H
 
+#include "inline.h"
+
 #define CFIC_STEPS(X)                                                                                        \
 	X(0, CALLER, "the caller's frame is known")                                                          \
 	X(1, END_OF_STACK, "the rules say that this is the outermost frame")                                 \
@@ -41,8 +43,15 @@ enum cfic_step {
  * The three outcomes of a walk: complete (the outermost frame was reached by rules only), guessed (it was reached, but
  * not by rules only), truncated (it was not reached). `guessed_count` is the number of frames marked as guessed.
  */
-#define CFIC_IS_OUTERMOST(step)                                                                              \
-	((step) == CFIC_STEP_END_OF_STACK || (step) == CFIC_STEP_ZERO_RETURN_ADDRESS || (step) == CFIC_STEP_END_OF_CHAIN)
-#define CFIC_IS_BY_RULES(step, guessed_count) ((step) != CFIC_STEP_END_OF_CHAIN && (guessed_count) == 0)
+CFIC_INLINE int cfic_is_outermost(unsigned int step)
+{
+	return step == CFIC_STEP_END_OF_STACK || step == CFIC_STEP_ZERO_RETURN_ADDRESS
+		|| step == CFIC_STEP_END_OF_CHAIN;
+}
+
+CFIC_INLINE int cfic_is_complete(unsigned int step, unsigned int guessed_count)
+{
+	return cfic_is_outermost(step) && step != CFIC_STEP_END_OF_CHAIN && guessed_count == 0;
+}
 
 #endif

@@ -1,19 +1,21 @@
+import Files
 import Foundation
-import TableStore
+import TestFixtures
 import Testing
 
 /// Files written piece by piece.
 struct PieceTests {
-    let directory: TemporaryDirectory
+    private let fixture: Fixture
+    private var directory: String { fixture.directory }
     private struct Stop: Error {}
     /// More than one piece.
     private static let line = String(repeating: "x", count: 99) + "\n"
     private static let count = 2000
 
-    init() throws { directory = try TemporaryDirectory() }
+    init() throws { fixture = try Fixture() }
 
     private func write(to path: String) throws {
-        try TableStore.write(to: path) { output in for _ in 0..<Self.count { output.write(Self.line) } }
+        try OutputFile.write(to: path) { output in for _ in 0..<Self.count { output.write(Self.line) } }
     }
 
     private func expectWhole(_ path: String) throws {
@@ -21,44 +23,43 @@ struct PieceTests {
     }
 
     @Test func newFileAndReplacedOne() throws {
-        let path = directory.path + "/out"
+        let path = directory + "/out"
         for _ in 0..<2 {
             try write(to: path)
             try expectWhole(path)
         }
-        #expect(directory.files() == [path])
+        #expect(try Directory.names(in: directory) == ["out"])
     }
 
     @Test func nothingIsNoByte() throws {
-        let path = directory.path + "/out"
-        try TableStore.write(to: path) { _ in }
-        #expect(try [UInt8](contentsOf: path) == [])
+        let path = directory + "/out"
+        try OutputFile.write(to: path) { _ in }
+        #expect(try contents(path) == [])
     }
 
     @Test func whatFailsLeavesWhatWasThere() throws {
-        let path = directory.path + "/out"
-        try [UInt8]([1, 2, 3]).write(to: path)
+        let path = try fixture.write([1, 2, 3], to: "out")
         #expect(throws: Stop.self) {
-            try TableStore.write(to: path) { output in
+            try OutputFile.write(to: path) { output in
                 for _ in 0..<Self.count { output.write(Self.line) }
                 throw Stop()
             }
         }
-        #expect(try [UInt8](contentsOf: path) == [1, 2, 3])
-        #expect(directory.files() == [path])
+        #expect(try contents(path) == [1, 2, 3])
+        #expect(try Directory.names(in: directory) == ["out"])
     }
 
     @Test func symbolicLinkStays() throws {
-        try [UInt8]([1]).write(to: directory.path + "/sub/target")
-        symlink("sub/target", directory.path + "/link")
-        try write(to: directory.path + "/link")
-        try expectWhole(directory.path + "/sub/target")
-        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: directory.path + "/link") == "sub/target")
+        try fixture.write([1], to: "sub/target")
+        symlink("sub/target", directory + "/link")
+        try write(to: directory + "/link")
+        try expectWhole(directory + "/sub/target")
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: directory + "/link") == "sub/target")
     }
 
     @Test(arguments: ["/dev/full", "/proc/nothing/out", "/", ""])
     func failuresAreTold(path: String) throws {
-        #expect(throws: StoreError.self) { try write(to: path) }
+        #expect(throws: FileError.self) { try write(to: path) }
     }
 
     @Test func deviceIsWrittenInto() throws {

@@ -1,14 +1,13 @@
 import CLinux
-import Files
 import Glibc
 
 /// An open file descriptor, closed when its owner's lifetime ends.
-struct Descriptor: ~Copyable {
+package struct Descriptor: ~Copyable {
     // Private, because outside this type the number could be used after it is closed or reused.
     private let number: Int32
 
     /// `open(2)`, close-on-exec; nil with `errno` set.
-    init?(opening path: String, _ flags: Int32, mode: mode_t = 0o666) {
+    package init?(opening path: String, _ flags: Int32, mode: mode_t = 0o666) {
         let number = path.withPath { open($0, flags | O_CLOEXEC, mode) }
         guard number >= 0 else { return nil }
         self.number = number
@@ -19,13 +18,13 @@ struct Descriptor: ~Copyable {
     }
 
     /// `fstat(2)`; nil with `errno` set.
-    func status() -> stat? {
+    package func status() -> stat? {
         var status = stat()
         return fstat(number, &status) == 0 ? status : nil
     }
 
     /// Up to `limit` bytes from the start of the file; empty if they can't be read.
-    func read(limit: Int) -> [UInt8] {
+    package func read(limit: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             count = max(pread(number, buffer.baseAddress, limit, 0), 0)
         }
@@ -34,7 +33,7 @@ struct Descriptor: ~Copyable {
     /// Fills `buffer` from the start of the file.
     ///
     /// - Returns: the `errno` of `pread(2)`, 0 if the file is too short, or nil.
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int32? {
+    package func read(into buffer: UnsafeMutableRawBufferPointer) -> Int32? {
         var done = 0
         while done < buffer.count {
             let count = pread(number, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(done))
@@ -47,19 +46,8 @@ struct Descriptor: ~Copyable {
 
     /// Whether at least `wanted` bytes of the file are data, not holes that read as zeros; true if the file system
     /// can't tell. Takes time in proportion to the data.
-    func holds(atLeast wanted: Int) -> Bool {
-        let (seekData, seekHole): (Int32, Int32) = (3, 4)  // SEEK_DATA, SEEK_HOLE
-        var found = 0
-        var position: off_t = 0
-        while found < wanted {
-            let data = lseek(number, position, seekData)
-            guard data >= 0 else { return errno != ENXIO }
-            let hole = lseek(number, data, seekHole)
-            guard hole > data else { return true }
-            found += Int(hole - data)
-            position = hole
-        }
-        return true
+    package func holds(atLeast wanted: Int) -> Bool {
+        dataBytes(number, enough: UInt64(clamping: wanted)).map { $0 >= wanted } ?? true
     }
 
     /// Gives a file without a name (O_TMPFILE) one that doesn't exist yet. Uses the method in open(2) that needs no
@@ -90,7 +78,7 @@ struct Descriptor: ~Copyable {
     }
 
     /// As ``write(_:)``, to a descriptor with another owner. Waits if it is non-blocking and full.
-    static func write(_ bytes: UnsafeRawBufferPointer, to number: Int32) -> Int32? {
+    package static func write(_ bytes: UnsafeRawBufferPointer, to number: Int32) -> Int32? {
         withoutFileSizeSignal {
             var rest = bytes
             while !rest.isEmpty {
@@ -134,7 +122,7 @@ struct Descriptor: ~Copyable {
     /// `syncfs(2)`; ignored on file systems that don't support it.
     ///
     /// - Returns: its `errno`, or nil.
-    func synchronizeFileSystem() -> Int32? {
+    package func synchronizeFileSystem() -> Int32? {
         switch sync_file_system(number) {
         case 0, EINVAL, ENOSYS, EOPNOTSUPP: nil
         case let code: code

@@ -1,24 +1,3 @@
-/// Formats rows of cells in columns. The first column is left-aligned, the others are right-aligned.
-struct TextTable: CustomStringConvertible {
-    private var rows: [[String]]
-
-    init(_ titles: String...) { rows = [titles] }
-
-    mutating func add(_ cells: String...) { rows.append(cells) }
-
-    var description: String {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            var line = ""
-            for (column, cell) in row.enumerated() {
-                let padding = String(repeating: " ", count: widths[column] - cell.count)
-                line += column == 0 ? cell + padding : "  " + padding + cell
-            }
-            return line
-        }.joined(separator: "\n")
-    }
-}
-
 /// A number with `decimals` decimals; a dash for nil.
 func decimal(_ value: Double?, _ decimals: Int = 1) -> String {
     guard let value, value.isFinite, value.magnitude < 1e15 else { return "-" }

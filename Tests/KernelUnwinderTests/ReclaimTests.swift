@@ -10,7 +10,7 @@ import Testing
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
     .timeLimit(.minutes(1)))
-struct SweepTests {
+struct ReclaimTests {
     private func sleeper() throws -> RunningProgram { try RunningProgram(["/bin/sleep", "1000"]) }
 
     /// A shell, and a child that runs no other executable.
@@ -24,8 +24,8 @@ struct SweepTests {
         return (shell, try #require(Int32(try shell.line())))
     }
 
-    private func sweepAll(_ unwinder: KernelUnwinder) {
-        unwinder.sweep()
+    private func reclaimAll(_ unwinder: KernelUnwinder) {
+        unwinder.retireUnused()
         unwinder.memory.reclaim()
     }
 
@@ -39,14 +39,14 @@ struct SweepTests {
         let number = try #require(unwinder.images(of: shell.id)).number
         let both = unwinder.memoryUse
         unwinder.removeProcess(shell.id)
-        for _ in 0..<3 { sweepAll(unwinder) }
+        for _ in 0..<3 { reclaimAll(unwinder) }
         #expect(unwinder.memoryUse.used == both.used && unwinder.memoryUse.tables == both.tables)
         #expect(unwinder.images(numbered: number) != nil)
         let found = unwinder.memory.pointer(place).load(as: cfic_process.self)
         #expect(found.number == number && found.group_count == 1)
 
         unwinder.removeProcess(child)
-        sweepAll(unwinder)
+        reclaimAll(unwinder)
         #expect(unwinder.memoryUse.used == empty.used && unwinder.memoryUse.tables == 0)
         // Unread samples may have been unwound with them.
         _ = unwinder.update([])
@@ -55,7 +55,7 @@ struct SweepTests {
         #expect(unwinder.images(numbered: number) == nil)
     }
 
-    @Test func whatAProcessMappedBeforeIsTakenBack() throws {
+    @Test func whatAProcessMappedBeforeIsReclaimed() throws {
         let unwinder = try KernelUnwinder()
         let empty = unwinder.memoryUse
         let program = try RunningProgram(["/bin/bash", "-c", "echo ready; read x; exec /bin/sleep 1000"])
@@ -69,12 +69,12 @@ struct SweepTests {
         }
         #expect(unwinder.images(of: program.id)?.number != bash.number)
         unwinder.removeProcess(program.id)
-        sweepAll(unwinder)
+        reclaimAll(unwinder)
         #expect(unwinder.memoryUse.used == empty.used && unwinder.memoryUse.tables == 0)
     }
 
-    /// A BPF program that still reads a withdrawn table finds nothing in it.
-    @Test func tableThatIsTakenBackSaysNothing() throws {
+    /// A BPF program that still reads a retired table finds nothing in it.
+    @Test func retiredTableSaysNothing() throws {
         let unwinder = try KernelUnwinder()
         let program = try RunningProgram(["/bin/bash", "-c", "echo ready; read x"])
         #expect(try program.line() == "ready")
@@ -85,11 +85,11 @@ struct SweepTests {
         }
         #expect(!ranges.isEmpty && pageCounts().allSatisfy { $0 > 0 })
         unwinder.removeProcess(program.id)
-        unwinder.sweep()
+        unwinder.retireUnused()
         #expect(pageCounts().allSatisfy { $0 == 0 })
     }
 
-    @Test func memoryThatIsGivenBackIsCleared() throws {
+    @Test func freedMemoryIsCleared() throws {
         let memory = try KernelUnwinder().memory
         let span = try memory.allocate(words: 64)
         memset(memory.pointer(span.place), 0xff, 256)
@@ -100,7 +100,7 @@ struct SweepTests {
     }
 
     /// Memory is reclaimed, which means waiting for readers, if there is much of it or nothing else is left.
-    @Test func whatIsRetiredIsUsedAgain() throws {
+    @Test func retiredMemoryIsUsedAgain() throws {
         var options = KernelUnwinder.Options()
         options.tableBudget = 2 * Int(CFIC_ELEMENT_SIZE)
         let unwinder = try KernelUnwinder(options)
@@ -122,7 +122,7 @@ struct SweepTests {
     }
 
     /// Before the memory is full.
-    @Test func whatNobodyMapsIsTakenBackWhenLittleIsLeft() throws {
+    @Test func whatNobodyMapsIsRetiredWhenLittleIsLeft() throws {
         var options = KernelUnwinder.Options()
         options.tableBudget = 4 << 20
         let unwinder = try KernelUnwinder(options)
@@ -140,7 +140,7 @@ struct SweepTests {
             try unwinder.addProcess(process)
             unwinder.removeProcess(process)
         }
-        // Withdrawn mappings are known until samples with them have been read.
+        // Retired mappings are known until samples with them have been read.
         for _ in 0..<2 { _ = unwinder.update([]) }
         #expect(unwinder.images(numbered: first) == nil)
     }
@@ -197,7 +197,7 @@ struct SweepTests {
         let unwinder = try KernelUnwinder(options)
         let program = try sleeper()
         try unwinder.addProcess(program.id)
-        unwinder.forget(program.id)
+        unwinder.stopTracking(program.id)
         #expect(unwinder.place(of: program.id) != 0)
         while (try? unwinder.memory.allocateRest(minimum: 1)) != nil {}
         let changes = unwinder.update([ProcessEvent(process: program.id, kind: .exec, time: 5)])
