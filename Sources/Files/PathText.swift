@@ -6,14 +6,21 @@
 /// paths have different strings.
 extension String {
     /// The path with these bytes, up to the first 0.
+    @inlinable
     public init(path bytes: some Sequence<UInt8>) {
-        let bytes = Array(bytes.prefix { $0 != 0 })
-        if let text = String(validating: bytes, as: UTF8.self), !text.mayHoldKeptBytes {
+        self = Array(bytes).withUnsafeBytes { String(path: $0) }
+    }
+
+    /// As `init(path:)` of a sequence, without a copy.
+    public init(path bytes: UnsafeRawBufferPointer) {
+        let all = bytes.bindMemory(to: UInt8.self)
+        let path = UnsafeBufferPointer(rebasing: all[..<(all.firstIndex(of: 0) ?? all.count)])
+        if let text = String(validating: path, as: UTF8.self), !text.mayHoldKeptBytes {
             self = text
             return
         }
         self.init()
-        var rest = bytes[...]
+        var rest = Array(path)[...]
         while let first = rest.first {
             let length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
             let scalar = String(validating: rest.prefix(length), as: UTF8.self)?.unicodeScalars

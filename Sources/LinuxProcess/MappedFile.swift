@@ -19,19 +19,22 @@ package struct MappedFile: Sendable {
         let mapped = "/proc/\(process)/map_files/\(range)"
         let program = "/proc/\(process)/exe"
         var code = ENOENT
-        let found = [named, mapped, program].compactMap { path -> Candidate? in
-            guard let path else { return nil }
+        var found: [Candidate] = []
+        for case let path? in [named, mapped, program] {
             var status = stat()
             guard path.withPath({ stat($0, &status) }) == 0 else {
                 // Report why the mapping's own link can't be opened, rather than the other errors.
                 if path == mapped || code == ENOENT { code = errno }
-                return nil
+                continue
             }
             // The process may have put something else there: opening a FIFO would block, opening a device may have
             // effects.
-            guard status.st_mode & S_IFMT == S_IFREG else { return nil }
-            return Candidate(
+            guard status.st_mode & S_IFMT == S_IFREG else { continue }
+            let candidate = Candidate(
                 path: path, identity: FileIdentity(status), file: FileNumber(status), isLink: path == mapped)
+            found.append(candidate)
+            // The first certain one is chosen: there is no need to look further.
+            if candidate.isCertain(mapping) { break }
         }
         guard let choice = Self.choose(found, for: mapping) else {
             errno = code

@@ -125,11 +125,12 @@ package struct MemoryMap {
         else { return nil }
         while skip(" ") {}
         return ExecutableMapping(
-            start: start, end: end, offset: offset, device: major << 32 | minor, inode: inode, path: name(text[at...]))
+            start: start, end: end, offset: offset, device: major << 32 | minor, inode: inode,
+            path: name(UnsafeRawBufferPointer(rebasing: text[at...])))
     }
 
     /// The kernel writes a newline in a path as \012.
-    private static func name(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
+    private static func name(_ bytes: UnsafeRawBufferPointer) -> String {
         guard bytes.contains(UInt8(ascii: "\\")) else { return String(path: bytes) }
         var characters: [UInt8] = []
         var rest = Array(bytes)[...]

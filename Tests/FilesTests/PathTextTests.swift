@@ -30,6 +30,16 @@ import Testing
         #expect(String(path: Array("/a/".utf8) + text.pathBytes + Array("/b".utf8)) == "/a/" + text + "/b")
     }
 
+    @Test func pathEndsAtTheFirstZero() {
+        for bytes: [UInt8] in [[0x61, 0xff], [0x61, 0xff, 0], [0x61, 0xff, 0, 0x62, 0]] {
+            #expect(String(path: bytes).pathBytes == [0x61, 0xff])
+            #expect(bytes.withUnsafeBytes { String(path: $0) }.pathBytes == [0x61, 0xff])
+            #expect(String(path: bytes.lazy.map { $0 }).pathBytes == [0x61, 0xff])
+        }
+        #expect(String(path: UnsafeRawBufferPointer(start: nil, count: 0)) == "")
+        #expect(String(path: [0]) == "")
+    }
+
     @Test func noTwoPathsHaveOneString() {
         // Compare bytes, because strings are equal if they are canonically equivalent, such as U+0340 and U+0300.
         var strings: Set<[UInt8]> = []
