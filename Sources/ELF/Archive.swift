@@ -138,7 +138,7 @@ package struct Archive {
             throw malformed("\(what) runs past the end of the file", offset)
         }
         guard count <= Budget(imageSize: file.presentBytes).readable else {
-            throw malformed("\(what) is nothing but a hole", offset)
+            throw malformed("\(what) consists of a hole", offset)
         }
         return try ImageBytes.file(file).read(offset: offset, count: Int(count), name: name)
     }

@@ -70,7 +70,7 @@ extension ELFError.Kind: CustomStringConvertible {
         case .notELF: "not an ELF file"
         case .malformed(let what): what
         case .unsupported(let what): "unsupported: \(what)"
-        case .isAnotherFile: "not the file that was read before, or changed since"
+        case .isAnotherFile: "replaced or changed since it was last read"
         case .writableByOthers: "writable by others, unlike the file that it belongs to"
         }
     }

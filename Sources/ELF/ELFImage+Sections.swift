@@ -162,7 +162,7 @@ extension ELFImage {
         return malformed(
             present < size
                 ? "the sections add up to more than the file holds: only \(present) of its \(size) bytes are not holes"
-                : "the sections overlap: they add up to several times the file",
+                : "the sections overlap: together they are several times larger than the file",
             section: section)
     }
 
@@ -183,7 +183,7 @@ extension ELFImage {
     /// Throws ``ELFError`` if the file has shrunk since it was opened, or can't be read any more: some of the bytes
     /// were zeros instead.
     public func checkIsWhole() throws(ELFError) {
-        guard !mapped.contains(where: \.isBroken) else { throw malformed("it shrank or failed while being read") }
+        guard !mapped.contains(where: \.isBroken) else { throw malformed("the file shrank or a read failed") }
     }
 
     /// Throws unless the whole section lies in the image.

@@ -37,7 +37,7 @@ final class LibelfHandle {
 
     /// libelf's message for the last failure in this thread.
     static func lastError() -> String {
-        elf_errmsg(-1).map { String(cString: $0) } ?? "unknown error of libelf"
+        elf_errmsg(-1).map { String(cString: $0) } ?? "unknown libelf error"
     }
 
     /// `gelf_getehdr`

@@ -58,9 +58,9 @@ private func unpackXZ(_ packed: UnsafeRawBufferPointer, limit: Int) -> Result<Ow
         case LZMA_OK: continue
         case LZMA_STREAM_END: return .success(output.withUnsafeBytes { OwnedMemory(copying: $0) })
         case LZMA_FORMAT_ERROR: return failure(.malformed("not xz"))
-        case LZMA_OPTIONS_ERROR: return failure(.unsupported("xz with options that this liblzma doesn't know"))
+        case LZMA_OPTIONS_ERROR: return failure(.unsupported("xz data with options that this liblzma doesn't support"))
         case LZMA_MEMLIMIT_ERROR:
-            return failure(.unsupported("xz that takes over \(decoderMemory >> 20) MiB to unpack"))
+            return failure(.unsupported("xz data that needs more than \(decoderMemory >> 20) MiB to unpack"))
         case LZMA_MEM_ERROR: return failure(.cannotRead(errno: ENOMEM))
         case LZMA_BUF_ERROR: return failure(.malformed("xz: cut off"))
         default: return failure(.malformed("xz: the packed bytes are corrupt"))

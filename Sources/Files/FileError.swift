@@ -4,8 +4,8 @@ import Glibc
 public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What failed.
     public enum Action: String, Sendable {
-        /// Making a directory.
-        case makeDirectory = "make directory"
+        /// Creating a directory.
+        case makeDirectory = "create directory"
         /// Listing a directory.
         case list
         /// Writing a file.
@@ -31,7 +31,7 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A message with advice.
     public var description: String {
         let advice = Self.advice(errno, elsewhere: "write to another directory")
-        return description(advice: advice ?? (errno == ENOENT ? "make the directory first" : nil))
+        return description(advice: advice ?? (errno == ENOENT ? "create the directory first" : nil))
     }
 
     package func description(advice: String?) -> String {
@@ -49,8 +49,8 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
         case EACCES, EPERM: "make it writable for user \(geteuid()), or \(elsewhere)"
         case EFBIG: "raise the limit on file sizes (ulimit -f), or \(elsewhere)"
         case EIO: "the device reports errors (see the kernel log): \(elsewhere)"
-        case ENOTDIR: "a file is in the place of a directory: remove it, or \(elsewhere)"
-        case EISDIR, ENOTEMPTY: "a directory is in the place of the file: remove it, or \(elsewhere)"
+        case ENOTDIR: "a file exists where a directory is needed: remove it, or \(elsewhere)"
+        case EISDIR, ENOTEMPTY: "a directory exists where a file is needed: remove it, or \(elsewhere)"
         case EMFILE, ENFILE: "raise the limit on open files (ulimit -n), or use fewer threads"
         default: nil
         }

@@ -38,7 +38,7 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
             "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must be built with CONFIG_DEBUG_INFO_BTF=y"
         case .notPermitted(let what): what
         case .rejected(let program, let code, let log):
-            "the kernel refused the program \(program): \(systemMessage(code))" + (log.isEmpty ? "" : "\n\(log)")
+            "the kernel rejected the BPF program \(program): \(systemMessage(code))" + (log.isEmpty ? "" : "\n\(log)")
         case .system(let what, let code): "\(what): \(systemMessage(code))"
         case .otherPIDNamespace:
             "this is not the initial pid namespace, so the kernel knows processes by other ids: run cfic outside "

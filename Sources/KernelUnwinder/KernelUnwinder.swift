@@ -190,8 +190,8 @@ public final class KernelUnwinder {
     private func noteLeftOut(_ count: Int, of process: Int32) {
         guard crowded.insert(process).inserted else { return }
         images.onProblem(
-            "process \(process) has \(count) executable mappings more than the limit of "
-                + "\(PlacedProcess.mappingLimit): the smallest are left out, and stacks end there")
+            "process \(process) exceeds the limit of \(PlacedProcess.mappingLimit) executable mappings by \(count): "
+                + "the smallest are ignored, and stacks end in them")
     }
 
     /// Starts sampling a process that is about to exec. Its mappings are unknown until then.

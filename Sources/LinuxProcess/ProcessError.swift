@@ -19,7 +19,7 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noSuchProcess(let process): "there is no process \(process)"
-        case .isThread(let thread, let process): "\(thread) is a thread of process \(process): name the process"
+        case .isThread(let thread, let process): "\(thread) is a thread of process \(process): specify \(process)"
         case .isOfKernel(let thread): "\(thread) is a kernel thread, which has no user code"
         case .hasEnded(let process): "process \(process) has ended and has no memory left (it is a zombie)"
         case .cannotRead(let process, let code):

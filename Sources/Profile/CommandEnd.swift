@@ -24,7 +24,7 @@ public enum CommandEnd: Equatable, Sendable {
         switch self {
         case .exited(0): nil
         case .exited(let code): "the command ended with exit code \(code)"
-        case .killed(let signal): "the command was ended by signal \(signal)"
+        case .killed(let signal): "the command was killed by signal \(signal)"
         }
     }
 }

@@ -16,7 +16,7 @@ public final class Interruption: Sendable {
     /// - Throws: ``ProfileError/system(_:errno:)``.
     public init() throws(ProfileError) {
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-        guard descriptor >= 0 else { throw .system("signals can't be waited for", errno: errno) }
+        guard descriptor >= 0 else { throw .system("cannot wait for signals", errno: errno) }
     }
 
     deinit { close(descriptor) }
@@ -88,7 +88,7 @@ private final class SignalListener: Sendable {
     func start() throws(ProfileError) {
         var signals = signals
         let masked = pthread_sigmask(SIG_BLOCK, &signals, nil)
-        guard masked == 0 else { throw .system("signals can't be blocked", errno: masked) }
+        guard masked == 0 else { throw .system("cannot block signals", errno: masked) }
         var thread = pthread_t()
         let context = Unmanaged.passRetained(self)
         let code = pthread_create(
@@ -99,7 +99,7 @@ private final class SignalListener: Sendable {
             }, context.toOpaque())
         guard code == 0 else {
             context.release()
-            throw .system("no thread for signals", errno: code)
+            throw .system("cannot start the signal thread", errno: code)
         }
         pthread_detach(thread)
     }

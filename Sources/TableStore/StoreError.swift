@@ -56,7 +56,7 @@ extension StoreError: CustomStringConvertible {
                 + ", so others could redirect it to another cache: choose another directory "
                 + "(--cache, CFIC_CACHE), or pass --shared-cache"
         case .linkOfOthers(let path, let owner):
-            return "\(path): a symbolic link of user \(owner), which root doesn't follow to its cache: name the "
+            return "\(path): a symbolic link of user \(owner), which root doesn't follow to its cache: specify the "
                 + "target directory, or pass --shared-cache"
         case .unusable(let path, let reason):
             return "\(path): \(reason): compile its file again"

@@ -75,7 +75,7 @@ public final class TableFile: @unchecked Sendable {
         let buffer = UnsafeMutableRawBufferPointer(start: memory, count: size)
         guard let code = file.read(into: buffer) else { return UnsafeRawBufferPointer(buffer) }
         munmap(memory, size)
-        if code == 0 { throw .damaged("became shorter while it was read") }
+        if code == 0 { throw .damaged("shrank while it was read") }
         throw .cannotRead(errno: code)
     }
 }

@@ -63,10 +63,10 @@ public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
         case .absent: "no such table"
         case .cannotRead(let code): "cannot read: \(systemMessage(code))"
         case .notRegularFile: "not a regular file"
-        case .writableByOthers: "other users can write it"
+        case .writableByOthers: "other users can write to it"
         case .damaged(let problem): "damaged: \(problem)"
         case .otherFormat(let version): "format version \(version)"
-        case .otherRevision(let revision): "made by other rules (revision \(revision))"
+        case .otherRevision(let revision): "made by revision \(revision) of the rules"
         case .otherOptions(let bits): "made with other options (\(bits.hex))"
         case .otherKey: "the table of another image"
         }

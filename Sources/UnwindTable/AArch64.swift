@@ -1,4 +1,5 @@
 /// DWARF for the Arm 64-bit Architecture, §4.1 (DWARF register names).
+@usableFromInline
 package enum AArch64: Architecture {
     @inlinable package static var machine: UInt16 { 183 }
     @inlinable package static var pcShift: UInt8 { 2 }

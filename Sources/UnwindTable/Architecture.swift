@@ -1,5 +1,6 @@
 /// The properties of a machine that lowering needs. There is one type per machine, in its own file; generic code is
 /// specialised for it at compile time.
+@usableFromInline
 package protocol Architecture: SendableMetatype {
     /// ELF `e_machine`.
     static var machine: UInt16 { get }

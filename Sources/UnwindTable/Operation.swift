@@ -5,7 +5,7 @@ import CUnwindTable
 /// 8 bytes, laid out as docs/table-format.md, "Expressions", and `cfic/rule.h` specify. A program has at most 16
 /// operations before ``Code/end``, and needs a stack of at most 8 values.
 public struct Operation: Sendable {
-    package var fields: cfic_op
+    @usableFromInline package var fields: cfic_op
 
     /// What an operation does. The raw values are those of `enum cfic_operation`.
     ///
@@ -75,38 +75,46 @@ public struct Operation: Sendable {
         case greaterOrEqual
     }
 
+    @inlinable
     package init(_ code: Code, register: UInt8 = 0, _ immediate: Int32 = 0) {
         fields = cfic_op(op: code.rawValue, reg: register, reserved: 0, imm: immediate)
     }
 
+    @inlinable
     package init(_ code: Code, immediateOperand: Int32) {
         self.init(code, register: UInt8(CFIC_OPERAND_IMMEDIATE), immediateOperand)
     }
 
     /// What the operation does.
+    @inlinable
     public var code: Code {
         // Proved, or made by `init`.
         statedCode.unsafelyUnwrapped
     }
 
     /// Nil of an operation that is not proved yet and has none of the codes.
+    @inlinable
     var statedCode: Code? { Code(rawValue: fields.op) }
 
     /// Of ``Code/register``, a DWARF register number; of ``Code/load``, a number of bytes.
+    @inlinable
     public var register: UInt8 { fields.reg }
 
     /// The number that ``code`` names as immediate; 0 if it names none.
+    @inlinable
     public package(set) var immediate: Int32 {
         get { fields.imm }
         set { fields.imm = newValue }
     }
 
     /// Whether the right operand of an operation with two is the immediate, not the top of the stack.
+    @inlinable
     public var hasImmediateOperand: Bool {
         fields.op >= Code.add.rawValue && fields.reg == UInt8(CFIC_OPERAND_IMMEDIATE)
     }
 
     /// The numbers of stack entries that it pops and then pushes.
+    @inlinable
     package var effect: (pops: Int, pushes: Int) {
         switch code {
         case .end: (0, 0)
@@ -120,9 +128,11 @@ public struct Operation: Sendable {
         }
     }
 
+    @inlinable
     package var words: SIMD2<UInt32> { unsafeBitCast(self, to: SIMD2<UInt32>.self) }
 
     /// Whether it replaces an address on the stack with the 8 bytes at that address.
+    @inlinable
     package var isWordLoad: Bool { code == .load && register == 8 && immediate == 0 }
 }
 

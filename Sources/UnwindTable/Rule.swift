@@ -5,8 +5,9 @@ import CUnwindTable
 /// 12 bytes, laid out as docs/table-format.md, "Rules", and `cfic/rule.h` specify. The rules of a ``TableView`` are
 /// proved: their registers are the machine's, and their expression indices lead to programs that end.
 public struct Rule: Sendable {
-    package var fields: cfic_rule
+    @usableFromInline package var fields: cfic_rule
 
+    @inlinable
     package init(_ fields: cfic_rule = cfic_rule()) { self.fields = fields }
 }
 
@@ -16,6 +17,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable {
     public var rawValue: UInt32
 
     /// The reason with a code; a table of this format version has only the codes of ``all``.
+    @inlinable
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     package init(_ code: cfic_reason) { rawValue = code.rawValue }
@@ -102,6 +104,7 @@ extension Rule {
         /// ``TableView/operations``.
         public var offset: Int16 = 0
 
+        @inlinable
         package init(kind: Kind, register: UInt8 = 0, offset: Int16 = 0) {
             self.kind = kind
             self.register = register
@@ -109,12 +112,15 @@ extension Rule {
         }
 
         /// Whether ``offset`` is an expression index.
+        @inlinable
         public var isExpression: Bool { kind == .expression || kind == .atExpression }
 
+        @inlinable
         package var packed: UInt8 { kind.rawValue << UInt8(CFIC_VALUE_SHIFT) | register }
     }
 
     /// Nothing is known, for a reason.
+    @inlinable
     package static func unknown(_ reason: Reason) -> Rule {
         var rule = Rule()
         rule.fields.kind = CFAKind.unknown.rawValue
@@ -123,6 +129,7 @@ extension Rule {
     }
 
     /// The outermost frame: the return address is undefined.
+    @inlinable
     package static var endOfStack: Rule {
         var rule = Rule()
         rule.fields.kind = CFAKind.endOfStack.rawValue
@@ -130,33 +137,40 @@ extension Rule {
     }
 
     /// How the CFA is computed.
+    @inlinable
     public var cfaKind: CFAKind {
         // Proved, or set by the builder: the three bits are one of the kinds.
         statedCFAKind.unsafelyUnwrapped
     }
 
     /// Nil of a rule that is not proved yet and has none of the kinds.
+    @inlinable
     package var statedCFAKind: CFAKind? { CFAKind(rawValue: fields.kind & UInt8(CFIC_CFA_KIND_MASK)) }
 
     var flags: UInt8 { fields.kind & ~UInt8(CFIC_CFA_KIND_MASK) }
 
     /// DWARF number of the register that the CFA is computed from; 0 if the kind has none.
+    @inlinable
     public var cfaRegister: UInt8 { fields.cfa & UInt8(CFIC_REGISTER_MASK) }
 
     /// What is added to ``cfaRegister``, in bytes; of ``CFAKind/expression``, the index of the program's first operation
     /// in ``TableView/operations``.
+    @inlinable
     public var cfaOffset: Int32 { fields.cfa_offset }
 
     /// What is added to the word that a ``CFAKind/dereferenced`` rule reads, in bytes.
     public var cfaAddend: Int { Int(fields.cfa >> UInt8(CFIC_VALUE_SHIFT)) * 8 }
 
     /// The caller's frame pointer: rbp on x86-64, x29 on aarch64.
+    @inlinable
     public var framePointer: Value { Self.value(fields.fp, fields.fp_offset) }
 
     /// The return address, which is the caller's pc.
+    @inlinable
     public var returnAddress: Value { Self.value(fields.ra, fields.ra_offset) }
 
-    private static func value(_ packed: UInt8, _ offset: Int16) -> Value {
+    @inlinable
+    static func value(_ packed: UInt8, _ offset: Int16) -> Value {
         Value(
             // Three bits, and eight kinds.
             kind: Value.Kind(rawValue: packed >> UInt8(CFIC_VALUE_SHIFT)).unsafelyUnwrapped,
@@ -164,11 +178,13 @@ extension Rule {
     }
 
     /// The reason in place of a rule; nil if this is a rule.
+    @inlinable
     public var reason: Reason? {
         statedCFAKind == .unknown ? Reason(rawValue: UInt32(bitPattern: fields.cfa_offset)) : nil
     }
 
     /// Whether the frame is the outermost one of its stack.
+    @inlinable
     public var isEndOfStack: Bool { statedCFAKind == .endOfStack }
     /// Whether the kernel made the frame for a signal handler: the caller's pc is exact, not a return address.
     public var isSignalFrame: Bool { fields.kind & UInt8(CFIC_RULE_SIGNAL) != 0 }

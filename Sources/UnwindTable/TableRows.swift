@@ -146,6 +146,7 @@ extension TableView {
 
     // MARK: Entries
 
+    @inlinable
     package static func split(_ entry: UInt32) -> (kind: PageKind, value: UInt32) {
         // Two bits, and four kinds.
         let kind = PageKind(rawValue: entry & (1 << UInt32(CFIC_PAGE_KIND_BITS) - 1)).unsafelyUnwrapped

@@ -1,4 +1,5 @@
 /// System V ABI, AMD64 Architecture Processor Supplement, §3.6.2 (DWARF register numbers).
+@usableFromInline
 package enum X86_64: Architecture {
     @inlinable package static var machine: UInt16 { 62 }
     @inlinable package static var pcShift: UInt8 { 0 }

@@ -25,7 +25,7 @@ public enum FrameMeaning: Hashable, Sendable {
 extension FrameMeaning: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .nothing: "nothing known"
+        case .nothing: "no row"
         case .endOfStack: "end of stack"
         case .unsaid(let why): "no answer (\(why))"
         case .caller(let caller): "\(caller)"

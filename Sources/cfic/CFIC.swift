@@ -16,7 +16,7 @@ struct CFIC: ParsableCommand {
             First steps:
               cfic compile /bin/bash          compile and store its table
               cfic stats /bin/bash            how much of its code can be unwound?
-              cfic lookup /bin/bash 0x2f1b0   the rule at an address, in words
+              cfic lookup /bin/bash 0x2f1b0   the rule at an address, as text
               sudo cfic profile -- COMMAND    where does it spend its time?
 
             Exit codes: 0 success; 1 an input or a check failed; 64 wrong usage.

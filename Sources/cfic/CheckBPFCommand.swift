@@ -8,7 +8,7 @@ struct CheckBPFCommand: ParsableCommand {
         commandName: "check-bpf",
         abstract: "Report what a kernel would reject in a BPF object, without loading it.",
         discussion: """
-            Reads the instructions, types (BTF) and line information of objects as clang makes them and libbpf 1 loads \
+            Reads the instructions, types (BTF) and line information of objects as clang writes them and libbpf 1 loads \
             them. Checks global functions that take pointers, atomic and other new instructions, helpers and which \
             programs may call them, the licence, kernel functions, program types, maps and their definitions, stack \
             and call depth. A branch that libbpf disables (bpf_core_enum_value_exists, LINUX_KERNEL_VERSION, \
@@ -99,7 +99,8 @@ struct CheckBPFCommand: ParsableCommand {
         let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         let machine = withUnsafeBytes(of: &name.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         guard let running = KernelRelease(release) else {
-            throw ValidationError("the running kernel reports its release as \(release): name a release with --kernel")
+            throw ValidationError(
+                "the running kernel reports its release as \(release): specify a release with --kernel")
         }
         let own = TargetMachine(rawValue: machine == "x86_64" ? "x86-64" : machine)
         let isThere = access(KernelBTF.running + "/vmlinux", R_OK) == 0

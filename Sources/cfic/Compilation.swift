@@ -52,7 +52,7 @@ struct Compilation {
         }
         var target = stat()
         if output.withPath({ stat($0, &target) }) == 0, target.st_dev == status.st_dev, target.st_ino == status.st_ino {
-            throw Failure("\(output): this is the input file: name another output file")
+            throw Failure("\(output): this is the input file: specify another output file")
         }
         let image = try ELFImage(path: paths[0])
         let compiler = ImageCompiler(

@@ -107,7 +107,7 @@ struct CompileReport: JSONDocument {
         return [
             files,
             "\(Quantity.count(summary.rows)) rows in \(Quantity.bytes(summary.tableBytes)) of tables "
-                + "(\(Quantity.fixed(perRow, 2)) bytes a row)" + (cache.map { ", in \($0)" } ?? ""),
+                + "(\(Quantity.fixed(perRow, 2)) bytes per row)" + (cache.map { ", in \($0)" } ?? ""),
         ]
     }
 

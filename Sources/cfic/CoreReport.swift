@@ -72,14 +72,14 @@ struct CoreReport: ValidationOutput {
                 + "\(Quantity.count(validation.disagreementCount, "thread")) with a difference")
         output.flush()
         for failure in failures { Diagnostics.error(failure) }
-        if threads.isEmpty { Diagnostics.error("\(core): none of its threads can be read") }
+        if threads.isEmpty { Diagnostics.error("\(core): no thread could be read") }
     }
 
     private static func text(_ thread: ThreadValidation) -> String {
         let frames = "\(Quantity.count(thread.agreeing, "frame")) agree"
         if thread.difference != nil { return frames + ", then a difference" }
         if let known = thread.known {
-            return "\(frames); \(known.text) (\(Quantity.count(thread.further, "further frame")))"
+            return "\(frames); \(known.text) (\(Quantity.count(thread.further, "more frame")))"
         }
         return "\(frames); \(thread.endText)"
     }

@@ -15,7 +15,7 @@ struct DumpCommand: ParsableCommand {
         discussion: """
             entries  CIEs and FDEs with their instructions    (as readelf -wf shows them)
             rows     the rows that they build, all registers  (as readelf -wF shows them)
-            rules    what the rows lower to, in words
+            rules    what the rows lower to, as text
             pages    the table's pages and their sizes
 
             Entries and rows have readelf's text, except where readelf is wrong or shows less: a register that is \
@@ -41,7 +41,7 @@ struct DumpCommand: ParsableCommand {
     @Option(help: ArgumentHelp("What to show. (default: rows; of a table: rules)", valueName: "stage"))
     var stage: Stage?
 
-    @Option(help: ArgumentHelp("Show only what concerns this address.", valueName: "address"))
+    @Option(help: ArgumentHelp("Show only entries for this address.", valueName: "address"))
     var pc: Address?
 
     @OptionGroup var cache: CacheOption
@@ -55,7 +55,7 @@ struct DumpCommand: ParsableCommand {
             let isCached = LoadedTable.isBuildID(file)
             if try isCached || LoadedTable.isTable(file) {
                 if stage == .entries || stage == .rows {
-                    throw Failure("\(file): a table has no entries or rows: name its ELF file, or use --stage rules")
+                    throw Failure("\(file): a table has no entries or rows: specify its ELF file, or use --stage rules")
                 }
                 let table =
                     try isCached

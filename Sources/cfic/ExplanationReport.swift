@@ -43,7 +43,7 @@ struct ExplanationReport: Encodable {
         for frame in frames { write(frame, to: &output) }
         if frames.isEmpty { output.line("  no FDE covers it") }
         output.line("  table  \(rule)")
-        output.line("  libdw  \(referenceRow ?? "nothing known")")
+        output.line("  libdw  \(referenceRow ?? "no row")")
         output.line("  \(verdictText)")
     }
 

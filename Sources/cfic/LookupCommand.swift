@@ -12,7 +12,7 @@ import Validation
 struct LookupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lookup",
-        abstract: "Show the unwind rule at an address, in words.",
+        abstract: "Show the unwind rule at an address, as text.",
         discussion: """
             Addresses are those of the file (as nm and objdump show them), in hexadecimal. The input is an ELF \
             file, which is compiled in memory, a table, or a build id in the cache (a prefix will do).
@@ -69,7 +69,7 @@ struct LookupCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if addresses.isEmpty { throw ValidationError("Name at least one address, such as 0x401136.") }
+        if addresses.isEmpty { throw ValidationError("Specify at least one address, such as 0x401136.") }
     }
 
     func run() throws {

@@ -12,7 +12,7 @@ struct ProfileCommand: ParsableCommand {
         abstract: "Sample where processes spend CPU time, and print folded stacks.",
         discussion: """
             The kernel unwinds stacks with tables, without frame pointers, up to 1,024 frames. Tables come from the \
-            cache, or are compiled into it. Child processes that start later are sampled, too.
+            cache, or are compiled into it. Child processes started later are sampled, too.
 
             Prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
             Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
@@ -23,7 +23,7 @@ struct ProfileCommand: ParsableCommand {
             command's own output still goes to stdout: use -o to keep it apart from the stacks.
 
             Ctrl-C ends the recording and writes the profile; a second Ctrl-C aborts the writing. While tables are \
-            being loaded, one ends the command.
+            being loaded, the first Ctrl-C exits.
 
             Needs Linux 5.10 or newer with BTF, and root or CAP_BPF and CAP_PERFMON. Other users' processes also need \
             CAP_SYS_PTRACE. Files that were deleted or replaced after they were mapped also need \
@@ -70,10 +70,10 @@ struct ProfileCommand: ParsableCommand {
 
     func validate() throws {
         if processes.isEmpty, command.isEmpty {
-            throw ValidationError("Name what to sample: processes (-p), or a command after --.")
+            throw ValidationError("Specify what to sample: processes (-p), or a command after --.")
         }
         if !processes.isEmpty, !command.isEmpty {
-            throw ValidationError("Name either processes (-p) or a command, not both.")
+            throw ValidationError("Specify either processes (-p) or a command, not both.")
         }
         if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
         guard (1...100_000).contains(frequency) else { throw ValidationError("-F takes 1 to 100000 samples a second.") }
@@ -127,7 +127,7 @@ struct ProfileCommand: ParsableCommand {
     @Sendable private static func say(_ response: SignalResponse) {
         switch response {
         case .stop, .end(losesRecording: false): break
-        case .finishWriting: Diagnostics.note("Writing the profile; another Ctrl-C aborts this and loses it.")
+        case .finishWriting: Diagnostics.note("Writing the profile; press Ctrl-C again to discard it.")
         case .end(losesRecording: true): Diagnostics.error("ended by a signal; the profile was not written")
         }
     }

@@ -16,10 +16,14 @@ struct ProfileOutput {
     func write(_ text: ProfileText) throws {
         guard let problem = failure(of: text, path) else { return }
         for directory in Self.directories {
-            if let other = Self.save(text, in: directory) { throw Failure("\(problem); the profile is in \(other)") }
+            if let other = Self.save(text, in: directory) {
+                throw Failure("\(problem); the profile was saved to \(other)")
+            }
         }
-        guard path != nil, failure(of: text, nil) == nil else { throw Failure("\(problem), nor anywhere else") }
-        throw Failure("\(problem); the profile went to standard output")
+        guard path != nil, failure(of: text, nil) == nil else {
+            throw Failure("\(problem); it could not be saved anywhere else either")
+        }
+        throw Failure("\(problem); the profile was written to standard output")
     }
 
     /// Directories that may be on a different file system than the full one.

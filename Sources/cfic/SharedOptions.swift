@@ -14,7 +14,7 @@ struct CacheOption: ParsableArguments {
         completion: .directory)
     var cache: String?
 
-    @Flag(name: .customLong("shared-cache"), help: "As root, use the cache even if other users can write it.")
+    @Flag(name: .customLong("shared-cache"), help: "As root, use the cache even if other users can write to it.")
     var isShared = false
 
     func validate() throws {

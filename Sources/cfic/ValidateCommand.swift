@@ -58,7 +58,7 @@ struct ValidateCommand: ParsableCommand {
 
     @OptionGroup var cache: CacheOption
 
-    @Flag(name: .customLong("no-cache"), help: "Compile every table, whatever the cache holds.")
+    @Flag(name: .customLong("no-cache"), help: "Compile every table, even if the cache has it.")
     var ignoresCache = false
 
     @OptionGroup var debugFiles: DebugFileOptions
@@ -69,7 +69,9 @@ struct ValidateCommand: ParsableCommand {
 
     func validate() throws {
         if !(1...64).contains(states) { throw ValidationError("--states takes a number from 1 to 64.") }
-        if core == nil, paths.isEmpty { throw ValidationError("Name a file or directory, or a core dump with --core.") }
+        if core == nil, paths.isEmpty {
+            throw ValidationError("Specify a file or directory, or a core dump with --core.")
+        }
         if core == nil, sysroot != nil { throw ValidationError("--sysroot goes with --core.") }
         if core != nil, paths.count > 1 { throw ValidationError("--core takes at most one program.") }
         if core != nil, exhaustive || keepGaps {

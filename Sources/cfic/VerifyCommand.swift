@@ -8,7 +8,7 @@ import UnwindTable
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Prove that table files are safe to look up in.",
+        abstract: "Prove that table files are safe for lookups.",
         discussion: """
             Checks every index, offset and bound that a kernel loader relies on: no lookup leaves its page, takes \
             more than eight steps, or names a rule or program that isn't there. Directories are searched for tables.

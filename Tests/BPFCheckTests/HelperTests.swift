@@ -26,7 +26,7 @@ import Testing
         let findings = try BPFObject("kprobe/x", Self.readKernel, licence: licence).findings(6, 1)
         #expect(findings.map(\.kind) == [.licence])
         #expect(findings.map(\.refusal) == ["cannot call GPL-restricted function from non-GPL compatible program"])
-        #expect(findings.first?.problem.contains(licence.isEmpty ? "states no licence" : "\"\(licence)\"") == true)
+        #expect(findings.first?.problem.contains(licence.isEmpty ? "has no licence" : "\"\(licence)\"") == true)
     }
 
     @Test(arguments: [

@@ -85,7 +85,7 @@ import Testing
         #expect(object.findings(kernel: KernelVersion(6, 12), types: with) == [])
         #expect(
             object.findings(kernel: KernelVersion(6, 12), types: without).map(\.problem) == [
-                "mine is a struct some_ops, for which the kernel's types have no operations"
+                "mine is a struct some_ops, which the kernel's types don't support"
             ])
     }
 
@@ -120,7 +120,7 @@ import Testing
         #expect(
             try problems("int there(int a) { return a; }") == [
                 "calls there(), a kernel function that programs may not be allowed to call: types before Linux "
-                    + "6.10 don't say"
+                    + "6.10 don't record it"
             ])
         #expect(
             try problems("int elsewhere(int a) { return a; }") == [

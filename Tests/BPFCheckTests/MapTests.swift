@@ -32,32 +32,32 @@ import Testing
         ("has values without a size", "\(type(1)) \(entries) \(key)"),
         ("has keys without a size", "\(type(1)) \(entries) \(value)"),
         (
-            "has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4",
+            "has 8-byte keys; BPF_MAP_TYPE_ARRAY requires 4-byte keys",
             "\(type(2)) \(entries) \(value) "
                 + "__type(key, long);"
         ),
-        ("has values of 32769 bytes for each CPU", "\(type(6)) \(entries) \(key) __type(value, char[32769]);"),
-        ("has values of 40000 bytes for each CPU", "\(type(5)) \(entries) \(key) __type(value, char[40000]);"),
-        ("has values; a BPF_MAP_TYPE_RINGBUF has none", "\(type(27)) __uint(max_entries, 4096); \(value)"),
-        ("is without BPF_F_NO_PREALLOC", "\(type(11)) \(entries) __type(key, __u64); \(value)"),
+        ("has 32769-byte values for each CPU", "\(type(6)) \(entries) \(key) __type(value, char[32769]);"),
+        ("has 40000-byte values for each CPU", "\(type(5)) \(entries) \(key) __type(value, char[40000]);"),
+        ("has values; BPF_MAP_TYPE_RINGBUF has none", "\(type(27)) __uint(max_entries, 4096); \(value)"),
+        ("lacks BPF_F_NO_PREALLOC", "\(type(11)) \(entries) __type(key, __u64); \(value)"),
         (
-            "has keys of 4 bytes; a BPF_MAP_TYPE_LPM_TRIE has 5 to 260",
+            "has 4-byte keys; BPF_MAP_TYPE_LPM_TRIE requires 5 to 260 bytes",
             "\(type(11)) \(entries) \(key) \(value) "
                 + "__uint(map_flags, 1);"
         ),
-        ("has keys; a BPF_MAP_TYPE_QUEUE has none", "\(type(22)) \(entries) \(key) \(value)"),
+        ("has keys; BPF_MAP_TYPE_QUEUE has none", "\(type(22)) \(entries) \(key) \(value)"),
         (
-            "has flags that a BPF_MAP_TYPE_LRU_HASH doesn't take",
+            "has flags that BPF_MAP_TYPE_LRU_HASH doesn't accept",
             "\(type(9)) \(entries) \(key) \(value) "
                 + "__uint(map_flags, 1);"
         ),
         (
-            "has sizes of key and value instead of types",
+            "has key and value sizes instead of types",
             "\(type(24)) __uint(key_size, 4); __uint(value_size, 8); "
                 + "__uint(map_flags, 1);"
         ),
         (
-            "has max_entries; a BPF_MAP_TYPE_TASK_STORAGE grows",
+            "has max_entries; BPF_MAP_TYPE_TASK_STORAGE grows",
             "\(type(29)) \(entries) __type(key, int); \(value) "
                 + "__uint(map_flags, 1);"
         ),
@@ -108,7 +108,7 @@ import Testing
             """)
         #expect(
             object.findings(6, 12).map(\.problem) == [
-                "the map inside it has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4"
+                "the map inside it has 8-byte keys; BPF_MAP_TYPE_ARRAY requires 4-byte keys"
             ])
     }
 

@@ -145,7 +145,7 @@ struct ProfileCommandTests {
         let outcome = try place.cfic("profile", "-p", "\(thread)", "-d", "1")
         #expect(
             outcome.code == 1
-                && outcome.diagnostics.contains("\(thread) is a thread of process \(own): name the process"))
+                && outcome.diagnostics.contains("\(thread) is a thread of process \(own): specify \(own)"))
         let kernel = try place.cfic("profile", "-p", "2", "-d", "1")
         let isKernel = (try? String(contentsOfFile: "/proc/2/comm", encoding: .utf8)) == "kthreadd\n"
         #expect(
@@ -187,7 +187,7 @@ struct ProfileCommandTests {
             """)
         let printed = outcome.output.split(separator: "\n", maxSplits: 1)
         #expect(printed.first == "1" && outcome.diagnostics.contains("No space left on device"))
-        #expect(outcome.diagnostics.contains("; the profile is in "), "\(outcome.diagnostics)")
+        #expect(outcome.diagnostics.contains("; the profile was saved to "), "\(outcome.diagnostics)")
         expectFolded(printed.count > 1 ? String(printed[1]) : "")
         #expect(outcome.diagnostics.contains(" samples in "), "\(outcome.diagnostics)")
     }
@@ -203,7 +203,8 @@ struct ProfileCommandTests {
             ls elsewhere >&2
             """)
         #expect(outcome.output.contains("stacks: cannot write: File too large"), "\(outcome.output.suffix(300))")
-        #expect(outcome.output.contains("; the profile went to standard output"), "\(outcome.output.suffix(300))")
+        #expect(
+            outcome.output.contains("; the profile was written to standard output"), "\(outcome.output.suffix(300))")
         #expect(outcome.output.hasSuffix("\ncode 1\n") && outcome.output.contains("bash;"))
         // No partial file is left.
         #expect(outcome.diagnostics == "")
@@ -241,7 +242,7 @@ struct ProfileCommandTests {
         let printed = outcome.output.split(separator: "\n").compactMap { Int($0) }
         #expect(printed.count == 2 && printed[0] == 1, "\(outcome.output) \(outcome.diagnostics)")
         #expect(
-            (printed.last ?? 0) > 1 << 16 && outcome.diagnostics.contains("; the profile is in "),
+            (printed.last ?? 0) > 1 << 16 && outcome.diagnostics.contains("; the profile was saved to "),
             "\(outcome.diagnostics)")
     }
 
@@ -297,7 +298,7 @@ struct ProfileCommandTests {
             code.code == 3 && code.diagnostics.contains("the command ended with exit code 3"), "\(code.diagnostics)")
         let signal = try place.cfic("profile", "--", "/bin/sh", "-c", "kill -9 $$")
         #expect(
-            signal.code == 137 && signal.diagnostics.contains("the command was ended by signal 9"),
+            signal.code == 137 && signal.diagnostics.contains("the command was killed by signal 9"),
             "\(signal.diagnostics)")
     }
 

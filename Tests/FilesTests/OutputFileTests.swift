@@ -96,7 +96,7 @@ import Testing
         let path = directory + "/none/out"
         let error = FileError(cannot: .write, path: path, errno: ENOENT)
         #expect(throws: error) { try write(to: path) }
-        #expect(error.description == "\(path): cannot write: No such file or directory: make the directory first")
+        #expect(error.description == "\(path): cannot write: No such file or directory: create the directory first")
     }
 
     @Test(arguments: ["out", "link", "fifo", "/dev/null", "/dev/stderr"]) func whatCanBeWrittenIsChecked(

@@ -56,7 +56,7 @@ struct ElementMemoryTests {
         #expect {
             try memory.waitUntilVisible()
         } throws: { error in
-            guard case KernelError.system("adding a map for tables", errno: _) = error else { return false }
+            guard case KernelError.system("adding a table map", errno: _) = error else { return false }
             return true
         }
     }

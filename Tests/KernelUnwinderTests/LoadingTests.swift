@@ -65,7 +65,7 @@ import Testing
             (.kernelTooOld(release: "4.19.0"), "Linux 4.19.0 is too old: the programs need 5.10 or newer"),
             (
                 .rejected(program: "p", errno: EINVAL, log: "why"),
-                "the kernel refused the program p: Invalid argument\nwhy"
+                "the kernel rejected the BPF program p: Invalid argument\nwhy"
             ),
         ] as [(KernelError, String)])
     func errorsSayWhatIsWrong(error: KernelError, text: String) {

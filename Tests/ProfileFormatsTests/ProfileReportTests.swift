@@ -33,7 +33,7 @@ import Testing
 
     private static let expected = """
         {
-          "commandProblem" : "the command was ended by signal 9",
+          "commandProblem" : "the command was killed by signal 9",
           "completeStacks" : 0,
           "ends" : {
             "end-of-stack" : 2,

@@ -21,6 +21,6 @@ import Testing
     @Test func onlyAFailureIsAProblem() {
         #expect(CommandEnd.exited(code: 0).problem == nil)
         #expect(CommandEnd.exited(code: 3).problem == "the command ended with exit code 3")
-        #expect(CommandEnd.killed(signal: 9).problem == "the command was ended by signal 9")
+        #expect(CommandEnd.killed(signal: 9).problem == "the command was killed by signal 9")
     }
 }

@@ -142,14 +142,14 @@ import UnwindTable
     @Test(arguments: [
         (".cfi_escape 0x0c, 7, 0x80, 0x80, 0x80, 0x80, 0x08", "an offset does not fit 32 bits"),  // 2^31
         (".cfi_escape 0x11, 6, 0x80, 0x80, 0x80, 0x80, 0x04", "an offset does not fit 32 bits"),
-        (".cfi_escape 0x0f, 1, 0x9c", "an expression uses an operation that a bounded program can't have"),
+        (".cfi_escape 0x0f, 1, 0x9c", "an expression uses an operation that a bounded program can't contain"),
         (
             ".cfi_escape 0x0f, 5, 0x77, 8, 0x28, 0, 0",
-            "an expression uses an operation that a bounded program can't have"
+            "an expression uses an operation that a bounded program can't contain"
         ),
         (
             ".cfi_escape 0x0f, 5, 0x77, 8, 0x2f, 0xfb, 0xff",
-            "an expression uses an operation that a bounded program can't have"
+            "an expression uses an operation that a bounded program can't contain"
         ),
         (
             ".cfi_escape 0x0f, 18, 0x77, 8" + String(repeating: ", 0x20", count: 16),
@@ -170,7 +170,7 @@ import UnwindTable
         (".cfi_escape 0x3f", "unknown CFA instruction: the rest of the FDE can't be decoded"),
         (".cfi_escape 0x0b", "a CFA instruction is invalid in its context"),
         (".cfi_escape 0x0f, 2, 0x77, 8, 0x0e, 16", "a CFA instruction is invalid in its context"),
-        (".cfi_same_value rip", "no instruction says where the return address is"),
+        (".cfi_same_value rip", "no instruction specifies the return address"),
     ])
     func whatCannotBeLoweredHasItsReason(cfi: String, reason: String) throws {
         #expect(try Self.x86_64(cfi) == ["unknown: \(reason)"])
@@ -189,7 +189,7 @@ import UnwindTable
                 == ["unknown: no instruction defined the CFA"])
         #expect(
             try Self.x86_64(".cfi_def_cfa rsp, 8", start: ".cfi_startproc simple")
-                == ["unknown: no instruction says where the return address is"])
+                == ["unknown: no instruction specifies the return address"])
     }
 
     @Test func rowsBeforeAnUnknownInstructionStay() throws {

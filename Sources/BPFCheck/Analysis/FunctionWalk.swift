@@ -118,7 +118,8 @@ struct FunctionWalk {
         case (.configuration, _):
             guard asked.isPlain, let value = right.exact else {
                 return [
-                    (true, Condition(text: "\(subject) says so")), (false, Condition(text: "\(subject) allows it")),
+                    (true, Condition(text: "\(subject) is set accordingly")),
+                    (false, Condition(text: "\(subject) is not set accordingly")),
                 ]
             }
             return [

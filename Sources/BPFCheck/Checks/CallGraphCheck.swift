@@ -30,7 +30,7 @@ extension ObjectCheck {
         let frames = Dictionary(uniqueKeysWithValues: sizes)
         for (function, size) in sizes where walks[function].map({ $0.frameSize > Self.stackLimit }) == true {
             report(
-                .stackDepth, in: function, "a stack frame of \(size) bytes; \(Self.stackLimit) are allowed",
+                .stackDepth, in: function, "a stack frame of \(size) bytes; the limit is \(Self.stackLimit)",
                 refusal: "invalid", remedy: "keep large variables in a map")
             return
         }
@@ -47,7 +47,7 @@ extension ObjectCheck {
             report(
                 .stackDepth, in: worst,
                 "\(depth.total) bytes of stack in \(text(chain, frames)); "
-                    + "\(Self.stackLimit) are allowed",
+                    + "the limit is \(Self.stackLimit)",
                 refusal: "combined stack size of \(chain.count) calls is \(depth.total). Too large",
                 program: program.root, remedy: "keep large variables in a map, or inline a function of the chain")
         }
@@ -60,7 +60,7 @@ extension ObjectCheck {
             report(
                 .stackDepth, in: function,
                 "a tail call under \(before) bytes of stack, in \(chain); "
-                    + "less than \(Self.stackLimitBeforeTailCall) are allowed",
+                    + "the limit is \(Self.stackLimitBeforeTailCall - 1)",
                 refusal: "tail_calls are not allowed when call stack of previous frames is \(before) bytes. Too large",
                 program: program.root, remedy: "make the tail call in the program itself, or with less stack before it")
         }
@@ -72,7 +72,7 @@ extension ObjectCheck {
         guard let worst, let depth = depths[worst], depth.total > limit else { return }
         let names = text(CallGraph.chain(to: worst, depths))
         report(
-            .callDepth, in: worst, "\(depth.total) frames in \(names); \(limit) are allowed",
+            .callDepth, in: worst, "\(depth.total) frames in \(names); the limit is \(limit)",
             refusal: "the call stack of \(limit + 1) frames is too deep",
             since: limit == 8 && depth.total <= 16 ? KernelVersion(7, 2) : nil, program: program.root,
             remedy: "inline functions of the chain (__always_inline)")

@@ -5,7 +5,8 @@ extension ObjectCheck {
             return report(
                 .helper, in: function, at: slot, "calls helper \(helperNumber), a number that no known kernel has",
                 refusal: helperNumber == 0 ? "bpf_unspec#0" : "invalid func unknown#\(helperNumber)",
-                remedy: "helpers go from 1 to \(Helper.entries.count); anything newer is a kernel function (__ksym)")
+                remedy:
+                    "helpers are numbered 1 to \(Helper.entries.count); newer functions are kernel functions (__ksym)")
         }
         let what = "calls bpf_\(helper.name)(), helper \(helperNumber)"
         guard target.has(helper) else {
@@ -20,13 +21,13 @@ extension ObjectCheck {
                 .licence, in: function, at: slot,
                 "\(what), which only GPL-compatible programs may call; "
                     + licenceText, refusal: "cannot call GPL-restricted function from non-GPL compatible program",
-                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if the licence permits")
         }
     }
 
     /// Worded as a part of a sentence.
     var licenceText: String {
-        object.licence.isEmpty ? "the object states no licence" : "the object's licence is \"\(object.licence)\""
+        object.licence.isEmpty ? "the object has no licence" : "the object's licence is \"\(object.licence)\""
     }
 
     private mutating func checkAccess(

@@ -63,7 +63,7 @@ extension ObjectCheck {
             let subject = CoreResolution.subject(relocation, btf)
         else { return }
         report(
-            .relocation, in: function, at: slot, "needs \(subject), which the kernel doesn't have",
+            .relocation, in: function, at: slot, "requires \(subject), which the kernel lacks",
             refusal: "invalid func unknown#195896080",
             remedy: "check first: bpf_core_field_exists(), bpf_core_type_exists() or bpf_core_enum_value_exists()")
     }

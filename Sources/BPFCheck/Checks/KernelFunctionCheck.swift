@@ -26,7 +26,7 @@ extension ObjectCheck {
                 .licence, in: function, at: slot,
                 "\(what), which only GPL-compatible programs may call; "
                     + licenceText, refusal: "cannot call kernel function from non-GPL compatible program",
-                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if the licence permits")
         }
     }
 
@@ -63,7 +63,7 @@ extension ObjectCheck {
         if let first = KernelFunction.calls.values.min(), kernel < first { return Absence(refusal: refusal) }
         return Absence(
             problem: "; it is not known which releases have it",
-            condition: "Linux \(kernel) doesn't have it (--btf with the kernel's types tells)")
+            condition: "Linux \(kernel) doesn't have it (--btf with the kernel's types can tell)")
     }
 
     /// Why programs can't call a function that the kernel has; nil if they can.
@@ -75,7 +75,7 @@ extension ObjectCheck {
         where KernelFunction.entry(name) == nil && kernel >= KernelVersion(5, 13)
             && !types.types(named: name, .function).isEmpty:
             return Absence(
-                problem: " that programs may not be allowed to call: types before Linux 6.10 don't say",
+                problem: " that programs may not be allowed to call: types before Linux 6.10 don't record it",
                 refusal: refusal, condition: "programs can't call \(name)()")
         default: break
         }

@@ -42,7 +42,7 @@ extension ObjectCheck {
                     !types.has("bpf_struct_ops_" + structure, .structure)
                 else { continue }
                 reportMap(
-                    .map, "\(variable.name) is a struct \(structure), for which the kernel's types have no operations",
+                    .map, "\(variable.name) is a struct \(structure), which the kernel's types don't support",
                     refusal: "struct_ops init_kern", condition: unlessModule(types), section: name,
                     remedy: "bpf_map__set_autocreate(map, false) where they aren't")
             }

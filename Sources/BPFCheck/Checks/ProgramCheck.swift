@@ -17,8 +17,7 @@ extension ObjectCheck {
             guard function.section != ".text" else { return }
             return report(
                 .section, in: program.root,
-                "a program in the section \(function.section), from which libbpf 1 can't "
-                    + "tell its type",
+                "section \(function.section), from which libbpf 1 can't infer the program type",
                 refusal: "missing BPF prog type, check ELF section name "
                     + "'\(function.section)'", isAnywhere: true,
                 remedy: "a section of libbpf's (SEC(\"xdp\"), SEC(\"kprobe/...\")), or bpf_program__set_type() in the "
@@ -42,7 +41,7 @@ extension ObjectCheck {
                 .licence, in: program.root,
                 "a program for \(kind.section), which needs a GPL-compatible licence; "
                     + licenceText, refusal: "must have a GPL compatible license", isAnywhere: true,
-                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if you may license it so")
+                remedy: "char LICENSE[] SEC(\"license\") = \"GPL\" or \"Dual BSD/GPL\", if the licence permits")
         }
         checkTarget(program.root, kind)
     }

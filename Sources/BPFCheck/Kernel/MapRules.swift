@@ -74,7 +74,7 @@ struct MapRule {
 
 /// Why a kernel refuses to create a map.
 struct MapProblem {
-    /// Worded to follow "the map NAME": `has keys of 8 bytes; a BPF_MAP_TYPE_ARRAY has keys of 4`.
+    /// Worded to follow "the map NAME": `has 8-byte keys; BPF_MAP_TYPE_ARRAY requires 4-byte keys`.
     let problem: String
     var since: KernelVersion?
     let remedy: String
@@ -111,25 +111,25 @@ struct MapProblem {
         if shape.valueSize == 8, let since = wideEntries[shape.type], kernel < since {
             problems.append(
                 MapProblem(
-                    problem: "has values of 8 bytes; a \(name) had values of 4", since: since,
-                    remedy: "on this kernel, values of 4 bytes, without a program"))
+                    problem: "has 8-byte values; \(name) required 4-byte values", since: since,
+                    remedy: "4-byte values on this kernel, without a program"))
         }
         if rule.isPerCPU, shape.valueSize > perCPULimit {
             problems.append(
                 MapProblem(
-                    problem: "has values of \(shape.valueSize) bytes for each CPU; \(perCPULimit) are allowed",
+                    problem: "has \(shape.valueSize)-byte values for each CPU; the limit is \(perCPULimit)",
                     remedy: "make the value smaller, or index an ordinary array by bpf_get_smp_processor_id()"))
         }
         if rule.keys == nil, shape.type != 11, shape.keySize > keyLimit, kernel < largerKeys {
             problems.append(
                 MapProblem(
-                    problem: "has keys of \(shape.keySize) bytes; \(keyLimit) were allowed", since: largerKeys,
+                    problem: "has \(shape.keySize)-byte keys; the limit was \(keyLimit)", since: largerKeys,
                     remedy: "a shorter key, or a hash of it"))
         }
         if rule.needsTypes, !shape.hasKeyType || !shape.hasValueType {
             problems.append(
                 MapProblem(
-                    problem: "has sizes of key and value instead of types, which a \(name) needs",
+                    problem: "has key and value sizes instead of types, which \(name) requires",
                     remedy: "__type(key, int) and __type(value, ...)"))
         }
         return problems
@@ -141,12 +141,10 @@ struct MapProblem {
         case nil:
             return MapProblem(problem: "has \(what) without a size", remedy: "define them with __type or __uint")
         case let allowed? where allowed.contains(size): return nil
-        case [0]?: return MapProblem(problem: "has \(what); a \(name) has none", remedy: "leave them out")
+        case [0]?: return MapProblem(problem: "has \(what); \(name) has none", remedy: "leave them out")
         case let allowed?:
-            let list = allowed.map(String.init).joined(separator: " or ")
-            return MapProblem(
-                problem: "has \(what) of \(size) bytes; a \(name) has \(what) of \(list)",
-                remedy: "\(what) of \(list) bytes")
+            let wanted = allowed.map(String.init).joined(separator: "- or ") + "-byte \(what)"
+            return MapProblem(problem: "has \(size)-byte \(what); \(name) requires \(wanted)", remedy: wanted)
         }
     }
 
@@ -161,7 +159,7 @@ struct MapProblem {
         case .none where shape.entries != 0:
             return [
                 MapProblem(
-                    problem: "has max_entries; a \(name) grows with what it belongs to", remedy: "leave max_entries out"
+                    problem: "has max_entries; \(name) grows with what it belongs to", remedy: "leave max_entries out"
                 )
             ]
         default: return []
@@ -174,19 +172,19 @@ struct MapProblem {
         if missing & MapKind.noPreallocation != 0 {
             problems.append(
                 MapProblem(
-                    problem: "is without BPF_F_NO_PREALLOC, which a \(name) needs",
+                    problem: "lacks BPF_F_NO_PREALLOC, which \(name) requires",
                     remedy: "__uint(map_flags, BPF_F_NO_PREALLOC)"))
         } else if missing != 0 {
             problems.append(
                 MapProblem(
-                    problem: "is without BPF_F_MMAPABLE, which a \(name) needs",
+                    problem: "lacks BPF_F_MMAPABLE, which \(name) requires",
                     remedy: "__uint(map_flags, BPF_F_MMAPABLE)"))
         }
         let extra = shape.flags & ~rule.flags
         if extra != 0 {
             problems.append(
                 MapProblem(
-                    problem: "has flags that a \(name) doesn't take, \(extra.hex)",
+                    problem: "has flags that \(name) doesn't accept, \(extra.hex)",
                     remedy: "leave them out"))
         }
         // BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG; BPF_F_RDONLY and BPF_F_WRONLY.
@@ -204,7 +202,7 @@ struct MapProblem {
         case 7 where shape.flags & 1 << 5 == 0 && shape.valueSize % 8 != 0:
             return [
                 MapProblem(
-                    problem: "has values of \(shape.valueSize) bytes; a \(name) has 8 for each frame",
+                    problem: "has \(shape.valueSize)-byte values; \(name) requires 8 bytes per frame",
                     remedy: "a multiple of 8")
             ]
         case 7 where shape.flags & 1 << 5 == 0 && shape.valueSize / 8 > stackLimit:
@@ -218,19 +216,19 @@ struct MapProblem {
         case 11 where shape.keySize != 0 && !(5...260).contains(shape.keySize):
             return [
                 MapProblem(
-                    problem: "has keys of \(shape.keySize) bytes; a \(name) has 5 to 260",
+                    problem: "has \(shape.keySize)-byte keys; \(name) requires 5 to 260 bytes",
                     remedy: "4 bytes for the prefix length, and 1 to 256 for the data")
             ]
         case 19 where shape.valueSize > page, 21 where shape.valueSize > page:
             return [
                 MapProblem(
-                    problem: "has values of \(shape.valueSize) bytes; a \(name) has a page at most",
+                    problem: "has \(shape.valueSize)-byte values; the limit of \(name) is one page",
                     remedy: "make the value smaller")
             ]
         case 27 where !isPagesPower(shape.entries), 31 where !isPagesPower(shape.entries):
             return [
                 MapProblem(
-                    problem: "has a size of \(shape.entries) bytes, which is not a power of two of pages",
+                    problem: "has a size of \(shape.entries) bytes, which is not a power-of-two number of pages",
                     remedy: "a power of two, of \(page) or more",
                     condition: "the loader doesn't round it up, as libbpf 1 does")
             ]

@@ -194,7 +194,7 @@ struct ObjectBuilder {
     private func function(at place: Place) -> Function.Reference {
         if let function = places[place] { return .function(function) }
         let section = sections.indices.contains(place.section) ? sections[place.section].name : "?"
-        return .nowhere("\(section)+\(place.offset), where no function begins")
+        return .nowhere("\(section)+\(place.offset), which is not the start of a function")
     }
 
     private func constant(

@@ -106,14 +106,14 @@ final class ElementMemory {
     func waitUntilVisible() throws(KernelError) {
         var turns = 0
         while visibleCount < maps.count {
-            if let code = failure.first.withLock({ $0 }) { throw .system("adding a map for tables", errno: code) }
+            if let code = failure.first.withLock({ $0 }) { throw .system("adding a table map", errno: code) }
             var (index, id) = (UInt32(visibleCount), UInt32(0))
             if bpf_map_lookup_elem(outer, &index, &id) == 0 {
                 visibleCount += 1
                 continue
             }
             // The inserting thread may have to wait until other insertions have waited for their readers.
-            guard turns <= Self.yieldLimit else { throw .system("finding a map for tables", errno: errno) }
+            guard turns <= Self.yieldLimit else { throw .system("waiting for a table map", errno: errno) }
             if turns < Self.yieldLimit { sched_yield() } else { insertions.wait() }
             turns += 1
         }
@@ -162,13 +162,13 @@ final class ElementMemory {
 
     private func addElement() throws(KernelError) {
         let map = makeMap()
-        guard map >= 0 else { throw .system("making a map for tables", errno: Int32(-map)) }
+        guard map >= 0 else { throw .system("creating a table map", errno: Int32(-map)) }
         let place = base + maps.count * Self.elementBytes
         let mapped = mmap(place, Self.elementBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0)
         guard mapped != MAP_FAILED else {
             let code = errno
             close(map)
-            throw .system("mapping a map for tables", errno: code)
+            throw .system("mapping a table map", errno: code)
         }
         let index = UInt32(maps.count)
         maps.append(map)

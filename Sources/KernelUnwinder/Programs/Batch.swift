@@ -46,8 +46,8 @@ package final class Batch {
         var options = bpf_test_run_opts()
         options.sz = MemoryLayout<bpf_test_run_opts>.size
         let status = bpf_prog_test_run_opts(program, &options)
-        guard status == 0 else { throw .system("running a program", errno: -status) }
-        guard options.retval == 0 else { throw .system("a program that ran", errno: ESRCH) }
+        guard status == 0 else { throw .system("running a BPF program", errno: -status) }
+        guard options.retval == 0 else { throw .system("a BPF program returned an error", errno: ESRCH) }
     }
 }
 

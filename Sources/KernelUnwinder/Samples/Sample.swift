@@ -123,7 +123,9 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     public var reasonName: String? { code == CFIC_STEP_NO_RULE.rawValue ? Reason(rawValue: reason).name : nil }
 
     public var description: String {
-        if self == .mappingChanged { return "another file had just been mapped at the frame's address" }
+        if self == .mappingChanged {
+            return "another file was mapped at the frame's address after its mappings were read"
+        }
         let text = cfic_step_text(code).map { String(cString: $0) } ?? "code \(code)"
         guard code == CFIC_STEP_NO_RULE.rawValue, let why = cfic_reason_text(reason) else { return text }
         return "\(text): \(String(cString: why))"

@@ -116,7 +116,7 @@ public struct ThreadValidation: Sendable {
         }
         return Difference(
             index: agreeing, table: text(walked, endText), reference: text(reference.frames, reference.endText),
-            callee: callee.map { "\($0)" } ?? "none", file: module?.image.name ?? "nothing is mapped there",
+            callee: callee.map { "\($0)" } ?? "none", file: module?.image.name ?? "no mapped file",
             rule: callee.flatMap { module?.ruleText(at: $0.lookupPC) } ?? "none",
             referenceRow: row?.text ?? "no row",
             meaning: dumped.flatMap { row?.meaning(of: $0).description } ?? "nothing")

@@ -18,8 +18,8 @@
 	X(6, NO_CFA, "no instruction defined the CFA")                                                       \
 	X(7, REGISTER, "a rule needs a register that a table does not describe")                             \
 	X(8, OFFSET_TOO_WIDE, "an offset does not fit 32 bits")                                              \
-	X(9, RETURN_ADDRESS_UNSPECIFIED, "no instruction says where the return address is")                  \
-	X(10, EXPRESSION_OPERATION, "an expression uses an operation that a bounded program can't have")     \
+	X(9, RETURN_ADDRESS_UNSPECIFIED, "no instruction specifies the return address")                      \
+	X(10, EXPRESSION_OPERATION, "an expression uses an operation that a bounded program can't contain")  \
 	X(11, EXPRESSION_TOO_LONG, "an expression needs more than 16 operations or 8 stack entries")         \
 	X(12, EXPRESSION_MALFORMED, "an expression is truncated or leaves no value")                         \
 	X(13, VECTOR_LENGTH, "an expression is scaled by the vector length (VG)")                            \

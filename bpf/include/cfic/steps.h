@@ -16,7 +16,7 @@
 	X(2, ZERO_RETURN_ADDRESS, "the return address is 0: this is the outermost frame")                    \
 	X(3, NO_RULE, "the table has a reason instead of a rule")                                            \
 	X(4, NO_REGISTERS, "the rule reads registers that only an innermost or interrupted frame has")       \
-	X(5, NO_FRAME_POINTER, "the rule reads the frame pointer, which the callee did not keep")            \
+	X(5, NO_FRAME_POINTER, "the rule reads the frame pointer, which the callee did not save")            \
 	X(6, UNREADABLE_CFA, "memory that the CFA is computed from can't be read")                           \
 	X(7, UNREADABLE_RETURN_ADDRESS, "the return address can't be read")                                  \
 	X(8, UNREADABLE_FRAME_POINTER, "the caller's frame pointer can't be read")                           \
@@ -25,11 +25,11 @@
 	X(11, NO_MAPPING, "no file is mapped at the frame's address")                                        \
 	X(12, NO_TABLE, "the file mapped there has no table")                                                \
 	X(13, TOO_DEEP, "the stack has more frames than a walk follows")                                     \
-	X(14, BAD_FRAME_POINTER, "code without rules, and its frame pointer doesn't lead to a call of it")   \
+	X(14, BAD_FRAME_POINTER, "the code has no rules, and its frame pointer doesn't lead to a call to it") \
 	X(15, NO_PROCESS, "the process's mappings are not known yet")                                        \
-	X(16, NO_USER_REGISTERS, "the registers that the thread entered the kernel with can't be read")      \
+	X(16, NO_USER_REGISTERS, "the thread's user registers, saved on kernel entry, can't be read")        \
 	X(17, OTHER_MACHINE, "the thread runs code of another machine, such as 32-bit code")                 \
-	X(18, END_OF_CHAIN, "code without rules, and its frame pointer is 0: the chain of frame pointers ends") \
+	X(18, END_OF_CHAIN, "the code has no rules, and its frame pointer is 0, which ends the chain")       \
 	X(19, NO_CALL, "a guess was wrong: no call precedes the address it led to")
 
 enum cfic_step {
