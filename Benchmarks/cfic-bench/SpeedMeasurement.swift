@@ -67,7 +67,9 @@ struct SpeedMeasurement {
 
     private mutating func measureStart(_ tools: borrowing ToolMeasurement) {
         do {
-            for _ in 0..<10 { start.append(try tools.compile(Self.smallFile, threads: 1).cpu) }
+            for _ in 0..<10 {
+                start.append(try tools.compileIntoCache(Self.smallFile, number: start.count).cpu)
+            }
         } catch { fail(error) }
     }
 

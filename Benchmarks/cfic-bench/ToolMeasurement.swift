@@ -21,6 +21,11 @@ struct ToolMeasurement: ~Copyable {
                 + (threads.map { ["-j", String($0)] } ?? []))
     }
 
+    /// `cfic compile` of one file into an empty cache, with the plainest command line.
+    func compileIntoCache(_ path: String, number: Int) throws(ProcessFailure) -> ProcessCost {
+        try run([cfic, "compile", "--cache", "\(scratch.path)/cache-\(number)", path])
+    }
+
     func readelf(_ path: String) throws(ProcessFailure) -> ProcessCost {
         // It exits with 1 even for a warning.
         try run(["readelf", "-wF", path], accepting: [0, 1])
