@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 cfic=$(realpath "$1")
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
-rm -rf "${out:?}"/fuzz-* "$out/work"
-mkdir -p "$out"/fuzz-{elf,cfi,table,expression} "$out/work"
+work=$out/intermediate
+rm -rf "${out:?}"/fuzz-* "$work"
+mkdir -p "$out"/fuzz-{elf,cfi,table,expression} "$work"
 cd testdata
 
 # Makes file $3 from source $1 for target $2. Further arguments go to clang.
@@ -37,7 +38,7 @@ frame_seed() {
 }
 
 for source in x86_64/*.s aarch64/*.s; do
-	machine=${source%/*} name=$machine-$(basename "$source" .s) work=$out/work
+	machine=${source%/*} name=$machine-$(basename "$source" .s)
 	text=-Wl,-Ttext=0x401000,--section-start=.eh_frame=0x600000
 	assemble "$source" "$machine" "$work/program" -static "$text"
 	sed '/\.text/i .cfi_sections .debug_frame' "$source" > "$work/debug.s"
@@ -83,8 +84,8 @@ for source in x86_64/*.s aarch64/*.s; do
 done
 
 # x86-64 with 32-bit addresses: ELF32.
-clang --target=x86_64-linux-gnux32 -c -o "$out/work/object" x86_64/functions.s
-elf_seed "$out/work/object" x32-object
+clang --target=x86_64-linux-gnux32 -c -o "$work/object" x86_64/functions.s
+elf_seed "$work/object" x32-object
 
 # Each expression for each kind of rule: the first byte is the kind | aarch64 << 3 | signal frame << 4, the second byte
 # the size of the CFA's own expression.
@@ -101,4 +102,4 @@ for expression in \
 	done
 	printf "\\x02\\x02\\x77\\x20$expression" > "$out/fuzz-expression/$((number += 1))"
 done
-rm -rf "$out/work"
+rm -rf "$work"
