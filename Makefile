@@ -191,7 +191,7 @@ docs: toolchain ## make the documentation of the Swift API, a website in .build/
 	@SWIFT='$(SWIFT)' scripts/docs.sh $(BINARIES) $(SCRATCH)/docs
 
 .PHONY: format check-format
-FORMATTED := Package.swift Sources Tests Plugins examples
+FORMATTED := Package.swift Sources Tests Plugins examples Benchmarks Fuzz/Package.swift Fuzz/Sources
 format: ## format the Swift code according to .swift-format
 	@$(SWIFT) format --in-place --parallel --recursive $(FORMATTED)
 

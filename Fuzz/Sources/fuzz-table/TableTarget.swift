@@ -36,10 +36,12 @@ private func lookUpEdges(_ view: TableView, _ random: inout RandomNumbers) {
     }
     view.forEachPage { page in
         let end = page.address &+ 1 << view.pageShift
-        for edge in [page.address, end] { for distance in 0...4 as ClosedRange<UInt64> {
-            check(edge &+ distance)
-            check(edge &- distance)
-        } }
+        for edge in [page.address, end] {
+            for distance in 0...4 as ClosedRange<UInt64> {
+                check(edge &+ distance)
+                check(edge &- distance)
+            }
+        }
         for _ in 0..<16 { check(page.address &+ random.next() % (1 << view.pageShift)) }
     }
     for _ in 0..<64 { check(random.next()) }

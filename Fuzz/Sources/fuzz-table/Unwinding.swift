@@ -37,12 +37,14 @@ struct Unwinding {
         frame.machine.pc = memory.word()
         let machine = UInt32(table.machine)
         memory.visited = 0
-        check(withReader { reader in
-            let visit: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<cfic_frame>?) -> Void = { context, _ in
-                context?.assumingMemoryBound(to: MadeUpMemory.self).pointee.visited += 1
-            }
-            return cfic_native_walk(&reader, &frame, machine, visit, reader.context)
-        })
+        check(
+            withReader { reader in
+                let visit: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<cfic_frame>?) -> Void = {
+                    context, _ in
+                    context?.assumingMemoryBound(to: MadeUpMemory.self).pointee.visited += 1
+                }
+                return cfic_native_walk(&reader, &frame, machine, visit, reader.context)
+            })
         if memory.visited > Self.longestWalk { fatalError("a walk of \(memory.visited) frames") }
     }
 
