@@ -119,7 +119,7 @@ private enum Destination {
     }
 }
 
-/// Writes bytes to a file in pieces of 64 KiB. After a failure, drops all further bytes.
+/// Passes on bytes in pieces of 64 KiB. After a failure, drops all further bytes.
 package struct PieceOutput: ByteSink {
     private var piece: [UInt8] = []
     private var failure: Int32?
@@ -128,7 +128,7 @@ package struct PieceOutput: ByteSink {
     private static let pieceSize = 1 << 16
 
     /// - Parameter put: writes all bytes, and returns the `errno` or nil.
-    init(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) {
+    package init(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) {
         self.put = put
         piece.reserveCapacity(Self.pieceSize)
     }
@@ -145,7 +145,7 @@ package struct PieceOutput: ByteSink {
     }
 
     /// Writes the rest. Returns the `errno` of the first failure, or nil.
-    mutating func finish() -> Int32? {
+    package mutating func finish() -> Int32? {
         if failure == nil, !piece.isEmpty { flush() }
         return failure
     }

@@ -55,33 +55,15 @@ struct ProfileOutput {
                 try OutputFile.write(to: path) { try text.write(to: &$0) }
                 return nil
             }
-            var out = FailingOutput()
-            try text.write(to: &out)
-            out.flush()
-            guard let code = out.code else { return nil }
+            // Not `StandardOutput`, which ends cfic on a failure.
+            var output = PieceOutput { Descriptor.write($0, to: STDOUT_FILENO) }
+            try text.write(to: &output)
+            guard let code = output.finish() else { return nil }
             // The reader closed the pipe.
             if code == EPIPE { exit(1) }
             return "cannot write to standard output: \(systemMessage(code))"
         } catch {
             return "\(error)"
         }
-    }
-}
-
-/// Standard output, except that a failure is remembered instead of ending cfic.
-private struct FailingOutput: ByteSink {
-    private var buffer: [UInt8] = []
-    /// The first failure's errno; after it, nothing is written.
-    private(set) var code: Int32?
-
-    mutating func write(_ bytes: UnsafeRawBufferPointer) {
-        guard code == nil else { return }
-        buffer.append(contentsOf: bytes)
-        if buffer.count >= 1 << 16 { flush() }
-    }
-
-    mutating func flush() {
-        if code == nil { code = buffer.withUnsafeBytes { Descriptor.write($0, to: STDOUT_FILENO) } }
-        buffer.removeAll(keepingCapacity: true)
     }
 }
