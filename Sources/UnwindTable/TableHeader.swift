@@ -92,7 +92,7 @@ extension TableVerifier {
         default: throw defect("unknown kind of key", at: 24)
         }
         guard keySizes.contains(header.key_size) else { throw defect("key has the wrong size", at: 25) }
-        guard UInt32(header.debug_source) <= CFIC_DEBUG_EMBEDDED.rawValue else {
+        guard TableSource.DebugSource(rawValue: header.debug_source) != nil else {
             throw defect("unknown source of .debug_frame", at: 26)
         }
         guard header.reserved == 0 else {
