@@ -1,7 +1,7 @@
-// Binary search. The name of the first function is that of the package swift-algorithms, whose one function this is.
+// Binary search. `partitioningIndex` is named as in the swift-algorithms package, of which nothing else is needed.
 extension RandomAccessCollection {
-    /// The index of the first element for which `isBehind` holds, as then it has to for all after it; `endIndex` if it
-    /// holds for none.
+    /// The index of the first element for which `isBehind` holds; `endIndex` if there is none. It must also hold for all
+    /// later elements.
     @inlinable
     package func partitioningIndex(where isBehind: (Element) throws -> Bool) rethrows -> Index {
         var first = startIndex
@@ -19,7 +19,7 @@ extension RandomAccessCollection {
         return first
     }
 
-    /// The index of the last element whose key is `value` or less, where keys never fall; nil if there is none.
+    /// The index of the last element whose key is at most `value`; nil if there is none. Keys must be in ascending order.
     @inlinable
     package func lastIndex<Key: Comparable>(atMost value: Key, by key: (Element) throws -> Key) rethrows -> Index? {
         let next = try partitioningIndex { try key($0) > value }
