@@ -36,7 +36,7 @@ FUZZ_PACKAGES := $(BUILD_PACKAGES) xz-utils
 SCRATCH := .build
 TEST_SCRATCH := .build/tests
 # lld, because gold warns about a function in the static Foundation that nothing here calls.
-# libstdc++ is linked statically, because the dynamic linker spends as long on it as on all the rest of cfic. The
+# libstdc++ is linked statically, because relocating it takes a sixth to a third of the CPU time of cfic's start. The
 # archive has a directory of its own, which comes first: within a directory the linker takes the shared library.
 STATIC_LIBSTDCXX := $(abspath $(SCRATCH))/static-libstdc++
 SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -L$(STATIC_LIBSTDCXX) \
