@@ -12,7 +12,7 @@ SWIFT ?= swift
 # Debian's package names. Libraries that the Swift toolchain itself needs, and those that it links into executables.
 TOOLCHAIN_PACKAGES := binutils ca-certificates libcurl4 libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 tzdata zlib1g-dev
 # For building: libraries that cfic links, and git, with which SwiftPM fetches dependencies.
-BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev \
+BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev libbz2-dev \
 	libxxhash-dev nettle-dev git
 # For tests: readelf to compare with; aarch64 libraries to compile tables of; xz to make .gnu_debugdata; compilers, gdb,
 # procps and eu-stack to build executables, stop them and compare stacks; qemu, cpio and cross compilers to boot
@@ -36,10 +36,15 @@ FUZZ_PACKAGES := $(BUILD_PACKAGES) xz-utils
 SCRATCH := .build
 TEST_SCRATCH := .build/tests
 # lld, because gold warns about a function in the static Foundation that nothing here calls.
-# libstdc++ is linked statically, because relocating it takes a sixth to a third of the CPU time of cfic's start. The
-# archive has a directory of its own, which comes first: within a directory the linker takes the shared library.
-STATIC_LIBSTDCXX := $(abspath $(SCRATCH))/static-libstdc++
-SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -L$(STATIC_LIBSTDCXX) \
+# All libraries but libc's are linked statically: cfic starts faster (loading them took a third of its time), and runs
+# where other versions of them are installed. The archives have a directory of their own, which comes first: within a
+# directory the linker takes the shared library. `make build STATIC_LIBRARIES=` links the shared ones, after
+# `make clean`.
+STATIC_LIBRARIES := stdc++ bpf dw elf lzma nettle xxhash z bz2
+ARCHIVES := $(abspath $(SCRATCH))/archives
+# What the archives of libelf and libdw need, and whose shared libraries only shared libelf and libdw need.
+ARCHIVE_FLAGS := $(if $(STATIC_LIBRARIES),-Xswiftc -L$(ARCHIVES) -Xlinker -lz -Xlinker -lbz2)
+SWIFT_BUILD := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld $(ARCHIVE_FLAGS) \
 	--scratch-path $(SCRATCH)
 SWIFT_TEST := $(SWIFT) test -c release --disable-xctest --scratch-path $(TEST_SCRATCH)
 BINARIES := $(SCRATCH)/release
@@ -80,9 +85,12 @@ toolchain:
 		echo "$(SWIFT) is not on PATH: a Swift 6.3 toolchain is needed (https://www.swift.org/install)." >&2; \
 		echo "Under sudo, which resets PATH: sudo env PATH=\"\$$PATH\" make ..." >&2; \
 		exit 1; }
-	@mkdir -p $(STATIC_LIBSTDCXX)
-	@archive=$$($(TOOLCHAIN)/bin/clang -print-file-name=libstdc++.a); \
-		[ ! -f "$$archive" ] || ln -sf "$$archive" $(STATIC_LIBSTDCXX)/libstdc++.a
+	@rm -rf $(ARCHIVES)
+	@mkdir -p $(ARCHIVES)
+	@for library in $(STATIC_LIBRARIES); do \
+		archive=$$($(TOOLCHAIN)/bin/clang -print-file-name=lib$$library.a); \
+		[ ! -f "$$archive" ] || ln -s "$$archive" $(ARCHIVES)/; \
+	done
 
 .PHONY: deps deps-test deps-validate deps-bench deps-fuzz deps-deb
 deps: ## install the packages that building needs (with apt, as root or through sudo)

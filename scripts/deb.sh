@@ -3,8 +3,8 @@
 #
 #     BINARIES    the directory of the built cfic
 #
-# Prints the package's path. The dependencies are those that dpkg-shlibdeps finds; the Swift runtime is linked
-# statically.
+# Prints the package's path. The dependencies are those that dpkg-shlibdeps finds; the Swift runtime and the other
+# libraries are linked statically.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail

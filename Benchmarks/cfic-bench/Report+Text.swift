@@ -50,7 +50,11 @@ extension Report {
                 decimal(times(file.readelf.median, compile)) + "x",
             ])
         }
-        return table.text
+        return """
+            \(table.text)
+              cfic compile of a small file: \(milliseconds(speed.firstCompile.median)) into an empty cache, \
+            \(milliseconds(speed.start.median)) if its table is stored
+            """
     }
 
     private func memory(_ speed: SpeedMeasurement) -> String {

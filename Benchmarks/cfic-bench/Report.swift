@@ -23,6 +23,7 @@ extension Report {
             ("rounds", .integer(rounds)),
             ("files", .array((speed?.files ?? []).map(\.json))),
             ("start", .number(speed?.start.median)),
+            ("firstCompile", .number(speed?.firstCompile.median)),
             ("size", size?.json ?? .null),
             ("tree", tree?.json ?? .null),
             ("kernel", kernel?.json ?? .null),

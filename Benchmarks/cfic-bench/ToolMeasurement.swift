@@ -21,8 +21,9 @@ struct ToolMeasurement: ~Copyable {
                 + (threads.map { ["-j", String($0)] } ?? []))
     }
 
-    /// `cfic compile` of one file into an empty cache, with the plainest command line.
-    func compileIntoCache(_ path: String, number: Int) throws(ProcessFailure) -> ProcessCost {
+    /// `cfic compile` of one file with the plainest command line, into the cache of this number. A cache is empty until
+    /// its number is used.
+    func compile(_ path: String, intoCache number: Int) throws(ProcessFailure) -> ProcessCost {
         try run([cfic, "compile", "--cache", "\(scratch.path)/cache-\(number)", path])
     }
 

@@ -17,13 +17,14 @@ extension ELFImage {
     /// Throws ``ELFError`` if the section headers or the section names lie outside the image. Sections' extents are
     /// checked when their bytes are read.
     public func sections() throws(ELFError) -> [Section] {
-        if let sectionCache { return try sectionCache.get() }
+        if let sectionCache { return sectionCache }
+        if let sectionFailure { throw sectionFailure }
         do throws(ELFError) {
             let sections = try readSections()
-            sectionCache = .success(sections)
+            sectionCache = sections
             return sections
         } catch {
-            sectionCache = .failure(error)
+            sectionFailure = error
             throw error
         }
     }
@@ -122,6 +123,7 @@ extension ELFImage {
         guard sections.indices.contains(section.index), sections[section.index] == section else {
             throw malformed("not a section of this image", section: section.name)
         }
+        if loaded.isEmpty { loaded = Array(repeating: nil, count: sections.count) }
         if let bytes = loaded[section.index] { return bytes }
         let bytes =
             if section.hasNoBits {

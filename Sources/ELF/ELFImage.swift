@@ -37,10 +37,12 @@ public final class ELFImage {
     let source: ImageBytes
     let libelf: LibelfHandle
     let sectionTable: SectionTableLocation
-    /// The result of the first ``sections()``.
-    var sectionCache: Result<[Section], ELFError>?
-    /// Bytes of sections that were read, by section index.
-    var loaded: [Int: UnsafeRawBufferPointer] = [:]
+    /// What the first ``sections()`` returned.
+    var sectionCache: [Section]?
+    /// What the first ``sections()`` threw.
+    var sectionFailure: ELFError?
+    /// Bytes of sections that were read, by section index; empty before the first one.
+    var loaded: [UnsafeRawBufferPointer?] = []
     /// The mapped parts of the file.
     var mapped: [MappedBytes] = []
     /// Relocated copies of call frame sections, by section index.

@@ -38,7 +38,7 @@ package enum FileSystemKind {
     }
 
     /// From linux/magic.h and the file systems' own headers.
-    private static let unreliable: Set<UInt32> = [
+    private static let unreliable: [UInt32] = [
         0x6573_5546,  // FUSE_SUPER_MAGIC
         0x6969,  // NFS_SUPER_MAGIC
         0xff53_4d42, 0xfe53_4d42, 0x517b,  // CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, SMB_SUPER_MAGIC

@@ -63,7 +63,7 @@ extension String {
         guard mayHoldKeptBytes else { return self }
         return unicodeScalars.reduce(into: "") { text, scalar in
             if let byte = scalar.keptByte {
-                text += "\\x" + Hex.text(CollectionOfOne(byte))
+                text += "\\x" + Hex.text(byte, digits: 2)
             } else {
                 text.unicodeScalars.append(scalar)
             }

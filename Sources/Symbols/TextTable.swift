@@ -1,9 +1,9 @@
 /// Columns of printable text, right-aligned but for those named left.
 package struct TextTable {
     private var rows: [[String]] = []
-    private let left: Set<Int>
+    private let left: [Int]
 
-    package init(_ header: [String], left: Set<Int> = []) {
+    package init(_ header: [String], left: [Int] = []) {
         rows = [header]
         self.left = left
     }
@@ -23,11 +23,13 @@ package struct TextTable {
         return rows.map { row in
             // Nothing is at the end of a line but what has something to say.
             let said = row.prefix((row.lastIndex { !$0.isEmpty } ?? -1) + 1)
-            let cells = said.enumerated().map { column, text in
+            var line = ""
+            for (column, text) in said.enumerated() {
                 let padding = String(repeating: " ", count: max(0, widths[column] - text.count))
-                return left.contains(column) ? text + padding : padding + text
+                if column > 0 { line += "  " }
+                line += left.contains(column) ? text + padding : padding + text
             }
-            return cells.joined(separator: "  ")
+            return line
         }
     }
 }

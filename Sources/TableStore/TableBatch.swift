@@ -7,7 +7,8 @@ import UnwindTable
 ///
 /// As with ``TableStore/insert(_:key:)``, a table's bytes are on the disk before its name appears, so after a crash an
 /// entry is whole or absent. But the disk's cache is flushed once for many tables, not twice for each. A table becomes
-/// visible when its batch is full, or after ``flush()``.
+/// visible when its batch is full, or after ``flush()``. A table that is alone is written as ``TableStore/insert(_:key:)``
+/// writes it.
 public final class TableBatch: Sendable {
     private let store: TableStore
     private let state = Mutex(State())
@@ -88,13 +89,21 @@ public final class TableBatch: Sendable {
     /// - Returns: the tables that could not be stored since the last call, with the reasons.
     public func flush() -> [TableSource.Key: StoreError] {
         publishing.withLock { _ in
-            let rest = state.withLock { $0.take() }
+            let (rest, hasUnsyncedNames) = state.withLock { ($0.take(), $0.hasUnsyncedNames) }
+            // One file is written by itself: to synchronize the file system would write whatever others have written.
+            if rest.count == 1, !hasUnsyncedNames { return publishAlone(rest[0]) }
             if !rest.isEmpty { publish(rest) }
             if state.withLock({ $0.hasUnsyncedNames }) { _ = synchronize() }
         }
         return state.withLock { state in
             defer { state.failures = [:] }
             return state.failures
+        }
+    }
+
+    private func publishAlone(_ pending: Pending) {
+        do throws(FileError) { try pending.file.publish(isDurable: true) } catch {
+            state.withLock { $0.failures[pending.key] = .file(error) }
         }
     }
 

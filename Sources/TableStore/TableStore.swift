@@ -76,7 +76,8 @@ public struct TableStore: Sendable {
         let kind = if case .content = key { ".content" } else { Self.buildIDDirectory }
         let digest = key.digest.isEmpty ? "" : "-" + Hex.text(key.digest)
         return (
-            "\(directory)/\(kind)", "\(directory)/\(kind)/\(hex.prefix(2))", hex.dropFirst(2) + digest + Self.suffix
+            "\(directory)/\(kind)", "\(directory)/\(kind)/\(hex.prefix(2))",
+            "\(hex.dropFirst(2))\(digest)\(Self.suffix)"
         )
     }
 

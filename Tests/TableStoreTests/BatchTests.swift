@@ -36,6 +36,28 @@ import UnwindTable
         #expect(batch.flush().isEmpty && batch.syncCount == 2)
     }
 
+    /// To synchronize the file system would also write what other programs have written.
+    @Test func oneTableIsWrittenWithoutSynchronizingTheFileSystem() throws {
+        let batch = TableBatch(store)
+        for key in keys(2) {
+            try insert(key, into: batch)
+            #expect(store.reason(key) == .absent)
+            #expect(batch.flush().isEmpty && batch.syncCount == 0)
+            #expect(store.reason(key) == nil)
+        }
+    }
+
+    @Test func aTableThatCannotBeKeptIsTold() throws {
+        let batch = TableBatch(store)
+        let bad = keys(1)[0]
+        try [UInt8]().write(to: store.path(of: bad) + "/in-the-way")
+        try insert(bad, into: batch)
+        #expect(
+            try batch.flush() == [bad: .file(FileError(cannot: .replace, path: store.path(of: bad), errno: EISDIR))])
+        #expect(batch.flush().isEmpty)
+        #expect(directory.temporaries() == [])
+    }
+
     @Test func aHundredTablesTakeAFewSyncs() throws {
         let batch = TableBatch(store)
         for key in keys(100) { try insert(key, into: batch) }

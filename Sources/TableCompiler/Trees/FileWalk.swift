@@ -26,7 +26,8 @@ public struct FileWalk {
     /// Number of symbolic links, devices and other special files in directories.
     public private(set) var passedOverCount = 0
 
-    private var seen: Set<Identity> = []
+    /// Of each file.
+    private var identities: [Identity] = []
     private var ancestors: [Identity] = []
 
     private struct Identity: Hashable {
@@ -51,6 +52,14 @@ public struct FileWalk {
             }
             visit(path, status, isNamed: true)
         }
+        if files.count > 1 { removeFurtherNames() }
+    }
+
+    private mutating func removeFurtherNames() {
+        var seen: Set<Identity> = []
+        let firsts = zip(files, identities).filter { seen.insert($1).inserted }
+        hardLinkCount = files.count - firsts.count
+        files = firsts.map(\.0)
     }
 
     private mutating func note(_ path: String, _ code: Int32) {
@@ -61,10 +70,7 @@ public struct FileWalk {
         switch status.st_mode & S_IFMT {
         case S_IFDIR: enter(path, Identity(status))
         case S_IFREG:
-            guard seen.insert(Identity(status)).inserted else {
-                hardLinkCount += 1
-                return
-            }
+            identities.append(Identity(status))
             files.append(FoundFile(path: path, size: UInt64(clamping: status.st_size), isNamed: isNamed))
         default:
             if isNamed {
