@@ -191,6 +191,7 @@ let package = Package(
         .testTarget(
             name: "ProfileTests",
             dependencies: [
+                "CLibbpf",
                 "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler", "CUnwindTable",
                 "TestFixtures",
             ]),

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import LinuxProcess
 
 /// Why the kernel unwinder can't be opened, or can't use a table or a process.
@@ -25,6 +26,8 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case tooManyProcesses(limit: Int)
     /// All of the table memory that the BPF programs can address is in use.
     case tableMemoryFull(bytes: Int)
+    /// The path is not that of a cgroup of version 2.
+    case cgroup(String, errno: Int32)
     /// The tables would exceed ``KernelUnwinder/Options/tableBudget``.
     case overBudget(bytes: Int)
 
@@ -47,6 +50,8 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
         case .process(let error): error.description
         case .tooManyProcesses(let limit): "more than \(limit) processes at once"
         case .tableMemoryFull(let bytes): "all \(bytes >> 20) MiB of table memory are in use"
+        case .cgroup(let path, EBADF): "\(path) is not the directory of a cgroup of version 2"
+        case .cgroup(let path, let code): "the cgroup \(path): \(systemMessage(code))"
         case .overBudget(let bytes): "tables need more than their limit of \(bytes >> 20) MiB of kernel memory"
         }
     }

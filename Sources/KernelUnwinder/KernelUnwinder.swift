@@ -26,8 +26,13 @@ public final class KernelUnwinder {
         public var kernelFrames = true
         /// Whether children of sampled processes are sampled, too.
         public var followsChildren = true
+        /// Whether all processes and kernel threads are sampled, not only those that are added. A process whose mappings
+        /// are not known has samples of one frame, which end with `NO_PROCESS`; add it then.
+        public var samplesEveryone = false
+        /// Which of the threads are sampled.
+        public var filter = SampleFilter()
         /// The largest number of processes at once.
-        public var processLimit = 4096
+        public var processLimit = 65_536
         /// The size of the ring buffer for samples, in bytes: a power of two, at least a memory page.
         public var sampleBytes = 1 << 20
         /// Bytes of kernel memory that tables and mappings may take. It is allocated as needed, 4 MiB at a time.
@@ -36,7 +41,7 @@ public final class KernelUnwinder {
         /// benchmarks.
         package var batches = false
 
-        /// The defaults: kernel frames and children too, up to 4,096 processes and 1 GiB of table memory.
+        /// The defaults: kernel frames and children too, up to 65,536 processes and 1 GiB of table memory.
         public init() {}
     }
 
@@ -73,6 +78,7 @@ public final class KernelUnwinder {
         images = MappedImages(memory, try Self.hostMachine, tables)
         processMap = try object.map("processes")
         ring = try SampleRing(map: object.map("samples"))
+        try options.filter.write(to: object)
     }
 
     deinit { close() }

@@ -77,6 +77,21 @@ public final class Profiler {
         }
     }
 
+    /// Records all processes and kernel threads of the machine. The unwinder must have been made with
+    /// ``KernelUnwinder/KernelUnwinder/Options/samplesEveryone``. A process's mappings are read after its first sample.
+    ///
+    /// Raises the limit on open files as ``record(processes:)`` does.
+    ///
+    /// - Returns: the recording, perhaps without any stack.
+    /// - Throws: ``ProfileError``.
+    public func recordEveryone() throws(ProfileError) -> Recording {
+        Self.raiseFileLimit()
+        let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
+        return try collectingProblems { () throws(ProfileError) in
+            try record(recorder, start: { () throws(ProfileError) in }, hasEnded: { false })
+        }
+    }
+
     /// Runs a command and records it until it ends; its children may go on. If the recording ends earlier, the command
     /// gets SIGTERM, and SIGKILL two seconds later.
     ///

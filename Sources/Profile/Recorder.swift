@@ -15,6 +15,7 @@ public final class Recorder {
     /// Whether any sampled process still runs.
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
     private let tellsProcessesApart: Bool
+    private var newcomers = Newcomers()
 
     /// - Parameters:
     ///   - unwinder: the source of the samples.
@@ -36,15 +37,33 @@ public final class Recorder {
         var taken: [(stack: Stacks.Stack, time: UInt64, base: ProcessImages?)] = []
         try unwinder.readSamples { sample in
             taken.append((Stacks.Stack(sample), sample.time, unwinder.images(numbered: sample.mappings)))
+            if sample.end == .noProcess { newcomers.note(sample.process) }
         }
         let time = MonotonicClock.now
         for change in unwinder.update(unwinder.processEvents()) {
             processes.note(change)
             if case .failed(let error) = change.kind { note(error) }
         }
+        addNewcomers()
         for (stack, time, base) in taken { count(stack, at: time, unwoundBy: base) }
         processes.endRound(at: time)
     }
+
+    /// Adds processes that samples showed to be unknown, those with most samples first, as many as a moment allows:
+    /// samples wait meanwhile.
+    private func addNewcomers() {
+        let began = ContinuousClock.now
+        while let process = newcomers.next(), ContinuousClock.now - began < Self.moment {
+            if unwinder.images(of: process) != nil { continue }
+            do throws(KernelError) { try add(process) } catch {
+                // Most have ended.
+                if case .process(.noSuchProcess) = error { continue }
+                note(error)
+            }
+        }
+    }
+
+    private static let moment = Duration.milliseconds(20)
 
     private func note(_ error: KernelError) {
         // Each message may be about another process, so their number is limited.

@@ -8,6 +8,8 @@ public struct Stacks {
         public var space: AddressSpace
         /// The thread's name.
         public var command: String
+        /// The id of the thread's cgroup (``Sample/cgroup``).
+        public var cgroup: UInt64 = 0
         /// Innermost first.
         public var kernelFrames: [UInt64]
         /// The innermost first.
@@ -60,7 +62,7 @@ extension Stacks.Stack {
     /// Creates a stack with the process's own addresses.
     init(_ sample: Sample) {
         self.init(
-            space: AddressSpace(process: sample.process), command: sample.command,
+            space: AddressSpace(process: sample.process), command: sample.command, cgroup: sample.cgroup,
             kernelFrames: Array(sample.kernelFrames), userFrames: Array(sample.userFrames), end: sample.end)
     }
 }

@@ -30,6 +30,7 @@ struct ProfileCommand: ParsableCommand {
             CAP_CHECKPOINT_RESTORE, and in other users' processes CAP_DAC_READ_SEARCH.
 
             Examples:
+              sudo cfic profile                            the whole machine, until Ctrl-C
               sudo cfic profile -- make -j8
               sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
               sudo cfic profile -p 1234 -p 5678            until Ctrl-C
@@ -41,6 +42,13 @@ struct ProfileCommand: ParsableCommand {
         help: ArgumentHelp("A process to sample; may be repeated.", valueName: "pid"),
         completion: Completions.processes)
     var processes: [Int32] = []
+
+    @Flag(
+        name: [.customShort("a"), .customLong("all")],
+        help: "Sample all processes and kernel threads; the default if nothing else is specified.")
+    var everyone = false
+
+    @OptionGroup var filter: FilterOptions
 
     @Option(
         name: [.customShort("F"), .long], help: ArgumentHelp("Samples per second on each CPU.", valueName: "hz"))
@@ -69,11 +77,8 @@ struct ProfileCommand: ParsableCommand {
     var command: [String] = []
 
     func validate() throws {
-        if processes.isEmpty, command.isEmpty {
-            throw ValidationError("Specify what to sample: processes (-p), or a command after --.")
-        }
-        if !processes.isEmpty, !command.isEmpty {
-            throw ValidationError("Specify either processes (-p) or a command, not both.")
+        if [!processes.isEmpty, !command.isEmpty, everyone].count(where: { $0 }) > 1 {
+            throw ValidationError("Specify processes (-p), a command, or all processes (-a), not several of them.")
         }
         if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
         guard (1...100_000).contains(frequency) else { throw ValidationError("-F takes 1 to 100000 samples a second.") }
@@ -88,14 +93,21 @@ struct ProfileCommand: ParsableCommand {
             let file = try ProfileOutput(path: output)
             let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
             Diagnostics.progress("Loading the BPF programs")
-            let unwinder = try KernelUnwinder(tables: tables)
+            var unwinderOptions = KernelUnwinder.Options()
+            unwinderOptions.samplesEveryone = processes.isEmpty && command.isEmpty
+            unwinderOptions.kernelFrames = !filter.noKernel
+            unwinderOptions.filter = try filter.filter()
+            let unwinder = try KernelUnwinder(tables: tables, unwinderOptions)
             let interruption = try Interruption()
             try interruption.takeSignals(Self.say)
             let profiler = Profiler(unwinder, recordingOptions(for: format), interruption: interruption)
             profiler.onProgress = say
             let recording =
-                command.isEmpty
-                ? try profiler.record(processes: processes) : try profiler.record(command: command)
+                if !command.isEmpty {
+                    try profiler.record(command: command)
+                } else if !processes.isEmpty {
+                    try profiler.record(processes: processes)
+                } else { try profiler.recordEveryone() }
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")
             let names = Symbolizer(recording.processes)

@@ -9,7 +9,8 @@ import Testing
     init() throws { place = try Workplace() }
 
     @Test(arguments: [
-        "", "-d 1", "-p 1 -- true", "-p 0", "-p -1", "-p x", "-F 0 -- true", "-F 100001 -- true", "-d 0 -- true",
+        "-a -p 1", "-a -- true", "-t 0", "--comm ''", "--comm 1234567890123456", "-p 1 -- true", "-p 0", "-p -1",
+        "-p x", "-F 0 -- true", "-F 100001 -- true", "-d 0 -- true",
         "-d -1 -- true", "-d nan -- true", "-d 1e9 -- true", "true", "--nonsense -- true",
     ])
     func wrongUsageIs64(arguments: String) throws {

@@ -81,11 +81,14 @@ import Testing
 
     // MARK: Ends
 
-    @Test func onlyThreeEndsAreOutermost() {
+    @Test func onlyFourEndsAreOutermost() {
         let outermost = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).filter { StackEnd(code: $0).isOutermost }
         #expect(
             outermost
-                == [CFIC_STEP_END_OF_STACK, CFIC_STEP_ZERO_RETURN_ADDRESS, CFIC_STEP_END_OF_CHAIN].map(\.rawValue))
+                == [
+                    CFIC_STEP_END_OF_STACK, CFIC_STEP_ZERO_RETURN_ADDRESS, CFIC_STEP_END_OF_CHAIN,
+                    CFIC_STEP_KERNEL_THREAD,
+                ].map(\.rawValue))
     }
 
     /// The end of the chain of frame pointers is no rule, even if no frame was guessed.

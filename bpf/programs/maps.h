@@ -59,6 +59,28 @@ struct {
 	__type(value, struct cfic_counters);
 } counters SEC(".maps");
 
+/* The filters' threads, by id in the initial pid namespace; names of threads, padded with zeros; and the cgroup. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u8);
+} wanted_threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, char[16]);
+	__type(value, __u8);
+} wanted_commands SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} wanted_cgroup SEC(".maps");
+
 /* Bytes of the stack that are read at once, because one call of the helper costs as much as several lookups. */
 #define WINDOW_SIZE 512
 #define FRAMES_MAX (CFIC_KERNEL_FRAMES_MAX + 1 + CFIC_FRAMES_MAX)
@@ -82,12 +104,13 @@ struct recent_rule {
 struct walk {
 	struct cfic_frame frame;
 	struct cfic_rule rule;
-	__u32 process;           /* place of the process                                                */
+	__u32 process;           /* place of the process; 0: its mappings are not known                 */
 	/* The mapping of the last frame: */
 	__u64 mapping_start;
 	__u64 mapping_size;      /* 0: none yet                                                         */
 	__u64 page_offset;       /* its start's SVMA - the start of its table's range, in bytes         */
 	struct cfic_loaded_range range; /* page_count 0: no table                                       */
+	__u32 pending;           /* if there is no table: whether it is still being made                */
 	/* The part of the stack that was read last: */
 	__u64 window_start;
 	__u64 window_words;      /* number of offsets where a whole word fits; 0: nothing was read      */

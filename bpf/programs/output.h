@@ -19,6 +19,7 @@ static __always_inline void begin(struct walk *walk, __u32 process)
 	walk->sample.kernel_count = 0;
 	walk->sample.guessed_count = 0;
 	walk->sample.mappings = 0;
+	walk->sample.waited = 0;
 }
 
 /* The same for a process id; 0 if the process is listed. */
@@ -30,6 +31,32 @@ static __always_inline int begin_listed(struct walk *walk, __u32 process)
 		return -1;
 	begin(walk, *place);
 	return 0;
+}
+
+/* Whether the current thread passes the filters. Its name is in the sample. */
+static __always_inline int is_wanted(const struct walk *walk, __u32 thread)
+{
+	if ((settings.filters & CFIC_FILTER_THREADS) && !bpf_map_lookup_elem(&wanted_threads, &thread))
+		return 0;
+	if ((settings.filters & CFIC_FILTER_COMMANDS) && !bpf_map_lookup_elem(&wanted_commands, walk->sample.command))
+		return 0;
+	/* Negative if the map is empty. */
+	return !(settings.filters & CFIC_FILTER_CGROUPS) || bpf_current_task_under_cgroup(&wanted_cgroup, 0) == 1;
+}
+
+/* Begins a sample of the current thread: 0 if it is to be sampled. */
+static __always_inline int begin_sample(struct walk *walk, __u64 id)
+{
+	/* The idle task. */
+	if (!(__u32)id)
+		return -1;
+	if (begin_listed(walk, id >> 32)) {
+		if (!settings.everyone)
+			return -1;
+		begin(walk, 0);
+	}
+	bpf_get_current_comm(walk->sample.command, sizeof(walk->sample.command));
+	return is_wanted(walk, id) ? 0 : -1;
 }
 
 static __always_inline void take_kernel_frames(struct walk *walk, void *context)
@@ -49,7 +76,8 @@ static __always_inline __u32 lookups(const struct walk *walk, enum cfic_step ste
 {
 	__u32 without = walk->guesses;
 
-	if (step == CFIC_STEP_NO_MAPPING || step == CFIC_STEP_NO_TABLE || step == CFIC_STEP_NO_PROCESS)
+	if (step == CFIC_STEP_NO_MAPPING || step == CFIC_STEP_NO_TABLE || step == CFIC_STEP_NO_PROCESS
+		|| step == CFIC_STEP_TABLE_PENDING)
 		without++;
 	return walk->sample.user_count > without ? walk->sample.user_count - without : 0;
 }
@@ -95,10 +123,10 @@ static __always_inline void finish(struct walk *walk, enum cfic_step step, __u64
 	fill_in(walk, step);
 	count(walk, step);
 	walk->sample.time = bpf_ktime_get_ns();
+	walk->sample.cgroup = bpf_get_current_cgroup_id();
 	walk->sample.process = id >> 32;
 	walk->sample.thread = (__u32)id;
 	walk->sample.cpu = bpf_get_smp_processor_id();
-	bpf_get_current_comm(walk->sample.command, sizeof(walk->sample.command));
 	if (size > sizeof(walk->sample) + sizeof(walk->frames))
 		return;
 	if (bpf_ringbuf_output(&samples, &walk->sample, size, 0) == 0)

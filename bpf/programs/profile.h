@@ -22,6 +22,8 @@ static __always_inline enum cfic_step NAME(take_user_registers)(
 		return CFIC_STEP_CALLER;
 	}
 	address = entry_registers();
+	if (!address && is_kernel_thread())
+		return CFIC_STEP_KERNEL_THREAD;
 	if (!address || bpf_probe_read_kernel(saved, sizeof(*saved), (const void *)address) || !NAME(is_user)(saved))
 		return CFIC_STEP_NO_USER_REGISTERS;
 	if (!NAME(is_own_machine)(saved))
@@ -30,24 +32,21 @@ static __always_inline enum cfic_step NAME(take_user_registers)(
 	return CFIC_STEP_CALLER;
 }
 
-/* Takes a sample if the current process is listed. */
+/* Takes a sample of the current thread, if it is to be sampled. */
 SEC("?perf_event")
 int NAME(profile)(const struct NAME(user_registers) *context)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 process = id >> 32;
-	struct walk *walk;
+	struct walk *walk = this_walk();
 	enum cfic_step step;
 
-	/* The idle task. */
-	if (!process)
-		return 0;
-	walk = this_walk();
-	if (!walk || begin_listed(walk, process))
+	if (!walk || begin_sample(walk, id))
 		return 0;
 	if (settings.kernel_frames && !NAME(is_user)(context))
 		take_kernel_frames(walk, (void *)context);
 	step = NAME(take_user_registers)(walk, context);
+	if (step == CFIC_STEP_KERNEL_THREAD && !settings.kernel_frames)
+		return 0;
 	if (step == CFIC_STEP_CALLER)
 		step = NAME(walk)(walk);
 	finish(walk, step, id);

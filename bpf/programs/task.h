@@ -7,10 +7,21 @@ struct pt_regs {
 } __attribute__((preserve_access_index));
 
 struct task_struct {
+	unsigned int flags;
 	void *stack;
 	void *mm;
 	int tgid;
 } __attribute__((preserve_access_index));
+
+/* PF_KTHREAD of linux/sched.h: the same bit in all versions since 2.6.27. */
+#define TASK_IS_KERNEL_THREAD 0x00200000
+
+static __always_inline int is_kernel_thread(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return (BPF_CORE_READ(task, flags) & TASK_IS_KERNEL_THREAD) != 0;
+}
 
 /*
  * The address of the registers with which the current thread entered the kernel; 0 for kernel threads.

@@ -134,6 +134,7 @@ int find_mapping(__u64 address)
 	bias = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, bias));
 	place = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_mapping, range));
 	walk->range.page_count = 0;
+	walk->pending = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_mapping, pending));
 	if (!place)
 		return CFIC_STEP_CALLER;
 	memory = element(place);
@@ -214,7 +215,7 @@ static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct c
 		bytes = pc - walk->mapping_start;
 	}
 	if (!walk->range.page_count)
-		return CFIC_STEP_NO_TABLE;
+		return walk->pending ? CFIC_STEP_TABLE_PENDING : CFIC_STEP_NO_TABLE;
 	find_rule(walk, bytes + walk->page_offset, rule, pc_shift);
 	return CFIC_STEP_CALLER;
 }

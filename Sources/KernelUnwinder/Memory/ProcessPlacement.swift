@@ -9,6 +9,8 @@ struct PlacedMapping: Equatable {
     var bias: UInt64
     /// Place of the `struct cfic_loaded_range`; 0 if there is no table.
     var range: UInt32
+    /// Whether the table is still being made; only if `range` is 0.
+    var isPending = false
 }
 
 extension PlacedMapping {
@@ -21,7 +23,9 @@ extension PlacedMapping {
         if mappings.count <= limit { return (mappings, 0) }
         var joined: [Self] = []
         for mapping in mappings {
-            if mapping.range == 0, let last = joined.last, last.range == 0, last.end == mapping.start {
+            if mapping.range == 0, let last = joined.last, last.range == 0, last.end == mapping.start,
+                last.isPending == mapping.isPending
+            {
                 joined[joined.count - 1].end = mapping.end
             } else {
                 joined.append(mapping)
@@ -90,7 +94,8 @@ struct PlacedProcess {
         for (index, mapping) in group.enumerated() {
             starts.storeBytes(of: mapping.start, toByteOffset: index * 8, as: UInt64.self)
             mappings.storeBytes(
-                of: cfic_mapping(end: mapping.end, bias: mapping.bias, range: mapping.range, reserved: 0),
+                of: cfic_mapping(
+                    end: mapping.end, bias: mapping.bias, range: mapping.range, pending: mapping.isPending ? 1 : 0),
                 toByteOffset: index * MemoryLayout<cfic_mapping>.stride, as: cfic_mapping.self)
         }
     }

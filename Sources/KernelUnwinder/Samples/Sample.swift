@@ -38,6 +38,10 @@ public struct Sample {
 
     /// CLOCK_MONOTONIC, in nanoseconds.
     public var time: UInt64 { header.time }
+    /// How long the thread waited before, in nanoseconds; 0 if it was running when the sample was taken.
+    public var waited: UInt64 { header.waited }
+    /// The id of the thread's cgroup, of version 2: the inode number of the cgroup's directory.
+    public var cgroup: UInt64 { header.cgroup }
     /// The process id, in the initial pid namespace.
     public var process: Int32 { Int32(bitPattern: header.process) }
     /// The thread id, in the initial pid namespace.
@@ -110,6 +114,9 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     /// Detected afterwards: when the sample was taken, the last frame's address belonged to another file than the BPF
     /// programs knew, so the callers that they found were removed. No `enum cfic_step` has this code.
     public static let mappingChanged = StackEnd(code: 1 << 16)
+
+    /// The process's mappings were not known.
+    public static let noProcess = StackEnd(code: CFIC_STEP_NO_PROCESS.rawValue)
 
     /// Whether the last frame is the thread's outermost one.
     public var isOutermost: Bool { cfic_is_outermost(code) != 0 }

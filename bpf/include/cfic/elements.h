@@ -46,7 +46,7 @@ struct cfic_mapping {
 	__u64 end;             /* AVMA of its end (exclusive)                                           */
 	__u64 bias;            /* AVMA - SVMA                                                           */
 	__u32 range;           /* place of its struct cfic_loaded_range; 0: no table, so guess         */
-	__u32 reserved;
+	__u32 pending;         /* if range is 0: whether the table is still being made, so don't guess */
 };
 
 /*

@@ -15,7 +15,13 @@ struct cfic_settings {
 	__u32 kernel_frames; /* whether samples include kernel frames                                   */
 	__u32 kernel_stack;  /* size of a task's kernel stack; only needed before Linux 5.15            */
 	__u32 follow;        /* whether children of listed processes are listed, too                    */
+	__u32 everyone;      /* whether processes that are not listed are sampled, too, and kernel threads */
+	__u32 filters;       /* CFIC_FILTER_*: only threads that pass all of them are sampled           */
 };
+
+#define CFIC_FILTER_THREADS 0x1  /* its id is in the map wanted_threads                                */
+#define CFIC_FILTER_COMMANDS 0x2 /* its name is in the map wanted_commands                             */
+#define CFIC_FILTER_CGROUPS 0x4  /* it is in the cgroup in the map wanted_cgroup, or in one below it   */
 
 #define CFIC_KERNEL_FRAMES_MAX 127
 
@@ -32,6 +38,8 @@ struct cfic_settings {
 /* A sample in the ring buffer. `kernel_count` and then `user_count` pcs (u64) follow, innermost first. */
 struct cfic_sample {
 	__u64 time;          /* ns, CLOCK_MONOTONIC                                                     */
+	__u64 waited;        /* ns that the thread waited before; 0: it was running                     */
+	__u64 cgroup;        /* id of its cgroup (version 2): the inode of its directory                */
 	__u32 process;       /* in the initial pid namespace                                            */
 	__u32 thread;
 	__u32 cpu;
@@ -60,8 +68,8 @@ struct cfic_counters {
 	__u64 ends[32];        /* by enum cfic_step                                                     */
 };
 
-CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 24, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_sample) == 48, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 32, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_sample) == 64, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 43 * 8, "layout");
 CFIC_STATIC_ASSERT(CFIC_STEP_COUNT <= 32, "every end has its counter");
 

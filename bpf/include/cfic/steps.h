@@ -30,7 +30,9 @@
 	X(16, NO_USER_REGISTERS, "the thread's user registers, saved on kernel entry, can't be read")        \
 	X(17, OTHER_MACHINE, "the thread runs code of another machine, such as 32-bit code")                 \
 	X(18, END_OF_CHAIN, "the code has no rules, and its frame pointer is 0, which ends the chain")       \
-	X(19, NO_CALL, "a guess was wrong: no call precedes the address it led to")
+	X(19, NO_CALL, "a guess was wrong: no call precedes the address it led to")                          \
+	X(20, KERNEL_THREAD, "a kernel thread, which runs no user code")                                     \
+	X(21, TABLE_PENDING, "the table of the file mapped there is still being made")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,
@@ -46,7 +48,7 @@ enum cfic_step {
 CFIC_INLINE int cfic_is_outermost(unsigned int step)
 {
 	return step == CFIC_STEP_END_OF_STACK || step == CFIC_STEP_ZERO_RETURN_ADDRESS
-		|| step == CFIC_STEP_END_OF_CHAIN;
+		|| step == CFIC_STEP_END_OF_CHAIN || step == CFIC_STEP_KERNEL_THREAD;
 }
 
 CFIC_INLINE int cfic_is_complete(unsigned int step, unsigned int guessed_count)

@@ -1,0 +1,169 @@
+import CLibbpf
+import CUnwindTable
+import Foundation
+import KernelUnwinder
+@testable import Profile
+import TableCompiler
+import TestFixtures
+import Testing
+
+/// Sampling of the whole machine, and of parts of it.
+@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(5)))
+struct EveryoneTests {
+    private static let busy = ["/bin/bash", "-c", "while :; do :; done"]
+
+    /// Samples until `isEnough`, for at most a minute.
+    private func record(
+        _ filter: SampleFilter = SampleFilter(), kernelFrames: Bool = true, meanwhile: () throws -> Void = {},
+        isEnough: (Stacks) -> Bool
+    ) throws -> Recorder {
+        var options = KernelUnwinder.Options()
+        options.samplesEveryone = true
+        options.filter = filter
+        options.kernelFrames = kernelFrames
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
+        let recorder = Recorder(unwinder)
+        try unwinder.start(.clock, frequency: 999)
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < .seconds(60), !isEnough(recorder.stacks) {
+            try meanwhile()
+            unwinder.wait(milliseconds: 20)
+            try recorder.collect()
+        }
+        unwinder.stop()
+        try recorder.collect()
+        unwinder.close()
+        return recorder
+    }
+
+    private func samples(_ stacks: Stacks, where isCounted: (Stacks.Stack) -> Bool) -> Int {
+        stacks.counts.reduce(0) { isCounted($1.key) ? $0 + $1.value : $0 }
+    }
+
+    @Test func processesThatNobodyNamedAreUnwoundAfterTheirFirstSamples() throws {
+        let programs = [try RunningProgram(Self.busy), try RunningProgram(Self.busy)]
+        func complete(_ stacks: Stacks, _ process: Int32) -> Int {
+            samples(stacks) { $0.space.process == process && $0.outcome == .complete }
+        }
+        let recorder = try record { stacks in programs.allSatisfy { complete(stacks, $0.id) >= 20 } }
+        for program in programs {
+            #expect(complete(recorder.stacks, program.id) >= 20)
+            // The samples of the first round.
+            let unknown = samples(recorder.stacks) { $0.space.process == program.id && $0.end == .noProcess }
+            #expect(unknown >= 1)
+        }
+        // Their innermost frames got names nevertheless.
+        let names = Symbolizer(recorder.processes)
+        let first = recorder.stacks.counts.keys.first {
+            $0.space.process == programs[0].id && $0.end == .noProcess && !$0.userFrames.isEmpty
+        }
+        let stack = try #require(first)
+        #expect(stack.userFrames.count == 1)
+        #expect(names.name(of: stack.userFrames[0], in: stack.space) != "[unknown]")
+    }
+
+    /// The kernel frees a map in a kernel thread, which takes milliseconds for a large one.
+    @Test func kernelThreadsHaveWholeStacks() throws {
+        func isKernelThread(_ stack: Stacks.Stack) -> Bool { stack.end.code == CFIC_STEP_KERNEL_THREAD.rawValue }
+        let recorder = try record(meanwhile: {
+            let map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "large", 4, 4096, 8192, nil)
+            try #require(map >= 0)
+            close(map)
+        }) { samples($0, where: isKernelThread) >= 5 }
+        let stacks = recorder.stacks.counts.keys.filter(isKernelThread)
+        #expect(!stacks.isEmpty)
+        for stack in stacks {
+            #expect(stack.outcome == .complete && stack.userFrames.isEmpty && !stack.kernelFrames.isEmpty)
+        }
+    }
+
+    @Test func withoutTheKernelThereAreNoKernelThreads() throws {
+        let program = try RunningProgram(Self.busy)
+        let recorder = try record(
+            kernelFrames: false,
+            meanwhile: {
+                let map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "large", 4, 4096, 8192, nil)
+                try #require(map >= 0)
+                close(map)
+            }
+        ) { samples($0) { $0.space.process == program.id } >= 200 }
+        let kernel = recorder.stacks.counts.keys.filter {
+            !$0.kernelFrames.isEmpty || $0.end.code == CFIC_STEP_KERNEL_THREAD.rawValue
+        }
+        #expect(kernel == [] && recorder.stacks.totals.samples >= 200)
+    }
+
+    @Test func onlyThreadsThatPassTheFilterAreSampled() throws {
+        let programs = [try RunningProgram(Self.busy), try RunningProgram(Self.busy)]
+        var filter = SampleFilter()
+        filter.threads = [programs[0].id]
+        var recorder = try record(filter) { samples($0) { _ in true } >= 50 }
+        #expect(Set(recorder.stacks.counts.keys.map(\.space.process)) == [programs[0].id])
+
+        // /usr/bin/sleep is not what is sampled: the name of a thread counts, whatever its program.
+        let name = "cfic-name-\(UInt16.random(in: 0 ... 9999))"
+        let named = try RunningProgram([
+            "/usr/bin/python3", "-c", "open('/proc/self/comm', 'w').write('\(name)')\nwhile True: pass",
+        ])
+        filter = SampleFilter()
+        filter.commands = [name, "no-such-name"]
+        recorder = try record(filter) { samples($0) { _ in true } >= 50 }
+        #expect(Set(recorder.stacks.counts.keys.map(\.space.process)) == [named.id])
+        #expect(Set(recorder.stacks.counts.keys.map(\.command)) == [name])
+
+        filter.threads = [programs[0].id]
+        let started = ContinuousClock.now
+        recorder = try record(filter) { _ in ContinuousClock.now - started > .milliseconds(300) }
+        #expect(recorder.stacks.totals.samples == 0, "both conditions")
+    }
+
+    @Test(.enabled(if: HostKernel.takesPrograms && getuid() == 0, "needs root"))
+    func cgroupsAreToldAndFiltered() throws {
+        // All processes are in cgroups of version 2, whether or not these are mounted.
+        var template = Array("/tmp/cfic-cgroup-test.XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let mountPoint = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        try #require(mount("none", mountPoint, "cgroup2", 0, nil) == 0)
+        defer {
+            umount(mountPoint)
+            rmdir(mountPoint)
+        }
+        let outer = "\(mountPoint)/cfic-test-\(UInt32.random(in: 0 ... .max))"
+        let inner = outer + "/inner"
+        for path in [outer, inner] { try #require(mkdir(path, 0o755) == 0) }
+        defer { for path in [inner, outer] { rmdir(path) } }
+        var programs: [RunningProgram] = []
+        for path in [inner, nil] {
+            let program = try RunningProgram(Self.busy)
+            programs.append(program)
+            guard let path else { continue }
+            try "\(program.id)".write(toFile: path + "/cgroup.procs", atomically: false, encoding: .utf8)
+        }
+        var status = stat()
+        try #require(stat(inner, &status) == 0)
+        for path in [outer, inner] {
+            var filter = SampleFilter()
+            filter.cgroup = path
+            let recorder = try record(filter) { samples($0) { _ in true } >= 50 }
+            #expect(Set(recorder.stacks.counts.keys.map(\.space.process)) == [programs[0].id])
+            #expect(Set(recorder.stacks.counts.keys.map(\.cgroup)) == [UInt64(status.st_ino)])
+        }
+        let inside = programs.removeFirst()
+        kill(inside.id, SIGKILL)
+        // The directory can be removed when the process is gone.
+        for _ in 0..<500 where (try? String(contentsOfFile: inner + "/cgroup.procs", encoding: .utf8)) != "" {
+            usleep(10_000)
+        }
+    }
+
+    @Test func pathThatIsNoCgroupIsATypedError() throws {
+        for (path, code) in [("/", EBADF), ("/missing", ENOENT), ("/etc/passwd", ENOTDIR)] {
+            var options = KernelUnwinder.Options()
+            options.filter.cgroup = path
+            let error = #expect(throws: KernelError.self) {
+                try KernelUnwinder(tables: CompilingSupply(store: nil), options)
+            }
+            guard case .cgroup(path, errno: code) = error else { throw TestFailure("\(String(describing: error))") }
+        }
+    }
+}
