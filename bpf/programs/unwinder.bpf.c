@@ -13,6 +13,7 @@
 #include "output.h"
 #include "task.h"
 #include "follow.h"
+#include "snapshot.h"
 
 /* The functions of each machine that are verified on their own: programs.h. */
 int unwind_x86_64(void);

@@ -103,7 +103,14 @@ extension KernelUnwinder {
     ///
     /// - Returns: the number of samples.
     @discardableResult
-    public func readSamples(_ body: (Sample) -> Void) throws(KernelError) -> Int { try ring.read(body) }
+    public func readSamples(_ body: (Sample) -> Void) throws(KernelError) -> Int {
+        try ring.read { bytes in if let sample = Sample(bytes) { body(sample) } }
+    }
+
+    /// Calls `body` with each available snapshot. Those of all samples that were read before are available.
+    package func readSnapshots(_ body: (StackSnapshot) -> Void) throws(KernelError) {
+        try snapshotRing?.read { bytes in if let snapshot = StackSnapshot(bytes) { body(snapshot) } }
+    }
 
     /// The current values of the BPF programs' counters.
     public func counters() throws(KernelError) -> Counters {

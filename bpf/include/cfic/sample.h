@@ -17,6 +17,8 @@ struct cfic_settings {
 	__u32 follow;        /* whether children of listed processes are listed, too                    */
 	__u32 everyone;      /* whether processes that are not listed are sampled, too, and kernel threads */
 	__u32 filters;       /* CFIC_FILTER_*: only threads that pass all of them are sampled           */
+	__u32 snapshot_every; /* of the walks on each CPU, every so manieth comes with a snapshot; 0: none */
+	__u32 snapshot_ends; /* walks that end so come with one, too: bit N for the enum cfic_step N    */
 };
 
 #define CFIC_FILTER_THREADS 0x1  /* its id is in the map wanted_threads                                */
@@ -52,6 +54,27 @@ struct cfic_sample {
 	char command[16];    /* the thread's name; ends with a zero if it is shorter                    */
 };
 
+/* The most bytes of memory in a snapshot: 64 KiB from the stack pointer on, and the rest of its page and red zone. */
+#define CFIC_SNAPSHOT_CHUNK 4096
+#define CFIC_SNAPSHOT_CHUNKS 17
+#define CFIC_SNAPSHOT_MEMORY (CFIC_SNAPSHOT_CHUNKS * CFIC_SNAPSHOT_CHUNK)
+
+/*
+ * What a walk began with, in the ring buffer of snapshots: the registers of user code, and the top of its stack, which
+ * follows. It is there before its sample is. Memory is read in chunks, upward, until one can't be read; the record
+ * always has room for all of them.
+ */
+struct cfic_snapshot {
+	__u64 time;          /* the sample's, and likewise the following two                            */
+	__u32 thread;
+	__u32 cpu;
+	__u64 start;         /* address of the first byte of memory, a multiple of CFIC_SNAPSHOT_CHUNK  */
+	__u32 size;          /* bytes of memory that were read, a multiple of CFIC_SNAPSHOT_CHUNK       */
+	__u32 reserved;
+	__u64 pc;
+	__u64 registers[CFIC_REGISTER_MASK + 1]; /* by DWARF number                                     */
+};
+
 /* Counters, one set per CPU. They never decrease. */
 struct cfic_counters {
 	__u64 samples;
@@ -65,12 +88,15 @@ struct cfic_counters {
 	__u64 mapping_lookups; /* lookups of mappings: for frames in another mapping than the last one  */
 	__u64 stack_reads;     /* reads of windows of the stack                                         */
 	__u64 other_reads;     /* reads of single words and of signal frames                            */
+	__u64 snapshots;       /* snapshots that were given out                                         */
+	__u64 lost_snapshots;  /* snapshots for which the ring buffer had no room                       */
 	__u64 ends[32];        /* by enum cfic_step                                                     */
 };
 
-CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 32, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 40, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_sample) == 64, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 43 * 8, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_snapshot) == 296, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 45 * 8, "layout");
 CFIC_STATIC_ASSERT(CFIC_STEP_COUNT <= 32, "every end has its counter");
 
 #endif
