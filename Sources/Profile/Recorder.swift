@@ -16,6 +16,8 @@ public final class Recorder {
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
     private let tellsProcessesApart: Bool
     private var newcomers = Newcomers()
+    /// Sees all samples.
+    package var observer: (any SampleObserver)?
 
     /// - Parameters:
     ///   - unwinder: the source of the samples.
@@ -36,7 +38,9 @@ public final class Recorder {
         // Samples are read first, so that all earlier events are known when they are resolved.
         var taken: [(stack: Stacks.Stack, time: UInt64, base: ProcessImages?)] = []
         try unwinder.readSamples { sample in
-            taken.append((Stacks.Stack(sample), sample.time, unwinder.images(numbered: sample.mappings)))
+            let images = unwinder.images(numbered: sample.mappings)
+            observer?.note(sample, images)
+            taken.append((Stacks.Stack(sample), sample.time, images))
             if sample.end == .noProcess { newcomers.note(sample.process) }
         }
         let time = MonotonicClock.now
@@ -47,6 +51,7 @@ public final class Recorder {
         addNewcomers()
         for (stack, time, base) in taken { count(stack, at: time, unwoundBy: base) }
         processes.endRound(at: time)
+        try observer?.endRound()
     }
 
     /// Adds processes that samples showed to be unknown, those with most samples first, as many as a moment allows:
