@@ -14,6 +14,7 @@
 #include "task.h"
 #include "follow.h"
 #include "snapshot.h"
+#include "waits.h"
 
 /* The functions of each machine that are verified on their own: programs.h. */
 int unwind_x86_64(void);
@@ -50,6 +51,7 @@ int is_called_from_aarch64(void);
 #include "x86_64/registers.h"
 #include "programs.h"
 #include "profile.h"
+#include "off_cpu.h"
 #include "batch.h"
 #undef MACHINE
 #undef NAME
@@ -59,6 +61,7 @@ int is_called_from_aarch64(void);
 #include "aarch64/registers.h"
 #include "programs.h"
 #include "profile.h"
+#include "off_cpu.h"
 #include "batch.h"
 #undef MACHINE
 #undef NAME
