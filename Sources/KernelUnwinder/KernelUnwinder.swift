@@ -31,6 +31,8 @@ public final class KernelUnwinder {
         public var samplesEveryone = false
         /// Which of the threads are sampled.
         public var filter = SampleFilter()
+        /// How waits are sampled; nil if they aren't.
+        public var waits: WaitSampling?
         /// The largest number of processes at once.
         public var processLimit = 65_536
         /// The size of the ring buffer for samples, in bytes: a power of two, at least a memory page.
@@ -46,6 +48,8 @@ public final class KernelUnwinder {
     }
 
     let object: KernelObject
+    /// What samples waits.
+    let waits: WaitSampler?
     let memory: ElementMemory
     let images: MappedImages
     private let processMap: Int32
@@ -73,12 +77,17 @@ public final class KernelUnwinder {
     /// - Throws: ``KernelError``; nothing then remains in the kernel.
     public init(tables: any TableSupply, _ options: Options = Options()) throws(KernelError) {
         self.options = options
-        object = try KernelObject(options)
+        object = try KernelObject(options, part: .sampling(batches: options.batches))
         memory = try ElementMemory(outer: object.map("element_maps"), budget: options.tableBudget)
         images = MappedImages(memory, try Self.hostMachine, tables)
         processMap = try object.map("processes")
         ring = try SampleRing(map: object.map("samples"))
         try options.filter.write(to: object)
+        if let sampling = options.waits {
+            waits = try WaitSampler(sampling, KernelObject(options, part: .waits, sharing: object))
+        } else {
+            waits = nil
+        }
     }
 
     deinit { close() }
@@ -103,7 +112,7 @@ public final class KernelUnwinder {
     public static var kernelRelease: String { LoadCheck.release }
 
     /// The verifier's work for each BPF program.
-    public var verifiedPrograms: [VerifiedProgram] { object.verified }
+    public var verifiedPrograms: [VerifiedProgram] { object.verified + (waits?.object.verified ?? []) }
 
     var followsChildren: Bool { options.followsChildren }
 

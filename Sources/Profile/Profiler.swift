@@ -14,8 +14,11 @@ public final class Profiler {
     public struct Options: Sendable {
         /// The event that triggers samples.
         public var event = KernelUnwinder.Event.cycles
-        /// Samples per second on each CPU.
+        /// Samples of running threads per second on each CPU. 0: running threads are not sampled.
         public var frequency = 99
+        /// Whether waits are sampled. The unwinder must have been made for it:
+        /// ``/KernelUnwinder/KernelUnwinder/Options/waits``.
+        public var samplesWaits = false
         /// The maximum duration; nil for no limit.
         public var duration: Duration?
         /// Whether stacks keep their process and its addresses. Memory is then proportional to the number of sampled
@@ -125,8 +128,10 @@ public final class Profiler {
         _ recorder: Recorder, start: () throws(ProfileError) -> Void, hasEnded: () -> Bool
     ) throws(ProfileError) -> Recording {
         defer { unwinder.stop() }
-        let event = try ProfileError.ofUnwinder { () throws(KernelError) in
-            try unwinder.start(options.event, frequency: options.frequency)
+        let event = try ProfileError.ofUnwinder { () throws(KernelError) -> KernelUnwinder.Event? in
+            if options.samplesWaits { try unwinder.startWaits() }
+            guard options.frequency > 0 else { return nil }
+            return try unwinder.start(options.event, frequency: options.frequency)
         }
         let began = ContinuousClock.now
         interruption?.enter(.recording)
@@ -136,11 +141,14 @@ public final class Profiler {
             source: KernelSource(unwinder: unwinder, recorder: recorder, interruption: interruption),
             rule: StopRule(duration: options.duration), elapsed: { ContinuousClock.now - began })
         let (reason, elapsed) = try loop.run(hasTargetEnded: hasEnded, request: { interruption?.request })
+        recorder.endWaits()
         if recorder.stacks.totals.samples == 0 { interruption?.finish() }
-        return Recording(
+        var recording = Recording(
             stacks: recorder.stacks, processes: recorder.processes, event: event, elapsed: elapsed, stopReason: reason,
             counters: Result { () throws(KernelError) in try unwinder.counters() }, memory: unwinder.memoryUse,
             problems: recorder.problems)
+        (recording.frequency, recording.includesWaits) = (options.frequency, options.samplesWaits)
+        return recording
     }
 
     /// Adds the unwinder's problems to those of the recording that `body` makes.

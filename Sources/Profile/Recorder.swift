@@ -1,6 +1,7 @@
 import Glibc
 import KernelUnwinder
 import LinuxProcess
+import Symbols
 
 /// Collects the stacks of running processes.
 public final class Recorder {
@@ -16,6 +17,9 @@ public final class Recorder {
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
     private let tellsProcessesApart: Bool
     private var newcomers = Newcomers()
+    private var waiting = WaitingThreads()
+    /// Made when the first wait is read.
+    private var scheduler: SchedulerFrames?
 
     /// - Parameters:
     ///   - unwinder: the source of the samples.
@@ -34,19 +38,57 @@ public final class Recorder {
     /// Processes the events and samples that are available. Call it several times per second.
     public func collect() throws(KernelError) {
         // Samples are read first, so that all earlier events are known when they are resolved.
-        var taken: [(stack: Stacks.Stack, time: UInt64, base: ProcessImages?)] = []
-        try unwinder.readSamples { sample in
-            taken.append((Stacks.Stack(sample), sample.time, unwinder.images(numbered: sample.mappings)))
-            if sample.end == .noProcess { newcomers.note(sample.process) }
-        }
+        var records: [Record] = []
+        try unwinder.readSamples(
+            { sample in
+                records.append(.sample(Taken(sample, unwoundBy: unwinder.images(numbered: sample.mappings))))
+                if sample.end == .noProcess { newcomers.note(sample.process) }
+            }, wait: { records.append(.endOfWait($0)) })
         let time = MonotonicClock.now
         for change in unwinder.update(unwinder.processEvents()) {
             processes.note(change)
             if case .failed(let error) = change.kind { note(error) }
         }
         addNewcomers()
-        for (stack, time, base) in taken { count(stack, at: time, unwoundBy: base) }
+        for record in records {
+            switch record {
+            case .sample(let taken): note(taken)
+            case .endOfWait(let wait): if let begun = waiting.end(wait) { add(begun, length: wait.length) }
+            }
+        }
+        waiting.forgetEnded(isWaiting: unwinder.isWaiting)
         processes.endRound(at: time)
+    }
+
+    /// Counts waits that have not ended yet, as if they ended now. Call it last, when sampling has stopped.
+    public func endWaits() {
+        let now = MonotonicClock.now
+        for begun in waiting.takeUnended(isWaiting: unwinder.isWaiting) {
+            add(begun, length: now > begun.time ? now - begun.time : 0)
+        }
+    }
+
+    private func add(_ begun: WaitingThreads.Begun, length: UInt64) {
+        stacks.add(begun.stack, waited: Double(length) / begun.share)
+    }
+
+    private enum Record {
+        case sample(Taken)
+        case endOfWait(Wait)
+    }
+
+    private struct Taken {
+        var stack: Stacks.Stack
+        var thread: Int32
+        var time: UInt64
+        var share: Double
+        var base: ProcessImages?
+
+        init(_ sample: Sample, unwoundBy base: ProcessImages?) {
+            stack = Stacks.Stack(sample)
+            (thread, time, share) = (sample.thread, sample.time, sample.share)
+            self.base = base
+        }
     }
 
     /// Adds processes that samples showed to be unknown, those with most samples first, as many as a moment allows:
@@ -73,15 +115,20 @@ public final class Recorder {
         problems.append(error.description)
     }
 
-    private func count(_ stack: Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
-        var stack = stack
+    private func note(_ taken: Taken) {
+        var stack = taken.stack
         let addresses = stack.userFrames.map(\.pc)
-        processes.resolve(&stack, at: time, unwoundBy: base)
+        processes.resolve(&stack, at: taken.time, unwoundBy: taken.base)
         if tellsProcessesApart {
             stack.addresses = Array(addresses.prefix(stack.userFrames.count))
         } else {
             stack.space.process = 0
         }
-        stacks.add(stack)
+        guard stack.isWaiting else { return stacks.add(stack) }
+        var scheduler = self.scheduler ?? SchedulerFrames(KernelSymbols())
+        self.scheduler = nil
+        scheduler.cut(&stack.kernelFrames)
+        self.scheduler = scheduler
+        waiting.begin(taken.thread, WaitingThreads.Begun(time: taken.time, share: taken.share, stack: stack))
     }
 }

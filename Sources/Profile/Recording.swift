@@ -6,8 +6,12 @@ public struct Recording {
     public var stacks: Stacks
     /// The code that the stacks' addresses are in.
     public var processes: ProcessHistories
-    /// The event that triggered samples.
-    public var event: KernelUnwinder.Event
+    /// The event that triggered samples of running threads; nil if there are only waits.
+    public var event: KernelUnwinder.Event?
+    /// Samples per second on each CPU, of running threads.
+    public var frequency = 99
+    /// Whether waits were sampled.
+    public var includesWaits = false
     /// The duration of sampling.
     public var elapsed: Duration
     /// Why sampling ended.
@@ -23,7 +27,7 @@ public struct Recording {
 
     /// A recording of these parts; ``Recorder`` has the stacks, the programs and the problems.
     public init(
-        stacks: Stacks, processes: ProcessHistories, event: KernelUnwinder.Event, elapsed: Duration,
+        stacks: Stacks, processes: ProcessHistories, event: KernelUnwinder.Event?, elapsed: Duration,
         stopReason: StopReason, counters: Result<Counters, KernelError>, memory: KernelUnwinder.MemoryUse,
         commandEnd: CommandEnd? = nil,
         problems: [String] = []
@@ -37,6 +41,16 @@ public struct Recording {
         self.memory = memory
         self.commandEnd = commandEnd
         self.problems = problems
+    }
+
+    /// Whether the profile counts nanoseconds, rather than samples: it includes waits.
+    public var countsTime: Bool { includesWaits }
+
+    /// A stack's weight, in what the profile counts. A sample of a running thread stands for the time between two
+    /// samples.
+    public func weight(of stack: Stacks.Stack, count: Int) -> Double {
+        if !countsTime { return Double(count) }
+        return stack.isWaiting ? stacks.waited[stack] ?? 0 : Double(count) * 1e9 / Double(frequency)
     }
 
     /// ``elapsed`` in seconds.

@@ -8,8 +8,10 @@ public struct Stacks {
         public var space: AddressSpace
         /// The thread's name.
         public var command: String
-        /// The id of the thread's cgroup (``Sample/cgroup``).
+        /// The id of the thread's cgroup, of version 2.
         public var cgroup: UInt64 = 0
+        /// Whether the thread waited, rather than running.
+        public var isWaiting = false
         /// Innermost first.
         public var kernelFrames: [UInt64]
         /// The innermost first.
@@ -26,14 +28,30 @@ public struct Stacks {
     /// The number of samples with each stack.
     public private(set) var counts: [Stack: Int] = [:]
 
+    /// How long threads waited with each stack, in nanoseconds; of stacks that wait. Estimated if only a share of the
+    /// waits was sampled.
+    public private(set) var waited: [Stack: Double] = [:]
+
     package init() {}
 
     package mutating func add(_ stack: Stack) { counts[stack, default: 0] += 1 }
+
+    /// Adds a sample of a wait.
+    ///
+    /// - Parameter nanoseconds: its length, divided by the share of waits that was sampled.
+    package mutating func add(_ stack: Stack, waited nanoseconds: Double) {
+        add(stack)
+        waited[stack, default: 0] += nanoseconds
+    }
 
     /// Totals over all stacks. Unlike the BPF programs' counters, they don't include lost samples.
     public struct Totals: Sendable {
         /// Samples that were read.
         public var samples = 0
+        /// Those of them that are waits.
+        public var waits = 0
+        /// How long all threads waited, in nanoseconds.
+        public var waited = 0.0
         /// Frames of user code, of all samples.
         public var userFrames = 0
         /// Frames of kernel code, of all samples.
@@ -49,6 +67,10 @@ public struct Stacks {
         var totals = Totals()
         for (stack, count) in counts {
             totals.samples += count
+            if stack.isWaiting {
+                totals.waits += count
+                totals.waited += waited[stack] ?? 0
+            }
             totals.userFrames += count * stack.userFrames.count
             totals.kernelFrames += count * stack.kernelFrames.count
             totals.outcomes[stack.outcome, default: 0] += count
@@ -63,7 +85,8 @@ extension Stacks.Stack {
     init(_ sample: Sample) {
         self.init(
             space: AddressSpace(process: sample.process), command: sample.command, cgroup: sample.cgroup,
-            kernelFrames: Array(sample.kernelFrames), userFrames: Array(sample.userFrames), end: sample.end)
+            isWaiting: sample.isWait, kernelFrames: Array(sample.kernelFrames), userFrames: Array(sample.userFrames),
+            end: sample.end)
     }
 }
 

@@ -11,7 +11,7 @@ public struct FoldedFormat: ProfileFormat {
     public init() {}
 
     public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) {
-        FoldedStacks(recording.stacks, names).write(to: &output)
+        FoldedStacks(recording, names).write(to: &output)
     }
 }
 
@@ -31,12 +31,26 @@ public struct FoldedStacks {
     /// - stacks: what was recorded.
     /// - symbolizer: what names the frames.
     public init(_ stacks: Stacks, _ symbolizer: Symbolizer) {
-        var folding = Folding(symbolizer)
-        var folded: [[NameTable.ID]: Int] = [:]
-        for (stack, count) in stacks.counts { folded[folding.line(stack), default: 0] += count }
+        self.init(stacks, symbolizer, marksState: false) { _, count in Double(count) }
+    }
+
+    /// As ``init(_:_:)``, but if the recording includes waits, the numbers are nanoseconds instead of samples; and if it
+    /// includes running threads, too, `[off-cpu]` or `[on-cpu]` follows the thread's name.
+    public init(_ recording: Recording, _ symbolizer: Symbolizer) {
+        self.init(
+            recording.stacks, symbolizer, marksState: recording.includesWaits && recording.event != nil,
+            weight: recording.weight)
+    }
+
+    private init(
+        _ stacks: Stacks, _ symbolizer: Symbolizer, marksState: Bool, weight: (Stacks.Stack, Int) -> Double
+    ) {
+        var folding = Folding(symbolizer, marksState: marksState)
+        var folded: [[NameTable.ID]: Double] = [:]
+        for (stack, count) in stacks.counts { folded[folding.line(stack), default: 0] += weight(stack, count) }
         parts = folding.parts
         let order = parts.order()
-        lines = folded.map { (parts: $0.key, count: $0.value) }.sorted {
+        lines = folded.map { (parts: $0.key, count: Int($0.value.rounded())) }.sorted {
             $0.count != $1.count ? $0.count > $1.count : $0.parts.lexicographicallyPrecedes($1.parts, by: order)
         }
     }
@@ -72,11 +86,16 @@ private struct Folding {
 
     private enum Mark { case none, guessed, unchecked, kernel }
 
-    init(_ symbolizer: Symbolizer) { self.symbolizer = symbolizer }
+    private let marksState: Bool
+
+    init(_ symbolizer: Symbolizer, marksState: Bool) {
+        (self.symbolizer, self.marksState) = (symbolizer, marksState)
+    }
 
     mutating func line(_ stack: Stacks.Stack) -> [NameTable.ID] {
         var line = [parts.intern(Self.escaped(stack.command))]
-        line.reserveCapacity(2 + stack.userFrames.count + stack.kernelFrames.count)
+        line.reserveCapacity(3 + stack.userFrames.count + stack.kernelFrames.count)
+        if marksState { line.append(parts.intern(stack.isWaiting ? "[off-cpu]" : "[on-cpu]")) }
         // Marks that callers are missing, so that nobody takes the outermost known frame for the thread's start.
         if stack.outcome == .truncated { line.append(parts.intern("[truncated]")) }
         for frame in stack.userFrames.reversed() {

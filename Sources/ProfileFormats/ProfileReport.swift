@@ -14,7 +14,7 @@ public struct JSONFormat: ProfileFormat {
 
     /// - Throws: `KernelError` if the counters can't be read, `EncodingError`.
     public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) throws {
-        let stacks = ProfileReport.countedStacks(recording.stacks, names)
+        let stacks = ProfileReport.countedStacks(recording, names)
         try JSONText.write(ProfileReport(recording), list: "stacks", stacks, to: &output)
     }
 }
@@ -45,6 +45,8 @@ struct ProfileReport: JSONDocument {
     struct Stack: Encodable {
         var thread: String
         var process: Int32
+        /// Whether the thread waited, rather than running.
+        var isWaiting: Bool
         /// How the walk ended, by its name in docs/stack-ends.md, such as `end-of-stack`; and the table's reason if
         /// that ended it.
         var end: String
@@ -60,6 +62,7 @@ struct ProfileReport: JSONDocument {
 
     struct CountedStack: Encodable {
         var samples: Int
+        var nanoseconds: Int?
         var stack: Stack
     }
 
@@ -68,6 +71,9 @@ struct ProfileReport: JSONDocument {
     /// The number of samples with a stack; lost samples are not included.
     var samples: Int
     var lostSamples: UInt64
+    /// The samples that are waits, and how long all threads waited, estimated; nil if waits weren't sampled.
+    var waits: Int?
+    var waitedNanoseconds: Int?
     var completeStacks: Int
     /// Stacks whose outermost frame was reached with guesses.
     var guessedStacks: Int
@@ -88,11 +94,18 @@ struct ProfileReport: JSONDocument {
 
     init(_ recording: Recording) throws(KernelError) {
         let counters = try recording.counters.get()
-        event = recording.event == .cycles ? "cycles" : "clock"
+        event =
+            switch recording.event {
+            case .cycles: "cycles"
+            case .clock: "clock"
+            case nil: "off-cpu"
+            }
         seconds = recording.seconds
         let totals = recording.stacks.totals
         samples = totals.samples
         lostSamples = counters.lost
+        waits = recording.includesWaits ? totals.waits : nil
+        waitedNanoseconds = recording.includesWaits ? Int(totals.waited.rounded()) : nil
         completeStacks = totals.outcomes[.complete] ?? 0
         guessedStacks = totals.outcomes[.guessed] ?? 0
         ends = Dictionary(totals.ends.map { ($0.key.name, $0.value) }, uniquingKeysWith: +)
@@ -110,9 +123,11 @@ struct ProfileReport: JSONDocument {
 
     /// The stacks, most frequent first. Each is made only when it is written, because 1,024 frames with names of a
     /// kilobyte take a mebibyte.
-    static func countedStacks(_ stacks: Stacks, _ symbolizer: Symbolizer) -> some Sequence<CountedStack> {
-        NamedStacks(stacks, symbolizer).sorted().lazy.map {
-            CountedStack(samples: $0.count, stack: Stack($0.stack, symbolizer))
+    static func countedStacks(_ recording: Recording, _ symbolizer: Symbolizer) -> some Sequence<CountedStack> {
+        NamedStacks(recording, symbolizer).sorted().lazy.map {
+            CountedStack(
+                samples: $0.count, nanoseconds: recording.countsTime ? Int($0.weight.rounded()) : nil,
+                stack: Stack($0.stack, symbolizer))
         }
     }
 }
@@ -124,21 +139,21 @@ private struct NamedStacks {
         var names: [NameTable.ID]
     }
 
-    private var counts: [Key: (stack: Stacks.Stack, count: Int)] = [:]
+    typealias Counted = (stack: Stacks.Stack, count: Int, weight: Double)
+    private var counts: [Key: Counted] = [:]
 
-    init(_ stacks: Stacks, _ symbolizer: Symbolizer) {
-        for (stack, count) in stacks.counts {
+    init(_ recording: Recording, _ symbolizer: Symbolizer) {
+        for (stack, count) in recording.stacks.counts {
             let key = Key(stack: stack, names: stack.userFrames.map { symbolizer.id(of: $0, in: stack.space) })
-            counts[key, default: (stack, 0)].count += count
+            counts[key, default: (stack, 0, 0)].count += count
+            counts[key, default: (stack, 0, 0)].weight += recording.weight(of: stack, count: count)
         }
     }
 
-    func sorted() -> [(stack: Stacks.Stack, count: Int)] { counts.values.sorted(by: Self.comes) }
+    func sorted() -> [Counted] { counts.values.sorted(by: Self.comes) }
 
-    private static func comes(
-        _ one: (stack: Stacks.Stack, count: Int), before other: (stack: Stacks.Stack, count: Int)
-    ) -> Bool {
-        if one.count != other.count { return one.count > other.count }
+    private static func comes(_ one: Counted, before other: Counted) -> Bool {
+        if one.weight != other.weight { return one.weight > other.weight }
         let (a, b) = (one.stack, other.stack)
         if a.space.process != b.space.process { return a.space.process < b.space.process }
         if a.userFrames != b.userFrames {
@@ -153,7 +168,8 @@ private struct NamedStacks {
 extension ProfileReport.Stack {
     init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
         self.init(
-            thread: stack.command, process: stack.space.process, end: stack.end.name, reason: stack.end.reasonName,
+            thread: stack.command, process: stack.space.process, isWaiting: stack.isWaiting, end: stack.end.name,
+            reason: stack.end.reasonName,
             outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
             frames: zip(stack.userFrames, stack.addresses).map { frame, address in
                 ProfileReport.Frame(
@@ -167,12 +183,13 @@ extension ProfileReport.Stack {
 }
 
 extension ProfileReport.CountedStack {
-    private enum CodingKeys: CodingKey { case samples }
+    private enum CodingKeys: CodingKey { case samples, nanoseconds }
 
     /// Encodes one object: the count and the stack's own fields.
     func encode(to encoder: any Encoder) throws {
         try stack.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(samples, forKey: .samples)
+        try container.encodeIfPresent(nanoseconds, forKey: .nanoseconds)
     }
 }

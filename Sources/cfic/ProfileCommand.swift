@@ -9,7 +9,7 @@ import TableStore
 struct ProfileCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "profile",
-        abstract: "Sample where processes spend CPU time, and print folded stacks.",
+        abstract: "Sample where processes spend CPU time, or wait, and print folded stacks.",
         discussion: """
             The kernel unwinds stacks with tables, without frame pointers, up to 1,024 frames. Tables come from the \
             cache, or are compiled into it. Child processes started later are sampled, too.
@@ -18,6 +18,10 @@ struct ProfileCommand: ParsableCommand {
             Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
             frame information, end with _[fp]. A stack whose outermost frame was not reached begins with [truncated]. \
             A summary goes to stderr.
+
+            With --off-cpu the numbers are nanoseconds that threads waited with each stack: for a lock, a disk, another \
+            process, a timer. Preempted threads, which wait only for a CPU, are left out. With --off-cpu and -F, the \
+            thread's name is followed by [off-cpu] or [on-cpu], and both add up to the thread's time.
 
             With --json both are in one document, with addresses and how each stack ended (docs/stack-ends.md). The \
             command's own output still goes to stdout: use -o to keep it apart from the stacks.
@@ -35,6 +39,7 @@ struct ProfileCommand: ParsableCommand {
               sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
               sudo cfic profile -p 1234 -p 5678            until Ctrl-C
               sudo cfic profile --json -p 1234 -d 1 | jq .ends
+              sudo cfic profile --off-cpu -p 1234 -d 10    where its threads wait
             """)
 
     @Option(
@@ -51,8 +56,11 @@ struct ProfileCommand: ParsableCommand {
     @OptionGroup var filter: FilterOptions
 
     @Option(
-        name: [.customShort("F"), .long], help: ArgumentHelp("Samples per second on each CPU.", valueName: "hz"))
-    var frequency = 99
+        name: [.customShort("F"), .long],
+        help: ArgumentHelp("Samples per second on each CPU (default: 99).", valueName: "hz"))
+    var frequency: Int?
+
+    @OptionGroup var offCPU: OffCPUOptions
 
     @Option(
         name: [.customShort("d"), .long],
@@ -81,7 +89,9 @@ struct ProfileCommand: ParsableCommand {
             throw ValidationError("Specify processes (-p), a command, or all processes (-a), not several of them.")
         }
         if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
-        guard (1...100_000).contains(frequency) else { throw ValidationError("-F takes 1 to 100000 samples a second.") }
+        guard (1...100_000).contains(frequency ?? 1) else {
+            throw ValidationError("-F takes 1 to 100000 samples a second.")
+        }
         if let duration, !(duration > 0 && duration <= 1e6) {
             throw ValidationError("-d takes seconds, above 0 and at most 1000000.")
         }
@@ -97,6 +107,7 @@ struct ProfileCommand: ParsableCommand {
             unwinderOptions.samplesEveryone = processes.isEmpty && command.isEmpty
             unwinderOptions.kernelFrames = !filter.noKernel
             unwinderOptions.filter = try filter.filter()
+            unwinderOptions.waits = offCPU.sampling
             let unwinder = try KernelUnwinder(tables: tables, unwinderOptions)
             let interruption = try Interruption()
             try interruption.takeSignals(Self.say)
@@ -120,18 +131,26 @@ struct ProfileCommand: ParsableCommand {
 
     private func recordingOptions(for format: any ProfileFormat) -> Profiler.Options {
         var options = Profiler.Options()
-        options.frequency = frequency
+        options.frequency = usedFrequency
+        options.samplesWaits = offCPU.isOn
         options.duration = duration.map { .seconds($0) }
         options.tellsProcessesApart = format.tellsProcessesApart
         return options
     }
+
+    /// 0 if only waits are sampled.
+    private var usedFrequency: Int { frequency ?? (offCPU.isOn ? 0 : 99) }
 
     private func say(_ progress: Profiler.Progress) {
         switch progress {
         case .reading(let process):
             Diagnostics.progress("Reading process \(process) and loading tables for its mappings")
         case .sampling:
-            let rate = "\(frequency) times a second on each of \(Quantity.count(KernelUnwinder.onlineCPUCount, "CPU"))"
+            let rate =
+                usedFrequency == 0
+                ? "waits"
+                : "\(usedFrequency) times a second on each of "
+                    + Quantity.count(KernelUnwinder.onlineCPUCount, "CPU") + (offCPU.isOn ? ", and waits" : "")
             Diagnostics.progress("Sampling \(rate)\(duration.map { ", for \($0) s" } ?? ""); Ctrl-C ends it")
         }
     }

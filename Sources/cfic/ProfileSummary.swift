@@ -14,11 +14,21 @@ struct ProfileSummary {
     }
 
     func write() {
-        let by = recording.event == .cycles ? "hardware cycles" : "the CPU clock"
+        let by =
+            switch recording.event {
+            case .cycles: " by hardware cycles"
+            case .clock: " by the CPU clock"
+            case nil: ""
+            }
         Diagnostics.note(
-            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s by \(by), "
+            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s\(by), "
                 + Quantity.count(totals.userFrames, "frame")
                 + (totals.kernelFrames > 0 ? " and \(Quantity.count(totals.kernelFrames)) of the kernel" : ""))
+        if recording.includesWaits {
+            Diagnostics.note(
+                "\(Quantity.count(totals.waits, "sample")) of waits; all threads together waited "
+                    + "\(Quantity.fixed(totals.waited / 1e9, 1)) s")
+        }
         if counters.lost > 0 {
             Diagnostics.note(
                 "\(Quantity.count(counters.lost, "sample")) lost in addition: the ring buffer was full; try a lower -F")

@@ -81,20 +81,29 @@ public final class RunningProgram {
     public func line() throws -> String {
         let start = ContinuousClock.now
         while true {
-            if let end = read.firstIndex(of: UInt8(ascii: "\n")) {
-                defer { read.removeSubrange(...end) }
-                return String(decoding: read[..<end], as: UTF8.self)
-            }
+            if let line = try lineIfAny(milliseconds: 1000) { return line }
             guard ContinuousClock.now - start < .seconds(60) else {
                 throw TestFailure("the program said nothing for a minute")
             }
-            var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-            guard poll(&wanted, 1, 1000) > 0 else { continue }
-            var bytes = [UInt8](repeating: 0, count: 4096)
-            let count = Glibc.read(output, &bytes, bytes.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw TestFailure("the program ended before it said anything") }
-            read += bytes[..<count]
         }
+    }
+
+    /// A line of its output; nil if there is none, also after waiting.
+    public func lineIfAny(milliseconds: Int32 = 0) throws -> String? {
+        if let line = takeLine() { return line }
+        var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+        guard poll(&wanted, 1, milliseconds) > 0 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = Glibc.read(output, &bytes, bytes.count)
+        if count < 0, errno == EINTR { return nil }
+        guard count > 0 else { throw TestFailure("the program ended before it said anything") }
+        read += bytes[..<count]
+        return takeLine()
+    }
+
+    private func takeLine() -> String? {
+        guard let end = read.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        defer { read.removeSubrange(...end) }
+        return String(decoding: read[..<end], as: UTF8.self)
     }
 }

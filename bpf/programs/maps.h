@@ -81,6 +81,34 @@ struct {
 	__type(value, __u32);
 } wanted_cgroup SEC(".maps");
 
+/* Threads that wait, of those whose waits were sampled: when the wait began. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u64);
+} waits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cfic_wait_share);
+} wait_share SEC(".maps");
+
+/* The samples of waits that a CPU took in a round. */
+struct wait_round {
+	__u32 round;
+	__u32 taken;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wait_round);
+} wait_rounds SEC(".maps");
+
 /* Bytes of the stack that are read at once, because one call of the helper costs as much as several lookups. */
 #define WINDOW_SIZE 512
 #define FRAMES_MAX (CFIC_KERNEL_FRAMES_MAX + 1 + CFIC_FRAMES_MAX)

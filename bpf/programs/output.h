@@ -19,7 +19,7 @@ static __always_inline void begin(struct walk *walk, __u32 process)
 	walk->sample.kernel_count = 0;
 	walk->sample.guessed_count = 0;
 	walk->sample.mappings = 0;
-	walk->sample.waited = 0;
+	walk->sample.share = 0;
 }
 
 /* The same for a process id; 0 if the process is listed. */
@@ -114,26 +114,32 @@ static __always_inline void fill_in(struct walk *walk, enum cfic_step step)
 	walk->sample.reason = step == CFIC_STEP_NO_RULE ? (__u32)walk->rule.cfa_offset : 0;
 }
 
-static __always_inline void finish(struct walk *walk, enum cfic_step step, __u64 id)
+static __always_inline void count_lost(void)
+{
+	__u32 zero = 0;
+	struct cfic_counters *all = bpf_map_lookup_elem(&counters, &zero);
+
+	if (all)
+		all->lost++;
+}
+
+/* Outputs the sample of the current thread, whose time and share are set: 0 if there was room. */
+static __always_inline int finish(struct walk *walk, enum cfic_step step, __u64 id, __u64 flags)
 {
 	__u64 size = sizeof(walk->sample) + (__u64)walk->frame_count * sizeof(__u64);
-	struct cfic_counters *all;
-	__u32 zero = 0;
 
 	fill_in(walk, step);
 	count(walk, step);
-	walk->sample.time = bpf_ktime_get_ns();
 	walk->sample.cgroup = bpf_get_current_cgroup_id();
 	walk->sample.process = id >> 32;
 	walk->sample.thread = (__u32)id;
 	walk->sample.cpu = bpf_get_smp_processor_id();
 	if (size > sizeof(walk->sample) + sizeof(walk->frames))
-		return;
-	if (bpf_ringbuf_output(&samples, &walk->sample, size, 0) == 0)
-		return;
-	all = bpf_map_lookup_elem(&counters, &zero);
-	if (all)
-		all->lost++;
+		return -1;
+	if (bpf_ringbuf_output(&samples, &walk->sample, size, flags) == 0)
+		return 0;
+	count_lost();
+	return -1;
 }
 
 #endif

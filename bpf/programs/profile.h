@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The sampling program of one machine. Included once per machine, after programs.h. */
 
-/* Copies the registers of the current thread's user code into the walk: CFIC_STEP_CALLER; else the end of the walk. */
-static __always_inline enum cfic_step NAME(take_user_registers)(
-	struct walk *walk, const struct NAME(user_registers) *interrupted)
+/*
+ * Copies the registers with which the current thread entered the kernel into the walk: CFIC_STEP_CALLER; else the end
+ * of the walk.
+ */
+static __always_inline enum cfic_step NAME(take_entry_registers)(struct walk *walk)
 {
 	/* Uses the window as scratch memory, because nothing was read into it yet. */
 	struct NAME(user_registers) *saved = (void *)walk->window;
-	__u64 address;
+	__u64 address = entry_registers();
 
 	_Static_assert(sizeof(*saved) <= WINDOW_SIZE, "registers fit the window");
+	if (!address && is_kernel_thread())
+		return CFIC_STEP_KERNEL_THREAD;
+	if (!address || bpf_probe_read_kernel(saved, sizeof(*saved), (const void *)address) || !NAME(is_user)(saved))
+		return CFIC_STEP_NO_USER_REGISTERS;
+	if (!NAME(is_own_machine)(saved))
+		return CFIC_STEP_OTHER_MACHINE;
+	NAME(take_registers)(&walk->frame.machine, saved);
+	return CFIC_STEP_CALLER;
+}
+
+/* The same for the code that a sample interrupted. */
+static __always_inline enum cfic_step NAME(take_user_registers)(
+	struct walk *walk, const struct NAME(user_registers) *interrupted)
+{
 	if (NAME(is_user)(interrupted)) {
 		if (!NAME(is_own_machine)(interrupted))
 			return CFIC_STEP_OTHER_MACHINE;
@@ -21,15 +37,7 @@ static __always_inline enum cfic_step NAME(take_user_registers)(
 		__asm__ volatile("# registers of the context" ::: "memory");
 		return CFIC_STEP_CALLER;
 	}
-	address = entry_registers();
-	if (!address && is_kernel_thread())
-		return CFIC_STEP_KERNEL_THREAD;
-	if (!address || bpf_probe_read_kernel(saved, sizeof(*saved), (const void *)address) || !NAME(is_user)(saved))
-		return CFIC_STEP_NO_USER_REGISTERS;
-	if (!NAME(is_own_machine)(saved))
-		return CFIC_STEP_OTHER_MACHINE;
-	NAME(take_registers)(&walk->frame.machine, saved);
-	return CFIC_STEP_CALLER;
+	return NAME(take_entry_registers)(walk);
 }
 
 /* Takes a sample of the current thread, if it is to be sampled. */
@@ -49,6 +57,7 @@ int NAME(profile)(const struct NAME(user_registers) *context)
 		return 0;
 	if (step == CFIC_STEP_CALLER)
 		step = NAME(walk)(walk);
-	finish(walk, step, id);
+	walk->sample.time = bpf_ktime_get_ns();
+	finish(walk, step, id, 0);
 	return 0;
 }

@@ -10,7 +10,14 @@ struct task_struct {
 	unsigned int flags;
 	void *stack;
 	void *mm;
+	int pid;
 	int tgid;
+	unsigned int __state;
+} __attribute__((preserve_access_index));
+
+/* Before Linux 5.14. */
+struct task_struct___before_5_14 {
+	long state;
 } __attribute__((preserve_access_index));
 
 /* PF_KTHREAD of linux/sched.h: the same bit in all versions since 2.6.27. */

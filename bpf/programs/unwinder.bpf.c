@@ -13,6 +13,7 @@
 #include "output.h"
 #include "task.h"
 #include "follow.h"
+#include "waits.h"
 
 /* The functions of each machine that are verified on their own: programs.h. */
 int unwind_x86_64(void);
@@ -49,6 +50,7 @@ int is_called_from_aarch64(void);
 #include "x86_64/registers.h"
 #include "programs.h"
 #include "profile.h"
+#include "off_cpu.h"
 #include "batch.h"
 #undef MACHINE
 #undef NAME
@@ -58,6 +60,7 @@ int is_called_from_aarch64(void);
 #include "aarch64/registers.h"
 #include "programs.h"
 #include "profile.h"
+#include "off_cpu.h"
 #include "batch.h"
 #undef MACHINE
 #undef NAME

@@ -10,8 +10,36 @@ final class KernelObject {
     /// The verifier's log of each loaded BPF program.
     let verified: [VerifiedProgram]
 
+    /// The BPF programs of a file that are loaded together. Programs of different parts may interrupt one another, so
+    /// each part has a state of its own for walks, and counters.
+    struct Part: Sendable {
+        /// Whether it has the BPF program of this name, without the machine.
+        var hasProgram: @Sendable (String) -> Bool
+        /// The maps that it doesn't share with the part before; nil for the first part.
+        var ownMaps: Set<String>?
+
+        /// Samples threads that run, and follows processes.
+        static func sampling(batches: Bool) -> Part {
+            Part(hasProgram: { $0.hasPrefix("follow") || $0 == "profile" || batches && isBatch($0) })
+        }
+        /// Samples threads that wait.
+        static let waits = Part(hasProgram: { $0 == "off_cpu" }, ownMaps: walkMaps.union(waitMaps))
+
+        static func isBatch(_ name: String) -> Bool { ["look_up", "walk_stack"].contains(name) }
+        /// What belongs to a walk, or to a CPU that walks. The constants are copied.
+        static let walkMaps: Set<String> = ["walks", "counters", ".rodata.settings"]
+        /// What only BPF programs for waits use.
+        static let waitMaps: Set<String> = ["waits", "wait_share", "wait_rounds"]
+    }
+
+    /// - Parameters:
+    ///   - options: the BPF programs' constants and the sizes of maps.
+    ///   - part: what is loaded.
+    ///   - first: the part that was loaded before, whose maps this one shares.
     /// - Throws: ``KernelError`` that states why the kernel, or this caller, can't load them.
-    init(_ options: KernelUnwinder.Options) throws(KernelError) {
+    init(
+        _ options: KernelUnwinder.Options, part: Part, sharing first: KernelObject? = nil
+    ) throws(KernelError) {
         try LoadCheck.checkKernel()
         let machine = try KernelUnwinder.hostMachine
         libbpf_set_print { _, _, _ in 0 }
@@ -26,7 +54,8 @@ final class KernelObject {
         // Properties are set last, after everything that can throw: otherwise `deinit` would close the object as well.
         let programs: [LoadingProgram]
         do throws(KernelError) {
-            programs = try Self.prepare(opened, machine, options)
+            programs = try Self.prepare(opened, machine, options, part)
+            try Self.selectMaps(of: opened, part, sharing: first)
             let status = bpf_object__load(opened)
             guard status == 0 else { throw LoadCheck.failure(-status, programs) }
         } catch {
@@ -56,14 +85,14 @@ final class KernelObject {
 
     /// Selects the BPF programs of this machine and sets their constants and the sizes of maps.
     private static func prepare(
-        _ object: OpaquePointer, _ machine: TableMachine, _ options: KernelUnwinder.Options
+        _ object: OpaquePointer, _ machine: TableMachine, _ options: KernelUnwinder.Options, _ part: Part
     ) throws(KernelError) -> [LoadingProgram] {
         var programs: [LoadingProgram] = []
         var next = bpf_object__next_program(object, nil)
         while let program = next {
             let name = String(cString: bpf_program__name(program))
-            let isOfMachine = name.hasSuffix("_\(machine.programSuffix)")
-            let isWanted = name.hasPrefix("follow") || isOfMachine && (options.batches || name.hasPrefix("profile"))
+            let suffix = "_\(machine.programSuffix)"
+            let isWanted = part.hasProgram(name.hasSuffix(suffix) ? String(name.dropLast(suffix.count)) : name)
             bpf_program__set_autoload(program, isWanted)
             if isWanted { programs.append(LoadingProgram(program, name: name)) }
             next = bpf_object__next_program(object, program)
@@ -74,7 +103,8 @@ final class KernelObject {
             // THREAD_SIZE: 16 KiB on both machines, or a memory page if that is larger.
             kernel_stack: UInt32(max(16384, sysconf(Int32(_SC_PAGESIZE)))),
             follow: options.followsChildren ? 1 : 0, everyone: options.samplesEveryone ? 1 : 0,
-            filters: options.filter.bits)
+            filters: options.filter.bits, wait_minimum: options.waits?.minimum ?? 0,
+            wait_budget: options.waits?.budget ?? 0, unused: 0)
         let rodata = bpf_object__find_map_by_name(object, ".rodata.settings")
         var status = bpf_map__set_initial_value(rodata, &settings, MemoryLayout<cfic_settings>.size)
         guard status == 0 else { throw .system("setting constants of the programs", errno: -status) }
@@ -86,6 +116,23 @@ final class KernelObject {
             guard status == 0 else { throw .system("setting the size of the map \(map)", errno: -status) }
         }
         return programs
+    }
+
+    /// Has the object use the maps of the part before, except its own ones, and not create those that it doesn't use.
+    private static func selectMaps(
+        of object: OpaquePointer, _ part: Part, sharing first: KernelObject?
+    ) throws(KernelError) {
+        var next = bpf_object__next_map(object, nil)
+        while let map = next {
+            next = bpf_object__next_map(object, map)
+            let name = String(cString: bpf_map__name(map))
+            if let first, part.ownMaps?.contains(name) == false {
+                let status = bpf_map__reuse_fd(map, try first.map(name))
+                guard status == 0 else { throw .system("sharing the map \(name)", errno: -status) }
+            } else if Part.waitMaps.contains(name), part.ownMaps?.contains(name) != true {
+                bpf_map__set_autocreate(map, false)
+            }
+        }
     }
 
     /// The object file, decoded from base64.

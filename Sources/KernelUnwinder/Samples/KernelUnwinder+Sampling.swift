@@ -62,6 +62,16 @@ extension KernelUnwinder {
             : .system("opening a sampling event", errno: code)
     }
 
+    /// Starts sampling waits, and watching processes. Requires ``Options/waits``.
+    public func startWaits() throws(KernelError) {
+        guard let waits else { return }
+        try watchProcesses()
+        links.append(try waits.attach())
+    }
+
+    /// Whether a thread still waits, of whose wait there was a sample at this time.
+    public func isWaiting(_ thread: Int32, since began: UInt64) -> Bool { waits?.began(thread) == began }
+
     /// Starts watching processes: fork and exec in the kernel, so that no sample is unwound with outdated mappings, and
     /// mappings through `processEvents`.
     public func watchProcesses() throws(KernelError) {
@@ -101,21 +111,36 @@ extension KernelUnwinder {
 
     /// Calls `body` with each available sample.
     ///
-    /// - Returns: the number of samples.
+    /// - Parameters:
+    ///   - body: receives the samples in the order in which they were taken on a CPU.
+    ///   - wait: receives the ends of waits. A wait's sample comes before its end, and a thread's next sample after it.
+    /// - Returns: the number of samples and of ends of waits.
     @discardableResult
-    public func readSamples(_ body: (Sample) -> Void) throws(KernelError) -> Int { try ring.read(body) }
+    public func readSamples(_ body: (Sample) -> Void, wait: (Wait) -> Void = { _ in }) throws(KernelError) -> Int {
+        guard let waits else { return try ring.read(body, wait: wait) }
+        defer { waits.endRound() }
+        return try ring.read(
+            {
+                waits.note($0)
+                body($0)
+            }, wait: wait)
+    }
 
     /// The current values of the BPF programs' counters.
     public func counters() throws(KernelError) -> Counters {
+        var sum = Counters()
+        for object in [object, waits?.object].compactMap(\.self) { try Self.add(countersOf: object, to: &sum) }
+        return sum
+    }
+
+    private static func add(countersOf object: KernelObject, to sum: inout Counters) throws(KernelError) {
         let cpus = Int(libbpf_num_possible_cpus())
         guard cpus > 0 else { throw .system("counting CPUs", errno: Int32(-cpus)) }
         var values = Array(repeating: cfic_counters(), count: cpus)
         var zero: UInt32 = 0
         let status = bpf_map_lookup_elem(try object.map("counters"), &zero, &values)
         guard status == 0 else { throw .system("reading counters", errno: -status) }
-        var sum = Counters()
         for value in values { sum.add(value) }
-        return sum
     }
 
     /// Kernel memory used for tables and mappings.

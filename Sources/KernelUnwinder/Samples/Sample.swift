@@ -36,10 +36,13 @@ public struct Sample {
     public let kernelFrames: UnsafeBufferPointer<UInt64>
     let userWords: UnsafeBufferPointer<UInt64>
 
-    /// CLOCK_MONOTONIC, in nanoseconds.
+    /// CLOCK_MONOTONIC, in nanoseconds; of a wait, when it began.
     public var time: UInt64 { header.time }
-    /// How long the thread waited before, in nanoseconds; 0 if it was running when the sample was taken.
-    public var waited: UInt64 { header.waited }
+    /// Whether the thread is about to wait, rather than running. A ``Wait`` follows when the wait ends.
+    public var isWait: Bool { header.share != 0 }
+    /// The share of waits that was sampled when this one began, above 0 and at most 1: for each sample there were 1/share
+    /// waits. 1 if the thread is running.
+    public var share: Double { isWait ? Double(header.share) / 0x1p32 : 1 }
     /// The id of the thread's cgroup, of version 2: the inode number of the cgroup's directory.
     public var cgroup: UInt64 { header.cgroup }
     /// The process id, in the initial pid namespace.

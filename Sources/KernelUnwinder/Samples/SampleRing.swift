@@ -9,6 +9,7 @@ final class SampleRing {
     /// Receives samples while the ring buffer is read.
     private final class Receiver {
         var body: ((Sample) -> Void)?
+        var wait: ((Wait) -> Void)?
     }
 
     init(map: Int32) throws(KernelError) {
@@ -19,7 +20,9 @@ final class SampleRing {
             { context, data, size in
                 guard let context, let data else { return 0 }
                 let receiver = Unmanaged<Receiver>.fromOpaque(context).takeUnretainedValue()
-                if let sample = Sample(UnsafeRawBufferPointer(start: data, count: size)) { receiver.body?(sample) }
+                let bytes = UnsafeRawBufferPointer(start: data, count: size)
+                if let sample = Sample(bytes) { receiver.body?(sample) }
+                if let wait = Wait(bytes) { receiver.wait?(wait) }
                 return 0
             }, Unmanaged.passUnretained(receiver).toOpaque(), nil)
         guard let made else { throw .system("mapping the ring buffer", errno: errno) }
@@ -32,13 +35,15 @@ final class SampleRing {
     /// Readable when there are samples.
     var descriptor: Int32 { ring_buffer__epoll_fd(ring) }
 
-    /// Calls `body` with each available sample; returns their number.
+    /// Calls the closures with each available record; returns their number.
     @discardableResult
-    func read(_ body: (Sample) -> Void) throws(KernelError) -> Int {
+    func read(_ body: (Sample) -> Void, wait: (Wait) -> Void) throws(KernelError) -> Int {
         let status = withoutActuallyEscaping(body) { body in
-            receiver.body = body
-            defer { receiver.body = nil }
-            return ring_buffer__consume(ring)
+            withoutActuallyEscaping(wait) { wait in
+                (receiver.body, receiver.wait) = (body, wait)
+                defer { (receiver.body, receiver.wait) = (nil, nil) }
+                return ring_buffer__consume(ring)
+            }
         }
         guard status >= 0 else { throw .system("reading samples", errno: -status) }
         return Int(status)

@@ -17,6 +17,9 @@ struct cfic_settings {
 	__u32 follow;        /* whether children of listed processes are listed, too                    */
 	__u32 everyone;      /* whether processes that are not listed are sampled, too, and kernel threads */
 	__u32 filters;       /* CFIC_FILTER_*: only threads that pass all of them are sampled           */
+	__u64 wait_minimum;  /* ns: shorter waits are not given out                                     */
+	__u32 wait_budget;   /* samples of waits of a CPU and a round, after which its share falls; 0: never */
+	__u32 unused;
 };
 
 #define CFIC_FILTER_THREADS 0x1  /* its id is in the map wanted_threads                                */
@@ -37,8 +40,8 @@ struct cfic_settings {
 
 /* A sample in the ring buffer. `kernel_count` and then `user_count` pcs (u64) follow, innermost first. */
 struct cfic_sample {
-	__u64 time;          /* ns, CLOCK_MONOTONIC                                                     */
-	__u64 waited;        /* ns that the thread waited before; 0: it was running                     */
+	__u64 time;          /* ns, CLOCK_MONOTONIC: now; of a wait, when it began                      */
+	__u64 share;         /* 2^32 times the share of waits that were sampled then; 0: the thread was running */
 	__u64 cgroup;        /* id of its cgroup (version 2): the inode of its directory                */
 	__u32 process;       /* in the initial pid namespace                                            */
 	__u32 thread;
@@ -51,6 +54,28 @@ struct cfic_sample {
 	__u32 mappings;      /* number of the struct cfic_process used for unwinding; 0: none was used  */
 	char command[16];    /* the thread's name; ends with a zero if it is shorter                    */
 };
+
+/*
+ * The end of a wait whose sample was given out before, in the same ring buffer: the thread runs again. Of the waits that
+ * began with a share, each stands for its length divided by the share. A record of this size is not a sample.
+ */
+struct cfic_wait {
+	__u64 began;         /* the sample's time                                                       */
+	__u64 waited;        /* ns                                                                      */
+	__u32 thread;        /* the sample's thread                                                     */
+	__u32 unused;
+};
+
+/*
+ * The share of waits that is sampled, set by user space at the beginning of each round, a fraction of a second. So that
+ * a burst costs little, each CPU quarters it for the rest of the round after each `wait_budget` samples.
+ */
+struct cfic_wait_share {
+	__u32 round;
+	__u32 threshold;     /* a wait is sampled if a random number is not above it: share * 2^32 - 1  */
+};
+
+#define CFIC_WAIT_SHARE_BITS 2 /* by which a CPU shifts the threshold after each budget               */
 
 /* Counters, one set per CPU. They never decrease. */
 struct cfic_counters {
@@ -68,8 +93,11 @@ struct cfic_counters {
 	__u64 ends[32];        /* by enum cfic_step                                                     */
 };
 
-CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 32, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 48, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_sample) == 64, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) == 24, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) < sizeof(struct cfic_sample), "the size tells them apart");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_wait_share) == 8, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 43 * 8, "layout");
 CFIC_STATIC_ASSERT(CFIC_STEP_COUNT <= 32, "every end has its counter");
 

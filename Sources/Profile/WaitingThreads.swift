@@ -1,0 +1,62 @@
+import KernelUnwinder
+import Symbols
+
+/// Waits that have begun, each with its stack, until they end.
+struct WaitingThreads {
+    struct Begun {
+        /// CLOCK_MONOTONIC, in nanoseconds.
+        var time: UInt64
+        /// The share of waits that was sampled.
+        var share: Double
+        var stack: Stacks.Stack
+    }
+
+    private var begun: [Int32: Begun] = [:]
+    /// The number of waits at which those are looked for that will never end here.
+    private var limit = 1024
+
+    /// Replaces the thread's last wait, whose end was lost, or which was too short to be given out.
+    mutating func begin(_ thread: Int32, _ wait: Begun) { begun[thread] = wait }
+
+    /// The wait that has ended; nil if its sample was lost.
+    mutating func end(_ wait: Wait) -> Begun? {
+        guard let known = begun[wait.thread], known.time == wait.began else { return nil }
+        begun[wait.thread] = nil
+        return known
+    }
+
+    /// Forgets the waits of threads that have not waited again since a short wait, and may have ended. Takes time, so it
+    /// is done when the number of waits has doubled.
+    mutating func forgetEnded(isWaiting: (_ thread: Int32, _ since: UInt64) -> Bool) {
+        guard begun.count >= limit else { return }
+        begun = begun.filter { isWaiting($0.key, $0.value.time) }
+        limit = max(1024, 2 * begun.count)
+    }
+
+    /// Removes and returns the waits that have not ended.
+    mutating func takeUnended(isWaiting: (_ thread: Int32, _ since: UInt64) -> Bool) -> [Begun] {
+        defer { begun = [:] }
+        return begun.filter { isWaiting($0.key, $0.value.time) }.map(\.value)
+    }
+}
+
+/// Cuts the kernel frames inward of the scheduler's main function off the stacks of waits: they are those of the
+/// tracepoint and of the BPF program.
+struct SchedulerFrames {
+    private let kernel: KernelSymbols
+    private var known: [UInt64: Bool] = [:]
+
+    init(_ kernel: KernelSymbols) { self.kernel = kernel }
+
+    mutating func cut(_ frames: inout [UInt64]) {
+        guard let first = frames.firstIndex(where: { isScheduler($0) }) else { return }
+        frames.removeFirst(first)
+    }
+
+    private mutating func isScheduler(_ address: UInt64) -> Bool {
+        if let known = known[address] { return known }
+        let found = kernel.function(at: address) == "__schedule"
+        known[address] = found
+        return found
+    }
+}

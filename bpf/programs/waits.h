@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which waits are sampled, and how long they are. */
+#ifndef CFIC_PROGRAM_WAITS_H
+#define CFIC_PROGRAM_WAITS_H
+
+#include "output.h"
+#include "task.h"
+
+/* TASK_DEAD of linux/sched.h: the thread does not come back. */
+#define TASK_IS_DEAD 0x80
+
+/*
+ * Whether a thread that the scheduler replaces waits for something, and does not only wait for a CPU. Its state may have
+ * changed to that of a thread that is being woken, but not to that of one that runs, because the scheduler still holds
+ * the lock of its run queue. So the state that is passed to the tracepoint since Linux 5.18 is not needed.
+ */
+static __always_inline int is_to_wait(const struct task_struct *task, int is_preempted)
+{
+	const struct task_struct___before_5_14 *before = (const void *)task;
+	__u64 state;
+
+	if (bpf_core_field_exists(task->__state))
+		state = task->__state;
+	else
+		state = before->state;
+	return !is_preempted && state && !(state & TASK_IS_DEAD);
+}
+
+/*
+ * 2^32 times the share of waits that is sampled here and now, if this wait is among them; else 0. The share depends only
+ * on the past, so that lengths divided by it add up to the length of all waits.
+ */
+static __always_inline __u64 draw(void)
+{
+	__u32 zero = 0, threshold, turns;
+	const struct cfic_wait_share *share = bpf_map_lookup_elem(&wait_share, &zero);
+	struct wait_round *round;
+
+	if (!share)
+		return 0;
+	threshold = share->threshold;
+	if (settings.wait_budget) {
+		round = bpf_map_lookup_elem(&wait_rounds, &zero);
+		if (!round)
+			return 0;
+		if (round->round != share->round) {
+			round->round = share->round;
+			round->taken = 0;
+		}
+		turns = round->taken / settings.wait_budget * CFIC_WAIT_SHARE_BITS;
+		threshold >>= turns > 31 ? 31 : turns;
+	}
+	return bpf_get_prandom_u32() <= threshold ? (__u64)threshold + 1 : 0;
+}
+
+/* Counts a sample of a wait towards this CPU's budget. */
+static __always_inline void spend(void)
+{
+	__u32 zero = 0;
+	struct wait_round *round = bpf_map_lookup_elem(&wait_rounds, &zero);
+
+	if (round)
+		round->taken++;
+}
+
+/*
+ * User space is woken only if it would otherwise read too late: it reads a few times a second anyway, and if it were woken
+ * by each sample, its own waits would never end.
+ */
+static __always_inline __u64 wake_up(void)
+{
+	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2
+		? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Gives out how long a thread that is about to run has waited, if its wait was sampled. */
+static __always_inline void come_back(__u32 thread)
+{
+	const __u64 *began = bpf_map_lookup_elem(&waits, &thread);
+	struct cfic_wait wait = { .thread = thread };
+
+	if (!began)
+		return;
+	wait.began = *began;
+	wait.waited = bpf_ktime_get_ns() - wait.began;
+	bpf_map_delete_elem(&waits, &thread);
+	if (wait.waited >= settings.wait_minimum && bpf_ringbuf_output(&samples, &wait, sizeof(wait), wake_up()))
+		count_lost();
+}
+
+#endif
