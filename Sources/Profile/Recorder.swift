@@ -102,7 +102,9 @@ public final class Recorder {
         let began = ContinuousClock.now
         while let process = newcomers.next(), ContinuousClock.now - began < Self.moment {
             if unwinder.images(of: process) != nil { continue }
-            do throws(KernelError) { try add(process) } catch {
+            do throws(KernelError) {
+                processes.note(try unwinder.addProcess(process, waitsForTables: false), of: process)
+            } catch {
                 // Most have ended.
                 if case .process(.noSuchProcess) = error { continue }
                 note(error)

@@ -100,7 +100,7 @@ extension KernelUnwinder {
 
     /// Waits until there is something to read, here or from another descriptor, or until the time is over.
     public func wait(milliseconds: Int32, or other: Int32 = -1) {
-        var polled = ([other, ring.descriptor] + (events?.descriptors ?? [])).map {
+        var polled = ([other, ring.descriptor, images.descriptor] + (events?.descriptors ?? [])).map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         poll(&polled, nfds_t(polled.count), milliseconds)
@@ -171,6 +171,7 @@ extension KernelUnwinder {
     /// Stops sampling. The BPF programs and maps disappear with the object.
     public func close() {
         stop()
+        images.close()
         events = nil
     }
 }
