@@ -105,6 +105,8 @@ public final class LiveAudit: SampleObserver {
     private func compare(_ sample: LiveSample, _ snapshot: StackSnapshot) {
         stackCount += 1
         guard let images = sample.images else { return add(.mappingsUnknown) }
+        // Another thread is reading the image.
+        guard !images.images.contains(where: \.isPending) else { return add(.noTable) }
         guard let reference = reference(for: images, of: sample.process) else { return add(.noReference) }
         let result = reference.unwind(snapshot)
         let comparison = StackComparison(sample, result, reference.modules)
