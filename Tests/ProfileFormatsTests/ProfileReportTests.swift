@@ -40,6 +40,8 @@ import Testing
             "no-rule" : 1
           },
           "event" : "cycles",
+          "finishedFrameCount" : 0,
+          "finishedStacks" : 0,
           "guessedStacks" : 2,
           "imagesWithoutTable" : {
 
@@ -61,6 +63,7 @@ import Testing
                   "address" : "0x7f0000001010",
                   "function" : "[a]",
                   "isExact" : true,
+                  "isFinished" : false,
                   "isGuessed" : false,
                   "isUnchecked" : false
                 },
@@ -68,6 +71,7 @@ import Testing
                   "address" : "0x7f0000002010",
                   "function" : "[b\\u001b]",
                   "isExact" : false,
+                  "isFinished" : false,
                   "isGuessed" : true,
                   "isUnchecked" : true
                 }
@@ -91,6 +95,7 @@ import Testing
                   "address" : "0x7f0000001010",
                   "function" : "[a]",
                   "isExact" : true,
+                  "isFinished" : false,
                   "isGuessed" : false,
                   "isUnchecked" : false
                 }
