@@ -39,6 +39,10 @@ public final class KernelUnwinder {
         public var sampleBytes = 1 << 20
         /// Bytes of kernel memory that tables and mappings may take. It is allocated as needed, 4 MiB at a time.
         public var tableBudget = 1 << 30
+        /// Of the walks on each CPU, every so manieth comes with a snapshot of registers and stack; 0: none.
+        package var snapshotEvery = 0
+        /// The size of the ring buffer for snapshots, in bytes: a power of two. A snapshot takes about 69 KiB of it.
+        package var snapshotBytes = 1 << 24
         /// Whether to load also the BPF programs that look up and walk on request (cfic/batch.h), for tests and
         /// benchmarks.
         package var batches = false
@@ -54,7 +58,9 @@ public final class KernelUnwinder {
     let images: MappedImages
     private let processMap: Int32
     private let options: Options
-    let ring: SampleRing
+    let ring: RecordRing
+    /// Nil if there are no snapshots.
+    let snapshotRing: RecordRing?
     var events: ProcessEvents?
     var links: [OpaquePointer] = []
     var isWatching = false
@@ -81,7 +87,8 @@ public final class KernelUnwinder {
         memory = try ElementMemory(outer: object.map("element_maps"), budget: options.tableBudget)
         images = MappedImages(memory, try Self.hostMachine, tables)
         processMap = try object.map("processes")
-        ring = try SampleRing(map: object.map("samples"))
+        ring = try RecordRing(map: object.map("samples"))
+        snapshotRing = options.snapshotEvery > 0 ? try RecordRing(map: object.map("snapshots")) : nil
         try options.filter.write(to: object)
         if let sampling = options.waits {
             waits = try WaitSampler(sampling, KernelObject(options, part: .waits, sharing: object))

@@ -117,13 +117,20 @@ extension KernelUnwinder {
     /// - Returns: the number of samples and of ends of waits.
     @discardableResult
     public func readSamples(_ body: (Sample) -> Void, wait: (Wait) -> Void = { _ in }) throws(KernelError) -> Int {
-        guard let waits else { return try ring.read(body, wait: wait) }
-        defer { waits.endRound() }
-        return try ring.read(
-            {
-                waits.note($0)
-                body($0)
-            }, wait: wait)
+        defer { waits?.endRound() }
+        return try ring.read { bytes in
+            if let sample = Sample(bytes) {
+                waits?.note(sample)
+                body(sample)
+            } else if let end = Wait(bytes) {
+                wait(end)
+            }
+        }
+    }
+
+    /// Calls `body` with each available snapshot. Those of all samples that were read before are available.
+    package func readSnapshots(_ body: (StackSnapshot) -> Void) throws(KernelError) {
+        try snapshotRing?.read { bytes in if let snapshot = StackSnapshot(bytes) { body(snapshot) } }
     }
 
     /// The current values of the BPF programs' counters.
