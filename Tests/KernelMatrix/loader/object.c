@@ -14,7 +14,8 @@
 #define LOG_STATISTICS 4
 #define LOG_SIZE (1 << 20)
 
-static const char *const programs[] = {OF_MACHINE("profile"), OF_MACHINE("look_up"), OF_MACHINE("walk_stack")};
+static const char *const programs[] = {OF_MACHINE("profile"), OF_MACHINE("look_up"), OF_MACHINE("walk_stack"),
+	OF_MACHINE("off_cpu")};
 static char logs[COUNT(programs)][LOG_SIZE];
 
 /* The mask for the address in a signed return address. */
