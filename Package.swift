@@ -91,7 +91,7 @@ let package = Package(
             name: "Validation",
             dependencies: [
                 "ELF", "Files", "Search", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "TableSupply", "Threads", "CUnwindTable", "CLibdw",
+                "TableSupply", "Threads", "KernelUnwinder", "Profile", "CUnwindTable", "CLibdw",
             ]),
         // Reports what kernels would reject in BPF objects.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files", "Search"]),
@@ -154,8 +154,8 @@ let package = Package(
         .testTarget(
             name: "ValidationTests",
             dependencies: [
-                "Validation", "ELF", "TableCompiler", "TableStore", "UnwindTable", "CUnwindTable",
-                "TestFixtures",
+                "Validation", "ELF", "TableCompiler", "TableStore", "TableSupply", "UnwindTable", "CUnwindTable",
+                "KernelUnwinder", "Profile", "TestFixtures",
             ]),
         .testTarget(
             name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),

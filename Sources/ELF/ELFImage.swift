@@ -75,6 +75,12 @@ public final class ELFImage {
         if case .memory(let memory) = source { Array(memory.bytes) } else { nil }
     }
 
+    /// A path at which the open file can be opened again by this process, even if its name is gone; nil for an image in
+    /// memory. Valid as long as this is.
+    package var descriptorPath: String? {
+        if case .file(let file) = source { "/proc/self/fd/\(file.descriptor)" } else { nil }
+    }
+
     /// Whether the open file starts with the ELF magic bytes. False also if it can't be read.
     package static func isELF(descriptor: Int32) -> Bool {
         var magic: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)

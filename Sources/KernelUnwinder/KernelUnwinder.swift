@@ -39,6 +39,10 @@ public final class KernelUnwinder {
         public var sampleBytes = 1 << 20
         /// Bytes of kernel memory that tables and mappings may take. It is allocated as needed, 4 MiB at a time.
         public var tableBudget = 1 << 30
+        /// Of the walks on each CPU, every so manieth comes with a snapshot of registers and stack; 0: none.
+        package var snapshotEvery = 0
+        /// The size of the ring buffer for snapshots, in bytes: a power of two. A snapshot takes about 69 KiB of it.
+        package var snapshotBytes = 1 << 24
         /// Whether to load also the BPF programs that look up and walk on request (cfic/batch.h), for tests and
         /// benchmarks.
         package var batches = false
@@ -54,7 +58,9 @@ public final class KernelUnwinder {
     let images: MappedImages
     private let processMap: Int32
     private let options: Options
-    let ring: SampleRing
+    let ring: RecordRing
+    /// Nil if there are no snapshots.
+    let snapshotRing: RecordRing?
     var events: ProcessEvents?
     var links: [OpaquePointer] = []
     var isWatching = false
@@ -81,7 +87,8 @@ public final class KernelUnwinder {
         memory = try ElementMemory(outer: object.map("element_maps"), budget: options.tableBudget)
         images = MappedImages(memory, try Self.hostMachine, tables)
         processMap = try object.map("processes")
-        ring = try SampleRing(map: object.map("samples"))
+        ring = try RecordRing(map: object.map("samples"))
+        snapshotRing = options.snapshotEvery > 0 ? try RecordRing(map: object.map("snapshots")) : nil
         try options.filter.write(to: object)
         if let sampling = options.waits {
             waits = try WaitSampler(sampling, KernelObject(options, part: .waits, sharing: object))
@@ -138,14 +145,18 @@ public final class KernelUnwinder {
     /// Starts sampling a process: reads its mappings, loads the tables, then publishes the mappings to the BPF
     /// programs. For a process that is already sampled, reads its mappings again.
     ///
+    /// - Parameters:
+    ///   - process: its id.
+    ///   - waitsForTables: whether to make the tables that its images lack first. Otherwise they are made on another
+    ///     thread, and ``update(_:)`` publishes them; until then stacks end at those images.
     /// - Returns: its mappings.
     /// - Throws: ``KernelError``; the previous state of the process remains.
     @discardableResult
-    public func addProcess(_ process: Int32) throws(KernelError) -> ProcessImages {
+    public func addProcess(_ process: Int32, waitsForTables: Bool = true) throws(KernelError) -> ProcessImages {
         try Self.readUntilUnchanged { () throws(KernelError) in
             try KernelError.ofProcess { () throws(ProcessError) in try MemoryMap(of: process) }
         } add: { map throws(KernelError) in
-            try add(process, map)
+            try add(process, map, waitsForTables)
         }
     }
 
@@ -165,13 +176,15 @@ public final class KernelUnwinder {
         return try add(map)
     }
 
-    private func add(_ process: Int32, _ map: MemoryMap) throws(KernelError) -> ProcessImages {
+    private func add(
+        _ process: Int32, _ map: MemoryMap, _ waitsForTables: Bool
+    ) throws(KernelError) -> ProcessImages {
         if memory.isNearlyFull, !superseded.isEmpty { retireUnused() }
         let before = processes[process]
         // The directory in /proc of its first thread is empty, so it ends when another thread ends.
         if map.thread != process { planMemory.withoutFirstThread.insert(process) }
-        var found = ProcessImages(map, images)
-        if let before, before.images.isSame(as: found) {
+        var found = ProcessImages(map, images, waitsForTables: waitsForTables)
+        if let before, before.images.isSame(as: found), before.lacksNoNewTable {
             // After an exec that maps the same, the entry is 0.
             try setEntry(of: process, to: before.placed.place)
             return before.images
@@ -211,6 +224,15 @@ public final class KernelUnwinder {
 
     /// Starts sampling a process that is about to exec. Its mappings are unknown until then.
     public func expectProcess(_ process: Int32) throws(KernelError) { try setEntry(of: process, to: 0) }
+
+    /// Publishes the mappings of all processes for which tables were made since their mappings were published.
+    func publishMadeTables() {
+        if images.takeMadeTables().isEmpty { return }
+        for (process, tracked) in processes where !tracked.lacksNoNewTable {
+            // If it has ended, or executes another file, its events will say so.
+            _ = try? addProcess(process, waitsForTables: false)
+        }
+    }
 
     /// Stops sampling a process.
     public func removeProcess(_ process: Int32) {
@@ -301,4 +323,14 @@ public final class KernelUnwinder {
 private struct TrackedProcess {
     var images: ProcessImages
     var placed: PlacedProcess
+    /// The images whose tables were being made when the mappings were published.
+    private let pending: [MappedImage]
+
+    init(images: ProcessImages, placed: PlacedProcess) {
+        (self.images, self.placed) = (images, placed)
+        pending = images.images.filter(\.isPending)
+    }
+
+    /// Whether no table was made since the mappings were published.
+    var lacksNoNewTable: Bool { pending.allSatisfy(\.isPending) }
 }

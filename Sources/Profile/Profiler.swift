@@ -40,6 +40,9 @@ public final class Profiler {
     /// Called at the beginning of each step.
     public var onProgress: (Progress) -> Void = { _ in }
 
+    /// Sees all samples of the recording.
+    package var observer: (any SampleObserver)?
+
     private let unwinder: KernelUnwinder
     private let options: Options
     private let interruption: Interruption?
@@ -64,7 +67,7 @@ public final class Profiler {
     /// - Throws: ``ProfileError``, also if an id is not that of a process, or if a process can't be read.
     public func record(processes: [Int32]) throws(ProfileError) -> Recording {
         Self.raiseFileLimit()
-        let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
+        let recorder = makeRecorder()
         return try collectingProblems { () throws(ProfileError) in
             try ProfileError.ofUnwinder(unwinder.watchProcesses)
             for process in processes {
@@ -89,7 +92,7 @@ public final class Profiler {
     /// - Throws: ``ProfileError``.
     public func recordEveryone() throws(ProfileError) -> Recording {
         Self.raiseFileLimit()
-        let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
+        let recorder = makeRecorder()
         return try collectingProblems { () throws(ProfileError) in
             try record(recorder, start: { () throws(ProfileError) in }, hasEnded: { false })
         }
@@ -110,7 +113,7 @@ public final class Profiler {
         defer { interruption?.setCommand(nil) }
         defer { command.terminate() }
         Self.raiseFileLimit()
-        let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
+        let recorder = makeRecorder()
         var recording = try collectingProblems { () throws(ProfileError) in
             try ProfileError.ofUnwinder { () throws(KernelError) in try unwinder.expectProcess(command.process) }
             return try record(recorder, start: command.run) {
@@ -122,6 +125,12 @@ public final class Profiler {
         }
         recording.commandEnd = command.end
         return recording
+    }
+
+    private func makeRecorder() -> Recorder {
+        let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
+        recorder.observer = observer
+        return recorder
     }
 
     private func record(

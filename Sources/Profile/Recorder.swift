@@ -17,6 +17,8 @@ public final class Recorder {
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
     private let tellsProcessesApart: Bool
     private var newcomers = Newcomers()
+    /// Sees all samples.
+    package var observer: (any SampleObserver)?
     private var waiting = WaitingThreads()
     /// Made when the first wait is read.
     private var scheduler: SchedulerFrames?
@@ -41,7 +43,9 @@ public final class Recorder {
         var records: [Record] = []
         try unwinder.readSamples(
             { sample in
-                records.append(.sample(Taken(sample, unwoundBy: unwinder.images(numbered: sample.mappings))))
+                let images = unwinder.images(numbered: sample.mappings)
+                observer?.note(sample, images)
+                records.append(.sample(Taken(sample, unwoundBy: images)))
                 if sample.end == .noProcess { newcomers.note(sample.process) }
             }, wait: { records.append(.endOfWait($0)) })
         let time = MonotonicClock.now
@@ -58,6 +62,7 @@ public final class Recorder {
         }
         waiting.forgetEnded(isWaiting: unwinder.isWaiting)
         processes.endRound(at: time)
+        try observer?.endRound()
     }
 
     /// Counts waits that have not ended yet, as if they ended now. Call it last, when sampling has stopped.
@@ -97,7 +102,9 @@ public final class Recorder {
         let began = ContinuousClock.now
         while let process = newcomers.next(), ContinuousClock.now - began < Self.moment {
             if unwinder.images(of: process) != nil { continue }
-            do throws(KernelError) { try add(process) } catch {
+            do throws(KernelError) {
+                processes.note(try unwinder.addProcess(process, waitsForTables: false), of: process)
+            } catch {
                 // Most have ended.
                 if case .process(.noSuchProcess) = error { continue }
                 note(error)

@@ -27,6 +27,9 @@ public protocol TableRequest: AnyObject, Sendable {
     /// What the table is stored and shared under, or why the image gets none.
     var key: Result<TableSource.Key, any Error> { get }
 
+    /// Whether the table exists, so that ``withTable(_:)`` needn't make it.
+    var isFound: Bool { get }
+
     /// The key of the same content on any machine, which ``key`` is not for a file that others can write. Reads all call
     /// frame information.
     func contentKey() throws -> TableSource.Key

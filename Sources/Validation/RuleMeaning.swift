@@ -61,7 +61,7 @@ extension FrameMeaning {
     /// - Parameters:
     ///   - step: the result of the step to the caller.
     ///   - frame: the frame after the step.
-    fileprivate init(_ step: cfic_step, _ frame: cfic_frame, _ machine: TableMachine) {
+    init(_ step: cfic_step, _ frame: cfic_frame, _ machine: TableMachine) {
         switch step {
         case CFIC_STEP_CALLER:
             self = .caller(

@@ -9,7 +9,7 @@ import Validation
 struct ValidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate",
-        abstract: "Compare tables with libdw: address by address, or the stacks of a core dump.",
+        abstract: "Compare tables with libdw: address by address, or the stacks of core dumps and of live processes.",
         discussion: """
             Takes each file's table from the cache, or compiles it, and compares it with libdw wherever either \
             can change, one address before and one after, and in the gaps. Both are evaluated on the same generated \
@@ -20,7 +20,12 @@ struct ValidateCommand: ParsableCommand {
             kernels run and with libdw's unwinder, and compares them frame by frame. It looks for files at their \
             recorded paths, below --sysroot, and by build id in the debug directories.
 
-            Exits with 1 if any unexplained difference remains, or a file can't be read.
+            --live samples processes as `cfic profile` does, and compares each stack that the kernel walked with the one \
+            that libdw's unwinder finds from the same registers and a copy of the stack (up to 64 KiB). A frame counts \
+            if both sides found it by call frame information. Prints each class of differences with an example. Exits \
+            with 1 if less than --min-agreement of the frames agree, or none was compared.
+
+            Otherwise exits with 1 if any unexplained difference remains, or a file can't be read.
 
             Examples:
               cfic validate /bin/bash
@@ -28,10 +33,14 @@ struct ValidateCommand: ParsableCommand {
               cfic validate --exhaustive --states 4 ./a.out
               cfic validate --core core.4711
               cfic validate --core core.4711 ./a.out --sysroot /srv/target
+              sudo cfic validate --live -- openssl speed -seconds 1 sha256
+              sudo cfic validate --live -p 1234 -d 10 -F 499 --every 5
             """)
 
     @Argument(
-        help: ArgumentHelp("ELF files, or directories to search; with --core, the program.", valueName: "path"),
+        help: ArgumentHelp(
+            "ELF files, or directories to search; with --core, the program; with --live, a command after --.",
+            valueName: "path"),
         completion: .file())
     var paths: [String] = []
 
@@ -56,6 +65,7 @@ struct ValidateCommand: ParsableCommand {
     @Flag(name: .customLong("keep-gaps"), help: "Compare tables that keep padding between functions as gaps.")
     var keepGaps = false
 
+    @OptionGroup var live: LiveOptions
     @OptionGroup var cache: CacheOption
 
     @Flag(name: .customLong("no-cache"), help: "Compile every table, even if the cache has it.")
@@ -69,8 +79,12 @@ struct ValidateCommand: ParsableCommand {
 
     func validate() throws {
         if !(1...64).contains(states) { throw ValidationError("--states takes a number from 1 to 64.") }
-        if core == nil, paths.isEmpty {
-            throw ValidationError("Specify a file or directory, or a core dump with --core.")
+        try live.check(paths)
+        if live.live, core != nil || exhaustive || keepGaps {
+            throw ValidationError("--live excludes --core, --exhaustive and --keep-gaps.")
+        }
+        if core == nil, paths.isEmpty, !live.live {
+            throw ValidationError("Specify a file or directory, a core dump with --core, or --live.")
         }
         if core == nil, sysroot != nil { throw ValidationError("--sysroot goes with --core.") }
         if core != nil, paths.count > 1 { throw ValidationError("--core takes at most one program.") }
@@ -82,6 +96,9 @@ struct ValidateCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
+            if live.live {
+                return try finish(try live.report(of: paths, store: store(), debugFiles: debugFiles.search))
+            }
             if let core { return try finish(try validateStacks(core)) }
             let report = try validateFiles()
             try finish(report)

@@ -35,7 +35,8 @@ import enum TestFixtures.HostKernel
             documented.schemas == [
                 "compile", "check-bpf", "dump --stage entries, rows", "dump --stage rules", "dump --stage pages",
                 "kernel",
-                "lookup", "lookup --explain", "profile", "stats", "validate", "validate --core", "verify",
+                "lookup", "lookup --explain", "profile", "stats", "validate", "validate --core", "validate --live",
+                "verify",
             ])
     }
 
@@ -115,6 +116,14 @@ import enum TestFixtures.HostKernel
         let profile = try place.shell("\(command); code=$?; cat profile; exit $code")
         try expectDocumented("profile", profile, code: profile.code)
         try expectDocumented("kernel", try place.cfic("kernel", "--json"))
+    }
+
+    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
+    func auditIsAsDocumented() throws {
+        // Prints nothing, because the report goes to the same place.
+        let busy = "bash -c 'for ((i = 0; i < 300000; i++)); do :; done'"
+        let outcome = try place.shell("cfic validate --live --json -F 999 -- \(busy)")
+        try expectDocumented("validate --live", outcome)
     }
 
     /// Readers that store numbers as doubles would round them.

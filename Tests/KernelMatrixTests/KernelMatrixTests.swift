@@ -108,6 +108,15 @@ struct KernelMatrixTests {
         #expect(waits.allSatisfy { $0[1].hasSuffix(";__schedule_[k]") })
     }
 
+    /// The memory of a process that stays in one function doesn't change. The procedure linkage table's workload calls.
+    @Test(arguments: KernelGuest.all)
+    func snapshotsHaveTheMemoryThatProcessesHave(guest: KernelGuest) throws {
+        for workload in try guest.report().stacks {
+            #expect(workload["joined"] >= 20, "\(workload)")
+            if workload["place-1"] < 0 { #expect(workload["snapshots-different"] == 0, "\(workload)") }
+        }
+    }
+
     /// All samples have user frames below the kernel frames.
     @Test(arguments: KernelGuest.all)
     func samplesOfSystemCallsHaveTheStackThatEnteredTheKernel(guest: KernelGuest) throws {

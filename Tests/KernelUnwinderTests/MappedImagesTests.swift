@@ -38,9 +38,9 @@ struct MappedImagesTests {
     /// file.
     @Test func fileOfAnotherDeviceIsComparedWithTheMemory() throws {
         var mapping = try mapping(try library(64))
-        #expect(images.image(of: mapping, in: getpid()).hasTable)
+        #expect(images.image(of: mapping, in: getpid(), waitsForTables: true).hasTable)
         mapping.device += 1
-        let image = images.image(of: mapping, in: getpid())
+        let image = images.image(of: mapping, in: getpid(), waitsForTables: true)
         #expect(!image.hasTable && image.image == nil)
         #expect(image.problem?.contains("is not the mapped one") == true, "\(image.problem ?? "")")
     }
@@ -61,11 +61,11 @@ struct MappedImagesTests {
         let mapping = try mapping(link + "/lib.so")
         images.prepare([mapping], of: getpid())
         try lead(to: second)
-        let image = images.image(of: mapping, in: getpid())
+        let image = images.image(of: mapping, in: getpid(), waitsForTables: true)
         #expect(image.image == nil && image.problem != nil)
-        images.finishProcess()
+        images.finishProcess(waitsForTables: true)
         try lead(to: first)
-        #expect(images.image(of: mapping, in: getpid()).hasTable)
+        #expect(images.image(of: mapping, in: getpid(), waitsForTables: true).hasTable)
     }
 
     /// Information about files is valid for one reading.
@@ -74,14 +74,14 @@ struct MappedImagesTests {
         try run("cp", try library(64), path)
         let mapping = try mapping(path)
         images.prepare([mapping], of: getpid())
-        let before = images.image(of: mapping, in: getpid())
+        let before = images.image(of: mapping, in: getpid(), waitsForTables: true)
         #expect(before.hasTable)
-        images.finishProcess()
+        images.finishProcess(waitsForTables: true)
         // In place, so the inode stays the same.
         try fixture.write(try contents(try library(128)), to: "new.so")
         try run("dd", "if=\(fixture.directory)/new.so", "of=\(path)", "status=none")
         #expect(try self.mapping(path).file == mapping.file)
-        let image = images.image(of: mapping, in: getpid())
+        let image = images.image(of: mapping, in: getpid(), waitsForTables: true)
         #expect(image.hasTable && image !== before, "\(image.problem ?? "")")
     }
 
@@ -89,8 +89,8 @@ struct MappedImagesTests {
     @Test func tableStaysAsLongAsAFileOfItIsMapped() throws {
         let path = try library(64), copy = fixture.directory + "/copy.so"
         try run("cp", path, copy)
-        let kept = images.image(of: try mapping(path), in: getpid())
-        let gone = images.image(of: try mapping(copy), in: getpid())
+        let kept = images.image(of: try mapping(path), in: getpid(), waitsForTables: true)
+        let gone = images.image(of: try mapping(copy), in: getpid(), waitsForTables: true)
         try #require(kept !== gone && kept.hasTable && gone.hasTable && unwinder.memoryUse.tables == 1)
         kept.users += 1
         images.retireUnused()
@@ -105,16 +105,17 @@ struct MappedImagesTests {
         let path = try library(64), writable = fixture.directory + "/writable.so"
         try run("cp", path, writable)
         try #require(chmod(writable, 0o666) == 0)
-        let one = images.image(of: try mapping(path), in: getpid())
+        let one = images.image(of: try mapping(path), in: getpid(), waitsForTables: true)
         // The same if the user added a table, of something else.
         try unwinder.addTable(MadeTable([.init(0x1000, length: 0x100)]).view)
-        let other = images.image(of: try mapping(writable), in: getpid())
+        let other = images.image(of: try mapping(writable), in: getpid(), waitsForTables: true)
         #expect(one.hasTable && other.hasTable && one.table !== other.table)
     }
 
     @Test func sameFileIsOneImageAndSoIsTheVDSO() throws {
         let map = try MemoryMap(of: getpid())
-        let one = ProcessImages(map, images), two = ProcessImages(map, images)
+        let one = ProcessImages(map, images, waitsForTables: true),
+            two = ProcessImages(map, images, waitsForTables: true)
         #expect(one.isSame(as: two) && one.images.count == two.images.count && !one.images.isEmpty)
         #expect(zip(one.images, two.images).allSatisfy { $0 === $1 })
     }

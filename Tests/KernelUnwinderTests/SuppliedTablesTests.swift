@@ -1,5 +1,7 @@
 import ELF
 import Glibc
+import LinuxProcess
+import Synchronization
 import TableSupply
 import TestFixtures
 import Testing
@@ -21,6 +23,7 @@ struct SuppliedTablesTests {
         var keyRefusal: Refusal?
         var tableRefusal: Refusal?
         var problems: [String] = []
+        let tables = Gate()
 
         init(_ table: MadeTable) { self.table = table }
 
@@ -41,17 +44,60 @@ struct SuppliedTablesTests {
                 supply.keyRefusal.map { .failure($0) } ?? .success(supply.table.view.key)
             }
 
+            var isFound: Bool { supply.tables.isStored }
+
             func contentKey() throws -> TableSource.Key { try key.get() }
 
             func withTable<Value>(_ body: (TableView) throws -> Value) throws -> Value {
+                if !supply.tables.isStored { supply.tables.wait() }
                 if let refusal = supply.tableRefusal { throw refusal }
                 return try body(supply.table.view)
             }
         }
     }
 
+    /// Holds up the making of tables until it is opened.
+    private final class Gate: Sendable {
+        private let state = Mutex((isStored: true, isOpen: false, waiting: 0))
+
+        /// Whether no table has to be made.
+        var isStored: Bool { state.withLock(\.isStored) }
+        /// The number of tables whose making has begun.
+        var begun: Int { state.withLock(\.waiting) }
+
+        func close() { state.withLock { $0 = (false, false, 0) } }
+        func open() { state.withLock { $0.isOpen = true } }
+        func wait() {
+            state.withLock { $0.waiting += 1 }
+            // A test that fails must not leave a thread that runs forever.
+            for _ in 0..<20_000 where !state.withLock(\.isOpen) { usleep(1000) }
+        }
+    }
+
     private let supply: OneTable
     private let unwinder: KernelUnwinder
+
+    /// A process that has mapped its libraries.
+    private func process() throws -> RunningProgram {
+        let program = try RunningProgram(["/usr/bin/cat"])
+        for _ in 0..<10_000 {
+            if try MemoryMap(of: program.id).mappings.contains(where: { $0.path.contains("/libc.so") }) {
+                return program
+            }
+            usleep(1000)
+        }
+        throw TestFailure("no libc")
+    }
+
+    /// Updates the unwinder until something has happened.
+    private func update(until hasHappened: () -> Bool) throws {
+        let start = ContinuousClock.now
+        while !hasHappened() {
+            guard ContinuousClock.now - start < .seconds(30) else { throw TestFailure("it did not happen") }
+            unwinder.wait(milliseconds: 50)
+            _ = unwinder.update([])
+        }
+    }
 
     init() throws {
         let machine = try KernelUnwinder.hostMachine
@@ -82,6 +128,71 @@ struct SuppliedTablesTests {
         supply.problems = ["the store is full"]
         try unwinder.addProcess(getpid())
         #expect(told == ["the store is full"])
+    }
+
+    /// A process is served by what there is, and gets the rest as it comes.
+    @Test func tablesAreMadeWhileTheProcessIsAlreadySampled() throws {
+        supply.tables.close()
+        supply.problems = ["the store is full"]
+        var told: [String] = []
+        unwinder.onProblem = { told.append($0) }
+        let process = try process()
+        let before = try unwinder.addProcess(process.id, waitsForTables: false)
+        #expect(
+            before.images.count > 1 && before.images.allSatisfy { $0.isPending && !$0.hasTable && $0.problem == nil })
+        #expect(before.placedMappings.contains { $0.isPending } && before.placedMappings.allSatisfy { $0.range == 0 })
+        #expect(unwinder.update([]).isEmpty && unwinder.images(of: process.id)?.number == before.number)
+
+        supply.tables.open()
+        try update { !told.isEmpty && !before.images.contains { $0.isPending } }
+        let after = try #require(unwinder.images(of: process.id))
+        #expect(after.images.allSatisfy { $0.hasTable && !$0.isPending })
+        #expect(after.placedMappings.contains { $0.range != 0 } && !after.placedMappings.contains { $0.isPending })
+        #expect(unwinder.images.tableCount == 1 && told == ["the store is full"])
+        #expect(unwinder.place(of: process.id) != 0)
+    }
+
+    @Test func reasonWhyATableCannotBeMadeComesLater() throws {
+        supply.tables.close()
+        supply.tableRefusal = .init(description: "no table for you")
+        let process = try process()
+        let images = try unwinder.addProcess(process.id, waitsForTables: false).images
+        #expect(images.allSatisfy { $0.isPending && $0.problem == nil })
+        supply.tables.open()
+        try update { !images.contains { $0.isPending } }
+        #expect(images.allSatisfy { !$0.hasTable && $0.problem == "no table for you" })
+        // From now on, callers are guessed.
+        let placed = try #require(unwinder.images(of: process.id)).placedMappings
+        #expect(placed.allSatisfy { !$0.isPending && $0.range == 0 })
+    }
+
+    /// Whoever waits for a process's tables gets them, even if they are already in the queue of another one's.
+    @Test func tableThatIsWaitedForIsMadeAtOnce() throws {
+        supply.tables.close()
+        let process = try process()
+        let pending = try unwinder.addProcess(process.id, waitsForTables: false).images
+        #expect(pending.allSatisfy { $0.isPending })
+        try update { supply.tables.begun > 0 }
+        supply.tables.open()
+        let images = try unwinder.addProcess(process.id).images
+        #expect(images.allSatisfy { $0.hasTable && !$0.isPending })
+        let placed = try #require(unwinder.images(of: process.id)).placedMappings
+        #expect(!placed.contains { $0.isPending })
+    }
+
+    @Test func pendingImagesThatNobodyMapsAnyMoreAreForgotten() throws {
+        supply.tables.close()
+        do {
+            let process = try process()
+            try unwinder.addProcess(process.id, waitsForTables: false)
+            unwinder.removeProcess(process.id)
+        }
+        unwinder.retireUnused()
+        supply.tables.open()
+        // The vDSO and the files of another process are requested anew.
+        let process = try process()
+        let images = try unwinder.addProcess(process.id).images
+        #expect(images.allSatisfy { $0.hasTable })
     }
 
     @Test func tableOfAnotherMachineIsNotLoaded() throws {

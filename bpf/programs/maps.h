@@ -52,6 +52,12 @@ struct {
 	__uint(max_entries, 1 << 20);
 } samples SEC(".maps");
 
+/* Too small for any snapshot: a loader that wants some makes it larger. The size suits all sizes of memory pages. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16);
+} snapshots SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -150,6 +156,9 @@ struct walk {
 	__u32 guesses;           /* frames whose callers were guessed                                   */
 	__u32 frame_count;       /* used elements of frames[], including kernel frames                  */
 	__u32 frame_limit;
+	__u32 walks;             /* since the last snapshot                                             */
+	__u64 first_registers[CFIC_REGISTER_MASK + 1]; /* of the innermost frame, for a snapshot        */
+	__u64 first_pc;
 	struct recent_rule recent[RECENT_RULES];
 	struct cfic_sample sample;
 	__u64 frames[FRAMES_MAX]; /* directly after the sample, because they are output together         */

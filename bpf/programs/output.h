@@ -55,6 +55,9 @@ static __always_inline int begin_sample(struct walk *walk, __u64 id)
 			return -1;
 		begin(walk, 0);
 	}
+	walk->sample.time = bpf_ktime_get_ns();
+	walk->sample.thread = (__u32)id;
+	walk->sample.cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(walk->sample.command, sizeof(walk->sample.command));
 	return is_wanted(walk, id) ? 0 : -1;
 }
@@ -132,8 +135,6 @@ static __always_inline int finish(struct walk *walk, enum cfic_step step, __u64 
 	count(walk, step);
 	walk->sample.cgroup = bpf_get_current_cgroup_id();
 	walk->sample.process = id >> 32;
-	walk->sample.thread = (__u32)id;
-	walk->sample.cpu = bpf_get_smp_processor_id();
 	if (size > sizeof(walk->sample) + sizeof(walk->frames))
 		return -1;
 	if (bpf_ringbuf_output(&samples, &walk->sample, size, flags) == 0)

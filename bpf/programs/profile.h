@@ -33,11 +33,22 @@ static __always_inline enum cfic_step NAME(take_user_registers)(
 		/*
 		 * Makes this path's end different from the other one's. Otherwise the compiler merges them, and the
 		 * kernel rejects a load that reads from the context on one path and from map memory on the other.
+		 * Kernels also refuse debug information with two lines of source at one instruction, so this is one.
 		 */
-		__asm__ volatile("# registers of the context" ::: "memory");
+		__asm__ volatile("%0 = %0" : "+r"(interrupted) : : "memory");
 		return CFIC_STEP_CALLER;
 	}
 	return NAME(take_entry_registers)(walk);
+}
+
+/* The snapshot of a walk, verified on its own. */
+int NAME(give_out_snapshot)(void)
+{
+	struct walk *walk = this_walk();
+
+	if (walk)
+		give_snapshot(walk, walk->first_registers[NAME(stack_pointer)], NAME(red_zone));
+	return 0;
 }
 
 /* Takes a sample of the current thread, if it is to be sampled. */
@@ -55,9 +66,13 @@ int NAME(profile)(const struct NAME(user_registers) *context)
 	step = NAME(take_user_registers)(walk, context);
 	if (step == CFIC_STEP_KERNEL_THREAD && !settings.kernel_frames)
 		return 0;
-	if (step == CFIC_STEP_CALLER)
+	if (step == CFIC_STEP_CALLER) {
+		keep_registers(walk);
 		step = NAME(walk)(walk);
-	walk->sample.time = bpf_ktime_get_ns();
+		/* Before the sample, because readers take the samples first. */
+		if (is_snapshot_due(walk, step))
+			NAME(give_out_snapshot)();
+	}
 	finish(walk, step, id, 0);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "output.h"
 #include "task.h"
 #include "follow.h"
+#include "snapshot.h"
 #include "waits.h"
 
 /* The functions of each machine that are verified on their own: programs.h. */

@@ -36,12 +36,13 @@ extension KernelUnwinder {
         }
     }
 
-    /// Updates the state of processes by events (``processEvents()``). Reads the mappings of each changed process at
-    /// most once.
+    /// Updates the state of processes by events (``processEvents()``), and publishes tables that were made meanwhile.
+    /// Reads the mappings of each changed process at most once.
     ///
     /// - Returns: the changes of sampled processes, in ascending order of time.
     public func update(_ events: [ProcessEvent]) -> [Change] {
         readings.noteUpdate()
+        publishMadeTables()
         let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), at: MonotonicClock.now, &planMemory)
         return plan.steps.compactMap(carryOut)
     }
@@ -66,7 +67,7 @@ extension KernelUnwinder {
 
     private func read(_ process: Int32, at time: UInt64) -> Change {
         do throws(KernelError) {
-            return Change(process: process, kind: .read(try addProcess(process)), time: time)
+            return Change(process: process, kind: .read(try addProcess(process, waitsForTables: false)), time: time)
         } catch {
             if case .process(.noSuchProcess) = error {
                 removeProcess(process)
@@ -81,7 +82,7 @@ extension KernelUnwinder {
 
     /// A mapping known from an event. Its file is already known, or is opened by its name; it may be gone by now.
     private func mapped(_ mapping: ExecutableMapping, in process: Int32, at time: UInt64) -> Change {
-        let image = mapping.isFile ? images.image(of: mapping, in: process) : nil
+        let image = mapping.isFile ? images.image(of: mapping, in: process, waitsForTables: false) : nil
         return Change(process: process, kind: .mapped(ProcessImages.Mapping(mapping, of: image)), time: time)
     }
 

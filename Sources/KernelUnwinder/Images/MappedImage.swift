@@ -11,6 +11,8 @@ public final class MappedImage {
     /// Why it has no table; nil if it has one.
     public internal(set) var problem: String?
     var table: KernelTable?
+    /// The number of its request in the queue; nil if its table isn't being made.
+    var pendingNumber: UInt32?
     /// The number of processes that map it.
     var users = 0
     /// The image's executable segments.
@@ -18,6 +20,9 @@ public final class MappedImage {
 
     /// Whether it has a table, by whose rules its frames are unwound.
     public var hasTable: Bool { table != nil }
+
+    /// Whether its table is still being made.
+    public var isPending: Bool { pendingNumber != nil }
 
     init(name: String, image: ELFImage?) {
         self.name = name

@@ -23,6 +23,10 @@ final class MappedImages {
     private var requests: [FileIdentity: any TableRequest] = [:]
     /// The files of the process that is being read.
     private var files: [FileNumber: MappedFile] = [:]
+    private let queue: TableQueue
+    /// Images whose tables are being made, by number.
+    private var pending: [UInt32: MappedImage] = [:]
+    private var pendingNumbers = Numbers()
     /// Called with the description of a problem that doesn't stop the unwinder.
     var onProblem: (String) -> Void = { _ in }
 
@@ -30,7 +34,13 @@ final class MappedImages {
         self.memory = memory
         self.machine = machine
         self.supply = supply
+        queue = TableQueue(supply)
     }
+
+    /// Readable when a table was made; -1 if it can't be polled.
+    var descriptor: Int32 { queue.descriptor }
+
+    func close() { queue.close() }
 
     /// The number of loaded tables.
     var tableCount: Int { tables.count }
@@ -71,14 +81,36 @@ final class MappedImages {
     }
 
     /// Drops the requests for a process whose images all have been read.
-    func finishProcess() {
+    ///
+    /// - Parameter waitsForTables: as of ``image(of:in:waitsForTables:)``.
+    func finishProcess(waitsForTables: Bool) {
         requests = [:]
         files = [:]
-        for problem in supply.finish() { onProblem(problem) }
+        // The supply is used by another thread, which finishes its own requests, and would have to be waited for.
+        if waitsForTables { for problem in supply.finish() { onProblem(problem) } }
+    }
+
+    /// Loads the tables that were made meanwhile.
+    ///
+    /// - Returns: the images that were pending and no longer are.
+    func takeMadeTables() -> [MappedImage] {
+        let (made, problems) = queue.take()
+        for problem in problems { onProblem(problem) }
+        return made.compactMap { made in
+            guard let image = pending.removeValue(forKey: made.number) else { return nil }
+            image.pendingNumber = nil
+            give(image) {
+                try made.table.get().withView { view in try tables[view.key] ?? load(view) }
+            }
+            return image
+        }
     }
 
     /// The image of a mapping. Never fails: for a file that can't be used, it is an image without a table.
-    func image(of mapping: ExecutableMapping, in process: Int32) -> MappedImage {
+    ///
+    /// - Parameter waitsForTables: whether to make a table that doesn't exist at once, or to have it made on another
+    ///   thread (``takeMadeTables()``).
+    func image(of mapping: ExecutableMapping, in process: Int32, waitsForTables: Bool) -> MappedImage {
         guard let file = files[mapping.file] ?? MappedFile(mapping, in: process) else {
             return unusable(mapping.path, Self.problem(errno, mapping, process))
         }
@@ -89,7 +121,7 @@ final class MappedImages {
                 "the file at that path is not the mapped one, and the mapping can't be opened: "
                     + MappedFile.neededForMappings)
         }
-        if let known = byFile[identity] { return known }
+        if let known = byFile[identity] { return waitsForTables ? makingNow(known) : known }
         let request: any TableRequest
         do throws(ELFError) {
             request = if let known = requests[identity] { known } else { supply.request(try file.image()) }
@@ -99,19 +131,19 @@ final class MappedImages {
             if error.kind != .isAnotherFile { byFile[identity] = unusable }
             return unusable
         }
-        let found = mapped(request, name: mapping.path)
+        let found = mapped(request, name: mapping.path, waitsForTables)
         byFile[identity] = found
         return found
     }
 
     /// The vDSO of a process, read from its memory.
-    func vdso(_ mapping: ExecutableMapping, in process: Int32) -> MappedImage {
+    func vdso(_ mapping: ExecutableMapping, in process: Int32, waitsForTables: Bool) -> MappedImage {
         let bytes = ProcessMemory(of: process)
             .bytes(at: mapping.start, count: Int(clamping: mapping.end - mapping.start))
-        if let known = vdsos[bytes] { return known }
+        if let known = vdsos[bytes] { return waitsForTables ? makingNow(known) : known }
         do throws(ELFError) {
             let image = try ELFImage(bytes: bytes, name: mapping.path)
-            let found = mapped(supply.request(image), name: mapping.path)
+            let found = mapped(supply.request(image), name: mapping.path, waitsForTables)
             vdsos[bytes] = found
             return found
         } catch {
@@ -127,6 +159,7 @@ final class MappedImages {
 
     private func retireIfUnused(_ image: MappedImage) -> Bool {
         guard image.users == 0 else { return false }
+        if let number = image.pendingNumber { pending[number] = nil }
         if let table = image.table {
             image.table = nil
             table.users -= 1
@@ -138,18 +171,50 @@ final class MappedImages {
         return true
     }
 
-    /// The image with its table, shared with all files that have the same key.
-    private func mapped(_ request: any TableRequest, name: String) -> MappedImage {
+    /// The image with its table, shared with all files that have the same key; or with a table that will be made.
+    private func mapped(_ request: any TableRequest, name: String, _ waitsForTables: Bool) -> MappedImage {
         let found = MappedImage(name: name, image: request.image)
-        do {
-            let table =
-                try tables[request.key.get()] ?? addedTable(for: request) ?? request.withTable { try load($0) }
-            table.users += 1
-            found.table = table
-        } catch {
-            found.problem = "\(error)"
+        if waitsForTables || request.isFound || isLoaded(request) {
+            make(request, for: found)
+        } else {
+            let number = pendingNumbers.next()
+            found.pendingNumber = number
+            pending[number] = found
+            queue.add(request, number: number)
         }
         return found
+    }
+
+    /// An image whose table the caller waits for, although it is already in the queue.
+    private func makingNow(_ image: MappedImage) -> MappedImage {
+        guard let number = image.pendingNumber, let file = image.image else { return image }
+        pending[number] = nil
+        image.pendingNumber = nil
+        make(supply.request(file), for: image)
+        return image
+    }
+
+    /// Whether nothing has to be made for the request: its table is loaded, or it gets none.
+    private func isLoaded(_ request: any TableRequest) -> Bool {
+        guard let key = try? request.key.get() else { return true }
+        return tables[key] != nil || (try? addedTable(for: request)) != nil
+    }
+
+    private func make(_ request: any TableRequest, for image: MappedImage) {
+        give(image) {
+            try tables[request.key.get()] ?? addedTable(for: request) ?? request.withTable { try load($0) }
+        }
+    }
+
+    /// Gives an image its table, or the reason why it has none.
+    private func give(_ image: MappedImage, _ table: () throws -> KernelTable) {
+        do {
+            let table = try table()
+            table.users += 1
+            image.table = table
+        } catch {
+            image.problem = "\(error)"
+        }
     }
 
     /// The table that the user added for the image's contents. If others can write the file, its key is not that of its

@@ -41,13 +41,13 @@ public struct ProcessImages {
     private let source: [ExecutableMapping]
 
     /// Opens images and loads their tables.
-    init(_ map: MemoryMap, _ known: MappedImages) {
+    init(_ map: MemoryMap, _ known: MappedImages, waitsForTables: Bool) {
         let process = map.thread
         known.prepare(map.mappings, of: process)
-        defer { known.finishProcess() }
+        defer { known.finishProcess(waitsForTables: waitsForTables) }
         self.init(map.mappings, time: map.time) { mapping in
-            if mapping.path == "[vdso]" { return known.vdso(mapping, in: process) }
-            return mapping.isFile ? known.image(of: mapping, in: process) : nil
+            if mapping.path == "[vdso]" { return known.vdso(mapping, in: process, waitsForTables: waitsForTables) }
+            return mapping.isFile ? known.image(of: mapping, in: process, waitsForTables: waitsForTables) : nil
         }
     }
 
@@ -112,6 +112,9 @@ extension ProcessImages.Mapping {
     /// Divides the mapping among the ranges of its table: one part for each range and for the space between them, in
     /// ascending order of addresses.
     func placed(_ ranges: [PlacedTable.Range]) -> [PlacedMapping] {
+        if image?.isPending == true {
+            return [PlacedMapping(start: start, end: end, bias: 0, range: 0, isPending: true)]
+        }
         var placed: [PlacedMapping] = []
         var next = start
         for range in ranges {

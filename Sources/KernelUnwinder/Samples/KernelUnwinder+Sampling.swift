@@ -100,7 +100,7 @@ extension KernelUnwinder {
 
     /// Waits until there is something to read, here or from another descriptor, or until the time is over.
     public func wait(milliseconds: Int32, or other: Int32 = -1) {
-        var polled = ([other, ring.descriptor] + (events?.descriptors ?? [])).map {
+        var polled = ([other, ring.descriptor, images.descriptor] + (events?.descriptors ?? [])).map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         poll(&polled, nfds_t(polled.count), milliseconds)
@@ -117,13 +117,20 @@ extension KernelUnwinder {
     /// - Returns: the number of samples and of ends of waits.
     @discardableResult
     public func readSamples(_ body: (Sample) -> Void, wait: (Wait) -> Void = { _ in }) throws(KernelError) -> Int {
-        guard let waits else { return try ring.read(body, wait: wait) }
-        defer { waits.endRound() }
-        return try ring.read(
-            {
-                waits.note($0)
-                body($0)
-            }, wait: wait)
+        defer { waits?.endRound() }
+        return try ring.read { bytes in
+            if let sample = Sample(bytes) {
+                waits?.note(sample)
+                body(sample)
+            } else if let end = Wait(bytes) {
+                wait(end)
+            }
+        }
+    }
+
+    /// Calls `body` with each available snapshot. Those of all samples that were read before are available.
+    package func readSnapshots(_ body: (StackSnapshot) -> Void) throws(KernelError) {
+        try snapshotRing?.read { bytes in if let snapshot = StackSnapshot(bytes) { body(snapshot) } }
     }
 
     /// The current values of the BPF programs' counters.
@@ -164,6 +171,7 @@ extension KernelUnwinder {
     /// Stops sampling. The BPF programs and maps disappear with the object.
     public func close() {
         stop()
+        images.close()
         events = nil
     }
 }

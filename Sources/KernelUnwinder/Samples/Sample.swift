@@ -166,6 +166,9 @@ public struct Counters: Sendable {
     public var stackReads: UInt64 = 0
     /// Reads of single words, and of whole signal frames.
     public var otherReads: UInt64 = 0
+    /// Snapshots that were given out, and those for which the ring buffer had no room.
+    package var snapshots: UInt64 = 0
+    package var lostSnapshots: UInt64 = 0
     /// By `enum cfic_step`.
     public var ends: [UInt64] = Array(repeating: 0, count: 32)
 
@@ -183,6 +186,8 @@ public struct Counters: Sendable {
         mappingLookups += other.mapping_lookups
         stackReads += other.stack_reads
         otherReads += other.other_reads
+        snapshots += other.snapshots
+        lostSnapshots += other.lost_snapshots
         withUnsafeBytes(of: other.ends) { bytes in
             for (index, count) in bytes.bindMemory(to: UInt64.self).enumerated() { ends[index] += count }
         }

@@ -46,6 +46,8 @@ public final class CompilingSupply: TableSupply {
         var image: ELFImage { search.input.image }
         var key: Result<TableSource.Key, any Error> { search.key }
 
+        var isFound: Bool { search.stored != nil }
+
         func contentKey() throws -> TableSource.Key { try search.input.contentKey() }
 
         func withTable<Value>(_ body: (TableView) throws -> Value) throws -> Value {

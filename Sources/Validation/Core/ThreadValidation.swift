@@ -60,7 +60,7 @@ public struct ThreadValidation: Sendable {
     public var known: Known?
     public var difference: Difference?
 
-    init(_ walk: TableWalk, _ reference: ReferenceProcess.Thread, _ core: CoreFile, _ modules: [CoreModule]) {
+    init(_ walk: TableWalk, _ reference: ReferenceStack, _ core: CoreFile, _ modules: [CoreModule]) {
         id = reference.id
         frames = walk.frames
         end = walk.end.name
@@ -101,7 +101,7 @@ public struct ThreadValidation: Sendable {
     }
 
     private func difference(
-        _ walk: TableWalk, _ walked: [WalkedFrame], _ reference: ReferenceProcess.Thread, _ core: CoreFile,
+        _ walk: TableWalk, _ walked: [WalkedFrame], _ reference: ReferenceStack, _ core: CoreFile,
         _ modules: [CoreModule]
     ) -> Difference {
         let callee = agreeing > 0 ? walk.frames[agreeing - 1] : nil
@@ -109,7 +109,7 @@ public struct ThreadValidation: Sendable {
         let row = callee.flatMap { module?.referenceFrame(at: $0.lookupPC) }
         let dumped = callee.map {
             DumpedFrame(
-                frame: $0, core: core, machine: walk.machine, registers: agreeing == 1 ? reference.registers : [])
+                frame: $0, memory: core, machine: walk.machine, registers: agreeing == 1 ? reference.registers : [])
         }
         func text(_ frames: [WalkedFrame], _ end: String) -> String {
             frames.indices.contains(agreeing) ? "\(frames[agreeing])" : end
@@ -120,13 +120,6 @@ public struct ThreadValidation: Sendable {
             rule: callee.flatMap { module?.ruleText(at: $0.lookupPC) } ?? "none",
             referenceRow: row?.text ?? "no row",
             meaning: dumped.flatMap { row?.meaning(of: $0).description } ?? "nothing")
-    }
-}
-
-extension ReferenceProcess.Thread {
-    /// How libdwfl's walk ended, as text.
-    fileprivate var endText: String {
-        isCut ? "stopped after \(ReferenceProcess.frameLimit) frames" : problem ?? "the end of the stack"
     }
 }
 

@@ -80,6 +80,17 @@ unsigned long lookups_compare(struct bpf_object *object, const char *path);
 /* walks.c: compares walks of the loader's own stack with the expected frames; 0 if none differed. */
 int walks_compare(struct bpf_object *object, const char *directory);
 
+/* snapshots.c: compares a process's snapshots with its memory. */
+struct snapshots {
+	unsigned long taken, different;
+	unsigned long joined; /* samples whose snapshot was there when they were taken                  */
+};
+
+void snapshots_begin(struct bpf_object *object, int process);
+/* Reads the snapshots so far, and looks for the sample's. */
+void snapshots_find(const struct cfic_sample *sample);
+struct snapshots snapshots_end(void);
+
 /* samples.c: compares samples of a workload with the workload's description of its stack; 0 if none differed. */
 int samples_compare(struct bpf_object *object, const char *directory, const char *name, char **command);
 /* The same for its waits, and their length. */

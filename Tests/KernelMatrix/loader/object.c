@@ -13,6 +13,8 @@
 /* The kernel's BPF_LOG_STATS: statistics and the error. A full log would take minutes here. */
 #define LOG_STATISTICS 4
 #define LOG_SIZE (1 << 20)
+/* The ring buffer of snapshots: room for some dozens. */
+#define SNAPSHOT_BYTES (1 << 22)
 
 static const char *const programs[] = {OF_MACHINE("profile"), OF_MACHINE("look_up"), OF_MACHINE("walk_stack"),
 	OF_MACHINE("off_cpu")};
@@ -36,14 +38,17 @@ static __u64 address_bits(void)
 static void set(struct bpf_object *object)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.settings");
+	struct bpf_map *snapshots = bpf_object__find_map_by_name(object, "snapshots");
 	struct cfic_settings settings = {
 		.address_bits = address_bits(),
 		.frames_max = CFIC_FRAMES_MAX,
 		.kernel_frames = 1,
 		.kernel_stack = sysconf(_SC_PAGESIZE) > 16384 ? sysconf(_SC_PAGESIZE) : 16384,
+		.snapshot_every = 1,
 	};
 
 	CHECK(map && bpf_map__set_initial_value(map, &settings, sizeof(settings)) == 0, "settings");
+	CHECK(snapshots && bpf_map__set_max_entries(snapshots, SNAPSHOT_BYTES) == 0, "snapshots");
 	printf("address-bits %llx\n", settings.address_bits);
 }
 

@@ -156,6 +156,7 @@ static int take(void *context, void *data, size_t size)
 		: difference(comparison, sample, place);
 	if (what && comparison->different++ == 0)
 		print(comparison, sample, what);
+	snapshots_find(sample);
 	if (place >= 0)
 		comparison->in_place[place]++;
 	comparison->samples++;
@@ -217,6 +218,7 @@ int samples_compare(struct bpf_object *object, const char *directory, const char
 	struct comparison comparison = {.known = map_known(path), .name = name};
 	struct ring_buffer *samples = ring_buffer__new(object_map(object, "samples"), take, &comparison, NULL);
 	double deadline = now() + SECONDS;
+	struct snapshots seen;
 	int enough;
 
 	CHECK(samples, "samples");
@@ -224,20 +226,23 @@ int samples_compare(struct bpf_object *object, const char *directory, const char
 		attach(object, links);
 	comparison.process = start(comparison.known, path, command);
 	comparison.mapping_count = mappings_read(comparison.process, directory, comparison.mappings, MAPPINGS_MAX);
+	snapshots_begin(object, comparison.process);
 	/* From here on it is sampled: while it is ready, and only then. */
 	process_add(object, comparison.process, comparison.mappings, comparison.mapping_count);
 	while (!is_enough(&comparison) && comparison.different < NEEDED && now() < deadline)
 		ring_buffer__poll(samples, 100);
 	process_remove(object, comparison.process);
+	ring_buffer__consume(samples);
+	seen = snapshots_end();
 	kill(comparison.process, SIGKILL);
 	waitpid(comparison.process, NULL, 0);
-	ring_buffer__consume(samples);
 	ring_buffer__free(samples);
 	printf("stacks %s samples %lu different %lu in-kernel %lu frames %lu guessed %lu", name, comparison.samples,
 	       comparison.different, comparison.in_kernel, comparison.frames, comparison.guessed);
 	for (__u32 i = 0; i < comparison.known->place_count; i++)
 		printf(" place-%u %lu", i, comparison.in_place[i]);
 	enough = is_enough(&comparison);
+	printf(" snapshots %lu snapshots-different %lu joined %lu", seen.taken, seen.different, seen.joined);
 	printf(" signed %u enough %d\n", comparison.known->is_signed, enough);
 	fflush(stdout);
 	munmap(comparison.known, sizeof(*comparison.known));

@@ -17,6 +17,8 @@ struct cfic_settings {
 	__u32 follow;        /* whether children of listed processes are listed, too                    */
 	__u32 everyone;      /* whether processes that are not listed are sampled, too, and kernel threads */
 	__u32 filters;       /* CFIC_FILTER_*: only threads that pass all of them are sampled           */
+	__u32 snapshot_every; /* of the walks on each CPU, every so manieth comes with a snapshot; 0: none */
+	__u32 snapshot_ends; /* walks that end so come with one, too: bit N for the enum cfic_step N    */
 	__u64 wait_minimum;  /* ns: shorter waits are not given out                                     */
 	__u32 wait_budget;   /* samples of waits of a CPU and a round, after which its share falls; 0: never */
 	__u32 unused;
@@ -55,6 +57,28 @@ struct cfic_sample {
 	char command[16];    /* the thread's name; ends with a zero if it is shorter                    */
 };
 
+/* The most bytes of memory in a snapshot: 64 KiB from the stack pointer on, and the rest of its page and red zone. */
+#define CFIC_SNAPSHOT_CHUNK 4096
+#define CFIC_SNAPSHOT_CHUNKS 17
+#define CFIC_SNAPSHOT_MEMORY (CFIC_SNAPSHOT_CHUNKS * CFIC_SNAPSHOT_CHUNK)
+
+/*
+ * What a walk began with, in the ring buffer of snapshots: the registers of user code, and the top of its stack, which
+ * follows. It is there before its sample is. Memory is read in chunks, upward, until one can't be read; the record
+ * always has room for all of them.
+ */
+struct cfic_snapshot {
+	__u64 time;          /* the sample's, and likewise the following two                            */
+	__u32 thread;
+	__u32 cpu;
+	__u64 start;         /* address of the first byte of memory, a multiple of CFIC_SNAPSHOT_CHUNK  */
+	__u32 size;          /* bytes of memory that were read, a multiple of CFIC_SNAPSHOT_CHUNK       */
+	__u32 reserved;
+	__u64 pc;
+	__u64 registers[CFIC_REGISTER_MASK + 1]; /* by DWARF number                                     */
+};
+
+
 /*
  * The end of a wait whose sample was given out before, in the same ring buffer: the thread runs again. Of the waits that
  * began with a share, each stands for its length divided by the share. A record of this size is not a sample.
@@ -90,15 +114,18 @@ struct cfic_counters {
 	__u64 mapping_lookups; /* lookups of mappings: for frames in another mapping than the last one  */
 	__u64 stack_reads;     /* reads of windows of the stack                                         */
 	__u64 other_reads;     /* reads of single words and of signal frames                            */
+	__u64 snapshots;       /* snapshots that were given out                                         */
+	__u64 lost_snapshots;  /* snapshots for which the ring buffer had no room                       */
 	__u64 ends[32];        /* by enum cfic_step                                                     */
 };
 
-CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 48, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 56, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_sample) == 64, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_snapshot) == 296, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) == 24, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) < sizeof(struct cfic_sample), "the size tells them apart");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait_share) == 8, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 43 * 8, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 45 * 8, "layout");
 CFIC_STATIC_ASSERT(CFIC_STEP_COUNT <= 32, "every end has its counter");
 
 #endif

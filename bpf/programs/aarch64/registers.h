@@ -6,6 +6,10 @@ struct user_registers_aarch64 {
 	__u64 sp, pc, pstate;
 };
 
+/* The DWARF number of the stack pointer; functions may use no byte below it. */
+#define stack_pointer_aarch64 31
+#define red_zone_aarch64 0
+
 /* Whether these are the registers of user code: exception level 0. */
 static __always_inline int is_user_aarch64(const struct user_registers_aarch64 *registers)
 {

@@ -8,6 +8,10 @@ struct user_registers_x86_64 {
 
 #define KERNEL_REGISTERS_SIZE_x86_64 sizeof(struct user_registers_x86_64)
 
+/* The DWARF number of the stack pointer, and the bytes below it that functions may use. */
+#define stack_pointer_x86_64 7
+#define red_zone_x86_64 128
+
 /* Whether these are the registers of user code. */
 static __always_inline int is_user_x86_64(const struct user_registers_x86_64 *registers)
 {

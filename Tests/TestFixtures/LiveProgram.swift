@@ -1,20 +1,19 @@
 import Foundation
-import TestFixtures
 
 /// A process of an executable built from testdata/programs. It is killed with the last reference.
-final class LiveProgram {
-    static let sources =
+public final class LiveProgram {
+    public static let sources =
         #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         + "/testdata/programs"
     /// Flags for optimised code without frame pointers, but with symbols of functions. Calls are bound at startup,
     /// because samples in the resolver of lazy binding have a test of their own.
-    static let optimised = ["-O2", "-fomit-frame-pointer", "-fcf-protection=none", "-w", "-Wl,-z,now"]
+    public static let optimised = ["-O2", "-fomit-frame-pointer", "-fcf-protection=none", "-w", "-Wl,-z,now"]
 
     /// Why a test that samples a process is skipped.
-    static var need: String { HostKernel.isLeftAlone ? HostKernel.need : HostKernel.need + ", and x86-64" }
+    public static var need: String { HostKernel.isLeftAlone ? HostKernel.need : HostKernel.need + ", and x86-64" }
 
     /// Whether processes can be sampled here, and the executables are for this machine.
-    static var canRun: Bool {
+    public static var canRun: Bool {
         #if arch(x86_64)
             HostKernel.takesPrograms
         #else
@@ -22,24 +21,24 @@ final class LiveProgram {
         #endif
     }
 
-    let running: RunningProgram
-    var id: Int32 { running.id }
+    public let running: RunningProgram
+    public var id: Int32 { running.id }
     private let fixture: Fixture?
 
     /// Runs an executable of the system.
-    init(_ words: [String], environment: [String: String] = [:]) throws {
+    public init(_ words: [String], environment: [String: String] = [:]) throws {
         fixture = nil
         running = try RunningProgram(words, environment: environment)
     }
 
     /// Runs an executable that was built.
-    init(_ fixture: Fixture, _ name: String, _ arguments: [String] = []) throws {
+    public init(_ fixture: Fixture, _ name: String, _ arguments: [String] = []) throws {
         self.fixture = fixture
         running = try RunningProgram(["\(fixture.directory)/\(name)"] + arguments)
     }
 
     /// Waits for a child process of it.
-    func child() throws -> Int32 {
+    public func child() throws -> Int32 {
         for _ in 0..<1000 {
             let text = try? String(contentsOfFile: "/proc/\(id)/task/\(id)/children", encoding: .utf8)
             if let child = text?.split(separator: " ").first.flatMap({ Int32($0) }) { return child }
@@ -49,7 +48,7 @@ final class LiveProgram {
     }
 
     /// Stays in the nth call of `stop_here`.
-    static func spinning(
+    public static func spinning(
         _ source: String, at call: Int = 1, by compiler: String = "gcc", flags: [String] = []
     ) throws -> LiveProgram {
         let fixture = try Fixture()
@@ -60,7 +59,9 @@ final class LiveProgram {
     }
 
     /// Repeats its whole work endlessly.
-    static func repeating(_ source: String, by compiler: String = "gcc", once: String = "once") throws -> LiveProgram {
+    public static func repeating(_ source: String, by compiler: String = "gcc", once: String = "once") throws
+        -> LiveProgram
+    {
         let fixture = try Fixture()
         let directory = fixture.directory
         let compile = [compiler] + optimised + ["-c", "-o"]
@@ -71,7 +72,7 @@ final class LiveProgram {
     }
 
     /// Stays in an unusual stack.
-    static func odd(_ arguments: String..., in fixture: Fixture? = nil) throws -> LiveProgram {
+    public static func odd(_ arguments: String..., in fixture: Fixture? = nil) throws -> LiveProgram {
         let fixture = try fixture ?? Fixture()
         try run(words: ["gcc"] + optimised + ["-o", "odd", "\(sources)/odd-stacks.c"], in: fixture.directory)
         return try LiveProgram(fixture, "odd", arguments)

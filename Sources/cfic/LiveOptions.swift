@@ -1,0 +1,113 @@
+import ArgumentParser
+import ELF
+import KernelUnwinder
+import Profile
+import TableCompiler
+import TableStore
+import Validation
+
+/// The options of `cfic validate --live`.
+struct LiveOptions: ParsableArguments {
+    @Flag(
+        help: """
+            Compare stacks while they are sampled: of processes (-p), of a command after --, or of all processes (-a).
+            """)
+    var live = false
+
+    @Option(
+        name: [.customShort("p"), .customLong("pid")],
+        help: ArgumentHelp("With --live: a process to sample; may be repeated.", valueName: "pid"),
+        completion: Completions.processes)
+    var processes: [Int32] = []
+
+    @Flag(name: [.customShort("a"), .customLong("all")], help: "With --live: sample all processes.")
+    var everyone = false
+
+    @Option(
+        name: [.customShort("d"), .long],
+        help: ArgumentHelp("With --live: stop after this many seconds.", valueName: "seconds"))
+    var duration: Double?
+
+    @Option(
+        name: [.customShort("F"), .long],
+        help: ArgumentHelp("With --live: samples per second on each CPU (default: 99).", valueName: "hz"))
+    var frequency: Int?
+
+    @Option(
+        help: ArgumentHelp("With --live: compare one of so many samples of each CPU (default: 1).", valueName: "count"))
+    var every: Int?
+
+    @Option(
+        name: .customLong("min-agreement"),
+        help: ArgumentHelp(
+            "With --live: exit with 1 if fewer percent of the frames agree (default: 99.9).", valueName: "percent"))
+    var minAgreement: Double?
+
+    /// Whether an option is given that needs --live.
+    private var hasOthers: Bool {
+        !processes.isEmpty || everyone || duration != nil || frequency != nil || every != nil || minAgreement != nil
+    }
+
+    /// - Parameter command: the words after `--`.
+    func check(_ command: [String]) throws {
+        guard live else { return }
+        if [!processes.isEmpty, !command.isEmpty, everyone].count(where: { $0 }) != 1 {
+            throw ValidationError("--live takes processes (-p), a command after --, or all processes (-a).")
+        }
+    }
+
+    func validate() throws {
+        guard live else {
+            if hasOthers { throw ValidationError("-p, -a, -d, -F, --every, and --min-agreement go with --live.") }
+            return
+        }
+        if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
+        if let frequency, !(1...100_000).contains(frequency) {
+            throw ValidationError("-F takes 1 to 100000 samples a second.")
+        }
+        if let every, !(1...1_000_000).contains(every) { throw ValidationError("--every takes 1 to 1000000.") }
+        if let duration, !(duration > 0 && duration <= 1e6) {
+            throw ValidationError("-d takes seconds, above 0 and at most 1000000.")
+        }
+        if let minAgreement, !(0...100).contains(minAgreement) {
+            throw ValidationError("--min-agreement takes a percentage from 0 to 100.")
+        }
+    }
+
+    /// Samples and compares.
+    ///
+    /// - Parameter command: the command to run, if neither processes nor all of them are sampled.
+    func report(of command: [String], store: TableStore?, debugFiles: DebugFileSearch?) throws -> LiveReport {
+        let tables = CompilingSupply(store: store, debugFiles: debugFiles)
+        Diagnostics.progress("Loading the BPF programs")
+        var options = KernelUnwinder.Options()
+        options.samplesEveryone = everyone
+        options.kernelFrames = false
+        options.snapshotEvery = every ?? 1
+        let unwinder = try KernelUnwinder(tables: tables, options)
+        let interruption = try Interruption()
+        try interruption.takeSignals { _ in }
+        let audit = try LiveAudit(unwinder, tables: tables, debugFiles: debugFiles)
+        let profiler = Profiler(unwinder, recordingOptions, interruption: interruption)
+        profiler.observer = audit
+        profiler.onProgress = {
+            if case .sampling = $0 { Diagnostics.progress("Sampling and comparing; Ctrl-C ends it") }
+        }
+        let recording =
+            if !command.isEmpty {
+                try profiler.record(command: command)
+            } else if !processes.isEmpty {
+                try profiler.record(processes: processes)
+            } else { try profiler.recordEveryone() }
+        unwinder.close()
+        interruption.finish()
+        return LiveReport(audit, recording, minAgreement: minAgreement ?? 99.9)
+    }
+
+    private var recordingOptions: Profiler.Options {
+        var options = Profiler.Options()
+        options.frequency = frequency ?? 99
+        options.duration = duration.map { .seconds($0) }
+        return options
+    }
+}

@@ -1,0 +1,92 @@
+/*
+ * Compares snapshots of a workload with the memory of its process, which doesn't change while it stays in one function.
+ *
+ * Origin: own. Licence: Apache-2.0.
+ */
+#include "loader.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#define STACK_POINTER 7
+#else
+#define STACK_POINTER 31
+#endif
+
+/* The snapshots that were read last, which samples look for. */
+#define KEPT 128
+
+static struct {
+	__u64 time, pc;
+	__u32 thread;
+} kept[KEPT];
+static struct snapshots counts;
+static int memory = -1, process;
+static char real[CFIC_SNAPSHOT_MEMORY];
+
+static const char *difference(const struct cfic_snapshot *snapshot, size_t size)
+{
+	__u64 sp = snapshot->registers[STACK_POINTER], above = sp - snapshot->start;
+	const char *bytes = (const char *)(snapshot + 1);
+
+	if (size < sizeof(*snapshot) + CFIC_SNAPSHOT_MEMORY || snapshot->size > CFIC_SNAPSHOT_MEMORY)
+		return "size";
+	if (!snapshot->size || sp < snapshot->start || above >= snapshot->size || above >= 2 * CFIC_SNAPSHOT_CHUNK)
+		return "stack pointer";
+	/* Below, nothing has to stay. */
+	if (pread(memory, real, snapshot->size - above, sp) != (ssize_t)(snapshot->size - above))
+		return "extent";
+	return memcmp(real, bytes + above, snapshot->size - above) == 0 ? NULL : "memory";
+}
+
+static int take(void *context, void *data, size_t size)
+{
+	const struct cfic_snapshot *snapshot = data;
+	const char *what;
+
+	(void)context;
+	if (snapshot->thread != (__u32)process)
+		return 0;
+	kept[counts.taken % KEPT].time = snapshot->time;
+	kept[counts.taken % KEPT].pc = snapshot->pc;
+	kept[counts.taken % KEPT].thread = snapshot->thread;
+	counts.taken++;
+	what = difference(snapshot, size);
+	if (what && counts.different++ == 0)
+		printf("snapshot: %s differs: sp %llx, start %llx, size %x\n", what,
+		       snapshot->registers[STACK_POINTER], snapshot->start, snapshot->size);
+	return 0;
+}
+
+static struct ring_buffer *ring;
+
+void snapshots_begin(struct bpf_object *object, int of)
+{
+	char path[32];
+
+	memset(&counts, 0, sizeof(counts));
+	memset(kept, 0, sizeof(kept));
+	process = of;
+	snprintf(path, sizeof(path), "/proc/%d/mem", of);
+	memory = open(path, O_RDONLY | O_CLOEXEC);
+	ring = ring_buffer__new(object_map(object, "snapshots"), take, NULL, NULL);
+	CHECK(memory >= 0 && ring, "snapshots");
+}
+
+void snapshots_find(const struct cfic_sample *sample)
+{
+	__u64 pc = *((const __u64 *)(sample + 1) + sample->kernel_count) & CFIC_SAMPLE_ADDRESS;
+
+	ring_buffer__consume(ring);
+	for (int i = 0; i < KEPT; i++)
+		counts.joined += kept[i].time == sample->time && kept[i].thread == sample->thread && kept[i].pc == pc;
+}
+
+struct snapshots snapshots_end(void)
+{
+	ring_buffer__free(ring);
+	close(memory);
+	return counts;
+}
