@@ -11,7 +11,11 @@ import Testing
     @Test(arguments: [
         "-a -p 1", "-a -- true", "-t 0", "--comm ''", "--comm 1234567890123456", "-p 1 -- true", "-p 0", "-p -1",
         "-p x", "-F 0 -- true", "-F 100001 -- true", "-d 0 -- true",
-        "-d -1 -- true", "-d nan -- true", "-d 1e9 -- true", "true", "--nonsense -- true",
+        "-d -1 -- true", "-d nan -- true", "-d 1e9 -- true", "true", "--nonsense -- true", "--min-wait 5 -- true",
+        "--off-cpu-share 0.5 -- true",
+        "--off-cpu --off-cpu-share 0 -- true", "--off-cpu --off-cpu-share 1.1 -- true",
+        "--off-cpu --min-wait -1 -- true",
+        "--off-cpu --off-cpu-share nan -- true",
     ])
     func wrongUsageIs64(arguments: String) throws {
         let outcome = try place.shell("cfic profile \(arguments)")
@@ -53,6 +57,17 @@ struct ProfileCommandTests {
         ran() { cut -d ' ' -f 14 /proc/$busy/stat; }
         began=$(ran); while [ $(($(ran) - began)) -lt 10 ]; do sleep 0.05; done
         """
+
+    @Test func waitsOfACommandAreNanoseconds() throws {
+        let outcome = try place.shell("cfic profile --off-cpu -o stacks -- sleep 0.3; code=$?; cat stacks; exit $code")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        expectFolded(outcome.output)
+        let sleeping = lines(outcome.output).filter { $0.hasPrefix("sleep;") && $0.contains("nanosleep") }
+        let waited = sleeping.reduce(0) { $0 + (Int($1.split(separator: " ").last ?? "") ?? 0) }
+        #expect(waited >= 300_000_000, "\(outcome.output)")
+        #expect(outcome.diagnostics.contains(" of waits; all threads together waited "))
+        #expect(!outcome.diagnostics.contains("clock") && !outcome.output.contains("[off-cpu]"))
+    }
 
     private func lines(_ text: String) -> [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 

@@ -63,6 +63,7 @@ sources=$here/workloads
 # On arm64, stacks with code generated at run time can only be unwound with frame pointers.
 "${work[@]}" "$([[ $arch = arm64 ]] && echo -fno-omit-frame-pointer || echo -fomit-frame-pointer)" \
 	-o "$guest/jit" "$sources/jit.c"
+"${work[@]}" -fomit-frame-pointer -pthread -o "$guest/waits" "$project/testdata/programs/waits.c"
 "${work[@]}" -shared -fPIC -o "$guest/libplt.so" "$sources/plt-library.c"
 "${work[@]}" -fno-pie -no-pie -Wl,-z,lazy -o "$guest/plt" "$sources/plt.c" \
 	-L"$guest" -lplt -Wl,-rpath,/guest

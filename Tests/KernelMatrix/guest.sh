@@ -10,12 +10,17 @@ echo "global-pointer $?"
 
 ./loader lookups unwinder.bpf.o lookups/*.unwind || failed=1
 ./loader stacks unwinder.bpf.o tables "$1.list" || failed=1
+./loader waits unwinder.bpf.o tables depth-50 ./chain plain 50 wait || failed=1
 
 # cfic as a user would run it, on a chain of 50 calls that spins until the time is up.
 if [ -x cfic ]; then
 	head -c 1048576 /dev/zero > known
 	./cfic profile --cache profile-tables -F 199 -d 4 -o profile.folded -- ./chain known plain 50 spin || failed=1
 	sed 's/^/profile /' profile.folded
+	# The waits that the program measures itself.
+	(sleep 6; echo) | ./cfic profile --cache profile-tables --off-cpu --off-cpu-share 1 -o off-cpu.folded -- \
+		./waits 20000 40 nanosleep || failed=1
+	sed 's/^/off-cpu /' off-cpu.folded
 fi
 echo finished
 exit $failed

@@ -24,6 +24,10 @@ struct known_stack {
 	__u32 in_kernel;
 	__u32 is_signed; /* whether return addresses carry an authentication code                       */
 	__u32 reserved;
+	/* Set by the loader: the workload begins to wait. Then, set by the workload: it has waited as often as asked. */
+	volatile __u32 go;
+	volatile __u32 done;
+	__u64 waited; /* ns of all waits, by the workload's clock                                        */
 	/* pcs with the samples' marks, from main's caller to the innermost function's caller. */
 	__u32 frame_count;
 	__u64 frames[KNOWN_FRAMES_MAX];

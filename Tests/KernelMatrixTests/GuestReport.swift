@@ -34,6 +34,8 @@ struct GuestReport {
     var walks: [Line] { comparisons("walks") }
     /// The results of samples, by workload.
     var stacks: [Line] { comparisons("stacks") }
+    /// The results of waits, by workload.
+    var waits: [Line] { comparisons("waits") }
 
     private func comparisons(_ word: Substring) -> [Line] {
         lines.filter { $0.first == word && $0.count > 2 }.map { words in

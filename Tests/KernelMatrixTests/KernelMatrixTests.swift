@@ -14,7 +14,7 @@ struct KernelMatrixTests {
     func programsLoadWithinOneHundredThousandInstructions(guest: KernelGuest) throws {
         let verified = try guest.report().verified
         let machine = guest.architecture == .amd64 ? "x86_64" : "aarch64"
-        #expect(Set(verified.keys) == Set(["profile", "look_up", "walk_stack"].map { "\($0)_\(machine)" }))
+        #expect(Set(verified.keys) == Set(["profile", "look_up", "walk_stack", "off_cpu"].map { "\($0)_\(machine)" }))
         for (program, instructions) in verified {
             #expect(instructions > 1000 && instructions < 100_000, "\(program)")
         }
@@ -82,6 +82,30 @@ struct KernelMatrixTests {
         case ("plt", .arm64): workload["place-1"]...workload["frames"]
         default: 0...0
         }
+    }
+
+    /// A workload sleeps 50 times in a chain of 50 calls.
+    @Test(arguments: KernelGuest.all)
+    func waitsHaveTheStackAndTheLengthThatTheWorkloadMeasured(guest: KernelGuest) throws {
+        let workload = try #require(try guest.report().waits.first)
+        #expect(workload["different"] == 0, "\(workload)")
+        // A thread that is preempted on its way to a wait may find that it needn't wait any more.
+        #expect((48...50).contains(workload["waits"]) && workload["in-kernel"] == workload["samples"], "\(workload)")
+        let (waited, measured) = (workload["waited"], workload["measured"])
+        #expect(measured >= 1_000_000_000 && waited <= measured && waited * 100 >= measured * 95, "\(workload)")
+    }
+
+    /// `cfic profile --off-cpu` in the guest.
+    @Test(arguments: KernelGuest.all.filter { $0.architecture == .amd64 })
+    func profileOfWaitsHasTheNanosecondsThatACommandMeasured(guest: KernelGuest) throws {
+        let lines = try guest.report().lines
+        let measured = try #require(lines.first { $0.first == "wait_nanosleep" }.flatMap { Int($0[2]) })
+        // The mappings may have become known while it waited.
+        let waits = lines.filter { $0.first == "off-cpu" && $0[1].contains(";clock_nanosleep;") }
+        #expect(waits.contains { $0[1].contains(";main;repeat;wait_nanosleep;sleep_innermost;nanosleep;") })
+        let waited = waits.reduce(0) { $0 + (Int($1[2]) ?? 0) }
+        #expect(waited <= measured && waited * 100 >= measured * 95, "\(waited) of \(measured)")
+        #expect(waits.allSatisfy { $0[1].hasSuffix(";__schedule_[k]") })
     }
 
     /// The memory of a process that stays in one function doesn't change. The procedure linkage table's workload calls.

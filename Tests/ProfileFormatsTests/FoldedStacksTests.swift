@@ -108,6 +108,22 @@ import Testing
         #expect(counter.bytes > 200 * 200 / 2 * (1 << 20))
     }
 
+    @Test func waitsAreNanosecondsAndApartFromRunning() {
+        var made = MadeRecording(mapping: ["/a"])
+        var waiting = stack([Sample.Frame(0x1010)])
+        made.add(waiting, count: 2)
+        waiting.isWaiting = true
+        for length in [1e9, 2e9 + 0.6] { made.stacks.add(waiting, waited: length) }
+        var recording = made.recording()
+        func text() -> String { FoldedStacks(recording, Symbolizer(made.processes)).text }
+        // Nothing of waits, unless they were sampled.
+        #expect(text() == "thread;[a] 4\n")
+        (recording.includesWaits, recording.frequency) = (true, 1000)
+        #expect(text() == "thread;[off-cpu];[a] 3000000001\nthread;[on-cpu];[a] 2000000\n")
+        recording.event = nil
+        #expect(text() == "thread;[a] 3002000001\n")
+    }
+
     @Test func nothingIsNoLine() {
         #expect(lines([], []) == [])
         #expect(FoldedStacks(Stacks(), Symbolizer(ProcessHistories())).text == "")

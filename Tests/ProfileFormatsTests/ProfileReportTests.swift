@@ -31,6 +31,29 @@ import Testing
         #expect(found == Self.expected, "\(String(describing: differing))")
     }
 
+    @Test func waitsHaveNanoseconds() throws {
+        var made = MadeRecording(mapping: ["/a"])
+        let frame = Sample.Frame(0x1010, isExact: true)
+        var waiting = MadeRecording.stack([frame], addresses: [0x1010])
+        made.add(waiting, count: 3)
+        waiting.isWaiting = true
+        for length in [5e9, 2.5e9] { made.stacks.add(waiting, waited: length) }
+        var recording = made.recording()
+        (recording.includesWaits, recording.frequency) = (true, 100)
+        let found = try text(recording).split(separator: "\n").map { $0.drop { $0 == " " } }
+        #expect(found.contains("\"waits\" : 2") && found.contains("\"waitedNanoseconds\" : 7500000000,"))
+        #expect(found.contains("\"samples\" : 5,"))
+        // Waits first, because they took more time. Each running sample stands for a hundredth of a second.
+        let fields = found.filter { $0.hasPrefix("\"nanoseconds\"") || $0.hasPrefix("\"isWaiting\"") }
+        #expect(
+            fields == [
+                "\"isWaiting\" : true,", "\"nanoseconds\" : 7500000000,", "\"isWaiting\" : false,",
+                "\"nanoseconds\" : 30000000,",
+            ])
+        recording.event = nil
+        #expect(try text(recording).contains("\"event\" : \"off-cpu\""))
+    }
+
     private static let expected = """
         {
           "commandProblem" : "the command was killed by signal 9",
@@ -77,6 +100,7 @@ import Testing
                 }
               ],
               "isComplete" : false,
+              "isWaiting" : false,
               "kernelFrames" : [
                 {
                   "address" : "0x1004",
@@ -101,6 +125,7 @@ import Testing
                 }
               ],
               "isComplete" : false,
+              "isWaiting" : false,
               "kernelFrames" : [
         EMPTY
               ],

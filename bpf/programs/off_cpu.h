@@ -7,7 +7,7 @@
  */
 static __always_inline void NAME(go)(__u64 *context, __u64 share)
 {
-	__u64 id = bpf_get_current_pid_tgid(), began = bpf_ktime_get_ns();
+	__u64 id = bpf_get_current_pid_tgid(), began;
 	struct walk *walk = this_walk();
 	__u32 thread = id;
 	enum cfic_step step;
@@ -22,10 +22,10 @@ static __always_inline void NAME(go)(__u64 *context, __u64 share)
 		return;
 	if (step == CFIC_STEP_CALLER)
 		step = NAME(walk)(walk);
-	walk->sample.time = began;
 	walk->sample.share = share;
+	began = walk->sample.time;
 	/* The thread can't come back before this program ends. */
-	if (finish(walk, step, id, wake_up()) == 0 && bpf_map_update_elem(&waits, &thread, &began, BPF_ANY))
+	if (finish(walk, step, id) == 0 && bpf_map_update_elem(&waits, &thread, &began, BPF_ANY))
 		count_lost();
 }
 

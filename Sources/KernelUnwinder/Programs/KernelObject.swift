@@ -128,10 +128,12 @@ final class KernelObject {
         while let map = next {
             next = bpf_object__next_map(object, map)
             let name = String(cString: bpf_map__name(map))
-            if let first, part.ownMaps?.contains(name) == false {
+            let isForWaits = Part.waitMaps.contains(name)
+            if part.ownMaps?.contains(name) ?? !isForWaits { continue }
+            if let first, !isForWaits {
                 let status = bpf_map__reuse_fd(map, try first.map(name))
                 guard status == 0 else { throw .system("sharing the map \(name)", errno: -status) }
-            } else if Part.waitMaps.contains(name), part.ownMaps?.contains(name) != true {
+            } else {
                 bpf_map__set_autocreate(map, false)
             }
         }

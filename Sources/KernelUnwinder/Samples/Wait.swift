@@ -10,6 +10,10 @@ public struct Wait: Equatable, Sendable {
     /// How long the thread waited, in nanoseconds, until it ran again.
     public var length: UInt64
 
+    init(thread: Int32, began: UInt64, length: UInt64) {
+        (self.thread, self.began, self.length) = (thread, began, length)
+    }
+
     /// Nil if the bytes are not the end of a wait.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == MemoryLayout<cfic_wait>.size, let start = bytes.baseAddress else { return nil }

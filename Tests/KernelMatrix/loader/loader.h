@@ -93,3 +93,5 @@ struct snapshots snapshots_end(void);
 
 /* samples.c: compares samples of a workload with the workload's description of its stack; 0 if none differed. */
 int samples_compare(struct bpf_object *object, const char *directory, const char *name, char **command);
+/* The same for its waits, and their length. */
+int waits_compare(struct bpf_object *object, const char *directory, const char *name, char **command);

@@ -4,6 +4,7 @@
  *     loader stacks OBJECT TABLES WORKLOADS    compares samples of workloads with the workloads' descriptions of their
  *                                              stacks, and walks of its own stack with the expected frames; WORKLOADS
  *                                              has a name and a command per line, TABLES is a cache of `cfic compile`
+ *     loader waits OBJECT TABLES NAME COMMAND... the same for the waits of one workload
  *     loader vdso                              prints the vDSO in base64
  *
  * Origin: own. Licence: Apache-2.0.
@@ -46,6 +47,14 @@ static int compare_stacks(char **words)
 	return failed;
 }
 
+static int compare_waits(char **words)
+{
+	struct bpf_object *object = object_load(words[0]);
+
+	elements_begin(object);
+	return waits_compare(object, words[1], words[2], words + 3);
+}
+
 /* The vDSO ends with its section headers, which give its size. */
 static int print_vdso(void)
 {
@@ -67,8 +76,10 @@ int main(int count, char **words)
 		return compare_lookups(count - 2, words + 2);
 	if (count == 5 && strcmp(words[1], "stacks") == 0)
 		return compare_stacks(words + 2);
+	if (count > 5 && strcmp(words[1], "waits") == 0)
+		return compare_waits(words + 2);
 	if (count == 2 && strcmp(words[1], "vdso") == 0)
 		return print_vdso();
-	fprintf(stderr, "usage: loader try|lookups|stacks|vdso ...\n");
+	fprintf(stderr, "usage: loader try|lookups|stacks|waits|vdso ...\n");
 	return 64;
 }

@@ -30,7 +30,8 @@ struct comparison {
 	int process;
 	struct mapping mappings[MAPPINGS_MAX];
 	size_t mapping_count;
-	unsigned long samples, in_kernel, in_place[KNOWN_PLACES_MAX], different, guessed, frames;
+	__u64 waited;
+	unsigned long waits, samples, in_kernel, in_place[KNOWN_PLACES_MAX], different, guessed, frames;
 };
 
 static double now(void)
@@ -141,6 +142,13 @@ static int take(void *context, void *data, size_t size)
 	int place;
 	const char *what;
 
+	if (size == sizeof(struct cfic_wait)) {
+		const struct cfic_wait *wait = data;
+
+		comparison->waits++;
+		comparison->waited += wait->waited;
+		return 0;
+	}
 	if (sample->process != (__u32)comparison->process)
 		return 0;
 	place = place_of(comparison->known, *((const __u64 *)(sample + 1) + sample->kernel_count));
@@ -222,7 +230,9 @@ int samples_compare(struct bpf_object *object, const char *directory, const char
 	/* From here on it is sampled: while it is ready, and only then. */
 	process_add(object, comparison.process, comparison.mappings, comparison.mapping_count);
 	while (!is_enough(&comparison) && comparison.different < NEEDED && now() < deadline)
-		ring_buffer__poll(samples, 100);
+		/* Samples wake nobody. */
+		ring_buffer__poll(samples, 20);
+		ring_buffer__consume(samples);
 	process_remove(object, comparison.process);
 	ring_buffer__consume(samples);
 	seen = snapshots_end();
@@ -239,4 +249,35 @@ int samples_compare(struct bpf_object *object, const char *directory, const char
 	fflush(stdout);
 	munmap(comparison.known, sizeof(*comparison.known));
 	return comparison.different || !enough;
+}
+
+int waits_compare(struct bpf_object *object, const char *directory, const char *name, char **command)
+{
+	static const char path[] = "/tmp/known-stack";
+	struct comparison comparison = {.known = map_known(path), .name = name};
+	struct ring_buffer *samples = ring_buffer__new(object_map(object, "samples"), take, &comparison, NULL);
+	struct bpf_link *link = bpf_program__attach(bpf_object__find_program_by_name(object, OF_MACHINE("off_cpu")));
+	struct cfic_wait_share share = {.threshold = ~0u};
+	double deadline = now() + SECONDS;
+	__u32 zero = 0;
+
+	CHECK(samples && link, "the program for waits can't be attached");
+	CHECK(bpf_map_update_elem(object_map(object, "wait_share"), &zero, &share, BPF_ANY) == 0, "share");
+	comparison.process = start(comparison.known, path, command);
+	comparison.mapping_count = mappings_read(comparison.process, directory, comparison.mappings, MAPPINGS_MAX);
+	process_add(object, comparison.process, comparison.mappings, comparison.mapping_count);
+	comparison.known->go = 1;
+	while (!comparison.known->done && now() < deadline)
+		ring_buffer__poll(samples, 100);
+	process_remove(object, comparison.process);
+	kill(comparison.process, SIGKILL);
+	waitpid(comparison.process, NULL, 0);
+	bpf_link__destroy(link);
+	ring_buffer__consume(samples);
+	ring_buffer__free(samples);
+	printf("waits %s samples %lu different %lu in-kernel %lu waits %lu waited %llu measured %llu\n", name,
+	       comparison.samples, comparison.different, comparison.in_kernel, comparison.waits, comparison.waited,
+	       comparison.known->waited);
+	munmap(comparison.known, sizeof(*comparison.known));
+	return comparison.different != 0;
 }

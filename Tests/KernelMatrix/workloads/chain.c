@@ -5,7 +5,7 @@
  *
  * KINDS of frames: plain, alloca, realigned, mixed. END of the chain: spin; kernel, which spends most of its time in
  * system calls; last-call, where a call is a function's last instruction; signal and signal-on-its-own-stack, where a
- * signal interrupts the chain and its handler makes another chain.
+ * signal interrupts the chain and its handler makes another chain; wait, which sleeps WAITS times when it is told to.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "workload.h"
@@ -201,6 +202,44 @@ OWN_FRAME static long spin_in_kernel(long depth)
 	return read_zeros(file, bytes, sizeof(bytes)) + depth;
 }
 
+#define WAITS 50
+
+static __u64 nanoseconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
+
+/* Sleeps in code of its own section, so that its return address is there. */
+OWN_FRAME IN_SECTION(spin_code) static long wait_often(long depth)
+{
+	const struct timespec length = {.tv_nsec = 20000000};
+
+	RECORD(known);
+	known->ready = 1;
+	while (!known->go)
+		;
+	for (int i = 0; i < WAITS; i++) {
+		__u64 before = nanoseconds();
+#if defined(__x86_64__)
+		long result = SYS_nanosleep;
+		__asm__ volatile("syscall" : "+a"(result) : "D"(&length), "S"(0) : "rcx", "r11", "memory");
+#else
+		register const void *first __asm__("x0") = &length;
+		register long number __asm__("x8") = SYS_nanosleep;
+		register void *second __asm__("x1") = 0;
+		__asm__ volatile("svc #0" : "+r"(first) : "r"(number), "r"(second) : "memory");
+#endif
+		known->waited += nanoseconds() - before;
+	}
+	known->done = 1;
+	for (;;)
+		USE(known);
+	return depth;
+}
+
 static void handler(int number, siginfo_t *info, void *context)
 {
 	const ucontext_t *interrupted = context;
@@ -269,6 +308,8 @@ int main(int count, char **words)
 		}
 	}
 	end = strcmp(words[4], "kernel") == 0 ? spin_in_kernel : spin;
+	if (strcmp(words[4], "wait") == 0)
+		end = wait_often;
 	if (strcmp(words[4], "last-call") == 0)
 		end = call_at_last;
 	depth_in_handler = atol(words[3]);
