@@ -79,6 +79,9 @@ void snapshots_find(const struct cfic_sample *sample)
 {
 	__u64 pc = *((const __u64 *)(sample + 1) + sample->kernel_count) & CFIC_SAMPLE_ADDRESS;
 
+	/* Waits come without snapshots. */
+	if (!ring)
+		return;
 	ring_buffer__consume(ring);
 	for (int i = 0; i < KEPT; i++)
 		counts.joined += kept[i].time == sample->time && kept[i].thread == sample->thread && kept[i].pc == pc;
@@ -87,6 +90,7 @@ void snapshots_find(const struct cfic_sample *sample)
 struct snapshots snapshots_end(void)
 {
 	ring_buffer__free(ring);
+	ring = NULL;
 	close(memory);
 	return counts;
 }
