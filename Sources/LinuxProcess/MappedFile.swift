@@ -10,6 +10,8 @@ package struct MappedFile: Sendable {
     /// Whether device and inode are those of the mapping. Some file systems (overlayfs, btrfs) report another device to
     /// stat(2) than in /proc/PID/maps: a file that only has the same inode must be compared with the memory.
     package let isCertain: Bool
+    /// The path that the mapping is named by, for when the process is gone; nil if the file was deleted.
+    private let name: String?
 
     /// Nil, with `errno` set, if the file can't be opened.
     package init?(_ mapping: ExecutableMapping, in process: Int32) {
@@ -20,7 +22,9 @@ package struct MappedFile: Sendable {
         let program = "/proc/\(process)/exe"
         var code = ENOENT
         var found: [Candidate] = []
-        for case let path? in [named, mapped, program] {
+        // The process may have ended by now. In another root directory, the path leads to another file, or to none.
+        name = mapping.isDeleted ? nil : mapping.path
+        for case let path? in [named, mapped, program, name] {
             var status = stat()
             guard path.withPath({ stat($0, &status) }) == 0 else {
                 // Report why the mapping's own link can't be opened, rather than the other errors.
@@ -68,6 +72,14 @@ package struct MappedFile: Sendable {
     /// Throws ``ELFError`` if it can't be read, or if the path now leads to another file. The process may choose the
     /// path, and a file that it puts there must not be used to unwind other processes that map the original.
     package func image() throws(ELFError) -> ELFImage {
+        do throws(ELFError) { return try image(at: path) } catch {
+            // The process has ended since.
+            if case .cannotOpen = error.kind, let name, let image = try? image(at: name) { return image }
+            throw error
+        }
+    }
+
+    private func image(at path: String) throws(ELFError) -> ELFImage {
         let image = try ELFImage(path: path)
         guard image.identity == identity else {
             throw ELFError(file: path, kind: .isAnotherFile)

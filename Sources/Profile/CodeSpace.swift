@@ -49,7 +49,9 @@ struct CodeSpace {
             ProcessImages.Mapping(
                 start: start, end: start + piece.size, bias: mapping.image == nil ? 0 : start &- piece.start,
                 image: mapping.image, name: mapping.name))
-        if let image = mapping.image ?? mapping.unusable, let problem = image.problem { problems[image.name] = problem }
+        if let image = mapping.image ?? mapping.unusable, let problem = image.problem, !image.isGone {
+            problems[image.name] = problem
+        }
         return start
     }
 }

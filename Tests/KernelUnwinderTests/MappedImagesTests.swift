@@ -68,6 +68,31 @@ struct MappedImagesTests {
         #expect(images.image(of: mapping, in: getpid(), waitsForTables: true).hasTable)
     }
 
+    /// What can't be opened for one process, which may have ended, may be opened for the next one.
+    @Test func fileThatCouldNotBeOpenedIsOpenedLater() throws {
+        let path = try library(64), link = fixture.directory + "/link.so"
+        try #require(symlink(path, link) == 0)
+        let mapping = try mapping(link)
+        images.prepare([mapping], of: getpid())
+        try #require(unlink(link) == 0)
+        let image = images.image(of: mapping, in: getpid(), waitsForTables: true)
+        #expect(!image.hasTable && image.problem != nil && !image.isGone)
+        images.finishProcess(waitsForTables: true)
+        try #require(symlink(path, link) == 0)
+        #expect(images.image(of: mapping, in: getpid(), waitsForTables: true).hasTable)
+    }
+
+    @Test func processThatHasEndedIsNoProblemOfTheFile() throws {
+        var mapping = try mapping(try library(64))
+        let path = mapping.path
+        mapping.path = "/missing/library.so"
+        let image = images.image(of: mapping, in: 2_147_483_647, waitsForTables: true)
+        #expect(!image.hasTable && image.problem != nil && image.isGone)
+        #expect(!images.image(of: mapping, in: getpid(), waitsForTables: true).isGone)
+        mapping.path = path
+        #expect(images.image(of: mapping, in: 2_147_483_647, waitsForTables: true).hasTable)
+    }
+
     /// Information about files is valid for one reading.
     @Test func fileThatIsWrittenAnewIsLookedAtAgain() throws {
         let path = fixture.directory + "/written.so"

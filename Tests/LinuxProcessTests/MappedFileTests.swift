@@ -54,6 +54,21 @@ import Testing
         #expect(ProcessMemory(of: getpid()).has(file, mapping))
     }
 
+    /// A process of a few milliseconds has ended by the time that its mappings are read.
+    @Test func fileOfAProcessThatHasEndedIsFoundByItsName() throws {
+        let mapping = try #require(try MemoryMap(of: getpid()).mappings.first { $0.path.contains("libc.so") })
+        let nobody: Int32 = 2_147_483_647
+        var status = stat()
+        try #require(stat(mapping.path, &status) == 0)
+        let file = MappedFile(mapping, in: nobody)
+        // overlayfs and btrfs report different devices: then only the memory could tell.
+        if FileNumber(status) == mapping.file { #expect(file?.path == mapping.path && file?.isCertain == true) }
+        #expect(try file?.image().identity == file?.identity)
+        var other = mapping
+        other.inode += 1
+        #expect(MappedFile(other, in: nobody) == nil)
+    }
+
     /// A made-up mapping of one page of a file. No process has exactly this mapping, so the kernel has no link for it.
     private func mapping(_ path: String, at start: UInt64 = 0x1000) throws -> ExecutableMapping {
         var status = stat()

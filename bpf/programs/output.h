@@ -117,6 +117,16 @@ static __always_inline void fill_in(struct walk *walk, enum cfic_step step)
 	walk->sample.reason = step == CFIC_STEP_NO_RULE ? (__u32)walk->rule.cfa_offset : 0;
 }
 
+/*
+ * User space is woken only if it would otherwise read too late: it reads several times a second anyway, and if it were
+ * woken by each sample, it would cost more than the samples, and its own waits would never end.
+ */
+static __always_inline __u64 wake_up(void)
+{
+	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2
+		? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline void count_lost(void)
 {
 	__u32 zero = 0;
@@ -127,7 +137,7 @@ static __always_inline void count_lost(void)
 }
 
 /* Outputs the sample of the current thread, whose time and share are set: 0 if there was room. */
-static __always_inline int finish(struct walk *walk, enum cfic_step step, __u64 id, __u64 flags)
+static __always_inline int finish(struct walk *walk, enum cfic_step step, __u64 id)
 {
 	__u64 size = sizeof(walk->sample) + (__u64)walk->frame_count * sizeof(__u64);
 
@@ -137,7 +147,7 @@ static __always_inline int finish(struct walk *walk, enum cfic_step step, __u64 
 	walk->sample.process = id >> 32;
 	if (size > sizeof(walk->sample) + sizeof(walk->frames))
 		return -1;
-	if (bpf_ringbuf_output(&samples, &walk->sample, size, flags) == 0)
+	if (bpf_ringbuf_output(&samples, &walk->sample, size, wake_up()) == 0)
 		return 0;
 	count_lost();
 	return -1;

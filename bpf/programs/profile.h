@@ -73,6 +73,6 @@ int NAME(profile)(const struct NAME(user_registers) *context)
 		if (is_snapshot_due(walk, step))
 			NAME(give_out_snapshot)();
 	}
-	finish(walk, step, id, 0);
+	finish(walk, step, id);
 	return 0;
 }

@@ -63,16 +63,6 @@ static __always_inline void spend(void)
 		round->taken++;
 }
 
-/*
- * User space is woken only if it would otherwise read too late: it reads a few times a second anyway, and if it were woken
- * by each sample, its own waits would never end.
- */
-static __always_inline __u64 wake_up(void)
-{
-	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2
-		? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
-
 /* Gives out how long a thread that is about to run has waited, if its wait was sampled. */
 static __always_inline void come_back(__u32 thread)
 {

@@ -10,6 +10,8 @@ public final class MappedImage {
     public let image: ELFImage?
     /// Why it has no table; nil if it has one.
     public internal(set) var problem: String?
+    /// Whether the problem is only that the process ended before its file was opened.
+    public internal(set) var isGone = false
     var table: KernelTable?
     /// The number of its request in the queue; nil if its table isn't being made.
     var pendingNumber: UInt32?

@@ -112,7 +112,9 @@ final class MappedImages {
     ///   thread (``takeMadeTables()``).
     func image(of mapping: ExecutableMapping, in process: Int32, waitsForTables: Bool) -> MappedImage {
         guard let file = files[mapping.file] ?? MappedFile(mapping, in: process) else {
-            return unusable(mapping.path, Self.problem(errno, mapping, process))
+            let code = errno
+            return unusable(
+                mapping.path, Self.problem(code, mapping, process), isGone: Self.isGone(process, whenOpeningGave: code))
         }
         let identity = file.identity
         if !file.isCertain, !ProcessMemory(of: process).has(file, mapping) {
@@ -126,10 +128,16 @@ final class MappedImages {
         do throws(ELFError) {
             request = if let known = requests[identity] { known } else { supply.request(try file.image()) }
         } catch {
-            let unusable = unusable(mapping.path, "\(error)")
-            // If the path now leads to another file, the error says nothing about this one.
-            if error.kind != .isAnotherFile { byFile[identity] = unusable }
-            return unusable
+            switch error.kind {
+            // The path now leads to another file, or to none: the error says nothing about this one.
+            case .isAnotherFile: return unusable(mapping.path, "\(error)")
+            case .cannotOpen(let code):
+                return unusable(mapping.path, "\(error)", isGone: Self.isGone(process, whenOpeningGave: code))
+            default:
+                let unusable = unusable(mapping.path, "\(error)")
+                byFile[identity] = unusable
+                return unusable
+            }
         }
         let found = mapped(request, name: mapping.path, waitsForTables)
         byFile[identity] = found
@@ -234,10 +242,16 @@ final class MappedImages {
         return table
     }
 
-    private func unusable(_ name: String, _ problem: String) -> MappedImage {
+    private func unusable(_ name: String, _ problem: String, isGone: Bool = false) -> MappedImage {
         let image = MappedImage(name: name, image: nil)
         image.problem = problem
+        image.isGone = isGone
         return image
+    }
+
+    /// Whether a file couldn't be opened because its process has ended; a zombie has no executable.
+    private static func isGone(_ process: Int32, whenOpeningGave code: Int32) -> Bool {
+        (code == ENOENT || code == ESRCH) && access("/proc/\(process)/exe", F_OK) != 0
     }
 
     /// Why a mapped file can't be opened, and which permission is missing.

@@ -98,12 +98,24 @@ extension KernelUnwinder {
         isWatching = false
     }
 
-    /// Waits until there is something to read, here or from another descriptor, or until the time is over.
+    /// Waits until the time is over, another descriptor is readable, or something can't wait: an event of a process, a
+    /// table that was made, or a ring buffer that is half full. Samples can wait.
+    ///
+    /// Never returns sooner than after ``pause``, but for the other descriptor: on a busy machine, processes map files
+    /// thousands of times a second.
     public func wait(milliseconds: Int32, or other: Int32 = -1) {
-        var polled = ([other, ring.descriptor, images.descriptor] + (events?.descriptors ?? [])).map {
-            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
-        }
-        poll(&polled, nfds_t(polled.count), milliseconds)
+        let pause = min(milliseconds, Self.pause)
+        if Self.poll([other], pause) { return }
+        _ = Self.poll([other, ring.descriptor, images.descriptor] + (events?.descriptors ?? []), milliseconds - pause)
+    }
+
+    /// In milliseconds. A process lives that long without its new mappings.
+    private static let pause: Int32 = 4
+
+    /// Whether any of the descriptors is readable before the time is over.
+    private static func poll(_ descriptors: [Int32], _ milliseconds: Int32) -> Bool {
+        var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        return Glibc.poll(&polled, nfds_t(polled.count), milliseconds) > 0
     }
 
     /// The events of all processes since the last call.

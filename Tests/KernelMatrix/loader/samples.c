@@ -230,7 +230,9 @@ int samples_compare(struct bpf_object *object, const char *directory, const char
 	/* From here on it is sampled: while it is ready, and only then. */
 	process_add(object, comparison.process, comparison.mappings, comparison.mapping_count);
 	while (!is_enough(&comparison) && comparison.different < NEEDED && now() < deadline)
-		ring_buffer__poll(samples, 100);
+		/* Samples wake nobody. */
+		ring_buffer__poll(samples, 20);
+		ring_buffer__consume(samples);
 	process_remove(object, comparison.process);
 	ring_buffer__consume(samples);
 	seen = snapshots_end();
