@@ -77,12 +77,17 @@ let package = Package(
                 "CLinux", "CLibbpf",
             ],
             plugins: ["BPFObject"]),
+        // Stacks with all registers, from snapshots.
+        .target(
+            name: "FullUnwinder",
+            dependencies: ["CallFrameInfo", "ELF", "TableCompiler", "KernelUnwinder", "UnwindTable", "CUnwindTable"]),
         // Names of functions, and printable text.
         .target(name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler"]),
         // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(
-            name: "Profile", dependencies: ["ELF", "Files", "KernelUnwinder", "LinuxProcess", "Symbols", "CLinux"]),
+            name: "Profile",
+            dependencies: ["ELF", "Files", "KernelUnwinder", "FullUnwinder", "LinuxProcess", "Symbols", "CLinux"]),
         // A format a file.
         .target(
             name: "ProfileFormats",
@@ -155,7 +160,7 @@ let package = Package(
             name: "ValidationTests",
             dependencies: [
                 "Validation", "ELF", "TableCompiler", "TableStore", "TableSupply", "UnwindTable", "CUnwindTable",
-                "KernelUnwinder", "Profile", "TestFixtures",
+                "KernelUnwinder", "FullUnwinder", "Profile", "TestFixtures",
             ]),
         .testTarget(
             name: "UnwindTableTests", dependencies: ["UnwindTable", "CallFrameInfo", "CUnwindTable", "TestFixtures"]),
@@ -192,7 +197,8 @@ let package = Package(
             name: "ProfileTests",
             dependencies: [
                 "CLibbpf",
-                "Profile", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler", "CUnwindTable",
+                "Profile", "FullUnwinder", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler",
+                "CUnwindTable",
                 "TestFixtures",
             ]),
         .testTarget(

@@ -1,4 +1,5 @@
 import CLibbpf
+import CLinux
 import CUnwindTable
 import ELF
 import Glibc
@@ -39,6 +40,9 @@ public final class KernelUnwinder {
         public var sampleBytes = 1 << 20
         /// Bytes of kernel memory that tables and mappings may take. It is allocated as needed, 4 MiB at a time.
         public var tableBudget = 1 << 30
+        /// Whether the stacks that the kernel can't follow, for want of a register, a rule or a table that is still being
+        /// made, come with what user space needs to go on. `Recorder` then does.
+        public var finishesStacks = false
         /// Of the walks on each CPU, every so manieth comes with a snapshot of registers and stack; 0: none.
         package var snapshotEvery = 0
         /// The size of the ring buffer for snapshots, in bytes: a power of two. A snapshot takes about 69 KiB of it.
@@ -88,7 +92,7 @@ public final class KernelUnwinder {
         images = MappedImages(memory, try Self.hostMachine, tables)
         processMap = try object.map("processes")
         ring = try RecordRing(map: object.map("samples"))
-        snapshotRing = options.snapshotEvery > 0 ? try RecordRing(map: object.map("snapshots")) : nil
+        snapshotRing = options.usesSnapshots ? try RecordRing(map: object.map("snapshots")) : nil
         try options.filter.write(to: object)
         if let sampling = options.waits {
             waits = try WaitSampler(sampling, KernelObject(options, part: .waits, sharing: object))
@@ -122,6 +126,12 @@ public final class KernelUnwinder {
     public var verifiedPrograms: [VerifiedProgram] { object.verified + (waits?.object.verified ?? []) }
 
     var followsChildren: Bool { options.followsChildren }
+
+    /// `Options.finishesStacks`
+    package var finishesStacks: Bool { options.finishesStacks }
+
+    /// The bits of a signed return address that belong to the address; all bits if addresses aren't signed.
+    package static var addressBits: UInt64 { perf_address_bits() }
 
     /// Called with the description of a problem that doesn't stop the unwinder.
     public var onProblem: (String) -> Void {

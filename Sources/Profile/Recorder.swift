@@ -1,3 +1,5 @@
+import ELF
+import FullUnwinder
 import Glibc
 import KernelUnwinder
 import LinuxProcess
@@ -23,6 +25,10 @@ public final class Recorder {
     private var newcomers = Newcomers()
     /// Sees all samples.
     package var observer: (any SampleObserver)?
+    /// Nil if stacks are left as the kernel gives them out.
+    private let finisher: StackFinisher?
+    /// The snapshots of the last round, by thread.
+    private var early: [Int32: [StackSnapshot]] = [:]
     private var waiting = WaitingThreads()
     /// Made when the first wait is read.
     private var scheduler: SchedulerFrames?
@@ -33,6 +39,7 @@ public final class Recorder {
     ///     the processes that were sampled, otherwise to the different stacks.
     public init(_ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true) {
         self.unwinder = unwinder
+        finisher = unwinder.finishesStacks ? try? StackFinisher(debugFiles: DebugFileSearch()) : nil
         self.tellsProcessesApart = tellsProcessesApart
     }
 
@@ -52,6 +59,7 @@ public final class Recorder {
                 records.append(.sample(Taken(sample, unwoundBy: images)))
                 if sample.end == .noProcess { newcomers.note(sample.process) }
             }, wait: { records.append(.endOfWait($0)) })
+        if let finisher, observer == nil { try finish(&records, finisher) }
         let time = MonotonicClock.now
         for change in unwinder.update(unwinder.processEvents()) {
             processes.note(change)
@@ -67,6 +75,27 @@ public final class Recorder {
         waiting.forgetEnded(isWaiting: unwinder.isWaiting)
         processes.endRound(at: time)
         try observer?.endRound()
+    }
+
+    /// Continues the stacks that came with snapshots. These are there now, because they precede their samples. Some may be
+    /// of samples that come with the next round.
+    private func finish(_ records: inout [Record], _ finisher: StackFinisher) throws(KernelError) {
+        var snapshots = early
+        var new: [Int32: [StackSnapshot]] = [:]
+        try unwinder.readSnapshots { new[$0.thread, default: []].append($0) }
+        snapshots.merge(new) { $0 + $1 }
+        early = new
+        if snapshots.isEmpty { return }
+        for index in records.indices {
+            guard case .sample(var taken) = records[index], let base = taken.base,
+                let snapshot = snapshots[taken.thread]?.first(where: { $0.time == taken.time }),
+                let finished = finisher.finish(taken.stack.userFrames, snapshot, base)
+            else { continue }
+            taken.stack.userFrames += finished.frames
+            taken.stack.end = finished.end
+            early[taken.thread]?.removeAll { $0.time == taken.time }
+            records[index] = .sample(taken)
+        }
     }
 
     /// Counts waits that have not ended yet, as if they ended now. Call it last, when sampling has stopped.

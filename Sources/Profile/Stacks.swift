@@ -56,6 +56,10 @@ public struct Stacks {
         public var userFrames = 0
         /// Frames of kernel code, of all samples.
         public var kernelFrames = 0
+        /// Stacks that were finished in user space.
+        public var finishedStacks = 0
+        /// The frames that they got there.
+        public var finishedFrames = 0
         /// The number of stacks by outcome.
         public var outcomes: [StackOutcome: Int] = [:]
         /// The number of stacks by how the walk ended, without the table's reason.
@@ -72,6 +76,9 @@ public struct Stacks {
                 totals.waited += waited[stack] ?? 0
             }
             totals.userFrames += count * stack.userFrames.count
+            let finished = stack.userFrames.count { $0.isFinished }
+            totals.finishedStacks += finished > 0 ? count : 0
+            totals.finishedFrames += count * finished
             totals.kernelFrames += count * stack.kernelFrames.count
             totals.outcomes[stack.outcome, default: 0] += count
             totals.ends[StackEnd(code: stack.end.code), default: 0] += count

@@ -35,6 +35,8 @@ struct ProfileReport: JSONDocument {
         var isGuessed: Bool
         /// Whether the code that would confirm the guess could not be read.
         var isUnchecked: Bool
+        /// Whether it was found in user space.
+        var isFinished: Bool
     }
 
     struct KernelFrame: Encodable {
@@ -79,6 +81,9 @@ struct ProfileReport: JSONDocument {
     var completeStacks: Int
     /// Stacks whose outermost frame was reached with guesses.
     var guessedStacks: Int
+    /// Stacks that were finished in user space, and the frames that they got there.
+    var finishedStacks: Int
+    var finishedFrameCount: Int
     /// The number of stacks by how the walk ended.
     var ends: [String: Int]
     var userFrameCount: Int
@@ -110,6 +115,7 @@ struct ProfileReport: JSONDocument {
         waitedNanoseconds = recording.includesWaits ? Int(totals.waited.rounded()) : nil
         completeStacks = totals.outcomes[.complete] ?? 0
         guessedStacks = totals.outcomes[.guessed] ?? 0
+        (finishedStacks, finishedFrameCount) = (totals.finishedStacks, totals.finishedFrames)
         ends = Dictionary(totals.ends.map { ($0.key.name, $0.value) }, uniquingKeysWith: +)
         userFrameCount = totals.userFrames
         kernelFrameCount = totals.kernelFrames
@@ -177,7 +183,8 @@ extension ProfileReport.Stack {
             frames: zip(stack.userFrames, stack.addresses).map { frame, address in
                 ProfileReport.Frame(
                     function: symbolizer.name(of: frame, in: stack.space), address: address, isExact: frame.isExact,
-                    isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked)
+                    isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked,
+                    isFinished: frame.isFinished)
             },
             kernelFrames: stack.kernelFrames.map { address in
                 ProfileReport.KernelFrame(function: symbolizer.kernelFunction(at: address), address: address)

@@ -108,6 +108,7 @@ struct ProfileCommand: ParsableCommand {
             unwinderOptions.kernelFrames = !filter.noKernel
             unwinderOptions.filter = try filter.filter()
             unwinderOptions.waits = offCPU.sampling
+            unwinderOptions.finishesStacks = true
             let unwinder = try KernelUnwinder(tables: tables, unwinderOptions)
             let interruption = try Interruption()
             try interruption.takeSignals(Self.say)

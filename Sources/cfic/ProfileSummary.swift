@@ -34,6 +34,11 @@ struct ProfileSummary {
                 "\(Quantity.count(counters.lost, "sample")) lost in addition: the ring buffer was full; try a lower -F")
         }
         writeEnds()
+        if totals.finishedStacks > 0 {
+            Diagnostics.note(
+                "  \(Quantity.count(totals.finishedStacks, "stack")) finished in user space, by "
+                    + Quantity.count(totals.finishedFrames, "frame"))
+        }
         Diagnostics.note(
             "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(recording.memory.tables, "table")), "
                 + "\(Quantity.bytes(UInt64(recording.memory.used))) of \(Quantity.bytes(UInt64(recording.memory.mapped))) of kernel memory"

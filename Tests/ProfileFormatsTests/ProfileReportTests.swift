@@ -63,6 +63,8 @@ import Testing
             "no-rule" : 1
           },
           "event" : "cycles",
+          "finishedFrameCount" : 0,
+          "finishedStacks" : 0,
           "guessedStacks" : 2,
           "imagesWithoutTable" : {
 
@@ -84,6 +86,7 @@ import Testing
                   "address" : "0x7f0000001010",
                   "function" : "[a]",
                   "isExact" : true,
+                  "isFinished" : false,
                   "isGuessed" : false,
                   "isUnchecked" : false
                 },
@@ -91,6 +94,7 @@ import Testing
                   "address" : "0x7f0000002010",
                   "function" : "[b\\u001b]",
                   "isExact" : false,
+                  "isFinished" : false,
                   "isGuessed" : true,
                   "isUnchecked" : true
                 }
@@ -115,6 +119,7 @@ import Testing
                   "address" : "0x7f0000001010",
                   "function" : "[a]",
                   "isExact" : true,
+                  "isFinished" : false,
                   "isGuessed" : false,
                   "isUnchecked" : false
                 }

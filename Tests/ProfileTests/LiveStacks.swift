@@ -54,10 +54,11 @@ struct LiveStacks {
     ///   - others: children that already exist.
     ///   - isEnough: whether a stack counts.
     init(
-        of program: LiveProgram, _ others: [Int32] = [], count: Int = 25, atLeast seconds: Double = 0.05,
+        of program: LiveProgram, _ others: [Int32] = [], options: KernelUnwinder.Options = .init(), count: Int = 25,
+        atLeast seconds: Double = 0.05,
         isEnough: (Live) -> Bool = { _ in true }
     ) throws {
-        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil))
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
         recorder = Recorder(unwinder)
         try unwinder.watchProcesses()
         for process in [program.id] + others { try recorder.add(process) }

@@ -24,27 +24,18 @@ static __always_inline void keep_registers(struct walk *walk)
 	walk->first_pc = walk->frame.machine.pc;
 }
 
-/*
- * Reads chunks of the stack upward from an address, until one can't be read. A chunk is never on two memory pages, so
- * that what follows a page that can't be read doesn't hide what precedes it.
- */
-static __always_inline void read_stack(struct cfic_snapshot *snapshot, __u64 from, __u64 stack_pointer)
+/* Reads the chunks of the stack from an address upward. A chunk is never on two memory pages. */
+static __always_inline void read_stack(struct cfic_snapshot *snapshot, __u64 from)
 {
 	__u8 *memory = (__u8 *)(snapshot + 1);
-	__u64 start = from & -(__u64)CFIC_SNAPSHOT_CHUNK;
 
-	snapshot->size = 0;
-	/* Nobody may have touched the red zone yet. */
-	if (start != (stack_pointer & -(__u64)CFIC_SNAPSHOT_CHUNK)
-		&& bpf_probe_read_user(memory, CFIC_SNAPSHOT_CHUNK, (const void *)start))
-		start += CFIC_SNAPSHOT_CHUNK;
-	snapshot->start = start;
+	snapshot->start = from & -(__u64)CFIC_SNAPSHOT_CHUNK;
+	snapshot->chunks = 0;
 	for (__u32 chunk = 0; chunk < CFIC_SNAPSHOT_CHUNKS; chunk++) {
 		__u32 offset = chunk * CFIC_SNAPSHOT_CHUNK;
 
-		if (bpf_probe_read_user(memory + offset, CFIC_SNAPSHOT_CHUNK, (const void *)(start + offset)))
-			return;
-		snapshot->size = offset + CFIC_SNAPSHOT_CHUNK;
+		if (bpf_probe_read_user(memory + offset, CFIC_SNAPSHOT_CHUNK, (const void *)(snapshot->start + offset)) == 0)
+			snapshot->chunks |= 1u << chunk;
 	}
 }
 
@@ -69,7 +60,7 @@ static __always_inline void give_snapshot(const struct walk *walk, __u64 stack_p
 	snapshot->reserved = 0;
 	snapshot->pc = walk->first_pc;
 	__builtin_memcpy(snapshot->registers, walk->first_registers, sizeof(snapshot->registers));
-	read_stack(snapshot, stack_pointer - below, stack_pointer);
+	read_stack(snapshot, stack_pointer - below);
 	all = bpf_map_lookup_elem(&counters, &zero);
 	if (all)
 		all->snapshots++;

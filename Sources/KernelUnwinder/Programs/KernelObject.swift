@@ -103,7 +103,8 @@ final class KernelObject {
             // THREAD_SIZE: 16 KiB on both machines, or a memory page if that is larger.
             kernel_stack: UInt32(max(16384, sysconf(Int32(_SC_PAGESIZE)))),
             follow: options.followsChildren ? 1 : 0, everyone: options.samplesEveryone ? 1 : 0,
-            filters: options.filter.bits, snapshot_every: UInt32(clamping: options.snapshotEvery), snapshot_ends: 0,
+            filters: options.filter.bits, snapshot_every: UInt32(clamping: options.snapshotEvery),
+            snapshot_ends: options.snapshotEnds,
             wait_minimum: options.waits?.minimum ?? 0, wait_budget: options.waits?.budget ?? 0, unused: 0)
         let rodata = bpf_object__find_map_by_name(object, ".rodata.settings")
         var status = bpf_map__set_initial_value(rodata, &settings, MemoryLayout<cfic_settings>.size)
@@ -111,7 +112,7 @@ final class KernelObject {
         var sizes = [
             ("processes", UInt32(clamping: options.processLimit)), ("samples", UInt32(clamping: options.sampleBytes)),
         ]
-        if options.snapshotEvery > 0 { sizes.append(("snapshots", UInt32(clamping: options.snapshotBytes))) }
+        if options.usesSnapshots { sizes.append(("snapshots", UInt32(clamping: options.snapshotBytes))) }
         for (map, entries) in sizes + options.filter.mapSizes {
             status = bpf_map__set_max_entries(bpf_object__find_map_by_name(object, map), entries)
             guard status == 0 else { throw .system("setting the size of the map \(map)", errno: -status) }

@@ -7,6 +7,8 @@ public struct Sample {
     public struct Frame: Equatable, Hashable, Sendable {
         let word: UInt64
 
+        init(word: UInt64) { self.word = word }
+
         /// AVMA: if `isExact`, the instruction at which the frame stopped, else a return address, which the call
         /// precedes.
         ///
@@ -18,7 +20,10 @@ public struct Sample {
         /// Whether it was found without a rule, because its callee's code has none, or by way of such a frame.
         public var isGuessed: Bool { word >> 62 & 1 == 1 }
         /// Whether it is guessed, and the code that would confirm it could not be read.
-        public var isUnchecked: Bool { word >> 61 & 1 == 1 }
+        public var isUnchecked: Bool { word >> 61 & 0b11 == 0b11 }
+        /// Whether it was found in user space, by rules and with all registers, beyond the frames that the kernel could
+        /// find (`Options.finishesStacks`).
+        public var isFinished: Bool { word >> 61 & 0b11 == 0b01 }
         /// An address inside the function that the frame belongs to.
         public var lookupAddress: UInt64 { isExact ? pc : pc &- 1 }
 
@@ -26,6 +31,11 @@ public struct Sample {
         package static var addressLimit: UInt64 { 1 << 60 }
         /// The bits of the word that hold the pc; the bits above are marks.
         private static let pcBits: UInt64 = 1 << 61 - 1
+
+        /// A frame that was found in user space. Only guessed frames can be unchecked, so that mark alone means this.
+        package init(finished pc: UInt64, isExact: Bool) {
+            word = pc & Self.pcBits | 1 << 61 | (isExact ? 1 << 63 : 0)
+        }
 
         /// The same frame with another pc.
         package func moved(to pc: UInt64) -> Self { Self(word: word & ~Self.pcBits | pc & Self.pcBits) }

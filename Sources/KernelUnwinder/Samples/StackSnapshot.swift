@@ -9,29 +9,47 @@ package struct StackSnapshot: Sendable {
     package let pc: UInt64
     /// By DWARF number, 32 of them; what the machine doesn't have is undefined.
     package let registers: [UInt64]
-    /// The memory, from a little below the stack pointer upward, and the AVMA of its first byte.
+    /// The AVMA of the memory's first byte, a little below the stack pointer.
     package let start: UInt64
-    package let memory: [UInt8]
+    /// The memory upward from there, up to the last chunk that could be read; others are undefined.
+    private let memory: [UInt8]
+    /// Bit N is set if chunk N of the memory could be read.
+    private let chunks: UInt32
 
-    /// Whether the stack may go on beyond the memory because a snapshot has no room for more.
-    package var isFull: Bool { memory.count == Int(CFIC_SNAPSHOT_MEMORY) }
-    /// The AVMA behind the last byte.
-    package var end: UInt64 { start &+ UInt64(memory.count) }
+    /// The AVMA behind the last byte for which a snapshot has room.
+    package var end: UInt64 { start &+ UInt64(CFIC_SNAPSHOT_MEMORY) }
 
-    package init(time: UInt64, thread: Int32, pc: UInt64, registers: [UInt64], start: UInt64, memory: [UInt8]) {
-        (self.time, self.thread, self.pc, self.registers) = (time, thread, pc, registers)
-        (self.start, self.memory) = (start, memory)
+    /// Bytes of memory at an AVMA; nil unless all of them could be read.
+    package func bytes(at address: UInt64, count: Int) -> ArraySlice<UInt8>? {
+        let distance = address &- start
+        guard count > 0, distance < UInt64(memory.count), count <= memory.count - Int(distance) else { return nil }
+        let first = Int(distance), size = Int(CFIC_SNAPSHOT_CHUNK)
+        for chunk in first / size...(first + count - 1) / size where chunks >> UInt32(chunk) & 1 == 0 { return nil }
+        return memory[first..<first + count]
     }
 
     /// Nil if the bytes are not a snapshot.
     init?(_ bytes: UnsafeRawBufferPointer) {
         let head = MemoryLayout<cfic_snapshot>.size
-        guard bytes.count >= head else { return nil }
+        guard bytes.count >= head + Int(CFIC_SNAPSHOT_MEMORY) else { return nil }
         let snapshot = bytes.loadUnaligned(as: cfic_snapshot.self)
-        guard Int(snapshot.size) <= bytes.count - head else { return nil }
         (time, thread) = (snapshot.time, Int32(bitPattern: snapshot.thread))
         (pc, start) = (snapshot.pc, snapshot.start)
         registers = withUnsafeBytes(of: snapshot.registers) { Array($0.bindMemory(to: UInt64.self)) }
-        memory = Array(bytes[head...].prefix(Int(snapshot.size)))
+        chunks = snapshot.chunks
+        // Up to the last chunk that could be read.
+        let count = min(UInt32.bitWidth - chunks.leadingZeroBitCount, Int(CFIC_SNAPSHOT_CHUNKS))
+        memory = Array(bytes[head...].prefix(count * Int(CFIC_SNAPSHOT_CHUNK)))
+    }
+}
+
+extension KernelUnwinder.Options {
+    var usesSnapshots: Bool { snapshotEvery > 0 || finishesStacks }
+
+    /// The ends of walks that come with a snapshot, as in `cfic_settings.snapshot_ends`.
+    var snapshotEnds: UInt32 {
+        guard finishesStacks else { return 0 }
+        return [CFIC_STEP_NO_RULE, CFIC_STEP_NO_REGISTERS, CFIC_STEP_NO_FRAME_POINTER, CFIC_STEP_TABLE_PENDING]
+            .reduce(0) { $0 | 1 << $1.rawValue }
     }
 }

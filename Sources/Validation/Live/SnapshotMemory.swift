@@ -16,9 +16,8 @@ final class SnapshotMemory: DumpedMemory {
     }
 
     func copy(from address: UInt64, to buffer: UnsafeMutableRawBufferPointer) -> Bool {
-        let distance = address &- snapshot.start
-        if distance < UInt64(snapshot.memory.count), buffer.count <= snapshot.memory.count - Int(distance) {
-            buffer.copyBytes(from: snapshot.memory[Int(distance)...].prefix(buffer.count))
+        if let bytes = snapshot.bytes(at: address, count: buffer.count) {
+            buffer.copyBytes(from: bytes)
             return true
         }
         if let module = modules.module(at: address),
@@ -33,7 +32,7 @@ final class SnapshotMemory: DumpedMemory {
 
     /// Whether an address is where the rest of a stack is that was too large for its snapshot.
     func isBeyond(_ address: UInt64) -> Bool {
-        snapshot.isFull && address >= snapshot.end && address - snapshot.end < Self.stackLimit
+        address >= snapshot.end && address - snapshot.end < Self.stackLimit
     }
 
     /// Bytes of a large stack.

@@ -24,21 +24,33 @@ static struct {
 } kept[KEPT];
 static struct snapshots counts;
 static int memory = -1, process;
-static char real[CFIC_SNAPSHOT_MEMORY];
+static char real[CFIC_SNAPSHOT_CHUNK];
 
 static const char *difference(const struct cfic_snapshot *snapshot, size_t size)
 {
-	__u64 sp = snapshot->registers[STACK_POINTER], above = sp - snapshot->start;
+	__u64 sp = snapshot->registers[STACK_POINTER];
 	const char *bytes = (const char *)(snapshot + 1);
 
-	if (size < sizeof(*snapshot) + CFIC_SNAPSHOT_MEMORY || snapshot->size > CFIC_SNAPSHOT_MEMORY)
+	if (size < sizeof(*snapshot) + CFIC_SNAPSHOT_MEMORY)
 		return "size";
-	if (!snapshot->size || sp < snapshot->start || above >= snapshot->size || above >= 2 * CFIC_SNAPSHOT_CHUNK)
+	if (sp < snapshot->start || sp - snapshot->start >= 2 * CFIC_SNAPSHOT_CHUNK)
 		return "stack pointer";
-	/* Below, nothing has to stay. */
-	if (pread(memory, real, snapshot->size - above, sp) != (ssize_t)(snapshot->size - above))
-		return "extent";
-	return memcmp(real, bytes + above, snapshot->size - above) == 0 ? NULL : "memory";
+	for (int chunk = 0; chunk < CFIC_SNAPSHOT_CHUNKS; chunk++) {
+		__u64 start = snapshot->start + chunk * CFIC_SNAPSHOT_CHUNK, end = start + CFIC_SNAPSHOT_CHUNK;
+		int was_read = (snapshot->chunks >> chunk) & 1;
+
+		/* Below the stack pointer, nothing has to stay. */
+		if (end <= sp)
+			continue;
+		if (start < sp)
+			start = sp;
+		if (!was_read && sp < end && chunk == 0)
+			return "chunk";
+		if (was_read && (pread(memory, real, end - start, start) != (ssize_t)(end - start)
+				|| memcmp(real, bytes + (start - snapshot->start), end - start) != 0))
+			return "memory";
+	}
+	return NULL;
 }
 
 static int take(void *context, void *data, size_t size)
@@ -55,8 +67,8 @@ static int take(void *context, void *data, size_t size)
 	counts.taken++;
 	what = difference(snapshot, size);
 	if (what && counts.different++ == 0)
-		printf("snapshot: %s differs: sp %llx, start %llx, size %x\n", what,
-		       snapshot->registers[STACK_POINTER], snapshot->start, snapshot->size);
+		printf("snapshot: %s differs: sp %llx, start %llx, chunks %x\n", what,
+		       snapshot->registers[STACK_POINTER], snapshot->start, snapshot->chunks);
 	return 0;
 }
 

@@ -57,22 +57,22 @@ struct cfic_sample {
 	char command[16];    /* the thread's name; ends with a zero if it is shorter                    */
 };
 
-/* The most bytes of memory in a snapshot: 64 KiB from the stack pointer on, and the rest of its page and red zone. */
+/* The bytes of memory in a snapshot: 64 KiB from the stack pointer on, and the rest of its page and red zone. */
 #define CFIC_SNAPSHOT_CHUNK 4096
 #define CFIC_SNAPSHOT_CHUNKS 17
 #define CFIC_SNAPSHOT_MEMORY (CFIC_SNAPSHOT_CHUNKS * CFIC_SNAPSHOT_CHUNK)
 
 /*
  * What a walk began with, in the ring buffer of snapshots: the registers of user code, and the top of its stack, which
- * follows. It is there before its sample is. Memory is read in chunks, upward, until one can't be read; the record
- * always has room for all of them.
+ * follows. It is there before its sample is. Memory is read in chunks; those that can't be read, such as memory pages of
+ * a large array that nobody touched yet, are undefined.
  */
 struct cfic_snapshot {
 	__u64 time;          /* the sample's, and likewise the following two                            */
 	__u32 thread;
 	__u32 cpu;
 	__u64 start;         /* address of the first byte of memory, a multiple of CFIC_SNAPSHOT_CHUNK  */
-	__u32 size;          /* bytes of memory that were read, a multiple of CFIC_SNAPSHOT_CHUNK       */
+	__u32 chunks;        /* bit N is set if chunk N was read                                        */
 	__u32 reserved;
 	__u64 pc;
 	__u64 registers[CFIC_REGISTER_MASK + 1]; /* by DWARF number                                     */

@@ -1,0 +1,95 @@
+import CUnwindTable
+import ELF
+import KernelUnwinder
+import UnwindTable
+
+/// The memory of a snapshot.
+struct StackMemory {
+    let snapshot: StackSnapshot
+
+    /// The value of `size` bytes, 1 to 8: little-endian, zero-extended; nil if they are not in the snapshot.
+    func number(at address: UInt64, size: Int) -> UInt64? {
+        snapshot.bytes(at: address, count: size).map { bytes in
+            bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+    }
+}
+
+/// Goes on with stacks that the kernel's walk could not follow to their outermost frame, from their snapshots and with
+/// all registers.
+package final class StackFinisher {
+    /// What was found beyond the kernel's frames.
+    package struct Finished {
+        /// The callers of the kernel's last frame, the innermost first.
+        package var frames: [Sample.Frame]
+        /// How the walk ended.
+        package var end: StackEnd
+    }
+
+    private let machine: TableMachine
+    private let debugFiles: DebugFileSearch?
+    private let addressBits: UInt64
+    private var rows: [ObjectIdentifier: (image: MappedImage, rows: ImageRows?)] = [:]
+    /// More than a process maps. Limits how many files' entries are kept.
+    private static let imageLimit = 512
+
+    /// - Throws: ``KernelError`` on a machine without tables.
+    package init(debugFiles: DebugFileSearch? = nil) throws(KernelError) {
+        machine = try KernelUnwinder.hostMachine
+        addressBits = KernelUnwinder.addressBits
+        self.debugFiles = debugFiles
+    }
+
+    /// Walks the whole stack again, and continues it if the kernel's frames are its beginning.
+    ///
+    /// - Parameters:
+    ///   - frames: the kernel's, the innermost first.
+    ///   - images: the mappings that they were found with.
+    /// - Returns: nil if there is nothing beyond them, or if the two walks differ.
+    package func finish(
+        _ frames: some RandomAccessCollection<Sample.Frame>, _ snapshot: StackSnapshot, _ images: ProcessImages
+    ) -> Finished? {
+        let memory = StackMemory(snapshot: snapshot)
+        var frame = RegisterFrame(machine, pc: snapshot.pc, registers: snapshot.registers)
+        var found: [Sample.Frame] = []
+        var kernel = frames.makeIterator()
+        for _ in 0..<Int(CFIC_FRAMES_MAX) {
+            if let expected = kernel.next() {
+                guard expected.pc == frame.pc, !expected.isGuessed else { return nil }
+            } else {
+                found.append(Sample.Frame(finished: frame.pc, isExact: frame.isExact))
+            }
+            switch step(from: frame, memory, images) {
+            case .caller(let caller): frame = caller
+            case .end(let end):
+                guard kernel.next() == nil, !found.isEmpty else { return nil }
+                return Finished(frames: found, end: StackEnd(code: end.rawValue))
+            }
+        }
+        return Finished(frames: found, end: StackEnd(code: CFIC_STEP_TOO_DEEP.rawValue))
+    }
+
+    private func step(from frame: RegisterFrame, _ memory: StackMemory, _ images: ProcessImages) -> RegisterFrame.Step {
+        guard let mapping = images.mapping(at: frame.lookupPC) else { return .end(CFIC_STEP_NO_MAPPING) }
+        guard let image = mapping.image, let rows = rows(of: image) else { return .end(CFIC_STEP_NO_TABLE) }
+        guard let row = rows.row(at: frame.lookupPC &- mapping.bias) else { return .end(CFIC_STEP_NO_TABLE) }
+        return frame.caller(by: row, memory, addressBits: addressBits)
+    }
+
+    /// The file opened again: another thread may be making its table from this image.
+    private static func opened(_ image: ELFImage) throws(ELFError) -> ELFImage {
+        guard let path = image.descriptorPath else {
+            return try ELFImage(bytes: image.memoryBytes ?? [], name: image.name)
+        }
+        return try ELFImage(path: path)
+    }
+
+    private func rows(of mapped: MappedImage) -> ImageRows? {
+        let id = ObjectIdentifier(mapped)
+        if let known = rows[id] { return known.rows }
+        if rows.count >= Self.imageLimit { rows = [:] }
+        let found = mapped.image.flatMap { try? ImageRows(Self.opened($0), debugFiles: debugFiles) }
+        rows[id] = (mapped, found)
+        return found
+    }
+}

@@ -1,0 +1,101 @@
+import CUnwindTable
+import Foundation
+import FullUnwinder
+@testable import KernelUnwinder
+@testable import Profile
+import TableCompiler
+import TestFixtures
+import Testing
+
+/// Stacks that the kernel can't follow to their ends, and that user space finishes with all registers.
+@Suite(
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(3)))
+struct FinishedStackTests {
+    /// Below `_dl_runtime_resolve`, whose CFA is in rbx, which its callees have changed.
+    @Test func bindingOfACallIsFollowedToTheOutermostFrame() throws {
+        let fixture = try Fixture()
+        try run(
+            words: ["gcc"] + LiveProgram.optimised.dropLast() + [
+                "-Wl,-z,lazy", "-o", "odd", "\(LiveProgram.sources)/odd-stacks.c",
+            ], in: fixture.directory)
+        var options = KernelUnwinder.Options()
+        options.finishesStacks = true
+        let stacks = try LiveStacks(of: LiveProgram(fixture, "odd", ["bind"]), options: options, count: 20) { live in
+            live.stack.userFrames.contains(where: \.isFinished)
+        }
+        let finished = stacks.all.filter { $0.stack.userFrames.contains(where: \.isFinished) }
+        #expect(finished.reduce(0) { $0 + $1.count } >= 20)
+        for live in finished {
+            #expect(live.isComplete && live.outermost == "_start", "\(live.stack.end): \(live.text)")
+            // What the kernel found is in the dynamic linker, and the program's functions called it.
+            let count = live.stack.userFrames.count { !$0.isFinished }
+            #expect(live.stack.userFrames.prefix(count).allSatisfy { !$0.isFinished && !$0.isGuessed })
+            #expect(live.functions.contains("main") && count < live.depth)
+        }
+        #expect(stacks.all.allSatisfy { $0.stack.end.code != CFIC_STEP_NO_REGISTERS.rawValue })
+    }
+
+    /// From the innermost frame alone, the walk in user space finds the frames that the kernel found by rules.
+    @Test(arguments: [
+        "alloca.c", "realigned.c", "assembly.c", "longjmp.c", "signal-leaf.c", "vdso.c",
+    ])
+    func wholeStacksAreThoseOfTheKernel(source: String) throws {
+        var options = KernelUnwinder.Options()
+        options.snapshotEvery = 1
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
+        let program = try LiveProgram.repeating(source)
+        #expect(try program.running.line() == "once")
+        let comparison = try Comparison(unwinder)
+        let recorder = Recorder(unwinder)
+        recorder.observer = comparison
+        try unwinder.watchProcesses()
+        try recorder.add(program.id)
+        try unwinder.start(.clock, frequency: 999)
+        while comparison.compared < 200 {
+            unwinder.wait(milliseconds: 20)
+            try recorder.collect()
+        }
+        unwinder.close()
+        #expect(comparison.differences == [])
+    }
+
+    private final class Comparison: SampleObserver {
+        private struct Taken {
+            var time: UInt64
+            var frames: [Sample.Frame]
+            var images: ProcessImages
+        }
+
+        private let unwinder: KernelUnwinder
+        private let finisher: StackFinisher
+        private var taken: [Int32: [Taken]] = [:]
+        private(set) var compared = 0
+        private(set) var differences: [String] = []
+
+        init(_ unwinder: KernelUnwinder) throws {
+            self.unwinder = unwinder
+            finisher = try StackFinisher()
+        }
+
+        func note(_ sample: Sample, _ images: ProcessImages?) {
+            guard let images, sample.outcome == .complete, sample.userFrames.count > 1 else { return }
+            taken[sample.thread, default: []].append(
+                Taken(time: sample.time, frames: Array(sample.userFrames), images: images))
+        }
+
+        func endRound() throws(KernelError) {
+            try unwinder.readSnapshots { snapshot in
+                guard let sample = taken[snapshot.thread]?.first(where: { $0.time == snapshot.time }) else { return }
+                let found = finisher.finish(sample.frames.prefix(1), snapshot, sample.images)
+                // Larger stacks, or a page that nobody touched.
+                if let end = found?.end, end.code == CFIC_STEP_UNREADABLE_RETURN_ADDRESS.rawValue { return }
+                compared += 1
+                let ours = (found?.frames ?? []).map(\.pc), theirs = sample.frames.dropFirst().map(\.pc)
+                if ours != theirs || found?.end.isOutermost != true {
+                    differences.append("\(String(describing: found?.end)): \(ours.count) of \(theirs.count) frames")
+                }
+            }
+            taken = [:]
+        }
+    }
+}
