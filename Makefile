@@ -157,12 +157,17 @@ $(MINIMAL_WALK): Benchmarks/minimal-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
 
-.PHONY: bench
+.PHONY: bench bench-runtime
 bench: deps-bench toolchain ## measure, compare with libdw and readelf, and report which limits are met (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
 	@$(MAKE) --no-print-directory $(LIBDW_WALK) $(MINIMAL_WALK)
 	$(BINARIES)/cfic-bench --libdw-walk $(LIBDW_WALK) --minimal-walk $(MINIMAL_WALK) $(BENCH_FLAGS)
+
+bench-runtime: deps-bench toolchain ## measure what sampling costs the programs that are sampled (root; BENCH_FLAGS=--quick)
+	$(SWIFT_BUILD) --product cfic
+	$(SWIFT_BUILD) --product cfic-bench
+	$(BINARIES)/cfic-bench --runtime $(BENCH_FLAGS)
 
 # Fuzz targets, and seconds for each. `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
 TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression

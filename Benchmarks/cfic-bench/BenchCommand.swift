@@ -19,6 +19,9 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Measure only the BPF programs.")
     var kernel = false
 
+    @Flag(help: "Measure only what sampling costs the programs that are sampled.")
+    var runtime = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -44,11 +47,17 @@ struct BenchCommand: ParsableCommand {
         help: ArgumentHelp("Count the ELF files below these directories, and their bytes.", visibility: .hidden))
     var countELF: [String] = []
 
+    @Option(
+        help: ArgumentHelp("Pass a byte to and fro between two processes, and print the times.", visibility: .hidden))
+    var pingPong: Int?
+
     @Option(help: ArgumentHelp("Map this many libraries and wait.", visibility: .hidden))
     var mapLibraries: Int?
 
     func run() throws {
         if let mapLibraries { return LibraryProcess.mapLibraries(mapLibraries) }
+        if let pingPong { return try RuntimeMeasurement.printPingPong(pingPong) }
+        if runtime { return try measureRuntime() }
         if !countELF.isEmpty { return printELFCount(countELF) }
         if let coldBuild { return try printColdBuild(coldBuild) }
         if let warmBuild { return try printWarmBuild(warmBuild) }
@@ -56,6 +65,16 @@ struct BenchCommand: ParsableCommand {
         var report = Report(rounds: quick ? 3 : 7, skipped: inputs.skipped.map { "not found: \($0)" })
         if !kernel { try measureCompiler(inputs, &report) }
         measureKernel(inputs, &report)
+        print(json ? "\(report.json)" : report.text)
+        if !report.isGood { throw ExitCode.failure }
+    }
+
+    private func measureRuntime() throws {
+        var report = Report(rounds: quick ? 3 : 15)
+        do {
+            report.runtime = try RuntimeMeasurement(
+                cfic: cfic ?? neighbour("cfic"), rounds: report.rounds, progress: talk)
+        } catch { report.failures.append("sampling: \(error)") }
         print(json ? "\(report.json)" : report.text)
         if !report.isGood { throw ExitCode.failure }
     }

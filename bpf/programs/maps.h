@@ -95,6 +95,19 @@ struct {
 	__type(value, __u64);
 } waits SEC(".maps");
 
+/*
+ * How many of these threads have an id that is the same modulo the size. At almost every switch it is 0, and finding that
+ * costs much less than a search for the thread.
+ */
+#define WAIT_HINTS 4096
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WAIT_HINTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} wait_hints SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -24,8 +24,7 @@ static __always_inline void NAME(go)(__u64 *context, __u64 share)
 		step = NAME(walk)(walk);
 	walk->sample.share = share;
 	began = walk->sample.time;
-	/* The thread can't come back before this program ends. */
-	if (finish(walk, step, id) == 0 && bpf_map_update_elem(&waits, &thread, &began, BPF_ANY))
+	if (finish(walk, step, id) == 0 && note_wait(thread, began))
 		count_lost();
 }
 

@@ -63,17 +63,40 @@ static __always_inline void spend(void)
 		round->taken++;
 }
 
+static __always_inline __u32 *wait_hint(__u32 thread)
+{
+	__u32 hint = thread & (WAIT_HINTS - 1);
+
+	return bpf_map_lookup_elem(&wait_hints, &hint);
+}
+
+/* Notes that a thread waits: 0 if there was room. It can't come back before the program that calls this ends. */
+static __always_inline int note_wait(__u32 thread, __u64 began)
+{
+	__u32 *hint = wait_hint(thread);
+
+	if (!hint || bpf_map_update_elem(&waits, &thread, &began, BPF_ANY))
+		return -1;
+	__atomic_fetch_add(hint, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
 /* Gives out how long a thread that is about to run has waited, if its wait was sampled. */
 static __always_inline void come_back(__u32 thread)
 {
-	const __u64 *began = bpf_map_lookup_elem(&waits, &thread);
 	struct cfic_wait wait = { .thread = thread };
+	__u32 *hint = wait_hint(thread);
+	const __u64 *began;
 
+	if (!hint || !*hint)
+		return;
+	began = bpf_map_lookup_elem(&waits, &thread);
 	if (!began)
 		return;
 	wait.began = *began;
 	wait.waited = bpf_ktime_get_ns() - wait.began;
 	bpf_map_delete_elem(&waits, &thread);
+	__atomic_fetch_add(hint, -1, __ATOMIC_RELAXED);
 	if (wait.waited >= settings.wait_minimum && bpf_ringbuf_output(&samples, &wait, sizeof(wait), wake_up()))
 		count_lost();
 }

@@ -29,7 +29,7 @@ final class KernelObject {
         /// What belongs to a walk, or to a CPU that walks. The constants are copied.
         static let walkMaps: Set<String> = ["walks", "counters", ".rodata.settings"]
         /// What only BPF programs for waits use.
-        static let waitMaps: Set<String> = ["waits", "wait_share", "wait_rounds"]
+        static let waitMaps: Set<String> = ["waits", "wait_hints", "wait_share", "wait_rounds"]
     }
 
     /// - Parameters:

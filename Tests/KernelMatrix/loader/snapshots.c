@@ -91,6 +91,9 @@ void snapshots_find(const struct cfic_sample *sample)
 {
 	__u64 pc = *((const __u64 *)(sample + 1) + sample->kernel_count) & CFIC_SAMPLE_ADDRESS;
 
+	/* Waits come without snapshots. */
+	if (!ring)
+		return;
 	ring_buffer__consume(ring);
 	for (int i = 0; i < KEPT; i++)
 		counts.joined += kept[i].time == sample->time && kept[i].thread == sample->thread && kept[i].pc == pc;
@@ -99,6 +102,7 @@ void snapshots_find(const struct cfic_sample *sample)
 struct snapshots snapshots_end(void)
 {
 	ring_buffer__free(ring);
+	ring = NULL;
 	close(memory);
 	return counts;
 }
