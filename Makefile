@@ -149,6 +149,10 @@ validate-all: deps-validate toolchain ## compare the tables of everything in /us
 	$(SWIFT_BUILD) --product cfic
 	$(BINARIES)/cfic validate --no-cache $(VALIDATE_FLAGS) /usr $(TOOLCHAIN)
 
+.PHONY: audit
+audit: build ## sample what is installed of a dozen programs, and compare each stack with libdw's (root; docs/validation.md)
+	@scripts/audit.sh $(BINARIES)/cfic
+
 $(LIBDW_WALK): Benchmarks/libdw-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $< -ldw -lelf

@@ -156,6 +156,7 @@ public final class Profiler {
             stacks: recorder.stacks, processes: recorder.processes, event: event, elapsed: elapsed, stopReason: reason,
             counters: Result { () throws(KernelError) in try unwinder.counters() }, memory: unwinder.memoryUse,
             problems: recorder.problems)
+        recording.cgroups = recorder.cgroups
         (recording.frequency, recording.includesWaits) = (options.frequency, options.samplesWaits)
         return recording
     }

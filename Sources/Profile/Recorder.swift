@@ -17,6 +17,10 @@ public final class Recorder {
     public private(set) var problems: [String] = []
     /// Whether any sampled process still runs.
     public var isAnyoneLeft: Bool { !unwinder.trackedProcesses.isEmpty }
+    /// The cgroups that sampled threads were in.
+    public private(set) var cgroups = CgroupPaths()
+    /// Nil if it isn't mounted.
+    private let hierarchy = Cgroups()
     private let tellsProcessesApart: Bool
     private var newcomers = Newcomers()
     /// Sees all samples.
@@ -152,6 +156,7 @@ public final class Recorder {
     private func note(_ taken: Taken) {
         var stack = taken.stack
         let addresses = stack.userFrames.map(\.pc)
+        if let hierarchy { cgroups.note(stack.cgroup, in: hierarchy) }
         processes.resolve(&stack, at: taken.time, unwoundBy: taken.base)
         if tellsProcessesApart {
             stack.addresses = Array(addresses.prefix(stack.userFrames.count))

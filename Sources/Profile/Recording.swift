@@ -6,6 +6,8 @@ public struct Recording {
     public var stacks: Stacks
     /// The code that the stacks' addresses are in.
     public var processes: ProcessHistories
+    /// The cgroups that sampled threads were in.
+    public var cgroups = CgroupPaths()
     /// The event that triggered samples of running threads; nil if there are only waits.
     public var event: KernelUnwinder.Event?
     /// Samples per second on each CPU, of running threads.

@@ -47,6 +47,8 @@ struct ProfileReport: JSONDocument {
     struct Stack: Encodable {
         var thread: String
         var process: Int32
+        /// The path of its cgroup, of version 2.
+        var cgroup: String?
         /// Whether the thread waited, rather than running.
         var isWaiting: Bool
         /// How the walk ended, by its name in docs/stack-ends.md, such as `end-of-stack`; and the table's reason if
@@ -133,7 +135,7 @@ struct ProfileReport: JSONDocument {
         NamedStacks(recording, symbolizer).sorted().lazy.map {
             CountedStack(
                 samples: $0.count, nanoseconds: recording.countsTime ? Int($0.weight.rounded()) : nil,
-                stack: Stack($0.stack, symbolizer))
+                stack: Stack($0.stack, symbolizer, cgroup: recording.cgroups[$0.stack.cgroup]))
         }
     }
 }
@@ -172,9 +174,10 @@ private struct NamedStacks {
 }
 
 extension ProfileReport.Stack {
-    init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer) {
+    init(_ stack: Stacks.Stack, _ symbolizer: Symbolizer, cgroup: String?) {
         self.init(
-            thread: stack.command, process: stack.space.process, isWaiting: stack.isWaiting, end: stack.end.name,
+            thread: stack.command, process: stack.space.process, cgroup: cgroup, isWaiting: stack.isWaiting,
+            end: stack.end.name,
             reason: stack.end.reasonName,
             outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
             frames: zip(stack.userFrames, stack.addresses).map { frame, address in

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import KernelUnwinder
+import LinuxProcess
 
 /// Options that restrict which threads `cfic profile` samples.
 struct FilterOptions: ParsableArguments {
@@ -16,7 +17,7 @@ struct FilterOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Only threads in this cgroup (version 2) or below it: a path, or one relative to /sys/fs/cgroup.",
+            "Only threads in this cgroup (version 2) or below it: a path, or one below the hierarchy's mount point.",
             valueName: "path"), completion: .directory)
     var cgroup: String?
 
@@ -36,7 +37,9 @@ struct FilterOptions: ParsableArguments {
         var filter = SampleFilter()
         filter.threads = Set(threads)
         filter.commands = Set(commands)
-        filter.cgroup = cgroup.map { $0.hasPrefix("/") ? $0 : "/sys/fs/cgroup/\($0)" }
+        filter.cgroup = cgroup.map { path in
+            path.hasPrefix("/") ? path : "\(Cgroups()?.mountPoint ?? "/sys/fs/cgroup")/\(path)"
+        }
         return filter
     }
 }

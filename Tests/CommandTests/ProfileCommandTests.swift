@@ -127,6 +127,33 @@ struct ProfileCommandTests {
     }
 
     /// The summary, the counters and the stacks agree on the three outcomes, and the text marks them.
+    /// Without a target, and with all its filters.
+    @Test func wholeMachineIsSampled() throws {
+        let outcome = try place.shell(
+            """
+            python3 -c "open('/proc/self/comm', 'w').write('cfic-busy')
+            while True: pass" & busy=$!
+            until [ "$(cat /proc/$busy/comm)" = cfic-busy ]; do :; done
+            cfic profile -F 999 -d 1 -o all; code=$?
+            cfic profile -F 999 -d 1 --comm cfic-busy -t $busy --no-kernel --json -o filtered || code=$?
+            cfic profile -a -F 999 -d 0.5 --comm cfic-busy -t $$ -o nobody || code=$?
+            kill -9 $busy
+            grep -c ^cfic-busy all; wc -l < nobody; cat filtered; exit $code
+            """)
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        let words = outcome.output.split(separator: "\n", maxSplits: 2)
+        try #require(words.count == 3)
+        #expect(Int(words[0]) ?? 0 > 0 && words[1] == "0")
+        let document = try JSONSerialization.jsonObject(with: Data(words[2].utf8)) as? [String: Any]
+        let stacks = try #require(document?["stacks"] as? [[String: Any]])
+        #expect(!stacks.isEmpty && stacks.allSatisfy { $0["thread"] as? String == "cfic-busy" })
+        #expect(Set(stacks.compactMap { $0["process"] as? Int }).count == 1)
+        #expect(stacks.allSatisfy { ($0["kernelFrames"] as? [Any])?.isEmpty == true })
+        #expect(stacks.contains { $0["isComplete"] as? Bool == true })
+        let badCgroup = try place.cfic("profile", "-d", "1", "--cgroup", "/etc")
+        #expect(badCgroup.code == 1 && badCgroup.diagnostics.contains("/etc is not the directory of a cgroup"))
+    }
+
     @Test func outcomesAreTheSameEverywhere() throws {
         struct Report: Decodable {
             struct Frame: Decodable { var function: String, isGuessed: Bool, isUnchecked: Bool }

@@ -2,6 +2,7 @@ import CLibbpf
 import CUnwindTable
 import Foundation
 import KernelUnwinder
+import LinuxProcess
 @testable import Profile
 import TableCompiler
 import TestFixtures
@@ -146,6 +147,9 @@ struct EveryoneTests {
             let recorder = try record(filter) { samples($0) { _ in true } >= 50 }
             #expect(Set(recorder.stacks.counts.keys.map(\.space.process)) == [programs[0].id])
             #expect(Set(recorder.stacks.counts.keys.map(\.cgroup)) == [UInt64(status.st_ino)])
+            if Cgroups() != nil {
+                #expect(recorder.cgroups[UInt64(status.st_ino)] == String(inner.dropFirst(mountPoint.count)))
+            }
         }
         let inside = programs.removeFirst()
         kill(inside.id, SIGKILL)

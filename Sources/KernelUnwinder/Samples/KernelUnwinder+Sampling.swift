@@ -101,7 +101,7 @@ extension KernelUnwinder {
     /// Waits until the time is over, another descriptor is readable, or something can't wait: an event of a process, a
     /// table that was made, or a ring buffer that is half full. Samples can wait.
     ///
-    /// Never returns sooner than after ``pause``, but for the other descriptor: on a busy machine, processes map files
+    /// Never returns sooner than after 4 ms, but for the other descriptor: on a busy machine, processes map files
     /// thousands of times a second.
     public func wait(milliseconds: Int32, or other: Int32 = -1) {
         let pause = min(milliseconds, Self.pause)

@@ -33,8 +33,11 @@ struct StackComparison {
             return .disagreement
         }
         for index in 1... {
-            // Without information, the kernel may know the code, such as the start of a thread.
-            guard modules.hasRow(for: found[index - 1]) else { return .noCallFrameInformation }
+            guard modules.hasRow(for: found[index - 1]) else {
+                // Without information, the kernel may know the code, such as the start of a thread.
+                let isEntry = index == frames.count && sample.end.isOutermost && modules.isEntryPoint(found[index - 1])
+                return isEntry ? .entryPoint : .noCallFrameInformation
+            }
             let (ours, theirs) = (index < frames.count, index < referenceCount)
             guard ours, theirs else { return difference(at: found[index - 1], kernelGoesOn: ours, libdwGoesOn: theirs) }
             if frames[index].isGuessed { return .guessed }
