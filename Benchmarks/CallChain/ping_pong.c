@@ -40,7 +40,7 @@ int ping_pong(long count, struct ping_pong *measured)
 	CPU_SET(0, &one);
 	if (sched_setaffinity(0, sizeof(one), &one) || pipe(to) || pipe(from))
 		return -1;
-	cpu = cpu_of(RUSAGE_SELF);
+	cpu = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN);
 	start = wall();
 	child = fork();
 	if (child < 0)
@@ -59,6 +59,6 @@ int ping_pong(long count, struct ping_pong *measured)
 	measured->wall = wall() - start;
 	if (waitpid(child, &status, 0) != child || status != 0)
 		return -1;
-	measured->cpu = cpu_of(RUSAGE_SELF) - cpu + cpu_of(RUSAGE_CHILDREN);
+	measured->cpu = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN) - cpu;
 	return 0;
 }
