@@ -21,40 +21,6 @@ import UnwindTable
 ///
 /// Everything in the kernel disappears with this object or with the process: nothing is pinned. Not thread-safe.
 public final class KernelUnwinder {
-    /// How stacks are sampled, and how much memory that may take.
-    public struct Options: Sendable {
-        /// Whether samples that interrupt the kernel include its frames.
-        public var kernelFrames = true
-        /// Whether children of sampled processes are sampled, too.
-        public var followsChildren = true
-        /// Whether all processes and kernel threads are sampled, not only those that are added. A process whose mappings
-        /// are not known has samples of one frame, which end with `NO_PROCESS`; add it then.
-        public var samplesEveryone = false
-        /// Which of the threads are sampled.
-        public var filter = SampleFilter()
-        /// How waits are sampled; nil if they aren't.
-        public var waits: WaitSampling?
-        /// The largest number of processes at once.
-        public var processLimit = 65_536
-        /// The size of the ring buffer for samples, in bytes: a power of two, at least a memory page.
-        public var sampleBytes = 1 << 20
-        /// Bytes of kernel memory that tables and mappings may take. It is allocated as needed, 4 MiB at a time.
-        public var tableBudget = 1 << 30
-        /// Whether the stacks that the kernel can't follow, for want of a register, a rule or a table that is still being
-        /// made, come with what user space needs to go on. `Recorder` then does.
-        public var finishesStacks = false
-        /// Of the walks on each CPU, every so manieth comes with a snapshot of registers and stack; 0: none.
-        package var snapshotEvery = 0
-        /// The size of the ring buffer for snapshots, in bytes: a power of two. A snapshot takes about 69 KiB of it.
-        package var snapshotBytes = 1 << 24
-        /// Whether to load also the BPF programs that look up and walk on request (cfic/batch.h), for tests and
-        /// benchmarks.
-        package var batches = false
-
-        /// The defaults: kernel frames and children too, up to 65,536 processes and 1 GiB of table memory.
-        public init() {}
-    }
-
     let object: KernelObject
     /// What samples waits.
     let waits: WaitSampler?
