@@ -193,6 +193,7 @@ let package = Package(
                 "CUnwindTable",
                 "CLibbpf", "TestFixtures",
             ]),
+        .testTarget(name: "FullUnwinderTests", dependencies: ["FullUnwinder", "CallFrameInfo", "UnwindTable"]),
         .testTarget(
             name: "ProfileTests",
             dependencies: [

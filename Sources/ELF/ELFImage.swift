@@ -70,6 +70,15 @@ public final class ELFImage {
         try self.init(source: .memory(memory), name: name)
     }
 
+    /// Another image of the same open file, for another thread: an image may be used by one thread at a time, because it
+    /// remembers what it has read.
+    package func another() throws(ELFError) -> ELFImage {
+        guard case .file(let file) = source else { return try ELFImage(source: source, name: name) }
+        let descriptor = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw ELFError(file: name, kind: .cannotOpen(errno: errno)) }
+        return try ELFImage(descriptor: descriptor, path: name)
+    }
+
     /// A copy of all bytes of an image in memory; nil for a file.
     package var memoryBytes: [UInt8]? {
         if case .memory(let memory) = source { Array(memory.bytes) } else { nil }

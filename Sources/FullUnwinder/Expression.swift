@@ -9,8 +9,8 @@ struct Expression {
     private let section: FrameSection
     private let block: Range<Int>
 
-    /// More than any real expression takes; a hostile one may jump in a circle.
-    private static let stepLimit = 1000
+    /// More than any real expression takes; a hostile one may jump in a circle. A walk may evaluate some ten thousand.
+    private static let stepLimit = 100
     private static let depthLimit = 64
 
     /// - Parameters:
@@ -88,7 +88,7 @@ struct Expression {
             guard depth > 2 else { return false }
             stack.insert(stack.removeLast(), at: depth - 3)
         default:  // dup, over, pick
-            guard let index = operation == 0x15 ? try? cursor.readU8() : operation - 0x12 >> 1, Int(index) < depth
+            guard let index = operation == 0x15 ? try? cursor.readU8() : (operation - 0x12) >> 1, Int(index) < depth
             else { return false }
             stack.append(stack[depth - 1 - Int(index)])
         }

@@ -5,11 +5,12 @@ import UnwindTable
 
 /// The memory of a snapshot.
 struct StackMemory {
-    let snapshot: StackSnapshot
+    /// Nil: nothing is known.
+    let snapshot: StackSnapshot?
 
     /// The value of `size` bytes, 1 to 8: little-endian, zero-extended; nil if they are not in the snapshot.
     func number(at address: UInt64, size: Int) -> UInt64? {
-        snapshot.bytes(at: address, count: size).map { bytes in
+        snapshot?.bytes(at: address, count: size).map { bytes in
             bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
         }
     }

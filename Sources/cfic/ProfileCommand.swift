@@ -17,7 +17,8 @@ struct ProfileCommand: ParsableCommand {
             Prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
             Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
             frame information, end with _[fp]. A stack whose outermost frame was not reached begins with [truncated]. \
-            A summary goes to stderr.
+            Stacks that need registers which the kernel's walk doesn't keep are finished in user space. A summary goes to \
+            stderr.
 
             With --off-cpu the numbers are nanoseconds that threads waited with each stack: for a lock, a disk, another \
             process, a timer. Preempted threads, which wait only for a CPU, are left out. With --off-cpu and -F, the \

@@ -24,10 +24,16 @@ struct SuppliedTablesTests {
         var tableRefusal: Refusal?
         var problems: [String] = []
         let tables = Gate()
+        private let lock = Mutex(())
 
         init(_ table: MadeTable) { self.table = table }
 
-        func request(_ image: ELFImage) -> any TableRequest { Request(image, self) }
+        var requested: [ELFImage] = []
+
+        func request(_ image: ELFImage) -> any TableRequest {
+            lock.withLock { _ in requested.append(image) }
+            return Request(image, self)
+        }
 
         func finish() -> [String] {
             defer { problems = [] }
@@ -140,6 +146,8 @@ struct SuppliedTablesTests {
         let before = try unwinder.addProcess(process.id, waitsForTables: false)
         #expect(
             before.images.count > 1 && before.images.allSatisfy { $0.isPending && !$0.hasTable && $0.problem == nil })
+        // Another thread reads the images of the requests.
+        #expect(before.images.allSatisfy { mapped in !supply.requested.contains { $0 === mapped.image } })
         #expect(before.placedMappings.contains { $0.isPending } && before.placedMappings.allSatisfy { $0.range == 0 })
         #expect(unwinder.update([]).isEmpty && unwinder.images(of: process.id)?.number == before.number)
 

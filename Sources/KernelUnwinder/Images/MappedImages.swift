@@ -181,15 +181,17 @@ final class MappedImages {
 
     /// The image with its table, shared with all files that have the same key; or with a table that will be made.
     private func mapped(_ request: any TableRequest, name: String, _ waitsForTables: Bool) -> MappedImage {
-        let found = MappedImage(name: name, image: request.image)
-        if waitsForTables || request.isFound || isLoaded(request) {
-            make(request, for: found)
-        } else {
+        // The other thread reads the request's image, and this one reads its own meanwhile.
+        if !waitsForTables, !request.isFound, !isLoaded(request), let image = try? request.image.another() {
+            let found = MappedImage(name: name, image: image)
             let number = pendingNumbers.next()
             found.pendingNumber = number
             pending[number] = found
             queue.add(request, number: number)
+            return found
         }
+        let found = MappedImage(name: name, image: request.image)
+        make(request, for: found)
         return found
     }
 
