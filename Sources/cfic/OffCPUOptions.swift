@@ -16,7 +16,7 @@ struct OffCPUOptions: ParsableArguments {
     var share: Double?
 
     @Option(
-        name: .customLong("min-wait"), help: ArgumentHelp("Leave out shorter waits (default: 1).", valueName: "µs"))
+        name: .customLong("min-wait"), help: ArgumentHelp("Leave out shorter waits (default: 1).", valueName: "us"))
     var minimum: Double?
 
     func validate() throws {

@@ -29,10 +29,10 @@ struct ContextTests {
 
     /// Walks a stack while a program of another part walks another one, for each of its frames.
     ///
-    /// - Returns: the walks' frames, without the innermost one.
+    /// - Parameter isWanted: whether the walks are those to return.
     private func walk(
-        interruptedBy part: KernelObject.Part
-    ) throws -> (outer: [UInt64], inner: [UInt64], counted: UInt64) {
+        interruptedBy part: KernelObject.Part, until isWanted: (Walks) -> Bool
+    ) throws -> Walks {
         var options = KernelUnwinder.Options()
         options.batches = true
         let unwinder = try KernelUnwinder(options)
@@ -54,13 +54,26 @@ struct ContextTests {
         let program = try object.program("walk_stack_\(try KernelUnwinder.hostMachine.programSuffix)")
         let link = try #require(bpf_program__attach_raw_tracepoint(program, "page_fault_kernel"))
         defer { bpf_link__destroy(link) }
-        try batches[0].walk()
-        let frames = batches.map { batch in
-            (0..<Int(batch.shared.pointee.sample.user_count)).dropFirst().map {
-                Sample.Frame(word: batch.frames[$0]).pc
+        // Page faults of other processes run the program, too, and its batch then has the last one's walk.
+        var found = Walks()
+        for _ in 0..<1000 where !isWanted(found) {
+            let before = try unwinder.counters().otherReads
+            try batches[0].walk()
+            let frames = batches.map { batch in
+                (0..<Int(batch.shared.pointee.sample.user_count)).dropFirst().map {
+                    Sample.Frame(word: batch.frames[$0]).pc
+                }
             }
+            found = Walks(outer: frames[0], inner: frames[1], counted: try unwinder.counters().otherReads - before)
         }
-        return (frames[0], frames[1], try unwinder.counters().otherReads)
+        return found
+    }
+
+    /// The walks' frames, without the innermost one, and the reads of single words.
+    private struct Walks {
+        var outer: [UInt64] = []
+        var inner: [UInt64] = []
+        var counted: UInt64 = 0
     }
 
     private static func expected(_ index: Int, _ count: Int) -> [UInt64] {
@@ -71,7 +84,11 @@ struct ContextTests {
     @Test func walkIsNotDisturbedByOneThatInterruptsIt() throws {
         let found = try walk(
             interruptedBy: .init(
-                hasProgram: { $0 == "walk_stack" }, ownMaps: KernelObject.Part.walkMaps.union(["batches"])))
+                hasProgram: { $0 == "walk_stack" }, ownMaps: KernelObject.Part.walkMaps.union(["batches"]))
+        ) { found in
+            // One that is disturbed isn't passed over.
+            !found.outer.isEmpty && found.outer != Self.expected(0, 15) || found.inner == Self.expected(1, 23)
+        }
         #expect(found.outer == Self.expected(0, 15))
         // It was interrupted.
         #expect(found.inner == Self.expected(1, 23) && found.counted >= 15)
@@ -80,8 +97,10 @@ struct ContextTests {
     /// What the other test would find if both programs had the same state.
     @Test func walkInTheSameStateIsDisturbed() throws {
         let own = KernelObject.Part.walkMaps.subtracting(["walks"]).union(["batches"])
-        let found = try walk(interruptedBy: .init(hasProgram: { $0 == "walk_stack" }, ownMaps: own))
-        #expect(found.outer != Self.expected(0, 15))
+        let found = try walk(interruptedBy: .init(hasProgram: { $0 == "walk_stack" }, ownMaps: own)) { found in
+            !found.outer.isEmpty && found.outer != Self.expected(0, 15)
+        }
+        #expect(!found.outer.isEmpty && found.outer != Self.expected(0, 15))
     }
 
     @Test func programForWaitsSharesAllButTheStateOfAWalk() throws {

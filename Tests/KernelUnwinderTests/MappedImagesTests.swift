@@ -9,7 +9,7 @@ import Testing
 /// The choice of a mapping's image, while files change.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
-    .timeLimit(.minutes(1)))
+    .timeLimit(.minutes(5)))
 struct MappedImagesTests {
     private let fixture: Fixture
     private let unwinder: KernelUnwinder

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Threads
 
-@Suite(.timeLimit(.minutes(1))) struct SerialWorkerTests {
+@Suite(.timeLimit(.minutes(5))) struct SerialWorkerTests {
     /// What was done, in order, and by which threads.
     private final class Log: Sendable {
         let entries = Mutex<[(number: Int, thread: pthread_t)]>([])

@@ -229,10 +229,11 @@ int samples_compare(struct bpf_object *object, const char *directory, const char
 	snapshots_begin(object, comparison.process);
 	/* From here on it is sampled: while it is ready, and only then. */
 	process_add(object, comparison.process, comparison.mappings, comparison.mapping_count);
-	while (!is_enough(&comparison) && comparison.different < NEEDED && now() < deadline)
+	while (!is_enough(&comparison) && comparison.different < NEEDED && now() < deadline) {
 		/* Samples wake nobody. */
 		ring_buffer__poll(samples, 20);
 		ring_buffer__consume(samples);
+	}
 	process_remove(object, comparison.process);
 	ring_buffer__consume(samples);
 	seen = snapshots_end();
