@@ -21,7 +21,7 @@ extension KernelUnwinder {
         /// Whether the stacks that the kernel can't follow, for want of a register, a rule or a table that is still being
         /// made, come with what user space needs to go on. `Recorder` then does.
         public var finishesStacks = false
-        /// Of the walks on each CPU, every so manieth comes with a snapshot of registers and stack; 0: none.
+        /// N: every Nth walk on each CPU comes with a snapshot of registers and stack; 0: none.
         package var snapshotEvery = 0
         /// The size of the ring buffer for snapshots, in bytes: a power of two. A snapshot takes about 69 KiB of it.
         package var snapshotBytes = 1 << 24

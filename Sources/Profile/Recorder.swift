@@ -133,7 +133,7 @@ public final class Recorder {
     /// samples wait meanwhile.
     private func addNewcomers() {
         let began = ContinuousClock.now
-        while let process = newcomers.next(), ContinuousClock.now - began < Self.moment {
+        while ContinuousClock.now - began < Self.moment, let process = newcomers.next() {
             if unwinder.images(of: process) != nil { continue }
             do throws(KernelError) {
                 processes.note(try unwinder.addProcess(process, waitsForTables: false), of: process)

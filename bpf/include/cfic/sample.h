@@ -17,7 +17,7 @@ struct cfic_settings {
 	__u32 follow;        /* whether children of listed processes are listed, too                    */
 	__u32 everyone;      /* whether processes that are not listed are sampled, too, and kernel threads */
 	__u32 filters;       /* CFIC_FILTER_*: only threads that pass all of them are sampled           */
-	__u32 snapshot_every; /* of the walks on each CPU, every so manieth comes with a snapshot; 0: none */
+	__u32 snapshot_every; /* N: every Nth walk on each CPU comes with a snapshot; 0: none           */
 	__u32 snapshot_ends; /* walks that end so come with one, too: bit N for the enum cfic_step N    */
 	__u64 wait_minimum;  /* ns: shorter waits are not given out                                     */
 	__u32 wait_budget;   /* samples of waits of a CPU and a round, after which its share falls; 0: never */
@@ -77,7 +77,6 @@ struct cfic_snapshot {
 	__u64 pc;
 	__u64 registers[CFIC_REGISTER_MASK + 1]; /* by DWARF number                                     */
 };
-
 
 /*
  * The end of a wait whose sample was given out before, in the same ring buffer: the thread runs again. Of the waits that
