@@ -42,6 +42,7 @@ struct ContextTests {
         let table = try MadeTable([.init(Self.start, length: 64, [.init(0, 8)])])
         let page = 4096
         let stacks = [StackMemory(words: 2 * page / 8, protectedWords: page / 8), StackMemory(words: page / 8)]
+        defer { withExtendedLifetime((stacks, object)) {} }
         for index in 0..<2 {
             let process = Self.process - Int32(index), code = Self.biases[index] + Self.start
             try unwinder.map(table.view, at: Self.biases[index], in: process)

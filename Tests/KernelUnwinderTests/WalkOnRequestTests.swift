@@ -34,6 +34,7 @@ struct WalkOnRequestTests {
         let walker = try Walker()
         try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
         let stack = StackMemory(words: 256)
+        defer { withExtendedLifetime(stack) {} }
         for distance in 0..<1000 {
             stack.fill()
             stack[0] = caller(distance)
@@ -50,6 +51,7 @@ struct WalkOnRequestTests {
         let walker = try Walker()
         try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
         let count = 500, stack = StackMemory(words: 4 * 500)
+        defer { withExtendedLifetime(stack) {} }
         stack.fill()
         for frame in 0..<count { stack[8 * frame] = frame == count - 1 ? 0 : caller(0) }
         var reads: Set<UInt64> = []
@@ -71,6 +73,7 @@ struct WalkOnRequestTests {
         let walker = try Walker()
         try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
         let stack = StackMemory(words: 16)
+        defer { withExtendedLifetime(stack) {} }
         for distance in (0..<40).map({ $0 % 3 * 8 }) {
             stack.fill()
             stack[0] = caller(distance)
@@ -92,6 +95,7 @@ struct WalkOnRequestTests {
         try walker.unwinder.map(MadeTable([saving]).view, at: Self.bias, in: Self.process)
         let page = 4096
         let stack = StackMemory(words: 2 * page / 8, protectedWords: page / 8)
+        defer { withExtendedLifetime(stack) {} }
         let first = page - 8 - 456
         stack.fill(words: page / 8)
         stack[first] = Self.code + 11
@@ -113,6 +117,7 @@ struct WalkOnRequestTests {
     @Test func mappingOfAnotherProcessIsNotThisOnes() throws {
         let walker = try Walker()
         let stack = StackMemory(words: 16)
+        defer { withExtendedLifetime(stack) {} }
         for (number, cfa) in [8, 16, 24].enumerated() {
             let table = try MadeTable(
                 [.init(Self.start, length: 64, [.init(0, cfa)])], key: .buildID([UInt8(number + 1)]))
@@ -131,6 +136,7 @@ struct WalkOnRequestTests {
         try walker.unwinder.map(MadeTable([Self.steps]).view, at: Self.bias, in: Self.process)
         try walker.unwinder.expectProcess(Self.process - 1)
         let stack = StackMemory(words: 16)
+        defer { withExtendedLifetime(stack) {} }
         stack[0] = 0
         for _ in 0..<20 {
             let known = try walker.walk(Self.process, from: Self.code, stack.address)
@@ -160,6 +166,7 @@ struct WalkOnRequestTests {
                         bias: Self.bias, range: range.place)
                 })
         let stack = StackMemory(words: 64)
+        defer { withExtendedLifetime(stack) {} }
         stack.fill()
         // A frame record.
         stack[64] = stack.address + 256
