@@ -61,14 +61,8 @@ struct LiveOptions: ParsableArguments {
             if hasOthers { throw ValidationError("-p, -a, -d, -F, --every, and --min-agreement go with --live.") }
             return
         }
-        if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
-        if let frequency, !(1...100_000).contains(frequency) {
-            throw ValidationError("-F takes 1 to 100000 samples a second.")
-        }
+        try SamplingTarget.check(processes: processes, frequency: frequency, duration: duration)
         if let every, !(1...1_000_000).contains(every) { throw ValidationError("--every takes 1 to 1000000.") }
-        if let duration, !(duration > 0 && duration <= 1e6) {
-            throw ValidationError("-d takes seconds, above 0 and at most 1000000.")
-        }
         if let minAgreement, !(0...100).contains(minAgreement) {
             throw ValidationError("--min-agreement takes a percentage from 0 to 100.")
         }
@@ -93,12 +87,7 @@ struct LiveOptions: ParsableArguments {
         profiler.onProgress = {
             if case .sampling = $0 { Diagnostics.progress("Sampling and comparing; Ctrl-C ends it") }
         }
-        let recording =
-            if !command.isEmpty {
-                try profiler.record(command: command)
-            } else if !processes.isEmpty {
-                try profiler.record(processes: processes)
-            } else { try profiler.recordEveryone() }
+        let recording = try SamplingTarget(processes: processes, command: command).record(by: profiler)
         unwinder.close()
         interruption.finish()
         return LiveReport(audit, recording, minAgreement: minAgreement ?? 99.9)

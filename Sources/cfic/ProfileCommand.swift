@@ -89,13 +89,7 @@ struct ProfileCommand: ParsableCommand {
         if [!processes.isEmpty, !command.isEmpty, everyone].count(where: { $0 }) > 1 {
             throw ValidationError("Specify processes (-p), a command, or all processes (-a), not several of them.")
         }
-        if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
-        guard (1...100_000).contains(frequency ?? 1) else {
-            throw ValidationError("-F takes 1 to 100000 samples a second.")
-        }
-        if let duration, !(duration > 0 && duration <= 1e6) {
-            throw ValidationError("-d takes seconds, above 0 and at most 1000000.")
-        }
+        try SamplingTarget.check(processes: processes, frequency: frequency, duration: duration)
     }
 
     func run() throws {
@@ -105,7 +99,8 @@ struct ProfileCommand: ParsableCommand {
             let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
             Diagnostics.progress("Loading the BPF programs")
             var unwinderOptions = KernelUnwinder.Options()
-            unwinderOptions.samplesEveryone = processes.isEmpty && command.isEmpty
+            let target = SamplingTarget(processes: processes, command: command)
+            unwinderOptions.samplesEveryone = target.isEveryone
             unwinderOptions.kernelFrames = !filter.noKernel
             unwinderOptions.filter = try filter.filter()
             unwinderOptions.waits = offCPU.sampling
@@ -115,12 +110,7 @@ struct ProfileCommand: ParsableCommand {
             try interruption.takeSignals(Self.say)
             let profiler = Profiler(unwinder, recordingOptions(for: format), interruption: interruption)
             profiler.onProgress = say
-            let recording =
-                if !command.isEmpty {
-                    try profiler.record(command: command)
-                } else if !processes.isEmpty {
-                    try profiler.record(processes: processes)
-                } else { try profiler.recordEveryone() }
+            let recording = try target.record(by: profiler)
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")
             let names = Symbolizer(recording.processes)
