@@ -62,6 +62,12 @@ static __always_inline int begin_sample(struct walk *walk, __u64 id)
 	return is_wanted(walk, id) ? 0 : -1;
 }
 
+/* Whether a walk that ended so has no frames, because only the kernel's were left, and those are not wanted. */
+static __always_inline int has_no_frames(enum cfic_step step)
+{
+	return !settings.kernel_frames && (step == CFIC_STEP_KERNEL_THREAD || step == CFIC_STEP_NO_USER_CODE);
+}
+
 static __always_inline void take_kernel_frames(struct walk *walk, void *context)
 {
 	long size = bpf_get_stack(context, walk->frames, CFIC_KERNEL_FRAMES_MAX * sizeof(__u64), 0);

@@ -14,6 +14,8 @@ static __always_inline enum cfic_step NAME(take_entry_registers)(struct walk *wa
 	_Static_assert(sizeof(*saved) <= WINDOW_SIZE, "registers fit the window");
 	if (!address && is_kernel_thread())
 		return CFIC_STEP_KERNEL_THREAD;
+	if (has_no_user_code())
+		return CFIC_STEP_NO_USER_CODE;
 	if (!address || bpf_probe_read_kernel(saved, sizeof(*saved), (const void *)address) || !NAME(is_user)(saved))
 		return CFIC_STEP_NO_USER_REGISTERS;
 	if (!NAME(is_own_machine)(saved))
@@ -64,7 +66,7 @@ int NAME(profile)(const struct NAME(user_registers) *context)
 	if (settings.kernel_frames && !NAME(is_user)(context))
 		take_kernel_frames(walk, (void *)context);
 	step = NAME(take_user_registers)(walk, context);
-	if (step == CFIC_STEP_KERNEL_THREAD && !settings.kernel_frames)
+	if (has_no_frames(step))
 		return 0;
 	if (step == CFIC_STEP_CALLER) {
 		keep_registers(walk);
