@@ -43,9 +43,12 @@ struct LiveOptions: ParsableArguments {
             "With --live: exit with 1 if fewer percent of the frames agree (default: 99.9).", valueName: "percent"))
     var minAgreement: Double?
 
+    @OptionGroup var memory: MemoryOption
+
     /// Whether an option is given that needs --live.
     private var hasOthers: Bool {
         !processes.isEmpty || everyone || duration != nil || frequency != nil || every != nil || minAgreement != nil
+            || memory.budget != nil
     }
 
     /// - Parameter command: the words after `--`.
@@ -58,7 +61,9 @@ struct LiveOptions: ParsableArguments {
 
     func validate() throws {
         guard live else {
-            if hasOthers { throw ValidationError("-p, -a, -d, -F, --every, and --min-agreement go with --live.") }
+            if hasOthers {
+                throw ValidationError("-p, -a, -d, -F, --every, --min-agreement and --memory go with --live.")
+            }
             return
         }
         try SamplingTarget.check(processes: processes, frequency: frequency, duration: duration)
@@ -78,6 +83,7 @@ struct LiveOptions: ParsableArguments {
         options.samplesEveryone = everyone
         options.kernelFrames = false
         options.snapshotEvery = every ?? 1
+        if let budget = memory.budget { options.tableBudget = budget }
         let unwinder = try KernelUnwinder(tables: tables, options)
         let interruption = try Interruption()
         try interruption.takeSignals { _ in }

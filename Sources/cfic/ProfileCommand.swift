@@ -62,6 +62,7 @@ struct ProfileCommand: ParsableCommand {
     var frequency: Int?
 
     @OptionGroup var offCPU: OffCPUOptions
+    @OptionGroup var memory: MemoryOption
 
     @Option(
         name: [.customShort("d"), .long],
@@ -105,6 +106,7 @@ struct ProfileCommand: ParsableCommand {
             unwinderOptions.filter = try filter.filter()
             unwinderOptions.waits = offCPU.sampling
             unwinderOptions.finishesStacks = true
+            if let budget = memory.budget { unwinderOptions.tableBudget = budget }
             let unwinder = try KernelUnwinder(tables: tables, unwinderOptions)
             let interruption = try Interruption()
             try interruption.takeSignals(Self.say)
