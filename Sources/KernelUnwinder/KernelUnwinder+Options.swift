@@ -12,6 +12,9 @@ extension KernelUnwinder {
         public var samplesEveryone = false
         /// Which of the threads are sampled.
         public var filter = SampleFilter()
+        /// N: a tracepoint triggers samples, each Nth of its hits on each CPU, of those by threads that are to be sampled.
+        /// Nil: another event does.
+        public var tracepointPeriod: UInt32?
         /// How waits are sampled; nil if they aren't.
         public var waits: WaitSampling?
         /// The largest number of processes at once.

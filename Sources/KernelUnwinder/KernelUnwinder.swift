@@ -11,7 +11,7 @@ import UnwindTable
 /// Unwinds stacks in the kernel: manages BPF programs, tables, processes and samples.
 ///
 ///     let unwinder = try KernelUnwinder(tables: CompilingSupply(store: TableStore()))
-///     try unwinder.start(.cycles, frequency: 99)
+///     try unwinder.start(frequency: 99)
 ///     try unwinder.addProcess(pid)
 ///     while … {
 ///         unwinder.wait(milliseconds: 100)
@@ -62,7 +62,7 @@ public final class KernelUnwinder {
     /// - Throws: ``KernelError``; nothing then remains in the kernel.
     public init(tables: any TableSupply, _ options: Options = Options()) throws(KernelError) {
         self.options = options
-        object = try KernelObject(options, part: .sampling(batches: options.batches))
+        object = try KernelObject(options, part: .sampling(options))
         memory = try ElementMemory(outer: object.map("element_maps"), budget: options.tableBudget)
         images = MappedImages(memory, try Self.hostMachine, tables)
         memory.onRefusal = { [unowned memory, weak images] code in
@@ -106,6 +106,9 @@ public final class KernelUnwinder {
     public var verifiedPrograms: [VerifiedProgram] { object.verified + (waits?.object.verified ?? []) }
 
     var followsChildren: Bool { options.followsChildren }
+
+    /// Whether a tracepoint triggers samples, rather than another event.
+    var samplesTracepoint: Bool { options.tracepointPeriod != nil }
 
     /// `Options.finishesStacks`
     package var finishesStacks: Bool { options.finishesStacks }

@@ -18,10 +18,12 @@ struct ProfileSummary {
             switch recording.event {
             case .cycles: " by hardware cycles"
             case .clock: " by the CPU clock"
+            case let event?: " by \(event.name)"
             case nil: ""
             }
+        let each = recording.period.map { $0 > 1 ? ", each of \(Quantity.count($0))" : "" } ?? ""
         Diagnostics.note(
-            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s\(by), "
+            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s\(by)\(each), "
                 + Quantity.count(totals.userFrames, "frame")
                 + (totals.kernelFrames > 0 ? " and \(Quantity.count(totals.kernelFrames)) of the kernel" : ""))
         if recording.includesWaits {
@@ -32,6 +34,10 @@ struct ProfileSummary {
         if counters.lost > 0 {
             Diagnostics.note(
                 "\(Quantity.count(counters.lost, "sample")) lost in addition: the ring buffer was full; try a lower -F")
+        }
+        if counters.missed > 0 {
+            Diagnostics.note(
+                "\(Quantity.count(counters.missed, "event")) not sampled: another BPF program ran on the CPU")
         }
         writeEnds()
         if totals.finishedStacks > 0 {

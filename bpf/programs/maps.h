@@ -87,6 +87,14 @@ struct {
 	__type(value, __u32);
 } wanted_cgroup SEC(".maps");
 
+/* The hits of a tracepoint since the last one that was sampled. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} hits SEC(".maps");
+
 /* Threads that wait, of those whose waits were sampled: when the wait began. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -62,6 +62,21 @@ static __always_inline int begin_sample(struct walk *walk, __u64 id)
 	return is_wanted(walk, id) ? 0 : -1;
 }
 
+/*
+ * Whether the current hit of a tracepoint is sampled: each Nth one on each CPU of those that are to be sampled. The kernel
+ * runs the program for each hit, whatever the period of the event that it is attached to.
+ */
+static __always_inline int is_turn(void)
+{
+	__u32 zero = 0;
+	__u64 *count = bpf_map_lookup_elem(&hits, &zero);
+
+	if (!count || ++*count < settings.tracepoint_period)
+		return 0;
+	*count = 0;
+	return 1;
+}
+
 static __always_inline void take_kernel_frames(struct walk *walk, void *context)
 {
 	long size = bpf_get_stack(context, walk->frames, CFIC_KERNEL_FRAMES_MAX * sizeof(__u64), 0);

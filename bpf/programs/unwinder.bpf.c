@@ -51,6 +51,7 @@ int is_called_from_aarch64(void);
 #include "x86_64/registers.h"
 #include "programs.h"
 #include "profile.h"
+#include "tracepoint.h"
 #include "off_cpu.h"
 #include "batch.h"
 #undef MACHINE
@@ -61,6 +62,7 @@ int is_called_from_aarch64(void);
 #include "aarch64/registers.h"
 #include "programs.h"
 #include "profile.h"
+#include "tracepoint.h"
 #include "off_cpu.h"
 #include "batch.h"
 #undef MACHINE
