@@ -15,13 +15,14 @@ static int open_on(int cpu, struct perf_event_attr *attributes)
 	return descriptor < 0 ? -errno : descriptor;
 }
 
-int perf_open_sampling(int cpu, int hardware, uint64_t frequency)
+int perf_open_sampling(int cpu, uint32_t type, uint64_t config, uint64_t rate, int is_frequency)
 {
+	/* The frequency and the period are one field. */
 	struct perf_event_attr attributes = {
-		.type = hardware ? PERF_TYPE_HARDWARE : PERF_TYPE_SOFTWARE,
-		.config = hardware ? (uint64_t)PERF_COUNT_HW_CPU_CYCLES : (uint64_t)PERF_COUNT_SW_CPU_CLOCK,
-		.sample_freq = frequency,
-		.freq = 1,
+		.type = type,
+		.config = config,
+		.sample_period = rate,
+		.freq = is_frequency ? 1 : 0,
 		.disabled = 1,
 	};
 

@@ -92,8 +92,10 @@ final class MappedBytes {
 
     /// Maps `count` bytes, more than 0, at `offset`, both within the file; nil if that fails.
     init?(_ file: OpenFile, offset: UInt64, count: Int) {
-        mapping = cfic_file_mapping()
+        var mapping = cfic_file_mapping()
+        // Before the object is complete: otherwise it would be destroyed, and unmap what isn't its own.
         guard cfic_map_file(file.descriptor, offset, count, &mapping) else { return nil }
+        self.mapping = mapping
     }
 
     deinit {

@@ -14,6 +14,8 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case notPermitted(String)
     /// The verifier, or another part of the kernel, rejected a BPF program. `log` is the end of the verifier's log.
     case rejected(program: String, errno: Int32, log: String)
+    /// The machine does not have an event, or can't sample by it.
+    case noSuchEvent(SamplingEvent)
     /// A system call failed; says what was being done.
     case system(String, errno: Int32)
     /// This process sees other process ids than the kernel does.
@@ -40,6 +42,10 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
         case .noTypeInformation:
             "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must be built with CONFIG_DEBUG_INFO_BTF=y"
         case .notPermitted(let what): what
+        case .noSuchEvent(let event):
+            event.kind == .hardware
+                ? "this machine has no hardware counter for \(event.name), like most virtual machines: use cpu-clock"
+                : "this kernel has no event \(event.name)"
         case .rejected(let program, let code, let log):
             "the kernel rejected the BPF program \(program): \(systemMessage(code))" + (log.isEmpty ? "" : "\n\(log)")
         case .system(let what, let code): "\(what): \(systemMessage(code))"

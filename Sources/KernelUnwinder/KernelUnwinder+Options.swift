@@ -1,3 +1,5 @@
+import CUnwindTable
+
 extension KernelUnwinder {
     /// How stacks are sampled, and how much memory that may take.
     public struct Options: Sendable {
@@ -10,14 +12,22 @@ extension KernelUnwinder {
         public var samplesEveryone = false
         /// Which of the threads are sampled.
         public var filter = SampleFilter()
+        /// N: a tracepoint triggers samples, each Nth of its hits on each CPU, of those by threads that are to be sampled.
+        /// Nil: another event does.
+        public var tracepointPeriod: UInt32?
         /// How waits are sampled; nil if they aren't.
         public var waits: WaitSampling?
         /// The largest number of processes at once.
         public var processLimit = 65_536
         /// The size of the ring buffer for samples, in bytes: a power of two, at least a memory page.
         public var sampleBytes = 1 << 20
-        /// Bytes of kernel memory that tables and mappings may take. It is allocated as needed, 4 MiB at a time.
-        public var tableBudget = 1 << 30
+        /// Bytes of kernel memory that tables and mappings may take, from 4 MiB to 4 GiB. It is allocated as needed, 4 MiB at
+        /// a time. If tables need more, those that samples use least are evicted.
+        public var tableBudget = 256 << 20
+        /// What ``tableBudget`` can be: at least a piece, and at most what the BPF programs can address.
+        public static var tableBudgets: ClosedRange<Int> {
+            Int(CFIC_ELEMENT_SIZE)...Int(CFIC_ELEMENTS_MAX) * Int(CFIC_ELEMENT_SIZE)
+        }
         /// Whether the stacks that the kernel can't follow, for want of a register, a rule or a table that is still being
         /// made, come with what user space needs to go on. `Recorder` then does.
         public var finishesStacks = false
@@ -29,7 +39,7 @@ extension KernelUnwinder {
         /// benchmarks.
         package var batches = false
 
-        /// The defaults: kernel frames and children too, up to 65,536 processes and 1 GiB of table memory.
+        /// The defaults: kernel frames and children too, up to 65,536 processes and 256 MiB of table memory.
         public init() {}
     }
 }

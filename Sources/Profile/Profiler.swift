@@ -12,10 +12,14 @@ import LinuxProcess
 public final class Profiler {
     /// How samples are taken.
     public struct Options: Sendable {
-        /// The event that triggers samples.
-        public var event = KernelUnwinder.Event.cycles
-        /// Samples of running threads per second on each CPU. 0: running threads are not sampled.
+        /// The event that triggers samples; nil for `SamplingEvent.best`. For a tracepoint, the unwinder must have been made
+        /// for it: ``/KernelUnwinder/KernelUnwinder/Options/tracepointPeriod``.
+        public var event: SamplingEvent?
+        /// Samples of running threads per second on each CPU. 0: running threads are not sampled. Ignored if there is a
+        /// `period`.
         public var frequency = 99
+        /// N: each Nth event on each CPU triggers a sample, which stands for N events. Nil: `frequency` says how often.
+        public var period: Int?
         /// Whether waits are sampled. The unwinder must have been made for it:
         /// ``/KernelUnwinder/KernelUnwinder/Options/waits``.
         public var samplesWaits = false
@@ -27,6 +31,9 @@ public final class Profiler {
 
         /// The defaults.
         public init() {}
+
+        /// Nil if running threads are not sampled.
+        var rate: SamplingRate? { period.map { .period($0) } ?? (frequency > 0 ? .frequency(frequency) : nil) }
     }
 
     /// Steps that take time, for a user who is waiting.
@@ -137,10 +144,12 @@ public final class Profiler {
         _ recorder: Recorder, start: () throws(ProfileError) -> Void, hasEnded: () -> Bool
     ) throws(ProfileError) -> Recording {
         defer { unwinder.stop() }
-        let event = try ProfileError.ofUnwinder { () throws(KernelError) -> KernelUnwinder.Event? in
+        let event = try ProfileError.ofUnwinder { () throws(KernelError) -> SamplingEvent? in
             if options.samplesWaits { try unwinder.startWaits() }
-            guard options.frequency > 0 else { return nil }
-            return try unwinder.start(options.event, frequency: options.frequency)
+            guard let rate = options.rate else { return nil }
+            let event = options.event ?? .best
+            try unwinder.start(event, rate)
+            return event
         }
         let began = ContinuousClock.now
         interruption?.enter(.recording)
@@ -157,7 +166,8 @@ public final class Profiler {
             counters: Result { () throws(KernelError) in try unwinder.counters() }, memory: unwinder.memoryUse,
             problems: recorder.problems)
         recording.cgroups = recorder.cgroups
-        (recording.frequency, recording.includesWaits) = (options.frequency, options.samplesWaits)
+        (recording.frequency, recording.period) = (options.frequency, options.period)
+        recording.includesWaits = options.samplesWaits
         return recording
     }
 

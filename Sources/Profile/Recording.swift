@@ -1,4 +1,5 @@
 import KernelUnwinder
+import LinuxProcess
 
 /// A finished recording. Its stacks contain only addresses; ``Symbolizer`` names them.
 public struct Recording {
@@ -9,9 +10,11 @@ public struct Recording {
     /// The cgroups that sampled threads were in.
     public var cgroups = CgroupPaths()
     /// The event that triggered samples of running threads; nil if there are only waits.
-    public var event: KernelUnwinder.Event?
+    public var event: SamplingEvent?
     /// Samples per second on each CPU, of running threads.
     public var frequency = 99
+    /// N: each Nth event triggered a sample; nil if so many a second did.
+    public var period: Int?
     /// Whether waits were sampled.
     public var includesWaits = false
     /// The duration of sampling.
@@ -29,7 +32,7 @@ public struct Recording {
 
     /// A recording of these parts; ``Recorder`` has the stacks, the programs and the problems.
     public init(
-        stacks: Stacks, processes: ProcessHistories, event: KernelUnwinder.Event?, elapsed: Duration,
+        stacks: Stacks, processes: ProcessHistories, event: SamplingEvent?, elapsed: Duration,
         stopReason: StopReason, counters: Result<Counters, KernelError>, memory: KernelUnwinder.MemoryUse,
         commandEnd: CommandEnd? = nil,
         problems: [String] = []
@@ -48,10 +51,10 @@ public struct Recording {
     /// Whether the profile counts nanoseconds, rather than samples: it includes waits.
     public var countsTime: Bool { includesWaits }
 
-    /// A stack's weight, in what the profile counts. A sample of a running thread stands for the time between two
-    /// samples.
+    /// A stack's weight, in what the profile counts. If it counts time, a sample of a running thread stands for the time
+    /// between two samples; if each Nth event triggered a sample, for N events.
     public func weight(of stack: Stacks.Stack, count: Int) -> Double {
-        if !countsTime { return Double(count) }
+        if !countsTime { return Double(count) * Double(period ?? 1) }
         return stack.isWaiting ? stacks.waited[stack] ?? 0 : Double(count) * 1e9 / Double(frequency)
     }
 

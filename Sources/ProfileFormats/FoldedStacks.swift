@@ -34,8 +34,9 @@ public struct FoldedStacks {
         self.init(stacks, symbolizer, marksState: false) { _, count in Double(count) }
     }
 
-    /// As ``init(_:_:)``, but if the recording includes waits, the numbers are nanoseconds instead of samples; and if it
-    /// includes running threads, too, `[off-cpu]` or `[on-cpu]` follows the thread's name.
+    /// As ``init(_:_:)``, but if each Nth event triggered a sample, the numbers are events instead of samples. If the
+    /// recording includes waits, they are nanoseconds; and if it includes running threads, too, `[off-cpu]` or `[on-cpu]`
+    /// follows the thread's name.
     public init(_ recording: Recording, _ symbolizer: Symbolizer) {
         self.init(
             recording.stacks, symbolizer, marksState: recording.includesWaits && recording.event != nil,

@@ -67,10 +67,13 @@ struct ProfileReport: JSONDocument {
     struct CountedStack: Encodable {
         var samples: Int
         var nanoseconds: Int?
+        var events: Int?
         var stack: Stack
     }
 
     var event: String
+    /// Each sample stands for so many events; nil if samples were taken so many times a second.
+    var period: Int?
     var seconds: Double
     /// The number of samples with a stack; lost samples are not included.
     var samples: Int
@@ -103,10 +106,11 @@ struct ProfileReport: JSONDocument {
         let counters = try recording.counters.get()
         event =
             switch recording.event {
-            case .cycles: "cycles"
             case .clock: "clock"
+            case let event?: event.name
             case nil: "off-cpu"
             }
+        period = recording.period
         seconds = recording.seconds
         let totals = recording.stacks.totals
         samples = totals.samples
@@ -133,8 +137,10 @@ struct ProfileReport: JSONDocument {
     /// kilobyte take a mebibyte.
     static func countedStacks(_ recording: Recording, _ symbolizer: Symbolizer) -> some Sequence<CountedStack> {
         NamedStacks(recording, symbolizer).sorted().lazy.map {
-            CountedStack(
-                samples: $0.count, nanoseconds: recording.countsTime ? Int($0.weight.rounded()) : nil,
+            let weight = Int($0.weight.rounded())
+            return CountedStack(
+                samples: $0.count, nanoseconds: recording.countsTime ? weight : nil,
+                events: recording.period == nil ? nil : weight,
                 stack: Stack($0.stack, symbolizer, cgroup: recording.cgroups[$0.stack.cgroup]))
         }
     }
@@ -193,7 +199,7 @@ extension ProfileReport.Stack {
 }
 
 extension ProfileReport.CountedStack {
-    private enum CodingKeys: CodingKey { case samples, nanoseconds }
+    private enum CodingKeys: CodingKey { case samples, nanoseconds, events }
 
     /// Encodes one object: the count and the stack's own fields.
     func encode(to encoder: any Encoder) throws {
@@ -201,5 +207,6 @@ extension ProfileReport.CountedStack {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(samples, forKey: .samples)
         try container.encodeIfPresent(nanoseconds, forKey: .nanoseconds)
+        try container.encodeIfPresent(events, forKey: .events)
     }
 }

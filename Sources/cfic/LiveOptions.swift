@@ -1,6 +1,7 @@
 import ArgumentParser
 import ELF
 import KernelUnwinder
+import LinuxProcess
 import Profile
 import TableCompiler
 import TableStore
@@ -34,6 +35,17 @@ struct LiveOptions: ParsableArguments {
     var frequency: Int?
 
     @Option(
+        name: [.customShort("e"), .long],
+        help: ArgumentHelp(
+            "With --live: sample this event instead of CPU time, as cfic profile does.", valueName: "event"))
+    var event: String?
+
+    @Option(
+        name: [.customShort("c"), .customLong("count")],
+        help: ArgumentHelp("With --live and -e: sample each Nth event on each CPU, instead of -F.", valueName: "n"))
+    var period: Int?
+
+    @Option(
         help: ArgumentHelp("With --live: compare one of so many samples of each CPU (default: 1).", valueName: "count"))
     var every: Int?
 
@@ -43,9 +55,12 @@ struct LiveOptions: ParsableArguments {
             "With --live: exit with 1 if fewer percent of the frames agree (default: 99.9).", valueName: "percent"))
     var minAgreement: Double?
 
+    @OptionGroup var memory: MemoryOption
+
     /// Whether an option is given that needs --live.
     private var hasOthers: Bool {
-        !processes.isEmpty || everyone || duration != nil || frequency != nil || every != nil || minAgreement != nil
+        !processes.isEmpty || everyone || duration != nil || frequency != nil || event != nil || period != nil
+            || every != nil || minAgreement != nil || memory.budget != nil
     }
 
     /// - Parameter command: the words after `--`.
@@ -58,31 +73,39 @@ struct LiveOptions: ParsableArguments {
 
     func validate() throws {
         guard live else {
-            if hasOthers { throw ValidationError("-p, -a, -d, -F, --every, and --min-agreement go with --live.") }
+            if hasOthers {
+                throw ValidationError("-p, -a, -d, -F, -e, -c, --every, --min-agreement and --memory go with --live.")
+            }
             return
         }
-        try SamplingTarget.check(processes: processes, frequency: frequency, duration: duration)
+        try SamplingTarget.check(processes: processes, duration: duration)
+        try sampled.check()
         if let every, !(1...1_000_000).contains(every) { throw ValidationError("--every takes 1 to 1000000.") }
         if let minAgreement, !(0...100).contains(minAgreement) {
             throw ValidationError("--min-agreement takes a percentage from 0 to 100.")
         }
     }
 
+    private var sampled: SampledEvent { SampledEvent(name: event, period: period, frequency: frequency) }
+
     /// Samples and compares.
     ///
     /// - Parameter command: the command to run, if neither processes nor all of them are sampled.
     func report(of command: [String], store: TableStore?, debugFiles: DebugFileSearch?) throws -> LiveReport {
+        let event = try sampled.find()
         let tables = CompilingSupply(store: store, debugFiles: debugFiles)
         Diagnostics.progress("Loading the BPF programs")
         var options = KernelUnwinder.Options()
         options.samplesEveryone = everyone
         options.kernelFrames = false
         options.snapshotEvery = every ?? 1
+        if let budget = memory.budget { options.tableBudget = budget }
+        options.tracepointPeriod = sampled.tracepointPeriod
         let unwinder = try KernelUnwinder(tables: tables, options)
         let interruption = try Interruption()
         try interruption.takeSignals { _ in }
         let audit = try LiveAudit(unwinder, tables: tables, debugFiles: debugFiles)
-        let profiler = Profiler(unwinder, recordingOptions, interruption: interruption)
+        let profiler = Profiler(unwinder, recordingOptions(event), interruption: interruption)
         profiler.observer = audit
         profiler.onProgress = {
             if case .sampling = $0 { Diagnostics.progress("Sampling and comparing; Ctrl-C ends it") }
@@ -93,8 +116,9 @@ struct LiveOptions: ParsableArguments {
         return LiveReport(audit, recording, minAgreement: minAgreement ?? 99.9)
     }
 
-    private var recordingOptions: Profiler.Options {
+    private func recordingOptions(_ event: SamplingEvent?) -> Profiler.Options {
         var options = Profiler.Options()
+        (options.event, options.period) = (event, sampled.usedPeriod)
         options.frequency = frequency ?? 99
         options.duration = duration.map { .seconds($0) }
         return options

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import KernelUnwinder
+import LinuxProcess
 import Profile
 import ProfileFormats
 import TableCompiler
@@ -24,6 +25,11 @@ struct ProfileCommand: ParsableCommand {
             process, a timer. Preempted threads, which wait only for a CPU, are left out. With --off-cpu and -F, the \
             thread's name is followed by [off-cpu] or [on-cpu], and both add up to the thread's time.
 
+            With -e EVENT, samples are taken where an event happens. Hardware events such as instructions or \
+            cache-misses are sampled -F times a second; with -c N, each Nth is, and the numbers are events. Page faults, \
+            context switches and tracepoints are counted: each is sampled, or with -c N each Nth on each CPU. A \
+            tracepoint is group:name. --list-events lists what this machine has.
+
             With --json both are in one document, with addresses and how each stack ended (docs/stack-ends.md). The \
             command's own output still goes to stdout: use -o to keep it apart from the stacks.
 
@@ -41,6 +47,8 @@ struct ProfileCommand: ParsableCommand {
               sudo cfic profile -p 1234 -p 5678            until Ctrl-C
               sudo cfic profile --json -p 1234 -d 1 | jq .ends
               sudo cfic profile --off-cpu -p 1234 -d 10    where its threads wait
+              sudo cfic profile -e page-faults -- ls       where it touches new memory
+              sudo cfic profile -e syscalls:sys_enter_openat -p 1234
             """)
 
     @Option(
@@ -61,7 +69,21 @@ struct ProfileCommand: ParsableCommand {
         help: ArgumentHelp("Samples per second on each CPU (default: 99).", valueName: "hz"))
     var frequency: Int?
 
+    @Option(
+        name: [.customShort("e"), .long], help: SampledEvent.help,
+        completion: .list(SamplingEvent.generic.map(\.name)))
+    var event: String?
+
+    @Option(
+        name: [.customShort("c"), .customLong("count")],
+        help: ArgumentHelp("With -e: sample each Nth event on each CPU, instead of -F.", valueName: "n"))
+    var period: Int?
+
+    @Flag(help: "List the events that this machine has, and exit.")
+    var listEvents = false
+
     @OptionGroup var offCPU: OffCPUOptions
+    @OptionGroup var memory: MemoryOption
 
     @Option(
         name: [.customShort("d"), .long],
@@ -89,11 +111,20 @@ struct ProfileCommand: ParsableCommand {
         if [!processes.isEmpty, !command.isEmpty, everyone].count(where: { $0 }) > 1 {
             throw ValidationError("Specify processes (-p), a command, or all processes (-a), not several of them.")
         }
-        try SamplingTarget.check(processes: processes, frequency: frequency, duration: duration)
+        try SamplingTarget.check(processes: processes, duration: duration)
+        try sampled.check()
+        if offCPU.isOn, !sampled.isTime || period != nil {
+            throw ValidationError(
+                "--off-cpu counts nanoseconds, and so goes only with -e cycles, cpu-clock or task-clock.")
+        }
     }
+
+    private var sampled: SampledEvent { SampledEvent(name: event, period: period, frequency: frequency) }
 
     func run() throws {
         try reporting {
+            if listEvents { return try EventList().write(asJSON: json) }
+            let event = try sampled.find()
             let format: any ProfileFormat = json ? JSONFormat() : FoldedFormat()
             let file = try ProfileOutput(path: output)
             let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
@@ -104,11 +135,13 @@ struct ProfileCommand: ParsableCommand {
             unwinderOptions.kernelFrames = !filter.noKernel
             unwinderOptions.filter = try filter.filter()
             unwinderOptions.waits = offCPU.sampling
+            unwinderOptions.tracepointPeriod = sampled.tracepointPeriod
             unwinderOptions.finishesStacks = true
+            if let budget = memory.budget { unwinderOptions.tableBudget = budget }
             let unwinder = try KernelUnwinder(tables: tables, unwinderOptions)
             let interruption = try Interruption()
             try interruption.takeSignals(Self.say)
-            let profiler = Profiler(unwinder, recordingOptions(for: format), interruption: interruption)
+            let profiler = Profiler(unwinder, recordingOptions(event, for: format), interruption: interruption)
             profiler.onProgress = say
             let recording = try target.record(by: profiler)
             unwinder.close()
@@ -121,8 +154,9 @@ struct ProfileCommand: ParsableCommand {
         }
     }
 
-    private func recordingOptions(for format: any ProfileFormat) -> Profiler.Options {
+    private func recordingOptions(_ event: SamplingEvent?, for format: any ProfileFormat) -> Profiler.Options {
         var options = Profiler.Options()
+        (options.event, options.period) = (event, sampled.usedPeriod)
         options.frequency = usedFrequency
         options.samplesWaits = offCPU.isOn
         options.duration = duration.map { .seconds($0) }
@@ -131,7 +165,7 @@ struct ProfileCommand: ParsableCommand {
     }
 
     /// 0 if only waits are sampled.
-    private var usedFrequency: Int { frequency ?? (offCPU.isOn ? 0 : 99) }
+    private var usedFrequency: Int { frequency ?? (offCPU.isOn && event == nil ? 0 : 99) }
 
     private func say(_ progress: Profiler.Progress) {
         switch progress {
@@ -139,10 +173,14 @@ struct ProfileCommand: ParsableCommand {
             Diagnostics.progress("Reading process \(process) and loading tables for its mappings")
         case .sampling:
             let rate =
-                usedFrequency == 0
-                ? "waits"
-                : "\(usedFrequency) times a second on each of "
-                    + Quantity.count(KernelUnwinder.onlineCPUCount, "CPU") + (offCPU.isOn ? ", and waits" : "")
+                if let period = sampled.usedPeriod {
+                    "\(event ?? "")" + (period > 1 ? ", each of \(Quantity.count(period))" : "")
+                } else if usedFrequency == 0 {
+                    "waits"
+                } else {
+                    "\(usedFrequency) times a second on each of "
+                        + Quantity.count(KernelUnwinder.onlineCPUCount, "CPU") + (offCPU.isOn ? ", and waits" : "")
+                }
             Diagnostics.progress("Sampling \(rate)\(duration.map { ", for \($0) s" } ?? ""); Ctrl-C ends it")
         }
     }

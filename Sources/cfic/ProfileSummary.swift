@@ -18,10 +18,12 @@ struct ProfileSummary {
             switch recording.event {
             case .cycles: " by hardware cycles"
             case .clock: " by the CPU clock"
+            case let event?: " by \(event.name)"
             case nil: ""
             }
+        let each = recording.period.map { $0 > 1 ? ", each of \(Quantity.count($0))" : "" } ?? ""
         Diagnostics.note(
-            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s\(by), "
+            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s\(by)\(each), "
                 + Quantity.count(totals.userFrames, "frame")
                 + (totals.kernelFrames > 0 ? " and \(Quantity.count(totals.kernelFrames)) of the kernel" : ""))
         if recording.includesWaits {
@@ -33,6 +35,10 @@ struct ProfileSummary {
             Diagnostics.note(
                 "\(Quantity.count(counters.lost, "sample")) lost in addition: the ring buffer was full; try a lower -F")
         }
+        if counters.missed > 0 {
+            Diagnostics.note(
+                "\(Quantity.count(counters.missed, "event")) not sampled: another BPF program ran on the CPU")
+        }
         writeEnds()
         if totals.finishedStacks > 0 {
             Diagnostics.note(
@@ -43,7 +49,17 @@ struct ProfileSummary {
             "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(recording.memory.tables, "table")), "
                 + "\(Quantity.bytes(UInt64(recording.memory.used))) of \(Quantity.bytes(UInt64(recording.memory.mapped))) of kernel memory"
         )
+        writeEvictions()
         if let problem = recording.commandEnd?.problem { Diagnostics.note(problem) }
+    }
+
+    private func writeEvictions() {
+        let memory = recording.memory
+        guard memory.evictions > 0 || memory.evicted > 0 else { return }
+        Diagnostics.note(
+            "the limit of \(Quantity.bytes(UInt64(memory.budget))) was too low: "
+                + "\(Quantity.count(memory.evictions, "table")) evicted, \(Quantity.count(memory.reloads)) read again, "
+                + "\(Quantity.count(memory.evicted)) missing at the end; see --memory")
     }
 
     private func writeEnds() {

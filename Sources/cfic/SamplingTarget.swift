@@ -14,12 +14,9 @@ struct SamplingTarget {
         return isEveryone ? try profiler.recordEveryone() : try profiler.record(processes: processes)
     }
 
-    /// Checks the options that say what is sampled, how often and for how long.
-    static func check(processes: [Int32], frequency: Int?, duration: Double?) throws {
+    /// Checks the options that say what is sampled, and for how long.
+    static func check(processes: [Int32], duration: Double?) throws {
         if let process = processes.first(where: { $0 < 1 }) { throw ValidationError("\(process) is not a process id.") }
-        if let frequency, !(1...100_000).contains(frequency) {
-            throw ValidationError("-F takes 1 to 100000 samples a second.")
-        }
         if let duration, !(duration > 0 && duration <= 1e6) {
             throw ValidationError("-d takes seconds, above 0 and at most 1000000.")
         }

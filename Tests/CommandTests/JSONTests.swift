@@ -35,7 +35,8 @@ import enum TestFixtures.HostKernel
             documented.schemas == [
                 "compile", "check-bpf", "dump --stage entries, rows", "dump --stage rules", "dump --stage pages",
                 "kernel",
-                "lookup", "lookup --explain", "profile", "stats", "validate", "validate --core", "validate --live",
+                "lookup", "lookup --explain", "profile", "profile --list-events", "stats", "validate",
+                "validate --core", "validate --live",
                 "verify",
             ])
     }
@@ -116,6 +117,9 @@ import enum TestFixtures.HostKernel
         let profile = try place.shell("\(command); code=$?; cat profile; exit $code")
         try expectDocumented("profile", profile, code: profile.code)
         try expectDocumented("kernel", try place.cfic("kernel", "--json"))
+        try expectDocumented(
+            "profile", try place.cfic("profile", "--json", "-e", "page-faults", "-c", "10", "--", "true"))
+        try expectDocumented("profile --list-events", try place.cfic("profile", "--list-events", "--json"))
     }
 
     @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))

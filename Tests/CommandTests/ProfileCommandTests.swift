@@ -15,12 +15,26 @@ import Testing
         "--off-cpu-share 0.5 -- true",
         "--off-cpu --off-cpu-share 0 -- true", "--off-cpu --off-cpu-share 1.1 -- true",
         "--off-cpu --min-wait -1 -- true",
-        "--off-cpu --off-cpu-share nan -- true",
+        "--off-cpu --off-cpu-share nan -- true", "-e nonsense -- true", "-e a: -- true", "-e a:b:c -- true",
+        "-e sched/x:y -- true", "-c 1 -- true", "-e page-faults -c 0 -- true", "-e page-faults -c 4294967296 -- true",
+        "-e page-faults -F 99 -- true", "-e sched:sched_switch -F 99 -- true", "-e cpu-clock -c 10 -- true",
+        "-e instructions -c 10 -F 99 -- true", "--off-cpu -e page-faults -- true", "--off-cpu -e cycles -c 9 -- true",
     ])
     func wrongUsageIs64(arguments: String) throws {
         let outcome = try place.shell("cfic profile \(arguments)")
         #expect(outcome.code == 64, "\(outcome.diagnostics)")
         #expect(outcome.output == "" && outcome.diagnostics.contains("Usage:"))
+    }
+
+    @Test func unknownEventGetsTheNearestNamesAndAList() throws {
+        let outcome = try place.cfic("profile", "-e", "page-fault", "--", "true")
+        #expect(outcome.code == 64)
+        #expect(
+            outcome.diagnostics.hasPrefix(
+                "Error: There is no event 'page-fault'; did you mean page-faults? There are cycles, instructions, "),
+            "\(outcome.diagnostics)")
+        let other = try place.cfic("profile", "-e", "zzzzzzzzzz", "--", "true")
+        #expect(other.diagnostics.hasPrefix("Error: There is no event 'zzzzzzzzzz'. There are cycles, "))
     }
 
     @Test func helpShowsExamples() throws {
@@ -67,6 +81,67 @@ struct ProfileCommandTests {
         #expect(waited >= 300_000_000, "\(outcome.output)")
         #expect(outcome.diagnostics.contains(" of waits; all threads together waited "))
         #expect(!outcome.diagnostics.contains("clock") && !outcome.output.contains("[off-cpu]"))
+    }
+
+    // MARK: Events
+
+    @Test func numbersAreEventsIfThePeriodIsGiven() throws {
+        struct Report: Decodable {
+            struct Stack: Decodable { var samples: Int, events: Int? }
+            var event: String, period: Int?, stacks: [Stack]
+        }
+        let outcome = try place.shell("cfic profile -e page-faults -c 20 --json -- \(Self.busy)")
+        #expect(outcome.code == 0 && outcome.diagnostics.contains(" by page-faults, each of 20, "))
+        let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+        #expect(report.event == "page-faults" && report.period == 20 && !report.stacks.isEmpty)
+        #expect(report.stacks.allSatisfy { $0.events == 20 * $0.samples })
+        let folded = try place.shell("cfic profile -e page-faults -c 20 -- \(Self.busy)")
+        let numbers = lines(folded.output).compactMap { Int($0.split(separator: " ").last ?? "") }
+        #expect(!numbers.isEmpty && numbers.allSatisfy { $0 % 20 == 0 })
+    }
+
+    @Test func tracepointIsSampled() throws {
+        let outcome = try place.shell("cfic profile -e sched:sched_process_exec -- bash -c 'exec true'")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        // The shell, and what it becomes.
+        #expect(outcome.diagnostics.hasPrefix("2 samples in "), "\(outcome.diagnostics)")
+        #expect(outcome.diagnostics.contains(" by sched:sched_process_exec, "))
+        let unknown = try place.shell("cfic profile -e sched:sched_process_exek -- true")
+        #expect(unknown.code == 1)
+        #expect(
+            unknown.diagnostics == "cfic: this kernel has no tracepoint sched:sched_process_exek; did you mean "
+                + "sched:sched_process_exec?\n")
+    }
+
+    @Test func tracepointWithoutTracefsSaysWhatToDo() throws {
+        let outcome = try place.shell(
+            """
+            unshare -m bash -c 'umount -a -t tracefs,debugfs 2> /dev/null; \
+                setpriv --bounding-set -sys_admin --inh-caps -sys_admin "$@"' - \
+                \(Workplace.program()) profile -e sched:sched_switch -- true
+            """)
+        #expect(outcome.code == 1)
+        #expect(
+            outcome.diagnostics == "cfic: tracepoints are listed in tracefs, which is not mounted: "
+                + "mount -t tracefs none /sys/kernel/tracing\n", "\(outcome.diagnostics)")
+    }
+
+    @Test func machinesEventsAreListed() throws {
+        let outcome = try place.cfic("profile", "--list-events")
+        #expect(outcome.code == 0)
+        let events = lines(outcome.output).dropLast()
+        #expect(events.contains("clock       cpu-clock") && events.contains("software    page-faults"))
+        #expect(events.contains("tracepoint  sched:sched_switch"))
+        let counters = try place.cfic("profile", "-e", "instructions", "--", "true")
+        if events.contains("hardware    instructions") {
+            #expect(counters.code == 0)
+        } else {
+            #expect(outcome.diagnostics == "note: this machine has no hardware counters, like most virtual machines\n")
+            #expect(counters.code == 1)
+            #expect(
+                counters.diagnostics == "cfic: this machine has no hardware counter for instructions, like most "
+                    + "virtual machines: use cpu-clock\n")
+        }
     }
 
     private func lines(_ text: String) -> [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }

@@ -64,6 +64,7 @@ sources=$here/workloads
 "${work[@]}" "$([[ $arch = arm64 ]] && echo -fno-omit-frame-pointer || echo -fomit-frame-pointer)" \
 	-o "$guest/jit" "$sources/jit.c"
 "${work[@]}" -fomit-frame-pointer -pthread -o "$guest/waits" "$project/testdata/programs/waits.c"
+"${work[@]}" -fomit-frame-pointer -o "$guest/events" "$project/testdata/programs/events.c"
 "${work[@]}" -shared -fPIC -o "$guest/libplt.so" "$sources/plt-library.c"
 "${work[@]}" -fno-pie -no-pie -Wl,-z,lazy -o "$guest/plt" "$sources/plt.c" \
 	-L"$guest" -lplt -Wl,-rpath,/guest

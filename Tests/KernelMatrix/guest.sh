@@ -21,6 +21,13 @@ if [ -x cfic ]; then
 	(sleep 6; echo) | ./cfic profile --cache profile-tables --off-cpu --off-cpu-share 1 -o off-cpu.folded -- \
 		./waits 20000 40 nanosleep || failed=1
 	sed 's/^/off-cpu /' off-cpu.folded
+	# What happens a known number of times, when the mappings are known.
+	(sleep 6; echo) | ./cfic profile --cache profile-tables -e syscalls:sys_enter_getppid -o tracepoint.folded -- \
+		./events call 200 || failed=1
+	sed 's/^/tracepoint /' tracepoint.folded
+	(sleep 6; echo) | ./cfic profile --cache profile-tables -e page-faults -o faults.folded -- \
+		./events touch 200 || failed=1
+	sed 's/^/faults /' faults.folded
 fi
 echo finished
 exit $failed

@@ -14,7 +14,9 @@ struct KernelMatrixTests {
     func programsLoadWithinOneHundredThousandInstructions(guest: KernelGuest) throws {
         let verified = try guest.report().verified
         let machine = guest.architecture == .amd64 ? "x86_64" : "aarch64"
-        #expect(Set(verified.keys) == Set(["profile", "look_up", "walk_stack", "off_cpu"].map { "\($0)_\(machine)" }))
+        #expect(
+            Set(verified.keys)
+                == Set(["profile", "look_up", "walk_stack", "off_cpu", "tracepoint"].map { "\($0)_\(machine)" }))
         for (program, instructions) in verified {
             #expect(instructions > 1000 && instructions < 100_000, "\(program)")
         }
@@ -106,6 +108,19 @@ struct KernelMatrixTests {
         let waited = waits.reduce(0) { $0 + (Int($1[2]) ?? 0) }
         #expect(waited <= measured && waited * 100 >= measured * 95, "\(waited) of \(measured)")
         #expect(waits.allSatisfy { $0[1].hasSuffix(";__schedule_[k]") })
+    }
+
+    /// `cfic profile -e` in the guest: each event is a sample, with the stack in which the workload makes it happen.
+    @Test(arguments: KernelGuest.all.filter { $0.architecture == .amd64 })
+    func eachEventIsASampleWithTheWorkloadsStack(guest: KernelGuest) throws {
+        let lines = try guest.report().lines
+        for (word, functions) in [
+            ("tracepoint", ";main;call_repeatedly;call_once;syscall"), ("faults", ";main;touch_pages;touch_page"),
+        ] {
+            let found = lines.filter { $0.first.map { $0 == word } ?? false && $0[1].contains(functions) }
+            #expect(found.reduce(0) { $0 + (Int($1[2]) ?? 0) } == 200, "\(found)")
+            #expect(found.allSatisfy { $0[1].contains(";_start;") }, "\(found)")
+        }
     }
 
     /// The memory of a process that stays in one function doesn't change. The procedure linkage table's workload calls.

@@ -87,6 +87,14 @@ struct {
 	__type(value, __u32);
 } wanted_cgroup SEC(".maps");
 
+/* The hits of a tracepoint since the last one that was sampled. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} hits SEC(".maps");
+
 /* Threads that wait, of those whose waits were sampled: when the wait began. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -157,7 +165,7 @@ struct walk {
 	__u64 mapping_size;      /* 0: none yet                                                         */
 	__u64 page_offset;       /* its start's SVMA - the start of its table's range, in bytes         */
 	struct cfic_loaded_range range; /* page_count 0: no table                                       */
-	__u32 pending;           /* if there is no table: whether it is still being made                */
+	enum cfic_step without_table;   /* how the walk ends if there is none                           */
 	/* The part of the stack that was read last: */
 	__u64 window_start;
 	__u64 window_words;      /* number of offsets where a whole word fits; 0: nothing was read      */

@@ -68,6 +68,21 @@ static __always_inline int has_no_frames(enum cfic_step step)
 	return !settings.kernel_frames && (step == CFIC_STEP_KERNEL_THREAD || step == CFIC_STEP_NO_USER_CODE);
 }
 
+/*
+ * Whether the current hit of a tracepoint is sampled: each Nth one on each CPU of those that are to be sampled. The kernel
+ * runs the program for each hit, whatever the period of the event that it is attached to.
+ */
+static __always_inline int is_turn(void)
+{
+	__u32 zero = 0;
+	__u64 *count = bpf_map_lookup_elem(&hits, &zero);
+
+	if (!count || ++*count < settings.tracepoint_period)
+		return 0;
+	*count = 0;
+	return 1;
+}
+
 static __always_inline void take_kernel_frames(struct walk *walk, void *context)
 {
 	long size = bpf_get_stack(context, walk->frames, CFIC_KERNEL_FRAMES_MAX * sizeof(__u64), 0);
@@ -86,7 +101,7 @@ static __always_inline __u32 lookups(const struct walk *walk, enum cfic_step ste
 	__u32 without = walk->guesses;
 
 	if (step == CFIC_STEP_NO_MAPPING || step == CFIC_STEP_NO_TABLE || step == CFIC_STEP_NO_PROCESS
-		|| step == CFIC_STEP_TABLE_PENDING)
+		|| step == CFIC_STEP_TABLE_PENDING || step == CFIC_STEP_TABLE_EVICTED)
 		without++;
 	return walk->sample.user_count > without ? walk->sample.user_count - without : 0;
 }

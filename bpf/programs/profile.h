@@ -53,28 +53,34 @@ int NAME(give_out_snapshot)(void)
 	return 0;
 }
 
+/*
+ * Walks from the registers in the walk, unless `step` is why there are none, and outputs the sample that was begun. Gives
+ * out the snapshot before the sample, because readers take the samples first.
+ */
+static __always_inline void NAME(take_sample)(struct walk *walk, enum cfic_step step, __u64 id)
+{
+	if (has_no_frames(step))
+		return;
+	if (step == CFIC_STEP_CALLER) {
+		keep_registers(walk);
+		step = NAME(walk)(walk);
+		if (is_snapshot_due(walk, step))
+			NAME(give_out_snapshot)();
+	}
+	finish(walk, step, id);
+}
+
 /* Takes a sample of the current thread, if it is to be sampled. */
 SEC("?perf_event")
 int NAME(profile)(const struct NAME(user_registers) *context)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct walk *walk = this_walk();
-	enum cfic_step step;
 
 	if (!walk || begin_sample(walk, id))
 		return 0;
 	if (settings.kernel_frames && !NAME(is_user)(context))
 		take_kernel_frames(walk, (void *)context);
-	step = NAME(take_user_registers)(walk, context);
-	if (has_no_frames(step))
-		return 0;
-	if (step == CFIC_STEP_CALLER) {
-		keep_registers(walk);
-		step = NAME(walk)(walk);
-		/* Before the sample, because readers take the samples first. */
-		if (is_snapshot_due(walk, step))
-			NAME(give_out_snapshot)();
-	}
-	finish(walk, step, id);
+	NAME(take_sample)(walk, NAME(take_user_registers)(walk, context), id);
 	return 0;
 }

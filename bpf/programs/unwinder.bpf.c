@@ -53,6 +53,7 @@ int is_called_from_aarch64(void);
 #include "x86_64/registers.h"
 #include "programs.h"
 #include "profile.h"
+#include "tracepoint.h"
 #include "off_cpu.h"
 #include "batch.h"
 #undef MACHINE
@@ -63,6 +64,7 @@ int is_called_from_aarch64(void);
 #include "aarch64/registers.h"
 #include "programs.h"
 #include "profile.h"
+#include "tracepoint.h"
 #include "off_cpu.h"
 #include "batch.h"
 #undef MACHINE

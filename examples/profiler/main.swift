@@ -3,7 +3,7 @@ import TableCompiler
 import TableStore
 
 let unwinder = try KernelUnwinder(tables: CompilingSupply(store: TableStore()))
-try unwinder.start(.cycles, frequency: 99)
+try unwinder.start(frequency: 99)
 try unwinder.watchProcesses()
 try unwinder.addProcess(Int32(CommandLine.arguments[1]) ?? 0)
 while !unwinder.trackedProcesses.isEmpty {

@@ -5,8 +5,11 @@
 #include <linux/perf_event.h>
 #include <stdint.h>
 
-/* Samples all tasks of a CPU, by hardware cycles or the CPU clock; starts disabled. Returns a descriptor, or -errno. */
-int perf_open_sampling(int cpu, int hardware, uint64_t frequency);
+/*
+ * Samples all tasks of a CPU by an event, `rate` times a second or each `rate`th event; starts disabled. Returns a
+ * descriptor, or -errno.
+ */
+int perf_open_sampling(int cpu, uint32_t type, uint64_t config, uint64_t rate, int is_frequency);
 
 /*
  * Records executable mappings, exec, fork and exit of all tasks of a CPU, with CLOCK_MONOTONIC times. The descriptor

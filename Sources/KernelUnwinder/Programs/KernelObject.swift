@@ -19,8 +19,10 @@ final class KernelObject {
         var ownMaps: Set<String>?
 
         /// Samples threads that run, and follows processes.
-        static func sampling(batches: Bool) -> Part {
-            Part(hasProgram: { $0.hasPrefix("follow") || $0 == "profile" || batches && isBatch($0) })
+        static func sampling(_ options: KernelUnwinder.Options) -> Part {
+            let isTracepoint = options.tracepointPeriod != nil
+            let program = isTracepoint ? KernelUnwinder.tracepointProgram : KernelUnwinder.eventProgram
+            return Part(hasProgram: { $0.hasPrefix("follow") || $0 == program || options.batches && isBatch($0) })
         }
         /// Samples threads that wait.
         static let waits = Part(hasProgram: { $0 == "off_cpu" }, ownMaps: walkMaps.union(waitMaps))
@@ -105,11 +107,13 @@ final class KernelObject {
             follow: options.followsChildren ? 1 : 0, everyone: options.samplesEveryone ? 1 : 0,
             filters: options.filter.bits, snapshot_every: UInt32(clamping: options.snapshotEvery),
             snapshot_ends: options.snapshotEnds,
-            wait_minimum: options.waits?.minimum ?? 0, wait_budget: options.waits?.budget ?? 0, unused: 0)
+            wait_minimum: options.waits?.minimum ?? 0, wait_budget: options.waits?.budget ?? 0,
+            tracepoint_period: options.tracepointPeriod ?? 1)
         let rodata = bpf_object__find_map_by_name(object, ".rodata.settings")
         var status = bpf_map__set_initial_value(rodata, &settings, MemoryLayout<cfic_settings>.size)
         guard status == 0 else { throw .system("setting constants of the programs", errno: -status) }
         var sizes = [
+            ("element_maps", UInt32(ElementMemory.elementLimit(budget: options.tableBudget))),
             ("processes", UInt32(clamping: options.processLimit)), ("samples", UInt32(clamping: options.sampleBytes)),
         ]
         if options.usesSnapshots { sizes.append(("snapshots", UInt32(clamping: options.snapshotBytes))) }

@@ -6,60 +6,72 @@ import LinuxProcess
 
 /// Samples and counters.
 extension KernelUnwinder {
-    /// The event that triggers samples.
-    public enum Event: Sendable {
-        /// Hardware cycles if they are available, else the clock.
-        case cycles
-        /// CPU time.
-        case clock
+    /// Starts sampling on all CPUs, and watching processes.
+    ///
+    /// - Parameters:
+    ///   - event: triggers samples. For a tracepoint, the unwinder must have been made with
+    ///     ``Options/tracepointPeriod``, else without it.
+    ///   - frequency: samples per second on each CPU, at least 1.
+    /// - Throws: ``KernelError``, such as ``KernelError/noSuchEvent(_:)``.
+    public func start(_ event: SamplingEvent = .best, frequency: Int) throws(KernelError) {
+        try start(event, .frequency(frequency))
     }
 
     /// Starts sampling on all CPUs, and watching processes.
     ///
     /// - Parameters:
-    ///   - event: triggers samples.
-    ///   - frequency: samples per second on each CPU, at least 1.
-    /// - Returns: the event in use: the clock if hardware cycles are not available.
-    @discardableResult
-    public func start(_ event: Event, frequency: Int) throws(KernelError) -> Event {
-        try watchProcesses()
-        let program = try object.program("profile_\(try Self.hostMachine.programSuffix)")
-        var event = event
-        var attached = 0
-        for cpu in OnlineCPUs.list {
-            var descriptor = perf_open_sampling(cpu, event == .cycles ? 1 : 0, UInt64(frequency))
-            if descriptor < 0, event == .cycles, attached == 0 {
-                event = .clock
-                descriptor = perf_open_sampling(cpu, 0, UInt64(frequency))
-            }
-            if descriptor == -ENODEV { continue }
-            guard descriptor >= 0 else { throw samplingFailure(-descriptor, frequency) }
-            // The link now owns the descriptor.
-            guard let link = bpf_program__attach_perf_event(program, descriptor) else {
-                let code = errno
-                Glibc.close(descriptor)
-                throw .system("attaching the program on CPU \(cpu)", errno: code)
-            }
-            links.append(link)
-            attached += 1
-            let status = perf_enable(descriptor, 1)
-            guard status == 0 else { throw .system("starting to sample on CPU \(cpu)", errno: -status) }
+    ///   - event: triggers samples. For a tracepoint, the unwinder must have been made with
+    ///     ``Options/tracepointPeriod``, else without it.
+    ///   - rate: how often. Ignored for a tracepoint.
+    /// - Throws: ``KernelError``, such as ``KernelError/noSuchEvent(_:)``.
+    public func start(_ event: SamplingEvent, _ rate: SamplingRate) throws(KernelError) {
+        guard (event.kind == .tracepoint) == samplesTracepoint else {
+            throw .system("sampling \(event.name), for which the BPF program was not loaded", errno: EINVAL)
         }
-        return event
+        try watchProcesses()
+        for cpu in OnlineCPUs.list {
+            let isAttached = try attach(to: event, rate, cpu)
+            // The kernel runs the program of a tracepoint on all CPUs, whichever the event belongs to.
+            if isAttached, event.kind == .tracepoint { return }
+        }
     }
 
-    private func samplingFailure(_ code: Int32, _ frequency: Int) -> KernelError {
+    static let eventProgram = "profile", tracepointProgram = "tracepoint"
+
+    /// Opens an event on a CPU and attaches its BPF program.
+    ///
+    /// - Returns: whether the CPU is still online.
+    private func attach(to event: SamplingEvent, _ rate: SamplingRate, _ cpu: Int32) throws(KernelError) -> Bool {
+        let name = event.kind == .tracepoint ? Self.tracepointProgram : Self.eventProgram
+        let program = try object.program("\(name)_\(try Self.hostMachine.programSuffix)")
+        let descriptor = event.open(cpu: cpu, rate)
+        if descriptor == -ENODEV { return false }
+        guard descriptor >= 0 else { throw Self.samplingFailure(-descriptor, event, rate) }
+        // The link now owns the descriptor.
+        guard let link = bpf_program__attach_perf_event(program, descriptor) else {
+            let code = errno
+            Glibc.close(descriptor)
+            throw .system("attaching the program on CPU \(cpu)", errno: code)
+        }
+        links.append(link)
+        let status = perf_enable(descriptor, 1)
+        guard status == 0 else { throw .system("starting to sample on CPU \(cpu)", errno: -status) }
+        return true
+    }
+
+    private static func samplingFailure(_ code: Int32, _ event: SamplingEvent, _ rate: SamplingRate) -> KernelError {
         let limit = SystemFile.firstLine("/proc/sys/kernel/perf_event_max_sample_rate").flatMap { Int($0) }
-        if code == EINVAL, let limit, frequency > limit {
+        if code == EINVAL, let limit, case .frequency(let frequency) = rate, frequency > limit {
             return .system(
                 "sampling \(frequency) times a second (/proc/sys/kernel/perf_event_max_sample_rate is \(limit))",
                 errno: code)
         }
+        if event.kind != .tracepoint, SamplingEvent.isMissing(code) { return .noSuchEvent(event) }
         return code == EACCES || code == EPERM
             ? .notPermitted(
                 "the kernel does not let this user sample: CAP_PERFMON is missing, and "
                     + "/proc/sys/kernel/perf_event_paranoid is above 0")
-            : .system("opening a sampling event", errno: code)
+            : .system("opening the event \(event.name)", errno: code)
     }
 
     /// Starts sampling waits, and watching processes. Requires ``Options/waits``.
@@ -149,6 +161,7 @@ extension KernelUnwinder {
     public func counters() throws(KernelError) -> Counters {
         var sum = Counters()
         for object in [object, waits?.object].compactMap(\.self) { try Self.add(countersOf: object, to: &sum) }
+        if samplesTracepoint { sum.missed = try missedHits() }
         return sum
     }
 
@@ -162,22 +175,43 @@ extension KernelUnwinder {
         for value in values { sum.add(value) }
     }
 
+    /// How often the kernel left out the BPF program of a tracepoint.
+    private func missedHits() throws(KernelError) -> UInt64 {
+        let name = "\(Self.tracepointProgram)_\(try Self.hostMachine.programSuffix)"
+        var info = bpf_prog_info(), size = UInt32(MemoryLayout<bpf_prog_info>.size)
+        let status = bpf_obj_get_info_by_fd(bpf_program__fd(try object.program(name)), &info, &size)
+        guard status == 0 else { throw .system("reading counters", errno: -status) }
+        return info.recursion_misses
+    }
+
     /// Kernel memory used for tables and mappings.
     public struct MemoryUse: Sendable {
+        /// ``Options/tableBudget``
+        public var budget: Int
         /// Bytes of created elements.
         public var mapped: Int
         /// Bytes of them that are in use.
         public var used: Int
-        /// Number of tables.
+        /// Number of tables that processes need, evicted ones included.
         public var tables: Int
-        /// Total size of the tables as files, in bytes.
+        /// The number of those that are evicted, or never fitted.
+        public var evicted: Int
+        /// Total size of the other tables as files, in bytes.
         public var fileBytes: Int
+        /// How often a table was evicted.
+        public var evictions: Int
+        /// How often an evicted table came back.
+        public var reloads: Int
+        /// How often the kernel refused more memory.
+        public var refusals: Int
     }
 
     /// The kernel memory that tables and mappings take now.
     public var memoryUse: MemoryUse {
         MemoryUse(
-            mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount, fileBytes: images.fileBytes)
+            budget: memory.budget, mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tables.count,
+            evicted: images.tables.evictedCount, fileBytes: images.tables.fileBytes,
+            evictions: images.tables.evictions, reloads: images.tables.reloads, refusals: memory.refusals)
     }
 
     /// Stops sampling. The BPF programs and maps disappear with the object.

@@ -161,6 +161,8 @@ public struct Counters: Sendable {
     public var samples: UInt64 = 0
     /// Samples for which the ring buffer had no room.
     public var lost: UInt64 = 0
+    /// Hits of a tracepoint that were not sampled because they interrupted another BPF program; counted since Linux 6.7.
+    public var missed: UInt64 = 0
     /// Frames of kernel code, of all samples.
     public var kernelFrames: UInt64 = 0
     /// Frames of user code, of all samples.

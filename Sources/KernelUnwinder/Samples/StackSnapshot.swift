@@ -53,7 +53,7 @@ extension KernelUnwinder.Options {
         guard finishesStacks else { return 0 }
         return [
             CFIC_STEP_NO_RULE, CFIC_STEP_NO_REGISTERS, CFIC_STEP_NO_FRAME_POINTER, CFIC_STEP_TABLE_PENDING,
-            CFIC_STEP_NO_PROCESS, CFIC_STEP_NO_MAPPING,
+            CFIC_STEP_TABLE_EVICTED, CFIC_STEP_NO_PROCESS, CFIC_STEP_NO_MAPPING,
         ].reduce(0) { $0 | 1 << $1.rawValue }
     }
 }

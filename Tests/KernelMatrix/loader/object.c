@@ -17,7 +17,7 @@
 #define SNAPSHOT_BYTES (1 << 22)
 
 static const char *const programs[] = {OF_MACHINE("profile"), OF_MACHINE("look_up"), OF_MACHINE("walk_stack"),
-	OF_MACHINE("off_cpu")};
+	OF_MACHINE("off_cpu"), OF_MACHINE("tracepoint")};
 static char logs[COUNT(programs)][LOG_SIZE];
 
 /* The mask for the address in a signed return address. */

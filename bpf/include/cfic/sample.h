@@ -21,7 +21,7 @@ struct cfic_settings {
 	__u32 snapshot_ends; /* walks that end so come with one, too: bit N for the enum cfic_step N    */
 	__u64 wait_minimum;  /* ns: shorter waits are not given out                                     */
 	__u32 wait_budget;   /* samples of waits of a CPU and a round, after which its share falls; 0: never */
-	__u32 unused;
+	__u32 tracepoint_period; /* N: each Nth hit of a tracepoint on each CPU is sampled, of those to be sampled */
 };
 
 #define CFIC_FILTER_THREADS 0x1  /* its id is in the map wanted_threads                                */

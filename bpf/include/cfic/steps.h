@@ -33,7 +33,8 @@
 	X(19, NO_CALL, "a guess was wrong: no call precedes the address it led to")                          \
 	X(20, KERNEL_THREAD, "a kernel thread, which runs no user code")                                     \
 	X(21, TABLE_PENDING, "the table of the file mapped there is still being made")                       \
-	X(22, NO_USER_CODE, "the thread is ending, or begins another program, and has no user code to return to")
+	X(22, TABLE_EVICTED, "the table of the file mapped there was given up for others, which are used more") \
+	X(23, NO_USER_CODE, "the thread is ending, or begins another program, and has no user code to return to")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,
