@@ -55,10 +55,12 @@ struct LiveOptions: ParsableArguments {
             "With --live: exit with 1 if fewer percent of the frames agree (default: 99.9).", valueName: "percent"))
     var minAgreement: Double?
 
+    @OptionGroup var counters: CountersOption
+
     /// Whether an option is given that needs --live.
     private var hasOthers: Bool {
         !processes.isEmpty || everyone || duration != nil || frequency != nil || event != nil || period != nil
-            || every != nil || minAgreement != nil
+            || every != nil || minAgreement != nil || counters.path != nil
     }
 
     /// - Parameter command: the words after `--`.
@@ -72,7 +74,7 @@ struct LiveOptions: ParsableArguments {
     func validate() throws {
         guard live else {
             if hasOthers {
-                throw ValidationError("-p, -a, -d, -F, -e, -c, --every, and --min-agreement go with --live.")
+                throw ValidationError("-p, -a, -d, -F, -e, -c, --every, --min-agreement and --counters go with --live.")
             }
             return
         }
@@ -104,6 +106,7 @@ struct LiveOptions: ParsableArguments {
         let audit = try LiveAudit(unwinder, tables: tables, debugFiles: debugFiles)
         let profiler = Profiler(unwinder, recordingOptions(event), interruption: interruption)
         profiler.observer = audit
+        try counters.follow(profiler)
         profiler.onProgress = {
             if case .sampling = $0 { Diagnostics.progress("Sampling and comparing; Ctrl-C ends it") }
         }

@@ -42,6 +42,12 @@ final class MappedImages {
 
     func close() { queue.close() }
 
+    /// The number of images whose tables are being made.
+    var pendingCount: Int { pending.count }
+
+    /// How requests for tables have been answered; nil if the supply doesn't count them.
+    var answers: SupplyAnswers? { supply.answers }
+
     /// The number of loaded tables.
     var tableCount: Int { tables.count }
 
