@@ -1,3 +1,5 @@
+import CUnwindTable
+
 extension KernelUnwinder {
     /// How stacks are sampled, and how much memory that may take.
     public struct Options: Sendable {
@@ -19,8 +21,13 @@ extension KernelUnwinder {
         public var processLimit = 65_536
         /// The size of the ring buffer for samples, in bytes: a power of two, at least a memory page.
         public var sampleBytes = 1 << 20
-        /// Bytes of kernel memory that tables and mappings may take. It is allocated as needed, 4 MiB at a time.
-        public var tableBudget = 1 << 30
+        /// Bytes of kernel memory that tables and mappings may take, from 4 MiB to 4 GiB. It is allocated as needed, 4 MiB at
+        /// a time. If tables need more, those that samples use least are evicted.
+        public var tableBudget = 256 << 20
+        /// What ``tableBudget`` can be: at least a piece, and at most what the BPF programs can address.
+        public static var tableBudgets: ClosedRange<Int> {
+            Int(CFIC_ELEMENT_SIZE)...Int(CFIC_ELEMENTS_MAX) * Int(CFIC_ELEMENT_SIZE)
+        }
         /// Whether the stacks that the kernel can't follow, for want of a register, a rule or a table that is still being
         /// made, come with what user space needs to go on. `Recorder` then does.
         public var finishesStacks = false
@@ -32,7 +39,7 @@ extension KernelUnwinder {
         /// benchmarks.
         package var batches = false
 
-        /// The defaults: kernel frames and children too, up to 65,536 processes and 1 GiB of table memory.
+        /// The defaults: kernel frames and children too, up to 65,536 processes and 256 MiB of table memory.
         public init() {}
     }
 }

@@ -2,6 +2,7 @@ import CLibbpf
 import CLinux
 import CUnwindTable
 import ELF
+import Files
 import Glibc
 import LinuxProcess
 import TableSupply
@@ -40,8 +41,16 @@ public final class KernelUnwinder {
     var planMemory = UpdatePlan.Memory()
     /// Superseded mappings: the entries of children may still lead to them.
     private var superseded: [TrackedProcess] = []
+    /// The words of memory that they take.
+    private var supersededWords = 0
+    /// What of it was still in use when unused mappings were last retired.
+    private var supersededKept = (count: 0, words: 0)
+    /// Words that superseded mappings may take before they are retired: a quarter of an element.
+    private static let supersededLimit = Int(CFIC_ELEMENT_WORDS) / 4
     /// The mappings that unread samples may have been unwound with, by number.
     var readings = NumberedReadings<ProcessImages>()
+    /// The most mappings of a process; less only in tests.
+    var mappingLimit = PlacedProcess.mappingLimit
     /// Processes whose excess mappings have been reported.
     private var crowded: Set<Int32> = []
 
@@ -56,6 +65,11 @@ public final class KernelUnwinder {
         object = try KernelObject(options, part: .sampling(options))
         memory = try ElementMemory(outer: object.map("element_maps"), budget: options.tableBudget)
         images = MappedImages(memory, try Self.hostMachine, tables)
+        memory.onRefusal = { [unowned memory, weak images] code in
+            images?.onProblem(
+                "the kernel gives no more memory for tables (\(systemMessage(code))): going on with "
+                    + "\(memory.limit >> 20) MiB of it")
+        }
         processMap = try object.map("processes")
         ring = try RecordRing(map: object.map("samples"))
         snapshotRing = options.usesSnapshots ? try RecordRing(map: object.map("snapshots")) : nil
@@ -109,9 +123,6 @@ public final class KernelUnwinder {
 
     /// Whether waits are sampled: ``Options/waits``.
     public var samplesWaits: Bool { waits != nil }
-
-    /// ``Options/tableBudget``
-    public var tableBudget: Int { options.tableBudget }
 
     /// `Options.finishesStacks`
     package var finishesStacks: Bool { options.finishesStacks }
@@ -197,24 +208,33 @@ public final class KernelUnwinder {
     /// Publishes mappings: writes them to memory, and then has the process's entry lead to them.
     @discardableResult
     func publish(_ process: Int32, _ mappings: [PlacedMapping]) throws(KernelError) -> PlacedProcess {
-        let (kept, leftOut) = PlacedMapping.fitting(mappings, limit: PlacedProcess.mappingLimit)
+        let (kept, leftOut) = PlacedMapping.fitting(mappings, limit: mappingLimit)
         if leftOut > 0 { noteLeftOut(leftOut, of: process) }
-        let placed = try PlacedProcess(kept, number: numbers.next(), in: memory)
+        let placed = try place(kept)
         do throws(KernelError) {
             try memory.waitUntilVisible()
             try setEntry(of: process, to: placed.place)
         } catch {
-            for span in placed.spans { memory.free(span) }
+            memory.free(placed.span)
             throw error
         }
         return placed
+    }
+
+    /// Writes mappings to memory, if need be to that of tables: without mappings, tables are of no use.
+    private func place(_ mappings: [PlacedMapping]) throws(KernelError) -> PlacedProcess {
+        let number = numbers.next()
+        do throws(KernelError) { return try PlacedProcess(mappings, number: number, in: memory) } catch {
+            guard images.tables.makeRoom(for: PlacedProcess.bytes(mappings.count)) else { throw error }
+            return try PlacedProcess(mappings, number: number, in: memory)
+        }
     }
 
     /// Reports, once for each process, that some of its mappings are left out.
     private func noteLeftOut(_ count: Int, of process: Int32) {
         guard crowded.insert(process).inserted else { return }
         images.onProblem(
-            "process \(process) exceeds the limit of \(PlacedProcess.mappingLimit) executable mappings by \(count): "
+            "process \(process) exceeds the limit of \(mappingLimit) executable mappings by \(count): "
                 + "the smallest are ignored, and stacks end in them")
     }
 
@@ -223,6 +243,7 @@ public final class KernelUnwinder {
 
     /// Publishes the mappings of all processes for which tables were made since their mappings were published.
     func publishMadeTables() {
+        images.review(at: MonotonicClock.now, processes.values.lazy.map(\.pending).filter { !$0.isEmpty })
         if images.takeMadeTables().isEmpty { return }
         for (process, tracked) in processes where !tracked.lacksNoNewTable {
             // If it has ended, or executes another file, its events will say so.
@@ -275,8 +296,13 @@ public final class KernelUnwinder {
 
     private func supersede(_ process: TrackedProcess) {
         superseded.append(process)
+        supersededWords += process.placed.span.count
         // Retiring waits for BPF programs, which takes milliseconds.
-        if superseded.count >= 64 { retireUnused() }
+        if superseded.count >= supersededKept.count + 64
+            || supersededWords >= supersededKept.words + Self.supersededLimit
+        {
+            retireUnused()
+        }
     }
 
     /// Retires the superseded mappings that no entry leads to, and then the tables that no mappings lead to.
@@ -291,9 +317,11 @@ public final class KernelUnwinder {
             guard !inUse.contains(process.placed.place) else { return false }
             for image in process.images.images { image.users -= 1 }
             readings.retire(process.placed.number)
-            memory.retire(process.placed.spans)
+            memory.retire([process.placed.span])
             return true
         }
+        supersededWords = superseded.reduce(0) { $0 + $1.placed.span.count }
+        supersededKept = (superseded.count, supersededWords)
         images.retireUnused()
     }
 
@@ -320,7 +348,7 @@ private struct TrackedProcess {
     var images: ProcessImages
     var placed: PlacedProcess
     /// The images whose tables were being made when the mappings were published.
-    private let pending: [MappedImage]
+    let pending: [MappedImage]
 
     init(images: ProcessImages, placed: PlacedProcess) {
         (self.images, self.placed) = (images, placed)

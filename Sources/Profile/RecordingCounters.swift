@@ -64,8 +64,6 @@ public struct RecordingCounters: Sendable {
     public var pendingTables: Int
     /// Kernel memory for tables and mappings.
     public var memory: KernelUnwinder.MemoryUse
-    /// The most that it may take, in bytes.
-    public var memoryLimit: Int
     /// The size of the ring buffer for samples, in bytes.
     public var sampleRingBytes: Int
     /// The size of the ring buffer for snapshots, in bytes; 0 if there are none.
@@ -83,7 +81,7 @@ public struct RecordingCounters: Sendable {
     package init(elapsed: Duration, kernel: Counters, memory: KernelUnwinder.MemoryUse) {
         (self.elapsed, self.kernel, self.memory) = (elapsed, kernel, memory)
         (finished, waits, tableAnswers, pendingTables) = (Finished(), nil, nil, 0)
-        (memoryLimit, sampleRingBytes, snapshotRingBytes, residentBytes) = (0, 0, 0, nil)
+        (sampleRingBytes, snapshotRingBytes, residentBytes) = (0, 0, nil)
         (knownProcesses, unknownProcesses, audit) = (0, 0, nil)
     }
 
@@ -109,7 +107,6 @@ extension RecordingCounters {
         self.init(elapsed: elapsed, kernel: try unwinder.counters(), memory: unwinder.memoryUse)
         (finished, waits) = (recorder.finished, unwinder.samplesWaits ? recorder.ended : nil)
         (tableAnswers, pendingTables) = (unwinder.tableAnswers, unwinder.pendingTables)
-        memoryLimit = unwinder.tableBudget
         (sampleRingBytes, snapshotRingBytes) = unwinder.ringBytes
         residentBytes = ResidentMemory.bytes
         (knownProcesses, unknownProcesses) = (unwinder.trackedProcesses.count, recorder.newcomerCount)

@@ -54,6 +54,9 @@ struct CountersReport: JSONDocument {
     var reads: [String: UInt64]
     var tableRequests: [String: Int]?
     var tables: [String: Int]
+    var tableEvictions: Int
+    var tableReloads: Int
+    var tableMemoryRefusals: Int
     var tableMemoryUsedBytes: Int
     var tableMemoryBytes: Int
     var tableMemoryLimitBytes: Int
@@ -77,9 +80,11 @@ struct CountersReport: JSONDocument {
         reads = Dictionary(uniqueKeysWithValues: groups.reads)
         tableRequests = groups.tableRequests.map { Dictionary(uniqueKeysWithValues: $0) }
         tables = Dictionary(uniqueKeysWithValues: groups.tables)
+        (tableEvictions, tableReloads) = (counters.memory.evictions, counters.memory.reloads)
+        tableMemoryRefusals = counters.memory.refusals
         tableMemoryUsedBytes = counters.memory.used
         tableMemoryBytes = counters.memory.mapped
-        tableMemoryLimitBytes = counters.memoryLimit
+        tableMemoryLimitBytes = counters.memory.budget
         (sampleRingBytes, snapshotRingBytes) = (counters.sampleRingBytes, counters.snapshotRingBytes)
         residentBytes = counters.residentBytes
         processes = Dictionary(uniqueKeysWithValues: groups.processes)
@@ -122,7 +127,10 @@ struct CounterGroups {
         tableRequests = counters.tableAnswers.map {
             [("cached", $0.found), ("compiled", $0.made), ("refused", $0.refused)]
         }
-        tables = [("loaded", counters.memory.tables), ("pending", counters.pendingTables)]
+        let evicted = counters.memory.evicted
+        tables = [
+            ("loaded", counters.memory.tables - evicted), ("evicted", evicted), ("pending", counters.pendingTables),
+        ]
         processes = [("known", counters.knownProcesses), ("unknown", counters.unknownProcesses)]
     }
 }

@@ -29,10 +29,13 @@ struct PrometheusText {
         if let requests = groups.tableRequests {
             add("table_requests_total", .counter, "Requests for an image's table.", "outcome", requests)
         }
-        add("tables", .gauge, "Tables in the kernel, and images that wait for theirs.", "state", groups.tables)
+        add("tables", .gauge, "Tables that processes need, by where they are.", "state", groups.tables)
+        add("table_evictions_total", .counter, "How often a table was evicted.", counters.memory.evictions)
+        add("table_reloads_total", .counter, "How often an evicted table came back.", counters.memory.reloads)
+        add("table_memory_refusals_total", .counter, "How often the kernel gave no memory.", counters.memory.refusals)
         add("table_memory_used_bytes", .gauge, "Kernel memory in use for tables and mappings.", counters.memory.used)
         add("table_memory_bytes", .gauge, "Kernel memory allocated for tables and mappings.", counters.memory.mapped)
-        add("table_memory_limit_bytes", .gauge, "The most that may be allocated for them.", counters.memoryLimit)
+        add("table_memory_limit_bytes", .gauge, "The most that may be allocated for them.", counters.memory.budget)
         add(
             "ring_buffer_bytes", .gauge, "Sizes of the ring buffers.", "of",
             [("samples", counters.sampleRingBytes), ("snapshots", counters.snapshotRingBytes)])

@@ -55,12 +55,13 @@ struct LiveOptions: ParsableArguments {
             "With --live: exit with 1 if fewer percent of the frames agree (default: 99.9).", valueName: "percent"))
     var minAgreement: Double?
 
+    @OptionGroup var memory: MemoryOption
     @OptionGroup var counters: CountersOption
 
     /// Whether an option is given that needs --live.
     private var hasOthers: Bool {
         !processes.isEmpty || everyone || duration != nil || frequency != nil || event != nil || period != nil
-            || every != nil || minAgreement != nil || counters.path != nil
+            || every != nil || minAgreement != nil || counters.path != nil || memory.budget != nil
     }
 
     /// - Parameter command: the words after `--`.
@@ -74,7 +75,8 @@ struct LiveOptions: ParsableArguments {
     func validate() throws {
         guard live else {
             if hasOthers {
-                throw ValidationError("-p, -a, -d, -F, -e, -c, --every, --min-agreement and --counters go with --live.")
+                throw ValidationError(
+                    "-p, -a, -d, -F, -e, -c, --every, --min-agreement, --memory and --counters go with --live.")
             }
             return
         }
@@ -99,6 +101,7 @@ struct LiveOptions: ParsableArguments {
         options.samplesEveryone = everyone
         options.kernelFrames = false
         options.snapshotEvery = every ?? 1
+        if let budget = memory.budget { options.tableBudget = budget }
         options.tracepointPeriod = sampled.tracepointPeriod
         let unwinder = try KernelUnwinder(tables: tables, options)
         let interruption = try Interruption()

@@ -83,6 +83,7 @@ struct ProfileCommand: ParsableCommand {
     var listEvents = false
 
     @OptionGroup var offCPU: OffCPUOptions
+    @OptionGroup var memory: MemoryOption
 
     @Option(
         name: [.customShort("d"), .long],
@@ -137,6 +138,7 @@ struct ProfileCommand: ParsableCommand {
             unwinderOptions.waits = offCPU.sampling
             unwinderOptions.tracepointPeriod = sampled.tracepointPeriod
             unwinderOptions.finishesStacks = true
+            if let budget = memory.budget { unwinderOptions.tableBudget = budget }
             let unwinder = try KernelUnwinder(tables: tables, unwinderOptions)
             let interruption = try Interruption()
             try interruption.takeSignals(Self.say)

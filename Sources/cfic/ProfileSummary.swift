@@ -49,7 +49,17 @@ struct ProfileSummary {
             "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(recording.memory.tables, "table")), "
                 + "\(Quantity.bytes(UInt64(recording.memory.used))) of \(Quantity.bytes(UInt64(recording.memory.mapped))) of kernel memory"
         )
+        writeEvictions()
         if let problem = recording.commandEnd?.problem { Diagnostics.note(problem) }
+    }
+
+    private func writeEvictions() {
+        let memory = recording.memory
+        guard memory.evictions > 0 || memory.evicted > 0 else { return }
+        Diagnostics.note(
+            "the limit of \(Quantity.bytes(UInt64(memory.budget))) was too low: "
+                + "\(Quantity.count(memory.evictions, "table")) evicted, \(Quantity.count(memory.reloads)) read again, "
+                + "\(Quantity.count(memory.evicted)) missing at the end; see --memory")
     }
 
     private func writeEnds() {

@@ -34,7 +34,9 @@ import Testing
         ["stats", "--min-coverage", "101", "x"], ["verify"],
         ["validate"], ["validate", "--states", "0", "x"], ["validate", "--sysroot", "d", "x"],
         ["validate", "--core", "c", "a", "b"], ["validate", "--core", "c", "--exhaustive"],
-        ["validate", "-j", "0", "x"],
+        ["validate", "-j", "0", "x"], ["validate", "--memory", "64M", "x"],
+        ["profile", "--memory", "4095K"], ["profile", "--memory", "5G"], ["profile", "--memory", "9999999999G"],
+        ["profile", "--memory", "M"], ["profile", "--memory", "-64M"],
         ["validate", "--no-cache", "--cache", "c", "x"],
     ])
     func wrongUsageIs64(arguments: [String]) throws {

@@ -11,8 +11,8 @@ import Testing
         ProcessImages.Mapping(start: range.lowerBound, end: range.upperBound, bias: bias, image: nil, name: "")
     }
 
-    private func range(_ addresses: Range<UInt64>, _ place: UInt32) -> PlacedTable.Range {
-        PlacedTable.Range(addresses: addresses, place: place)
+    private func range(_ addresses: Range<UInt64>, _ place: UInt32) -> PlacedRange {
+        PlacedRange(addresses: addresses, pageCount: 1, place: place)
     }
 
     private func placed(_ range: Range<UInt64>, _ place: UInt32, bias: UInt64 = 0) -> PlacedMapping {

@@ -64,7 +64,8 @@ struct ProcessTests {
         #expect(lookups.unwinder.memoryUse.tables == tables)
     }
 
-    @Test(arguments: [1, 128, 129, 4096])
+    /// By default, a process can have 65,530 mappings.
+    @Test(arguments: [1, 128, 4096, 65_000])
     func mappingsOfAFileAreAllLookedUp(count: Int) throws {
         let fixture = try Fixture()
         let library = try fixture.library(
@@ -96,14 +97,15 @@ struct ProcessTests {
     @Test func ofMoreMappingsThanAProcessCanHaveThoseThatFitAreUsed() throws {
         let fixture = try Fixture()
         let library = try fixture.library(".text\n.cfi_startproc\nret\n.cfi_endproc\n")
-        let (program, _) = try mapper(fixture, library, PlacedProcess.mappingLimit)
+        let (program, _) = try mapper(fixture, library, 1000)
         let lookups = try KernelLookups()
+        lookups.unwinder.mappingLimit = 1000
         var problems: [String] = []
         lookups.unwinder.onProblem = { problems.append($0) }
         let images = try lookups.unwinder.addProcess(program.id)
         try lookups.unwinder.addProcess(program.id)
         #expect(
-            problems.count == 1 && problems.first?.contains("exceeds the limit of 8192 executable mappings") == true)
+            problems.count == 1 && problems.first?.contains("exceeds the limit of 1000 executable mappings") == true)
         // The executable and the C library are larger than the library that is mapped many times.
         for mapping in images.mappings where mapping.name.contains("libc.so") || mapping.name.contains("many-mappings")
         {
@@ -116,20 +118,27 @@ struct ProcessTests {
         #expect(problems.count == 2)
     }
 
-    /// Limits of open files or memory: the memory allocated for the element is freed.
-    @Test func elementThatCannotBeMadeTakesNothing() throws {
+    /// Limits of open files or memory: what there is remains in use, and the kernel isn't asked each time.
+    @Test(arguments: [EMFILE, ENOMEM, ENOSPC]) func elementThatCannotBeMadeTakesNothing(code: Int32) throws {
         let unwinder = try KernelUnwinder()
+        var problems: [String] = []
+        unwinder.onProblem = { problems.append($0) }
         let memory = unwinder.memory
         let make = memory.makeMap
         let used = unwinder.memoryUse.used
-        memory.makeMap = { -EMFILE }
+        memory.makeMap = { -code }
         for _ in 0..<3 {
-            expect({ if case .system(_, EMFILE) = $0 { true } else { false } }) {
+            expect({ if case .overBudget(4_194_304) = $0 { true } else { false } }) {
                 try memory.allocateElements(words: 3 * Int(CFIC_ELEMENT_SIZE) / 4)
             }
-            #expect(unwinder.memoryUse.used == used)
+            #expect(unwinder.memoryUse.used == used && unwinder.memoryUse.refusals == 1)
+            #expect(memory.limit == 4 << 20)
+            memory.free(try memory.allocate(words: 1024))
         }
+        #expect(problems.count == 1 && problems[0].contains("no more memory for tables"), "\(problems)")
         memory.makeMap = make
+        memory.liftLimit()
+        #expect(memory.limit == 256 << 20)
         let span = try memory.allocateElements(words: 3 * Int(CFIC_ELEMENT_SIZE) / 4)
         #expect(unwinder.memoryUse.used == used + 3 * Int(CFIC_ELEMENT_SIZE))
         memory.free(span)

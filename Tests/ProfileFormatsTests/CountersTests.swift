@@ -9,7 +9,10 @@ import Testing
 /// Counters of a recording in both formats, byte for byte.
 @Suite struct CountersTests {
     private static let empty: RecordingCounters = {
-        let memory = KernelUnwinder.MemoryUse(mapped: 4_194_304, used: 65_536, tables: 3, fileBytes: 50_000)
+        let memory = KernelUnwinder.MemoryUse(
+            budget: 268_435_456, mapped: 4_194_304, used: 65_536, tables: 5, evicted: 2, fileBytes: 50_000,
+            evictions: 8,
+            reloads: 6, refusals: 4)
         return RecordingCounters(elapsed: .zero, kernel: Counters(), memory: memory)
     }()
 
@@ -25,7 +28,7 @@ import Testing
         counters.kernel.ends[Int(CFIC_STEP_END_OF_STACK.rawValue)] = 85
         counters.kernel.ends[Int(CFIC_STEP_NO_PROCESS.rawValue)] = 15
         (counters.finished.stacks, counters.finished.frames) = (4, 60)
-        (counters.pendingTables, counters.memoryLimit) = (1, 268_435_456)
+        counters.pendingTables = 1
         (counters.sampleRingBytes, counters.snapshotRingBytes) = (1_048_576, 16_777_216)
         counters.residentBytes = 52_428_800
         (counters.knownProcesses, counters.unknownProcesses) = (7, 2)
@@ -158,10 +161,20 @@ import Testing
         cfic_table_requests_total{outcome="cached"} 20
         cfic_table_requests_total{outcome="compiled"} 5
         cfic_table_requests_total{outcome="refused"} 1
-        # HELP cfic_tables Tables in the kernel, and images that wait for theirs.
+        # HELP cfic_tables Tables that processes need, by where they are.
         # TYPE cfic_tables gauge
         cfic_tables{state="loaded"} 3
+        cfic_tables{state="evicted"} 2
         cfic_tables{state="pending"} 1
+        # HELP cfic_table_evictions_total How often a table was evicted.
+        # TYPE cfic_table_evictions_total counter
+        cfic_table_evictions_total 8
+        # HELP cfic_table_reloads_total How often an evicted table came back.
+        # TYPE cfic_table_reloads_total counter
+        cfic_table_reloads_total 6
+        # HELP cfic_table_memory_refusals_total How often the kernel gave no memory.
+        # TYPE cfic_table_memory_refusals_total counter
+        cfic_table_memory_refusals_total 4
         # HELP cfic_table_memory_used_bytes Kernel memory in use for tables and mappings.
         # TYPE cfic_table_memory_used_bytes gauge
         cfic_table_memory_used_bytes 65536
@@ -241,15 +254,19 @@ import Testing
             "guessed" : 5,
             "truncated" : 15
           },
+          "tableEvictions" : 8,
           "tableMemoryBytes" : 4194304,
           "tableMemoryLimitBytes" : 268435456,
+          "tableMemoryRefusals" : 4,
           "tableMemoryUsedBytes" : 65536,
+          "tableReloads" : 6,
           "tableRequests" : {
             "cached" : 20,
             "compiled" : 5,
             "refused" : 1
           },
           "tables" : {
+            "evicted" : 2,
             "loaded" : 3,
             "pending" : 1
           },

@@ -37,7 +37,10 @@ struct MadeRecording {
             stacks: stacks, processes: processes, event: .cycles, elapsed: .milliseconds(1500),
             stopReason: .targetEnded,
             counters: .success(counters),
-            memory: KernelUnwinder.MemoryUse(mapped: 4_194_304, used: 65_536, tables: 3, fileBytes: 50_000),
+            memory: KernelUnwinder.MemoryUse(
+                budget: 268_435_456, mapped: 4_194_304, used: 65_536, tables: 3, evicted: 0, fileBytes: 50_000,
+                evictions: 0,
+                reloads: 0, refusals: 0),
             commandEnd: commandEnd)
     }
 }

@@ -65,7 +65,8 @@ import Testing
     }
 
     @Test func countersAreReportedEveryFewSeconds() throws {
-        let memory = KernelUnwinder.MemoryUse(mapped: 0, used: 0, tables: 0, fileBytes: 0)
+        let memory = KernelUnwinder.MemoryUse(
+            budget: 0, mapped: 0, used: 0, tables: 0, evicted: 0, fileBytes: 0, evictions: 0, reloads: 0, refusals: 0)
         var received: [Duration] = []
         var reports = CounterReports { received.append($0.elapsed) }
         for elapsed in [0, 4.9, 5, 5.1, 9.9, 12, 16.9, 17] {

@@ -165,7 +165,7 @@ struct walk {
 	__u64 mapping_size;      /* 0: none yet                                                         */
 	__u64 page_offset;       /* its start's SVMA - the start of its table's range, in bytes         */
 	struct cfic_loaded_range range; /* page_count 0: no table                                       */
-	__u32 pending;           /* if there is no table: whether it is still being made                */
+	enum cfic_step without_table;   /* how the walk ends if there is none                           */
 	/* The part of the stack that was read last: */
 	__u64 window_start;
 	__u64 window_words;      /* number of offsets where a whole word fits; 0: nothing was read      */

@@ -95,7 +95,7 @@ static __always_inline __u32 lookups(const struct walk *walk, enum cfic_step ste
 	__u32 without = walk->guesses;
 
 	if (step == CFIC_STEP_NO_MAPPING || step == CFIC_STEP_NO_TABLE || step == CFIC_STEP_NO_PROCESS
-		|| step == CFIC_STEP_TABLE_PENDING)
+		|| step == CFIC_STEP_TABLE_PENDING || step == CFIC_STEP_TABLE_EVICTED)
 		without++;
 	return walk->sample.user_count > without ? walk->sample.user_count - without : 0;
 }

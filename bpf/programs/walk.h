@@ -89,15 +89,37 @@ int evaluate(__u32 index)
 #define CFIC_EVALUATE(reader, machine, index) (enum cfic_evaluation)evaluate(index)
 
 /*
+ * Makes the table of a mapping the walk's current one, if it is there, and counts that it was needed. The count is not
+ * atomic: it only tells tables that are used much from others.
+ */
+static __always_inline void use_range(struct walk *walk, __u32 place, __u32 is_pending, __u64 bias)
+{
+	struct cfic_loaded_range *range;
+	void *memory;
+
+	walk->range.page_count = 0;
+	walk->without_table = is_pending ? CFIC_STEP_TABLE_PENDING
+		: place ? CFIC_STEP_TABLE_EVICTED : CFIC_STEP_NO_TABLE;
+	if (!place)
+		return;
+	memory = (void *)element(place);
+	if (!memory)
+		return;
+	range = memory + (offset(place) & (CFIC_ELEMENT_SIZE - sizeof(*range)));
+	__builtin_memcpy(&walk->range, range, __builtin_offsetof(struct cfic_loaded_range, uses));
+	range->uses++;
+	walk->page_offset = walk->mapping_start - bias - walk->range.start;
+}
+
+/*
  * Finds the mapping that contains an address, and makes it and its table the walk's current ones: CFIC_STEP_CALLER,
- * else CFIC_STEP_NO_MAPPING. Takes two searches of at most 8 steps.
+ * else CFIC_STEP_NO_MAPPING. Takes a search of at most 17 steps, 7 for a process of 100 mappings.
  */
 int find_mapping(__u64 address)
 {
 	struct walk *walk = this_walk();
-	__u32 at, count, first, place;
+	__u32 at, count, first, mapping;
 	const __u8 *memory;
-	__u64 bias;
 
 	if (!walk)
 		return CFIC_STEP_NO_MAPPING;
@@ -108,40 +130,22 @@ int find_mapping(__u64 address)
 		return CFIC_STEP_NO_MAPPING;
 	at = offset(walk->process);
 	walk->sample.mappings = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, number));
-	count = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, group_count));
-	first = at += CFIC_OFFSET(struct cfic_process, start);
-	CFIC_SEARCH(CFIC_U64, memory, at, 8, count, address)
-	if (at == first)
-		return CFIC_STEP_NO_MAPPING;
-	/* In struct cfic_process, `group` follows `start`. */
-	place = CFIC_U32(memory, first + 8 * CFIC_PROCESS_GROUPS + (at - first) / 2 - 4);
-	memory = element(place);
-	if (!memory)
-		return CFIC_STEP_NO_MAPPING;
-	at = offset(place);
-	count = CFIC_U32(memory, at);
-	first = at += CFIC_GROUP_HEAD;
-	place = first + 8 * count;
-	CFIC_SEARCH(CFIC_U64, memory, at, 8, count, address)
+	count = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_process, count));
+	first = at += sizeof(struct cfic_process);
+	/* The mappings follow their starts. */
+	mapping = first + 8 * count;
+	CFIC_SEARCH(CFIC_PROCESS_SEARCH_STEPS, CFIC_U64, memory, at, 8, count, address)
 	if (at == first)
 		return CFIC_STEP_NO_MAPPING;
 	walk->mapping_start = CFIC_U64(memory, at - 8);
-	/* In a group, the mappings follow their starts. */
-	at = place + ((at - first) / 8 - 1) * sizeof(struct cfic_mapping);
+	at = mapping + ((at - first) / 8 - 1) * sizeof(struct cfic_mapping);
 	if (CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) <= address)
 		return CFIC_STEP_NO_MAPPING;
 	walk->mapping_size = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, end)) - walk->mapping_start;
-	bias = CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, bias));
-	place = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_mapping, range));
-	walk->range.page_count = 0;
-	walk->pending = CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_mapping, pending));
-	if (!place)
-		return CFIC_STEP_CALLER;
-	memory = element(place);
-	if (!memory)
-		return CFIC_STEP_CALLER;
-	walk->range = *(const struct cfic_loaded_range *)(memory + (offset(place) & (CFIC_ELEMENT_SIZE - 32)));
-	walk->page_offset = walk->mapping_start - bias - walk->range.start;
+	use_range(
+		walk, CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_mapping, range)),
+		CFIC_U32(memory, at + CFIC_OFFSET(struct cfic_mapping, pending)),
+		CFIC_U64(memory, at + CFIC_OFFSET(struct cfic_mapping, bias)));
 	return CFIC_STEP_CALLER;
 }
 
@@ -215,7 +219,7 @@ static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct c
 		bytes = pc - walk->mapping_start;
 	}
 	if (!walk->range.page_count)
-		return walk->pending ? CFIC_STEP_TABLE_PENDING : CFIC_STEP_NO_TABLE;
+		return walk->without_table;
 	find_rule(walk, bytes + walk->page_offset, rule, pc_shift);
 	return CFIC_STEP_CALLER;
 }

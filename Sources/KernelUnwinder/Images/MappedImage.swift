@@ -15,12 +15,17 @@ public final class MappedImage {
     var table: KernelTable?
     /// The number of its request in the queue; nil if its table isn't being made.
     var pendingNumber: UInt32?
+    /// A `struct cfic_loaded_range` without a table, which counts how many walks ended here for want of one. Mappings that
+    /// were published while it was being made lead to it. Nil if there was no memory for it.
+    var needSpan: Span?
+    /// How many walks ended for want of its table, as the queue was told; nil if a sampled process didn't need it yet.
+    var toldNeed: UInt32?
     /// The number of processes that map it.
     var users = 0
     /// The image's executable segments.
     private let segments: [Segment]
 
-    /// Whether it has a table, by whose rules its frames are unwound.
+    /// Whether it has a table, by whose rules its frames are unwound. It may be evicted from the kernel at times.
     public var hasTable: Bool { table != nil }
 
     /// Whether its table is still being made.

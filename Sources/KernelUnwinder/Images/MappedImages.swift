@@ -1,3 +1,4 @@
+import CUnwindTable
 import ELF
 import Files
 import Glibc
@@ -10,15 +11,13 @@ import UnwindTable
 /// The images that processes map. Opens each file once and loads its table once.
 final class MappedImages {
     private let memory: ElementMemory
-    private let machine: TableMachine
+    let tables: KernelTables
     private let supply: any TableSupply
     private var byFile: [FileIdentity: MappedImage] = [:]
     /// By contents: the vDSO has no file, and is the same in nearly all processes.
     private var vdsos: [[UInt8]: MappedImage] = [:]
-    private var tables: [TableSource.Key: KernelTable] = [:]
     /// Keys of the tables that the user added.
     private var added: Set<TableSource.Key> = []
-    private var numbers = Numbers()
     /// Requests for tables of the process that is being read, made in advance.
     private var requests: [FileIdentity: any TableRequest] = [:]
     /// The files of the process that is being read.
@@ -27,13 +26,15 @@ final class MappedImages {
     /// Images whose tables are being made, by number.
     private var pending: [UInt32: MappedImage] = [:]
     private var pendingNumbers = Numbers()
+    /// Evicted tables that are being read again, by number.
+    private var coming: [UInt32: KernelTable] = [:]
     /// Called with the description of a problem that doesn't stop the unwinder.
     var onProblem: (String) -> Void = { _ in }
 
     init(_ memory: ElementMemory, _ machine: TableMachine, _ supply: any TableSupply) {
         self.memory = memory
-        self.machine = machine
         self.supply = supply
+        tables = KernelTables(memory, machine)
         queue = TableQueue(supply)
     }
 
@@ -48,20 +49,14 @@ final class MappedImages {
     /// How requests for tables have been answered; nil if the supply doesn't count them.
     var answers: SupplyAnswers? { supply.answers }
 
-    /// The number of loaded tables.
-    var tableCount: Int { tables.count }
-
-    /// The total size of the loaded tables, as files, in bytes.
-    var fileBytes: Int { tables.values.reduce(0) { $0 + $1.fileBytes } }
-
-    func placedRanges(of key: TableSource.Key) -> [PlacedTable.Range] { tables[key]?.placed.ranges ?? [] }
+    func placedRanges(of key: TableSource.Key) -> [PlacedRange] { tables[key]?.ranges ?? [] }
 
     /// Loads a table and keeps it for all images with its key.
     ///
     /// - Returns: whether it wasn't loaded before.
     func add(_ view: TableView) throws(KernelError) -> Bool {
         if tables[view.key] != nil { return false }
-        try load(view).users += 1
+        try tables.load(view, stays: true).users += 1
         added.insert(view.key)
         return true
     }
@@ -96,19 +91,70 @@ final class MappedImages {
         if waitsForTables { for problem in supply.finish() { onProblem(problem) } }
     }
 
-    /// Loads the tables that were made meanwhile.
+    /// Loads the tables that were made meanwhile, and those that were read again.
     ///
     /// - Returns: the images that were pending and no longer are.
     func takeMadeTables() -> [MappedImage] {
         let (made, problems) = queue.take()
         for problem in problems { onProblem(problem) }
-        return made.compactMap { made in
+        var again: [(table: KernelTable, read: ProvedTable)] = []
+        let images = made.compactMap { made -> MappedImage? in
+            if let table = coming.removeValue(forKey: made.number) {
+                if let read = try? made.table.get() { again.append((table, read)) } else { table.isComing = false }
+                return nil
+            }
             guard let image = pending.removeValue(forKey: made.number) else { return nil }
             image.pendingNumber = nil
             give(image) {
-                try made.table.get().withView { view in try tables[view.key] ?? load(view) }
+                try made.table.get().withView { view in
+                    try tables[view.key] ?? tables.load(view, worth: Double(need(of: image)))
+                }
             }
             return image
+        }
+        tables.reload(again)
+        return images
+    }
+
+    /// Has tables read again that were evicted and are needed more than others, and those made first that are missed most.
+    ///
+    /// - Parameter processes: the images of processes with missing tables.
+    func review(at now: UInt64, _ processes: some Sequence<[MappedImage]>) {
+        orderQueue(processes)
+        for table in tables.review(at: now) {
+            guard let image = image(with: table), let file = try? image.image?.another() else {
+                table.isComing = false
+                continue
+            }
+            let number = pendingNumbers.next()
+            coming[number] = table
+            // Only the other thread uses this image.
+            nonisolated(unsafe) let own = file
+            let supply = supply
+            queue.add(number, need: UInt32(clamping: Int(table.use.amount)), isSampled: true) { supply.request(own) }
+        }
+    }
+
+    private func image(with table: KernelTable) -> MappedImage? {
+        byFile.values.first { $0.table === table } ?? vdsos.values.first { $0.table === table }
+    }
+
+    /// How many walks ended there for want of its table.
+    private func need(of image: MappedImage) -> UInt32 {
+        image.needSpan.map { memory.head($0.place).pointee.uses } ?? 0
+    }
+
+    private func orderQueue(_ processes: some Sequence<[MappedImage]>) {
+        var sampled: Set<UInt32> = []
+        // A process whose walks end for want of one table will miss the others next.
+        for images in processes where images.contains(where: { need(of: $0) > 0 }) {
+            sampled.formUnion(images.compactMap(\.pendingNumber))
+        }
+        for number in sampled {
+            guard let image = pending[number] else { continue }
+            let need = need(of: image)
+            if image.toldNeed != need { queue.set(number, need: need, isSampled: true) }
+            image.toldNeed = need
         }
     }
 
@@ -173,14 +219,16 @@ final class MappedImages {
 
     private func retireIfUnused(_ image: MappedImage) -> Bool {
         guard image.users == 0 else { return false }
-        if let number = image.pendingNumber { pending[number] = nil }
+        if let number = image.pendingNumber {
+            pending[number] = nil
+            queue.drop(number)
+        }
+        if let span = image.needSpan { memory.retire([span]) }
+        image.needSpan = nil
         if let table = image.table {
             image.table = nil
             table.users -= 1
-            if table.users == 0 {
-                tables[table.key] = nil
-                table.retire(memory)
-            }
+            if table.users == 0 { tables.retire(table) }
         }
         return true
     }
@@ -193,7 +241,9 @@ final class MappedImages {
             let number = pendingNumbers.next()
             found.pendingNumber = number
             pending[number] = found
-            queue.add(request, number: number)
+            let words = MemoryLayout<cfic_loaded_range>.size / 4
+            found.needSpan = try? memory.allocate(words: words, alignment: words)
+            queue.add(number, need: 0, isSampled: false) { request }
             return found
         }
         let found = MappedImage(name: name, image: request.image)
@@ -205,6 +255,7 @@ final class MappedImages {
     private func makingNow(_ image: MappedImage) -> MappedImage {
         guard let number = image.pendingNumber, let file = image.image else { return image }
         pending[number] = nil
+        queue.drop(number)
         image.pendingNumber = nil
         make(supply.request(file), for: image)
         return image
@@ -218,7 +269,7 @@ final class MappedImages {
 
     private func make(_ request: any TableRequest, for image: MappedImage) {
         give(image) {
-            try tables[request.key.get()] ?? addedTable(for: request) ?? request.withTable { try load($0) }
+            try tables[request.key.get()] ?? addedTable(for: request) ?? request.withTable { try tables.load($0) }
         }
     }
 
@@ -239,15 +290,6 @@ final class MappedImages {
         if added.isEmpty { return nil }
         let key = try request.contentKey()
         return added.contains(key) ? tables[key] : nil
-    }
-
-    private func load(_ view: TableView) throws(KernelError) -> KernelTable {
-        guard view.machine == machine else { throw .otherMachine("\(view.machine)") }
-        let table = KernelTable(
-            key: view.key, fileBytes: view.bytes.count,
-            placed: try TablePlacement.place(view, &numbers, in: memory))
-        tables[view.key] = table
-        return table
     }
 
     private func unusable(_ name: String, _ problem: String, isGone: Bool = false) -> MappedImage {

@@ -85,7 +85,7 @@ public struct ProcessImages {
     }
 
     /// The mappings in the form that the BPF programs get.
-    var placedMappings: [PlacedMapping] { mappings.flatMap { $0.placed($0.image?.table?.placed.ranges ?? []) } }
+    var placedMappings: [PlacedMapping] { mappings.flatMap { $0.placed($0.image?.table?.ranges ?? []) } }
 }
 
 extension ProcessImages.Mapping {
@@ -111,9 +111,10 @@ extension ProcessImages.Mapping {
 
     /// Divides the mapping among the ranges of its table: one part for each range and for the space between them, in
     /// ascending order of addresses.
-    func placed(_ ranges: [PlacedTable.Range]) -> [PlacedMapping] {
-        if image?.isPending == true {
-            return [PlacedMapping(start: start, end: end, bias: 0, range: 0, isPending: true)]
+    func placed(_ ranges: [PlacedRange]) -> [PlacedMapping] {
+        if let image, image.isPending {
+            let range = image.needSpan?.place ?? 0
+            return [PlacedMapping(start: start, end: end, bias: 0, range: range, isPending: true)]
         }
         var placed: [PlacedMapping] = []
         var next = start

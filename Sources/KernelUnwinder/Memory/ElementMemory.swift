@@ -18,7 +18,12 @@ final class ElementMemory {
     /// The number of elements known to be in the array of maps.
     private var visibleCount = 0
     private let base: UnsafeMutableRawPointer
-    private let budget: Int
+    /// The largest total size of the elements, in bytes.
+    let budget: Int
+    /// The number of times that the kernel refused an element.
+    private(set) var refusals = 0
+    /// Called with the error when the kernel refuses an element, while others are there.
+    var onRefusal: (Int32) -> Void = { _ in }
     private let insertions: ThreadGroup
     /// The first error of an insertion.
     private let failure = InsertionFailure()
@@ -38,22 +43,27 @@ final class ElementMemory {
     private static let insertionLimit = 16
     private static let yieldLimit = 2000
     private static let elementBytes = Int(CFIC_ELEMENT_SIZE)
-    private static let addressSpace = Int(CFIC_ELEMENTS_MAX) * elementBytes
+
+    /// All that places can address.
+    private static let largest = SpanAllocator.elementLimit * elementBytes
+
+    /// The number of elements that a budget in bytes allows, at least one.
+    static func elementLimit(budget: Int) -> Int { min(max(budget / elementBytes, 1), SpanAllocator.elementLimit) }
 
     /// - Parameters:
     ///   - outer: the array of maps.
-    ///   - budget: the largest total size of the elements, in bytes.
+    ///   - budget: the largest total size of the elements, in bytes; rounded down to whole elements.
     ///   - insertions: the threads that insert elements.
     init(
         outer: Int32, budget: Int, insertions: ThreadGroup = ThreadGroup(limit: insertionLimit)
     ) throws(KernelError) {
         self.outer = outer
-        self.budget = budget
+        self.budget = Self.elementLimit(budget: budget) * Self.elementBytes
         self.insertions = insertions
-        allocator = SpanAllocator(limit: budget / Self.elementBytes)
+        allocator = SpanAllocator(limit: self.budget / Self.elementBytes)
         // Elements are mapped at consecutive addresses, so that data in several elements is contiguous here.
         let start = mmap(
-            nil, Self.addressSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+            nil, self.budget, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         guard let start, start != MAP_FAILED else { throw .system("reserving address space for tables", errno: errno) }
         base = start
         // Reserved, because place 0 means none.
@@ -63,8 +73,14 @@ final class ElementMemory {
     deinit {
         insertions.wait()
         for map in maps { close(map) }
-        munmap(base, Self.addressSpace)
+        munmap(base, budget)
     }
+
+    /// The total size that the elements may have now: the budget or, if the kernel refuses more, what it gave.
+    var limit: Int { allocator.limit * Self.elementBytes }
+
+    /// Asks the kernel for more memory again, if it refused some.
+    func liftLimit() { allocator.limit = budget / Self.elementBytes }
 
     /// Bytes of kernel memory in elements.
     var mappedBytes: Int { maps.count * Self.elementBytes }
@@ -73,6 +89,11 @@ final class ElementMemory {
 
     /// The address of a place.
     func pointer(_ place: UInt32) -> UnsafeMutableRawPointer { base + Int(place) * 4 }
+
+    /// The head of a range at a place.
+    func head(_ place: UInt32) -> UnsafeMutablePointer<cfic_loaded_range> {
+        pointer(place).assumingMemoryBound(to: cfic_loaded_range.self)
+    }
 
     func allocate(words: Int, alignment: Int = 1) throws(KernelError) -> Span {
         try grown { $0.allocate(words, alignment: alignment) }
@@ -124,13 +145,19 @@ final class ElementMemory {
         // Waiting for readers takes milliseconds, which is worth a quarter of an element.
         if retiredWords * 16 > Self.elementBytes { reclaim() }
         guard let span = allocate(&allocator) ?? allocateReclaimed(allocate) else {
-            throw budget < Self.addressSpace ? .overBudget(bytes: budget) : .tableMemoryFull(bytes: Self.addressSpace)
+            throw limit < Self.largest ? .overBudget(bytes: limit) : .tableMemoryFull(bytes: limit)
         }
-        do throws(KernelError) {
-            while maps.count < allocator.elementCount { try addElement() }
-        } catch {
-            allocator.free(span)
-            throw error
+        while maps.count < allocator.elementCount {
+            let code = addElement()
+            guard code == 0 else {
+                allocator.free(span)
+                allocator.limit(toFirst: maps.count)
+                refusals += 1
+                // With nothing there is nothing to go on with.
+                guard maps.count > 0 else { throw .system("creating a table map", errno: code) }
+                onRefusal(code)
+                throw .overBudget(bytes: limit)
+            }
         }
         return span
     }
@@ -141,7 +168,11 @@ final class ElementMemory {
     }
 
     /// Whether most of the budget is used.
-    var isNearlyFull: Bool { usedBytes > budget / 8 * 7 }
+    var isNearlyFull: Bool { usedBytes > tableLimit }
+    /// Bytes that tables may fill. Mappings may use the rest, too, so that few of them have to wait for an eviction.
+    var tableLimit: Int { limit / 8 * 7 }
+    /// Bytes of retired spans.
+    var retiredBytes: Int { retiredWords * 4 }
 
     /// Frees what was retired, after waiting until no BPF program can be reading it.
     func reclaim() {
@@ -160,15 +191,18 @@ final class ElementMemory {
         return bpf_map_update_elem(outer, &index, &descriptor, 0) == 0
     }
 
-    private func addElement() throws(KernelError) {
+    /// Creates an element, and starts to insert it. Returns 0, or the error of a refusal.
+    private func addElement() -> Int32 {
         let map = makeMap()
-        guard map >= 0 else { throw .system("creating a table map", errno: Int32(-map)) }
+        guard map >= 0 else { return -map }
         let place = base + maps.count * Self.elementBytes
         let mapped = mmap(place, Self.elementBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map, 0)
         guard mapped != MAP_FAILED else {
             let code = errno
             close(map)
-            throw .system("mapping a table map", errno: code)
+            // The address space stays reserved.
+            mmap(place, Self.elementBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)
+            return code
         }
         let index = UInt32(maps.count)
         maps.append(map)
@@ -179,6 +213,7 @@ final class ElementMemory {
             let status = bpf_map_update_elem(outer, &index, &descriptor, 0)
             if status != 0 { failure.first.withLock { $0 = $0 ?? -status } }
         }
+        return 0
     }
 }
 

@@ -9,7 +9,7 @@ struct PlacedMapping: Equatable {
     var bias: UInt64
     /// Place of the `struct cfic_loaded_range`; 0 if there is no table.
     var range: UInt32
-    /// Whether the table is still being made; only if `range` is 0.
+    /// Whether the table is still being made; the range then only counts how much it is needed.
     var isPending = false
 }
 
@@ -41,62 +41,36 @@ extension PlacedMapping {
     }
 }
 
-/// A process in kernel memory: `struct cfic_process` and its groups of mappings.
+/// A process in kernel memory: `struct cfic_process` and its mappings.
 struct PlacedProcess {
     var place: UInt32
     /// The number that samples unwound with these mappings have: `cfic_sample.mappings`.
     var number: UInt32
-    var spans: [Span]
+    var span: Span
 
     /// The largest number of mappings that a process can have.
-    static let mappingLimit = Int(CFIC_PROCESS_GROUPS) * Int(CFIC_GROUP_MAPPINGS)
+    static let mappingLimit = Int(CFIC_PROCESS_MAPPINGS)
 
     /// - Parameter mappings: in ascending order of addresses, without overlaps, at most `mappingLimit`.
     init(_ mappings: [PlacedMapping], number: UInt32, in memory: ElementMemory) throws(KernelError) {
         self.number = number
-        var process = cfic_process()
-        process.number = number
-        var spans: [Span] = []
-        do throws(KernelError) {
-            var starts = [UInt64](repeating: 0, count: Int(CFIC_PROCESS_GROUPS))
-            var groups = [UInt32](repeating: 0, count: Int(CFIC_PROCESS_GROUPS))
-            for first in stride(from: 0, to: mappings.count, by: Int(CFIC_GROUP_MAPPINGS)) {
-                let group = mappings[first..<min(first + Int(CFIC_GROUP_MAPPINGS), mappings.count)]
-                let span = try memory.allocate(words: Self.groupWords(group.count), alignment: 2)
-                spans.append(span)
-                Self.write(group, to: memory.pointer(span.place))
-                starts[Int(process.group_count)] = mappings[first].start
-                groups[Int(process.group_count)] = span.place
-                process.group_count += 1
-            }
-            withUnsafeMutableBytes(of: &process.start) { to in starts.withUnsafeBytes { to.copyMemory(from: $0) } }
-            withUnsafeMutableBytes(of: &process.group) { to in groups.withUnsafeBytes { to.copyMemory(from: $0) } }
-            let span = try memory.allocate(words: MemoryLayout<cfic_process>.size / 4, alignment: 2)
-            spans.append(span)
-            memory.pointer(span.place).storeBytes(of: process, as: cfic_process.self)
-            place = span.place
-            self.spans = spans
-        } catch {
-            for span in spans { memory.free(span) }
-            throw error
-        }
-    }
-
-    /// CFIC_GROUP_SIZE
-    private static func groupWords(_ count: Int) -> Int {
-        (Int(CFIC_GROUP_HEAD) + count * (8 + MemoryLayout<cfic_mapping>.size)) / 4
-    }
-
-    private static func write(_ group: ArraySlice<PlacedMapping>, to pointer: UnsafeMutableRawPointer) {
-        pointer.storeBytes(of: UInt32(group.count), as: UInt32.self)
-        let starts = pointer + Int(CFIC_GROUP_HEAD)
-        let mappings = starts + 8 * group.count
-        for (index, mapping) in group.enumerated() {
+        span = try memory.allocate(words: Self.bytes(mappings.count) / 4, alignment: 2)
+        place = span.place
+        let pointer = memory.pointer(place)
+        pointer.storeBytes(of: cfic_process(count: UInt32(mappings.count), number: number), as: cfic_process.self)
+        let starts = pointer + MemoryLayout<cfic_process>.size
+        let rest = starts + 8 * mappings.count
+        for (index, mapping) in mappings.enumerated() {
             starts.storeBytes(of: mapping.start, toByteOffset: index * 8, as: UInt64.self)
-            mappings.storeBytes(
+            rest.storeBytes(
                 of: cfic_mapping(
                     end: mapping.end, bias: mapping.bias, range: mapping.range, pending: mapping.isPending ? 1 : 0),
                 toByteOffset: index * MemoryLayout<cfic_mapping>.stride, as: cfic_mapping.self)
         }
+    }
+
+    /// CFIC_PROCESS_SIZE
+    static func bytes(_ count: Int) -> Int {
+        MemoryLayout<cfic_process>.size + count * (8 + MemoryLayout<cfic_mapping>.size)
     }
 }

@@ -18,7 +18,7 @@ struct SpanAllocator {
 
     let elementWords: Int
     /// The number of elements that may be used.
-    private let limit: Int
+    var limit: Int { didSet { limit = min(limit, Self.elementLimit) } }
     /// The number of elements used so far, which are the first ones.
     private(set) var elementCount = 0
     /// The number of words in use.
@@ -85,6 +85,16 @@ struct SpanAllocator {
         guard span.count > 0 else { return }
         usedWords -= span.count
         release(span)
+    }
+
+    /// Gives up the elements after the first `count` ones, in which nothing is in use, and takes no more of them.
+    mutating func limit(toFirst count: Int) {
+        for element in count..<max(count, elementCount) {
+            let place = UInt32(element * elementWords)
+            if let size = byStart[place] { take(place, size) }
+        }
+        elementCount = min(elementCount, count)
+        limit = count
     }
 
     private mutating func freshElements(_ count: Int) -> UInt32? {

@@ -1,17 +1,14 @@
 import CUnwindTable
 import UnwindTable
 
-/// A table in kernel memory.
-struct PlacedTable {
-    /// A range of its pages, with the place of its `struct cfic_loaded_range`.
-    struct Range {
-        /// SVMAs.
-        var addresses: Swift.Range<UInt64>
-        var place: UInt32
-    }
-
-    var ranges: [Range] = []
-    var spans: [Span] = []
+/// A range of a table's pages, with the place of its `struct cfic_loaded_range`, the range's *head*. Mappings lead to the
+/// head, which remains there when the table is evicted.
+struct PlacedRange {
+    /// SVMAs.
+    var addresses: Range<UInt64>
+    /// The number of its pages.
+    var pageCount: UInt32
+    var place: UInt32
 }
 
 /// Generates unique numbers. BPF programs remember rules by the number of a range, and samples contain the number of
@@ -27,28 +24,45 @@ struct Numbers {
 }
 
 /// Copies a proved table into kernel memory. Records, rules and programs are copied unchanged. The directory refers to
-/// their places there, and each range gets a `struct cfic_loaded_range`, which nothing refers to yet.
+/// their places there, and the heads of ranges to the rest.
 struct TablePlacement {
     private let view: TableView
     private let memory: ElementMemory
-    private var placed = PlacedTable()
+    private var spans: [Span] = []
     /// Offsets of records in the pages section, in words, ascending; and the places of the copies.
     private var starts: [UInt32] = []
     private var places: [UInt32] = []
 
-    /// - Parameter numbers: provides `cfic_loaded_range.number`.
+    /// Allocates the heads of a table's ranges. They say that the table isn't there.
+    static func placeHeads(
+        of view: TableView, in memory: ElementMemory
+    ) throws(KernelError) -> (ranges: [PlacedRange], spans: [Span]) {
+        var placement = TablePlacement(view: view, memory: memory)
+        do throws(KernelError) { return (try placement.placeHeads(), placement.spans) } catch {
+            for span in placement.spans { memory.free(span) }
+            throw error
+        }
+    }
+
+    /// Copies a table, and has its heads lead to the copy. BPF programs use it when the heads have their numbers of
+    /// pages.
+    ///
+    /// - Parameters:
+    ///   - heads: those of the same table; BPF programs don't use what they say.
+    ///   - numbers: provides `cfic_loaded_range.number`.
+    /// - Returns: what it takes, without the heads.
     static func place(
-        _ view: TableView, _ numbers: inout Numbers, in memory: ElementMemory
-    ) throws(KernelError) -> PlacedTable {
+        _ view: TableView, heads: [PlacedRange], _ numbers: inout Numbers, in memory: ElementMemory
+    ) throws(KernelError) -> [Span] {
         var placement = TablePlacement(view: view, memory: memory)
         do throws(KernelError) {
             try placement.placeRecords()
-            try placement.placeRanges(&numbers)
+            try placement.placeRanges(heads, &numbers)
         } catch {
-            for span in placement.placed.spans { memory.free(span) }
+            for span in placement.spans { memory.free(span) }
             throw error
         }
-        return placement.placed
+        return placement.spans
     }
 
     private init(view: TableView, memory: ElementMemory) {
@@ -70,7 +84,7 @@ struct TablePlacement {
             for record in first..<end { places[record] = rest.place + (starts[record] - starts[first]) }
             let count = Int(starts[end - 1] - starts[first]) + size(end - 1)
             memory.pointer(rest.place).copyMemory(from: pages + Int(starts[first]) * 4, byteCount: count * 4)
-            placed.spans.append(Span(place: rest.place, count: count))
+            spans.append(Span(place: rest.place, count: count))
             memory.freeUnused(Span(place: rest.place + UInt32(count), count: rest.count - count))
             first = end
         }
@@ -132,25 +146,35 @@ struct TablePlacement {
 
     // MARK: Everything else
 
-    private mutating func placeRanges(_ numbers: inout Numbers) throws(KernelError) {
+    private mutating func placeHeads() throws(KernelError) -> [PlacedRange] {
+        let shift = view.pageShift, words = MemoryLayout<cfic_loaded_range>.size / 4
+        var ranges: [PlacedRange] = []
+        for range in view.ranges {
+            let place = try placeWords(words, alignment: words)
+            memory.head(place).pointee.start = range.start_page << shift
+            // The verifier proved that ranges don't exceed 2^64, but the last page may end exactly there.
+            let end = (range.start_page + UInt64(range.page_count)).multipliedReportingOverflow(by: 1 << shift)
+            ranges.append(
+                PlacedRange(
+                    addresses: range.start_page << shift..<(end.overflow ? .max : end.partialValue),
+                    pageCount: range.page_count, place: place))
+        }
+        return ranges
+    }
+
+    private mutating func placeRanges(_ heads: [PlacedRange], _ numbers: inout Numbers) throws(KernelError) {
         let rules = try placeCopy(of: UnsafeRawBufferPointer(view.rules), alignment: 1)
         let operations = try placeCopy(of: UnsafeRawBufferPointer(view.operations), alignment: 2)
         var record = 0
-        for range in view.ranges {
+        for (range, placed) in zip(view.ranges, heads) {
             let directory = try placeWords(Int(range.page_count), alignment: 1)
             writeDirectory(range, at: directory, &record)
-            let place = try placeWords(MemoryLayout<cfic_loaded_range>.size / 4, alignment: 8)
-            let shift = view.pageShift
-            memory.pointer(place).storeBytes(
-                of: cfic_loaded_range(
-                    start: range.start_page << shift, page_count: range.page_count, directory: directory, rules: rules,
-                    operations: operations, operation_count: UInt32(view.operations.count), number: numbers.next()),
-                as: cfic_loaded_range.self)
-            // The verifier proved that ranges don't exceed 2^64, but the last page may end exactly there.
-            let end = (range.start_page + UInt64(range.page_count)).multipliedReportingOverflow(by: 1 << shift)
-            placed.ranges.append(
-                PlacedTable.Range(
-                    addresses: range.start_page << shift..<(end.overflow ? .max : end.partialValue), place: place))
+            let head = memory.head(placed.place)
+            head.pointee.directory = directory
+            head.pointee.rules = rules
+            head.pointee.operations = operations
+            head.pointee.operation_count = UInt32(view.operations.count)
+            head.pointee.number = numbers.next()
         }
     }
 
@@ -159,7 +183,7 @@ struct TablePlacement {
         let span =
             count <= memory.allocator.elementWords
             ? try memory.allocate(words: count, alignment: alignment) : try memory.allocateElements(words: count)
-        placed.spans.append(span)
+        spans.append(span)
         return span.place
     }
 

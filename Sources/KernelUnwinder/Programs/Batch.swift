@@ -73,9 +73,10 @@ extension KernelUnwinder {
     package func timeOfPlacing(_ table: TableView) throws(KernelError) -> Double {
         let start = ContinuousClock.now
         var numbers = Numbers()
-        let placed = try TablePlacement.place(table, &numbers, in: memory)
+        let heads = try TablePlacement.placeHeads(of: table, in: memory)
+        let spans = try TablePlacement.place(table, heads: heads.ranges, &numbers, in: memory)
         let elapsed = ContinuousClock.now - start
-        for span in placed.spans { memory.free(span) }
+        for span in heads.spans + spans { memory.free(span) }
         return Double(elapsed.components.attoseconds) / 1e18 + Double(elapsed.components.seconds)
     }
 }

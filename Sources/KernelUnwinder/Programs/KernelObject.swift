@@ -113,6 +113,7 @@ final class KernelObject {
         var status = bpf_map__set_initial_value(rodata, &settings, MemoryLayout<cfic_settings>.size)
         guard status == 0 else { throw .system("setting constants of the programs", errno: -status) }
         var sizes = [
+            ("element_maps", UInt32(ElementMemory.elementLimit(budget: options.tableBudget))),
             ("processes", UInt32(clamping: options.processLimit)), ("samples", UInt32(clamping: options.sampleBytes)),
         ]
         if options.usesSnapshots { sizes.append(("snapshots", UInt32(clamping: options.snapshotBytes))) }

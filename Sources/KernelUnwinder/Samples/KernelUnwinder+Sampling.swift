@@ -186,20 +186,32 @@ extension KernelUnwinder {
 
     /// Kernel memory used for tables and mappings.
     public struct MemoryUse: Sendable {
+        /// ``Options/tableBudget``
+        public var budget: Int
         /// Bytes of created elements.
         public var mapped: Int
         /// Bytes of them that are in use.
         public var used: Int
-        /// Number of tables.
+        /// Number of tables that processes need, evicted ones included.
         public var tables: Int
-        /// Total size of the tables as files, in bytes.
+        /// The number of those that are evicted, or never fitted.
+        public var evicted: Int
+        /// Total size of the other tables as files, in bytes.
         public var fileBytes: Int
+        /// How often a table was evicted.
+        public var evictions: Int
+        /// How often an evicted table came back.
+        public var reloads: Int
+        /// How often the kernel refused more memory.
+        public var refusals: Int
     }
 
     /// The kernel memory that tables and mappings take now.
     public var memoryUse: MemoryUse {
         MemoryUse(
-            mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tableCount, fileBytes: images.fileBytes)
+            budget: memory.budget, mapped: memory.mappedBytes, used: memory.usedBytes, tables: images.tables.count,
+            evicted: images.tables.evictedCount, fileBytes: images.tables.fileBytes,
+            evictions: images.tables.evictions, reloads: images.tables.reloads, refusals: memory.refusals)
     }
 
     /// Stops sampling. The BPF programs and maps disappear with the object.

@@ -49,7 +49,10 @@ extension KernelUnwinder.Options {
     /// The ends of walks that come with a snapshot, as in `cfic_settings.snapshot_ends`.
     var snapshotEnds: UInt32 {
         guard finishesStacks else { return 0 }
-        return [CFIC_STEP_NO_RULE, CFIC_STEP_NO_REGISTERS, CFIC_STEP_NO_FRAME_POINTER, CFIC_STEP_TABLE_PENDING]
-            .reduce(0) { $0 | 1 << $1.rawValue }
+        return [
+            CFIC_STEP_NO_RULE, CFIC_STEP_NO_REGISTERS, CFIC_STEP_NO_FRAME_POINTER, CFIC_STEP_TABLE_PENDING,
+            CFIC_STEP_TABLE_EVICTED,
+        ]
+        .reduce(0) { $0 | 1 << $1.rawValue }
     }
 }

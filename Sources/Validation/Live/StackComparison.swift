@@ -80,7 +80,9 @@ struct StackComparison {
         case CFIC_STEP_NO_REGISTERS, CFIC_STEP_NO_FRAME_POINTER: .needsRegisters
         case CFIC_STEP_TOO_DEEP: .tooDeep
         case CFIC_STEP_NO_RULE: .noRule
-        case CFIC_STEP_NO_MAPPING, CFIC_STEP_NO_TABLE, CFIC_STEP_TABLE_PENDING, CFIC_STEP_NO_PROCESS: .noTable
+        case CFIC_STEP_NO_MAPPING, CFIC_STEP_NO_TABLE, CFIC_STEP_TABLE_PENDING, CFIC_STEP_TABLE_EVICTED,
+            CFIC_STEP_NO_PROCESS:
+            .noTable
         default: nil
         }
     }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define RANDOM_PCS 100000
-#define MAPPINGS_MAX (CFIC_GROUP_MAPPINGS * CFIC_PROCESS_GROUPS)
+#define MAPPINGS_MAX 8192
 /* An id that no process has, and the address of its image. */
 #define PROCESS 0xfffffff0u
 #define BIAS 0x555500001000ull
@@ -121,7 +121,7 @@ static void look_up_page(struct comparison *comparison, __u64 start, __u32 entry
 	}
 }
 
-/* Maps the pages from `first` to `end` (exclusive), one mapping each, so that there are several groups of mappings. */
+/* Maps the pages from `first` to `end` (exclusive), one mapping each, so that the search takes many steps. */
 static void map_pages(struct comparison *comparison, __u64 first, __u64 end, __u32 range)
 {
 	__u32 shift = comparison->table->native.pc_shift + CFIC_PAGE_BITS;

@@ -30,15 +30,24 @@
 #define CFIC_RULE_WORDS (sizeof(struct cfic_rule) / 4)
 #define CFIC_OPERATION_WORDS (sizeof(struct cfic_op) / 4)
 
-/* A range of a table (struct cfic_range), which mappings refer to. Aligned to its size. */
+/*
+ * A range of a table (struct cfic_range), which mappings refer to. Aligned to its size, a cache line. It stays where it
+ * is when the rest of the table is evicted, so mappings needn't be published again, and counts who needs it.
+ */
 struct cfic_loaded_range {
 	__u64 start;           /* SVMA of its first page                                               */
-	__u32 page_count;      /* 0: retired                                                            */
+	__u32 page_count;      /* 0: the rest of the table is not in memory                             */
 	__u32 directory;       /* place of the first page's entry                                       */
 	__u32 rules;           /* place                                                                 */
 	__u32 operations;      /* place, even                                                           */
 	__u32 operation_count;
 	__u32 number;          /* 1 and up, unique among all ranges ever loaded                         */
+	/*
+	 * How often a walk came here from another mapping, modulo 2^32. BPF programs count it whether or not the table is
+	 * there. It is not exact, because CPUs add without regard to each other.
+	 */
+	__u32 uses;
+	__u32 unused[7];
 };
 
 /* An executable mapping of a process. */
@@ -46,34 +55,32 @@ struct cfic_mapping {
 	__u64 end;             /* AVMA of its end (exclusive)                                           */
 	__u64 bias;            /* AVMA - SVMA                                                           */
 	__u32 range;           /* place of its struct cfic_loaded_range; 0: no table, so guess         */
-	__u32 pending;         /* if range is 0: whether the table is still being made, so don't guess */
+	__u32 pending;         /* the table is still being made: the range only counts, and don't guess */
 };
-
-/*
- * The mappings of a process are in ascending order, in groups: u32 count, u32 zero, u64 start[count] (AVMAs), struct
- * cfic_mapping[count]. Aligned to 8 bytes.
- */
-#define CFIC_GROUP_MAPPINGS 128
-#define CFIC_PROCESS_GROUPS 64
-#define CFIC_GROUP_HEAD 8
-#define CFIC_GROUP_SIZE(count) (CFIC_GROUP_HEAD + (count) * (8 + sizeof(struct cfic_mapping)))
 
 /*
  * A process's mappings. The map of processes has the place of this structure by process id, or 0 while the mappings are
- * not known. Aligned to 8 bytes.
+ * not known. Aligned to 8 bytes. Followed by, in ascending order: u64 start[count] (AVMAs), struct cfic_mapping[count].
  */
 struct cfic_process {
-	__u32 group_count;
+	__u32 count;
 	__u32 number; /* 1 and up, unique among all processes' mappings at all times                    */
-	__u64 start[CFIC_PROCESS_GROUPS]; /* AVMA of each group's first mapping                         */
-	__u32 group[CFIC_PROCESS_GROUPS]; /* place of each group                                        */
 };
 
-CFIC_STATIC_ASSERT(sizeof(struct cfic_loaded_range) == 32, "layout");
+#define CFIC_PROCESS_SIZE(count) (sizeof(struct cfic_process) + (count) * (8 + sizeof(struct cfic_mapping)))
+
+/*
+ * As many as fit an element: twice the number of mappings of any kind that a process can have by default
+ * (vm.max_map_count).
+ */
+#define CFIC_PROCESS_MAPPINGS 131071
+#define CFIC_PROCESS_SEARCH_STEPS 17
+
+CFIC_STATIC_ASSERT(sizeof(struct cfic_loaded_range) == 64, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_mapping) == 24, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_process) == 776, "layout");
-CFIC_STATIC_ASSERT(CFIC_GROUP_SIZE(CFIC_GROUP_MAPPINGS) <= CFIC_ELEMENT_SIZE, "a group fits an element");
-CFIC_STATIC_ASSERT(CFIC_GROUP_MAPPINGS <= 255 && CFIC_PROCESS_GROUPS <= 255, "a search takes 8 steps");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_process) == 8, "layout");
+CFIC_STATIC_ASSERT(CFIC_PROCESS_SIZE(CFIC_PROCESS_MAPPINGS) <= CFIC_ELEMENT_SIZE, "mappings fit an element");
+CFIC_STATIC_ASSERT(CFIC_PROCESS_MAPPINGS < 1 << CFIC_PROCESS_SEARCH_STEPS, "the steps suffice");
 CFIC_STATIC_ASSERT(CFIC_RULES_MAX * sizeof(struct cfic_rule) <= CFIC_ELEMENT_SIZE, "rules fit an element");
 CFIC_STATIC_ASSERT(CFIC_EXPRESSIONS_MAX * sizeof(struct cfic_op) <= CFIC_ELEMENT_SIZE, "operations fit an element");
 

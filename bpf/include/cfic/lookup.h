@@ -42,13 +42,12 @@
 #endif
 
 /*
- * Binary search among `count` ascending values, at most 255, at offsets `at`, `at + stride`, …. Sets `at` to the offset
- * after the last value that is <= limit, and changes `count`. The loop has a constant bound because the kernel's
+ * Binary search among `count` ascending values, fewer than 2^steps, at offsets `at`, `at + stride`, …. Sets `at` to the
+ * offset after the last value that is <= limit, and changes `count`. The loop has a constant bound because the kernel's
  * verifier does not see that halving ends.
  */
-#define CFIC_SEARCH(LOAD, memory, at, stride, count, limit)                                                  \
-	CFIC_UNROLL                                                                                          \
-	for (__u32 step = 0; step < CFIC_SEARCH_STEPS && (count) > 0; step++) {                              \
+#define CFIC_SEARCH(steps, LOAD, memory, at, stride, count, limit)                                           \
+	for (__u32 step = 0; step < (steps) && (count) > 0; step++) {                                        \
 		__u32 half = (count) >> 1, middle = (at) + (stride) * half;                                  \
                                                                                                              \
 		if (LOAD(memory, middle) <= (limit)) {                                                       \
@@ -69,7 +68,8 @@ CFIC_INLINE __u32 cfic_search_block(const void *memory, __u32 at, __u32 stride, 
 	/* 256 strictly ascending bytes are exactly 0..255. */
 	if (count > 255)
 		return at + stride * ((__u32)low + 1);
-	CFIC_SEARCH(CFIC_U8, memory, at, stride, count, low)
+	CFIC_UNROLL
+	CFIC_SEARCH(CFIC_SEARCH_STEPS, CFIC_U8, memory, at, stride, count, low)
 	return at;
 }
 
@@ -87,7 +87,8 @@ CFIC_INLINE __u32 cfic_sparse_lookup(const void *memory, __u32 record, __u32 uni
 	units = palette + 2 * palette_count;
 	at = units + 2;
 	count = head->row_count - 1;
-	CFIC_SEARCH(CFIC_U16, memory, at, 2, count, unit)
+	CFIC_UNROLL
+	CFIC_SEARCH(CFIC_SEARCH_STEPS, CFIC_U16, memory, at, 2, count, unit)
 	code = CFIC_U8(memory, units + 2 * head->row_count + (at - units) / 2 - 1);
 	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
 }

@@ -32,7 +32,8 @@
 	X(18, END_OF_CHAIN, "the code has no rules, and its frame pointer is 0, which ends the chain")       \
 	X(19, NO_CALL, "a guess was wrong: no call precedes the address it led to")                          \
 	X(20, KERNEL_THREAD, "a kernel thread, which runs no user code")                                     \
-	X(21, TABLE_PENDING, "the table of the file mapped there is still being made")
+	X(21, TABLE_PENDING, "the table of the file mapped there is still being made")           \
+	X(22, TABLE_EVICTED, "the table of the file mapped there was given up for others, which are used more")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,
