@@ -23,6 +23,12 @@ public final class Recorder {
     private let hierarchy = Cgroups()
     private let tellsProcessesApart: Bool
     private var newcomers = Newcomers()
+    /// The number of processes that were sampled and are not known yet.
+    var newcomerCount: Int { newcomers.count }
+    /// What was finished in user space so far.
+    private(set) var finished = RecordingCounters.Finished()
+    /// The waits that have ended so far.
+    private(set) var ended = RecordingCounters.Waits()
     /// Sees all samples.
     package var observer: (any SampleObserver)?
     /// Nil if stacks are left as the kernel gives them out.
@@ -96,6 +102,8 @@ public final class Recorder {
             else { continue }
             taken.stack.userFrames += finished.frames
             taken.stack.end = finished.end
+            self.finished.stacks += 1
+            self.finished.frames += finished.frames.count
             early[taken.thread]?.removeAll { $0.time == taken.time }
             records[index] = .sample(taken)
         }
@@ -120,7 +128,10 @@ public final class Recorder {
     }
 
     private func add(_ begun: WaitingThreads.Begun, length: UInt64) {
-        stacks.add(begun.stack, waited: Double(length) / begun.share)
+        let nanoseconds = Double(length) / begun.share
+        stacks.add(begun.stack, waited: nanoseconds)
+        ended.samples += 1
+        ended.nanoseconds += nanoseconds
     }
 
     private enum Record {
