@@ -44,7 +44,8 @@ extension KernelUnwinder {
         readings.noteUpdate()
         publishMadeTables()
         let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), at: MonotonicClock.now, &planMemory)
-        return plan.steps.compactMap(carryOut)
+        let changes = plan.steps.compactMap(carryOut)
+        return changes + pace.takeDue(at: MonotonicClock.now).compactMap { read($0.process, at: $0.event) }
     }
 
     func carryOut(_ step: UpdatePlan.Step) -> Change? {
@@ -65,7 +66,9 @@ extension KernelUnwinder {
         }
     }
 
-    private func read(_ process: Int32, at time: UInt64) -> Change {
+    private func read(_ process: Int32, at time: UInt64) -> Change? {
+        // Without mappings, after an exec, none of its samples is unwound.
+        if pace.mustWait(process, at: MonotonicClock.now, event: time), place(of: process) ?? 0 != 0 { return nil }
         do throws(KernelError) {
             return Change(process: process, kind: .read(try addProcess(process, waitsForTables: false)), time: time)
         } catch {
