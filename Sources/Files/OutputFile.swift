@@ -18,8 +18,11 @@ package enum OutputFile {
 
     /// As ``write(_:to:)``, but `body` writes piece by piece, so that only one piece is in memory.
     ///
+    /// - Parameter isDurable: whether a regular file is on the disk when this returns.
     /// - Throws: ``FileError``, or the error of `body`. An existing file then remains.
-    package static func write(to path: String, _ body: (inout PieceOutput) throws -> Void) throws {
+    package static func write(
+        to path: String, isDurable: Bool = true, _ body: (inout PieceOutput) throws -> Void
+    ) throws {
         func fill(_ put: @escaping (UnsafeRawBufferPointer) -> Int32?) throws {
             var output = PieceOutput(put)
             try body(&output)
@@ -33,7 +36,7 @@ package enum OutputFile {
         case .file(let target):
             let file = try UnseenFile(target, UnsafeRawBufferPointer(start: nil, count: 0))
             try fill(file.append)
-            try file.publish(isDurable: true)
+            try file.publish(isDurable: isDurable)
         }
     }
 

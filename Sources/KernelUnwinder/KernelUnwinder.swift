@@ -28,7 +28,7 @@ public final class KernelUnwinder {
     let memory: ElementMemory
     let images: MappedImages
     private let processMap: Int32
-    private let options: Options
+    let options: Options
     let ring: RecordRing
     /// Nil if there are no snapshots.
     let snapshotRing: RecordRing?
@@ -110,6 +110,20 @@ public final class KernelUnwinder {
 
     /// Whether a tracepoint triggers samples, rather than another event.
     var samplesTracepoint: Bool { options.tracepointPeriod != nil }
+
+    /// The number of images whose tables are being made.
+    public var pendingTables: Int { images.pendingCount }
+
+    /// How requests for tables have been answered; nil if the supply doesn't count them.
+    public var tableAnswers: SupplyAnswers? { images.answers }
+
+    /// The sizes of the ring buffers for samples and for snapshots, in bytes. The latter is 0 if there are no snapshots.
+    public var ringBytes: (samples: Int, snapshots: Int) {
+        (options.sampleBytes, options.usesSnapshots ? options.snapshotBytes : 0)
+    }
+
+    /// Whether waits are sampled: ``Options/waits``.
+    public var samplesWaits: Bool { waits != nil }
 
     /// `Options.finishesStacks`
     package var finishesStacks: Bool { options.finishesStacks }

@@ -3,6 +3,8 @@ struct Newcomers {
     /// Samples since they were last returned, by process.
     private var counts: [Int32: Int] = [:]
 
+    var count: Int { counts.count }
+
     mutating func note(_ process: Int32) { counts[process, default: 0] += 1 }
 
     /// Removes and returns the one with most samples.

@@ -47,6 +47,9 @@ public final class Profiler {
     /// Called at the beginning of each step.
     public var onProgress: (Progress) -> Void = { _ in }
 
+    /// Called with the counters every few seconds while samples are taken, and with the final ones at the end.
+    public var onCounters: ((RecordingCounters) -> Void)?
+
     /// Sees all samples of the recording.
     package var observer: (any SampleObserver)?
 
@@ -155,11 +158,19 @@ public final class Profiler {
         interruption?.enter(.recording)
         try start()
         onProgress(.sampling)
+        var reports = CounterReports(onCounters)
         let loop = RecordingLoop(
             source: KernelSource(unwinder: unwinder, recorder: recorder, interruption: interruption),
             rule: StopRule(duration: options.duration), elapsed: { ContinuousClock.now - began })
-        let (reason, elapsed) = try loop.run(hasTargetEnded: hasEnded, request: { interruption?.request })
+        let (reason, elapsed) = try loop.run(
+            hasTargetEnded: hasEnded, request: { interruption?.request },
+            onRound: { elapsed throws(ProfileError) in
+                try reports.reportIfDue(after: elapsed) { () throws(ProfileError) in
+                    try Self.counters(of: recorder, after: elapsed)
+                }
+            })
         recorder.endWaits()
+        if let onCounters { onCounters(try Self.counters(of: recorder, after: elapsed)) }
         if recorder.stacks.totals.samples == 0 { interruption?.finish() }
         var recording = Recording(
             stacks: recorder.stacks, processes: recorder.processes, event: event, elapsed: elapsed, stopReason: reason,
@@ -169,6 +180,12 @@ public final class Profiler {
         (recording.frequency, recording.period) = (options.frequency, options.period)
         recording.includesWaits = options.samplesWaits
         return recording
+    }
+
+    private static func counters(
+        of recorder: Recorder, after elapsed: Duration
+    ) throws(ProfileError) -> RecordingCounters {
+        try ProfileError.ofUnwinder { () throws(KernelError) in try RecordingCounters(recorder, elapsed: elapsed) }
     }
 
     /// Adds the unwinder's problems to those of the recording that `body` makes.

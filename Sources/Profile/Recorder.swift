@@ -12,7 +12,7 @@ public final class Recorder {
     /// The stacks that were collected so far.
     public private(set) var stacks = Stacks()
     /// The code that the stacks' addresses are in.
-    public private(set) var processes = ProcessHistories()
+    public private(set) var processes: ProcessHistories
     /// Problems with single processes, in words, each once.
     public private(set) var problems: [String] = []
     /// Whether any sampled process still runs.
@@ -23,6 +23,12 @@ public final class Recorder {
     private let hierarchy = Cgroups()
     private let tellsProcessesApart: Bool
     private var newcomers = Newcomers()
+    /// The number of processes that were sampled and are not known yet.
+    var newcomerCount: Int { newcomers.count }
+    /// What was finished in user space so far.
+    private(set) var finished = RecordingCounters.Finished()
+    /// The waits that have ended so far.
+    private(set) var ended = RecordingCounters.Waits()
     /// Sees all samples.
     package var observer: (any SampleObserver)?
     /// Nil if stacks are left as the kernel gives them out.
@@ -39,6 +45,7 @@ public final class Recorder {
     ///     the processes that were sampled, otherwise to the different stacks.
     public init(_ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true) {
         self.unwinder = unwinder
+        processes = ProcessHistories { unwinder.opened($0, in: $1) }
         finisher = unwinder.finishesStacks ? try? StackFinisher(debugFiles: DebugFileSearch()) : nil
         self.tellsProcessesApart = tellsProcessesApart
     }
@@ -57,15 +64,17 @@ public final class Recorder {
                 let images = unwinder.images(numbered: sample.mappings)
                 observer?.note(sample, images)
                 records.append(.sample(Taken(sample, unwoundBy: images)))
-                if sample.end == .noProcess { newcomers.note(sample.process) }
+                if sample.end == .noProcess || sample.end == .noMapping && unwinder.images(of: sample.process) == nil {
+                    newcomers.note(sample.process)
+                }
             }, wait: { records.append(.endOfWait($0)) })
-        if let finisher, observer == nil { try finish(&records, finisher) }
         let time = MonotonicClock.now
         for change in unwinder.update(unwinder.processEvents()) {
             processes.note(change)
             if case .failed(let error) = change.kind { note(error) }
         }
         addNewcomers()
+        if let finisher, observer == nil { try finish(&records, finisher) }
         for record in records {
             switch record {
             case .sample(let taken): note(taken)
@@ -87,14 +96,26 @@ public final class Recorder {
         early = new
         if snapshots.isEmpty { return }
         for index in records.indices {
-            guard case .sample(var taken) = records[index], let base = taken.base,
+            guard case .sample(var taken) = records[index],
                 let snapshot = snapshots[taken.thread]?.first(where: { $0.time == taken.time }),
-                let finished = finisher.finish(taken.stack.userFrames, snapshot, base)
+                let finished = finish(taken, snapshot, finisher)
             else { continue }
             taken.stack.userFrames += finished.frames
             taken.stack.end = finished.end
+            self.finished.stacks += 1
+            self.finished.frames += finished.frames.count
             early[taken.thread]?.removeAll { $0.time == taken.time }
             records[index] = .sample(taken)
+        }
+    }
+
+    private func finish(_ taken: Taken, _ snapshot: StackSnapshot, _ finisher: StackFinisher) -> StackFinisher.Finished?
+    {
+        finisher.finish(taken.stack.userFrames, snapshot) { address in
+            let found = processes.mapping(
+                at: address, of: taken.stack.space.process, time: taken.time, unwoundBy: taken.base)
+            if case .mapping(let mapping, _) = found { return mapping }
+            return nil
         }
     }
 
@@ -107,7 +128,10 @@ public final class Recorder {
     }
 
     private func add(_ begun: WaitingThreads.Begun, length: UInt64) {
-        stacks.add(begun.stack, waited: Double(length) / begun.share)
+        let nanoseconds = Double(length) / begun.share
+        stacks.add(begun.stack, waited: nanoseconds)
+        ended.samples += 1
+        ended.nanoseconds += nanoseconds
     }
 
     private enum Record {
@@ -134,7 +158,8 @@ public final class Recorder {
     private func addNewcomers() {
         let began = ContinuousClock.now
         while ContinuousClock.now - began < Self.moment, let process = newcomers.next() {
-            if unwinder.images(of: process) != nil { continue }
+            // An exec may have removed its entry after it was read.
+            if unwinder.images(of: process) != nil, unwinder.isListed(process) { continue }
             do throws(KernelError) {
                 let images = try unwinder.addProcess(process, waitsForTables: false)
                 // It has ended, and so may its events have been read, when nobody knew it.
@@ -161,6 +186,10 @@ public final class Recorder {
         let addresses = stack.userFrames.map(\.pc)
         if let hierarchy { cgroups.note(stack.cgroup, in: hierarchy) }
         processes.resolve(&stack, at: taken.time, unwoundBy: taken.base)
+        // A child's first mappings are its parent's. It has others now, and was not read yet.
+        if stack.end == .mappingChanged, unwinder.images(of: stack.space.process) == nil {
+            newcomers.note(stack.space.process)
+        }
         if tellsProcessesApart {
             stack.addresses = Array(addresses.prefix(stack.userFrames.count))
         } else {

@@ -18,9 +18,11 @@ struct RecordingLoop<Source: SampleSource> {
     /// - Parameters:
     ///   - hasTargetEnded: whether there is nothing left to sample.
     ///   - request: a request to stop, if there was one.
+    ///   - onRound: called after each round but the last, with the time since the recording began.
     /// - Returns: why the recording ended, and when.
     func run(
-        hasTargetEnded: () -> Bool, request: () -> StopRequest?
+        hasTargetEnded: () -> Bool, request: () -> StopRequest?,
+        onRound: (Duration) throws(ProfileError) -> Void = { _ in }
     ) throws(ProfileError) -> (reason: StopReason, elapsed: Duration) {
         while true {
             let elapsed = elapsed()
@@ -31,6 +33,7 @@ struct RecordingLoop<Source: SampleSource> {
             }
             source.wait()
             try source.collect()
+            try onRound(elapsed)
         }
     }
 }

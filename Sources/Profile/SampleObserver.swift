@@ -7,4 +7,11 @@ package protocol SampleObserver: AnyObject {
 
     /// Called when all samples that were available have been noted.
     func endRound() throws(KernelError)
+
+    /// The results so far of an observer that compares stacks; nil of others.
+    var audit: RecordingCounters.Audit? { get }
+}
+
+extension SampleObserver {
+    package var audit: RecordingCounters.Audit? { nil }
 }

@@ -15,6 +15,26 @@ public protocol TableSupply: Sendable {
     ///
     /// - Returns: problems that didn't prevent any request from being answered, in words.
     func finish() -> [String]
+
+    /// How requests have been answered so far; nil if the supply doesn't count them. Any thread may call it.
+    var answers: SupplyAnswers? { get }
+}
+
+extension TableSupply {
+    public var answers: SupplyAnswers? { nil }
+}
+
+/// How a supply has answered requests.
+public struct SupplyAnswers: Sendable, Equatable {
+    /// Requests whose table existed.
+    public var found = 0
+    /// Requests whose table was made.
+    public var made = 0
+    /// Requests for images that get no table.
+    public var refused = 0
+
+    /// None yet.
+    public init() {}
 }
 
 /// One image's table, which is found or made when it is needed.

@@ -56,11 +56,12 @@ struct LiveOptions: ParsableArguments {
     var minAgreement: Double?
 
     @OptionGroup var memory: MemoryOption
+    @OptionGroup var counters: CountersOption
 
     /// Whether an option is given that needs --live.
     private var hasOthers: Bool {
         !processes.isEmpty || everyone || duration != nil || frequency != nil || event != nil || period != nil
-            || every != nil || minAgreement != nil || memory.budget != nil
+            || every != nil || minAgreement != nil || counters.path != nil || memory.budget != nil
     }
 
     /// - Parameter command: the words after `--`.
@@ -74,7 +75,8 @@ struct LiveOptions: ParsableArguments {
     func validate() throws {
         guard live else {
             if hasOthers {
-                throw ValidationError("-p, -a, -d, -F, -e, -c, --every, --min-agreement and --memory go with --live.")
+                throw ValidationError(
+                    "-p, -a, -d, -F, -e, -c, --every, --min-agreement, --memory and --counters go with --live.")
             }
             return
         }
@@ -107,6 +109,7 @@ struct LiveOptions: ParsableArguments {
         let audit = try LiveAudit(unwinder, tables: tables, debugFiles: debugFiles)
         let profiler = Profiler(unwinder, recordingOptions(event), interruption: interruption)
         profiler.observer = audit
+        try counters.follow(profiler)
         profiler.onProgress = {
             if case .sampling = $0 { Diagnostics.progress("Sampling and comparing; Ctrl-C ends it") }
         }

@@ -99,6 +99,7 @@ struct ProfileCommand: ParsableCommand {
     @Flag(help: "Write JSON instead of folded stacks.")
     var json = false
 
+    @OptionGroup var counters: CountersOption
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
 
@@ -143,6 +144,7 @@ struct ProfileCommand: ParsableCommand {
             try interruption.takeSignals(Self.say)
             let profiler = Profiler(unwinder, recordingOptions(event, for: format), interruption: interruption)
             profiler.onProgress = say
+            try counters.follow(profiler)
             let recording = try target.record(by: profiler)
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")

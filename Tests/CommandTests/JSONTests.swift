@@ -33,7 +33,8 @@ import enum TestFixtures.HostKernel
         #expect(documented.problems == [])
         #expect(
             documented.schemas == [
-                "compile", "check-bpf", "dump --stage entries, rows", "dump --stage rules", "dump --stage pages",
+                "compile", "check-bpf", "counters", "dump --stage entries, rows", "dump --stage rules",
+                "dump --stage pages",
                 "kernel",
                 "lookup", "lookup --explain", "profile", "profile --list-events", "stats", "validate",
                 "validate --core", "validate --live",
@@ -119,6 +120,8 @@ import enum TestFixtures.HostKernel
         try expectDocumented("kernel", try place.cfic("kernel", "--json"))
         try expectDocumented(
             "profile", try place.cfic("profile", "--json", "-e", "page-faults", "-c", "10", "--", "true"))
+        let counted = "cfic profile --off-cpu -F 999 --counters counters.json -o profile -- \(busy)"
+        try expectDocumented("counters", try place.shell("\(counted); cat counters.json"))
         try expectDocumented("profile --list-events", try place.cfic("profile", "--list-events", "--json"))
     }
 

@@ -18,7 +18,8 @@ import Testing
         "--off-cpu --off-cpu-share nan -- true", "-e nonsense -- true", "-e a: -- true", "-e a:b:c -- true",
         "-e sched/x:y -- true", "-c 1 -- true", "-e page-faults -c 0 -- true", "-e page-faults -c 4294967296 -- true",
         "-e page-faults -F 99 -- true", "-e sched:sched_switch -F 99 -- true", "-e cpu-clock -c 10 -- true",
-        "-e instructions -c 10 -F 99 -- true", "--off-cpu -e page-faults -- true", "--off-cpu -e cycles -c 9 -- true",
+        "-e instructions -c 10 -F 99 -- true", "--counters file -- true", "--counters '' -- true",
+        "--off-cpu -e page-faults -- true", "--off-cpu -e cycles -c 9 -- true",
     ])
     func wrongUsageIs64(arguments: String) throws {
         let outcome = try place.shell("cfic profile \(arguments)")
@@ -81,6 +82,73 @@ struct ProfileCommandTests {
         #expect(waited >= 300_000_000, "\(outcome.output)")
         #expect(outcome.diagnostics.contains(" of waits; all threads together waited "))
         #expect(!outcome.diagnostics.contains("clock") && !outcome.output.contains("[off-cpu]"))
+    }
+
+    // MARK: Counters
+
+    private struct CountersDocument: Decodable {
+        struct Audit: Decodable { var agreeingStacks: Int, agreement: Double }
+        var seconds: Double, samples: Int, lostSamples: Int
+        var stacks: [String: Int], ends: [String: Int], frames: [String: Int]
+        var tableRequests: [String: Int], tables: [String: Int], processes: [String: Int]
+        var tableMemoryUsedBytes: Int, tableMemoryBytes: Int, tableMemoryLimitBytes: Int, residentBytes: Int
+        var audit: Audit?
+    }
+
+    private func counters() throws -> CountersDocument {
+        let data = try Data(contentsOf: URL(fileURLWithPath: place.directory + "/counters.json"))
+        return try JSONDecoder().decode(CountersDocument.self, from: data)
+    }
+
+    @Test func countersAddUp() throws {
+        struct Report: Decodable { var samples: Int, userFrameCount: Int, kernelFrameCount: Int }
+        let outcome = try place.shell("cfic profile -F 1999 --json --counters counters.json -- \(Self.busy)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+        let counters = try counters()
+        #expect(counters.samples > 100 && counters.samples == report.samples + counters.lostSamples)
+        #expect(counters.ends.values.reduce(0, +) == counters.samples)
+        #expect(counters.stacks.values.reduce(0, +) == counters.samples)
+        if counters.lostSamples == 0 {
+            // No library is unloaded, so that no frames were cut off afterwards.
+            #expect(counters.frames.values.reduce(0, +) == report.userFrameCount + report.kernelFrameCount)
+        }
+        // All tables are compiled into the new cache: at least those of bash, the C library and the loader.
+        #expect(counters.tableRequests["cached"] == 0 && counters.tableRequests["compiled"]! >= 3)
+        #expect(counters.tables["pending"] == 0 && counters.seconds > 0)
+        #expect(counters.tableMemoryUsedBytes <= counters.tableMemoryBytes && counters.tableMemoryUsedBytes > 0)
+        #expect(counters.tableMemoryBytes <= counters.tableMemoryLimitBytes && counters.residentBytes > 1 << 20)
+        _ = try place.shell("cfic profile -F 1999 --counters counters.json -- \(Self.busy)")
+        let again = try self.counters()
+        #expect(again.tableRequests["cached"]! >= 3 && again.tableRequests["compiled"] == 0)
+    }
+
+    @Test func prometheusTextIsWritten() throws {
+        let outcome = try place.shell(
+            "cfic profile --counters counters.prom -o stacks -- \(Self.busy); cat counters.prom")
+        #expect(outcome.output.contains("\n# TYPE cfic_samples_total counter\ncfic_samples_total "))
+        #expect(outcome.output.contains("\ncfic_stack_ends_total{end=\"end-of-stack\"} "), "\(outcome.output)")
+    }
+
+    @Test func auditIsCounted() throws {
+        let outcome = try place.shell("cfic validate --live -F 999 --counters counters.json -- \(Self.busy)")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        let audit = try #require(try counters().audit)
+        #expect(audit.agreeingStacks > 0 && audit.agreement == 100)
+    }
+
+    /// It is read while cfic still samples, and an unwritable file is reported before anything runs.
+    @Test func countersAreThereWhileSamplesAreTaken() throws {
+        let outcome = try place.shell(
+            """
+            \(try Workplace.program()) profile --counters counters.json -o stacks -- sleep 60 & profile=$!
+            for ((i = 0; i < 300; i++)); do [ -s counters.json ] && break; sleep 0.1; done
+            [ -d /proc/$profile ] && cat counters.json; kill -TERM $profile; wait $profile
+            """)
+        #expect(outcome.output.contains("\"schema\" : \"counters\""), "\(outcome.diagnostics)")
+        let unwritable = try place.shell("cfic profile --counters none/counters.json -- touch ran; ls")
+        #expect(unwritable.diagnostics.hasPrefix("cfic: none/counters.json: cannot write: No such file or directory"))
+        #expect(!unwritable.output.contains("ran"))
     }
 
     // MARK: Events

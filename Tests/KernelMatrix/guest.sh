@@ -25,9 +25,6 @@ if [ -x cfic ]; then
 	(sleep 6; echo) | ./cfic profile --cache profile-tables -e syscalls:sys_enter_getppid -o tracepoint.folded -- \
 		./events call 200 || failed=1
 	sed 's/^/tracepoint /' tracepoint.folded
-	(sleep 6; echo) | ./cfic profile --cache profile-tables -e page-faults -o faults.folded -- \
-		./events touch 200 || failed=1
-	sed 's/^/faults /' faults.folded
 fi
 echo finished
 exit $failed

@@ -1,4 +1,4 @@
-import KernelUnwinder
+@testable import KernelUnwinder
 @testable import Profile
 import Testing
 
@@ -54,6 +54,28 @@ import Testing
         let end = try run { source.time >= .seconds(1) ? .signal(2) : nil }
         #expect(end == (.requested(.signal(2)), .seconds(1)))
         #expect(source.calls == ["wait", "collect", "stop", "collect"])
+    }
+
+    @Test func roundsAreToldWhenTheyBegan() throws {
+        let loop = RecordingLoop(
+            source: source, rule: StopRule(duration: .seconds(3)), elapsed: { [source] in source.time })
+        var rounds: [Duration] = []
+        _ = try loop.run(hasTargetEnded: { false }, request: { nil }, onRound: { rounds.append($0) })
+        #expect(rounds == [.zero, .seconds(1), .seconds(2)])
+    }
+
+    @Test func countersAreReportedEveryFewSeconds() throws {
+        let memory = KernelUnwinder.MemoryUse(
+            budget: 0, mapped: 0, used: 0, tables: 0, evicted: 0, fileBytes: 0, evictions: 0, reloads: 0, refusals: 0)
+        var received: [Duration] = []
+        var reports = CounterReports { received.append($0.elapsed) }
+        for elapsed in [0, 4.9, 5, 5.1, 9.9, 12, 16.9, 17] {
+            let elapsed = Duration.seconds(elapsed)
+            try reports.reportIfDue(after: elapsed) { () throws(ProfileError) in
+                RecordingCounters(elapsed: elapsed, kernel: Counters(), memory: memory)
+            }
+        }
+        #expect(received == [5, 12, 17].map { Duration.seconds($0) })
     }
 
     @Test(arguments: [1, 2]) func failureIsPassedOn(number: Int) {

@@ -43,6 +43,12 @@ final class MappedImages {
 
     func close() { queue.close() }
 
+    /// The number of images whose tables are being made.
+    var pendingCount: Int { pending.count }
+
+    /// How requests for tables have been answered; nil if the supply doesn't count them.
+    var answers: SupplyAnswers? { supply.answers }
+
     func placedRanges(of key: TableSource.Key) -> [PlacedRange] { tables[key]?.ranges ?? [] }
 
     /// Loads a table and keeps it for all images with its key.

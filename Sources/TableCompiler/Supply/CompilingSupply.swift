@@ -16,6 +16,9 @@ public final class CompilingSupply: TableSupply {
     private let lock = Mutex(())
     /// Used only while `lock` is held.
     private let maker: TableMaker
+    private let counted = Mutex(SupplyAnswers())
+
+    public var answers: SupplyAnswers? { counted.withLock(\.self) }
 
     /// - Parameters:
     ///   - store: where tables come from, and where compiled ones go; nil compiles all tables and stores none.
@@ -32,10 +35,21 @@ public final class CompilingSupply: TableSupply {
     }
 
     public func request(_ image: ELFImage) -> any TableRequest {
-        Request(TableSearch(ImageInput(image, search: debugFiles), in: store, options: options), supply: self)
+        let search = TableSearch(ImageInput(image, search: debugFiles), in: store, options: options)
+        if search.stored != nil {
+            counted.withLock { $0.found += 1 }
+        } else if case .failure = search.key {
+            counted.withLock { $0.refused += 1 }
+        }
+        return Request(search, supply: self)
     }
 
     public func finish() -> [String] { lock.withLock { _ in maker.finish() } }
+
+    /// Counts a request whose table was to be made.
+    private func count(wasMade: Bool) {
+        counted.withLock { wasMade ? ($0.made += 1) : ($0.refused += 1) }
+    }
 
     private final class Request: TableRequest {
         private let search: TableSearch
@@ -54,7 +68,7 @@ public final class CompilingSupply: TableSupply {
             if let stored = search.stored { return try stored.withView(body) }
             return try supply.lock.withLock { _ in
                 // The value never leaves this thread, which the type system can't see.
-                nonisolated(unsafe) let value = try supply.maker.withTable(search, body)
+                nonisolated(unsafe) let value = try supply.maker.withTable(search, supply.count, body)
                 return value
             }
         }
@@ -78,8 +92,18 @@ private final class TableMaker: @unchecked Sendable {
     }
 
     /// Makes a table, and calls `body` with it before the compiler makes another one.
-    func withTable<Value>(_ search: TableSearch, _ body: (TableView) throws -> Value) throws -> Value {
-        try search.make(by: compiler).withView { view in
+    ///
+    /// - Parameter count: is told whether it could be made, unless it was clear before that the image gets none.
+    func withTable<Value>(
+        _ search: TableSearch, _ count: (_ wasMade: Bool) -> Void, _ body: (TableView) throws -> Value
+    ) throws -> Value {
+        let table: ProvedTable
+        do { table = try search.make(by: compiler) } catch {
+            if case .success = search.key { count(false) }
+            throw error
+        }
+        count(true)
+        return try table.withView { view in
             keep(view, name: search.input.image.name)
             return try body(view)
         }

@@ -39,6 +39,12 @@ public final class LiveAudit: SampleObserver {
         return all == 0 ? nil : Double(agreeingFrames) / Double(all)
     }
 
+    package var audit: RecordingCounters.Audit? {
+        RecordingCounters.Audit(
+            agreeingStacks: stackCount - disagreeingStacks, disagreeingStacks: disagreeingStacks,
+            agreeingFrames: agreeingFrames, disagreeingFrames: disagreeingFrames)
+    }
+
     private let unwinder: KernelUnwinder
     private let supply: any TableSupply
     private let debugFiles: DebugFileSearch?
