@@ -40,6 +40,9 @@ public final class KernelUnwinder {
     /// What the plan of an update has to remember for the next ones.
     var planMemory = UpdatePlan.Memory()
     var pace = ReadingPace()
+    /// Tracked processes that are still to be looked at, whether they live, and when some were.
+    var unswept: [Int32] = []
+    var lastSweep: UInt64 = 0
     /// Superseded mappings: the entries of children may still lead to them.
     private var superseded: [TrackedProcess] = []
     /// The words of memory that they take.
