@@ -80,7 +80,9 @@ let package = Package(
         // Stacks with all registers, from snapshots.
         .target(
             name: "FullUnwinder",
-            dependencies: ["CallFrameInfo", "ELF", "TableCompiler", "KernelUnwinder", "UnwindTable", "CUnwindTable"]),
+            dependencies: [
+                "CallFrameInfo", "ELF", "Files", "TableCompiler", "KernelUnwinder", "UnwindTable", "CUnwindTable",
+            ]),
         // Names of functions, and printable text.
         .target(name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler"]),
         // The JSON documents.

@@ -1,5 +1,6 @@
 import CUnwindTable
 import ELF
+import Files
 import KernelUnwinder
 import UnwindTable
 
@@ -30,7 +31,7 @@ package final class StackFinisher {
     private let machine: TableMachine
     private let debugFiles: DebugFileSearch?
     private let addressBits: UInt64
-    private var rows: [ObjectIdentifier: (image: MappedImage, rows: ImageRows?)] = [:]
+    private var rows: [ImageKey: ImageRows?] = [:]
     /// More than a process maps. Limits how many files' entries are kept.
     private static let imageLimit = 512
 
@@ -45,10 +46,11 @@ package final class StackFinisher {
     ///
     /// - Parameters:
     ///   - frames: the kernel's, the innermost first.
-    ///   - images: the mappings that they were found with.
+    ///   - mapping: the mapping of an AVMA at the time of the sample.
     /// - Returns: nil if there is nothing beyond them, or if the two walks differ.
     package func finish(
-        _ frames: some RandomAccessCollection<Sample.Frame>, _ snapshot: StackSnapshot, _ images: ProcessImages
+        _ frames: some RandomAccessCollection<Sample.Frame>, _ snapshot: StackSnapshot,
+        mapping: (UInt64) -> ProcessImages.Mapping?
     ) -> Finished? {
         let memory = StackMemory(snapshot: snapshot)
         var frame = RegisterFrame(machine, pc: snapshot.pc, registers: snapshot.registers)
@@ -60,21 +62,32 @@ package final class StackFinisher {
             } else {
                 found.append(Sample.Frame(finished: frame.pc, isExact: frame.isExact))
             }
-            switch step(from: frame, memory, images) {
+            switch step(from: frame, memory, mapping(frame.lookupPC)) {
             case .caller(let caller): frame = caller
             case .end(let end):
-                guard kernel.next() == nil, !found.isEmpty else { return nil }
-                return Finished(frames: found, end: StackEnd(code: end.rawValue))
+                let end = StackEnd(code: end.rawValue)
+                guard kernel.next() == nil, !found.isEmpty || end.isOutermost else { return nil }
+                return Finished(frames: found, end: end)
             }
         }
         return Finished(frames: found, end: StackEnd(code: CFIC_STEP_TOO_DEEP.rawValue))
     }
 
-    private func step(from frame: RegisterFrame, _ memory: StackMemory, _ images: ProcessImages) -> RegisterFrame.Step {
-        guard let mapping = images.mapping(at: frame.lookupPC) else { return .end(CFIC_STEP_NO_MAPPING) }
+    private func step(
+        from frame: RegisterFrame, _ memory: StackMemory, _ mapping: ProcessImages.Mapping?
+    ) -> RegisterFrame.Step {
+        guard let mapping else { return .end(CFIC_STEP_NO_MAPPING) }
         guard let image = mapping.image, let rows = rows(of: image) else { return .end(CFIC_STEP_NO_TABLE) }
-        guard let row = rows.row(at: frame.lookupPC &- mapping.bias) else { return .end(CFIC_STEP_NO_TABLE) }
+        guard let row = rows.row(at: frame.lookupPC &- mapping.bias) else {
+            return .end(isProgramStart(frame, memory) ? CFIC_STEP_END_OF_STACK : CFIC_STEP_NO_TABLE)
+        }
         return frame.caller(by: row, memory, addressBits: addressBits)
+    }
+
+    /// As `cfic_is_program_start` in cfic/known_code.h.
+    private func isProgramStart(_ frame: RegisterFrame, _ memory: StackMemory) -> Bool {
+        guard machine == .x86_64 || !frame.isExact, let start = memory.snapshot?.programStart else { return false }
+        return start != 0 && frame.register(machine.stackPointer) == start
     }
 
     /// The file opened again: another thread may be making its table from this image.
@@ -86,11 +99,26 @@ package final class StackFinisher {
     }
 
     private func rows(of mapped: MappedImage) -> ImageRows? {
-        let id = ObjectIdentifier(mapped)
-        if let known = rows[id] { return known.rows }
+        let key = ImageKey(mapped)
+        if let known = rows[key] { return known }
         if rows.count >= Self.imageLimit { rows = [:] }
         let found = mapped.image.flatMap { try? ImageRows(Self.opened($0), debugFiles: debugFiles) }
-        rows[id] = (mapped, found)
+        rows[key] = .some(found)
         return found
+    }
+}
+
+/// A file, or memory such as the vDSO. Images of the same file come and go with the processes that map it.
+private enum ImageKey: Hashable {
+    case file(FileIdentity)
+    case memory([UInt8])
+    case none
+
+    init(_ mapped: MappedImage) {
+        if let identity = mapped.image?.identity {
+            self = .file(identity)
+        } else {
+            self = mapped.image?.memoryBytes.map { .memory($0) } ?? .none
+        }
     }
 }

@@ -28,7 +28,7 @@ public final class KernelUnwinder {
     let memory: ElementMemory
     let images: MappedImages
     private let processMap: Int32
-    private let options: Options
+    let options: Options
     let ring: RecordRing
     /// Nil if there are no snapshots.
     let snapshotRing: RecordRing?

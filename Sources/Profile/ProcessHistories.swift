@@ -5,6 +5,10 @@ import KernelUnwinder
 /// were published to the BPF programs.
 public struct ProcessHistories {
     private var histories: [Int32: ProcessHistory] = [:]
+    /// Those with events, or that have ended, since the last round.
+    private var changed: Set<Int32> = []
+    /// Opens the file of a mapping that is known by an event.
+    private let open: (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping
     private var code = CodeSpace()
     /// Incremented each time that events are read.
     private(set) var round = 0
@@ -13,13 +17,19 @@ public struct ProcessHistories {
     /// Whether events were lost in this round.
     private var isLossy = false
 
-    package init() {}
+    /// - Parameter open: opens the file of a mapping of a process: ``/KernelUnwinder/KernelUnwinder/opened(_:in:)``.
+    package init(
+        open: @escaping (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping = { mapping, _ in
+            mapping
+        }
+    ) { self.open = open }
 
     // MARK: Events
 
     /// Notes a change of a process.
     package mutating func note(_ change: KernelUnwinder.Change) {
         let process = change.process
+        changed.insert(process)
         switch change.kind {
         case .read(let images): note(images, of: process)
         case .mapped(let mapping):
@@ -31,7 +41,10 @@ public struct ProcessHistories {
             histories[process] = ProcessHistory(forkedFrom: histories[parent], at: change.time)
         case .ended: histories[process]?.ended = round
         case .failed: break
-        case .lost: isLossy = true
+        case .lost:
+            isLossy = true
+            // What was mapped or executed meanwhile isn't known.
+            histories = histories.filter { !$0.value.isByEvents }
         }
     }
 
@@ -42,6 +55,7 @@ public struct ProcessHistories {
         if isLossy { history.noteLoss(images, since: roundStart, round: round) }
         history.note(images)
         histories[process] = history
+        changed.insert(process)
     }
 
     /// Forgets everything that unread samples can't need. Call it after noting changes and resolving the samples that
@@ -49,10 +63,21 @@ public struct ProcessHistories {
     ///
     /// - Parameter time: when the reading of these changes began.
     package mutating func endRound(at time: UInt64) {
-        histories = histories.filter { $0.value.ended.map { $0 >= round } ?? true }
-        for (process, history) in histories where !history.isQuiet { histories[process]?.forget(before: round) }
+        for process in changed { endRound(of: process) }
         round += 1
         (roundStart, isLossy) = (time, false)
+    }
+
+    private mutating func endRound(of process: Int32) {
+        guard let history = histories[process] else { return _ = changed.remove(process) }
+        if let ended = history.ended {
+            guard ended < round else { return }
+            histories[process] = nil
+        } else if !history.isQuiet {
+            histories[process]?.forget(before: round)
+            return
+        }
+        changed.remove(process)
     }
 
     /// The number of processes with a history.
@@ -74,11 +99,9 @@ public struct ProcessHistories {
     ///   - time: of the sample.
     ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
     package mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
-        // Another process may have had the id before.
-        let history = histories[stack.space.process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
         for (index, frame) in stack.userFrames.enumerated() {
             let address = frame.lookupAddress
-            let found = history.mapping(at: address, time: time, base: base)
+            let found = mapping(at: address, of: stack.space.process, time: time, unwoundBy: base)
             switch found {
             case .mapping(let mapping, let isYounger):
                 stack.userFrames[index] = frame.moved(to: code.address(of: frame.pc, in: mapping))
@@ -95,6 +118,21 @@ public struct ProcessHistories {
             break
         }
         stack.space.isResolved = true
+    }
+
+    /// The mapping of an address in a process when a sample was taken.
+    ///
+    /// - Parameter base: what the sample was unwound by.
+    mutating func mapping(
+        at address: UInt64, of process: Int32, time: UInt64, unwoundBy base: ProcessImages?
+    ) -> ProcessHistory.Found {
+        // Another process may have had the id before.
+        let history = histories[process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
+        let found = history.mapping(at: address, time: time, base: base)
+        guard case .mapping(let mapping, let isYounger) = found, mapping.isUnopened else { return found }
+        let opened = open(mapping, process)
+        histories[process]?.note(opened: opened, for: mapping)
+        return .mapping(opened, isYounger: isYounger)
     }
 
     /// The mappings in which to look up the frames of a stack: its process's current ones or, if it is resolved, all

@@ -16,8 +16,10 @@ struct ProcessHistory {
         var round: Int
     }
 
-    /// The mappings when they were last read.
+    /// The mappings when they were last read, or at the last event, if they are known by events.
     private(set) var reading: ProcessImages?
+    /// Whether the mappings are known by events, and not by a reading since.
+    private(set) var isByEvents = false
     /// Events that unread samples may be younger than, in ascending order of time.
     private var events: [NotedEvent] = []
     /// CLOCK_MONOTONIC, in nanoseconds; 0 for processes that existed before.
@@ -37,7 +39,7 @@ struct ProcessHistory {
         events.insert(NotedEvent(event: event, time: time, round: round), at: index)
     }
 
-    mutating func note(_ reading: ProcessImages) { self.reading = reading }
+    mutating func note(_ reading: ProcessImages) { (self.reading, isByEvents) = (reading, false) }
 
     /// Notes that events after a time were lost. Where the mappings differ from the last reading, it isn't known since
     /// when.
@@ -48,8 +50,40 @@ struct ProcessHistory {
         }
     }
 
-    /// Forgets events noted before a round. All samples taken until then have been resolved.
-    mutating func forget(before round: Int) { events.removeAll { $0.round < round } }
+    /// Forgets events noted before a round. All samples taken until then have been resolved. What was mapped since the
+    /// last reading is known from these events alone, and kept.
+    mutating func forget(before round: Int) {
+        let first = events.firstIndex { $0.round >= round } ?? events.count
+        for noted in events[..<first] where reading.map({ noted.time > $0.time }) ?? true { keep(noted) }
+        events.removeAll { $0.round < round }
+    }
+
+    private mutating func keep(_ noted: NotedEvent) {
+        switch noted.event {
+        case .exec: (reading, isByEvents) = (ProcessImages([], time: noted.time), true)
+        case .mapped(let mapping):
+            // Without a reading or an exec, its other mappings aren't known.
+            guard let reading else { return }
+            if reading.mappings.count >= Self.mappingLimit { return self.reading = nil }
+            (self.reading, isByEvents) = (reading.replacing(with: mapping, at: noted.time), true)
+        case .unknown: break
+        }
+    }
+
+    /// More than programs map. The kernel doesn't report what a process unmaps, so mappings known by events may grow; if
+    /// there are more, the process is read when it is sampled.
+    private static let mappingLimit = 4096
+
+    /// Notes that the file of a mapping was opened.
+    mutating func note(opened: ProcessImages.Mapping, for unopened: ProcessImages.Mapping) {
+        reading = reading?.replacing(unopened, by: opened)
+        for index in events.indices {
+            guard case .mapped(let mapping) = events[index].event, mapping.isUnopened,
+                mapping.isSame(as: unopened), mapping.start == unopened.start
+            else { continue }
+            events[index].event = .mapped(opened)
+        }
+    }
 
     var isQuiet: Bool { events.isEmpty }
 

@@ -12,7 +12,7 @@ public final class Recorder {
     /// The stacks that were collected so far.
     public private(set) var stacks = Stacks()
     /// The code that the stacks' addresses are in.
-    public private(set) var processes = ProcessHistories()
+    public private(set) var processes: ProcessHistories
     /// Problems with single processes, in words, each once.
     public private(set) var problems: [String] = []
     /// Whether any sampled process still runs.
@@ -45,6 +45,7 @@ public final class Recorder {
     ///     the processes that were sampled, otherwise to the different stacks.
     public init(_ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true) {
         self.unwinder = unwinder
+        processes = ProcessHistories { unwinder.opened($0, in: $1) }
         finisher = unwinder.finishesStacks ? try? StackFinisher(debugFiles: DebugFileSearch()) : nil
         self.tellsProcessesApart = tellsProcessesApart
     }
@@ -63,15 +64,17 @@ public final class Recorder {
                 let images = unwinder.images(numbered: sample.mappings)
                 observer?.note(sample, images)
                 records.append(.sample(Taken(sample, unwoundBy: images)))
-                if sample.end == .noProcess { newcomers.note(sample.process) }
+                if sample.end == .noProcess || sample.end == .noMapping && unwinder.images(of: sample.process) == nil {
+                    newcomers.note(sample.process)
+                }
             }, wait: { records.append(.endOfWait($0)) })
-        if let finisher, observer == nil { try finish(&records, finisher) }
         let time = MonotonicClock.now
         for change in unwinder.update(unwinder.processEvents()) {
             processes.note(change)
             if case .failed(let error) = change.kind { note(error) }
         }
         addNewcomers()
+        if let finisher, observer == nil { try finish(&records, finisher) }
         for record in records {
             switch record {
             case .sample(let taken): note(taken)
@@ -93,9 +96,9 @@ public final class Recorder {
         early = new
         if snapshots.isEmpty { return }
         for index in records.indices {
-            guard case .sample(var taken) = records[index], let base = taken.base,
+            guard case .sample(var taken) = records[index],
                 let snapshot = snapshots[taken.thread]?.first(where: { $0.time == taken.time }),
-                let finished = finisher.finish(taken.stack.userFrames, snapshot, base)
+                let finished = finish(taken, snapshot, finisher)
             else { continue }
             taken.stack.userFrames += finished.frames
             taken.stack.end = finished.end
@@ -103,6 +106,16 @@ public final class Recorder {
             self.finished.frames += finished.frames.count
             early[taken.thread]?.removeAll { $0.time == taken.time }
             records[index] = .sample(taken)
+        }
+    }
+
+    private func finish(_ taken: Taken, _ snapshot: StackSnapshot, _ finisher: StackFinisher) -> StackFinisher.Finished?
+    {
+        finisher.finish(taken.stack.userFrames, snapshot) { address in
+            let found = processes.mapping(
+                at: address, of: taken.stack.space.process, time: taken.time, unwoundBy: taken.base)
+            if case .mapping(let mapping, _) = found { return mapping }
+            return nil
         }
     }
 
@@ -145,7 +158,8 @@ public final class Recorder {
     private func addNewcomers() {
         let began = ContinuousClock.now
         while ContinuousClock.now - began < Self.moment, let process = newcomers.next() {
-            if unwinder.images(of: process) != nil { continue }
+            // An exec may have removed its entry after it was read.
+            if unwinder.images(of: process) != nil, unwinder.isListed(process) { continue }
             do throws(KernelError) {
                 processes.note(try unwinder.addProcess(process, waitsForTables: false), of: process)
             } catch {
@@ -169,6 +183,10 @@ public final class Recorder {
         let addresses = stack.userFrames.map(\.pc)
         if let hierarchy { cgroups.note(stack.cgroup, in: hierarchy) }
         processes.resolve(&stack, at: taken.time, unwoundBy: taken.base)
+        // A child's first mappings are its parent's. It has others now, and was not read yet.
+        if stack.end == .mappingChanged, unwinder.images(of: stack.space.process) == nil {
+            newcomers.note(stack.space.process)
+        }
         if tellsProcessesApart {
             stack.addresses = Array(addresses.prefix(stack.userFrames.count))
         } else {

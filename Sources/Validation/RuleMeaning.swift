@@ -33,7 +33,7 @@ extension Rule {
                     return context.assumingMemoryBound(to: Snapshot.self).pointee.copy(to, Int(size), address)
                 },
                 find: nil, context: UnsafeMutableRawPointer(mutating: state), operations: operations.fields,
-                operation_count: UInt32(operations.count), guesses: 0)
+                operation_count: UInt32(operations.count), guesses: 0, stack_start: 0)
             return withUnsafePointer(to: fields) { rule in
                 cfic_native_unwind(&reader, &frame, rule, UInt32(machine.rawValue))
             }

@@ -81,13 +81,13 @@ import Testing
 
     // MARK: Ends
 
-    @Test func onlyFourEndsAreOutermost() {
+    @Test func onlyFiveEndsAreOutermost() {
         let outermost = (0..<UInt32(CFIC_STEP_COUNT.rawValue)).filter { StackEnd(code: $0).isOutermost }
         #expect(
             outermost
                 == [
                     CFIC_STEP_END_OF_STACK, CFIC_STEP_ZERO_RETURN_ADDRESS, CFIC_STEP_END_OF_CHAIN,
-                    CFIC_STEP_KERNEL_THREAD,
+                    CFIC_STEP_KERNEL_THREAD, CFIC_STEP_NO_USER_CODE,
                 ].map(\.rawValue))
     }
 

@@ -10,6 +10,7 @@ import Testing
         var dead: Set<Int32> = []
         var expected: Set<Int32> = []
         var followsChildren = true
+        var areEveryone = false
 
         func isListed(_ process: Int32) -> Bool { listed.contains(process) }
         func isAlive(_ process: Int32) -> Bool { !dead.contains(process) }
@@ -50,6 +51,34 @@ import Testing
     @Test func processesThatNobodyListedAreLeftAlone() {
         #expect(plan([event(7, library, 1), event(7, .exec, 2), event(7, .exited, 3)], World(listed: [8])) == [])
         #expect(plan([], World(listed: [8])) == [])
+    }
+
+    /// All processes are sampled: those that are not listed are told, but only read when a sample needs them.
+    @Test func processesThatAreNotListedAreToldIfTheyAreSampled() {
+        let events = [
+            event(7, library, 1), event(7, .exec, 2), event(8, library, 3), event(9, .forked(parent: 7), 4),
+            event(7, .exited, 5),
+        ]
+        var memory = UpdatePlan.Memory()
+        let steps = plan(events, World(listed: [8], areEveryone: true), &memory)
+        #expect(
+            steps == [
+                .tell(events[0]), .tell(events[1]), .tell(events[2]), .read(8, at: 3), .tell(events[3]),
+                .tell(events[4]),
+            ])
+        #expect(memory == UpdatePlan.Memory())
+    }
+
+    @Test func newProgramIsNotReadIfEveryoneIsSampled() {
+        var memory = UpdatePlan.Memory()
+        for begin in [ProcessEvent.Kind.exec, .forked(parent: 9)] {
+            let events = [event(7, library, 1), event(7, begin, 2), event(7, library, 3), event(7, .exited, 4)]
+            #expect(
+                plan(events, World(listed: [7], areEveryone: true), &memory) == [
+                    .tell(events[0]), .tell(events[1]), .supersede(7), .tell(events[2]), .tell(events[3]),
+                ])
+        }
+        #expect(memory == UpdatePlan.Memory())
     }
 
     // MARK: New programs

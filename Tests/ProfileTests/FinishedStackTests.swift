@@ -88,7 +88,7 @@ struct FinishedStackTests {
         func endRound() throws(KernelError) {
             try unwinder.readSnapshots { snapshot in
                 guard let sample = taken[snapshot.thread]?.first(where: { $0.time == snapshot.time }) else { return }
-                let found = finisher.finish(sample.frames.prefix(1), snapshot, sample.images)
+                let found = finisher.finish(sample.frames.prefix(1), snapshot, mapping: sample.images.mapping(at:))
                 // Larger stacks, or a page that nobody touched.
                 if let end = found?.end, end.code == CFIC_STEP_UNREADABLE_RETURN_ADDRESS.rawValue { return }
                 compared += 1

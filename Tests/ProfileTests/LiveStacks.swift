@@ -77,9 +77,11 @@ struct LiveStacks {
         unwinder.close()
     }
 
-    private mutating func name() {
+    private mutating func name() { all = Self.named(recorder) }
+
+    static func named(_ recorder: Recorder) -> [Live] {
         let symbolizer = Symbolizer(recorder.processes)
-        all = recorder.stacks.counts.map { stack, count in
+        return recorder.stacks.counts.map { stack, count in
             Live(
                 stack: stack, count: count,
                 functions: stack.userFrames.map { symbolizer.name(of: $0, in: stack.space) },

@@ -250,6 +250,98 @@ import Testing
         #expect(see(&processes, 8, at: 300, by: nil) == seen("[a]") && processes.count == 1)
     }
 
+    // MARK: Processes that nobody read
+
+    /// Process 9 begins to run a program at 200, which maps two files, and is never read.
+    private func unread(_ processes: inout ProcessHistories) {
+        processes.note(KernelUnwinder.Change(process: 9, kind: .exec, time: 200))
+        processes.note(KernelUnwinder.Change(process: 9, kind: mapped(0x1000, "/next"), time: 201))
+        processes.note(KernelUnwinder.Change(process: 9, kind: mapped(0x5000, "/b"), time: 202))
+    }
+
+    @Test func programThatIsNeverReadIsKnownByItsEvents() {
+        var (processes, _) = made()
+        unread(&processes)
+        for round in 0..<5 {
+            #expect(see(&processes, 9, at: 300, by: nil, [0x5010, 0x1010]) == seen("[b]", "[next]"))
+            #expect(see(&processes, 9, at: 300, by: nil, [0x9010]) == seen("[unknown]"))
+            processes.endRound(at: 300 + UInt64(round))
+        }
+        // Another mapping in the middle of one.
+        var part = FakeImages.mapping(0x5000, "/c")
+        (part.start, part.end) = (0x5400, 0x5800)
+        processes.note(KernelUnwinder.Change(process: 9, kind: .mapped(part), time: 400))
+        for round in 0..<5 {
+            #expect(see(&processes, 9, at: 500, by: nil, [0x53ff, 0x5400]) == seen("[b]", "[c]"))
+            #expect(see(&processes, 9, at: 500, by: nil, [0x57ff, 0x5800]) == seen("[c]", "[b]"))
+            processes.endRound(at: 500 + UInt64(round))
+        }
+    }
+
+    /// Only an exec or a reading tells all of a process's mappings.
+    @Test func processThatBeganEarlierIsNotKnownByItsEvents() {
+        var (processes, _) = made()
+        processes.note(KernelUnwinder.Change(process: 9, kind: mapped(0x5000, "/b"), time: 200))
+        #expect(see(&processes, 9, at: 300, by: nil, [0x1010]) == seen("[unknown]"))
+        for time in [310, 320] as [UInt64] { processes.endRound(at: time) }
+        #expect(see(&processes, 9, at: 330, by: nil, [0x1010]) == seen("[unknown]"))
+    }
+
+    @Test func childOfAProcessThatNobodyReadMapsTheSame() {
+        var (processes, _) = made()
+        unread(&processes)
+        processes.note(KernelUnwinder.Change(process: 10, kind: .forked(parent: 9), time: 300))
+        processes.note(KernelUnwinder.Change(process: 9, kind: .ended, time: 310))
+        for time in [320, 330, 340] as [UInt64] { processes.endRound(at: time) }
+        #expect(see(&processes, 10, at: 350, by: nil, [0x5010, 0x1010]) == seen("[b]", "[next]"))
+        #expect(see(&processes, 9, at: 350, by: nil) == seen("[unknown]"))
+    }
+
+    @Test func afterLostEventsAProcessIsNotKnownByThem() {
+        var (processes, _) = made()
+        unread(&processes)
+        for time in [310, 320] as [UInt64] { processes.endRound(at: time) }
+        processes.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 330))
+        #expect(see(&processes, 9, at: 340, by: nil) == seen("[unknown]"))
+        // Process 7 was read.
+        #expect(see(&processes, 7, at: 340, by: nil) == seen("[a]"))
+    }
+
+    /// Files are opened when a sample needs them, and once for each process and mapping.
+    @Test func filesOfProcessesThatNobodyReadAreOpenedOnce() {
+        var opened: [String] = []
+        var processes = ProcessHistories { mapping, process in
+            opened.append("\(process) \(mapping.name)")
+            return FakeImages.mapping(mapping.start, mapping.name)
+        }
+        func unopened(_ start: UInt64, _ name: String) -> KernelUnwinder.Change.Kind {
+            .mapped(ProcessImages.Mapping(unopened: FakeImages.mapping(start, name).source!))
+        }
+        processes.note(KernelUnwinder.Change(process: 9, kind: .exec, time: 200))
+        processes.note(KernelUnwinder.Change(process: 9, kind: unopened(0x1000, "/next"), time: 201))
+        processes.note(KernelUnwinder.Change(process: 9, kind: unopened(0x5000, "/b"), time: 202))
+        #expect(see(&processes, 9, at: 300, by: nil) == seen("[b]"))
+        #expect(see(&processes, 9, at: 300, by: nil) == seen("[b]") && opened == ["9 /b"])
+        for time in [310, 320] as [UInt64] { processes.endRound(at: time) }
+        for _ in 0..<3 {
+            #expect(see(&processes, 9, at: 330, by: nil, [0x5010, 0x1010]) == seen("[b]", "[next]"))
+            #expect(opened == ["9 /b", "9 /next"])
+            processes.endRound(at: 330)
+        }
+    }
+
+    /// The kernel doesn't report what is unmapped, so this might grow for ever.
+    @Test func processThatMapsWithoutEndIsNotKnownByItsEvents() {
+        var (processes, _) = made()
+        unread(&processes)
+        for index in 0..<4200 as Range<UInt64> {
+            processes.note(
+                KernelUnwinder.Change(process: 9, kind: mapped(0x10_0000 + index << 13, "/c"), time: 300 + index))
+        }
+        for time in [9000, 9001] as [UInt64] { processes.endRound(at: time) }
+        #expect(see(&processes, 9, at: 9002, by: nil) == seen("[unknown]"))
+    }
+
     // MARK: Memory
 
     @Test func eventsAreKeptForTheRoundAfterTheirs() {

@@ -61,7 +61,7 @@ int main(void)
 		__u32 count = next() % 24;
 		struct cfic_op *operations = malloc(count ? count * sizeof(*operations) : 1);
 		struct cfic_frame *frame = malloc(sizeof(*frame));
-		struct cfic_reader reader = {read_anything, 0, &reads, operations, count, turn & 1};
+		struct cfic_reader reader = {read_anything, 0, &reads, operations, count, turn & 1, 0};
 		struct cfic_rule rule;
 		__u32 machine = turn % 5 ? CFIC_MACHINE_X86_64 : CFIC_MACHINE_AARCH64;
 		enum cfic_step end;

@@ -148,4 +148,30 @@ import UnwindTable
         let innermost = CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS
         #expect(try process(machine, code, at: start, flags: innermost).step() == CFIC_STEP_BAD_FRAME_POINTER)
     }
+
+    /// As the dynamic linker's `_start`, which calls with the stack pointer that the kernel gave it.
+    @Test(arguments: machines) func frameWhereTheStackBeginsIsTheOutermost(machine: TableMachine) throws {
+        let made = try process(machine, [0x90], at: start, flags: 0)
+        #expect(made.step() == CFIC_STEP_BAD_FRAME_POINTER)
+        made.stackStart = MadeProcess.stack
+        #expect(made.step() == CFIC_STEP_END_OF_STACK)
+        for distance: UInt64 in [8, .max - 7] {
+            made.stackStart = MadeProcess.stack &+ distance
+            #expect(made.step() == CFIC_STEP_BAD_FRAME_POINTER, "\(distance)")
+        }
+        // On aarch64, the innermost frame's return address may be in the link register.
+        let innermost = try process(
+            machine, [0x90], at: start, flags: CFIC_FRAME_EXACT_PC | CFIC_FRAME_ALL_REGISTERS)
+        innermost.stackStart = MadeProcess.stack
+        #expect(innermost.step() == (machine == .x86_64 ? CFIC_STEP_END_OF_STACK : CFIC_STEP_BAD_FRAME_POINTER))
+        // A guessed stack pointer may be anything.
+        let guessed = try process(machine, [0x90], at: start, flags: CFIC_FRAME_GUESSED | CFIC_FRAME_NO_STACK_POINTER)
+        guessed.stackStart = MadeProcess.stack
+        if machine == .aarch64 { #expect(guessed.step() == CFIC_STEP_BAD_FRAME_POINTER) }
+        // Code with a rule follows it, wherever its stack pointer is.
+        let ruled = try process(machine, [], at: MadeProcess.covered + 0x40, flags: CFIC_FRAME_ALL_REGISTERS)
+        ruled.stackStart = MadeProcess.stack
+        (ruled.words[MadeProcess.stack + 24], ruled[30]) = (0x5555, 0x5555)
+        #expect(ruled.step() == CFIC_STEP_CALLER && ruled.pc == 0x5555)
+    }
 }

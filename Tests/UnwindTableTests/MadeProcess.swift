@@ -117,6 +117,9 @@ final class MadeProcess {
         }
     }
 
+    /// The stack pointer when the program began; 0: unknown.
+    var stackStart: UInt64 = 0
+
     // MARK: Walks
 
     func step() -> cfic_step {
@@ -138,7 +141,8 @@ final class MadeProcess {
                 bias?.pointee = MadeProcess.bias
                 return CFIC_STEP_CALLER
             },
-            context: Unmanaged.passUnretained(self).toOpaque(), operations: nil, operation_count: 0, guesses: 1)
+            context: Unmanaged.passUnretained(self).toOpaque(), operations: nil, operation_count: 0, guesses: 1,
+            stack_start: stackStart)
     }
 
     private static func of(_ context: UnsafeMutableRawPointer?) -> MadeProcess {

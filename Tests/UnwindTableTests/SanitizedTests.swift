@@ -28,7 +28,7 @@ import UnwindTable
         let never: Set = [
             "NO_PROGRESS", "ZERO_RETURN_ADDRESS", "NO_MAPPING", "NO_TABLE", "TOO_DEEP", "NO_PROCESS",
             "NO_USER_REGISTERS", "OTHER_MACHINE", "BAD_FRAME_POINTER", "END_OF_CHAIN",
-            "NO_CALL", "KERNEL_THREAD", "TABLE_PENDING", "TABLE_EVICTED",
+            "NO_CALL", "KERNEL_THREAD", "TABLE_PENDING", "TABLE_EVICTED", "NO_USER_CODE",
         ]
         let missed = lines.filter { $0.hasSuffix(" 0") }.map { String($0.prefix { $0 != " " }) }
         #expect(Set(missed).isSubset(of: never))

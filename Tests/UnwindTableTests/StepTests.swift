@@ -69,7 +69,7 @@ struct Unwinder {
                     return 0
                 },
                 find: nil, context: Unmanaged.passUnretained(memory).toOpaque(), operations: operations.baseAddress,
-                operation_count: UInt32(operations.count), guesses: 0)
+                operation_count: UInt32(operations.count), guesses: 0, stack_start: 0)
             return cfic_native_unwind(&reader, &frame, &rule, machine)
         }
     }

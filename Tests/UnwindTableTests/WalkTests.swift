@@ -48,7 +48,7 @@ private final class Process {
                 bias?.pointee = Process.bias
                 return CFIC_STEP_CALLER
             },
-            context: context, operations: nil, operation_count: 0, guesses: 0)
+            context: context, operations: nil, operation_count: 0, guesses: 0, stack_start: 0)
         var frame = cfic_frame()
         frame.flags = UInt32(CFIC_FRAME_ALL_REGISTERS | CFIC_FRAME_EXACT_PC)
         frame.machine.pc = Process.bias + 0x1010

@@ -29,6 +29,7 @@ static enum cfic_step find(struct cfic_reader *reader, __u64 pc, struct cfic_rul
 #define CFIC_OPERATION(reader, index) operation((reader), (index))
 #define CFIC_FIND(reader, pc, rule, e_machine) find((reader), (pc), (rule))
 #define CFIC_GUESSES(reader) (((const struct cfic_reader *)(reader))->guesses)
+#define CFIC_STACK_START(reader) (((const struct cfic_reader *)(reader))->stack_start)
 
 #include "cfic/walk.h"
 

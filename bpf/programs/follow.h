@@ -28,7 +28,10 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 	return bpf_map_update_elem(&processes, &process, &copy, BPF_ANY);
 }
 
-/* Supersedes the mappings of a process that executes another file. The loader will publish the new ones. */
+/*
+ * Supersedes the mappings of a process that executes another file. The loader will publish the new ones: if everyone is
+ * sampled, not before the process is sampled.
+ */
 SEC("?raw_tp/sched_process_exec")
 int follow_exec(struct bpf_raw_tracepoint_args *context)
 {
@@ -36,6 +39,8 @@ int follow_exec(struct bpf_raw_tracepoint_args *context)
 	__u32 none = 0;
 
 	(void)context;
+	if (settings.everyone)
+		return bpf_map_delete_elem(&processes, &process);
 	return bpf_map_update_elem(&processes, &process, &none, BPF_EXIST);
 }
 

@@ -18,7 +18,7 @@ static __always_inline void NAME(go)(__u64 *context, __u64 share)
 	if (settings.kernel_frames)
 		take_kernel_frames(walk, context);
 	step = NAME(take_entry_registers)(walk);
-	if (step == CFIC_STEP_KERNEL_THREAD && !settings.kernel_frames)
+	if (has_no_frames(step))
 		return;
 	if (step == CFIC_STEP_CALLER)
 		step = NAME(walk)(walk);

@@ -62,6 +62,12 @@ static __always_inline int begin_sample(struct walk *walk, __u64 id)
 	return is_wanted(walk, id) ? 0 : -1;
 }
 
+/* Whether a walk that ended so has no frames, because only the kernel's were left, and those are not wanted. */
+static __always_inline int has_no_frames(enum cfic_step step)
+{
+	return !settings.kernel_frames && (step == CFIC_STEP_KERNEL_THREAD || step == CFIC_STEP_NO_USER_CODE);
+}
+
 /*
  * Whether the current hit of a tracepoint is sampled: each Nth one on each CPU of those that are to be sampled. The kernel
  * runs the program for each hit, whatever the period of the event that it is attached to.

@@ -14,6 +14,8 @@ static __always_inline enum cfic_step NAME(take_entry_registers)(struct walk *wa
 	_Static_assert(sizeof(*saved) <= WINDOW_SIZE, "registers fit the window");
 	if (!address && is_kernel_thread())
 		return CFIC_STEP_KERNEL_THREAD;
+	if (has_no_user_code())
+		return CFIC_STEP_NO_USER_CODE;
 	if (!address || bpf_probe_read_kernel(saved, sizeof(*saved), (const void *)address) || !NAME(is_user)(saved))
 		return CFIC_STEP_NO_USER_REGISTERS;
 	if (!NAME(is_own_machine)(saved))
@@ -57,7 +59,7 @@ int NAME(give_out_snapshot)(void)
  */
 static __always_inline void NAME(take_sample)(struct walk *walk, enum cfic_step step, __u64 id)
 {
-	if (step == CFIC_STEP_KERNEL_THREAD && !settings.kernel_frames)
+	if (has_no_frames(step))
 		return;
 	if (step == CFIC_STEP_CALLER) {
 		keep_registers(walk);

@@ -4,6 +4,7 @@
 #define CFIC_PROGRAM_SNAPSHOT_H
 
 #include "maps.h"
+#include "task.h"
 
 /* Whether a walk that ended so comes with a snapshot. Counts it. */
 static __always_inline int is_snapshot_due(struct walk *walk, enum cfic_step step)
@@ -58,6 +59,7 @@ static __always_inline void give_snapshot(const struct walk *walk, __u64 stack_p
 	snapshot->thread = walk->sample.thread;
 	snapshot->cpu = walk->sample.cpu;
 	snapshot->reserved = 0;
+	snapshot->stack_start = stack_start();
 	snapshot->pc = walk->first_pc;
 	__builtin_memcpy(snapshot->registers, walk->first_registers, sizeof(snapshot->registers));
 	read_stack(snapshot, stack_pointer - below);

@@ -6,10 +6,14 @@
 struct pt_regs {
 } __attribute__((preserve_access_index));
 
+struct mm_struct {
+	unsigned long end_code, start_stack;
+} __attribute__((preserve_access_index));
+
 struct task_struct {
 	unsigned int flags;
 	void *stack;
-	void *mm;
+	struct mm_struct *mm;
 	int pid;
 	int tgid;
 	unsigned int __state;
@@ -28,6 +32,29 @@ static __always_inline int is_kernel_thread(void)
 	struct task_struct *task = (void *)bpf_get_current_task();
 
 	return (BPF_CORE_READ(task, flags) & TASK_IS_KERNEL_THREAD) != 0;
+}
+
+/*
+ * Whether the current thread, which is no kernel thread, has no user code to return to: it has given up its memory, either
+ * because it is ending, or for that of another program, which it has not begun to run. The kernel sets `end_code` as the
+ * last thing before it sets the registers that the program begins with. Until then, the registers are those of the program
+ * before.
+ */
+static __always_inline int has_no_user_code(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct mm_struct *memory = BPF_CORE_READ(task, mm);
+
+	return !memory || !BPF_CORE_READ(memory, end_code);
+}
+
+/* CFIC_STACK_START */
+static __always_inline __u64 stack_start(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct mm_struct *memory = BPF_CORE_READ(task, mm);
+
+	return memory ? BPF_CORE_READ(memory, start_stack) : 0;
 }
 
 /*

@@ -43,6 +43,8 @@ int is_called_from_aarch64(void);
 #define CFIC_INFORMATION(reader, pc, e_machine) \
 	((void)(reader), (enum cfic_information)OF_MACHINE(e_machine, information, pc))
 
+#define CFIC_STACK_START(reader) stack_start()
+
 #include "cfic/walk.h"
 
 /* Each machine's functions, from the same source, with the machine as a constant. */

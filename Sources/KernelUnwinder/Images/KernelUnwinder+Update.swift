@@ -50,6 +50,9 @@ extension KernelUnwinder {
     func carryOut(_ step: UpdatePlan.Step) -> Change? {
         switch step {
         case .read(let process, let time): return read(process, at: time)
+        case .supersede(let process):
+            stopTracking(process)
+            return nil
         case .end(let process, let time, let isReused):
             if isReused { stopTracking(process) } else { removeProcess(process) }
             return Change(process: process, kind: .ended, time: time)
@@ -60,7 +63,11 @@ extension KernelUnwinder {
             case .forked(let parent):
                 return Change(process: event.process, kind: .forked(parent: parent), time: event.time)
             case .lost: return Change(process: 0, kind: .lost, time: event.time)
-            case .exited, .threadExited: return nil
+            // Told only if everyone is sampled, of processes that were not read. They are in the map if their parents were.
+            case .exited:
+                removeProcess(event.process)
+                return Change(process: event.process, kind: .ended, time: event.time)
+            case .threadExited: return nil
             }
         }
     }
@@ -80,10 +87,19 @@ extension KernelUnwinder {
         }
     }
 
-    /// A mapping known from an event. Its file is already known, or is opened by its name; it may be gone by now.
+    /// A mapping known from an event. The file of a process that was read is already known, or is opened by its name; it may be
+    /// gone by now. Those of other processes are opened when a sample needs them (``opened(_:in:)``).
     private func mapped(_ mapping: ExecutableMapping, in process: Int32, at time: UInt64) -> Change {
-        let image = mapping.isFile ? images.image(of: mapping, in: process, waitsForTables: false) : nil
-        return Change(process: process, kind: .mapped(ProcessImages.Mapping(mapping, of: image)), time: time)
+        let unopened = ProcessImages.Mapping(unopened: mapping)
+        let isNeeded = !options.samplesEveryone || images(of: process) != nil
+        return Change(process: process, kind: .mapped(isNeeded ? opened(unopened, in: process) : unopened), time: time)
+    }
+
+    /// The same mapping with its file opened, if that is still possible, and its table loaded or requested.
+    package func opened(_ mapping: ProcessImages.Mapping, in process: Int32) -> ProcessImages.Mapping {
+        guard mapping.isUnopened, let source = mapping.source else { return mapping }
+        return ProcessImages.Mapping(
+            source, of: source.isFile ? images.image(of: source, in: process, waitsForTables: false) : nil)
     }
 
     /// Whether a process has memory. A zombie has none.
@@ -97,9 +113,15 @@ extension KernelUnwinder {
 private struct TrackedProcesses: UpdatePlan.Processes {
     let unwinder: KernelUnwinder
 
-    func isListed(_ process: Int32) -> Bool { unwinder.isListed(process) || unwinder.images(of: process) != nil }
+    func isListed(_ process: Int32) -> Bool {
+        unwinder.images(of: process) != nil || !areEveryone && unwinder.isListed(process)
+    }
     func isAlive(_ process: Int32) -> Bool { KernelUnwinder.isAlive(process) }
     func isExpected(_ process: Int32) -> Bool { unwinder.place(of: process) == 0 }
     var followsChildren: Bool { unwinder.followsChildren }
-    var all: [Int32] { Array(Set(unwinder.listed().places.keys).union(unwinder.trackedProcesses)) }
+    var areEveryone: Bool { unwinder.options.samplesEveryone }
+    var all: [Int32] {
+        let listed = areEveryone ? [] : Set(unwinder.listed().places.keys)
+        return Array(listed.union(unwinder.trackedProcesses))
+    }
 }

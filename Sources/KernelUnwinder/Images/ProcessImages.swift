@@ -20,6 +20,9 @@ public struct ProcessImages {
         public var name: String
         /// The mapping as it was read; nil if it isn't known.
         var source: ExecutableMapping?
+        /// Whether it is known from an event, and no sample has needed its file yet
+        /// (``KernelUnwinder/KernelUnwinder/opened(_:in:)``).
+        package var isUnopened = false
 
         package init(
             start: UInt64, end: UInt64, bias: UInt64, image: MappedImage?, name: String
@@ -72,6 +75,18 @@ public struct ProcessImages {
     /// Adds a mapping at a higher address than all others.
     package mutating func append(_ mapping: Mapping) { mappings.append(mapping) }
 
+    /// The mappings after another one was mapped at a time, in place of whatever was there.
+    package func replacing(with mapping: Mapping, at time: UInt64) -> Self {
+        var all = mappings.flatMap { $0.remains(without: mapping.start, mapping.end) }
+        all.insert(mapping, at: (all.lastIndex(atMost: mapping.start) { $0.start } ?? -1) + 1)
+        return Self(all, time: time)
+    }
+
+    /// The mappings with the files of those at an address range opened.
+    package func replacing(_ unopened: Mapping, by opened: Mapping) -> Self {
+        Self(mappings.map { $0.isUnopened && $0.source == unopened.source ? opened.clipped(to: $0) : $0 }, time: time)
+    }
+
     /// Whether the same images are mapped at the same addresses. Comparing mappings isn't enough: a new file may have
     /// the name and the inode of a deleted one.
     func isSame(as other: ProcessImages) -> Bool {
@@ -99,6 +114,28 @@ extension ProcessImages.Mapping {
             start: source.start, end: source.end, bias: bias ?? 0, image: bias == nil ? nil : image, name: source.path)
         self.source = source
         unusable = bias == nil ? image : nil
+    }
+
+    /// A mapping whose file was not opened yet.
+    init(unopened source: ExecutableMapping) {
+        self.init(start: source.start, end: source.end, bias: 0, image: nil, name: source.path)
+        self.source = source
+        isUnopened = true
+    }
+
+    /// What is left of it if a range is replaced.
+    fileprivate func remains(without start: UInt64, _ end: UInt64) -> [Self] {
+        if end <= self.start || start >= self.end { return [self] }
+        var (before, after) = (self, self)
+        (before.end, after.start) = (start, end)
+        return [before, after].filter { $0.start < $0.end }
+    }
+
+    /// The part that another mapping covers.
+    fileprivate func clipped(to other: Self) -> Self {
+        var part = self
+        (part.start, part.end) = (other.start, other.end)
+        return part
     }
 
     /// Whether both map the same offset of the same file to an address. Deleted files are compared only by device and

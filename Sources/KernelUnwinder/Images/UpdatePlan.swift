@@ -9,13 +9,16 @@ struct UpdatePlan {
         case tell(ProcessEvent)
         /// Reads the current mappings of a process.
         case read(Int32, at: UInt64)
+        /// Forgets the mappings of a process that are superseded, and that are read again when a sample needs them.
+        case supersede(Int32)
         /// Removes a process. If its id has been reused, the entry is the new process's, and stays.
         case end(Int32, at: UInt64, isReused: Bool)
     }
 
     /// Queries about processes, answered after the events were read.
     protocol Processes {
-        /// Whether the process is in the BPF programs' map, or was until it ended.
+        /// Whether the process is in the BPF programs' map, or was until it ended. If everyone is sampled: whether its
+        /// mappings were read.
         func isListed(_ process: Int32) -> Bool
         /// Whether it has memory.
         func isAlive(_ process: Int32) -> Bool
@@ -23,6 +26,9 @@ struct UpdatePlan {
         func isExpected(_ process: Int32) -> Bool
         /// Whether children of listed processes are sampled, too.
         var followsChildren: Bool { get }
+        /// Whether everyone is sampled. Then the events of all processes are told; and new processes and programs are not
+        /// read before a sample needs them, which short ones never do.
+        var areEveryone: Bool { get }
         /// All listed processes.
         var all: [Int32] { get }
     }
@@ -85,11 +91,18 @@ struct UpdatePlan {
         var ended: Set<Int32> = []
         for (index, event) in events.enumerated() {
             let process = event.process
-            if event.kind == .lost { add(.tell(event)) }
-            guard event.kind != .lost, listed.contains(process), index >= begins[process, default: 0] else { continue }
+            guard event.kind != .lost, listed.contains(process), index >= begins[process, default: 0] else {
+                if event.kind == .lost || processes.areEveryone { add(.tell(event)) }
+                continue
+            }
             // Another process has got the id since.
             let isReused = last.forks[process, default: -1] > index
             switch event.kind {
+            case .exec where processes.areEveryone, .forked where processes.areEveryone:
+                add(.tell(event))
+                dropReadings(of: process)
+                add(.supersede(process))
+                listed.remove(process)
             case .mapped, .exec, .forked:
                 if case .forked = event.kind {
                     ended.remove(process)

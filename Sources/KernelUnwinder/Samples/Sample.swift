@@ -131,6 +131,9 @@ public struct StackEnd: Hashable, Sendable, CustomStringConvertible {
     /// The process's mappings were not known.
     public static let noProcess = StackEnd(code: CFIC_STEP_NO_PROCESS.rawValue)
 
+    /// No file is mapped at the last frame's address.
+    public static let noMapping = StackEnd(code: CFIC_STEP_NO_MAPPING.rawValue)
+
     /// Whether the last frame is the thread's outermost one.
     public var isOutermost: Bool { cfic_is_outermost(code) != 0 }
 

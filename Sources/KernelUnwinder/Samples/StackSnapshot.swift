@@ -7,6 +7,8 @@ package struct StackSnapshot: Sendable {
     package let thread: Int32
     /// AVMA of the interrupted instruction.
     package let pc: UInt64
+    /// The stack pointer when the process's program began, an AVMA.
+    package let programStart: UInt64
     /// By DWARF number, 32 of them; what the machine doesn't have is undefined.
     package let registers: [UInt64]
     /// The AVMA of the memory's first byte, a little below the stack pointer.
@@ -34,7 +36,7 @@ package struct StackSnapshot: Sendable {
         guard bytes.count >= head + Int(CFIC_SNAPSHOT_MEMORY) else { return nil }
         let snapshot = bytes.loadUnaligned(as: cfic_snapshot.self)
         (time, thread) = (snapshot.time, Int32(bitPattern: snapshot.thread))
-        (pc, start) = (snapshot.pc, snapshot.start)
+        (pc, start, programStart) = (snapshot.pc, snapshot.start, snapshot.stack_start)
         registers = withUnsafeBytes(of: snapshot.registers) { Array($0.bindMemory(to: UInt64.self)) }
         chunks = snapshot.chunks
         // Up to the last chunk that could be read.
@@ -51,8 +53,7 @@ extension KernelUnwinder.Options {
         guard finishesStacks else { return 0 }
         return [
             CFIC_STEP_NO_RULE, CFIC_STEP_NO_REGISTERS, CFIC_STEP_NO_FRAME_POINTER, CFIC_STEP_TABLE_PENDING,
-            CFIC_STEP_TABLE_EVICTED,
-        ]
-        .reduce(0) { $0 | 1 << $1.rawValue }
+            CFIC_STEP_TABLE_EVICTED, CFIC_STEP_NO_PROCESS, CFIC_STEP_NO_MAPPING,
+        ].reduce(0) { $0 | 1 << $1.rawValue }
     }
 }

@@ -35,7 +35,7 @@ final class TableWalk {
                 return TableWalk.of(context).core.copy(from: address, to: buffer) ? 0 : -1
             },
             find: { context, pc, table, bias in TableWalk.of(context).find(pc, table, bias) },
-            context: context, operations: nil, operation_count: 0, guesses: 0)
+            context: context, operations: nil, operation_count: 0, guesses: 0, stack_start: 0)
         end = cfic_native_walk(
             &reader, &frame, UInt32(machine.rawValue),
             { context, frame in if let frame { TableWalk.of(context).append(frame.pointee) } }, context)

@@ -106,7 +106,7 @@ extension TableView {
                     return memory.copy(from: address, to: buffer) ? 0 : -1
                 },
                 find: nil, context: Unmanaged.passUnretained(box).toOpaque(), operations: operations.fields,
-                operation_count: UInt32(operations.count), guesses: 0)
+                operation_count: UInt32(operations.count), guesses: 0, stack_start: 0)
             return withUnsafePointer(to: rule.fields) { rule in
                 cfic_native_unwind(&reader, &frame, rule, UInt32(machine.rawValue))
             }

@@ -37,6 +37,8 @@ struct cfic_reader {
 	__u32 operation_count;
 	/* Whether walks guess callers of code without call frame information. Then they read code, too. */
 	__u32 guesses;
+	/* The stack pointer when the process's program began; 0 if it isn't known. */
+	__u64 stack_start;
 };
 
 /* Replaces the frame with its caller's, by a rule. `machine` is CFIC_MACHINE_*. */

@@ -74,6 +74,7 @@ struct cfic_snapshot {
 	__u64 start;         /* address of the first byte of memory, a multiple of CFIC_SNAPSHOT_CHUNK  */
 	__u32 chunks;        /* bit N is set if chunk N was read                                        */
 	__u32 reserved;
+	__u64 stack_start;   /* the stack pointer when the process's program began                      */
 	__u64 pc;
 	__u64 registers[CFIC_REGISTER_MASK + 1]; /* by DWARF number                                     */
 };
@@ -120,7 +121,7 @@ struct cfic_counters {
 
 CFIC_STATIC_ASSERT(sizeof(struct cfic_settings) == 56, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_sample) == 64, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_snapshot) == 296, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_snapshot) == 304, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) == 24, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) < sizeof(struct cfic_sample), "the size tells them apart");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait_share) == 8, "layout");

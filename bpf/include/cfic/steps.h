@@ -32,8 +32,9 @@
 	X(18, END_OF_CHAIN, "the code has no rules, and its frame pointer is 0, which ends the chain")       \
 	X(19, NO_CALL, "a guess was wrong: no call precedes the address it led to")                          \
 	X(20, KERNEL_THREAD, "a kernel thread, which runs no user code")                                     \
-	X(21, TABLE_PENDING, "the table of the file mapped there is still being made")           \
-	X(22, TABLE_EVICTED, "the table of the file mapped there was given up for others, which are used more")
+	X(21, TABLE_PENDING, "the table of the file mapped there is still being made")                       \
+	X(22, TABLE_EVICTED, "the table of the file mapped there was given up for others, which are used more") \
+	X(23, NO_USER_CODE, "the thread is ending, or begins another program, and has no user code to return to")
 
 enum cfic_step {
 #define CFIC_STEP(code, name, text) CFIC_STEP_##name = code,
@@ -49,7 +50,7 @@ enum cfic_step {
 CFIC_INLINE int cfic_is_outermost(unsigned int step)
 {
 	return step == CFIC_STEP_END_OF_STACK || step == CFIC_STEP_ZERO_RETURN_ADDRESS
-		|| step == CFIC_STEP_END_OF_CHAIN || step == CFIC_STEP_KERNEL_THREAD;
+		|| step == CFIC_STEP_END_OF_CHAIN || step == CFIC_STEP_KERNEL_THREAD || step == CFIC_STEP_NO_USER_CODE;
 }
 
 CFIC_INLINE int cfic_is_complete(unsigned int step, unsigned int guessed_count)

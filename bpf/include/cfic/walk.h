@@ -6,6 +6,10 @@
  *   CFIC_FIND(reader, pc, rule, e_machine)   copies the rule at pc to *rule and returns CFIC_STEP_CALLER; else returns
  *                                            CFIC_STEP_NO_MAPPING or CFIC_STEP_NO_TABLE
  *   CFIC_GUESSES(reader)                     whether to guess the callers of code without call frame information
+ *
+ * and may define
+ *
+ *   CFIC_STACK_START(reader)                 the stack pointer when the process's program began; 0: unknown
  */
 #ifndef CFIC_WALK_H
 #define CFIC_WALK_H
@@ -71,6 +75,7 @@ CFIC_INLINE enum cfic_step cfic_walk_without_rule(
 		cfic_set_sigframe_rule(rule, e_machine);
 		return cfic_walk_by_rule(reader, frame, rule, e_machine);
 	case CFIC_KNOWN_THREAD_START:
+	case CFIC_KNOWN_PROGRAM_START:
 		return CFIC_STEP_END_OF_STACK;
 	case CFIC_KNOWN_LEAF: /* only on x86-64 */
 		cfic_x86_64_set_leaf_rule(rule);
