@@ -34,6 +34,10 @@ public final class KernelUnwinder {
     let snapshotRing: RecordRing?
     var events: ProcessEvents?
     var links: [OpaquePointer] = []
+    /// Those of the event that triggers samples, by CPU.
+    var cpuLinks: [Int32: OpaquePointer] = [:]
+    /// The event that triggers samples, and how often; nil if running threads are not sampled.
+    var sampled: (event: SamplingEvent, rate: SamplingRate)?
     var isWatching = false
     private var processes: [Int32: TrackedProcess] = [:]
     private var numbers = Numbers()
