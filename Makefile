@@ -126,7 +126,7 @@ run: build ## compile /bin/bash, its libraries and the dynamic linker into a cac
 # Passes on the tests' output, and lists the skipped tests before the summary.
 COUNT_SKIPPED := 2>&1 | scripts/skipped-tests.sh
 
-.PHONY: test test-quick test-kernel test-matrix
+.PHONY: test test-quick test-kernel test-hotplug test-matrix
 test test-%: SHELL := /bin/bash
 test test-%: .SHELLFLAGS := -o pipefail -c
 test: deps-test toolchain ## build and run all tests that can run on this machine
@@ -137,6 +137,9 @@ test-quick: toolchain ## run tests that need no root, network or other kernel
 
 test-kernel: deps-test toolchain ## run tests that load BPF programs into this machine's kernel (root)
 	$(SWIFT_TEST) --filter 'KernelUnwinderTests|ProfileTests' $(COUNT_SKIPPED)
+
+test-hotplug: deps-test toolchain ## run tests that take a CPU offline and online again (root)
+	CFIC_TEST_HOTPLUG=1 $(SWIFT_TEST) --filter HotplugTests $(COUNT_SKIPPED)
 
 test-matrix: deps-test toolchain ## run tests that boot other kernels in emulated machines
 	$(SWIFT_TEST) --filter KernelMatrixTests $(COUNT_SKIPPED)

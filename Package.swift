@@ -217,7 +217,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "cfic", "example-compile", "example-profiler", "example-reader", "example-recording", "UnwindTable",
-                "TestFixtures",
+                "CLibbpf", "TestFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

@@ -44,6 +44,7 @@ int perf_open_process_events(int cpu)
 		.sample_id_all = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
 		.watermark = 1,
 		.wakeup_watermark = 1,
 	};
@@ -54,6 +55,16 @@ int perf_open_process_events(int cpu)
 int perf_enable(int descriptor, int on)
 {
 	return ioctl(descriptor, on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0) ? -errno : 0;
+}
+
+uint64_t perf_enabled_time(int descriptor)
+{
+	struct {
+		uint64_t count;
+		uint64_t enabled;
+	} values;
+
+	return read(descriptor, &values, sizeof(values)) == sizeof(values) ? values.enabled : 0;
 }
 
 uint64_t perf_head(const struct perf_event_mmap_page *page)

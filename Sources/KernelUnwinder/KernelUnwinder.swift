@@ -34,11 +34,19 @@ public final class KernelUnwinder {
     let snapshotRing: RecordRing?
     var events: ProcessEvents?
     var links: [OpaquePointer] = []
+    /// Those of the event that triggers samples, by CPU.
+    var cpuLinks: [Int32: OpaquePointer] = [:]
+    /// The event that triggers samples, and how often; nil if running threads are not sampled.
+    var sampled: (event: SamplingEvent, rate: SamplingRate)?
     var isWatching = false
     private var processes: [Int32: TrackedProcess] = [:]
     private var numbers = Numbers()
     /// What the plan of an update has to remember for the next ones.
     var planMemory = UpdatePlan.Memory()
+    var pace = ReadingPace()
+    /// Tracked processes that are still to be looked at, whether they live, and when some were.
+    var unswept: [Int32] = []
+    var lastSweep: UInt64 = 0
     /// Superseded mappings: the entries of children may still lead to them.
     private var superseded: [TrackedProcess] = []
     /// The words of memory that they take.
@@ -160,7 +168,9 @@ public final class KernelUnwinder {
     /// - Throws: ``KernelError``; the previous state of the process remains.
     @discardableResult
     public func addProcess(_ process: Int32, waitsForTables: Bool = true) throws(KernelError) -> ProcessImages {
-        try Self.readUntilUnchanged { () throws(KernelError) in
+        let began = MonotonicClock.now
+        defer { pace.note(process, from: began, to: MonotonicClock.now) }
+        return try Self.readUntilUnchanged { () throws(KernelError) in
             try KernelError.ofProcess { () throws(ProcessError) in try MemoryMap(of: process) }
         } add: { map throws(KernelError) in
             try add(process, map, waitsForTables)
@@ -263,6 +273,7 @@ public final class KernelUnwinder {
         planMemory.withoutFirstThread.remove(process)
         planMemory.justBegun[process] = nil
         crowded.remove(process)
+        pace.forget(process)
         if let known = processes.removeValue(forKey: process) { supersede(known) }
     }
 

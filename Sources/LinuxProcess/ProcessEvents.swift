@@ -29,28 +29,55 @@ package final class ProcessEvents {
         deinit { munmap(page, sysconf(Int32(_SC_PAGESIZE)) + size) }
     }
 
-    private let rings: [Ring]
+    /// By CPU.
+    private var rings: [Int32: Ring] = [:]
+    private var watch = CPUWatch(at: MonotonicClock.now)
+    /// Events that were not returned yet.
+    private var unread: [ProcessEvent] = []
 
     package init(cpus: [Int32]) throws(ProcessError) {
-        var rings: [Ring] = []
-        for cpu in cpus {
-            do throws(ProcessError) { rings.append(try Ring(cpu: cpu, size: 1 << 18)) } catch {
-                // The CPU went offline meanwhile.
-                if case .cannotWatch(_, ENODEV) = error { continue }
-                throw error
-            }
+        for cpu in cpus { _ = try open(cpu) }
+    }
+
+    /// - Returns: whether the CPU is still online.
+    private func open(_ cpu: Int32) throws(ProcessError) -> Bool {
+        do throws(ProcessError) { rings[cpu] = try Ring(cpu: cpu, size: 1 << 18) } catch {
+            if case .cannotWatch(_, ENODEV) = error { return false }
+            throw error
         }
-        self.rings = rings
+        watch.noteOpened(cpu)
+        return true
     }
 
     /// Each is readable when there are events.
-    package var descriptors: [Int32] { rings.map { $0.event.descriptor } }
+    package var descriptors: [Int32] { rings.values.map { $0.event.descriptor } }
 
     /// All events since the last call, in ascending order of time.
     package func read() -> [ProcessEvent] {
-        var events: [ProcessEvent] = []
-        for ring in rings { read(ring, &events) }
+        var events = unread
+        unread = []
+        for ring in rings.values { read(ring, &events) }
         return events.sorted { $0.time < $1.time }
+    }
+
+    /// Opens events on CPUs that have come online since, or that were offline for some time. Looks once a second, and may
+    /// take ten seconds to notice a CPU that was offline for less than that.
+    ///
+    /// - Returns: the CPUs with new events, and those whose events ended.
+    package func renew() -> (opened: [Int32], ended: [Int32]) {
+        let now = MonotonicClock.now
+        guard watch.isDue(at: now) else { return ([], []) }
+        let rings = rings
+        watch.look(at: now, rings.keys, online: OnlineCPUs.list) { cpu in
+            rings[cpu].map { perf_enabled_time($0.event.descriptor) } ?? 0
+        }
+        let ended = watch.ended.sorted()
+        for cpu in ended { if let ring = self.rings.removeValue(forKey: cpu) { read(ring, &unread) } }
+        // What can't be opened now is tried again at the next look.
+        let opened = watch.online.sorted().filter { self.rings[$0] == nil && (try? open($0)) == true }
+        // Processes may have changed there meanwhile.
+        if !opened.isEmpty { unread.append(ProcessEvent(process: 0, kind: .lost, time: now)) }
+        return (opened, ended)
     }
 
     private func read(_ ring: Ring, _ events: inout [ProcessEvent]) {

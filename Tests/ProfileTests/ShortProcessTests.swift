@@ -12,18 +12,24 @@ struct ShortProcessTests {
     /// Samples a program, or everyone while it runs, until enough stacks count, for at most a minute. Named at the end, so
     /// that samples are read in time.
     private func record(
-        _ words: [String], everyone: Bool, commands: Set<String> = [], atLeast count: Int,
+        _ words: [String], everyone: Bool, commands: Set<String> = [], waits: Bool = false,
+        atLeast count: Int,
         isCounted: (Stacks.Stack) -> Bool
     ) throws -> (stacks: [LiveStacks.Live], lostSnapshots: Int) {
         var options = KernelUnwinder.Options()
         (options.finishesStacks, options.samplesEveryone) = (true, everyone)
         options.filter.commands = commands
+        if waits {
+            var sampling = WaitSampling()
+            sampling.share = 1
+            options.waits = sampling
+        }
         let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
         let recorder = Recorder(unwinder)
         let program = try RunningProgram(words)
         try unwinder.watchProcesses()
         if !everyone { try recorder.add(program.id) }
-        try unwinder.start(.clock, frequency: 999)
+        if waits { try unwinder.startWaits() } else { try unwinder.start(.clock, frequency: 999) }
         let start = ContinuousClock.now
         var counted = 0
         while ContinuousClock.now - start < .seconds(60), counted < count {
@@ -51,6 +57,19 @@ struct ShortProcessTests {
         let inLinker = complete.filter { $0.stack.userFrames.count > 1 && $0.outermost.hasPrefix("[ld-linux") }
         #expect(!inLinker.isEmpty, "\(complete.prefix(5).map(\.text))")
         #expect(short.allSatisfy { $0.stack.outcome != .guessed }, "\(ends(short))")
+    }
+
+    /// A process that waits once, for less time than it takes to read its mappings.
+    @Test func waitsOfShortProcessesAreComplete() throws {
+        let found = try record(
+            ["/bin/bash", "-c", "while :; do /bin/sleep 0.002; done"], everyone: true, commands: ["sleep"], waits: true,
+            atLeast: 100
+        ) { $0.command == "sleep" && $0.isWaiting }
+        let sleeping = found.stacks.filter { $0.kernelFunctions.contains { $0.contains("nanosleep") } }
+        let count = sleeping.reduce(0) { $0 + $1.count }
+        let complete = sleeping.filter(\.isComplete)
+        #expect(count >= 50 && complete.reduce(0) { $0 + $1.count } * 10 >= (count - found.lostSnapshots) * 8)
+        #expect(complete.allSatisfy { $0.stack.userFrames.contains(where: \.isFinished) && $0.depth > 3 })
     }
 
     private func ends(_ stacks: [LiveStacks.Live]) -> [String: Int] {

@@ -20,8 +20,7 @@ static __always_inline void NAME(go)(__u64 *context, __u64 share)
 	step = NAME(take_entry_registers)(walk);
 	if (has_no_frames(step))
 		return;
-	if (step == CFIC_STEP_CALLER)
-		step = NAME(walk)(walk);
+	step = NAME(follow)(walk, step);
 	walk->sample.share = share;
 	began = walk->sample.time;
 	if (finish(walk, step, id) == 0 && note_wait(thread, began))

@@ -54,20 +54,25 @@ int NAME(give_out_snapshot)(void)
 }
 
 /*
- * Walks from the registers in the walk, unless `step` is why there are none, and outputs the sample that was begun. Gives
- * out the snapshot before the sample, because readers take the samples first.
+ * Walks from the registers in the walk, unless `step` is why there are none: how the walk ended. Gives out the snapshot, if
+ * one is due, which comes before the sample because readers take the samples first.
  */
-static __always_inline void NAME(take_sample)(struct walk *walk, enum cfic_step step, __u64 id)
+static __always_inline enum cfic_step NAME(follow)(struct walk *walk, enum cfic_step step)
 {
-	if (has_no_frames(step))
-		return;
 	if (step == CFIC_STEP_CALLER) {
 		keep_registers(walk);
 		step = NAME(walk)(walk);
 		if (is_snapshot_due(walk, step))
 			NAME(give_out_snapshot)();
 	}
-	finish(walk, step, id);
+	return step;
+}
+
+/* Walks likewise, and outputs the sample that was begun. */
+static __always_inline void NAME(take_sample)(struct walk *walk, enum cfic_step step, __u64 id)
+{
+	if (!has_no_frames(step))
+		finish(walk, NAME(follow)(walk, step), id);
 }
 
 /* Takes a sample of the current thread, if it is to be sampled. */

@@ -20,6 +20,12 @@ int perf_open_process_events(int cpu);
 /* Enables (1) or disables (0) an event. Returns 0, or -errno. */
 int perf_enable(int descriptor, int on);
 
+/*
+ * How long an event of perf_open_process_events has been enabled, in ns. Of one whose CPU went offline it doesn't change
+ * any more, also if the CPU is back. 0 if it can't be read.
+ */
+uint64_t perf_enabled_time(int descriptor);
+
 /* The position up to which the kernel has written records, in bytes. */
 uint64_t perf_head(const struct perf_event_mmap_page *page);
 

@@ -29,6 +29,7 @@ extension KernelUnwinder {
             throw .system("sampling \(event.name), for which the BPF program was not loaded", errno: EINVAL)
         }
         try watchProcesses()
+        sampled = (event, rate)
         for cpu in OnlineCPUs.list {
             let isAttached = try attach(to: event, rate, cpu)
             // The kernel runs the program of a tracepoint on all CPUs, whichever the event belongs to.
@@ -53,7 +54,7 @@ extension KernelUnwinder {
             Glibc.close(descriptor)
             throw .system("attaching the program on CPU \(cpu)", errno: code)
         }
-        links.append(link)
+        cpuLinks[cpu] = link
         let status = perf_enable(descriptor, 1)
         guard status == 0 else { throw .system("starting to sample on CPU \(cpu)", errno: -status) }
         return true
@@ -105,8 +106,8 @@ extension KernelUnwinder {
 
     /// Stops sampling and watching. Samples already taken can still be read.
     public func stop() {
-        for link in links { bpf_link__destroy(link) }
-        links = []
+        for link in links + cpuLinks.values { bpf_link__destroy(link) }
+        (links, cpuLinks, sampled) = ([], [:], nil)
         isWatching = false
     }
 
@@ -131,7 +132,23 @@ extension KernelUnwinder {
     }
 
     /// The events of all processes since the last call.
-    public func processEvents() -> [ProcessEvent] { events?.read() ?? [] }
+    public func processEvents() -> [ProcessEvent] {
+        guard let events else { return [] }
+        if isWatching { renewEvents(events) }
+        return events.read()
+    }
+
+    /// Goes on on CPUs that come online.
+    private func renewEvents(_ events: ProcessEvents) {
+        let (opened, ended) = events.renew()
+        for cpu in ended { images.onProblem("CPU \(cpu) went offline, and was not sampled until it was back") }
+        // The event of a tracepoint is not one of its CPU.
+        guard let (event, rate) = sampled, event.kind != .tracepoint else { return }
+        for cpu in ended { if let link = cpuLinks.removeValue(forKey: cpu) { bpf_link__destroy(link) } }
+        for cpu in opened {
+            do throws(KernelError) { _ = try attach(to: event, rate, cpu) } catch { images.onProblem("\(error)") }
+        }
+    }
 
     /// Calls `body` with each available sample.
     ///
