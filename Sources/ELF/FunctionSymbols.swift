@@ -73,13 +73,12 @@ public struct FunctionSymbols {
         self.image = image
         let sections = try image.sections()
         let code = CodeSections(of: image, sections)
-        var found: [Symbol] = []
         var dynamic: SymbolTable?
         for name in [".symtab", ".dynsym"] {
             guard let section = sections.first(where: { $0.name == name && $0.isSymbolTable }) else { continue }
             do throws(ELFError) {
                 let table = try SymbolTable(section, of: image, sections)
-                found += table.functions(in: code, number: UInt8(names.count), limit: limit)
+                table.addFunctions(to: &functions, in: code, number: UInt8(names.count), limit: limit)
                 if name == ".dynsym" { dynamic = table }
                 names.append(table.names)
                 if table.count > limit, problem == nil {
@@ -91,7 +90,7 @@ public struct FunctionSymbols {
                 if problem == nil { problem = error }
             }
         }
-        functions = Self.best(of: found)
+        keepBest()
         do throws(ELFError) { try addStubs(dynamic, sections) } catch { if problem == nil { problem = error } }
         dropLabelsOfAssemblers()
         share(code)
@@ -118,7 +117,9 @@ public struct FunctionSymbols {
             symbol.makeStub()
             added.append(symbol)
         }
-        if !added.isEmpty { functions = Self.best(of: functions + added) }
+        if added.isEmpty { return }
+        functions += added
+        keepBest()
     }
 
     /// The index of the function that starts at an address.
@@ -127,21 +128,22 @@ public struct FunctionSymbols {
         return index < functions.count && functions[index].address == address ? index : nil
     }
 
-    /// Sorted by address; for each address, the best known name and the largest size.
-    private static func best(of symbols: [Symbol]) -> [Symbol] {
-        let sorted = symbols.sorted {
+    /// Sorts the symbols by address, and keeps for each address the best known name and the largest size. In place, because
+    /// the symbols of a large program take 100 MB.
+    private mutating func keepBest() {
+        functions.sort {
             ($0.address, $1.rank, $0.table, $0.name) < ($1.address, $0.rank, $1.table, $1.name)
         }
-        var best: [Symbol] = []
-        best.reserveCapacity(sorted.count)
-        for symbol in sorted {
-            if let last = best.last, last.address == symbol.address {
-                best[best.count - 1].size = max(last.size, symbol.size)
+        var kept = 0
+        for index in functions.indices {
+            if kept > 0, functions[kept - 1].address == functions[index].address {
+                functions[kept - 1].size = max(functions[kept - 1].size, functions[index].size)
             } else {
-                best.append(symbol)
+                functions[kept] = functions[index]
+                kept += 1
             }
         }
-        return best
+        functions.removeSubrange(kept...)
     }
 
     /// NASM and YASM turn a local label in `f` into the symbol `f.label`.
@@ -189,6 +191,9 @@ public struct FunctionSymbols {
                 begin(last.end, open.last.map { UInt32($0.index) } ?? Self.nobody)
             }
         }
+        // As many as there can be: memory that isn't used in the end is never touched.
+        starts.reserveCapacity(2 * functions.count)
+        owners.reserveCapacity(2 * functions.count)
         // At most 2^25 functions, plus fewer stubs than a file of 4 GiB has bytes: the index fits.
         for (index, symbol) in functions.enumerated() {
             close(before: symbol.address)

@@ -75,17 +75,17 @@ struct SymbolTable {
     /// The byte at an offset of the string table.
     private func byte(_ offset: UInt32) -> UInt8? { Int(offset) < names.count ? names[Int(offset)] : nil }
 
-    /// The functions that the image defines.
+    /// Adds the functions that the image defines.
     ///
     /// - Parameters:
     ///   - number: the number of the string table.
     ///   - limit: the number of symbols to read.
-    func functions(in code: CodeSections, number: UInt8, limit: Int) -> [Symbol] {
-        var found: [Symbol] = []
+    func addFunctions(to found: inout [Symbol], in code: CodeSections, number: UInt8, limit: Int) {
+        // Memory that isn't used in the end is never touched.
+        found.reserveCapacity(found.count + min(count, limit))
         for index in 0..<min(count, limit) {
             if let symbol = function(index, code, table: number) { found.append(symbol) }
         }
-        return found
     }
 
     private func function(_ index: Int, _ code: CodeSections, table: UInt8) -> Symbol? {

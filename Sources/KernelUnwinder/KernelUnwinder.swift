@@ -43,6 +43,10 @@ public final class KernelUnwinder {
     private var numbers = Numbers()
     /// What the plan of an update has to remember for the next ones.
     var planMemory = UpdatePlan.Memory()
+    var pace = ReadingPace()
+    /// Tracked processes that are still to be looked at, whether they live, and when some were.
+    var unswept: [Int32] = []
+    var lastSweep: UInt64 = 0
     /// Superseded mappings: the entries of children may still lead to them.
     private var superseded: [TrackedProcess] = []
     /// The words of memory that they take.
@@ -164,7 +168,9 @@ public final class KernelUnwinder {
     /// - Throws: ``KernelError``; the previous state of the process remains.
     @discardableResult
     public func addProcess(_ process: Int32, waitsForTables: Bool = true) throws(KernelError) -> ProcessImages {
-        try Self.readUntilUnchanged { () throws(KernelError) in
+        let began = MonotonicClock.now
+        defer { pace.note(process, from: began, to: MonotonicClock.now) }
+        return try Self.readUntilUnchanged { () throws(KernelError) in
             try KernelError.ofProcess { () throws(ProcessError) in try MemoryMap(of: process) }
         } add: { map throws(KernelError) in
             try add(process, map, waitsForTables)
@@ -267,6 +273,7 @@ public final class KernelUnwinder {
         planMemory.withoutFirstThread.remove(process)
         planMemory.justBegun[process] = nil
         crowded.remove(process)
+        pace.forget(process)
         if let known = processes.removeValue(forKey: process) { supersede(known) }
     }
 

@@ -161,7 +161,10 @@ public final class Recorder {
             // An exec may have removed its entry after it was read.
             if unwinder.images(of: process) != nil, unwinder.isListed(process) { continue }
             do throws(KernelError) {
-                processes.note(try unwinder.addProcess(process, waitsForTables: false), of: process)
+                let images = try unwinder.addProcess(process, waitsForTables: false)
+                // It has ended, and so may its events have been read, when nobody knew it.
+                if images.mappings.isEmpty { unwinder.removeProcess(process) }
+                processes.note(images, of: process)
             } catch {
                 // Most have ended.
                 if case .process(.noSuchProcess) = error { continue }

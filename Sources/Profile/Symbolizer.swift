@@ -11,6 +11,10 @@ public final class Symbolizer {
         /// SVMA.
         var pc: UInt64
         var isExact: Bool
+
+        init(_ frame: Sample.Frame, in image: MappedImage, bias: UInt64) {
+            (self.image, pc, isExact) = (ObjectIdentifier(image), frame.pc &- bias, frame.isExact)
+        }
     }
 
     /// Memory of a process without an image.
@@ -25,6 +29,11 @@ public final class Symbolizer {
     private let makeKernel: () -> KernelSymbols
     /// `names` is nil for an image that can't be read. Also keeps the images alive whose identity `Place` uses.
     private var images: [ObjectIdentifier: (image: MappedImage, names: ImageNames?)] = [:]
+    /// The number of images whose symbols are in memory.
+    var readImageCount: Int { images.count }
+    /// Problems of images whose symbols are not kept.
+    private var earlierProblems: [ELFError] = []
+    private var keptImages: [MappedImage] = []
     private var known: [Place: NameTable.ID] = [:]
     private var knownMemory: [Memory: NameTable.ID] = [:]
     private var knownKernel: [UInt64: NameTable.ID] = [:]
@@ -33,7 +42,7 @@ public final class Symbolizer {
 
     /// Problems with reading images' symbols, each once.
     public var problems: [String] {
-        images.values.flatMap { $0.names?.problems ?? [] }.map { "\($0)" }.sorted()
+        (images.values.flatMap { $0.names?.problems ?? [] } + earlierProblems).map { "\($0)" }.sorted()
     }
 
     /// - Parameters:
@@ -42,6 +51,27 @@ public final class Symbolizer {
     public init(_ processes: ProcessHistories, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols()) {
         self.processes = processes
         makeKernel = kernel
+    }
+
+    /// Looks up the names of all user frames, image by image, so that the symbols of only one image are in memory at a
+    /// time: those of a large program take 100 MB. Without this, each image's are read at its first frame, and kept.
+    public func nameAll(_ stacks: Stacks) {
+        var unnamed: [ObjectIdentifier: (image: MappedImage, places: Set<Place>)] = [:]
+        for stack in stacks.counts.keys {
+            guard let code = processes.images(of: stack.space) else { continue }
+            for frame in stack.userFrames {
+                guard let mapping = code.mapping(at: frame.lookupAddress), let image = mapping.image else { continue }
+                let place = Place(frame, in: image, bias: mapping.bias)
+                if known[place] == nil { unnamed[place.image, default: (image, [])].places.insert(place) }
+            }
+        }
+        for (id, (image, places)) in unnamed where images[id] == nil {
+            // What it reads goes with it.
+            let names = (try? image.image?.another()).map(ImageNames.init)
+            for place in places { known[place] = self.names.intern(name(at: place, in: image, names)) }
+            earlierProblems += names?.problems ?? []
+            keptImages.append(image)
+        }
     }
 
     /// `function`; `[file]+0x1234` if no symbol covers the address but an FDE starts at that SVMA; `[file]` if there is
@@ -63,16 +93,15 @@ public final class Symbolizer {
             knownMemory[memory] = found
             return found
         }
-        let place = Place(
-            image: ObjectIdentifier(image), pc: frame.pc &- mapping.bias, isExact: frame.isExact)
+        let place = Place(frame, in: image, bias: mapping.bias)
         if let known = known[place] { return known }
-        let found = names.intern(name(at: place, in: image))
+        let found = names.intern(name(at: place, in: image, imageNames(image)))
         known[place] = found
         return found
     }
 
-    private func name(at place: Place, in image: MappedImage) -> String {
-        switch imageNames(image)?.name(at: place.pc, isExact: place.isExact) {
+    private func name(at place: Place, in image: MappedImage, _ names: ImageNames?) -> String {
+        switch names?.name(at: place.pc, isExact: place.isExact) {
         case .function(let name): name
         case .frame(let start): "[\(Self.file(image.name))]+0x\(String(start, radix: 16))"
         case nil: "[\(Self.file(image.name))]"

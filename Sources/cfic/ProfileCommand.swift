@@ -149,6 +149,7 @@ struct ProfileCommand: ParsableCommand {
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")
             let names = Symbolizer(recording.processes)
+            names.nameAll(recording.stacks)
             defer { report(recording, recording.problems + names.problems) }
             try file.write(ProfileText(recording: recording, names: names, format: format))
             interruption.finish()

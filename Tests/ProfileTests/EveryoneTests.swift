@@ -93,6 +93,47 @@ struct EveryoneTests {
         #expect(kernel == [] && recorder.stacks.totals.samples >= 200)
     }
 
+    /// What is kept is in proportion to the processes that live, and to the different stacks.
+    @Test func nothingIsKeptOfProcessesThatHaveEnded() throws {
+        let count = 3000
+        let shell = try RunningProgram([
+            "/bin/bash", "-c", "for i in {1..\(count)}; do /bin/true; ((i % 50)) || echo; done; read x",
+        ])
+        var options = KernelUnwinder.Options()
+        options.samplesEveryone = true
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
+        let recorder = Recorder(unwinder, tellsProcessesApart: false)
+        try unwinder.start(.clock, frequency: 4999)
+        var lines = 0
+        var start = ContinuousClock.now
+        while lines < count / 50, ContinuousClock.now - start < .seconds(120) {
+            unwinder.wait(milliseconds: 20)
+            try recorder.collect()
+            while try shell.lineIfAny() != nil { lines += 1 }
+        }
+        try #require(lines == count / 50)
+        // Others end meanwhile, but none of them is kept for long.
+        var gone: Set<Int32> = []
+        start = ContinuousClock.now
+        repeat {
+            unwinder.wait(milliseconds: 20)
+            try recorder.collect()
+            let living = try Self.living()
+            gone = Set(unwinder.trackedProcesses).subtracting(living)
+            if gone.isEmpty, recorder.processes.count <= living.count { break }
+        } while ContinuousClock.now - start < .seconds(20)
+        #expect(gone.isEmpty)
+        let living = try Self.living()
+        #expect(recorder.processes.count <= living.count)
+        unwinder.stop()
+        unwinder.close()
+        #expect(samples(recorder.stacks) { _ in true } > 1000)
+    }
+
+    private static func living() throws -> Set<Int32> {
+        Set(try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) })
+    }
+
     @Test func onlyThreadsThatPassTheFilterAreSampled() throws {
         let programs = [try RunningProgram(Self.busy), try RunningProgram(Self.busy)]
         var filter = SampleFilter()

@@ -67,6 +67,29 @@ import Testing
         }
     }
 
+    /// No image's symbols are kept, and the names are the same.
+    @Test func namesOfAllStacksAreFoundImageByImage() throws {
+        try library { symbolizer, space, start in
+            let svma = String(start + 32 - Self.bias, radix: 16)
+            let frames: [(UInt64, Bool, String)] = [
+                (start, true, "first"), (start + 16, true, "second"), (start + 16, false, "first"),
+                (start + 32, true, "[lib.so]+0x\(svma)"), (start + 64, true, "[lib.so]"), (12, false, "[unknown]"),
+            ]
+            var stacks = Stacks()
+            for (pc, isExact, _) in frames {
+                let frame = Sample.Frame(pc, isExact: isExact)
+                stacks.add(
+                    Stacks.Stack(
+                        space: space, command: "", kernelFrames: [], userFrames: [frame], end: StackEnd(code: 1)))
+            }
+            symbolizer.nameAll(stacks)
+            for (pc, isExact, name) in frames {
+                #expect(symbolizer.name(of: Sample.Frame(pc, isExact: isExact), in: space) == name)
+            }
+            #expect(symbolizer.readImageCount == 0 && symbolizer.problems == [])
+        }
+    }
+
     @Test func placesOfOneFunctionAreOneName() throws {
         try library { symbolizer, space, start in
             let ids = Set([0, 1, 15].map { symbolizer.id(of: Sample.Frame(start + $0, isExact: true), in: space) })

@@ -44,7 +44,9 @@ extension KernelUnwinder {
         readings.noteUpdate()
         publishMadeTables()
         let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), at: MonotonicClock.now, &planMemory)
-        return plan.steps.compactMap(carryOut)
+        let changes = plan.steps.compactMap(carryOut)
+        let now = MonotonicClock.now
+        return changes + pace.takeDue(at: now).compactMap { read($0.process, at: $0.event) } + endUnnoticed(at: now)
     }
 
     func carryOut(_ step: UpdatePlan.Step) -> Change? {
@@ -72,7 +74,29 @@ extension KernelUnwinder {
         }
     }
 
-    private func read(_ process: Int32, at time: UInt64) -> Change {
+    /// Ends processes whose end was not noticed. Since Linux 6.16 a process still has its memory when its end is reported, so
+    /// it may have seemed to live on then, or have been read just after. Looks at a few processes a second.
+    private func endUnnoticed(at now: UInt64) -> [Change] {
+        guard now - min(lastSweep, now) >= Self.sweepPeriod else { return [] }
+        lastSweep = now
+        if unswept.isEmpty { unswept = Array(trackedProcesses) }
+        var changes: [Change] = []
+        for process in unswept.suffix(Self.sweepSize) where images(of: process) != nil {
+            guard kill(process, 0) != 0, errno == ESRCH else { continue }
+            removeProcess(process)
+            changes.append(Change(process: process, kind: .ended, time: now))
+        }
+        unswept.removeLast(min(Self.sweepSize, unswept.count))
+        return changes
+    }
+
+    /// In nanoseconds.
+    private static let sweepPeriod: UInt64 = 1_000_000_000
+    private static let sweepSize = 256
+
+    private func read(_ process: Int32, at time: UInt64) -> Change? {
+        // Without mappings, after an exec, none of its samples is unwound.
+        if pace.mustWait(process, at: MonotonicClock.now, event: time), place(of: process) ?? 0 != 0 { return nil }
         do throws(KernelError) {
             return Change(process: process, kind: .read(try addProcess(process, waitsForTables: false)), time: time)
         } catch {

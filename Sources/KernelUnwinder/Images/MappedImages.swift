@@ -246,7 +246,8 @@ final class MappedImages {
             queue.add(number, need: 0, isSampled: false) { request }
             return found
         }
-        let found = MappedImage(name: name, image: request.image)
+        // What is read for the table goes with the request.
+        let found = MappedImage(name: name, image: (try? request.image.another()) ?? request.image)
         make(request, for: found)
         return found
     }
