@@ -156,6 +156,10 @@ validate-all: deps-validate toolchain ## compare the tables of everything in /us
 audit: build ## sample what is installed of a dozen programs, and compare each stack with libdw's (root; docs/validation.md)
 	@scripts/audit.sh $(BINARIES)/cfic
 
+.PHONY: completeness
+completeness: build ## sample the same programs, and report how many of the stacks reach the outermost frame (root; docs/runtime.md)
+	@scripts/completeness.sh $(BINARIES)/cfic
+
 $(LIBDW_WALK): Benchmarks/libdw-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $< -ldw -lelf
