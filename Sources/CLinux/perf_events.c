@@ -29,7 +29,7 @@ int perf_open_sampling(int cpu, uint32_t type, uint64_t config, uint64_t rate, i
 	return open_on(cpu, &attributes);
 }
 
-int perf_open_process_events(int cpu)
+int perf_open_process_events(int cpu, uint32_t watermark)
 {
 	struct perf_event_attr attributes = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -46,7 +46,7 @@ int perf_open_process_events(int cpu)
 		.clockid = CLOCK_MONOTONIC,
 		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
 		.watermark = 1,
-		.wakeup_watermark = 1,
+		.wakeup_watermark = watermark,
 	};
 
 	return open_on(cpu, &attributes);

@@ -34,7 +34,12 @@ extension KernelUnwinder {
         /// N: every Nth walk on each CPU comes with a snapshot of registers and stack; 0: none.
         package var snapshotEvery = 0
         /// The size of the ring buffer for snapshots, in bytes: a power of two. A snapshot takes about 69 KiB of it.
-        package var snapshotBytes = 1 << 24
+        var snapshotBytes: Int {
+            // Those of all walks come steadily; the others in bursts, from all CPUs.
+            if snapshotEvery > 0 { return 1 << 24 }
+            let each = 1 << (Int.bitWidth - (KernelUnwinder.onlineCPUCount - 1).leadingZeroBitCount)
+            return min(max(4, each), 64) << 20
+        }
         /// Whether to load also the BPF programs that look up and walk on request (cfic/batch.h), for tests and
         /// benchmarks.
         package var batches = false

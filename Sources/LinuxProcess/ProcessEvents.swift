@@ -15,8 +15,8 @@ package final class ProcessEvents {
         let page: UnsafeMutablePointer<perf_event_mmap_page>
         let size: Int
 
-        init(cpu: Int32, size: Int) throws(ProcessError) {
-            let descriptor = perf_open_process_events(cpu)
+        init(cpu: Int32, size: Int, canWait: Bool) throws(ProcessError) {
+            let descriptor = perf_open_process_events(cpu, canWait ? UInt32(size / 2) : 1)
             guard descriptor >= 0 else { throw .cannotWatch(cpu: cpu, errno: -descriptor) }
             event = PerfEvent(descriptor: descriptor)
             let start = mmap(
@@ -35,13 +35,18 @@ package final class ProcessEvents {
     /// Events that were not returned yet.
     private var unread: [ProcessEvent] = []
 
-    package init(cpus: [Int32]) throws(ProcessError) {
+    private let canWait: Bool
+
+    /// - Parameter canWait: whether events can wait until a ring buffer is half full. Otherwise each makes its descriptor
+    ///   readable.
+    package init(cpus: [Int32], canWait: Bool = false) throws(ProcessError) {
+        self.canWait = canWait
         for cpu in cpus { _ = try open(cpu) }
     }
 
     /// - Returns: whether the CPU is still online.
     private func open(_ cpu: Int32) throws(ProcessError) -> Bool {
-        do throws(ProcessError) { rings[cpu] = try Ring(cpu: cpu, size: 1 << 18) } catch {
+        do throws(ProcessError) { rings[cpu] = try Ring(cpu: cpu, size: 1 << 18, canWait: canWait) } catch {
             if case .cannotWatch(_, ENODEV) = error { return false }
             throw error
         }
@@ -49,7 +54,7 @@ package final class ProcessEvents {
         return true
     }
 
-    /// Each is readable when there are events.
+    /// Each is readable when there are events that can't wait.
     package var descriptors: [Int32] { rings.values.map { $0.event.descriptor } }
 
     /// All events since the last call, in ascending order of time.

@@ -22,6 +22,11 @@ struct LiveStacks {
         var guessed: Int { stack.userFrames.count { $0.isGuessed } }
         /// Whether rules alone led to the outermost frame.
         var isComplete: Bool { stack.outcome == .complete }
+        /// Whether the thread was ending, and had given up its memory: only its kernel frames are left.
+        var hasNoUserCode: Bool {
+            stack.end.code == CFIC_STEP_NO_USER_CODE.rawValue && isComplete && stack.userFrames.isEmpty
+                && !kernelFunctions.isEmpty
+        }
         /// Whether the kernel was about to copy a page that two processes share since a fork, because one of them wrote
         /// to it. It unmaps the page first, and until the copy is mapped, nothing on the page can be read. Children
         /// write to pages of stacks first.
@@ -64,11 +69,14 @@ struct LiveStacks {
         for process in [program.id] + others { try recorder.add(process) }
         try unwinder.start(.clock, frequency: 1999)
         let start = ContinuousClock.now
+        var next = start.advanced(by: .seconds(seconds))
         while ContinuousClock.now - start < .seconds(60) {
             unwinder.wait(milliseconds: 20)
             try recorder.collect()
-            guard ContinuousClock.now - start > .seconds(seconds) else { continue }
-            name()
+            guard ContinuousClock.now > next else { continue }
+            // Most of the time is for reading samples: snapshots get lost meanwhile.
+            let taken = ContinuousClock().measure { name() }
+            next = ContinuousClock.now.advanced(by: taken * 10)
             if all.filter(isEnough).reduce(0, { $0 + $1.count }) >= count { break }
         }
         unwinder.stop()

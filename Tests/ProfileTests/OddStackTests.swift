@@ -73,8 +73,7 @@ struct OddStackTests {
         var children: Set<Int32> = []
         for live in stacks.all where live.stack.space.process != program.id {
             children.insert(live.stack.space.process)
-            // A child that is exiting has no memory any more.
-            if live.stack.end.code == CFIC_STEP_NO_USER_REGISTERS.rawValue || live.isWhileAPageIsCopied { continue }
+            if live.hasNoUserCode || live.isWhileAPageIsCopied { continue }
             #expect(live.isComplete && live.outermost == "_start", "\(live.stack.end): \(live.text)")
             #expect(live.text.contains(";main;fork_on"), "\(live.text)")
         }
@@ -86,7 +85,7 @@ struct OddStackTests {
     @Test func processesThatDoNothingButForkAreWholeWhileTheirPagesAreNotCopied() throws {
         let program = try LiveProgram.odd("fork", "0")
         let stacks = try LiveStacks(of: program, count: 3000, atLeast: 2)
-        for live in stacks.all where live.stack.end.code != CFIC_STEP_NO_USER_REGISTERS.rawValue {
+        for live in stacks.all where !live.hasNoUserCode {
             #expect(
                 live.isComplete && live.outermost == "_start" || live.isWhileAPageIsCopied,
                 "\(live.stack.end): \(live.text), \(live.kernelFunctions)")

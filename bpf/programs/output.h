@@ -142,9 +142,9 @@ static __always_inline void fill_in(struct walk *walk, enum cfic_step step)
  * User space is woken only if it would otherwise read too late: it reads several times a second anyway, and if it were
  * woken by each sample, it would cost more than the samples, and its own waits would never end.
  */
-static __always_inline __u64 wake_up(void)
+static __always_inline __u64 wake_up(void *ring)
 {
-	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 2
 		? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
@@ -168,7 +168,7 @@ static __always_inline int finish(struct walk *walk, enum cfic_step step, __u64 
 	walk->sample.process = id >> 32;
 	if (size > sizeof(walk->sample) + sizeof(walk->frames))
 		return -1;
-	if (bpf_ringbuf_output(&samples, &walk->sample, size, wake_up()) == 0)
+	if (bpf_ringbuf_output(&samples, &walk->sample, size, wake_up(&samples)) == 0)
 		return 0;
 	count_lost();
 	return -1;

@@ -3,7 +3,7 @@
 #ifndef CFIC_PROGRAM_SNAPSHOT_H
 #define CFIC_PROGRAM_SNAPSHOT_H
 
-#include "maps.h"
+#include "output.h"
 #include "task.h"
 
 /* Whether a walk that ended so comes with a snapshot. Counts it. */
@@ -66,8 +66,7 @@ static __always_inline void give_snapshot(const struct walk *walk, __u64 stack_p
 	all = bpf_map_lookup_elem(&counters, &zero);
 	if (all)
 		all->snapshots++;
-	/* The sample, which follows, wakes readers. */
-	bpf_ringbuf_submit(snapshot, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(snapshot, wake_up(&snapshots));
 }
 
 #endif

@@ -97,7 +97,7 @@ static __always_inline void come_back(__u32 thread)
 	wait.waited = bpf_ktime_get_ns() - wait.began;
 	bpf_map_delete_elem(&waits, &thread);
 	__atomic_fetch_add(hint, -1, __ATOMIC_RELAXED);
-	if (wait.waited >= settings.wait_minimum && bpf_ringbuf_output(&samples, &wait, sizeof(wait), wake_up()))
+	if (wait.waited >= settings.wait_minimum && bpf_ringbuf_output(&samples, &wait, sizeof(wait), wake_up(&samples)))
 		count_lost();
 }
 

@@ -13,9 +13,9 @@ int perf_open_sampling(int cpu, uint32_t type, uint64_t config, uint64_t rate, i
 
 /*
  * Records executable mappings, exec, fork and exit of all tasks of a CPU, with CLOCK_MONOTONIC times. The descriptor
- * becomes readable with each record. Returns the descriptor, or -errno.
+ * becomes readable when there are `watermark` bytes more. Returns the descriptor, or -errno.
  */
-int perf_open_process_events(int cpu);
+int perf_open_process_events(int cpu, uint32_t watermark);
 
 /* Enables (1) or disables (0) an event. Returns 0, or -errno. */
 int perf_enable(int descriptor, int on);

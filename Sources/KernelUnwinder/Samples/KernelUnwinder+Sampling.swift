@@ -90,7 +90,11 @@ extension KernelUnwinder {
     public func watchProcesses() throws(KernelError) {
         if isWatching { return }
         if events == nil {
-            events = try KernelError.ofProcess { () throws(ProcessError) in try ProcessEvents(cpus: OnlineCPUs.list) }
+            // If everyone is sampled, new mappings are needed only to finish stacks when samples are read.
+            let canWait = options.samplesEveryone
+            events = try KernelError.ofProcess { () throws(ProcessError) in
+                try ProcessEvents(cpus: OnlineCPUs.list, canWait: canWait)
+            }
         }
         for name in ["follow_fork", "follow_exec"] {
             guard let link = bpf_program__attach(try object.program(name)) else {
@@ -111,15 +115,16 @@ extension KernelUnwinder {
         isWatching = false
     }
 
-    /// Waits until the time is over, another descriptor is readable, or something can't wait: an event of a process, a
-    /// table that was made, or a ring buffer that is half full. Samples can wait.
+    /// Waits until the time is over, another descriptor is readable, or something can't wait: an event of a process
+    /// (not if everyone is sampled), a table that was made, or a ring buffer that is half full. Samples can wait.
     ///
     /// Never returns sooner than after 4 ms, but for the other descriptor: on a busy machine, processes map files
     /// thousands of times a second.
     public func wait(milliseconds: Int32, or other: Int32 = -1) {
         let pause = min(milliseconds, Self.pause)
         if Self.poll([other], pause) { return }
-        _ = Self.poll([other, ring.descriptor, images.descriptor] + (events?.descriptors ?? []), milliseconds - pause)
+        let rings = [ring.descriptor, snapshotRing?.descriptor ?? -1] + (events?.descriptors ?? [])
+        _ = Self.poll([other, images.descriptor] + rings, milliseconds - pause)
     }
 
     /// In milliseconds. A process lives that long without its new mappings.
