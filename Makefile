@@ -23,8 +23,8 @@ TEST_PACKAGES := $(BUILD_PACKAGES) make procps libc6-arm64-cross xz-utils g++ gd
 # For validate-all: all of Debian's aarch64 libraries.
 VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatomic1 libc6 libgcc-s1 libgfortran5 libgm2-17 \
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
-# For benchmarks: readelf, from binutils, to compare with.
-BENCH_PACKAGES := $(BUILD_PACKAGES)
+# For benchmarks: readelf, from binutils, and perf to compare with.
+BENCH_PACKAGES := $(BUILD_PACKAGES) linux-perf
 # For the Debian package: dpkg-shlibdeps, which finds the libraries that it depends on.
 DEB_PACKAGES := $(BUILD_PACKAGES) dpkg-dev
 # For fuzzing: objcopy, from binutils, for sections compressed in the older format; xz to make .gnu_debugdata.
@@ -155,6 +155,10 @@ validate-all: deps-validate toolchain ## compare the tables of everything in /us
 .PHONY: audit
 audit: build ## sample what is installed of a dozen programs, and compare each stack with libdw's (root; docs/validation.md)
 	@scripts/audit.sh $(BINARIES)/cfic
+
+.PHONY: completeness
+completeness: build ## sample the same programs, and report how many of the stacks reach the outermost frame (root; docs/runtime.md)
+	@scripts/completeness.sh $(BINARIES)/cfic
 
 $(LIBDW_WALK): Benchmarks/libdw-walk.c
 	@mkdir -p $(@D)

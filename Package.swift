@@ -131,7 +131,7 @@ let package = Package(
             name: "cfic-bench",
             dependencies: [
                 "ELF", "Files", "UnwindTable", "TableBuilder", "TableCompiler", "CUnwindTable", "KernelUnwinder",
-                "TableStore", "Symbols", "CallChain",
+                "TableStore", "Symbols", "LinuxProcess", "CallChain", "CLibbpf", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/cfic-bench"

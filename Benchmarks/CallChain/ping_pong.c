@@ -7,6 +7,7 @@
 #include "ping_pong.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,6 +37,7 @@ int ping_pong(long count, struct ping_pong *measured)
 	pid_t child;
 	double start, cpu;
 
+	prctl(PR_SET_NAME, "ping-pong");
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	if (sched_setaffinity(0, sizeof(one), &one) || pipe(to) || pipe(from))

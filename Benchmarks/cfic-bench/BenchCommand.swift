@@ -51,11 +51,26 @@ struct BenchCommand: ParsableCommand {
         help: ArgumentHelp("Pass a byte to and fro between two processes, and print the times.", visibility: .hidden))
     var pingPong: Int?
 
+    @Option(help: ArgumentHelp("Compute, in 64 stacks of 60 frames, and print the times.", visibility: .hidden))
+    var busyChain: Int?
+
+    @Option(help: ArgumentHelp("The CPU for that.", visibility: .hidden))
+    var cpu = 0
+
+    @Option(help: ArgumentHelp("Wait often for so many seconds, and print how long.", visibility: .hidden))
+    var knownWaits: Double?
+
+    @Flag(help: ArgumentHelp("Wait to be killed.", visibility: .hidden))
+    var sleep = false
+
     @Option(help: ArgumentHelp("Map this many libraries and wait.", visibility: .hidden))
     var mapLibraries: Int?
 
     func run() throws {
         if let mapLibraries { return LibraryProcess.mapLibraries(mapLibraries) }
+        if sleep { while true { pause() } }
+        if let knownWaits { return try RuntimeMeasurement.printKnownWaits(knownWaits) }
+        if let busyChain { return try SamplingMeasurement.printBusy(rounds: busyChain, cpu: cpu) }
         if let pingPong { return try RuntimeMeasurement.printPingPong(pingPong) }
         if runtime { return try measureRuntime() }
         if !countELF.isEmpty { return printELFCount(countELF) }
@@ -71,10 +86,15 @@ struct BenchCommand: ParsableCommand {
 
     private func measureRuntime() throws {
         var report = Report(rounds: quick ? 3 : 15)
+        let cfic = cfic ?? neighbour("cfic")
         do {
-            report.runtime = try RuntimeMeasurement(
-                cfic: cfic ?? neighbour("cfic"), rounds: report.rounds, progress: talk)
+            let sampling = try SamplingMeasurement(cfic: cfic, rounds: report.rounds, progress: talk)
+            report.sampling = sampling
+            if let problem = sampling.withoutPerf { report.skipped.append("perf record: \(problem)") }
         } catch { report.failures.append("sampling: \(error)") }
+        do {
+            report.runtime = try RuntimeMeasurement(cfic: cfic, rounds: report.rounds, progress: talk)
+        } catch { report.failures.append("sampling waits: \(error)") }
         print(json ? "\(report.json)" : report.text)
         if !report.isGood { throw ExitCode.failure }
     }

@@ -10,6 +10,7 @@ extension Report {
         if let size { parts.append(sizes(size)) }
         if let tree { parts.append(wholeTree(tree)) }
         if let kernel { parts.append(kernel.text) }
+        if let sampling { parts.append(sampling.text) }
         if let runtime { parts.append(runtime.text) }
         if !skipped.isEmpty { parts.append((["Skipped"] + skipped.map { "  \($0)" }).joined(separator: "\n")) }
         if !failures.isEmpty { parts.append((["Failed"] + failures.map { "  \($0)" }).joined(separator: "\n")) }

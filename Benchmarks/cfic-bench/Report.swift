@@ -5,13 +5,16 @@ struct Report {
     var size: SizeMeasurement?
     var tree: TreeMeasurement?
     var kernel: KernelMeasurement?
+    var sampling: SamplingMeasurement?
     var runtime: RuntimeMeasurement?
     /// Measurements that were not requested, or that this machine lacks the files for.
     var skipped: [String] = []
     /// Measurements that failed.
     var failures: [String] = []
 
-    var bars: [Bar] { (speed?.bars ?? []) + (size?.bars ?? []) + (kernel?.bars ?? []) + (runtime?.bars ?? []) }
+    var bars: [Bar] {
+        (speed?.bars ?? []) + (size?.bars ?? []) + (kernel?.bars ?? []) + (sampling?.bars ?? []) + (runtime?.bars ?? [])
+    }
 
     /// Whether nothing failed, and every bar was measured and is met.
     var isGood: Bool { failures.isEmpty && bars.allSatisfy { $0.verdict == .held } }
@@ -28,6 +31,7 @@ extension Report {
             ("size", size?.json ?? .null),
             ("tree", tree?.json ?? .null),
             ("kernel", kernel?.json ?? .null),
+            ("sampling", sampling?.json ?? .null),
             ("runtime", runtime?.json ?? .null),
             ("skipped", .array(skipped.map { .string($0) })),
             ("failed", .array(failures.map { .string($0) })),

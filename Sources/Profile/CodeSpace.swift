@@ -20,6 +20,8 @@ struct CodeSpace {
     private var places: [Piece: UInt64] = [:]
     private(set) var images = ProcessImages([])
     private var next: UInt64 = pageSize
+    /// The piece that was found last, because neighbouring frames are often in the same one.
+    private var last: (image: MappedImage, mapping: Range<UInt64>, bias: UInt64, start: UInt64)?
     /// Images without a table, by name, with the reason.
     private(set) var problems: [String: String] = [:]
 
@@ -28,6 +30,11 @@ struct CodeSpace {
     /// The address in this space for an address in a mapping; 1, where nothing is, if there is no room.
     mutating func address(of pc: UInt64, in mapping: ProcessImages.Mapping) -> UInt64 {
         let image = mapping.image
+        if let image, let last, last.image === image, last.bias == mapping.bias,
+            last.mapping.lowerBound == mapping.start, last.mapping.upperBound == mapping.end
+        {
+            return last.start &+ (pc &- mapping.start)
+        }
         // Without an image, nothing is known about single addresses, so one address stands for all.
         let size = image == nil ? Self.pageSize : mapping.end &- mapping.start
         let piece = Piece(
@@ -35,6 +42,9 @@ struct CodeSpace {
             start: image == nil ? 0 : mapping.start &- mapping.bias,
             size: size)
         guard let start = places[piece] ?? add(piece, mapping) else { return 1 }
+        if let image, mapping.start < mapping.end {
+            last = (image, mapping.start..<mapping.end, mapping.bias, start)
+        }
         // A return address may be the address after the mapping's last byte.
         return image == nil ? start &+ 1 : start &+ (pc &- mapping.start)
     }

@@ -68,6 +68,10 @@ public struct ProcessHistories {
         (roundStart, isLossy) = (time, false)
     }
 
+    /// Whether a stack that was unwound by known mappings of a process resolves to the same stack whenever its sample was
+    /// taken. It doesn't while there are events of the process that some samples are older than.
+    func isSettled(_ process: Int32) -> Bool { !changed.contains(process) }
+
     private mutating func endRound(of process: Int32) {
         guard let history = histories[process] else { return _ = changed.remove(process) }
         if let ended = history.ended {

@@ -215,8 +215,15 @@ private struct KernelSource: SampleSource {
     let unwinder: KernelUnwinder
     let recorder: Recorder
     let interruption: Interruption?
+    /// When sampling began.
+    let began = ContinuousClock.now
 
-    func wait() { unwinder.wait(milliseconds: 50, or: interruption?.descriptor ?? -1) }
+    /// Shorter in the first second, because programs that run all the time are not known until their first samples have
+    /// been read.
+    func wait() {
+        let isBeginning = ContinuousClock.now - began < .seconds(1)
+        unwinder.wait(milliseconds: isBeginning ? 10 : 50, or: interruption?.descriptor ?? -1)
+    }
 
     func collect() throws(ProfileError) {
         try ProfileError.ofUnwinder { () throws(KernelError) in try recorder.collect() }

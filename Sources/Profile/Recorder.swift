@@ -36,6 +36,17 @@ public final class Recorder {
     /// The snapshots of the last round, by thread.
     private var early: [Int32: [StackSnapshot]] = [:]
     private var waiting = WaitingThreads()
+    /// What was read in this round, in the order of a thread's samples and ends of waits.
+    private var records: [Record] = []
+    /// Stacks as they were read, and what each became: nil if that depends on the time of the sample.
+    private var raw: RawStacks
+    private var known: [Stacks.Number?] = []
+    /// The mappings that this round's samples were unwound with, by number.
+    private var bases: [UInt32: ProcessImages] = [:]
+    /// The number that was looked up last.
+    private var lastBase: UInt32 = 0
+    /// In bytes. Above it, raw stacks are forgotten.
+    private static let rawLimit = 8 << 20
     /// Made when the first wait is read.
     private var scheduler: SchedulerFrames?
 
@@ -48,6 +59,7 @@ public final class Recorder {
         processes = ProcessHistories { unwinder.opened($0, in: $1) }
         finisher = unwinder.finishesStacks ? try? StackFinisher(debugFiles: DebugFileSearch()) : nil
         self.tellsProcessesApart = tellsProcessesApart
+        raw = RawStacks(tellsProcessesApart: tellsProcessesApart)
     }
 
     /// Starts sampling a running process.
@@ -58,62 +70,88 @@ public final class Recorder {
     /// Processes the events and samples that are available. Call it several times per second.
     public func collect() throws(KernelError) {
         // Samples are read first, so that all earlier events are known when they are resolved.
-        var records: [Record] = []
-        try unwinder.readSamples(
-            { sample in
-                let images = unwinder.images(numbered: sample.mappings)
-                observer?.note(sample, images)
-                records.append(.sample(Taken(sample, unwoundBy: images)))
-                if sample.end == .noProcess || sample.end == .noMapping && unwinder.images(of: sample.process) == nil {
-                    newcomers.note(sample.process)
-                }
-            }, wait: { records.append(.endOfWait($0)) })
+        try unwinder.readSamples(take, wait: { records.append(.endOfWait($0)) })
         let time = MonotonicClock.now
         for change in unwinder.update(unwinder.processEvents()) {
             processes.note(change)
             if case .failed(let error) = change.kind { note(error) }
         }
         addNewcomers()
-        if let finisher, observer == nil { try finish(&records, finisher) }
-        for record in records {
+        let finished = observer == nil ? try finishStacks() : [:]
+        for (index, record) in records.enumerated() {
             switch record {
-            case .sample(let taken): note(taken)
+            case .sample(let taken): note(taken, finished.isEmpty ? nil : finished[index])
             case .endOfWait(let wait): if let begun = waiting.end(wait) { add(begun, length: wait.length) }
             }
         }
         waiting.forgetEnded(isWaiting: unwinder.isWaiting)
         processes.endRound(at: time)
+        forgetRound()
         try observer?.endRound()
     }
 
-    /// Continues the stacks that came with snapshots. These are there now, because they precede their samples. Some may be
-    /// of samples that come with the next round.
-    private func finish(_ records: inout [Record], _ finisher: StackFinisher) throws(KernelError) {
+    /// Keeps of a sample what its stack can't tell.
+    private func take(_ sample: Sample) {
+        if let observer { observer.note(sample, unwinder.images(numbered: sample.mappings)) }
+        let number = raw.intern(sample)
+        if number == known.count {
+            known.append(nil)
+            if let hierarchy { cgroups.note(sample.cgroup, in: hierarchy) }
+        }
+        // They may be out of use when the events have been processed.
+        if sample.mappings != lastBase {
+            lastBase = sample.mappings
+            if bases[lastBase] == nil { bases[lastBase] = unwinder.images(numbered: lastBase) }
+        }
+        records.append(
+            .sample(
+                Taken(
+                    stack: number, process: sample.process, thread: sample.thread, mappings: sample.mappings,
+                    time: sample.time, share: sample.isWait ? sample.share : 0)))
+        if sample.end == .noProcess || sample.end == .noMapping && unwinder.images(of: sample.process) == nil {
+            newcomers.note(sample.process)
+        }
+    }
+
+    private func forgetRound() {
+        records.removeAll(keepingCapacity: true)
+        (bases, lastBase) = ([:], 0)
+        if raw.byteCount > Self.rawLimit {
+            raw.removeAll()
+            known = []
+        }
+    }
+
+    /// Continues the stacks that came with snapshots, by the indices of their records. The snapshots are there now, because
+    /// they precede their samples. Some may be of samples that come with the next round.
+    private func finishStacks() throws(KernelError) -> [Int: StackFinisher.Finished] {
+        guard let finisher else { return [:] }
         var snapshots = early
         var new: [Int32: [StackSnapshot]] = [:]
         try unwinder.readSnapshots { new[$0.thread, default: []].append($0) }
         snapshots.merge(new) { $0 + $1 }
         early = new
-        if snapshots.isEmpty { return }
-        for index in records.indices {
-            guard case .sample(var taken) = records[index],
+        if snapshots.isEmpty { return [:] }
+        var found: [Int: StackFinisher.Finished] = [:]
+        for (index, record) in records.enumerated() {
+            guard case .sample(let taken) = record,
                 let snapshot = snapshots[taken.thread]?.first(where: { $0.time == taken.time }),
                 let finished = finish(taken, snapshot, finisher)
             else { continue }
-            taken.stack.userFrames += finished.frames
-            taken.stack.end = finished.end
+            found[index] = finished
             self.finished.stacks += 1
             self.finished.frames += finished.frames.count
             early[taken.thread]?.removeAll { $0.time == taken.time }
-            records[index] = .sample(taken)
         }
+        return found
     }
 
     private func finish(_ taken: Taken, _ snapshot: StackSnapshot, _ finisher: StackFinisher) -> StackFinisher.Finished?
     {
-        finisher.finish(taken.stack.userFrames, snapshot) { address in
+        let frames = raw.withSample(taken.stack) { Array($0.userFrames) }
+        return finisher.finish(frames, snapshot) { address in
             let found = processes.mapping(
-                at: address, of: taken.stack.space.process, time: taken.time, unwoundBy: taken.base)
+                at: address, of: taken.process, time: taken.time, unwoundBy: bases[taken.mappings])
             if case .mapping(let mapping, _) = found { return mapping }
             return nil
         }
@@ -140,17 +178,15 @@ public final class Recorder {
     }
 
     private struct Taken {
-        var stack: Stacks.Stack
+        /// In `raw`.
+        var stack: Int
+        var process: Int32
         var thread: Int32
+        /// The number of its base.
+        var mappings: UInt32
         var time: UInt64
+        /// Of waits; 0 of a running thread.
         var share: Double
-        var base: ProcessImages?
-
-        init(_ sample: Sample, unwoundBy base: ProcessImages?) {
-            stack = Stacks.Stack(sample)
-            (thread, time, share) = (sample.thread, sample.time, sample.share)
-            self.base = base
-        }
     }
 
     /// Adds processes that samples showed to be unknown, those with most samples first, as many as a moment allows:
@@ -181,25 +217,42 @@ public final class Recorder {
         problems.append(error.description)
     }
 
-    private func note(_ taken: Taken) {
-        var stack = taken.stack
-        let addresses = stack.userFrames.map(\.pc)
-        if let hierarchy { cgroups.note(stack.cgroup, in: hierarchy) }
-        processes.resolve(&stack, at: taken.time, unwoundBy: taken.base)
-        // A child's first mappings are its parent's. It has others now, and was not read yet.
-        if stack.end == .mappingChanged, unwinder.images(of: stack.space.process) == nil {
-            newcomers.note(stack.space.process)
+    private func note(_ taken: Taken, _ finished: StackFinisher.Finished?) {
+        let number = number(of: taken, finished)
+        if taken.share == 0 { return stacks.add(number) }
+        waiting.begin(taken.thread, WaitingThreads.Begun(time: taken.time, share: taken.share, stack: number))
+    }
+
+    private func number(of taken: Taken, _ finished: StackFinisher.Finished?) -> Stacks.Number {
+        let isSettled = finished == nil && processes.isSettled(taken.process)
+        if isSettled, let number = known[taken.stack] { return number }
+        var stack = raw.withSample(taken.stack) { Stacks.Stack($0) }
+        stack.space.process = taken.process
+        if let finished {
+            stack.userFrames += finished.frames
+            stack.end = finished.end
         }
+        let base = bases[taken.mappings]
+        let addresses = stack.userFrames.map(\.pc)
+        processes.resolve(&stack, at: taken.time, unwoundBy: base)
+        // A child's first mappings are its parent's. It has others now, and was not read yet.
+        if stack.end == .mappingChanged, unwinder.images(of: taken.process) == nil { newcomers.note(taken.process) }
         if tellsProcessesApart {
             stack.addresses = Array(addresses.prefix(stack.userFrames.count))
         } else {
             stack.space.process = 0
         }
-        guard stack.isWaiting else { return stacks.add(stack) }
+        if stack.isWaiting { cutTracepoint(off: &stack) }
+        let number = stacks.number(of: stack)
+        // Without a base, it depends on what the process's mappings are known to be.
+        if isSettled, base != nil || stack.userFrames.isEmpty { known[taken.stack] = number }
+        return number
+    }
+
+    private func cutTracepoint(off stack: inout Stacks.Stack) {
         var scheduler = self.scheduler ?? SchedulerFrames(KernelSymbols())
         self.scheduler = nil
         scheduler.cut(&stack.kernelFrames)
         self.scheduler = scheduler
-        waiting.begin(taken.thread, WaitingThreads.Begun(time: taken.time, share: taken.share, stack: stack))
     }
 }

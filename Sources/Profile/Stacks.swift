@@ -25,23 +25,63 @@ public struct Stacks {
         public var outcome: StackOutcome { StackOutcome(end, hasGuesses: userFrames.contains(where: \.isGuessed)) }
     }
 
-    /// The number of samples with each stack.
-    public private(set) var counts: [Stack: Int] = [:]
+    /// Stands for a stack: equal for equal stacks.
+    package struct Number: Hashable, Sendable { fileprivate var index: Int }
 
-    /// How long threads waited with each stack, in nanoseconds; of stacks that wait. Estimated if only a share of the
-    /// waits was sampled.
-    public private(set) var waited: [Stack: Double] = [:]
+    private struct Tally {
+        var samples = 0
+        /// In nanoseconds.
+        var waited = 0.0
+    }
+
+    private var numbers: [Stack: Number] = [:]
+    private var tallies: [Tally] = []
+
+    /// The number of samples with each stack. Made from all of them on each call.
+    public var counts: [Stack: Int] {
+        numbers.compactMapValues { tallies[$0.index].samples > 0 ? tallies[$0.index].samples : nil }
+    }
+
+    /// How long threads waited with each stack.
+    public struct Waited {
+        fileprivate let stacks: Stacks
+
+        /// In nanoseconds; estimated if only a share of the waits was sampled. Nil for stacks that don't wait.
+        public subscript(stack: Stack) -> Double? {
+            guard stack.isWaiting, let number = stacks.numbers[stack] else { return nil }
+            return stacks.tallies[number.index].waited
+        }
+    }
+
+    /// How long threads waited with each stack.
+    public var waited: Waited { Waited(stacks: self) }
 
     package init() {}
 
-    package mutating func add(_ stack: Stack) { counts[stack, default: 0] += 1 }
+    /// The stack's number, for adding samples.
+    package mutating func number(of stack: Stack) -> Number {
+        if let known = numbers[stack] { return known }
+        let number = Number(index: tallies.count)
+        numbers[stack] = number
+        tallies.append(Tally())
+        return number
+    }
+
+    package mutating func add(_ stack: Stack) { add(number(of: stack)) }
+
+    package mutating func add(_ number: Number) { tallies[number.index].samples += 1 }
 
     /// Adds a sample of a wait.
     ///
     /// - Parameter nanoseconds: its length, divided by the share of waits that was sampled.
+    package mutating func add(_ number: Number, waited nanoseconds: Double) {
+        tallies[number.index].samples += 1
+        tallies[number.index].waited += nanoseconds
+    }
+
+    /// As ``add(_:waited:)``, for a stack that may be new.
     package mutating func add(_ stack: Stack, waited nanoseconds: Double) {
-        add(stack)
-        waited[stack, default: 0] += nanoseconds
+        add(number(of: stack), waited: nanoseconds)
     }
 
     /// Totals over all stacks. Unlike the BPF programs' counters, they don't include lost samples.
@@ -69,11 +109,13 @@ public struct Stacks {
     /// Sums over all stacks; takes time in proportion to their number.
     public var totals: Totals {
         var totals = Totals()
-        for (stack, count) in counts {
+        for (stack, number) in numbers {
+            let count = tallies[number.index].samples
+            if count == 0 { continue }
             totals.samples += count
             if stack.isWaiting {
                 totals.waits += count
-                totals.waited += waited[stack] ?? 0
+                totals.waited += tallies[number.index].waited
             }
             totals.userFrames += count * stack.userFrames.count
             let finished = stack.userFrames.count { $0.isFinished }

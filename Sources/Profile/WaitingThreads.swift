@@ -8,7 +8,7 @@ struct WaitingThreads {
         var time: UInt64
         /// The share of waits that was sampled.
         var share: Double
-        var stack: Stacks.Stack
+        var stack: Stacks.Number
     }
 
     private var begun: [Int32: Begun] = [:]

@@ -353,6 +353,24 @@ import Testing
         #expect(see(&processes, 7, at: 205, by: images) == seen("[a]"))
     }
 
+    @Test func processIsSettledWhenNoSampleCanBeOlderThanItsEvents() {
+        var (processes, _) = made()
+        #expect(processes.isSettled(7) && processes.isSettled(8))
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        #expect(!processes.isSettled(7) && processes.isSettled(8))
+        processes.endRound(at: 210)
+        #expect(!processes.isSettled(7))
+        // A copy of events that are still needed.
+        processes.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 215))
+        #expect(!processes.isSettled(8))
+        for time in [220, 221, 222] as [UInt64] { processes.endRound(at: time) }
+        #expect(processes.isSettled(7) && processes.isSettled(8))
+        // What changed in a round of which events were lost.
+        processes.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 230))
+        processes.note(FakeImages.files([(0x1000, "/program"), (0x5000, "/c")], readAt: 240), of: 7)
+        #expect(!processes.isSettled(7) && processes.isSettled(8))
+    }
+
     /// 200 processes per second for hours.
     @Test func processesThatEndedAreForgotten() {
         var (processes, images) = made()

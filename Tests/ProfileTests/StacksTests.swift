@@ -30,4 +30,23 @@ import Testing
                         (CFIC_STEP_END_OF_STACK, 3), (CFIC_STEP_END_OF_CHAIN, 5), (CFIC_STEP_NO_RULE, 3),
                     ].map { (StackEnd(code: $0.0.rawValue), $0.1) }))
     }
+
+    @Test func numbersStandForStacksAndOnlySamplesCount() {
+        let frame = Sample.Frame(0x1010, isExact: true)
+        let one = stack(user: [frame], CFIC_STEP_END_OF_STACK), other = stack(user: [], CFIC_STEP_END_OF_STACK)
+        var wait = one
+        wait.isWaiting = true
+        var stacks = Stacks()
+        let number = stacks.number(of: one)
+        #expect(stacks.number(of: other) != number && stacks.number(of: one) == number)
+        #expect(stacks.counts.isEmpty)
+        stacks.add(number)
+        stacks.add(one)
+        stacks.add(stacks.number(of: wait), waited: 2.5)
+        stacks.add(wait, waited: 4)
+        #expect(stacks.counts == [one: 2, wait: 2])
+        #expect(stacks.waited[wait] == 6.5 && stacks.waited[one] == nil && stacks.waited[other] == nil)
+        let totals = stacks.totals
+        #expect(totals.samples == 4 && totals.waits == 2 && totals.waited == 6.5 && totals.userFrames == 4)
+    }
 }

@@ -5,12 +5,22 @@ import Testing
 
 /// Waits between their samples and their ends.
 @Suite struct WaitingThreadsTests {
-    private func begun(_ time: UInt64, _ command: String = "thread") -> WaitingThreads.Begun {
-        WaitingThreads.Begun(
-            time: time, share: 1,
-            stack: Stacks.Stack(
-                space: AddressSpace(process: 1), command: command, isWaiting: true, kernelFrames: [], userFrames: [],
-                end: StackEnd(code: 1)))
+    /// The numbers of two stacks.
+    private let stack: Stacks.Number, later: Stacks.Number
+
+    init() {
+        var stacks = Stacks()
+        func number(_ command: String) -> Stacks.Number {
+            stacks.number(
+                of: Stacks.Stack(
+                    space: AddressSpace(process: 1), command: command, isWaiting: true, kernelFrames: [],
+                    userFrames: [], end: StackEnd(code: 1)))
+        }
+        (stack, later) = (number("thread"), number("later"))
+    }
+
+    private func begun(_ time: UInt64, _ stack: Stacks.Number? = nil) -> WaitingThreads.Begun {
+        WaitingThreads.Begun(time: time, share: 1, stack: stack ?? self.stack)
     }
 
     private func end(_ thread: Int32, _ began: UInt64) -> Wait { Wait(thread: thread, began: began, length: 5) }
@@ -27,9 +37,9 @@ import Testing
     @Test func waitWhoseEndWasLostIsReplacedByTheNextOne() {
         var threads = WaitingThreads()
         threads.begin(7, begun(100))
-        threads.begin(7, begun(200, "later"))
+        threads.begin(7, begun(200, later))
         #expect(threads.end(end(7, 100)) == nil)
-        #expect(threads.end(end(7, 200))?.stack.command == "later")
+        #expect(threads.end(end(7, 200))?.stack == later)
     }
 
     @Test func waitsThatHaveNotEndedAreToldByTheKernel() {

@@ -45,6 +45,8 @@ public struct Sample {
     /// Addresses of kernel code, innermost first; empty if user code was interrupted.
     public let kernelFrames: UnsafeBufferPointer<UInt64>
     let userWords: UnsafeBufferPointer<UInt64>
+    /// The kernel frames, followed by the user frames.
+    let words: UnsafeBufferPointer<UInt64>
 
     /// CLOCK_MONOTONIC, in nanoseconds; of a wait, when it began.
     public var time: UInt64 { header.time }
@@ -79,13 +81,20 @@ public struct Sample {
     init?(_ bytes: UnsafeRawBufferPointer) {
         let size = MemoryLayout<cfic_sample>.size
         guard bytes.count >= size, let start = bytes.baseAddress else { return nil }
-        header = start.loadUnaligned(as: cfic_sample.self)
-        let (kernel, user) = (Int(header.kernel_count), Int(header.user_count))
-        guard bytes.count >= size + (kernel + user) * 8 else { return nil }
+        let header = start.loadUnaligned(as: cfic_sample.self)
+        let count = Int(header.kernel_count) + Int(header.user_count)
+        guard bytes.count >= size + count * 8 else { return nil }
         // Records in the ring buffer start at multiples of 8.
         let words = (start + size).assumingMemoryBound(to: UInt64.self)
-        kernelFrames = UnsafeBufferPointer(start: words, count: kernel)
-        userWords = UnsafeBufferPointer(start: words + kernel, count: user)
+        self.init(header: header, words: UnsafeBufferPointer(start: words, count: count))
+    }
+
+    /// - Parameter words: as many as the header states.
+    init(header: cfic_sample, words: UnsafeBufferPointer<UInt64>) {
+        (self.header, self.words) = (header, words)
+        let kernel = Int(header.kernel_count)
+        kernelFrames = UnsafeBufferPointer(rebasing: words[..<kernel])
+        userWords = UnsafeBufferPointer(rebasing: words[kernel...])
     }
 }
 

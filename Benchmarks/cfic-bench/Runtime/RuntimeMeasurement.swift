@@ -3,7 +3,7 @@ import Files
 @preconcurrency import Glibc
 import Symbols
 
-/// What sampling costs the programs that are sampled: `make bench-runtime`. Times are in seconds, one per round.
+/// What sampling waits costs the programs that are sampled: `make bench-runtime`. Times are in seconds, one per round.
 struct RuntimeMeasurement {
     /// One program with and without a profiler, in turns.
     struct SlowDown {
@@ -14,6 +14,8 @@ struct RuntimeMeasurement {
         /// Again without a profiler, which shows what of the difference is noise.
         var again: [PingPong] = []
         var profiled: [PingPong] = []
+        /// What the profiler itself used meanwhile.
+        var uses: [RunningProfiler.Use] = []
     }
 
     struct PingPong {
@@ -24,26 +26,71 @@ struct RuntimeMeasurement {
     /// The number of times that a byte goes to and fro; four switches each, of which two are waits.
     static let count = 200_000
 
-    var waits = SlowDown(name: "cfic profile --off-cpu", profiler: ["profile", "--off-cpu", "-o", "/dev/null"])
+    var waits = SlowDown(name: "cfic profile --off-cpu", profiler: ["profile", "--off-cpu"])
     var allWaits = SlowDown(
         name: "cfic profile --off-cpu --off-cpu-share 1",
-        profiler: ["profile", "--off-cpu", "--off-cpu-share", "1", "-o", "/dev/null"])
+        profiler: ["profile", "--off-cpu", "--off-cpu-share", "1"])
+
+    /// How long a program waited by its profile, divided by how long it did.
+    var sums: [Double] = []
 
     /// - Parameter cfic: the executable to measure.
     init(cfic: String, rounds: Int, progress: (String) -> Void) throws {
+        progress("cfic profile --off-cpu, and known waits")
+        for _ in 0..<min(rounds, 5) { sums.append(try Self.knownWaits(cfic)) }
         for slowDown in [\RuntimeMeasurement.waits, \.allWaits] {
             progress("\(self[keyPath: slowDown].name), and pipe ping-pong")
             for _ in 0..<rounds {
                 self[keyPath: slowDown].alone.append(try Self.pingPong())
-                self[keyPath: slowDown].profiled.append(
-                    try Self.profiling([cfic] + self[keyPath: slowDown].profiler, Self.pingPong))
+                try self[keyPath: slowDown].measureProfiled(cfic)
                 self[keyPath: slowDown].again.append(try Self.pingPong())
             }
         }
     }
 
+    /// A program that waits tens of thousands of times a second, of which a share is sampled.
+    private static func knownWaits(_ cfic: String) throws -> Double {
+        let scratch = try TemporaryDirectory()
+        let (stacks, output) = (scratch.path + "/stacks", scratch.path + "/output")
+        let running = try RunningProfiler([cfic, "profile", "--off-cpu", "-o", stacks])
+        do {
+            defer { running.stop() }
+            try running.waitUntilSampling(3, settling: 0.3)
+            _ = try run(["/proc/self/exe", "--known-waits", "3"], output: output)
+        }
+        guard let truth = (smallFile(output) ?? "").split(separator: "\n").first.flatMap({ Double($0) }), truth > 0
+        else { throw ProcessFailure(description: "the waiting program printed no time") }
+        return try waited(by: "known-waits", stacks) / truth
+    }
+
+    /// Runs in that process.
+    static func printKnownWaits(_ seconds: Double) throws {
+        var waited = 0.0
+        guard known_waits(seconds, &waited) == 0 else { throw ProcessFailure(description: "waiting failed") }
+        print(waited)
+    }
+
+    /// How long threads of that name waited, in seconds, by folded stacks.
+    private static func waited(by thread: String, _ path: String) throws -> Double {
+        guard let file = fopen(path, "re") else {
+            throw ProcessFailure(description: "\(path): \(systemMessage(errno))")
+        }
+        defer { fclose(file) }
+        var nanoseconds = 0.0
+        var text: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(text) }
+        while getline(&text, &capacity, file) > 0, let text {
+            let line = String(cString: text)
+            guard line.hasPrefix(thread + ";"), let number = line.split(whereSeparator: { " \n".contains($0) }).last
+            else { continue }
+            nanoseconds += Double(number) ?? 0
+        }
+        return nanoseconds / 1e9
+    }
+
     /// In a process of its own, which is bound to a CPU.
-    private static func pingPong() throws -> PingPong {
+    fileprivate static func pingPong() throws -> PingPong {
         let scratch = try TemporaryDirectory()
         let output = scratch.path + "/output"
         _ = try run(["/proc/self/exe", "--ping-pong", "\(count)"], output: output)
@@ -58,50 +105,23 @@ struct RuntimeMeasurement {
         guard ping_pong(count, &measured) == 0 else { throw ProcessFailure(description: "ping-pong failed") }
         print(measured.wall, measured.cpu)
     }
-
-    /// Runs `body` while a profiler samples.
-    private static func profiling<Result>(_ words: [String], _ body: () throws -> Result) throws -> Result {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
-        var profiler: pid_t = 0
-        let code = posix_spawn(&profiler, words[0], &actions, nil, &arguments, environ)
-        guard code == 0 else { throw ProcessFailure(description: "\(words[0]): \(systemMessage(code))") }
-        defer {
-            kill(profiler, SIGINT)
-            waitpid(profiler, nil, 0)
-        }
-        // It samples when it has attached its programs: two for processes, and one for waits.
-        let start = Clock.wall
-        while links(of: profiler) < 3 {
-            guard Clock.wall - start < 30, waitpid(profiler, nil, WNOHANG) == 0 else {
-                throw ProcessFailure(description: "\(words.joined(separator: " ")) did not begin to sample")
-            }
-            usleep(10_000)
-        }
-        // The share settles.
-        usleep(300_000)
-        return try body()
-    }
-
-    private static func links(of process: pid_t) -> Int {
-        ((try? Directory.names(in: "/proc/\(process)/fd")) ?? []).count { name in
-            let target = resolvedLink("/proc/\(process)/fd/\(name)")
-            return target.hasPrefix("anon_inode:bpf") && (target.contains("link") || target.contains("tracepoint"))
-        }
-    }
-
-    private static func resolvedLink(_ path: String) -> String {
-        var bytes = [CChar](repeating: 0, count: 256)
-        let count = readlink(path, &bytes, bytes.count)
-        return count > 0 ? String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : ""
-    }
 }
 
 extension RuntimeMeasurement.SlowDown {
+    fileprivate mutating func measureProfiled(_ cfic: String) throws {
+        let running = try RunningProfiler([cfic] + profiler + ["-o", "/dev/null"])
+        defer { running.stop() }
+        // Two programs for processes, and one for waits.
+        try running.waitUntilSampling(3, settling: 0.3)
+        let before = running.use
+        profiled.append(try RuntimeMeasurement.pingPong())
+        uses.append(running.use - before)
+    }
+
+    /// The profiler's own CPU time, in percent of one CPU, and the time of its BPF programs in ns per run.
+    var user: Double? { uses.map { $0.cpu / $0.wall * 100 }.median }
+    var bpf: Double? { uses.map { $0.bpf * 1e9 / $0.runs }.median }
+
     /// How much longer the program took, in percent, by the medians.
     func percent(_ time: KeyPath<RuntimeMeasurement.PingPong, Double>) -> Double? {
         percent(profiled.map { $0[keyPath: time] }, time)
@@ -128,7 +148,10 @@ extension RuntimeMeasurement {
         [
             Bar(
                 name: "pipe ping-pong under cfic profile --off-cpu", unit: "% slower (CPU time)", limit: 5,
-                value: waits.percent(\.cpu))
+                value: waits.percent(\.cpu)),
+            Bar(
+                name: "sum of known waits under cfic profile --off-cpu", unit: "% from the truth", limit: 5,
+                value: sums.map { abs($0 - 1) * 100 }.median),
         ]
     }
 
@@ -136,12 +159,14 @@ extension RuntimeMeasurement {
         var table = TextTable(
             [
                 "Pipe ping-pong on one CPU, medians of \(waits.alone.count)", "ns per switch", "slower, CPU time",
-                "slower, wall", "noise, CPU time", "noise, wall",
+                "slower, wall", "noise, CPU time", "noise, wall", "user space", "BPF ns/run",
             ], left: [0])
         for slowDown in [waits, allWaits] {
-            let percents = [
-                slowDown.percent(\.cpu), slowDown.percent(\.wall), slowDown.noise(\.cpu), slowDown.noise(\.wall),
-            ].map { decimal($0) + " %" }
+            let percents =
+                [
+                    slowDown.percent(\.cpu), slowDown.percent(\.wall), slowDown.noise(\.cpu), slowDown.noise(\.wall),
+                    slowDown.user,
+                ].map { decimal($0) + " %" } + [decimal(slowDown.bpf, 0)]
             table.add([slowDown.name, decimal(slowDown.nanoseconds, 0)] + percents)
         }
         return table.text
@@ -157,6 +182,7 @@ extension RuntimeMeasurement {
                         ("slowerCPU", .number(slowDown.percent(\.cpu))),
                         ("slowerWall", .number(slowDown.percent(\.wall))),
                         ("noiseCPU", .number(slowDown.noise(\.cpu))), ("noiseWall", .number(slowDown.noise(\.wall))),
+                        ("userPercent", .number(slowDown.user)),
                     ])
                 )
             })
