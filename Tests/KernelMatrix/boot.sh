@@ -5,7 +5,7 @@
 #
 # KERNEL is a series ("5.10", "6.12") or "newest", ARCH amd64 or arm64. The guest's root file system is DIRECTORY plus
 # busybox. The command runs there in /guest as root, with the kernel's default limits, and its output is printed here.
-# Exit status: the command's; 124 if it took longer than $BOOT_SECONDS (240); 125 if there is no kernel, or if it did
+# Exit status: the command's; 124 if it took longer than $BOOT_SECONDS (600); 125 if there is no kernel, or if it did
 # not boot or panicked, in which case the end of its console is on standard error.
 #
 # Needs no root, no KVM, and no network in the guest. Kernels are downloaded once, into ~/.cache/cfic-kernels or
@@ -114,7 +114,7 @@ esac
 : > "$work/console"
 # The emulator is killed when this script ends for any reason.
 with_us=(setpriv --pdeathsig KILL)
-"${with_us[@]}" timeout --foreground -k 5 "${BOOT_SECONDS:-240}" "${with_us[@]}" "${qemu[@]}" -accel tcg -m 768 -smp 1 \
+"${with_us[@]}" timeout --foreground -k 5 "${BOOT_SECONDS:-600}" "${with_us[@]}" "${qemu[@]}" -accel tcg -m 768 -smp 1 \
 	-nodefaults -no-user-config -no-reboot -display none -monitor none -serial "file:$work/console" \
 	-kernel "$image" -initrd "$work/initrd" -append "$parameters" < /dev/null > "$work/qemu" 2>&1 &
 guest=$! status=0

@@ -24,7 +24,10 @@ struct known_stack {
 	__u32 in_kernel;
 	__u32 is_signed; /* whether return addresses carry an authentication code                       */
 	__u32 reserved;
-	/* Set by the loader: the workload begins to wait. Then, set by the workload: it has waited as often as asked. */
+	/*
+	 * Set by the loader: the workload begins to wait, or executes another program. Then, set by the workload: it has
+	 * waited as often as asked, or what was known of its stack is forgotten.
+	 */
 	volatile __u32 go;
 	volatile __u32 done;
 	__u64 waited; /* ns of all waits, by the workload's clock                                        */

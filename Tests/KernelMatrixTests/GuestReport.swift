@@ -36,6 +36,8 @@ struct GuestReport {
     var stacks: [Line] { comparisons("stacks") }
     /// The results of waits, by workload.
     var waits: [Line] { comparisons("waits") }
+    /// The results of sampling all processes, by workload.
+    var everyone: [Line] { comparisons("everyone") }
 
     private func comparisons(_ word: Substring) -> [Line] {
         lines.filter { $0.first == word && $0.count > 2 }.map { words in

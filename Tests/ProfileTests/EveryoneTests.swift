@@ -63,6 +63,38 @@ struct EveryoneTests {
     }
 
     /// The kernel frees a map in a kernel thread, which takes milliseconds for a large one.
+    /// One process maps and unmaps a file as fast as it can. Neither its own samples nor those of another process suffer
+    /// from it for long.
+    @Test func processThatChangesItsMappingsAllTheTimeIsUnwoundAndDisturbsNoOther() throws {
+        let source = """
+            #include <fcntl.h>
+            #include <sys/mman.h>
+            #include <sys/stat.h>
+            int main(void)
+            {
+                char *at[16];
+                struct stat status;
+                int file = open("/proc/self/exe", O_RDONLY);
+                fstat(file, &status);
+                for (unsigned long turn = 0;; turn++) {
+                    for (int i = 0; i < 16; i++)
+                        at[i] = mmap(0, status.st_size, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+                    for (int i = 0; i < 16; i++)
+                        munmap(at[(i * 7 + turn) % 16], status.st_size);
+                }
+            }
+            """
+        let fixture = try Fixture()
+        try source.write(toFile: "\(fixture.directory)/changes.c", atomically: false, encoding: .utf8)
+        try run(words: ["gcc", "-O2", "-o", "changes", "changes.c"], in: fixture.directory)
+        let programs = [try RunningProgram(["\(fixture.directory)/changes"]), try RunningProgram(Self.busy)]
+        func complete(_ stacks: Stacks, _ process: Int32) -> Int {
+            samples(stacks) { $0.space.process == process && $0.outcome == .complete }
+        }
+        let recorder = try record { stacks in programs.allSatisfy { complete(stacks, $0.id) >= 100 } }
+        for program in programs { #expect(complete(recorder.stacks, program.id) >= 100) }
+    }
+
     @Test func kernelThreadsHaveWholeStacks() throws {
         func isKernelThread(_ stack: Stacks.Stack) -> Bool { stack.end.code == CFIC_STEP_KERNEL_THREAD.rawValue }
         let recorder = try record(meanwhile: {

@@ -35,7 +35,12 @@
 	} while (0)
 
 /* object.c: the BPF programs. */
-struct bpf_object *object_load(const char *path);
+
+/*
+ * Loads them, so that they sample listed processes, each with a snapshot; or everyone, with snapshots of processes that
+ * are not listed.
+ */
+struct bpf_object *object_load(const char *path, int everyone);
 int object_map(struct bpf_object *object, const char *name);
 int object_program(struct bpf_object *object, const char *name);
 /* The mapped structure with which lookups and walks are requested. */
@@ -84,14 +89,20 @@ int walks_compare(struct bpf_object *object, const char *directory);
 struct snapshots {
 	unsigned long taken, different;
 	unsigned long joined; /* samples whose snapshot was there when they were taken                  */
+	unsigned long at_start; /* snapshots with the stack pointer with which the program began        */
 };
 
 void snapshots_begin(struct bpf_object *object, int process);
-/* Reads the snapshots so far, and looks for the sample's. */
-void snapshots_find(const struct cfic_sample *sample);
+/* For a process that is about to change its memory: counts only `at_start`. */
+void snapshots_begin_without_memory(struct bpf_object *object, int process);
+/* Reads the snapshots so far, and looks for the sample's: 1 if it is there. */
+unsigned long snapshots_find(const struct cfic_sample *sample);
 struct snapshots snapshots_end(void);
 
 /* samples.c: compares samples of a workload with the workload's description of its stack; 0 if none differed. */
 int samples_compare(struct bpf_object *object, const char *directory, const char *name, char **command);
 /* The same for its waits, and their length. */
 int waits_compare(struct bpf_object *object, const char *directory, const char *name, char **command);
+
+/* everyone.c: the same while all processes are sampled: before it is listed, and after; when it executes and ends. */
+int everyone_compare(struct bpf_object *object, const char *directory, const char *name, char **command);

@@ -5,6 +5,7 @@
  *                                              stacks, and walks of its own stack with the expected frames; WORKLOADS
  *                                              has a name and a command per line, TABLES is a cache of `cfic compile`
  *     loader waits OBJECT TABLES NAME COMMAND... the same for the waits of one workload
+ *     loader everyone OBJECT TABLES NAME COMMAND... the same while all processes are sampled
  *     loader vdso                              prints the vDSO in base64
  *
  * Origin: own. Licence: Apache-2.0.
@@ -17,7 +18,7 @@
 
 static int compare_lookups(int count, char **words)
 {
-	struct bpf_object *object = object_load(words[0]);
+	struct bpf_object *object = object_load(words[0], 0);
 	int failed = 0;
 
 	elements_begin(object);
@@ -28,7 +29,7 @@ static int compare_lookups(int count, char **words)
 
 static int compare_stacks(char **words)
 {
-	struct bpf_object *object = object_load(words[0]);
+	struct bpf_object *object = object_load(words[0], 0);
 	FILE *workloads = fopen(words[2], "re");
 	char line[512];
 	int failed = 0;
@@ -49,10 +50,18 @@ static int compare_stacks(char **words)
 
 static int compare_waits(char **words)
 {
-	struct bpf_object *object = object_load(words[0]);
+	struct bpf_object *object = object_load(words[0], 0);
 
 	elements_begin(object);
 	return waits_compare(object, words[1], words[2], words + 3);
+}
+
+static int compare_everyone(char **words)
+{
+	struct bpf_object *object = object_load(words[0], 1);
+
+	elements_begin(object);
+	return everyone_compare(object, words[1], words[2], words + 3);
 }
 
 /* The vDSO ends with its section headers, which give its size. */
@@ -78,8 +87,10 @@ int main(int count, char **words)
 		return compare_stacks(words + 2);
 	if (count > 5 && strcmp(words[1], "waits") == 0)
 		return compare_waits(words + 2);
+	if (count > 5 && strcmp(words[1], "everyone") == 0)
+		return compare_everyone(words + 2);
 	if (count == 2 && strcmp(words[1], "vdso") == 0)
 		return print_vdso();
-	fprintf(stderr, "usage: loader try|lookups|stacks|waits|vdso ...\n");
+	fprintf(stderr, "usage: loader try|lookups|stacks|waits|everyone|vdso ...\n");
 	return 64;
 }

@@ -17,7 +17,7 @@
 #define SNAPSHOT_BYTES (1 << 22)
 
 static const char *const programs[] = {OF_MACHINE("profile"), OF_MACHINE("look_up"), OF_MACHINE("walk_stack"),
-	OF_MACHINE("off_cpu"), OF_MACHINE("tracepoint")};
+	OF_MACHINE("off_cpu"), OF_MACHINE("tracepoint"), "follow_fork", "follow_exec"};
 static char logs[COUNT(programs)][LOG_SIZE];
 
 /* The mask for the address in a signed return address. */
@@ -35,7 +35,7 @@ static __u64 address_bits(void)
 #endif
 }
 
-static void set(struct bpf_object *object)
+static void set(struct bpf_object *object, int everyone)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.settings");
 	struct bpf_map *snapshots = bpf_object__find_map_by_name(object, "snapshots");
@@ -44,7 +44,10 @@ static void set(struct bpf_object *object)
 		.frames_max = CFIC_FRAMES_MAX,
 		.kernel_frames = 1,
 		.kernel_stack = sysconf(_SC_PAGESIZE) > 16384 ? sysconf(_SC_PAGESIZE) : 16384,
-		.snapshot_every = 1,
+		.follow = everyone,
+		.everyone = everyone,
+		.snapshot_every = !everyone,
+		.snapshot_ends = everyone ? 1u << CFIC_STEP_NO_PROCESS : 0,
 	};
 
 	CHECK(map && bpf_map__set_initial_value(map, &settings, sizeof(settings)) == 0, "settings");
@@ -52,7 +55,7 @@ static void set(struct bpf_object *object)
 	printf("address-bits %llx\n", settings.address_bits);
 }
 
-struct bpf_object *object_load(const char *path)
+struct bpf_object *object_load(const char *path, int everyone)
 {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 	struct rlimit locked;
@@ -68,7 +71,7 @@ struct bpf_object *object_load(const char *path)
 			&& bpf_program__set_log_level(program, LOG_STATISTICS) == 0
 			&& bpf_program__set_log_buf(program, logs[i], LOG_SIZE) == 0, "%s", programs[i]);
 	}
-	set(object);
+	set(object, everyone);
 	/* Before Linux 5.11, maps count towards this limit, and libbpf raises it. */
 	getrlimit(RLIMIT_MEMLOCK, &locked);
 	printf("memlock %lu\n", (unsigned long)locked.rlim_cur);

@@ -3,62 +3,11 @@
  *
  * Origin: own. Licence: Apache-2.0.
  */
-#include "loader.h"
-#include "../known-stack.h"
+#include "comparison.h"
 
-#include <fcntl.h>
-#include <linux/perf_event.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#define NEEDED 20 /* samples required of each place of a workload, and in the kernel if it calls it   */
-#define SECONDS 30
-#define PERIOD 4000000 /* ns: a deep stack can take an emulated processor several of them             */
-#define MAPPINGS_MAX 256
-#define CPUS_MAX 64
 #define SHOWN 12 /* frames of a stack that differs                                              */
-
-struct comparison {
-	struct known_stack *known;
-	const char *name;
-	int process;
-	struct mapping mappings[MAPPINGS_MAX];
-	size_t mapping_count;
-	__u64 waited;
-	unsigned long waits, samples, in_kernel, in_place[KNOWN_PLACES_MAX], different, guessed, frames;
-};
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
-/* Attaches the BPF program to clock events on each CPU. */
-static void attach(struct bpf_object *object, struct bpf_link **links)
-{
-	struct bpf_program *program = bpf_object__find_program_by_name(object, OF_MACHINE("profile"));
-	struct perf_event_attr attributes = {
-		.type = PERF_TYPE_SOFTWARE, .size = sizeof(attributes), .config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = PERIOD,
-	};
-
-	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN) && cpu < CPUS_MAX; cpu++) {
-		int event = syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-
-		CHECK(event >= 0, "no clock on CPU %d", cpu);
-		links[cpu] = bpf_program__attach_perf_event(program, event);
-		CHECK(links[cpu], "the program can't be attached");
-	}
-}
 
 /* Whether code with a table is mapped there. Nothing more is known about main's callers. */
 static int has_table(const struct comparison *comparison, __u64 pc)
@@ -72,7 +21,7 @@ static int has_table(const struct comparison *comparison, __u64 pc)
 	return 0;
 }
 
-static int place_of(const struct known_stack *known, __u64 pc)
+int place_of(const struct known_stack *known, __u64 pc)
 {
 	for (__u32 i = 0; i < known->place_count; i++) {
 		if ((pc & CFIC_SAMPLE_EXACT) && (pc & CFIC_SAMPLE_ADDRESS) >= known->places[i].start
@@ -135,12 +84,26 @@ static void print(const struct comparison *comparison, const struct cfic_sample 
 	printf("\n");
 }
 
+void compare_sample(struct comparison *comparison, const struct cfic_sample *sample, size_t size)
+{
+	int place = place_of(comparison->known, *((const __u64 *)(sample + 1) + sample->kernel_count));
+	const char *what = size < sizeof(*sample) + 8ul * (sample->kernel_count + sample->user_count) ? "size"
+		: difference(comparison, sample, place);
+
+	if (what && comparison->different++ == 0)
+		print(comparison, sample, what);
+	if (place >= 0)
+		comparison->in_place[place]++;
+	comparison->samples++;
+	comparison->in_kernel += sample->kernel_count > 0;
+	comparison->guessed += sample->guessed_count;
+	comparison->frames += sample->user_count;
+}
+
 static int take(void *context, void *data, size_t size)
 {
 	struct comparison *comparison = context;
 	const struct cfic_sample *sample = data;
-	int place;
-	const char *what;
 
 	if (size == sizeof(struct cfic_wait)) {
 		const struct cfic_wait *wait = data;
@@ -151,18 +114,8 @@ static int take(void *context, void *data, size_t size)
 	}
 	if (sample->process != (__u32)comparison->process)
 		return 0;
-	place = place_of(comparison->known, *((const __u64 *)(sample + 1) + sample->kernel_count));
-	what = size < sizeof(*sample) + 8ul * (sample->kernel_count + sample->user_count) ? "size"
-		: difference(comparison, sample, place);
-	if (what && comparison->different++ == 0)
-		print(comparison, sample, what);
+	compare_sample(comparison, sample, size);
 	snapshots_find(sample);
-	if (place >= 0)
-		comparison->in_place[place]++;
-	comparison->samples++;
-	comparison->in_kernel += sample->kernel_count > 0;
-	comparison->guessed += sample->guessed_count;
-	comparison->frames += sample->user_count;
 	return 0;
 }
 
@@ -175,46 +128,9 @@ static int is_enough(const struct comparison *comparison)
 	return comparison->in_kernel >= (comparison->known->in_kernel ? NEEDED : 0);
 }
 
-/* Starts the workload, and returns when it is ready. */
-static int start(struct known_stack *known, const char *path, char **command)
-{
-	double deadline = now() + SECONDS;
-	int process = fork();
-
-	CHECK(process >= 0, "fork");
-	if (process == 0) {
-		char *words[16] = {command[0], (char *)path};
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (size_t i = 1; command[i] && i + 2 < COUNT(words); i++)
-			words[i + 1] = command[i];
-		execv(words[0], words);
-		printf("%s: %m\n", words[0]);
-		_exit(1);
-	}
-	while (!known->ready) {
-		CHECK(waitpid(process, NULL, WNOHANG) == 0 && now() < deadline, "%s does not get ready", command[0]);
-		usleep(1000);
-	}
-	return process;
-}
-
-static struct known_stack *map_known(const char *path)
-{
-	int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	struct known_stack *known;
-
-	CHECK(file >= 0 && ftruncate(file, sizeof(*known)) == 0, "%s", path);
-	known = mmap(NULL, sizeof(*known), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	CHECK(known != MAP_FAILED, "%s", path);
-	close(file);
-	return known;
-}
-
 int samples_compare(struct bpf_object *object, const char *directory, const char *name, char **command)
 {
 	static const char path[] = "/tmp/known-stack";
-	static struct bpf_link *links[CPUS_MAX];
 	struct comparison comparison = {.known = map_known(path), .name = name};
 	struct ring_buffer *samples = ring_buffer__new(object_map(object, "samples"), take, &comparison, NULL);
 	double deadline = now() + SECONDS;
@@ -222,9 +138,8 @@ int samples_compare(struct bpf_object *object, const char *directory, const char
 	int enough;
 
 	CHECK(samples, "samples");
-	if (!links[0])
-		attach(object, links);
-	comparison.process = start(comparison.known, path, command);
+	clocks_attach(object);
+	comparison.process = workload_start(comparison.known, path, command);
 	comparison.mapping_count = mappings_read(comparison.process, directory, comparison.mappings, MAPPINGS_MAX);
 	snapshots_begin(object, comparison.process);
 	/* From here on it is sampled: while it is ready, and only then. */
@@ -237,8 +152,7 @@ int samples_compare(struct bpf_object *object, const char *directory, const char
 	process_remove(object, comparison.process);
 	ring_buffer__consume(samples);
 	seen = snapshots_end();
-	kill(comparison.process, SIGKILL);
-	waitpid(comparison.process, NULL, 0);
+	workload_end(comparison.process);
 	ring_buffer__free(samples);
 	printf("stacks %s samples %lu different %lu in-kernel %lu frames %lu guessed %lu", name, comparison.samples,
 	       comparison.different, comparison.in_kernel, comparison.frames, comparison.guessed);
@@ -264,15 +178,14 @@ int waits_compare(struct bpf_object *object, const char *directory, const char *
 
 	CHECK(samples && link, "the program for waits can't be attached");
 	CHECK(bpf_map_update_elem(object_map(object, "wait_share"), &zero, &share, BPF_ANY) == 0, "share");
-	comparison.process = start(comparison.known, path, command);
+	comparison.process = workload_start(comparison.known, path, command);
 	comparison.mapping_count = mappings_read(comparison.process, directory, comparison.mappings, MAPPINGS_MAX);
 	process_add(object, comparison.process, comparison.mappings, comparison.mapping_count);
 	comparison.known->go = 1;
 	while (!comparison.known->done && now() < deadline)
 		ring_buffer__poll(samples, 100);
 	process_remove(object, comparison.process);
-	kill(comparison.process, SIGKILL);
-	waitpid(comparison.process, NULL, 0);
+	workload_end(comparison.process);
 	bpf_link__destroy(link);
 	ring_buffer__consume(samples);
 	ring_buffer__free(samples);

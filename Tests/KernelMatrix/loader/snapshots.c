@@ -61,6 +61,10 @@ static int take(void *context, void *data, size_t size)
 	(void)context;
 	if (snapshot->thread != (__u32)process)
 		return 0;
+	if (snapshot->registers[STACK_POINTER] == snapshot->stack_start)
+		counts.at_start++;
+	if (memory < 0)
+		return 0;
 	kept[counts.taken % KEPT].time = snapshot->time;
 	kept[counts.taken % KEPT].pc = snapshot->pc;
 	kept[counts.taken % KEPT].thread = snapshot->thread;
@@ -74,35 +78,51 @@ static int take(void *context, void *data, size_t size)
 
 static struct ring_buffer *ring;
 
+static void begin(struct bpf_object *object, int of)
+{
+	memset(&counts, 0, sizeof(counts));
+	memset(kept, 0, sizeof(kept));
+	process = of;
+	ring = ring_buffer__new(object_map(object, "snapshots"), take, NULL, NULL);
+	CHECK(ring, "snapshots");
+}
+
 void snapshots_begin(struct bpf_object *object, int of)
 {
 	char path[32];
 
-	memset(&counts, 0, sizeof(counts));
-	memset(kept, 0, sizeof(kept));
-	process = of;
 	snprintf(path, sizeof(path), "/proc/%d/mem", of);
 	memory = open(path, O_RDONLY | O_CLOEXEC);
-	ring = ring_buffer__new(object_map(object, "snapshots"), take, NULL, NULL);
-	CHECK(memory >= 0 && ring, "snapshots");
+	CHECK(memory >= 0, "%s", path);
+	begin(object, of);
 }
 
-void snapshots_find(const struct cfic_sample *sample)
+void snapshots_begin_without_memory(struct bpf_object *object, int of)
 {
+	memory = -1;
+	begin(object, of);
+}
+
+unsigned long snapshots_find(const struct cfic_sample *sample)
+{
+	unsigned long before = counts.joined;
 	__u64 pc = *((const __u64 *)(sample + 1) + sample->kernel_count) & CFIC_SAMPLE_ADDRESS;
 
 	/* Waits come without snapshots. */
 	if (!ring)
-		return;
+		return 0;
 	ring_buffer__consume(ring);
 	for (int i = 0; i < KEPT; i++)
 		counts.joined += kept[i].time == sample->time && kept[i].thread == sample->thread && kept[i].pc == pc;
+	return counts.joined - before;
 }
 
 struct snapshots snapshots_end(void)
 {
+	ring_buffer__consume(ring);
 	ring_buffer__free(ring);
 	ring = NULL;
-	close(memory);
+	if (memory >= 0)
+		close(memory);
 	return counts;
 }

@@ -5,7 +5,9 @@
  *
  * KINDS of frames: plain, alloca, realigned, mixed. END of the chain: spin; kernel, which spends most of its time in
  * system calls; last-call, where a call is a function's last instruction; signal and signal-on-its-own-stack, where a
- * signal interrupts the chain and its handler makes another chain; wait, which sleeps WAITS times when it is told to.
+ * signal interrupts the chain and its handler makes another chain; wait, which sleeps WAITS times when it is told to;
+ * execute, which executes this program again when it is told to; stack-start, in code without call frame information
+ * that runs where the process's stack begins.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -17,6 +19,7 @@
 #include <sys/time.h>
 #include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "workload.h"
 
@@ -240,6 +243,76 @@ OWN_FRAME IN_SECTION(spin_code) static long wait_often(long depth)
 	return depth;
 }
 
+/* Takes memory whose pages the kernel has to free one by one. */
+static void take_pages(void)
+{
+	const long size = 4 << 20;
+	char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (bytes == MAP_FAILED)
+		abort();
+	/* Fails where there are no huge pages. */
+	madvise(bytes, size, MADV_NOHUGEPAGE);
+	for (long i = 0; i < size; i += 4096)
+		((volatile char *)bytes)[i] = 1;
+}
+
+static char **arguments;
+
+/* Executes this program again, for another stack. */
+OWN_FRAME static void execute(void)
+{
+	char *words[] = {arguments[0], arguments[1], "plain", "20", "pages", NULL};
+
+	known->frame_count = 0;
+	known->place_count = 0;
+	known->ready = 0;
+	known->done = 1;
+	execv(words[0], words);
+	abort();
+}
+
+OWN_FRAME IN_SECTION(spin_code) static long spin_until_told(long depth)
+{
+	RECORD(known);
+	while (!known->go)
+		known->ready = 1;
+	execute();
+	return depth;
+}
+
+/* Calls from where the kernel began the program: the stack pointer is the argument. Nothing describes its frame. */
+__asm__(".text\n"
+#if defined(__x86_64__)
+	"run_at_stack_start:\n"
+	"	mov %rdi, %rsp\n"
+	"	call spin_at_stack_start\n"
+	"	ud2\n"
+#else
+	"	.balign 4\n"
+	"run_at_stack_start:\n"
+	"	mov sp, x0\n"
+	"	bl spin_at_stack_start\n"
+	"	brk #1\n"
+#endif
+);
+extern __attribute__((visibility("hidden"))) void run_at_stack_start(void *stack);
+
+OWN_FRAME IN_SECTION(spin_code) __attribute__((used, visibility("hidden"))) void spin_at_stack_start(void)
+{
+	RECORD(known);
+	for (;;)
+		known->ready = 1;
+}
+
+/* There the kernel put the number of arguments, and then the arguments. All frames so far are given up. */
+OWN_FRAME static long go_to_stack_start(long depth)
+{
+	known->frame_count = 0;
+	run_at_stack_start((long *)arguments - 1);
+	return depth;
+}
+
 static void handler(int number, siginfo_t *info, void *context)
 {
 	const ucontext_t *interrupted = context;
@@ -298,6 +371,7 @@ int main(int count, char **words)
 	if (count != 5)
 		return 64;
 	known = map_known(words);
+	arguments = words;
 	RECORD(known);
 	ADD_PLACE(known, spin_code);
 	known->is_signed = count_signed(32) > 16;
@@ -310,6 +384,12 @@ int main(int count, char **words)
 	end = strcmp(words[4], "kernel") == 0 ? spin_in_kernel : spin;
 	if (strcmp(words[4], "wait") == 0)
 		end = wait_often;
+	if (strcmp(words[4], "execute") == 0)
+		end = spin_until_told;
+	if (strcmp(words[4], "execute") == 0 || strcmp(words[4], "pages") == 0)
+		take_pages();
+	if (strcmp(words[4], "stack-start") == 0)
+		end = go_to_stack_start;
 	if (strcmp(words[4], "last-call") == 0)
 		end = call_at_last;
 	depth_in_handler = atol(words[3]);

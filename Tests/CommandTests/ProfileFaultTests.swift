@@ -1,0 +1,99 @@
+import Foundation
+import enum TestFixtures.HostKernel
+import Testing
+
+/// What can go wrong beside a running `cfic profile`: it goes on, or stops cleanly, and says what it lost.
+@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(4)))
+struct ProfileFaultTests {
+    private let place: Workplace
+    private static let busy = "bash -c 'while :; do :; done'"
+
+    init() throws { place = try Workplace() }
+
+    /// Whether there can be mounts that end with the process that made them.
+    static let canMount: Bool = {
+        let outcome = try? Workplace().shell("unshare -m --propagation private true")
+        return outcome?.code == 0
+    }()
+
+    private struct Report: Decodable {
+        struct Stack: Decodable {
+            var thread: String, outcome: String, samples: Int
+        }
+        var samples: Int, lostSamples: Int, completeStacks: Int
+        var stacks: [Stack]
+
+        func complete(_ thread: String) -> Int {
+            stacks.reduce(0) { $1.thread == thread && $1.outcome == "complete" ? $0 + $1.samples : $0 }
+        }
+    }
+
+    private func report(_ path: String) throws -> Report {
+        try JSONDecoder().decode(Report.self, from: Data(try place.bytes("\(place.directory)/\(path)")))
+    }
+
+    /// Runs a command line where `full` is a file system without room.
+    private func withFullDisk(_ command: String) throws -> Outcome {
+        let text = """
+            mkdir full elsewhere; mount -t tmpfs -o size=64k,mode=755 tmpfs full || exit 70
+            head -c 100000 /dev/zero > full/filler 2> /dev/null
+            export TMPDIR=$PWD/elsewhere
+            \(command); echo "code $?"; find full -type f
+            """
+        try place.write(Array(text.utf8), to: "command")
+        return try place.shell("unshare -m --propagation private bash command")
+    }
+
+    /// The tables are used nevertheless.
+    @Test(.enabled(if: canMount, "needs mounts of its own"))
+    func fullDiskOfTheCacheIsSaidAndCostsOnlyTheCache() throws {
+        let program = try Workplace.program()
+        let outcome = try withFullDisk("\(program) profile --cache full -F 999 -d 1 --json -o stacks -- \(Self.busy)")
+        #expect(outcome.output == "code 0\nfull/filler\n", "\(outcome.diagnostics)")
+        let said = outcome.diagnostics.split(separator: "\n").filter { $0.contains("its table could not be stored") }
+        #expect(said.contains { $0.contains("libc.so.6: ") && $0.contains("No space left on device") }, "\(said)")
+        let report = try report("stacks")
+        #expect(report.samples > 20 && report.complete("bash") > 20)
+    }
+
+    @Test(.enabled(if: canMount, "needs mounts of its own"))
+    func fullDiskOfTheStacksLeavesNoPartOfThem() throws {
+        let program = try Workplace.program()
+        let outcome = try withFullDisk("\(program) profile -F 999 -d 1 -o full/stacks -- \(Self.busy)")
+        #expect(outcome.output == "code 1\nfull/filler\n", "\(outcome.diagnostics)")
+        #expect(outcome.diagnostics.contains("full/stacks: cannot write: No space left on device"))
+        #expect(outcome.diagnostics.contains("; the profile was saved to \(place.directory)/elsewhere/"))
+    }
+
+    /// Before and after it, programs begin whose tables are missing.
+    @Test func cacheCanBeRemovedWhileItIsInUse() throws {
+        try place.write(Array("for i in range(3000000): pass\n".utf8), to: "turns.py")
+        let outcome = try place.shell(
+            """
+            cfic profile -F 999 --json -o stacks -- bash -c 'for ((i = 0; i < 100000; i++)); do :; done
+                mv cache removed; rm -rf removed; python3 turns.py'
+            """)
+        #expect(outcome.code == 0 && outcome.isOrderly, "\(outcome.diagnostics)")
+        let report = try report("stacks")
+        #expect(report.complete("bash") > 5 && report.complete("python3") > 5, "\(outcome.diagnostics)")
+        // The new cache is as good as any.
+        #expect(try place.cfic("verify", place.cache).code == 0)
+    }
+
+    /// Whatever is read of a process at that moment, and also if it is not there any more.
+    @Test func processCanBeKilledAtAnyTime() throws {
+        for delay in 0..<10 {
+            let outcome = try place.shell(
+                """
+                \(Self.busy) & busy=$!
+                (sleep 0.\(delay * 4 + 10); kill -KILL $busy) &
+                cfic profile -F 999 -p $busy -d 20 -o stacks; echo $?; rm -f stacks
+                """)
+            let (output, diagnostics) = (outcome.output, outcome.diagnostics)
+            #expect(
+                output == "0\n" || (output == "1\n" && diagnostics.contains("there is no process ")),
+                "\(delay): \(output) \(diagnostics)")
+            #expect(outcome.isOrderly, "\(diagnostics)")
+        }
+    }
+}
