@@ -129,6 +129,9 @@ public final class KernelUnwinder {
         (options.sampleBytes, options.usesSnapshots ? options.snapshotBytes : 0)
     }
 
+    /// `Options.samplesEveryone`
+    package var samplesEveryone: Bool { options.samplesEveryone }
+
     /// Whether waits are sampled: ``Options/waits``.
     public var samplesWaits: Bool { waits != nil }
 

@@ -160,7 +160,8 @@ public final class Profiler {
         onProgress(.sampling)
         var reports = CounterReports(onCounters)
         let loop = RecordingLoop(
-            source: KernelSource(unwinder: unwinder, recorder: recorder, interruption: interruption),
+            source: KernelSource(
+                unwinder: unwinder, recorder: recorder, interruption: interruption, duration: options.duration),
             rule: StopRule(duration: options.duration), elapsed: { ContinuousClock.now - began })
         let (reason, elapsed) = try loop.run(
             hasTargetEnded: hasEnded, request: { interruption?.request },
@@ -215,14 +216,25 @@ private struct KernelSource: SampleSource {
     let unwinder: KernelUnwinder
     let recorder: Recorder
     let interruption: Interruption?
+    /// How long it will be sampled; nil for no limit.
+    let duration: Duration?
     /// When sampling began.
     let began = ContinuousClock.now
 
-    /// Shorter in the first second, because programs that run all the time are not known until their first samples have
-    /// been read.
     func wait() {
-        let isBeginning = ContinuousClock.now - began < .seconds(1)
-        unwinder.wait(milliseconds: isBeginning ? 10 : 50, or: interruption?.descriptor ?? -1)
+        let elapsed = ContinuousClock.now - began
+        let pause = min(Self.pause(after: elapsed, unwinder), duration.map { max($0 - elapsed, .zero) } ?? .seconds(1))
+        // Rounded up, so that the last pause is not followed by another one.
+        let milliseconds = Int32(pause / .milliseconds(1)) + 1
+        unwinder.wait(milliseconds: milliseconds, or: interruption?.descriptor ?? -1)
+    }
+
+    /// Short in the first second, because programs that run all the time are not known until their first samples have
+    /// been read. Longer if everyone is sampled: then the mappings of new processes are known without their samples. The
+    /// share of waits is adjusted each time.
+    private static func pause(after elapsed: Duration, _ unwinder: KernelUnwinder) -> Duration {
+        if elapsed < .seconds(1) { return .milliseconds(10) }
+        return unwinder.samplesEveryone && !unwinder.samplesWaits ? .milliseconds(100) : .milliseconds(50)
     }
 
     func collect() throws(ProfileError) {
