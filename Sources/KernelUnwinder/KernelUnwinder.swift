@@ -1,7 +1,4 @@
-import CLibbpf
-import CLinux
 import CUnwindTable
-import ELF
 import Files
 import Glibc
 import LinuxProcess
@@ -27,7 +24,7 @@ public final class KernelUnwinder {
     let waits: WaitSampler?
     let memory: ElementMemory
     let images: MappedImages
-    private let processMap: Int32
+    private let entries: ProcessEntries
     let options: Options
     let ring: RecordRing
     /// Nil if there are no snapshots.
@@ -78,7 +75,7 @@ public final class KernelUnwinder {
                 "the kernel gives no more memory for tables (\(systemMessage(code))): going on with "
                     + "\(memory.limit >> 20) MiB of it")
         }
-        processMap = try object.map("processes")
+        entries = ProcessEntries(map: try object.map("processes"), limit: options.processLimit)
         ring = try RecordRing(map: object.map("samples"))
         snapshotRing = options.usesSnapshots ? try RecordRing(map: object.map("snapshots")) : nil
         try options.filter.write(to: object)
@@ -102,49 +99,6 @@ public final class KernelUnwinder {
             }
             return found
         }
-    }
-
-    /// The BPF programs as an object file (ELF, BPF), for other loaders.
-    public static var objectFile: [UInt8] { KernelObject.bytes }
-
-    /// The running kernel's release, from uname(2).
-    public static var kernelRelease: String { LoadCheck.release }
-
-    /// The verifier's work for each BPF program.
-    public var verifiedPrograms: [VerifiedProgram] { object.verified + (waits?.object.verified ?? []) }
-
-    var followsChildren: Bool { options.followsChildren }
-
-    /// Whether a tracepoint triggers samples, rather than another event.
-    var samplesTracepoint: Bool { options.tracepointPeriod != nil }
-
-    /// The number of images whose tables are being made.
-    public var pendingTables: Int { images.pendingCount }
-
-    /// How requests for tables have been answered; nil if the supply doesn't count them.
-    public var tableAnswers: SupplyAnswers? { images.answers }
-
-    /// The sizes of the ring buffers for samples and for snapshots, in bytes. The latter is 0 if there are no snapshots.
-    public var ringBytes: (samples: Int, snapshots: Int) {
-        (options.sampleBytes, options.usesSnapshots ? options.snapshotBytes : 0)
-    }
-
-    /// `Options.samplesEveryone`
-    package var samplesEveryone: Bool { options.samplesEveryone }
-
-    /// Whether waits are sampled: ``Options/waits``.
-    public var samplesWaits: Bool { waits != nil }
-
-    /// `Options.finishesStacks`
-    package var finishesStacks: Bool { options.finishesStacks }
-
-    /// The bits of a signed return address that belong to the address; all bits if addresses aren't signed.
-    package static var addressBits: UInt64 { perf_address_bits() }
-
-    /// Called with the description of a problem that doesn't stop the unwinder.
-    public var onProblem: (String) -> Void {
-        get { images.onProblem }
-        set { images.onProblem = newValue }
     }
 
     // MARK: Tables
@@ -206,7 +160,7 @@ public final class KernelUnwinder {
         var found = ProcessImages(map, images, waitsForTables: waitsForTables)
         if let before, before.images.isSame(as: found), before.lacksNoNewTable {
             // After an exec that maps the same, the entry is 0.
-            try setEntry(of: process, to: before.placed.place)
+            try entries.set(process, to: before.placed.place)
             return before.images
         }
         let placed = try publish(process, found.placedMappings)
@@ -226,7 +180,7 @@ public final class KernelUnwinder {
         let placed = try place(kept)
         do throws(KernelError) {
             try memory.waitUntilVisible()
-            try setEntry(of: process, to: placed.place)
+            try entries.set(process, to: placed.place)
         } catch {
             memory.free(placed.span)
             throw error
@@ -252,7 +206,7 @@ public final class KernelUnwinder {
     }
 
     /// Starts sampling a process that is about to exec. Its mappings are unknown until then.
-    public func expectProcess(_ process: Int32) throws(KernelError) { try setEntry(of: process, to: 0) }
+    public func expectProcess(_ process: Int32) throws(KernelError) { try entries.set(process, to: 0) }
 
     /// Publishes the mappings of all processes for which tables were made since their mappings were published.
     func publishMadeTables() {
@@ -266,8 +220,7 @@ public final class KernelUnwinder {
 
     /// Stops sampling a process.
     public func removeProcess(_ process: Int32) {
-        var key = process
-        bpf_map_delete_elem(processMap, &key)
+        entries.remove(process)
         stopTracking(process)
     }
 
@@ -295,18 +248,7 @@ public final class KernelUnwinder {
 
     /// Place of the process's `struct cfic_process`; 0 if the BPF programs have no mappings yet; nil if it isn't
     /// listed.
-    func place(of process: Int32) -> UInt32? {
-        var (key, value) = (process, UInt32(0))
-        return bpf_map_lookup_elem(processMap, &key, &value) == 0 ? value : nil
-    }
-
-    /// - Parameter place: 0 of a process whose mappings are not known.
-    private func setEntry(of process: Int32, to place: UInt32) throws(KernelError) {
-        var (key, value) = (process, place)
-        let status = bpf_map_update_elem(processMap, &key, &value, 0)
-        if status == -E2BIG { throw .tooManyProcesses(limit: options.processLimit) }
-        guard status == 0 else { throw .system("adding process \(process)", errno: -status) }
-    }
+    func place(of process: Int32) -> UInt32? { entries.place(of: process) }
 
     private func supersede(_ process: TrackedProcess) {
         superseded.append(process)
@@ -341,34 +283,5 @@ public final class KernelUnwinder {
 
     /// The sampled processes, with the places of their mappings, and whether the list is complete: the BPF programs
     /// change the map meanwhile.
-    func listed() -> (places: [Int32: UInt32], isWhole: Bool) {
-        var places: [Int32: UInt32] = [:]
-        var (key, next, value) = (Int32(0), Int32(0), UInt32(0))
-        var isFirst = true
-        // The kernel may restart the iteration when the map changes, so the number of iterations is limited.
-        for _ in 0..<2 * options.processLimit {
-            let status =
-                isFirst
-                ? bpf_map_get_next_key(processMap, nil, &next) : bpf_map_get_next_key(processMap, &key, &next)
-            guard status == 0 else { return (places, status == -ENOENT) }
-            if bpf_map_lookup_elem(processMap, &next, &value) == 0 { places[next] = value }
-            (key, isFirst) = (next, false)
-        }
-        return (places, false)
-    }
-}
-
-private struct TrackedProcess {
-    var images: ProcessImages
-    var placed: PlacedProcess
-    /// The images whose tables were being made when the mappings were published.
-    let pending: [MappedImage]
-
-    init(images: ProcessImages, placed: PlacedProcess) {
-        (self.images, self.placed) = (images, placed)
-        pending = images.images.filter(\.isPending)
-    }
-
-    /// Whether no table was made since the mappings were published.
-    var lacksNoNewTable: Bool { pending.allSatisfy(\.isPending) }
+    func listed() -> (places: [Int32: UInt32], isWhole: Bool) { entries.all() }
 }

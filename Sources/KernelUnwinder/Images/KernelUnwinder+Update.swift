@@ -74,8 +74,8 @@ extension KernelUnwinder {
         }
     }
 
-    /// Ends processes whose end was not noticed. Since Linux 6.16 a process still has its memory when its end is reported, so
-    /// it may have seemed to live on then, or have been read just after. Looks at a few processes a second.
+    /// Ends processes whose end was not noticed. A process may still have its memory when its end is reported, as on
+    /// Linux 6.18, so it may have seemed to live on then, or have been read just after. Looks at a few processes a second.
     private func endUnnoticed(at now: UInt64) -> [Change] {
         guard now - min(lastSweep, now) >= Self.sweepPeriod else { return [] }
         lastSweep = now
