@@ -71,11 +71,14 @@ struct GuessedStackTests {
         }
     }
 
-    /// In both psABIs, a frame pointer of zero marks the outermost frame.
-    @Test func zeroFramePointerEndsTheChain() throws {
+    /// In both psABIs, a frame pointer of zero marks the outermost frame. If that is where the stack begins, too, this is
+    /// known without a guess; those before it are guessed nevertheless.
+    @Test(arguments: [("sub $16, %rsp", CFIC_STEP_END_OF_CHAIN), ("nop", CFIC_STEP_END_OF_STACK)])
+    func zeroFramePointerEndsTheChain(first: String, end: cfic_step) throws {
         let fixture = try assemble(
             """
             _start: xor %ebp, %ebp
+            \(first)
             call a
             a: push %rbp
             mov %rsp, %rbp
@@ -88,7 +91,7 @@ struct GuessedStackTests {
         try #require(found.reduce(0) { $0 + $1.count } >= 20)
         for live in found {
             #expect(live.functions == ["b", "a", "_start"] && live.stack.outcome == .guessed, "\(live.text)")
-            #expect(live.stack.end.code == CFIC_STEP_END_OF_CHAIN.rawValue)
+            #expect(live.stack.end.code == end.rawValue)
         }
     }
 
