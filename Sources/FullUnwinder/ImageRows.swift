@@ -18,7 +18,10 @@ final class ImageRows {
     private let sources: FrameSources
     private var index = FrameIndex()
     private var known: [UInt64: Row?] = [:]
-    private static let knownLimit = 4096
+    private static let knownLimit = 512
+
+    /// The number of FDEs.
+    var entryCount: Int { index.count }
 
     /// Reads the headers of all entries.
     ///

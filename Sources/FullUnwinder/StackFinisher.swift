@@ -32,8 +32,11 @@ package final class StackFinisher {
     private let debugFiles: DebugFileSearch?
     private let addressBits: UInt64
     private var rows: [ImageKey: ImageRows?] = [:]
-    /// More than a process maps. Limits how many files' entries are kept.
-    private static let imageLimit = 512
+    /// Entries of all of them.
+    private var entryCount = 0
+    /// More than a process maps, and more entries than the largest executables have: what is kept of files takes at most
+    /// some tens of megabytes.
+    private static let imageLimit = 256, entryLimit = 1 << 20
 
     /// - Throws: ``KernelError`` on a machine without tables.
     package init(debugFiles: DebugFileSearch? = nil) throws(KernelError) {
@@ -101,8 +104,9 @@ package final class StackFinisher {
     private func rows(of mapped: MappedImage) -> ImageRows? {
         let key = ImageKey(mapped)
         if let known = rows[key] { return known }
-        if rows.count >= Self.imageLimit { rows = [:] }
+        if rows.count >= Self.imageLimit || entryCount >= Self.entryLimit { (rows, entryCount) = ([:], 0) }
         let found = mapped.image.flatMap { try? ImageRows(Self.opened($0), debugFiles: debugFiles) }
+        entryCount += found?.entryCount ?? 0
         rows[key] = .some(found)
         return found
     }
