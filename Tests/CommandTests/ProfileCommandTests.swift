@@ -456,8 +456,11 @@ struct ProfileCommandTests {
         #expect(count > 1 << 17 && slow.output == "\(count) 0\n", "\(slow.output) \(slow.diagnostics)")
     }
 
+    /// They are made while the command runs; what isn't made when it ends is left to the next profile.
     @Test func tablesAreKept() throws {
-        #expect(try place.shell("cfic profile -F 999 -- \(Self.busy)").code == 0)
+        for _ in 0..<50 where !place.cached().contains(where: { $0.hasSuffix(".unwind") }) {
+            #expect(try place.shell("cfic profile -F 999 -- \(Self.busy)").code == 0)
+        }
         #expect(place.cached().contains { $0.hasSuffix(".unwind") })
     }
 
