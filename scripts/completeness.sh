@@ -10,13 +10,7 @@
 #
 # Origin: own. Licence: Apache-2.0.
 set -uo pipefail
-cfic=${1:-.build/release/cfic}
-shift || true
-[[ -x $cfic ]] || { echo "completeness.sh: no $cfic: make build" >&2; exit 125; }
-cfic=$(realpath "$cfic") project=$(cd "$(dirname "$0")/.." && pwd)
-. "$project/scripts/sampled-programs.sh"
-work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
-chmod 755 "$work" && cd "$work" || exit 1
+. "$(dirname "$0")/sampled-programs.sh"
 status=0
 
 # Usage: measure NAME COMMAND [PERCENT [OPTION...]]

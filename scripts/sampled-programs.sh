@@ -1,7 +1,16 @@
 #!/usr/bin/env bash
-# What audit.sh and completeness.sh sample: commands of programs that are installed. To be sourced: defines each_program.
+# What audit.sh and completeness.sh sample: commands of programs that are installed. To be sourced, with the caller's
+# arguments [CFIC [NAME...]]: leaves the names, sets `$cfic` and `$project`, goes to a directory that ends with the script,
+# and defines each_program.
 #
 # Origin: own. Licence: Apache-2.0.
+
+cfic=${1:-.build/release/cfic}
+shift || true
+[[ -x $cfic ]] || { echo "$(basename "$0"): no $cfic: make build" >&2; exit 125; }
+cfic=$(realpath "$cfic") project=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
+chmod 755 "$work" && cd "$work" || exit 1
 
 # Writes the programs' inputs into the current directory, and calls `$1 NAME COMMAND` for each program that is installed and
 # is in the list $2, unless that is empty. `$project` and `$cfic` are inputs, too.

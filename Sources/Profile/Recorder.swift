@@ -139,7 +139,8 @@ public final class Recorder {
                 let finished = finish(taken, snapshot, finisher)
             else { continue }
             found[index] = finished
-            self.finished.stacks += 1
+            // The kernel's frames may have been all, so that only the end was not known.
+            self.finished.stacks += finished.frames.isEmpty ? 0 : 1
             self.finished.frames += finished.frames.count
             early[taken.thread]?.removeAll { $0.time == taken.time }
         }
