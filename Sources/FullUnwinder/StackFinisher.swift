@@ -93,36 +93,14 @@ package final class StackFinisher {
         return start != 0 && frame.register(machine.stackPointer) == start
     }
 
-    /// The file opened again: another thread may be making its table from this image.
-    private static func opened(_ image: ELFImage) throws(ELFError) -> ELFImage {
-        guard let path = image.descriptorPath else {
-            return try ELFImage(bytes: image.memoryBytes ?? [], name: image.name)
-        }
-        return try ELFImage(path: path)
-    }
-
     private func rows(of mapped: MappedImage) -> ImageRows? {
         let key = ImageKey(mapped)
         if let known = rows[key] { return known }
         if rows.count >= Self.imageLimit || entryCount >= Self.entryLimit { (rows, entryCount) = ([:], 0) }
-        let found = mapped.image.flatMap { try? ImageRows(Self.opened($0), debugFiles: debugFiles) }
+        // Another thread may be making the table from this image.
+        let found = mapped.image.flatMap { try? ImageRows($0.another(), debugFiles: debugFiles) }
         entryCount += found?.entryCount ?? 0
         rows[key] = .some(found)
         return found
-    }
-}
-
-/// A file, or memory such as the vDSO. Images of the same file come and go with the processes that map it.
-private enum ImageKey: Hashable {
-    case file(FileIdentity)
-    case memory([UInt8])
-    case none
-
-    init(_ mapped: MappedImage) {
-        if let identity = mapped.image?.identity {
-            self = .file(identity)
-        } else {
-            self = mapped.image?.memoryBytes.map { .memory($0) } ?? .none
-        }
     }
 }
