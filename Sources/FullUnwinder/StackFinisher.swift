@@ -24,8 +24,18 @@ package final class StackFinisher {
     package struct Finished {
         /// The callers of the kernel's last frame, the innermost first.
         package var frames: [Sample.Frame]
+        /// Whether the kernel's last frame is a signal frame. Its pc is not the return address of a call: the kernel set it.
+        /// False without frames.
+        package var startsInSignalFrame = false
         /// How the walk ended.
         package var end: StackEnd
+
+        /// The stack that begins with the kernel's frames.
+        package func continuing(_ kernel: some Collection<Sample.Frame>) -> [Sample.Frame] {
+            var stack = Array(kernel)
+            if startsInSignalFrame, let last = stack.popLast() { stack.append(last.exact) }
+            return stack + frames
+        }
     }
 
     private let machine: TableMachine
@@ -58,6 +68,7 @@ package final class StackFinisher {
         let memory = StackMemory(snapshot: snapshot)
         var frame = RegisterFrame(machine, pc: snapshot.pc, registers: snapshot.registers)
         var found: [Sample.Frame] = []
+        var startsInSignalFrame = false
         var kernel = frames.makeIterator()
         for _ in 0..<Int(CFIC_FRAMES_MAX) {
             if let expected = kernel.next() {
@@ -66,14 +77,22 @@ package final class StackFinisher {
                 found.append(Sample.Frame(finished: frame.pc, isExact: frame.isExact))
             }
             switch step(from: frame, memory, mapping(frame.lookupPC)) {
-            case .caller(let caller): frame = caller
+            case .caller(let caller):
+                frame = caller
+                if found.isEmpty {
+                    startsInSignalFrame = frame.isExact
+                } else if frame.isExact {
+                    found.append(found.removeLast().exact)
+                }
             case .end(let end):
                 let end = StackEnd(code: end.rawValue)
                 guard kernel.next() == nil, !found.isEmpty || end.isOutermost else { return nil }
-                return Finished(frames: found, end: end)
+                return Finished(
+                    frames: found, startsInSignalFrame: startsInSignalFrame && !found.isEmpty, end: end)
             }
         }
-        return Finished(frames: found, end: StackEnd(code: CFIC_STEP_TOO_DEEP.rawValue))
+        return Finished(
+            frames: found, startsInSignalFrame: startsInSignalFrame, end: StackEnd(code: CFIC_STEP_TOO_DEEP.rawValue))
     }
 
     private func step(

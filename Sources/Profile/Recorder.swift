@@ -162,7 +162,8 @@ public final class Recorder {
         return raw.withSample(taken.stack) { sample in
             ObservedStack(
                 time: taken.time, process: taken.process, thread: taken.thread, command: sample.command,
-                frames: sample.userFrames + (finished?.frames ?? []), end: finished?.end ?? sample.end,
+                frames: finished?.continuing(sample.userFrames) ?? Array(sample.userFrames),
+                end: finished?.end ?? sample.end,
                 isFinished: finished != nil, snapshot: snapshot, images: images)
         }
     }
@@ -239,7 +240,7 @@ public final class Recorder {
         var stack = raw.withSample(taken.stack) { Stacks.Stack($0) }
         stack.space.process = taken.process
         if let finished {
-            stack.userFrames += finished.frames
+            stack.userFrames = finished.continuing(stack.userFrames)
             stack.end = finished.end
         }
         let base = bases[taken.mappings]

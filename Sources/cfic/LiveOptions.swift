@@ -46,7 +46,9 @@ struct LiveOptions: ParsableArguments {
     var period: Int?
 
     @Option(
-        help: ArgumentHelp("With --live: compare each Nth sample of each CPU (default: 1), and each stack that is finished in user space.", valueName: "count"))
+        help: ArgumentHelp(
+            "With --live: compare each Nth sample of each CPU (default: 1), and each that is finished in user space.",
+            valueName: "count"))
     var every: Int?
 
     @Option(

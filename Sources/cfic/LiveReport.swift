@@ -73,7 +73,8 @@ struct LiveReport: ValidationOutput {
 
     private enum CodingKeys: CodingKey {
         case seconds, samples, lostSnapshots, stacks, disagreeingStacks, agreeingFrames, disagreeingFrames, agreement
-        case finishedStacks, agreeingFinishedFrames, disagreeingFinishedFrames, finishedAgreement, minAgreement, classes, failures
+        case finishedStacks, agreeingFinishedFrames, disagreeingFinishedFrames, finishedAgreement, minAgreement
+        case classes, failures
     }
 
     init(_ audit: LiveAudit, _ recording: Recording, minAgreement: Double) {

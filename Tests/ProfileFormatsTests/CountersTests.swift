@@ -39,7 +39,9 @@ import Testing
         (waits.samples, waits.nanoseconds) = (30, 2.25e9)
         counters.waits = waits
         var audit = RecordingCounters.Audit(agreeingStacks: 7, disagreeingStacks: 1)
-        (audit.frames, audit.finishedFrames) = (.init(agreeing: 79, disagreeing: 1), .init(agreeing: 15, disagreeing: 5))
+        (audit.frames, audit.finishedFrames) = (
+            .init(agreeing: 79, disagreeing: 1), .init(agreeing: 15, disagreeing: 5)
+        )
         counters.audit = audit
         return counters
     }()

@@ -73,8 +73,9 @@ struct FinishedStackTests {
             // Larger stacks, or a page that nobody touched.
             if let end = found?.end, end.code == CFIC_STEP_UNREADABLE_RETURN_ADDRESS.rawValue { return }
             compared += 1
-            let ours = (found?.frames ?? []).map(\.pc), theirs = stack.frames.dropFirst().map(\.pc)
-            if ours != theirs || found?.end.isOutermost != true {
+            let ours = found?.frames ?? [], theirs = stack.frames.dropFirst()
+            let areSame = ours.elementsEqual(theirs) { $0.pc == $1.pc && $0.isExact == $1.isExact }
+            if !areSame || found?.end.isOutermost != true {
                 differences.append("\(String(describing: found?.end)): \(ours.count) of \(theirs.count) frames")
             }
         }

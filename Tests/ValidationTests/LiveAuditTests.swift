@@ -67,7 +67,9 @@ struct LiveAuditTests {
     private func expectAgreement(
         _ audit: LiveAudit, atLeast frames: Int, sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        #expect(audit.results.frames.disagreeing == 0 && audit.results.disagreeingStacks == 0, sourceLocation: sourceLocation)
+        #expect(
+            audit.results.frames.disagreeing == 0 && audit.results.disagreeingStacks == 0,
+            sourceLocation: sourceLocation)
         #expect(
             audit.classes.filter { !$0.difference.isKnown }.map(\.example?.rule) == [], sourceLocation: sourceLocation)
         #expect(audit.results.frames.agreeing >= frames * settled(audit) / 2, sourceLocation: sourceLocation)
@@ -162,7 +164,9 @@ struct LiveAuditTests {
         let path = fixture.directory + "/program"
         let supply = try WrongTable(of: fixture.directory + "/wrong", for: ELFImage(path: path))
         let audit = try audit(LiveProgram(fixture, "program"), tables: supply)
-        #expect(audit.results.disagreeingStacks > settled(audit) / 2 && audit.results.frames.disagreeing == audit.results.disagreeingStacks)
+        #expect(
+            audit.results.disagreeingStacks > settled(audit) / 2
+                && audit.results.frames.disagreeing == audit.results.disagreeingStacks)
         #expect(audit.results.frames.agreement.map { $0 < 0.9 } ?? false)
         let found = try #require(audit.classes.first { $0.difference == .disagreement })
         let example = try #require(found.example)

@@ -37,6 +37,9 @@ public struct Sample {
             word = pc & Self.pcBits | 1 << 61 | (isExact ? 1 << 63 : 0)
         }
 
+        /// The same frame, whose pc is the current instruction.
+        package var exact: Self { Self(word: word | 1 << 63) }
+
         /// The same frame with another pc.
         package func moved(to pc: UInt64) -> Self { Self(word: word & ~Self.pcBits | pc & Self.pcBits) }
     }
