@@ -150,13 +150,36 @@ public struct ProcessHistories {
     mutating func mapping(
         at address: UInt64, of process: Int32, time: UInt64, unwoundBy base: ProcessImages?
     ) -> ProcessHistory.Found {
-        // Another process may have had the id before.
-        let history = histories[process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
-        let found = history.mapping(at: address, time: time, base: base)
-        guard case .mapping(let mapping, let isYounger) = found, mapping.isUnopened else { return found }
+        let found = history(of: process, at: time).mapping(at: address, time: time, base: base)
+        guard case .mapping(let mapping, let isYounger) = found else { return found }
+        return .mapping(opened(mapping, in: process), isYounger: isYounger)
+    }
+
+    /// All that is known of a process's mappings when a sample was taken, with their files opened.
+    ///
+    /// - Parameter base: what the sample was unwound by.
+    mutating func images(
+        of process: Int32, at time: UInt64, unwoundBy base: ProcessImages?
+    ) -> ProcessImages {
+        var images = history(of: process, at: time).images(at: time, base: base)
+        for mapping in images.mappings where mapping.isUnopened {
+            images = images.replacing(mapping, by: opened(mapping, in: process))
+        }
+        return images
+    }
+
+    /// Without the history of another process that has, or had, the id at another time.
+    private func history(of process: Int32, at time: UInt64) -> ProcessHistory {
+        histories[process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
+    }
+
+    private mutating func opened(
+        _ mapping: ProcessImages.Mapping, in process: Int32
+    ) -> ProcessImages.Mapping {
+        guard mapping.isUnopened else { return mapping }
         let opened = open(mapping, process)
         histories[process]?.note(opened: opened, for: mapping)
-        return .mapping(opened, isYounger: isYounger)
+        return opened
     }
 
     /// The mappings in which to look up the frames of a stack: its process's current ones or, if it is resolved, all

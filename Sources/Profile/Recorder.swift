@@ -30,12 +30,11 @@ public final class Recorder {
     private(set) var finished = RecordingCounters.Finished()
     /// The waits that have ended so far.
     private(set) var ended = RecordingCounters.Waits()
-    /// Sees all samples.
+    /// Sees all stacks that come with snapshots.
     package var observer: (any SampleObserver)?
     /// Nil if stacks are left as the kernel gives them out.
     private let finisher: StackFinisher?
-    /// The snapshots of the last round, by thread.
-    private var early: [Int32: [StackSnapshot]] = [:]
+    private var snapshots = RoundSnapshots()
     private var waiting = WaitingThreads()
     /// What was read in this round, in the order of a thread's samples and ends of waits.
     private var records: [Record] = []
@@ -82,7 +81,7 @@ public final class Recorder {
             if case .failed(let error) = change.kind { note(error) }
         }
         addNewcomers()
-        let finished = observer == nil ? try finishStacks() : [:]
+        let finished = try finishStacks()
         for (index, record) in records.enumerated() {
             switch record {
             case .sample(let taken): note(taken, finished.isEmpty ? nil : finished[index])
@@ -93,12 +92,10 @@ public final class Recorder {
         processes.endRound(at: time)
         forgetRound()
         closeUnmappedFiles()
-        try observer?.endRound()
     }
 
     /// Keeps of a sample what its stack can't tell.
     private func take(_ sample: Sample) {
-        if let observer { observer.note(sample, unwinder.images(numbered: sample.mappings)) }
         let number = raw.intern(sample)
         if number == known.count {
             known.append(nil)
@@ -128,39 +125,52 @@ public final class Recorder {
         }
     }
 
-    /// Continues the stacks that came with snapshots, by the indices of their records. The snapshots are there now, because
-    /// they precede their samples. Some may be of samples that come with the next round.
+    /// Continues the stacks that came with snapshots, by the indices of their records, and shows them to the observer.
     private func finishStacks() throws(KernelError) -> [Int: StackFinisher.Finished] {
-        guard let finisher else { return [:] }
-        var snapshots = early
-        var new: [Int32: [StackSnapshot]] = [:]
-        try unwinder.readSnapshots { new[$0.thread, default: []].append($0) }
-        snapshots.merge(new) { $0 + $1 }
-        early = new
+        if finisher == nil, observer == nil { return [:] }
+        try unwinder.readSnapshots { snapshots.add($0) }
         if snapshots.isEmpty { return [:] }
         var found: [Int: StackFinisher.Finished] = [:]
         for (index, record) in records.enumerated() {
             guard case .sample(let taken) = record,
-                let snapshot = snapshots[taken.thread]?.first(where: { $0.time == taken.time }),
-                let finished = finish(taken, snapshot, finisher)
+                let snapshot = snapshots.take(thread: taken.thread, time: taken.time)
             else { continue }
+            let finished = finish(taken, snapshot)
+            if let observer { observer.note(observed(taken, snapshot, finished)) }
+            guard let finished else { continue }
             found[index] = finished
             // The kernel's frames may have been all, so that only the end was not known.
             self.finished.stacks += finished.frames.isEmpty ? 0 : 1
             self.finished.frames += finished.frames.count
-            early[taken.thread]?.removeAll { $0.time == taken.time }
         }
+        let lost = snapshots.endRound()
+        if lost > 0 { observer?.noteLost(lost) }
         return found
     }
 
-    private func finish(_ taken: Taken, _ snapshot: StackSnapshot, _ finisher: StackFinisher) -> StackFinisher.Finished?
-    {
-        let frames = raw.withSample(taken.stack) { Array($0.userFrames) }
+    private func finish(_ taken: Taken, _ snapshot: StackSnapshot) -> StackFinisher.Finished? {
+        let (frames, end) = raw.withSample(taken.stack) { (Array($0.userFrames), $0.end) }
+        guard let finisher, unwinder.finishes(end) else { return nil }
         return finisher.finish(frames, snapshot) { address in
             let found = processes.mapping(
                 at: address, of: taken.process, time: taken.time, unwoundBy: bases[taken.mappings])
             if case .mapping(let mapping, _) = found { return mapping }
             return nil
+        }
+    }
+
+    private func observed(
+        _ taken: Taken, _ snapshot: StackSnapshot, _ finished: StackFinisher.Finished?
+    ) -> ObservedStack {
+        let base = bases[taken.mappings]
+        let images =
+            finished == nil ? base : processes.images(of: taken.process, at: taken.time, unwoundBy: base)
+        return raw.withSample(taken.stack) { sample in
+            ObservedStack(
+                time: taken.time, process: taken.process, thread: taken.thread, command: sample.command,
+                frames: finished?.continuing(sample.userFrames) ?? Array(sample.userFrames),
+                end: finished?.end ?? sample.end,
+                isFinished: finished != nil, snapshot: snapshot, images: images)
         }
     }
 
@@ -244,7 +254,7 @@ public final class Recorder {
         var stack = raw.withSample(taken.stack) { Stacks.Stack($0) }
         stack.space.process = taken.process
         if let finished {
-            stack.userFrames += finished.frames
+            stack.userFrames = finished.continuing(stack.userFrames)
             stack.end = finished.end
         }
         let base = bases[taken.mappings]

@@ -36,6 +36,10 @@ struct CountersReport: JSONDocument {
         var disagreeingFrames: Int
         /// Percent.
         var agreement: Double?
+        var agreeingFinishedFrames: Int
+        var disagreeingFinishedFrames: Int
+        /// Percent.
+        var finishedAgreement: Double?
     }
 
     var seconds: Double
@@ -91,8 +95,11 @@ struct CountersReport: JSONDocument {
         audit = counters.audit.map {
             Audit(
                 agreeingStacks: $0.agreeingStacks, disagreeingStacks: $0.disagreeingStacks,
-                agreeingFrames: $0.agreeingFrames, disagreeingFrames: $0.disagreeingFrames,
-                agreement: $0.agreement.map { 100 * $0 })
+                agreeingFrames: $0.frames.agreeing, disagreeingFrames: $0.frames.disagreeing,
+                agreement: $0.frames.agreement.map { 100 * $0 },
+                agreeingFinishedFrames: $0.finishedFrames.agreeing,
+                disagreeingFinishedFrames: $0.finishedFrames.disagreeing,
+                finishedAgreement: $0.finishedFrames.agreement.map { 100 * $0 })
         }
     }
 }

@@ -51,7 +51,10 @@ struct PrometheusText {
                 [("agrees", audit.agreeingStacks), ("disagrees", audit.disagreeingStacks)])
             add(
                 "audit_frames_total", .counter, "Compared frames.", "result",
-                [("agrees", audit.agreeingFrames), ("disagrees", audit.disagreeingFrames)])
+                [("agrees", audit.frames.agreeing), ("disagrees", audit.frames.disagreeing)])
+            add(
+                "audit_finished_frames_total", .counter, "Compared frames that were found in user space.", "result",
+                [("agrees", audit.finishedFrames.agreeing), ("disagrees", audit.finishedFrames.disagreeing)])
         }
     }
 

@@ -38,8 +38,11 @@ import Testing
         var waits = RecordingCounters.Waits()
         (waits.samples, waits.nanoseconds) = (30, 2.25e9)
         counters.waits = waits
-        counters.audit = RecordingCounters.Audit(
-            agreeingStacks: 7, disagreeingStacks: 1, agreeingFrames: 79, disagreeingFrames: 1)
+        var audit = RecordingCounters.Audit(agreeingStacks: 7, disagreeingStacks: 1)
+        (audit.frames, audit.finishedFrames) = (
+            .init(agreeing: 79, disagreeing: 1), .init(agreeing: 15, disagreeing: 5)
+        )
+        counters.audit = audit
         return counters
     }()
 
@@ -203,17 +206,24 @@ import Testing
         # TYPE cfic_audit_frames_total counter
         cfic_audit_frames_total{result="agrees"} 79
         cfic_audit_frames_total{result="disagrees"} 1
+        # HELP cfic_audit_finished_frames_total Compared frames that were found in user space.
+        # TYPE cfic_audit_finished_frames_total counter
+        cfic_audit_finished_frames_total{result="agrees"} 15
+        cfic_audit_finished_frames_total{result="disagrees"} 5
 
         """
 
     private static let json = """
         {
           "audit" : {
+            "agreeingFinishedFrames" : 15,
             "agreeingFrames" : 79,
             "agreeingStacks" : 7,
             "agreement" : 98.75,
+            "disagreeingFinishedFrames" : 5,
             "disagreeingFrames" : 1,
-            "disagreeingStacks" : 1
+            "disagreeingStacks" : 1,
+            "finishedAgreement" : 75
           },
           "ends" : {
             "end-of-stack" : 85,

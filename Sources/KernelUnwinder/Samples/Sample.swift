@@ -40,6 +40,9 @@ public struct Sample {
         /// The same location, however it was found.
         package var unmarked: Self { Self(word: word & (1 << 63 | Self.pcBits)) }
 
+        /// The same frame, whose pc is the current instruction.
+        package var exact: Self { Self(word: word | 1 << 63) }
+
         /// The same frame with another pc.
         package func moved(to pc: UInt64) -> Self { Self(word: word & ~Self.pcBits | pc & Self.pcBits) }
     }
