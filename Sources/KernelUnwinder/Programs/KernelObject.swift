@@ -43,6 +43,7 @@ final class KernelObject {
         _ options: KernelUnwinder.Options, part: Part, sharing first: KernelObject? = nil
     ) throws(KernelError) {
         try LoadCheck.checkKernel()
+        try LoadCheck.checkOpenFiles()
         let machine = try KernelUnwinder.hostMachine
         libbpf_set_print { _, _, _ in 0 }
         let bytes = Self.bytes
