@@ -68,6 +68,7 @@ struct CountersReport: JSONDocument {
     var snapshotRingBytes: Int
     var residentBytes: Int?
     var processes: [String: Int]
+    var refusedProcesses: UInt64
     var audit: Audit?
 
     init(_ counters: RecordingCounters) {
@@ -92,6 +93,7 @@ struct CountersReport: JSONDocument {
         (sampleRingBytes, snapshotRingBytes) = (counters.sampleRingBytes, counters.snapshotRingBytes)
         residentBytes = counters.residentBytes
         processes = Dictionary(uniqueKeysWithValues: groups.processes)
+        refusedProcesses = counters.kernel.unlisted
         audit = counters.audit.map {
             Audit(
                 agreeingStacks: $0.agreeingStacks, disagreeingStacks: $0.disagreeingStacks,

@@ -45,6 +45,7 @@ struct PrometheusText {
         add(
             "processes", .gauge, "Sampled processes, by whether their mappings are known.", "mappings", groups.processes
         )
+        add("processes_refused_total", .counter, "New processes beyond the limit, not sampled.", kernel.unlisted)
         if let audit = counters.audit {
             add(
                 "audit_stacks_total", .counter, "Compared stacks.", "result",

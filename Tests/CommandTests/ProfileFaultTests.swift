@@ -66,6 +66,28 @@ struct ProfileFaultTests {
     }
 
     /// Before and after it, programs begin whose tables are missing.
+    /// Whatever the limit on open files is, there is a result or a message that says what to raise; never a message about
+    /// something else that failed for want of a descriptor.
+    @Test func tooFewOpenFilesAreSaid() throws {
+        let text = """
+            for limit in 4 8 12 16 20 24 28 32 36 40 44 48; do
+                (ulimit -n $limit; exec "\(try Workplace.program())" profile --cache cache -o stacks -- true 2> said)
+                code=$?
+                if [ $code = 1 ]; then cat said; else echo "code $code with $limit"; fi
+            done
+            """
+        let outcome = try place.shell(text)
+        let said = outcome.output.split(separator: "\n")
+        // Four descriptors may not even be enough to start.
+        for line in said.dropFirst() {
+            let isMessage = line.hasPrefix("cfic: ") && line.hasSuffix(" are needed: raise the limit (ulimit -n)")
+            #expect(isMessage || line.hasPrefix("code 0 with "), "\(line)")
+        }
+        #expect(said.contains { $0.hasPrefix("cfic: 16 open files are too few") }, "\(outcome.output)")
+        let enough = try place.shell("ulimit -n 512; cfic profile --cache cache -o stacks -- true")
+        #expect(enough.code == 0, "\(enough.diagnostics)")
+    }
+
     @Test func cacheCanBeRemovedWhileItIsInUse() throws {
         try place.write(Array("for i in range(3000000): pass\n".utf8), to: "turns.py")
         let outcome = try place.shell(

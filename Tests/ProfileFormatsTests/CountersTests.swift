@@ -32,6 +32,7 @@ import Testing
         (counters.sampleRingBytes, counters.snapshotRingBytes) = (1_048_576, 16_777_216)
         counters.residentBytes = 52_428_800
         (counters.knownProcesses, counters.unknownProcesses) = (7, 2)
+        counters.kernel.unlisted = 6
         var answers = SupplyAnswers()
         (answers.found, answers.made, answers.refused) = (20, 5, 1)
         counters.tableAnswers = answers
@@ -198,6 +199,9 @@ import Testing
         # TYPE cfic_processes gauge
         cfic_processes{mappings="known"} 7
         cfic_processes{mappings="unknown"} 2
+        # HELP cfic_processes_refused_total New processes beyond the limit, not sampled.
+        # TYPE cfic_processes_refused_total counter
+        cfic_processes_refused_total 6
         # HELP cfic_audit_stacks_total Compared stacks.
         # TYPE cfic_audit_stacks_total counter
         cfic_audit_stacks_total{result="agrees"} 7
@@ -251,6 +255,7 @@ import Testing
             "other" : 17,
             "window" : 300
           },
+          "refusedProcesses" : 6,
           "residentBytes" : 52428800,
           "sampleRingBytes" : 1048576,
           "samples" : 100,
