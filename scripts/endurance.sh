@@ -5,8 +5,9 @@
 #
 #     endurance.sh [CFIC [SECONDS [PROCESSES]]]     as root; by default .build/release/cfic, 3600 and 20000
 #
-# PROCESSES is how many processes are alive that sleep most of the time. FREQUENCY in the environment is `-F`, by default 99.
-# Exit status: 1 if a check fails.
+# PROCESSES is how many processes are alive that sleep most of the time. In the environment, FREQUENCY is `-F`, by default 99;
+# STARTS is how many short processes are started in a second, by default 1000; and with ONLY_LOADS=1 nothing else on the
+# machine is sampled than what is started here. Exit status: 1 if a check fails.
 #
 # Origin: own. Licence: Apache-2.0.
 set -uo pipefail
@@ -49,17 +50,24 @@ while now=$(tail -n 1 alive) && [[ $now != "$processes" && $now != "$alive" ]]; 
 	alive=$now
 	sleep 2
 done
-load started start ./short 1000
+load started start ./short "${STARTS:-1000}"
 load opened churn ./small{1..8}.so ./large{1..4}.so
 load called call ./large*.so
-load replaced replace ./replaced.so $(( seconds > 600 ? 1 : 5 )) ./small{1..8}.so
+load replaced replace ./replaced.so $(( seconds < 600 ? 20 : 1 )) ./small{1..8}.so
 load used use ./replaced.so
+
+sampled=(-a -F "$frequency") audited=(-a)
+if [[ ${ONLY_LOADS:-} ]]; then
+	sampled+=(--comm load --comm short --comm sleeper)
+	# Those that call libraries all the time.
+	audited=(-p "${loads[3]}" -p "${loads[5]}")
+fi
 
 # What is needed: what it takes after a while without a limit that matters.
 trial=$(( seconds < 480 ? seconds / 4 : 120 ))
-"$cfic" profile -a -F "$frequency" -d "$trial" --memory 1G --counters trial.json -o /dev/null 2> summary \
+"$cfic" profile "${sampled[@]}" -d "$trial" --memory 1G --counters trial.json -o /dev/null 2> summary \
 	|| { cat summary >&2; exit 1; }
 needed=$(python3 -c 'import json; print(json.load(open("trial.json"))["tableMemoryUsedBytes"] // 1024)')
 memory=$(( needed / 2 > 4096 ? needed / 2 : 4096 ))
 echo "Linux $(uname -r), $(nproc) CPUs. Kernel memory needed in $trial s: $needed KiB; --memory ${memory}K"
-python3 "$sources/watch.py" "$cfic" "$seconds" "$frequency" "${memory}K"
+python3 "$sources/watch.py" "$cfic" "$seconds" "${audited[*]}" "${sampled[@]}" --memory "${memory}K"

@@ -9,7 +9,7 @@ public struct ProcessHistories {
     private var changed: Set<Int32> = []
     /// Opens the file of a mapping that is known by an event.
     private let open: (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping
-    private var code = CodeSpace()
+    private(set) var code: CodeSpace
     /// Incremented each time that events are read.
     private(set) var round = 0
     /// When events were last read, by CLOCK_MONOTONIC, in nanoseconds.
@@ -22,7 +22,10 @@ public struct ProcessHistories {
         open: @escaping (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping = { mapping, _ in
             mapping
         }
-    ) { self.open = open }
+    ) { (self.open, code) = (open, CodeSpace()) }
+
+    /// Of code alone.
+    init(code: CodeSpace) { (open, self.code) = ({ mapping, _ in mapping }, code) }
 
     // MARK: Events
 
@@ -92,6 +95,23 @@ public struct ProcessHistories {
     public var imagesWithoutTable: [(name: String, problem: String)] {
         code.problems.sorted { $0.key < $1.key }.map { (name: $0.key, problem: $0.value) }
     }
+
+    // MARK: Files that are gone
+
+    /// ``CodeSpace/takeUnmapped()``
+    mutating func takeUnmapped() -> [ProcessImages.Mapping] { code.takeUnmapped() }
+
+    /// Moves frames to the addresses that stand for their functions.
+    mutating func moveFrames(of stack: inout Stacks.Stack, to functions: [Sample.Frame: String]) {
+        guard stack.space.isResolved else { return }
+        for (index, frame) in stack.userFrames.enumerated() {
+            guard let name = functions[frame.unmarked] else { continue }
+            stack.userFrames[index] = frame.moved(to: code.address(ofFunction: name, isExact: frame.isExact))
+        }
+    }
+
+    /// ``CodeSpace/close(_:)``
+    mutating func close(_ pieces: [ProcessImages.Mapping]) { code.close(pieces) }
 
     // MARK: Samples
 

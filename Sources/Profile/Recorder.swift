@@ -4,15 +4,16 @@ import Glibc
 import KernelUnwinder
 import LinuxProcess
 import Symbols
+import Threads
 
 /// Collects the stacks of running processes.
 public final class Recorder {
     /// The source of the samples.
     public let unwinder: KernelUnwinder
     /// The stacks that were collected so far.
-    public private(set) var stacks = Stacks()
+    public internal(set) var stacks = Stacks()
     /// The code that the stacks' addresses are in.
-    public private(set) var processes: ProcessHistories
+    public internal(set) var processes: ProcessHistories
     /// Problems with single processes, in words, each once.
     public private(set) var problems: [String] = []
     /// Whether any sampled process still runs.
@@ -46,6 +47,10 @@ public final class Recorder {
     private var lastBase: UInt32 = 0
     /// In bytes. Above it, raw stacks are forgotten.
     private static let rawLimit = 8 << 20
+    /// Files that are being named, in order to close them.
+    var unmapped: UnmappedFiles?
+    /// Names them.
+    let pool = WorkerPool(limit: 1)
     /// Made when the first wait is read.
     private var scheduler: SchedulerFrames?
 
@@ -86,6 +91,7 @@ public final class Recorder {
         waiting.forgetEnded(isWaiting: unwinder.isWaiting)
         processes.endRound(at: time)
         forgetRound()
+        closeUnmappedFiles()
     }
 
     /// Keeps of a sample what its stack can't tell.
@@ -222,10 +228,18 @@ public final class Recorder {
 
     private static let moment = Duration.milliseconds(20)
 
-    private func note(_ error: KernelError) {
+    private func note(_ error: KernelError) { note(error.description) }
+
+    func note(_ problem: String) {
         // Each message may be about another process, so their number is limited.
-        guard problems.count < 100, !problems.contains(error.description) else { return }
-        problems.append(error.description)
+        guard problems.count < 100, !problems.contains(problem) else { return }
+        problems.append(problem)
+    }
+
+    /// Replaces the numbers of stacks.
+    func renumber(_ new: (Stacks.Number) -> Stacks.Number) {
+        known = known.map { $0.map(new) }
+        waiting.renumber(new)
     }
 
     private func note(_ taken: Taken, _ finished: StackFinisher.Finished?) {

@@ -9,8 +9,8 @@
  *     load use TARGET                  opens what TARGET is now, and calls it and the files that it was before
  *     load keep COUNT PERIOD PROGRAM   keeps COUNT processes alive that run `PROGRAM PERIOD`
  *
- * Each writes how many times it did that to standard output, a line every second, until it gets SIGTERM or its parent
- * ends.
+ * Each writes how many times it did that to standard output, a line every second, until it gets SIGTERM or its parent ends.
+ * Paths are relative.
  *
  * Origin: own. Licence: Apache-2.0.
  */
@@ -286,7 +286,11 @@ static void keep(long number, char *period, char *program)
 int main(int number, char **words)
 {
 	const char *load = number > 2 ? words[1] : "";
+	sigset_t none;
 
+	/* Whoever starts this may have blocked signals. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* Without SA_RESTART, so that nothing goes on waiting. */
 	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = end }, 0);

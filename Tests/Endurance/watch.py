@@ -1,7 +1,8 @@
 """Watches `cfic profile -a` while programs run that are hard on it, and checks what scripts/endurance.sh promises.
 
-    watch.py CFIC SECONDS FREQUENCY MEMORY
+    watch.py CFIC SECONDS AUDITED OPTION...
 
+AUDITED are the options of `cfic validate --live`, in one word, that say what to audit; the others are those of `cfic profile`.
 In the current directory, each of the files in LOADS ends with a line that says how often a load did what it does.
 
 Origin: own. Licence: Apache-2.0.
@@ -18,7 +19,9 @@ import subprocess
 import sys
 import time
 
-cfic, seconds, frequency, memory = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+cfic, seconds, audited, options = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(), sys.argv[4:]
+# In a short run, what is there to be known isn't yet known after a quarter of the time.
+is_short = seconds < 600
 LOADS = {
     "alive": "processes alive", "started": "processes started", "opened": "libraries opened and closed",
     "called": "calls of large libraries", "replaced": "replacements of a library", "used": "of them opened",
@@ -99,7 +102,7 @@ def counts():
 
 
 class Audits:
-    """`cfic validate --live`, of everyone, at the same time, in a part of each minute."""
+    """`cfic validate --live` at the same time, in a part of each minute."""
 
     def __init__(self):
         self.length = 20 if seconds > 120 else max(seconds // 4, 3)
@@ -117,13 +120,19 @@ class Audits:
         if has_time(self.length + 2) and not self.running and time.monotonic() >= self.due:
             with open(f"audit{self.number}", "w") as output, open("audit-problems", "a") as problems:
                 self.running = subprocess.Popen(
-                    [cfic, "validate", "--live", "-a", "-F", "49", "-d", str(self.length), "--json"],
+                    [cfic, "validate", "--live", *audited, "-F", "49", "-d", str(self.length), "--json"],
                     stdout=output, stderr=problems)
             self.number += 1
 
     def end(self):
-        if self.running:
-            self.orderly &= self.running.wait() in (0, 1)
+        if not self.running:
+            return
+        try:
+            self.orderly &= self.running.wait(timeout=120) in (0, 1)
+        except subprocess.TimeoutExpired:
+            self.orderly = False
+            self.running.kill()
+            self.running.wait()
 
     def reports(self):
         found = []
@@ -149,8 +158,8 @@ class Watch:
     def run(self):
         with open("summary", "w") as summary:
             profile = subprocess.Popen(
-                [cfic, "profile", "-a", "-F", frequency, "-d", str(seconds), "--memory", memory,
-                 "--counters", "counters.json", "-o", "stacks"], stderr=summary)
+                [cfic, "profile", *options, "-d", str(seconds), "--counters", "counters.json", "-o", "stacks"],
+                stderr=summary)
         self.audits = Audits()
         self.begin_counts, self.begin_time = counts(), time.monotonic()
         tick = max(5, seconds / 60)
@@ -215,8 +224,9 @@ class Watch:
               f"| {now['processes']['known']:,} | {now['samples']:,} | {now['lostSamples']:,} |", flush=True)
 
     def quarter(self, number, column):
-        """The maximum in a quarter of the time."""
-        return max((state[column] for state in self.states if int(4 * state[0] / seconds) == number), default=0)
+        """The median in a quarter of the time: reading the symbols of a large program takes much memory for a moment."""
+        found = sorted(state[column] for state in self.states if int(4 * state[0] / seconds) == number)
+        return found[len(found) // 2] if found else 0
 
 
 class Checks:
@@ -250,14 +260,18 @@ def main():
 
     # Memory. The first quarter is for what is there to be known.
     before, after = watch.quarter(1, 1), watch.quarter(3, 1)
-    check(after <= before * 1.1 + 4096, f"memory is flat: RssAnon at most {before:,} KiB in the second quarter of the time, "
-          f"{after:,} KiB in the last; {watch.peak:,} KiB until the end, VmHWM {watch.high:,} KiB")
+    check(0 < after <= before * 1.1 + (32768 if is_short else 4096),
+          f"memory is flat: RssAnon {before:,} KiB in the second quarter of the time, {after:,} KiB in the last (medians); "
+          f"at most {watch.peak:,} KiB, until the end; VmHWM {watch.high:,} KiB")
     before, after = watch.quarter(1, 2), watch.quarter(3, 2)
-    check(after <= before * 1.1 + 32, f"descriptors are flat: at most {before:,} in the second quarter, {after:,} in the last")
+    check(0 < after <= before * 1.1 + (300 if is_short else 32),
+          f"descriptors are flat: {before:,} in the second quarter, {after:,} in the last (medians); "
+          f"at most {max(state[2] for state in watch.states):,}")
     check(all(c["tableMemoryBytes"] <= c["tableMemoryLimitBytes"] for c in watch.counters),
           f"tables and mappings never exceed the limit of {last['tableMemoryLimitBytes'] >> 10:,} KiB")
-    check(last["tableEvictions"] > 0 and last["tableReloads"] > 0,
-          f"the limit is too low: {last['tableEvictions']:,} evictions, {last['tableReloads']:,} reloads")
+    check(last["tableEvictions"] > 0, f"the limit is too low: {last['tableEvictions']:,} evictions, "
+          f"{last['tableReloads']:,} reloads, {last['tables']['evicted']:,} of "
+          f"{last['tables']['evicted'] + last['tables']['loaded']:,} tables missing at the end")
 
     # Counters.
     check(not watch.problems, f"totals never decrease {watch.problems[:5]}")

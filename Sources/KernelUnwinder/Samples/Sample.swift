@@ -37,6 +37,9 @@ public struct Sample {
             word = pc & Self.pcBits | 1 << 61 | (isExact ? 1 << 63 : 0)
         }
 
+        /// The same location, however it was found.
+        package var unmarked: Self { Self(word: word & (1 << 63 | Self.pcBits)) }
+
         /// The same frame, whose pc is the current instruction.
         package var exact: Self { Self(word: word | 1 << 63) }
 
