@@ -88,6 +88,35 @@ struct ProfileFaultTests {
         #expect(enough.code == 0, "\(enough.diagnostics)")
     }
 
+    /// Whether the memory that a user may lock for events is enough for one profiler and not for two: KiB on each CPU.
+    static let oneProfilerFits: Bool = {
+        let text = (try? String(contentsOfFile: "/proc/sys/kernel/perf_event_mlock_kb", encoding: .utf8)) ?? ""
+        let isLimited = (try? String(contentsOfFile: "/proc/sys/kernel/perf_event_paranoid", encoding: .utf8)) ?? "-1"
+        return (270..<520).contains(Int(text.dropLast()) ?? 0) && !isLimited.hasPrefix("-") && canMount
+    }()
+
+    /// A user without CAP_IPC_LOCK may lock only so much for all profilers together.
+    @Test(.enabled(if: oneProfilerFits, "needs root, and the usual kernel.perf_event_mlock_kb"))
+    func tooLittleLockedMemoryIsSaid() throws {
+        // No other test runs something as this user.
+        let text = """
+            chmod 755 .. .; unset -f cfic; ulimit -l 0
+            as() { setpriv --reuid=64321 --regid=64321 --clear-groups --inh-caps=-all,+bpf,+perfmon,+sys_ptrace \
+                --ambient-caps=-all,+bpf,+perfmon,+sys_ptrace --bounding-set=-all,+bpf,+perfmon,+sys_ptrace "$@"; }
+            as \(try Workplace.program()) profile -o /dev/null -- cat > said 2>&1 < <(as tail -f /dev/null) & first=$!
+            until [ -n "$(pgrep -u 64321 -x cat)" ]; do [ -d /proc/$first ] || { cat said; exit 70; }; sleep 0.05; done
+            as \(try Workplace.program()) profile -o /dev/null -- true; echo "code $?"
+            pkill -u 64321 -x cat; wait $first; echo "code $?"; pkill -u 64321 -x tail
+            as \(try Workplace.program()) profile -o /dev/null -- true; echo "code $?"
+            """
+        let outcome = try place.shell(text)
+        #expect(outcome.output.split(separator: "\n").prefix(1) == ["code 1"], "\(outcome.diagnostics)")
+        #expect(outcome.output.hasSuffix("code 0\n"), "\(outcome.diagnostics)")
+        #expect(
+            outcome.diagnostics.contains("this user may not lock the 260 KiB of memory on each CPU that the events of"))
+        #expect(outcome.diagnostics.contains("raise kernel.perf_event_mlock_kb or"))
+    }
+
     @Test func cacheCanBeRemovedWhileItIsInUse() throws {
         try place.write(Array("for i in range(3000000): pass\n".utf8), to: "turns.py")
         let outcome = try place.shell(
