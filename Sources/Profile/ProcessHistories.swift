@@ -103,12 +103,25 @@ public struct ProcessHistories {
     ///   - time: of the sample.
     ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
     package mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
-        for (index, frame) in stack.userFrames.enumerated() {
+        // Neighbouring frames are often in one mapping. Without events, its addresses all lie equally far from those of
+        // the common address space.
+        let hasEvents = history(of: stack.space.process, at: time).map { !$0.isQuiet } ?? false
+        var run: (mapping: Range<UInt64>, distance: UInt64)?
+        for index in stack.userFrames.indices {
+            let frame = stack.userFrames[index]
             let address = frame.lookupAddress
+            if let run, run.mapping.contains(address) {
+                stack.userFrames[index] = frame.moved(to: frame.pc &+ run.distance)
+                continue
+            }
             let found = mapping(at: address, of: stack.space.process, time: time, unwoundBy: base)
             switch found {
             case .mapping(let mapping, let isYounger):
-                stack.userFrames[index] = frame.moved(to: code.address(of: frame.pc, in: mapping))
+                let moved = code.address(of: frame.pc, in: mapping)
+                stack.userFrames[index] = frame.moved(to: moved)
+                if !hasEvents, base != nil, mapping.image != nil, moved != 1 {
+                    run = (mapping.start..<mapping.end, moved &- frame.pc)
+                }
                 guard isYounger, let used = base?.mapping(at: address), !used.isSame(as: mapping), used.hasRules else {
                     continue
                 }
@@ -124,14 +137,19 @@ public struct ProcessHistories {
         stack.space.isResolved = true
     }
 
+    /// Another process may have had the id before.
+    private func history(of process: Int32, at time: UInt64) -> ProcessHistory? {
+        guard let history = histories[process], history.began <= time else { return nil }
+        return history
+    }
+
     /// The mapping of an address in a process when a sample was taken.
     ///
     /// - Parameter base: what the sample was unwound by.
     mutating func mapping(
         at address: UInt64, of process: Int32, time: UInt64, unwoundBy base: ProcessImages?
     ) -> ProcessHistory.Found {
-        // Another process may have had the id before.
-        let history = histories[process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
+        let history = history(of: process, at: time) ?? ProcessHistory()
         let found = history.mapping(at: address, time: time, base: base)
         guard case .mapping(let mapping, let isYounger) = found, mapping.isUnopened else { return found }
         let opened = open(mapping, process)
