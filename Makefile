@@ -160,6 +160,14 @@ audit: build ## sample what is installed of a dozen programs, and compare each s
 completeness: build ## sample the same programs, and report how many of the stacks reach the outermost frame (root; docs/runtime.md)
 	@scripts/completeness.sh $(BINARIES)/cfic
 
+# Seconds, and processes that are alive besides.
+DURATION ?= 3600
+PROCESSES ?= 20000
+
+.PHONY: endurance
+endurance: build ## profile everything for DURATION=3600 seconds beside programs that are hard on it (root; docs/runtime.md)
+	@scripts/endurance.sh $(BINARIES)/cfic $(DURATION) $(PROCESSES)
+
 $(LIBDW_WALK): Benchmarks/libdw-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $< -ldw -lelf

@@ -89,7 +89,9 @@ let package = Package(
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(
             name: "Profile",
-            dependencies: ["ELF", "Files", "KernelUnwinder", "FullUnwinder", "LinuxProcess", "Symbols", "CLinux"]),
+            dependencies: [
+                "ELF", "Files", "Threads", "KernelUnwinder", "FullUnwinder", "LinuxProcess", "Symbols", "CLinux",
+            ]),
         // A format a file.
         .target(
             name: "ProfileFormats",
@@ -200,7 +202,8 @@ let package = Package(
             name: "ProfileTests",
             dependencies: [
                 "CLibbpf",
-                "Profile", "FullUnwinder", "KernelUnwinder", "LinuxProcess", "Symbols", "ELF", "TableCompiler",
+                "Profile", "FullUnwinder", "KernelUnwinder", "LinuxProcess", "Symbols", "Threads", "ELF",
+                "TableCompiler",
                 "CUnwindTable",
                 "TestFixtures",
             ]),

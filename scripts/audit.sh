@@ -17,15 +17,20 @@ audit() {
 	python3 - "$name" <<-'END' || status=1
 		import json, sys
 		report = json.load(open("report"))
-		classes = ", ".join(f"`{c['name']}` {c['stacks']:,}" for c in report["classes"])
-		agreement = report.get("agreement", 0)
+		counts = {}
+		for c in report["classes"]:
+		    counts[c["name"]] = counts.get(c["name"], 0) + c["stacks"]
+		classes = ", ".join(f"`{name}` {count:,}" for name, count in counts.items())
+		agreements = [report[name] for name in ("agreement", "finishedAgreement") if name in report]
 		print(f"| {sys.argv[1]} | {report['stacks']:,} | {report['agreeingFrames']:,} | {report['disagreeingFrames']} "
-		      f"| {agreement:.2f} % | {classes} |", flush=True)
-		sys.exit(agreement < report["minAgreement"])
+		      f"| {report['finishedStacks']:,} | {report['agreeingFinishedFrames']:,} "
+		      f"| {report['disagreeingFinishedFrames']} | {min(agreements, default=0):.2f} % | {classes} |", flush=True)
+		sys.exit(min(agreements, default=0) < report["minAgreement"])
 	END
 }
 
-echo "| program | stacks | frames agree | disagree | agreement | not compared to the outermost frame |"
-echo "|---|--:|--:|--:|--:|---|"
+echo "| program | stacks | frames agree | disagree | finished stacks | frames agree | disagree | agreement |" \
+	"not compared to the outermost frame |"
+echo "|---|--:|--:|--:|--:|--:|--:|--:|---|"
 each_program audit "$*"
 exit $status

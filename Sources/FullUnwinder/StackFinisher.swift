@@ -24,8 +24,18 @@ package final class StackFinisher {
     package struct Finished {
         /// The callers of the kernel's last frame, the innermost first.
         package var frames: [Sample.Frame]
+        /// Whether the kernel's last frame is a signal frame. Its pc is not the return address of a call: the kernel set it.
+        /// False without frames.
+        package var startsInSignalFrame = false
         /// How the walk ended.
         package var end: StackEnd
+
+        /// The stack that begins with the kernel's frames.
+        package func continuing(_ kernel: some Collection<Sample.Frame>) -> [Sample.Frame] {
+            var stack = Array(kernel)
+            if startsInSignalFrame, let last = stack.popLast() { stack.append(last.exact) }
+            return stack + frames
+        }
     }
 
     private let machine: TableMachine
@@ -58,6 +68,7 @@ package final class StackFinisher {
         let memory = StackMemory(snapshot: snapshot)
         var frame = RegisterFrame(machine, pc: snapshot.pc, registers: snapshot.registers)
         var found: [Sample.Frame] = []
+        var startsInSignalFrame = false
         var kernel = frames.makeIterator()
         for _ in 0..<Int(CFIC_FRAMES_MAX) {
             if let expected = kernel.next() {
@@ -66,14 +77,22 @@ package final class StackFinisher {
                 found.append(Sample.Frame(finished: frame.pc, isExact: frame.isExact))
             }
             switch step(from: frame, memory, mapping(frame.lookupPC)) {
-            case .caller(let caller): frame = caller
+            case .caller(let caller):
+                frame = caller
+                if found.isEmpty {
+                    startsInSignalFrame = frame.isExact
+                } else if frame.isExact {
+                    found.append(found.removeLast().exact)
+                }
             case .end(let end):
                 let end = StackEnd(code: end.rawValue)
                 guard kernel.next() == nil, !found.isEmpty || end.isOutermost else { return nil }
-                return Finished(frames: found, end: end)
+                return Finished(
+                    frames: found, startsInSignalFrame: startsInSignalFrame && !found.isEmpty, end: end)
             }
         }
-        return Finished(frames: found, end: StackEnd(code: CFIC_STEP_TOO_DEEP.rawValue))
+        return Finished(
+            frames: found, startsInSignalFrame: startsInSignalFrame, end: StackEnd(code: CFIC_STEP_TOO_DEEP.rawValue))
     }
 
     private func step(
@@ -93,36 +112,14 @@ package final class StackFinisher {
         return start != 0 && frame.register(machine.stackPointer) == start
     }
 
-    /// The file opened again: another thread may be making its table from this image.
-    private static func opened(_ image: ELFImage) throws(ELFError) -> ELFImage {
-        guard let path = image.descriptorPath else {
-            return try ELFImage(bytes: image.memoryBytes ?? [], name: image.name)
-        }
-        return try ELFImage(path: path)
-    }
-
     private func rows(of mapped: MappedImage) -> ImageRows? {
         let key = ImageKey(mapped)
         if let known = rows[key] { return known }
         if rows.count >= Self.imageLimit || entryCount >= Self.entryLimit { (rows, entryCount) = ([:], 0) }
-        let found = mapped.image.flatMap { try? ImageRows(Self.opened($0), debugFiles: debugFiles) }
+        // Another thread may be making the table from this image.
+        let found = mapped.image.flatMap { try? ImageRows($0.another(), debugFiles: debugFiles) }
         entryCount += found?.entryCount ?? 0
         rows[key] = .some(found)
         return found
-    }
-}
-
-/// A file, or memory such as the vDSO. Images of the same file come and go with the processes that map it.
-private enum ImageKey: Hashable {
-    case file(FileIdentity)
-    case memory([UInt8])
-    case none
-
-    init(_ mapped: MappedImage) {
-        if let identity = mapped.image?.identity {
-            self = .file(identity)
-        } else {
-            self = mapped.image?.memoryBytes.map { .memory($0) } ?? .none
-        }
     }
 }

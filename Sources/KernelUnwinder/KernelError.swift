@@ -18,6 +18,8 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
     case noSuchEvent(SamplingEvent)
     /// A system call failed; says what was being done.
     case system(String, errno: Int32)
+    /// This process may open too few files at once; `needed` is the least.
+    case tooFewOpenFiles(limit: Int, needed: Int)
     /// This process sees other process ids than the kernel does.
     case otherPIDNamespace
     /// The table is for another machine.
@@ -48,6 +50,10 @@ public enum KernelError: Error, Sendable, CustomStringConvertible {
                 : "this kernel has no event \(event.name)"
         case .rejected(let program, let code, let log):
             "the kernel rejected the BPF program \(program): \(systemMessage(code))" + (log.isEmpty ? "" : "\n\(log)")
+        case .tooFewOpenFiles(let limit, let needed):
+            "\(limit) open files are too few, \(needed) or more are needed: raise the limit (ulimit -n)"
+        case .system(let what, EMFILE):
+            "\(what): \(systemMessage(EMFILE)): raise the limit on open files (ulimit -n)"
         case .system(let what, let code): "\(what): \(systemMessage(code))"
         case .otherPIDNamespace:
             "this is not the initial pid namespace, so the kernel knows processes by other ids: run cfic outside "

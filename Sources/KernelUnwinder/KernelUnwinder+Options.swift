@@ -1,4 +1,5 @@
 import CUnwindTable
+import LinuxProcess
 
 extension KernelUnwinder {
     /// How stacks are sampled, and how much memory that may take.
@@ -17,8 +18,10 @@ extension KernelUnwinder {
         public var tracepointPeriod: UInt32?
         /// How waits are sampled; nil if they aren't.
         public var waits: WaitSampling?
-        /// The largest number of processes at once.
-        public var processLimit = 65_536
+        /// The largest number of processes at once; nil for as many as the machine can have, by its limits of process ids
+        /// and threads. Each takes up to 96 bytes of kernel memory, which is allocated at the start.
+        public var processLimit: Int?
+        var usedProcessLimit: Int { processLimit ?? ProcessCapacity.limit }
         /// The size of the ring buffer for samples, in bytes: a power of two, at least a memory page.
         public var sampleBytes = 1 << 20
         /// Bytes of kernel memory that tables and mappings may take, from 4 MiB to 4 GiB. It is allocated as needed, 4 MiB at
@@ -44,7 +47,7 @@ extension KernelUnwinder {
         /// benchmarks.
         package var batches = false
 
-        /// The defaults: kernel frames and children too, up to 65,536 processes and 256 MiB of table memory.
+        /// The defaults: kernel frames and children too, as many processes as there may be, and 256 MiB of table memory.
         public init() {}
     }
 }

@@ -77,7 +77,7 @@ public final class KernelUnwinder {
                 "the kernel gives no more memory for tables (\(systemMessage(code))): going on with "
                     + "\(memory.limit >> 20) MiB of it")
         }
-        entries = ProcessEntries(map: try object.map("processes"), limit: options.processLimit)
+        entries = ProcessEntries(map: try object.map("processes"), limit: options.usedProcessLimit)
         ring = try RecordRing(map: object.map("samples"))
         snapshotRing = options.usesSnapshots ? try RecordRing(map: object.map("snapshots")) : nil
         try options.filter.write(to: object)

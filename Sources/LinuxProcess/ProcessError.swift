@@ -15,6 +15,8 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
     case cannotRead(Int32, errno: Int32)
     /// The events of processes on a CPU can't be read.
     case cannotWatch(cpu: Int32, errno: Int32)
+    /// This user may not lock as much memory as the events of processes on each CPU take, in bytes.
+    case tooLittleLockedMemory(bytes: Int)
 
     public var description: String {
         switch self {
@@ -27,6 +29,10 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
                 + (code == EACCES || code == EPERM ? advice : "")
         case .cannotWatch(let cpu, let code):
             "watching processes on CPU \(cpu): \(systemMessage(code))"
+        case .tooLittleLockedMemory(let bytes):
+            "this user may not lock the \(bytes >> 10) KiB of memory on each CPU that the events of processes take, besides "
+                + "what is locked already: raise kernel.perf_event_mlock_kb or the limit on locked memory (ulimit -l), or "
+                + "grant CAP_IPC_LOCK"
         }
     }
 

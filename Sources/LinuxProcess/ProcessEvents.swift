@@ -19,9 +19,12 @@ package final class ProcessEvents {
             let descriptor = perf_open_process_events(cpu, canWait ? UInt32(size / 2) : 1)
             guard descriptor >= 0 else { throw .cannotWatch(cpu: cpu, errno: -descriptor) }
             event = PerfEvent(descriptor: descriptor)
-            let start = mmap(
-                nil, sysconf(Int32(_SC_PAGESIZE)) + size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
-            guard let start, start != MAP_FAILED else { throw .cannotWatch(cpu: cpu, errno: errno) }
+            let bytes = sysconf(Int32(_SC_PAGESIZE)) + size
+            let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+            guard let start, start != MAP_FAILED else {
+                // perf_mmap() of the kernel has no other reason for it.
+                throw errno == EPERM ? .tooLittleLockedMemory(bytes: bytes) : .cannotWatch(cpu: cpu, errno: errno)
+            }
             page = start.assumingMemoryBound(to: perf_event_mmap_page.self)
             self.size = size
         }

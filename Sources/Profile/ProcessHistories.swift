@@ -9,7 +9,7 @@ public struct ProcessHistories {
     private var changed: Set<Int32> = []
     /// Opens the file of a mapping that is known by an event.
     private let open: (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping
-    private var code = CodeSpace()
+    private(set) var code: CodeSpace
     /// Incremented each time that events are read.
     private(set) var round = 0
     /// When events were last read, by CLOCK_MONOTONIC, in nanoseconds.
@@ -22,7 +22,10 @@ public struct ProcessHistories {
         open: @escaping (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping = { mapping, _ in
             mapping
         }
-    ) { self.open = open }
+    ) { (self.open, code) = (open, CodeSpace()) }
+
+    /// Of code alone.
+    init(code: CodeSpace) { (open, self.code) = ({ mapping, _ in mapping }, code) }
 
     // MARK: Events
 
@@ -93,6 +96,23 @@ public struct ProcessHistories {
         code.problems.sorted { $0.key < $1.key }.map { (name: $0.key, problem: $0.value) }
     }
 
+    // MARK: Files that are gone
+
+    /// ``CodeSpace/takeUnmapped()``
+    mutating func takeUnmapped() -> [ProcessImages.Mapping] { code.takeUnmapped() }
+
+    /// Moves frames to the addresses that stand for their functions.
+    mutating func moveFrames(of stack: inout Stacks.Stack, to functions: [Sample.Frame: String]) {
+        guard stack.space.isResolved else { return }
+        for (index, frame) in stack.userFrames.enumerated() {
+            guard let name = functions[frame.unmarked] else { continue }
+            stack.userFrames[index] = frame.moved(to: code.address(ofFunction: name, isExact: frame.isExact))
+        }
+    }
+
+    /// ``CodeSpace/close(_:)``
+    mutating func close(_ pieces: [ProcessImages.Mapping]) { code.close(pieces) }
+
     // MARK: Samples
 
     /// Converts a stack's addresses to those of the common address space. Cuts off the callers of a frame whose address
@@ -105,7 +125,7 @@ public struct ProcessHistories {
     package mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
         // Neighbouring frames are often in one mapping. Without events, its addresses all lie equally far from those of
         // the common address space.
-        let hasEvents = history(of: stack.space.process, at: time).map { !$0.isQuiet } ?? false
+        let hasEvents = !history(of: stack.space.process, at: time).isQuiet
         var run: (mapping: Range<UInt64>, distance: UInt64)?
         for index in stack.userFrames.indices {
             let frame = stack.userFrames[index]
@@ -137,24 +157,42 @@ public struct ProcessHistories {
         stack.space.isResolved = true
     }
 
-    /// Another process may have had the id before.
-    private func history(of process: Int32, at time: UInt64) -> ProcessHistory? {
-        guard let history = histories[process], history.began <= time else { return nil }
-        return history
-    }
-
     /// The mapping of an address in a process when a sample was taken.
     ///
     /// - Parameter base: what the sample was unwound by.
     mutating func mapping(
         at address: UInt64, of process: Int32, time: UInt64, unwoundBy base: ProcessImages?
     ) -> ProcessHistory.Found {
-        let history = history(of: process, at: time) ?? ProcessHistory()
-        let found = history.mapping(at: address, time: time, base: base)
-        guard case .mapping(let mapping, let isYounger) = found, mapping.isUnopened else { return found }
+        let found = history(of: process, at: time).mapping(at: address, time: time, base: base)
+        guard case .mapping(let mapping, let isYounger) = found else { return found }
+        return .mapping(opened(mapping, in: process), isYounger: isYounger)
+    }
+
+    /// All that is known of a process's mappings when a sample was taken, with their files opened.
+    ///
+    /// - Parameter base: what the sample was unwound by.
+    mutating func images(
+        of process: Int32, at time: UInt64, unwoundBy base: ProcessImages?
+    ) -> ProcessImages {
+        var images = history(of: process, at: time).images(at: time, base: base)
+        for mapping in images.mappings where mapping.isUnopened {
+            images = images.replacing(mapping, by: opened(mapping, in: process))
+        }
+        return images
+    }
+
+    /// Without the history of another process that has, or had, the id at another time.
+    private func history(of process: Int32, at time: UInt64) -> ProcessHistory {
+        histories[process].flatMap { $0.began <= time ? $0 : nil } ?? ProcessHistory()
+    }
+
+    private mutating func opened(
+        _ mapping: ProcessImages.Mapping, in process: Int32
+    ) -> ProcessImages.Mapping {
+        guard mapping.isUnopened else { return mapping }
         let opened = open(mapping, process)
         histories[process]?.note(opened: opened, for: mapping)
-        return .mapping(opened, isYounger: isYounger)
+        return opened
     }
 
     /// The mappings in which to look up the frames of a stack: its process's current ones or, if it is resolved, all

@@ -113,6 +113,24 @@ struct ProcessHistory {
         return hasExec(after: time) ? .none : .of(reading?.mapping(at: address))
     }
 
+    /// All mappings at a time, as far as they are known: each address has the one that ``mapping(at:time:base:)`` finds.
+    func images(at time: UInt64, base: ProcessImages?) -> ProcessImages {
+        var oldest = base ?? (hasExec(after: time) ? nil : reading)
+        var younger: [ProcessImages.Mapping] = []
+        search: for noted in events.reversed() where noted.time <= time {
+            if let base, noted.time <= base.time { break }
+            switch noted.event {
+            case .mapped(let mapping): younger.append(mapping)
+            case .unknown: break
+            case .exec:
+                if base == nil, hasExec(after: time) || reading.map({ $0.time < noted.time }) ?? true { oldest = nil }
+                break search
+            }
+        }
+        if younger.isEmpty, let oldest { return oldest }
+        return younger.reversed().reduce(oldest ?? ProcessImages([])) { $0.replacing(with: $1, at: time) }
+    }
+
     private func hasExec(after time: UInt64) -> Bool {
         events.contains { noted in
             if noted.time > time, case .exec = noted.event { true } else { false }

@@ -4,15 +4,16 @@ import Glibc
 import KernelUnwinder
 import LinuxProcess
 import Symbols
+import Threads
 
 /// Collects the stacks of running processes.
 public final class Recorder {
     /// The source of the samples.
     public let unwinder: KernelUnwinder
     /// The stacks that were collected so far.
-    public private(set) var stacks = Stacks()
+    public internal(set) var stacks = Stacks()
     /// The code that the stacks' addresses are in.
-    public private(set) var processes: ProcessHistories
+    public internal(set) var processes: ProcessHistories
     /// Problems with single processes, in words, each once.
     public private(set) var problems: [String] = []
     /// Whether any sampled process still runs.
@@ -31,12 +32,11 @@ public final class Recorder {
     private(set) var finished = RecordingCounters.Finished()
     /// The waits that have ended so far.
     private(set) var ended = RecordingCounters.Waits()
-    /// Sees all samples.
+    /// Sees all stacks that come with snapshots.
     package var observer: (any SampleObserver)?
     /// Nil if stacks are left as the kernel gives them out.
     private let finisher: StackFinisher?
-    /// The snapshots of the last round, by thread.
-    private var early: [Int32: [StackSnapshot]] = [:]
+    private var snapshots = RoundSnapshots()
     private var waiting = WaitingThreads()
     /// What was read in this round, in the order of a thread's samples and ends of waits.
     private var records: [Record] = []
@@ -49,6 +49,10 @@ public final class Recorder {
     private var lastBase: UInt32 = 0
     /// In bytes. Above it, raw stacks are forgotten.
     private static let rawLimit = 8 << 20
+    /// Files that are being named, in order to close them.
+    var unmapped: UnmappedFiles?
+    /// Names them.
+    let pool = WorkerPool(limit: 1)
     /// Made when the first wait is read.
     private var scheduler: SchedulerFrames?
 
@@ -80,7 +84,7 @@ public final class Recorder {
         }
         metNewcomers = newcomers.count > 0
         addNewcomers()
-        let finished = observer == nil ? try finishStacks() : [:]
+        let finished = try finishStacks()
         for (index, record) in records.enumerated() {
             switch record {
             case .sample(let taken): note(taken, finished.isEmpty ? nil : finished[index])
@@ -90,12 +94,11 @@ public final class Recorder {
         waiting.forgetEnded(isWaiting: unwinder.isWaiting)
         processes.endRound(at: time)
         forgetRound()
-        try observer?.endRound()
+        closeUnmappedFiles()
     }
 
     /// Keeps of a sample what its stack can't tell.
     private func take(_ sample: Sample) {
-        if let observer { observer.note(sample, unwinder.images(numbered: sample.mappings)) }
         let number = raw.intern(sample)
         if number == known.count {
             known.append(nil)
@@ -125,39 +128,52 @@ public final class Recorder {
         }
     }
 
-    /// Continues the stacks that came with snapshots, by the indices of their records. The snapshots are there now, because
-    /// they precede their samples. Some may be of samples that come with the next round.
+    /// Continues the stacks that came with snapshots, by the indices of their records, and shows them to the observer.
     private func finishStacks() throws(KernelError) -> [Int: StackFinisher.Finished] {
-        guard let finisher else { return [:] }
-        var snapshots = early
-        var new: [Int32: [StackSnapshot]] = [:]
-        try unwinder.readSnapshots { new[$0.thread, default: []].append($0) }
-        snapshots.merge(new) { $0 + $1 }
-        early = new
+        if finisher == nil, observer == nil { return [:] }
+        try unwinder.readSnapshots { snapshots.add($0) }
         if snapshots.isEmpty { return [:] }
         var found: [Int: StackFinisher.Finished] = [:]
         for (index, record) in records.enumerated() {
             guard case .sample(let taken) = record,
-                let snapshot = snapshots[taken.thread]?.first(where: { $0.time == taken.time }),
-                let finished = finish(taken, snapshot, finisher)
+                let snapshot = snapshots.take(thread: taken.thread, time: taken.time)
             else { continue }
+            let finished = finish(taken, snapshot)
+            if let observer { observer.note(observed(taken, snapshot, finished)) }
+            guard let finished else { continue }
             found[index] = finished
             // The kernel's frames may have been all, so that only the end was not known.
             self.finished.stacks += finished.frames.isEmpty ? 0 : 1
             self.finished.frames += finished.frames.count
-            early[taken.thread]?.removeAll { $0.time == taken.time }
         }
+        let lost = snapshots.endRound()
+        if lost > 0 { observer?.noteLost(lost) }
         return found
     }
 
-    private func finish(_ taken: Taken, _ snapshot: StackSnapshot, _ finisher: StackFinisher) -> StackFinisher.Finished?
-    {
-        let frames = raw.withSample(taken.stack) { Array($0.userFrames) }
+    private func finish(_ taken: Taken, _ snapshot: StackSnapshot) -> StackFinisher.Finished? {
+        let (frames, end) = raw.withSample(taken.stack) { (Array($0.userFrames), $0.end) }
+        guard let finisher, unwinder.finishes(end) else { return nil }
         return finisher.finish(frames, snapshot) { address in
             let found = processes.mapping(
                 at: address, of: taken.process, time: taken.time, unwoundBy: bases[taken.mappings])
             if case .mapping(let mapping, _) = found { return mapping }
             return nil
+        }
+    }
+
+    private func observed(
+        _ taken: Taken, _ snapshot: StackSnapshot, _ finished: StackFinisher.Finished?
+    ) -> ObservedStack {
+        let base = bases[taken.mappings]
+        let images =
+            finished == nil ? base : processes.images(of: taken.process, at: taken.time, unwoundBy: base)
+        return raw.withSample(taken.stack) { sample in
+            ObservedStack(
+                time: taken.time, process: taken.process, thread: taken.thread, command: sample.command,
+                frames: finished?.continuing(sample.userFrames) ?? Array(sample.userFrames),
+                end: finished?.end ?? sample.end,
+                isFinished: finished != nil, snapshot: snapshot, images: images)
         }
     }
 
@@ -215,10 +231,18 @@ public final class Recorder {
 
     private static let moment = Duration.milliseconds(20)
 
-    private func note(_ error: KernelError) {
+    private func note(_ error: KernelError) { note(error.description) }
+
+    func note(_ problem: String) {
         // Each message may be about another process, so their number is limited.
-        guard problems.count < 100, !problems.contains(error.description) else { return }
-        problems.append(error.description)
+        guard problems.count < 100, !problems.contains(problem) else { return }
+        problems.append(problem)
+    }
+
+    /// Replaces the numbers of stacks.
+    func renumber(_ new: (Stacks.Number) -> Stacks.Number) {
+        known = known.map { $0.map(new) }
+        waiting.renumber(new)
     }
 
     private func note(_ taken: Taken, _ finished: StackFinisher.Finished?) {
@@ -233,7 +257,7 @@ public final class Recorder {
         var stack = raw.withSample(taken.stack) { Stacks.Stack($0) }
         stack.space.process = taken.process
         if let finished {
-            stack.userFrames += finished.frames
+            stack.userFrames = finished.continuing(stack.userFrames)
             stack.end = finished.end
         }
         let base = bases[taken.mappings]

@@ -13,20 +13,31 @@ public struct RecordingCounters: Sendable {
         public var agreeingStacks: Int
         /// Compared stacks with a disagreement.
         public var disagreeingStacks: Int
-        /// Callers that both sides found by call frame information, equal.
-        public var agreeingFrames: Int
-        /// Callers that both sides found by call frame information, different.
-        public var disagreeingFrames: Int
+        /// Callers that the kernel found by tables.
+        public var frames = Frames()
+        /// Callers that were found in user space.
+        public var finishedFrames = Frames()
 
-        /// The share of the frames that agree; nil if none was compared.
-        public var agreement: Double? {
-            let all = agreeingFrames + disagreeingFrames
-            return all == 0 ? nil : Double(agreeingFrames) / Double(all)
+        /// Callers that both sides found by call frame information. Innermost frames don't count.
+        public struct Frames: Sendable, Equatable {
+            /// Those that are equal.
+            public var agreeing = 0
+            /// Those that differ; at most one for each stack.
+            public var disagreeing = 0
+
+            /// The share of those that agree; nil if there are none.
+            public var agreement: Double? {
+                let all = agreeing + disagreeing
+                return all == 0 ? nil : Double(agreeing) / Double(all)
+            }
+
+            package init(agreeing: Int = 0, disagreeing: Int = 0) {
+                (self.agreeing, self.disagreeing) = (agreeing, disagreeing)
+            }
         }
 
-        package init(agreeingStacks: Int, disagreeingStacks: Int, agreeingFrames: Int, disagreeingFrames: Int) {
+        package init(agreeingStacks: Int = 0, disagreeingStacks: Int = 0) {
             (self.agreeingStacks, self.disagreeingStacks) = (agreeingStacks, disagreeingStacks)
-            (self.agreeingFrames, self.disagreeingFrames) = (agreeingFrames, disagreeingFrames)
         }
     }
 

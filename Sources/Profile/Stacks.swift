@@ -71,6 +71,26 @@ public struct Stacks {
 
     package mutating func add(_ number: Number) { tallies[number.index].samples += 1 }
 
+    /// All of them.
+    var all: some Collection<Stack> { numbers.keys }
+
+    /// Changes stacks. Those that become equal are counted as one.
+    ///
+    /// - Returns: the new number for an old one.
+    mutating func map(_ change: (inout Stack) -> Void) -> (Number) -> Number {
+        var changed = Self()
+        var renumbered = Array(repeating: Number(index: 0), count: tallies.count)
+        for (var stack, old) in numbers {
+            change(&stack)
+            let new = changed.number(of: stack)
+            changed.tallies[new.index].samples += tallies[old.index].samples
+            changed.tallies[new.index].waited += tallies[old.index].waited
+            renumbered[old.index] = new
+        }
+        self = changed
+        return { renumbered[$0.index] }
+    }
+
     /// Adds a sample of a wait.
     ///
     /// - Parameter nanoseconds: its length, divided by the share of waits that was sampled.

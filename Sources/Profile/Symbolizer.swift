@@ -68,7 +68,9 @@ public final class Symbolizer {
         for (id, (image, places)) in unnamed where images[id] == nil {
             // What it reads goes with it.
             let names = (try? image.image?.another()).map(ImageNames.init)
-            for place in places { known[place] = self.names.intern(name(at: place, in: image, names)) }
+            for place in places {
+                known[place] = self.names.intern(Self.name(at: place.pc, isExact: place.isExact, in: image, names))
+            }
             earlierProblems += names?.problems ?? []
             keptImages.append(image)
         }
@@ -83,6 +85,9 @@ public final class Symbolizer {
 
     /// As ``name(of:in:)``, but returns the number in ``names``.
     public func id(of frame: Sample.Frame, in space: AddressSpace) -> NameTable.ID {
+        if space.isResolved, let function = processes.code.function(at: frame.lookupAddress) {
+            return names.intern(function)
+        }
         guard let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress) else {
             return names.intern("[unknown]")
         }
@@ -95,16 +100,17 @@ public final class Symbolizer {
         }
         let place = Place(frame, in: image, bias: mapping.bias)
         if let known = known[place] { return known }
-        let found = names.intern(name(at: place, in: image, imageNames(image)))
+        let found = names.intern(Self.name(at: place.pc, isExact: place.isExact, in: image, imageNames(image)))
         known[place] = found
         return found
     }
 
-    private func name(at place: Place, in image: MappedImage, _ names: ImageNames?) -> String {
-        switch names?.name(at: place.pc, isExact: place.isExact) {
+    /// The name of the function at an SVMA in an image; `names` is nil if its symbols can't be read.
+    static func name(at pc: UInt64, isExact: Bool, in image: MappedImage, _ names: ImageNames?) -> String {
+        switch names?.name(at: pc, isExact: isExact) {
         case .function(let name): name
-        case .frame(let start): "[\(Self.file(image.name))]+0x\(String(start, radix: 16))"
-        case nil: "[\(Self.file(image.name))]"
+        case .frame(let start): "[\(file(image.name))]+0x\(String(start, radix: 16))"
+        case nil: "[\(file(image.name))]"
         }
     }
 

@@ -33,6 +33,11 @@ struct WaitingThreads {
         limit = max(1024, 2 * begun.count)
     }
 
+    /// Replaces the numbers of stacks.
+    mutating func renumber(_ new: (Stacks.Number) -> Stacks.Number) {
+        begun = begun.mapValues { Begun(time: $0.time, share: $0.share, stack: new($0.stack)) }
+    }
+
     /// Removes and returns the waits that have not ended.
     mutating func takeUnended(isWaiting: (_ thread: Int32, _ since: UInt64) -> Bool) -> [Begun] {
         defer { begun = [:] }

@@ -36,6 +36,10 @@ struct CountersReport: JSONDocument {
         var disagreeingFrames: Int
         /// Percent.
         var agreement: Double?
+        var agreeingFinishedFrames: Int
+        var disagreeingFinishedFrames: Int
+        /// Percent.
+        var finishedAgreement: Double?
     }
 
     var seconds: Double
@@ -64,6 +68,7 @@ struct CountersReport: JSONDocument {
     var snapshotRingBytes: Int
     var residentBytes: Int?
     var processes: [String: Int]
+    var refusedProcesses: UInt64
     var audit: Audit?
 
     init(_ counters: RecordingCounters) {
@@ -88,11 +93,15 @@ struct CountersReport: JSONDocument {
         (sampleRingBytes, snapshotRingBytes) = (counters.sampleRingBytes, counters.snapshotRingBytes)
         residentBytes = counters.residentBytes
         processes = Dictionary(uniqueKeysWithValues: groups.processes)
+        refusedProcesses = counters.kernel.unlisted
         audit = counters.audit.map {
             Audit(
                 agreeingStacks: $0.agreeingStacks, disagreeingStacks: $0.disagreeingStacks,
-                agreeingFrames: $0.agreeingFrames, disagreeingFrames: $0.disagreeingFrames,
-                agreement: $0.agreement.map { 100 * $0 })
+                agreeingFrames: $0.frames.agreeing, disagreeingFrames: $0.frames.disagreeing,
+                agreement: $0.frames.agreement.map { 100 * $0 },
+                agreeingFinishedFrames: $0.finishedFrames.agreeing,
+                disagreeingFinishedFrames: $0.finishedFrames.disagreeing,
+                finishedAgreement: $0.finishedFrames.agreement.map { 100 * $0 })
         }
     }
 }

@@ -45,13 +45,17 @@ struct PrometheusText {
         add(
             "processes", .gauge, "Sampled processes, by whether their mappings are known.", "mappings", groups.processes
         )
+        add("processes_refused_total", .counter, "New processes beyond the limit, not sampled.", kernel.unlisted)
         if let audit = counters.audit {
             add(
                 "audit_stacks_total", .counter, "Compared stacks.", "result",
                 [("agrees", audit.agreeingStacks), ("disagrees", audit.disagreeingStacks)])
             add(
                 "audit_frames_total", .counter, "Compared frames.", "result",
-                [("agrees", audit.agreeingFrames), ("disagrees", audit.disagreeingFrames)])
+                [("agrees", audit.frames.agreeing), ("disagrees", audit.frames.disagreeing)])
+            add(
+                "audit_finished_frames_total", .counter, "Compared frames that were found in user space.", "result",
+                [("agrees", audit.finishedFrames.agreeing), ("disagrees", audit.finishedFrames.disagreeing)])
         }
     }
 

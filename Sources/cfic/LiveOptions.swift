@@ -46,7 +46,9 @@ struct LiveOptions: ParsableArguments {
     var period: Int?
 
     @Option(
-        help: ArgumentHelp("With --live: compare one of so many samples of each CPU (default: 1).", valueName: "count"))
+        help: ArgumentHelp(
+            "With --live: compare each Nth sample of each CPU (default: 1), and each that is finished in user space.",
+            valueName: "count"))
     var every: Int?
 
     @Option(
@@ -101,12 +103,13 @@ struct LiveOptions: ParsableArguments {
         options.samplesEveryone = everyone
         options.kernelFrames = false
         options.snapshotEvery = every ?? 1
+        options.finishesStacks = true
         if let budget = memory.budget { options.tableBudget = budget }
         options.tracepointPeriod = sampled.tracepointPeriod
         let unwinder = try KernelUnwinder(tables: tables, options)
         let interruption = try Interruption()
         try interruption.takeSignals { _ in }
-        let audit = try LiveAudit(unwinder, tables: tables, debugFiles: debugFiles)
+        let audit = try LiveAudit(tables: tables, debugFiles: debugFiles)
         let profiler = Profiler(unwinder, recordingOptions(event), interruption: interruption)
         profiler.observer = audit
         try counters.follow(profiler)

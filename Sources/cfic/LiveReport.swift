@@ -41,6 +41,7 @@ struct LiveReport: ValidationOutput {
     struct Class: Encodable {
         var name: String
         var isDisagreement: Bool
+        var isFinished: Bool
         var stacks: Int
         var example: Example?
     }
@@ -55,17 +56,25 @@ struct LiveReport: ValidationOutput {
     var disagreeingFrames: Int
     /// Percent; null if no frame was compared.
     var agreement: Double?
+    /// The same of stacks that were finished in user space, and of the frames found there.
+    var finishedStacks: Int
+    var agreeingFinishedFrames: Int
+    var disagreeingFinishedFrames: Int
+    var finishedAgreement: Double?
     var minAgreement: Double
     var classes: [Class]
     var failures: [String]
 
-    var isGood: Bool { agreement.map { $0 >= minAgreement } ?? false }
+    private var agreements: [Double] { [agreement, finishedAgreement].compactMap { $0 } }
+
+    var isGood: Bool { !agreements.isEmpty && agreements.allSatisfy { $0 >= minAgreement } }
 
     private let audit: [LiveAudit.Class]
 
     private enum CodingKeys: CodingKey {
         case seconds, samples, lostSnapshots, stacks, disagreeingStacks, agreeingFrames, disagreeingFrames, agreement
-        case minAgreement, classes, failures
+        case finishedStacks, agreeingFinishedFrames, disagreeingFinishedFrames, finishedAgreement, minAgreement
+        case classes, failures
     }
 
     init(_ audit: LiveAudit, _ recording: Recording, minAgreement: Double) {
@@ -73,9 +82,14 @@ struct LiveReport: ValidationOutput {
         let counters = try? recording.counters.get()
         samples = counters?.samples ?? 0
         lostSnapshots = (counters?.lostSnapshots ?? 0) + UInt64(audit.lostSamples)
-        (stacks, disagreeingStacks) = (audit.stackCount, audit.disagreeingStacks)
-        (agreeingFrames, disagreeingFrames) = (audit.agreeingFrames, audit.disagreeingFrames)
-        agreement = audit.agreement.map { 100 * $0 }
+        let results = audit.results
+        (stacks, disagreeingStacks) = (audit.stackCount, results.disagreeingStacks)
+        (agreeingFrames, disagreeingFrames) = (results.frames.agreeing, results.frames.disagreeing)
+        agreement = results.frames.agreement.map { 100 * $0 }
+        finishedStacks = audit.finishedStacks
+        agreeingFinishedFrames = results.finishedFrames.agreeing
+        disagreeingFinishedFrames = results.finishedFrames.disagreeing
+        finishedAgreement = results.finishedFrames.agreement.map { 100 * $0 }
         self.minAgreement = minAgreement
         self.audit = audit.classes
         classes = self.audit.map(Class.init)
@@ -86,29 +100,38 @@ struct LiveReport: ValidationOutput {
         var output = StandardOutput()
         for difference in audit where !difference.difference.isKnown { Self.write(difference, to: &output) }
         for difference in audit where difference.difference.isKnown { Self.write(difference, to: &output) }
-        let share = agreement.map { Quantity.percent($0 / 100) } ?? "none"
         output.line(
             "\(Quantity.count(stacks, "stack")) of \(Quantity.count(Int(samples), "sample")) in "
-                + "\(Quantity.fixed(seconds, 1)) s: \(Quantity.count(agreeingFrames, "frame")) agree, "
-                + "\(disagreeingFrames) disagree (\(share)); "
-                + "\(Quantity.count(disagreeingStacks, "stack")) with a disagreement")
+                + "\(Quantity.fixed(seconds, 1)) s: "
+                + Self.text(agreeingFrames, disagreeingFrames, agreement)
+                + "; \(Quantity.count(disagreeingStacks, "stack")) with a disagreement")
+        if finishedStacks > 0 {
+            output.line(
+                "  \(Quantity.count(finishedStacks, "stack")) finished in user space: "
+                    + Self.text(agreeingFinishedFrames, disagreeingFinishedFrames, finishedAgreement) + " there")
+        }
         if lostSnapshots > 0 {
             output.line("  \(Quantity.count(Int(lostSnapshots), "sample")) not compared: no room for their snapshots")
         }
         output.flush()
         for failure in failures { Diagnostics.error(failure) }
-        if agreement == nil {
-            Diagnostics.error("no frame was compared")
-        } else if !isGood {
-            Diagnostics.error("agreement \(share) is below \(minAgreement) %")
+        if agreements.isEmpty { Diagnostics.error("no frame was compared") }
+        for agreement in agreements where agreement < minAgreement {
+            Diagnostics.error("agreement \(Quantity.percent(agreement / 100)) is below \(minAgreement) %")
         }
     }
 
+    private static func text(_ agreeing: Int, _ disagreeing: Int, _ agreement: Double?) -> String {
+        "\(Quantity.count(agreeing, "frame")) agree, \(disagreeing) disagree "
+            + "(\(agreement.map { Quantity.percent($0 / 100) } ?? "none"))"
+    }
+
     private static func write(_ difference: LiveAudit.Class, to output: inout StandardOutput) {
-        output.line("\(Quantity.count(difference.count, "stack")): \(difference.difference.text)")
+        let stacks = Quantity.count(difference.count, difference.isFinished ? "finished stack" : "stack")
+        output.line("\(stacks): \(difference.difference.text)")
         guard let example = difference.example else { return }
         output.line("  such as thread \(example.thread) (\(example.command)), frame \(example.frame)")
-        output.line("    kernel: \(example.kernel)")
+        output.line("    \(difference.isFinished ? "cfic:  " : "kernel:") \(example.kernel)")
         output.line("    libdw:  \(example.reference)")
         output.line("  its callee: \(example.callee), \(example.address.hex) in \(example.path)")
         output.line("    rule:   \(example.rule)")
@@ -125,6 +148,7 @@ extension LiveReport.Class {
     init(_ audited: LiveAudit.Class) {
         name = JSONText.name(audited.difference.rawValue)
         isDisagreement = !audited.difference.isKnown
+        isFinished = audited.isFinished
         stacks = audited.count
         example = audited.example.map(LiveReport.Example.init)
     }

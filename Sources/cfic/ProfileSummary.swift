@@ -39,6 +39,11 @@ struct ProfileSummary {
             Diagnostics.note(
                 "\(Quantity.count(counters.missed, "event")) not sampled: another BPF program ran on the CPU")
         }
+        if counters.unlisted > 0 {
+            Diagnostics.note(
+                "\(Quantity.count(counters.unlisted)) new processes not sampled: there are more than "
+                    + "kernel.pid_max and kernel.threads-max allowed at the start")
+        }
         writeEnds()
         if totals.finishedStacks > 0 {
             Diagnostics.note(

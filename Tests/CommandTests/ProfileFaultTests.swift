@@ -66,6 +66,57 @@ struct ProfileFaultTests {
     }
 
     /// Before and after it, programs begin whose tables are missing.
+    /// Whatever the limit on open files is, there is a result or a message that says what to raise; never a message about
+    /// something else that failed for want of a descriptor.
+    @Test func tooFewOpenFilesAreSaid() throws {
+        let text = """
+            for limit in 4 8 12 16 20 24 28 32 36 40 44 48; do
+                (ulimit -n $limit; exec "\(try Workplace.program())" profile --cache cache -o stacks -- true 2> said)
+                code=$?
+                if [ $code = 1 ]; then cat said; else echo "code $code with $limit"; fi
+            done
+            """
+        let outcome = try place.shell(text)
+        let said = outcome.output.split(separator: "\n")
+        // Four descriptors may not even be enough to start.
+        for line in said.dropFirst() {
+            let isMessage = line.hasPrefix("cfic: ") && line.hasSuffix(" are needed: raise the limit (ulimit -n)")
+            #expect(isMessage || line.hasPrefix("code 0 with "), "\(line)")
+        }
+        #expect(said.contains { $0.hasPrefix("cfic: 16 open files are too few") }, "\(outcome.output)")
+        let enough = try place.shell("ulimit -n 512; cfic profile --cache cache -o stacks -- true")
+        #expect(enough.code == 0, "\(enough.diagnostics)")
+    }
+
+    /// Whether the memory that a user may lock for events is enough for one profiler and not for two: KiB on each CPU.
+    static let oneProfilerFits: Bool = {
+        let text = (try? String(contentsOfFile: "/proc/sys/kernel/perf_event_mlock_kb", encoding: .utf8)) ?? ""
+        let isLimited = (try? String(contentsOfFile: "/proc/sys/kernel/perf_event_paranoid", encoding: .utf8)) ?? "-1"
+        return (270..<520).contains(Int(text.dropLast()) ?? 0) && !isLimited.hasPrefix("-") && canMount
+    }()
+
+    /// A user without CAP_IPC_LOCK may lock only so much for all profilers together.
+    @Test(.enabled(if: oneProfilerFits, "needs root, and the usual kernel.perf_event_mlock_kb"))
+    func tooLittleLockedMemoryIsSaid() throws {
+        // No other test runs something as this user.
+        let text = """
+            chmod 755 .. .; unset -f cfic; ulimit -l 0
+            as() { setpriv --reuid=64321 --regid=64321 --clear-groups --inh-caps=-all,+bpf,+perfmon,+sys_ptrace \
+                --ambient-caps=-all,+bpf,+perfmon,+sys_ptrace --bounding-set=-all,+bpf,+perfmon,+sys_ptrace "$@"; }
+            as \(try Workplace.program()) profile -o /dev/null -- cat > said 2>&1 < <(as tail -f /dev/null) & first=$!
+            until [ -n "$(pgrep -u 64321 -x cat)" ]; do [ -d /proc/$first ] || { cat said; exit 70; }; sleep 0.05; done
+            as \(try Workplace.program()) profile -o /dev/null -- true; echo "code $?"
+            pkill -u 64321 -x cat; wait $first; echo "code $?"; pkill -u 64321 -x tail
+            as \(try Workplace.program()) profile -o /dev/null -- true; echo "code $?"
+            """
+        let outcome = try place.shell(text)
+        #expect(outcome.output.split(separator: "\n").prefix(1) == ["code 1"], "\(outcome.diagnostics)")
+        #expect(outcome.output.hasSuffix("code 0\n"), "\(outcome.diagnostics)")
+        #expect(
+            outcome.diagnostics.contains("this user may not lock the 260 KiB of memory on each CPU that the events of"))
+        #expect(outcome.diagnostics.contains("raise kernel.perf_event_mlock_kb or"))
+    }
+
     @Test func cacheCanBeRemovedWhileItIsInUse() throws {
         try place.write(Array("for i in range(3000000): pass\n".utf8), to: "turns.py")
         let outcome = try place.shell(

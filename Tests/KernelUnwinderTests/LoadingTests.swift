@@ -30,6 +30,13 @@ import Testing
         #expect(LoadCheck.isTooOld(release) == isTooOld)
     }
 
+    /// Such as under a cgroup's limit: BPF maps and programs count, too.
+    @Test func wantOfMemoryIsNoFaultOfAProgram() {
+        #expect("\(LoadCheck.failure(ENOMEM, []))" == "loading the BPF programs: Cannot allocate memory")
+        #expect("\(LoadCheck.failure(EMFILE, []))".hasSuffix(": raise the limit on open files (ulimit -n)"))
+        #expect("\(LoadCheck.failure(EINVAL, []))".hasPrefix("the kernel rejected the BPF program "))
+    }
+
     @Test func verifierSaysHowManyInstructionsItTook() {
         let program = VerifiedProgram(
             name: "profile_x86_64",

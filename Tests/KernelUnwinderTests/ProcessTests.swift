@@ -2,6 +2,7 @@ import CUnwindTable
 import ELF
 import Foundation
 @testable import KernelUnwinder
+import LinuxProcess
 import TestFixtures
 import Testing
 import UnwindTable
@@ -334,6 +335,32 @@ struct ProcessTests {
         unwinder.removeProcess(programs[0].id)
         try unwinder.addProcess(programs[2].id)
         #expect(unwinder.isListed(programs[2].id))
+    }
+
+    /// A child for which the map has no room is not sampled, and counted.
+    @Test func childBeyondTheLimitIsCounted() throws {
+        var options = KernelUnwinder.Options()
+        options.processLimit = 1
+        let unwinder = try KernelUnwinder(options)
+        let shell = try RunningProgram(["/bin/bash", "-c", "echo ready; read x; sleep 1000 & echo $!; read x; kill $!"])
+        #expect(try shell.line() == "ready")
+        try unwinder.watchProcesses()
+        try unwinder.addProcess(shell.id)
+        #expect(try unwinder.counters().unlisted == 0)
+        try shell.write("go\n")
+        let child = try #require(Int32(try shell.line()))
+        #expect(try unwinder.counters().unlisted == 1)
+        #expect(!unwinder.isListed(child) && unwinder.isListed(shell.id))
+        try shell.write("go\n")
+    }
+
+    @Test func byDefaultThereIsRoomForAllProcessesOfTheMachine() throws {
+        let unwinder = try KernelUnwinder()
+        let map = try unwinder.object.map("processes")
+        let information = try withExtendedLifetime(unwinder) {
+            try String(contentsOfFile: "/proc/self/fdinfo/\(map)", encoding: .utf8)
+        }
+        #expect(information.contains("\nmax_entries:\t\(ProcessCapacity.limit)\n"), "\(information)")
     }
 
     @Test func imageThatDoesNotFitTheBudgetHasNoTable() throws {

@@ -191,6 +191,20 @@ import Testing
         }
     }
 
+    /// On a busy machine, ids come back within seconds: that of a listed process may soon be the id of another program,
+    /// whose children are nobody's concern, even if they get such ids, too.
+    @Test func childOfAnUnlistedProcessWithAnIDThatEndedIsLeftAlone() {
+        var memory = UpdatePlan.Memory()
+        let ends = [event(7, .exited, 10), event(8, .exited, 10)]
+        _ = plan(ends, World(listed: [7, 8], dead: [7, 8]), &memory)
+        let events = [event(7, .forked(parent: 1), 20), event(8, .forked(parent: 7), 21), event(8, library, 22)]
+        #expect(plan(events, World(), &memory) == [])
+        #expect(memory.justEnded.isEmpty)
+        // One event after the other, too.
+        _ = plan(ends, World(listed: [7, 8], dead: [7, 8]), &memory)
+        for event in events { #expect(plan([event], World(), &memory) == []) }
+    }
+
     @Test func processOfAnIdThatEndedIsLeftAloneUnlessItWasListed() {
         let events = [event(7, .forked(parent: 1), 20), event(7, library, 30)]
         func steps(after time: UInt64, _ world: World) -> [UpdatePlan.Step] {

@@ -32,14 +32,18 @@ import Testing
         (counters.sampleRingBytes, counters.snapshotRingBytes) = (1_048_576, 16_777_216)
         counters.residentBytes = 52_428_800
         (counters.knownProcesses, counters.unknownProcesses) = (7, 2)
+        counters.kernel.unlisted = 6
         var answers = SupplyAnswers()
         (answers.found, answers.made, answers.refused) = (20, 5, 1)
         counters.tableAnswers = answers
         var waits = RecordingCounters.Waits()
         (waits.samples, waits.nanoseconds) = (30, 2.25e9)
         counters.waits = waits
-        counters.audit = RecordingCounters.Audit(
-            agreeingStacks: 7, disagreeingStacks: 1, agreeingFrames: 79, disagreeingFrames: 1)
+        var audit = RecordingCounters.Audit(agreeingStacks: 7, disagreeingStacks: 1)
+        (audit.frames, audit.finishedFrames) = (
+            .init(agreeing: 79, disagreeing: 1), .init(agreeing: 15, disagreeing: 5)
+        )
+        counters.audit = audit
         return counters
     }()
 
@@ -195,6 +199,9 @@ import Testing
         # TYPE cfic_processes gauge
         cfic_processes{mappings="known"} 7
         cfic_processes{mappings="unknown"} 2
+        # HELP cfic_processes_refused_total New processes beyond the limit, not sampled.
+        # TYPE cfic_processes_refused_total counter
+        cfic_processes_refused_total 6
         # HELP cfic_audit_stacks_total Compared stacks.
         # TYPE cfic_audit_stacks_total counter
         cfic_audit_stacks_total{result="agrees"} 7
@@ -203,17 +210,24 @@ import Testing
         # TYPE cfic_audit_frames_total counter
         cfic_audit_frames_total{result="agrees"} 79
         cfic_audit_frames_total{result="disagrees"} 1
+        # HELP cfic_audit_finished_frames_total Compared frames that were found in user space.
+        # TYPE cfic_audit_finished_frames_total counter
+        cfic_audit_finished_frames_total{result="agrees"} 15
+        cfic_audit_finished_frames_total{result="disagrees"} 5
 
         """
 
     private static let json = """
         {
           "audit" : {
+            "agreeingFinishedFrames" : 15,
             "agreeingFrames" : 79,
             "agreeingStacks" : 7,
             "agreement" : 98.75,
+            "disagreeingFinishedFrames" : 5,
             "disagreeingFrames" : 1,
-            "disagreeingStacks" : 1
+            "disagreeingStacks" : 1,
+            "finishedAgreement" : 75
           },
           "ends" : {
             "end-of-stack" : 85,
@@ -241,6 +255,7 @@ import Testing
             "other" : 17,
             "window" : 300
           },
+          "refusedProcesses" : 6,
           "residentBytes" : 52428800,
           "sampleRingBytes" : 1048576,
           "samples" : 100,

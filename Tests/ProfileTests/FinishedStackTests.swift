@@ -11,13 +11,7 @@ import Testing
 @Suite(
     .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(3)))
 struct FinishedStackTests {
-    /// Below `_dl_runtime_resolve`, whose CFA is in rbx, which its callees have changed.
     @Test func bindingOfACallIsFollowedToTheOutermostFrame() throws {
-        let fixture = try Fixture()
-        try run(
-            words: ["gcc"] + LiveProgram.optimised.dropLast() + [
-                "-Wl,-z,lazy", "-o", "odd", "\(LiveProgram.sources)/odd-stacks.c",
-            ], in: fixture.directory)
         var options = KernelUnwinder.Options()
         options.finishesStacks = true
         // Not those of a child that has just begun, whose mappings the kernel doesn't know: they begin in the linker.
@@ -25,7 +19,7 @@ struct FinishedStackTests {
             live.stack.userFrames.contains(where: \.isFinished) && !live.outermost.hasPrefix("[ld-linux")
         }
         let stacks = try LiveStacks(
-            of: LiveProgram(fixture, "odd", ["bind"]), options: options, count: 20, isEnough: isFinished)
+            of: LiveProgram.binding(), options: options, count: 20, isEnough: isFinished)
         let finished = stacks.all.filter(isFinished)
         #expect(finished.reduce(0) { $0 + $1.count } >= 20)
         for live in finished {
@@ -50,7 +44,7 @@ struct FinishedStackTests {
         let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
         let program = try LiveProgram.repeating(source)
         #expect(try program.running.line() == "once")
-        let comparison = try Comparison(unwinder)
+        let comparison = try Comparison()
         let recorder = Recorder(unwinder)
         recorder.observer = comparison
         try unwinder.watchProcesses()
@@ -65,42 +59,25 @@ struct FinishedStackTests {
     }
 
     private final class Comparison: SampleObserver {
-        private struct Taken {
-            var time: UInt64
-            var frames: [Sample.Frame]
-            var images: ProcessImages
-        }
-
-        private let unwinder: KernelUnwinder
         private let finisher: StackFinisher
-        private var taken: [Int32: [Taken]] = [:]
         private(set) var compared = 0
         private(set) var differences: [String] = []
 
-        init(_ unwinder: KernelUnwinder) throws {
-            self.unwinder = unwinder
-            finisher = try StackFinisher()
-        }
+        init() throws { finisher = try StackFinisher() }
 
-        func note(_ sample: Sample, _ images: ProcessImages?) {
-            guard let images, sample.outcome == .complete, sample.userFrames.count > 1 else { return }
-            taken[sample.thread, default: []].append(
-                Taken(time: sample.time, frames: Array(sample.userFrames), images: images))
-        }
-
-        func endRound() throws(KernelError) {
-            try unwinder.readSnapshots { snapshot in
-                guard let sample = taken[snapshot.thread]?.first(where: { $0.time == snapshot.time }) else { return }
-                let found = finisher.finish(sample.frames.prefix(1), snapshot, mapping: sample.images.mapping(at:))
-                // Larger stacks, or a page that nobody touched.
-                if let end = found?.end, end.code == CFIC_STEP_UNREADABLE_RETURN_ADDRESS.rawValue { return }
-                compared += 1
-                let ours = (found?.frames ?? []).map(\.pc), theirs = sample.frames.dropFirst().map(\.pc)
-                if ours != theirs || found?.end.isOutermost != true {
-                    differences.append("\(String(describing: found?.end)): \(ours.count) of \(theirs.count) frames")
-                }
+        func note(_ stack: ObservedStack) {
+            guard let images = stack.images, StackOutcome(stack.end, hasGuesses: false) == .complete,
+                !stack.frames.contains(where: \.isGuessed), stack.frames.count > 1
+            else { return }
+            let found = finisher.finish(stack.frames.prefix(1), stack.snapshot, mapping: images.mapping(at:))
+            // Larger stacks, or a page that nobody touched.
+            if let end = found?.end, end.code == CFIC_STEP_UNREADABLE_RETURN_ADDRESS.rawValue { return }
+            compared += 1
+            let ours = found?.frames ?? [], theirs = stack.frames.dropFirst()
+            let areSame = ours.elementsEqual(theirs) { $0.pc == $1.pc && $0.isExact == $1.isExact }
+            if !areSame || found?.end.isOutermost != true {
+                differences.append("\(String(describing: found?.end)): \(ours.count) of \(theirs.count) frames")
             }
-            taken = [:]
         }
     }
 }

@@ -1,5 +1,6 @@
 @testable import KernelUnwinder
 @testable import Profile
+import TestFixtures
 import Testing
 
 /// The mappings at a sample's addresses at the time when it was taken.
@@ -165,6 +166,42 @@ import Testing
         processes.note(KernelUnwinder.Change(process: 7, kind: .exec, time: 200))
         processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x1000, "/next"), time: 201))
         #expect(see(&processes, 7, at: 250, by: images, [0x1010, 0x5010]) == seen("[next]", end: .mappingChanged))
+    }
+
+    /// All mappings at a time are those that each address has then, whatever happened in whatever order.
+    @Test func mappingsAtATimeAreThoseOfTheirAddresses() {
+        var random = SeededGenerator(seed: 7)
+        var found = 0
+        for _ in 0..<300 {
+            var history = ProcessHistory()
+            var bases: [ProcessImages?] = [nil]
+            for _ in 0..<Int.random(in: 1...8, using: &random) {
+                let time = UInt64.random(in: 100...140, using: &random)
+                let start = UInt64.random(in: 1...4, using: &random) << 12
+                switch Int.random(in: 0...4, using: &random) {
+                case 0: history.note(.exec, at: time, round: 0)
+                case 1:
+                    let images = FakeImages.files([(0x1000, "/x\(time)"), (0x3000, "/y\(time)")], readAt: time)
+                    history.note(images)
+                    bases.append(images)
+                default: history.note(.mapped(FakeImages.mapping(start, "/m\(time)")), at: time, round: 0)
+                }
+            }
+            for base in bases {
+                for time in stride(from: UInt64(95), through: 145, by: 5) {
+                    let images = history.images(at: time, base: base)
+                    for address in stride(from: UInt64(0x800), through: 0x5800, by: 0x800) {
+                        var expected: String?
+                        if case .mapping(let mapping, _) = history.mapping(at: address, time: time, base: base) {
+                            expected = mapping.name
+                        }
+                        found += expected == nil ? 0 : 1
+                        #expect(images.mapping(at: address)?.name == expected)
+                    }
+                }
+            }
+        }
+        #expect(found > 10_000)
     }
 
     // MARK: Children

@@ -77,4 +77,14 @@ public final class LiveProgram {
         try run(words: ["gcc"] + optimised + ["-o", "odd", "\(sources)/odd-stacks.c"], in: fixture.directory)
         return try LiveProgram(fixture, "odd", arguments)
     }
+
+    /// Binds calls lazily all the time: its stacks are below `_dl_runtime_resolve`, whose CFA is in rbx, which its callees
+    /// have changed.
+    public static func binding() throws -> LiveProgram {
+        let fixture = try Fixture()
+        try run(
+            words: ["gcc"] + optimised.dropLast() + ["-Wl,-z,lazy", "-o", "odd", "\(sources)/odd-stacks.c"],
+            in: fixture.directory)
+        return try LiveProgram(fixture, "odd", ["bind"])
+    }
 }

@@ -18,16 +18,29 @@ struct LiveAuditTests {
         _ program: LiveProgram, tables: any TableSupply = CompilingSupply(store: nil), stacks: Int = 50,
         every: Int = 1
     ) throws -> LiveAudit {
+        try audit(program, tables: tables, every: every) { settled($0) >= stacks }
+    }
+
+    /// - Parameters:
+    ///   - finishes: whether stacks are finished, as the profiler does.
+    ///   - observing: sees the stacks for the audit.
+    private func audit(
+        _ program: LiveProgram, tables: any TableSupply = CompilingSupply(store: nil), every: Int = 1,
+        finishes: Bool = false, observing: (LiveAudit) -> any SampleObserver = { $0 },
+        until isEnough: (LiveAudit) -> Bool
+    ) throws -> LiveAudit {
         var options = KernelUnwinder.Options()
         options.snapshotEvery = every
+        options.finishesStacks = finishes
         let unwinder = try KernelUnwinder(tables: tables, options)
-        let audit = try LiveAudit(unwinder, tables: tables, debugFiles: nil)
+        let audit = try LiveAudit(tables: tables, debugFiles: nil)
         let recorder = Recorder(unwinder)
-        recorder.observer = audit
+        let observer = observing(audit)
+        recorder.observer = observer
         try unwinder.watchProcesses()
         try recorder.add(program.id)
         try unwinder.start(.clock, frequency: 499)
-        while settled(audit) < stacks {
+        while !isEnough(audit) {
             unwinder.wait(milliseconds: 20)
             try recorder.collect()
         }
@@ -54,11 +67,13 @@ struct LiveAuditTests {
     private func expectAgreement(
         _ audit: LiveAudit, atLeast frames: Int, sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        #expect(audit.disagreeingFrames == 0 && audit.disagreeingStacks == 0, sourceLocation: sourceLocation)
+        #expect(
+            audit.results.frames.disagreeing == 0 && audit.results.disagreeingStacks == 0,
+            sourceLocation: sourceLocation)
         #expect(
             audit.classes.filter { !$0.difference.isKnown }.map(\.example?.rule) == [], sourceLocation: sourceLocation)
-        #expect(audit.agreeingFrames >= frames * settled(audit) / 2, sourceLocation: sourceLocation)
-        #expect(audit.agreement == 1, sourceLocation: sourceLocation)
+        #expect(audit.results.frames.agreeing >= frames * settled(audit) / 2, sourceLocation: sourceLocation)
+        #expect(audit.results.frames.agreement == 1, sourceLocation: sourceLocation)
     }
 
     /// Every stack agrees to its outermost frame: there is no class of differences at all.
@@ -68,7 +83,7 @@ struct LiveAuditTests {
         // A handler's own stack is in the snapshot; what it interrupted isn't.
         if source == "signal-altstack.c" {
             #expect(Array(differences(audit).keys) == [.memoryMissing])
-            #expect(audit.disagreeingFrames == 0 && audit.agreeingFrames > 0)
+            #expect(audit.results.frames.disagreeing == 0 && audit.results.frames.agreeing > 0)
         } else {
             #expect(differences(audit) == [:])
             expectAgreement(audit, atLeast: 4)
@@ -92,8 +107,42 @@ struct LiveAuditTests {
         #expect(differences(audit).values.allSatisfy { $0 > settled(audit) / 2 })
         // 64 KiB, and up to a page more.
         expectAgreement(audit, atLeast: 55)
-        #expect(audit.agreeingFrames <= 70 * audit.stackCount)
+        #expect(audit.results.frames.agreeing <= 70 * audit.stackCount)
     }
+
+    // MARK: Finished stacks
+
+    @Test func framesFoundInUserSpaceAreCompared() throws {
+        let audit = try audit(.binding(), finishes: true) { $0.results.finishedFrames.agreeing >= 100 }
+        #expect(audit.results.finishedFrames.agreement == 1 && audit.results.frames.agreement == 1)
+        #expect(audit.results.disagreeingStacks == 0 && audit.finishedStacks > 10)
+        #expect(audit.results.frames.agreeing > 0)
+        #expect(!audit.classes.contains { !$0.difference.isKnown }, "\(audit.classes)")
+        // libdw may lose rbx, but not in most stacks.
+        #expect(2 * (differences(audit)[.referenceRegisters] ?? 0) < audit.finishedStacks)
+    }
+
+    /// Programs that end before their mappings are read: their stacks are known by what the kernel reported.
+    @Test func stacksOfShortProgramsAreCompared() throws {
+        let shell = try LiveProgram(["/bin/sh", "-c", "while :; do /bin/true; done"])
+        let audit = try audit(shell, finishes: true) { $0.results.finishedFrames.agreeing >= 20 }
+        #expect(audit.results.finishedFrames.agreement == 1, "\(audit.classes)")
+    }
+
+    /// Each finished stack has one wrong frame, by one byte.
+    @Test func wrongFrameOfUserSpaceIsFound() throws {
+        let audit = try audit(.binding(), finishes: true, observing: WrongFrames.init) {
+            $0.results.finishedFrames.disagreeing >= 20
+        }
+        #expect(audit.results.disagreeingStacks == audit.results.finishedFrames.disagreeing)
+        #expect(audit.results.frames.disagreeing == 0 && audit.results.frames.agreement == 1)
+        let found = try #require(audit.classes.first { $0.difference == .disagreement })
+        #expect(found.isFinished)
+        let example = try #require(found.example)
+        #expect(example.kernel != example.reference && example.referenceRow.hasPrefix("CFA = "))
+    }
+
+    // MARK: Wrong tables
 
     /// The kernel gets the table of another file, which has the same code, and one row with a wrong CFA.
     @Test func wrongRuleIsFound() throws {
@@ -115,15 +164,32 @@ struct LiveAuditTests {
         let path = fixture.directory + "/program"
         let supply = try WrongTable(of: fixture.directory + "/wrong", for: ELFImage(path: path))
         let audit = try audit(LiveProgram(fixture, "program"), tables: supply)
-        #expect(audit.disagreeingStacks > settled(audit) / 2 && audit.disagreeingFrames == audit.disagreeingStacks)
-        #expect(audit.agreement.map { $0 < 0.9 } ?? false)
+        #expect(
+            audit.results.disagreeingStacks > settled(audit) / 2
+                && audit.results.frames.disagreeing == audit.results.disagreeingStacks)
+        #expect(audit.results.frames.agreement.map { $0 < 0.9 } ?? false)
         let found = try #require(audit.classes.first { $0.difference == .disagreement })
         let example = try #require(found.example)
-        #expect(found.count == audit.disagreeingStacks)
+        #expect(found.count == audit.results.disagreeingStacks)
         #expect(example.rule.hasPrefix("CFA = rsp+512,") && example.referenceRow.hasPrefix("CFA = rsp+1"))
         #expect(example.ruleMeaning != example.referenceMeaning && example.path == path)
         #expect(example.registers.contains { $0.name == "rsp" } && example.memory.count == 8)
         #expect(example.kernel != example.reference)
+    }
+}
+
+/// Shows an audit finished stacks with a wrong frame.
+private final class WrongFrames: SampleObserver {
+    private let audit: LiveAudit
+
+    init(_ audit: LiveAudit) { self.audit = audit }
+
+    func note(_ stack: ObservedStack) {
+        var stack = stack
+        if stack.isFinished, let index = stack.frames.firstIndex(where: \.isFinished) {
+            stack.frames[index] = stack.frames[index].moved(to: stack.frames[index].pc + 1)
+        }
+        audit.note(stack)
     }
 }
 

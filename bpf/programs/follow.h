@@ -6,6 +6,15 @@
 #include "maps.h"
 #include "task.h"
 
+static __always_inline void count_unlisted(void)
+{
+	__u32 zero = 0;
+	struct cfic_counters *all = bpf_map_lookup_elem(&counters, &zero);
+
+	if (all)
+		all->unlisted++;
+}
+
 /*
  * Publishes the mappings of the parent for a new process, too. If the parent isn't listed, deletes the entry of an
  * earlier process with the same id.
@@ -25,7 +34,9 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 	if (!place)
 		return bpf_map_delete_elem(&processes, &process);
 	copy = *place;
-	return bpf_map_update_elem(&processes, &process, &copy, BPF_ANY);
+	if (bpf_map_update_elem(&processes, &process, &copy, BPF_ANY))
+		count_unlisted();
+	return 0;
 }
 
 /*

@@ -22,6 +22,8 @@ public final class MappedImage {
     var toldNeed: UInt32?
     /// The number of processes that map it.
     var users = 0
+    /// Whether a process maps it that was read, or its child may.
+    package var isMapped: Bool { users > 0 }
     /// The image's executable segments.
     private let segments: [Segment]
 

@@ -54,6 +54,9 @@ struct UpdatePlan {
 
         mutating func noteEnd(of process: Int32, at now: UInt64) { justEnded[process] = now + UpdatePlan.retention }
 
+        /// Notes that an unlisted process has got an id.
+        fileprivate mutating func noteOther(_ process: Int32) { justEnded[process] = nil }
+
         /// Entries whose time is over have been used by one more update, however far apart updates are.
         fileprivate mutating func forgetOld(at now: UInt64) {
             justEnded = justEnded.filter { $0.value > now }
@@ -78,7 +81,7 @@ struct UpdatePlan {
         rereadExpected(processes, memory)
         defer { memory.forgetOld(at: now) }
         var listed = Set(events.map(\.process)).filter(processes.isListed)
-        let begins = Self.takenOut(events, processes, memory)
+        let begins = Self.takenOut(events, processes, &memory)
         listed.formUnion(begins.keys)
         let last = Self.lastEvents(events)
         var alive: [Int32: Bool] = [:]
@@ -145,16 +148,19 @@ struct UpdatePlan {
 
     /// New processes that were removed from the BPF programs' map because their id had belonged to another process
     /// before, with the index of the event that they start with. The BPF programs had listed them, because their
-    /// parents are listed, or were until they ended.
+    /// parents are listed, or were until they ended. New processes of other parents got ids that mean nothing any more.
     private static func takenOut(
-        _ events: [ProcessEvent], _ processes: some Processes, _ memory: Memory
+        _ events: [ProcessEvent], _ processes: some Processes, _ memory: inout Memory
     ) -> [Int32: Int] {
         guard !memory.justEnded.isEmpty, processes.followsChildren else { return [:] }
         var begins: [Int32: Int] = [:]
         for (index, event) in events.enumerated() where memory.justEnded[event.process] != nil {
             guard case .forked(let parent) = event.kind, !processes.isListed(event.process) else { continue }
-            let wasListed = memory.justEnded[parent] != nil || processes.isListed(parent)
-            if wasListed, begins[event.process] == nil { begins[event.process] = index }
+            guard memory.justEnded[parent] != nil || processes.isListed(parent) else {
+                memory.noteOther(event.process)
+                continue
+            }
+            if begins[event.process] == nil { begins[event.process] = index }
         }
         return begins
     }

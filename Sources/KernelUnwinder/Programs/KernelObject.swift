@@ -43,6 +43,7 @@ final class KernelObject {
         _ options: KernelUnwinder.Options, part: Part, sharing first: KernelObject? = nil
     ) throws(KernelError) {
         try LoadCheck.checkKernel()
+        try LoadCheck.checkOpenFiles()
         let machine = try KernelUnwinder.hostMachine
         libbpf_set_print { _, _, _ in 0 }
         let bytes = Self.bytes
@@ -114,7 +115,8 @@ final class KernelObject {
         guard status == 0 else { throw .system("setting constants of the programs", errno: -status) }
         var sizes = [
             ("element_maps", UInt32(ElementMemory.elementLimit(budget: options.tableBudget))),
-            ("processes", UInt32(clamping: options.processLimit)), ("samples", UInt32(clamping: options.sampleBytes)),
+            ("processes", UInt32(clamping: options.usedProcessLimit)),
+            ("samples", UInt32(clamping: options.sampleBytes)),
         ]
         if options.usesSnapshots { sizes.append(("snapshots", UInt32(clamping: options.snapshotBytes))) }
         for (map, entries) in sizes + options.filter.mapSizes {

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import LinuxProcess
 
@@ -12,6 +13,29 @@ enum LoadCheck {
         // PROC_PID_INIT_INO of the kernel's proc_ns.h.
         if stat("/proc/self/ns/pid", &status) == 0, status.st_ino != 0xeffffffc { throw .otherPIDNamespace }
     }
+
+    /// Without this check, libbpf takes a kernel that it has no descriptors to probe for one that lacks everything.
+    ///
+    /// - Throws: ``KernelError/tooFewOpenFiles(limit:needed:)``.
+    static func checkOpenFiles() throws(KernelError) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        let open: Int
+        do throws(Directory.Failure) { open = try Directory.names(in: "/proc/self/fd").count } catch {
+            // Without /proc, it isn't known.
+            guard error.errno == EMFILE else { return }
+            open = Int(clamping: limit.rlim_cur)
+        }
+        // Events are opened when the limit may have been raised.
+        for (limit, needed) in [
+            (limit.rlim_cur, open + forPrograms), (limit.rlim_max, open + forPrograms + forCPU * OnlineCPUs.list.count),
+        ] where limit < rlim_t(needed) {
+            throw .tooFewOpenFiles(limit: Int(clamping: limit), needed: needed)
+        }
+    }
+
+    /// Descriptors of the programs and maps, and of each CPU's events. Tables and mapped files need more.
+    private static let forPrograms = 40, forCPU = 3
 
     /// Whether a release, as in uname(2), is older than 5.10. False for one that can't be parsed, which is then tried.
     static func isTooOld(_ release: String) -> Bool {
@@ -29,6 +53,8 @@ enum LoadCheck {
     static func failure(_ code: Int32, _ programs: [LoadingProgram]) -> KernelError {
         // The verifier then rejects helpers as unknown, and its log would mislead.
         if isLockedDown { return .notPermitted(permissionProblem()) }
+        // These say nothing about a BPF program, but the logs of those that were loaded would be shown.
+        if [ENOMEM, EMFILE, ENFILE].contains(code) { return .system("loading the BPF programs", errno: code) }
         // The verifier's log, if there is one, says more than an errno. Programs are loaded in order, so the last log
         // is the relevant one.
         let refused = programs.last { !$0.text.isEmpty } ?? programs.first

@@ -37,6 +37,12 @@ public struct Sample {
             word = pc & Self.pcBits | 1 << 61 | (isExact ? 1 << 63 : 0)
         }
 
+        /// The same location, however it was found.
+        package var unmarked: Self { Self(word: word & (1 << 63 | Self.pcBits)) }
+
+        /// The same frame, whose pc is the current instruction.
+        package var exact: Self { Self(word: word | 1 << 63) }
+
         /// The same frame with another pc.
         package func moved(to pc: UInt64) -> Self { Self(word: word & ~Self.pcBits | pc & Self.pcBits) }
     }
@@ -193,6 +199,8 @@ public struct Counters: Sendable {
     /// Snapshots that were given out, and those for which the ring buffer had no room.
     package var snapshots: UInt64 = 0
     package var lostSnapshots: UInt64 = 0
+    /// Children of sampled processes that are not sampled, because there are more than ``KernelUnwinder/Options/processLimit``.
+    public var unlisted: UInt64 = 0
     /// By `enum cfic_step`.
     public var ends: [UInt64] = Array(repeating: 0, count: 32)
 
@@ -212,6 +220,7 @@ public struct Counters: Sendable {
         otherReads += other.other_reads
         snapshots += other.snapshots
         lostSnapshots += other.lost_snapshots
+        unlisted += other.unlisted
         withUnsafeBytes(of: other.ends) { bytes in
             for (index, count) in bytes.bindMemory(to: UInt64.self).enumerated() { ends[index] += count }
         }

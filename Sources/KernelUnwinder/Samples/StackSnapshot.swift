@@ -45,6 +45,11 @@ package struct StackSnapshot: Sendable {
     }
 }
 
+extension KernelUnwinder {
+    /// Whether the stacks of walks that ended so come with a snapshot, for user space to go on.
+    package func finishes(_ end: StackEnd) -> Bool { end.code < 32 && options.snapshotEnds >> end.code & 1 != 0 }
+}
+
 extension KernelUnwinder.Options {
     var usesSnapshots: Bool { snapshotEvery > 0 || finishesStacks }
 

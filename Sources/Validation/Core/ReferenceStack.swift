@@ -7,6 +7,8 @@ struct ReferenceStack {
     var frames: [WalkedFrame] = []
     /// The innermost frame's registers, by DWARF number.
     var registers: [UInt64] = []
+    /// The outermost frame's registers, as far as libdwfl knows them.
+    var outermost: [UInt64?] = []
     /// libdwfl's message if it couldn't continue; nil at the end of the stack.
     var problem: String?
     /// Whether unwinding was stopped at `frameLimit`.
@@ -35,7 +37,8 @@ struct ReferenceStack {
         var pc: UInt64 = 0
         var isActivation = false
         guard dwfl_frame_pc(frame, &pc, &isActivation) else { return Int32(DWARF_CB_ABORT) }
-        if frames.isEmpty { registers = (0...machine.lastRegister).map { register($0) ?? 0 } }
+        outermost = (0...machine.lastRegister).map(register)
+        if frames.isEmpty { registers = outermost.map { $0 ?? 0 } }
         frames.append(
             WalkedFrame(
                 pc: pc, stackPointer: register(machine.stackPointer) ?? 0, framePointer: register(machine.framePointer),

@@ -25,6 +25,8 @@ public enum LiveDifference: String, CaseIterable, Sendable {
     case snapshotEnds
     /// libdw needed memory that is not in the snapshot, such as another stack.
     case memoryMissing
+    /// libdw doesn't know a register that its own row needs, but the walk in user space does.
+    case referenceRegisters
     /// The kernel could not read the process's memory, and neither could libdw get further.
     case unreadable
     /// The process's mappings were not known when the sample was taken, or are no longer known.
@@ -47,6 +49,7 @@ public enum LiveDifference: String, CaseIterable, Sendable {
         case .entryPoint: "the entry point, which nothing calls; libdw continues"
         case .snapshotEnds: "the stack goes on beyond the snapshot's 64 KiB"
         case .memoryMissing: "libdw needs memory that is not in the snapshot"
+        case .referenceRegisters: "libdw doesn't know a register that its row needs"
         case .unreadable: "memory could not be read"
         case .mappingsUnknown: "the process's mappings were not known"
         case .noReference: "libdw could not be set up"

@@ -1,6 +1,7 @@
 import CUnwindTable
 import Files
 import KernelUnwinder
+import Profile
 import UnwindTable
 
 /// One stack of a class of differences, worked out at the last common frame.
@@ -13,7 +14,7 @@ public struct LiveExample: Sendable {
     public var time: UInt64
     /// Index of the first frame that differs, or that one side lacks; 0 is the innermost.
     public var frame: Int
-    /// Each side's frame, or how its walk ended.
+    /// Each side's frame, or how its walk ended. Ours may have been found in user space.
     public var kernel: String
     public var reference: String
     /// The previous frame, its file, and the SVMA for the lookup of its row: this led to the difference.
@@ -35,13 +36,13 @@ extension LiveExample {
     private static let wordCount = 8
 
     init(
-        _ sample: LiveSample, _ reference: LiveReference.Result, _ modules: LiveModules, _ machine: TableMachine,
+        _ stack: ObservedStack, _ reference: LiveReference.Result, _ modules: LiveModules, _ machine: TableMachine,
         frame index: Int
     ) {
-        (process, thread, command, time) = (sample.process, sample.thread, sample.command, sample.time)
+        (process, thread, command, time) = (stack.process, stack.thread, stack.command, stack.time)
         frame = index
         let frames = reference.stack.frames
-        kernel = sample.frames.indices.contains(index) ? Self.text(sample.frames[index]) : "\(sample.end)"
+        kernel = stack.frames.indices.contains(index) ? Self.text(stack.frames[index]) : "\(stack.end)"
         self.reference = frames.indices.contains(index) ? "\(frames[index])" : reference.stack.endText
         let callee = index > 0 && index <= frames.count ? frames[index - 1] : nil
         self.callee = callee.map { "\($0)" } ?? "none"

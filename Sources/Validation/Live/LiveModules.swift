@@ -55,6 +55,11 @@ struct LiveModules {
         module(at: frame.lookupPC).map { $0.image.hasRow(at: frame.lookupPC &- $0.bias) } ?? false
     }
 
+    /// libdw's row for a frame; nil if it has none.
+    func row(for frame: WalkedFrame) -> ReferenceFrame? {
+        module(at: frame.lookupPC).flatMap { $0.image.row(at: frame.lookupPC &- $0.bias) }
+    }
+
     func isEntryPoint(_ frame: WalkedFrame) -> Bool {
         module(at: frame.lookupPC).map { $0.image.isEntryPoint(at: frame.lookupPC &- $0.bias) } ?? false
     }

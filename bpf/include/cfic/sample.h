@@ -116,6 +116,7 @@ struct cfic_counters {
 	__u64 other_reads;     /* reads of single words and of signal frames                            */
 	__u64 snapshots;       /* snapshots that were given out                                         */
 	__u64 lost_snapshots;  /* snapshots for which the ring buffer had no room                       */
+	__u64 unlisted;        /* new processes for which the map of processes had no room             */
 	__u64 ends[32];        /* by enum cfic_step                                                     */
 };
 
@@ -125,7 +126,7 @@ CFIC_STATIC_ASSERT(sizeof(struct cfic_snapshot) == 304, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) == 24, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) < sizeof(struct cfic_sample), "the size tells them apart");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait_share) == 8, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 45 * 8, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 46 * 8, "layout");
 CFIC_STATIC_ASSERT(CFIC_STEP_COUNT <= 32, "every end has its counter");
 
 #endif
