@@ -69,6 +69,14 @@ public struct ProcessEvent: Sendable, Equatable {
     }
 }
 
+extension ProcessEvent {
+    /// How many events a record says were lost. PERF_RECORD_LOST: id, lost.
+    package static func lostCount(_ record: UnsafeRawBufferPointer) -> UInt64 {
+        guard record.count >= 24, record.loadUnaligned(as: UInt32.self) == PERF_RECORD_LOST.rawValue else { return 0 }
+        return record.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+    }
+}
+
 extension ExecutableMapping {
     /// PERF_RECORD_MMAP2: pid, tid, addr, len, pgoff (in bytes), maj, min, ino, ino_generation, prot, flags, filename.
     /// Memory without a file has a name that starts with two slashes.

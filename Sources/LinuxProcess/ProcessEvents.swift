@@ -38,6 +38,9 @@ package final class ProcessEvents {
     /// Events that were not returned yet.
     private var unread: [ProcessEvent] = []
 
+    /// Events that the kernel could not write, because a ring buffer was full. It tells when there is room again.
+    package private(set) var lostCount: UInt64 = 0
+
     private let canWait: Bool
 
     /// - Parameter canWait: whether events can wait until a ring buffer is half full. Otherwise each makes its descriptor
@@ -92,6 +95,7 @@ package final class ProcessEvents {
         let data = UnsafeRawBufferPointer(
             start: UnsafeRawPointer(ring.page) + sysconf(Int32(_SC_PAGESIZE)), count: ring.size)
         let tail = Self.forEachRecord(in: data, from: ring.page.pointee.data_tail, to: perf_head(ring.page)) { record in
+            lostCount += ProcessEvent.lostCount(record)
             if let event = ProcessEvent(record: record) { events.append(event) }
         }
         perf_set_tail(ring.page, tail)

@@ -31,7 +31,7 @@ struct ProcessHistory {
 
     init(forkedFrom parent: Self?, at time: UInt64) {
         if let parent { self = parent }
-        (began, ended) = (time, nil)
+        (began, ended, isByEvents) = (time, nil, true)
     }
 
     mutating func note(_ event: Event, at time: UInt64, round: Int) {

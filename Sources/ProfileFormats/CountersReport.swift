@@ -46,6 +46,7 @@ struct CountersReport: JSONDocument {
     var samples: UInt64
     var lostSamples: UInt64
     var missedEvents: UInt64
+    var lostProcessEvents: UInt64
     var snapshots: UInt64
     var lostSnapshots: UInt64
     var stacks: [String: UInt64]
@@ -75,6 +76,7 @@ struct CountersReport: JSONDocument {
         let groups = CounterGroups(counters)
         seconds = counters.seconds
         (samples, lostSamples, missedEvents) = (counters.kernel.samples, counters.kernel.lost, counters.kernel.missed)
+        lostProcessEvents = counters.kernel.lostProcessEvents
         (snapshots, lostSnapshots) = (counters.kernel.snapshots, counters.kernel.lostSnapshots)
         stacks = Dictionary(uniqueKeysWithValues: groups.stacks)
         ends = Dictionary(uniqueKeysWithValues: groups.ends)

@@ -14,6 +14,9 @@ struct PrometheusText {
         add("samples_total", .counter, "Samples that were taken, including lost ones.", kernel.samples)
         add("samples_lost_total", .counter, "Samples for which the ring buffer had no room.", kernel.lost)
         add("events_missed_total", .counter, "Hits of a tracepoint inside of another BPF program.", kernel.missed)
+        add(
+            "process_events_lost_total", .counter, "Events of processes for which the kernel had no room.",
+            kernel.lostProcessEvents)
         add("snapshots_total", .counter, "Snapshots of registers and stack that were given out.", kernel.snapshots)
         add("snapshots_lost_total", .counter, "Snapshots for which the ring buffer had no room.", kernel.lostSnapshots)
         add("stacks_total", .counter, "Samples by what the kernel found of their stack.", "outcome", groups.stacks)

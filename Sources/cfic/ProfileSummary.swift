@@ -44,6 +44,11 @@ struct ProfileSummary {
                 "\(Quantity.count(counters.unlisted)) new processes not sampled: there are more than "
                     + "kernel.pid_max and kernel.threads-max allowed at the start")
         }
+        if counters.lostProcessEvents > 0 {
+            Diagnostics.note(
+                "\(Quantity.count(counters.lostProcessEvents, "event")) of processes lost; their mappings were read again"
+            )
+        }
         writeEnds()
         if totals.finishedStacks > 0 {
             Diagnostics.note(

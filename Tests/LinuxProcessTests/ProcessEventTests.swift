@@ -114,6 +114,8 @@ import Testing
         var record = Record(PERF_RECORD_LOST.rawValue)
         for long in [4, 17] as [UInt64] { record.add(long) }
         #expect(record.event(at: 11) == ProcessEvent(process: 0, kind: .lost, time: 11))
+        #expect(record.bytes.withUnsafeBytes(ProcessEvent.lostCount) == 17)
+        #expect(Record(PERF_RECORD_EXIT.rawValue).bytes.withUnsafeBytes(ProcessEvent.lostCount) == 0)
     }
 
     // MARK: Ring buffers

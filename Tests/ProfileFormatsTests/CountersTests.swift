@@ -33,6 +33,7 @@ import Testing
         counters.residentBytes = 52_428_800
         (counters.knownProcesses, counters.unknownProcesses) = (7, 2)
         counters.kernel.unlisted = 6
+        counters.kernel.lostProcessEvents = 11
         var answers = SupplyAnswers()
         (answers.found, answers.made, answers.refused) = (20, 5, 1)
         counters.tableAnswers = answers
@@ -122,6 +123,9 @@ import Testing
         # HELP cfic_events_missed_total Hits of a tracepoint inside of another BPF program.
         # TYPE cfic_events_missed_total counter
         cfic_events_missed_total 2
+        # HELP cfic_process_events_lost_total Events of processes for which the kernel had no room.
+        # TYPE cfic_process_events_lost_total counter
+        cfic_process_events_lost_total 11
         # HELP cfic_snapshots_total Snapshots of registers and stack that were given out.
         # TYPE cfic_snapshots_total counter
         cfic_snapshots_total 9
@@ -244,6 +248,7 @@ import Testing
             "mapping" : 120,
             "rule" : 850
           },
+          "lostProcessEvents" : 11,
           "lostSamples" : 3,
           "lostSnapshots" : 1,
           "missedEvents" : 2,

@@ -249,6 +249,19 @@ import Testing
         #expect(see(&processes, 7, at: 250, by: now, stack) == seen("[program]", "[b]", "[program]"))
     }
 
+    /// It may have executed another program, or have ended.
+    @Test func childWhoseEventsMayBeLostHasNotItsParentsMappings() {
+        var (processes, _) = made()
+        processes.note(KernelUnwinder.Change(process: 8, kind: .forked(parent: 7), time: 150))
+        processes.note(KernelUnwinder.Change(process: 9, kind: .forked(parent: 3), time: 150))
+        #expect(see(&processes, 8, at: 160, by: nil) == seen("[a]"))
+        processes.endRound(at: 170)
+        processes.note(KernelUnwinder.Change(process: 0, kind: .lost, time: 200))
+        #expect(see(&processes, 8, at: 210, by: nil) == seen("[unknown]"))
+        // Nothing tells whether they have ended.
+        #expect(processes.count == 1)
+    }
+
     @Test func onlyWhatDiffersAfterALossIsNotKnown() {
         var processes = ProcessHistories()
         let images = FakeImages.files([(0x1000, "/program"), (0x5000, "/a"), (0x6000, "/c")], readAt: 100)

@@ -186,6 +186,7 @@ extension KernelUnwinder {
         var sum = Counters()
         for object in [object, waits?.object].compactMap(\.self) { try Self.add(countersOf: object, to: &sum) }
         if samplesTracepoint { sum.missed = try missedHits() }
+        sum.lostProcessEvents = events?.lostCount ?? 0
         return sum
     }
 

@@ -178,6 +178,8 @@ public struct Counters: Sendable {
     public var lost: UInt64 = 0
     /// Hits of a tracepoint that were not sampled because they interrupted another BPF program; counted since Linux 6.7.
     public var missed: UInt64 = 0
+    /// Events of processes for which the kernel's buffers had no room.
+    public var lostProcessEvents: UInt64 = 0
     /// Frames of kernel code, of all samples.
     public var kernelFrames: UInt64 = 0
     /// Frames of user code, of all samples.
