@@ -36,6 +36,8 @@ public final class KernelUnwinder {
     /// The event that triggers samples, and how often; nil if running threads are not sampled.
     var sampled: (event: SamplingEvent, rate: SamplingRate)?
     var isWatching = false
+    /// Whether something that could not wait ended the last wait.
+    var wasWoken = false
     private var processes: [Int32: TrackedProcess] = [:]
     private var numbers = Numbers()
     /// What the plan of an update has to remember for the next ones.

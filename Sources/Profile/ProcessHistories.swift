@@ -123,12 +123,25 @@ public struct ProcessHistories {
     ///   - time: of the sample.
     ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
     package mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
-        for (index, frame) in stack.userFrames.enumerated() {
+        // Neighbouring frames are often in one mapping. Without events, its addresses all lie equally far from those of
+        // the common address space.
+        let hasEvents = !history(of: stack.space.process, at: time).isQuiet
+        var run: (mapping: Range<UInt64>, distance: UInt64)?
+        for index in stack.userFrames.indices {
+            let frame = stack.userFrames[index]
             let address = frame.lookupAddress
+            if let run, run.mapping.contains(address) {
+                stack.userFrames[index] = frame.moved(to: frame.pc &+ run.distance)
+                continue
+            }
             let found = mapping(at: address, of: stack.space.process, time: time, unwoundBy: base)
             switch found {
             case .mapping(let mapping, let isYounger):
-                stack.userFrames[index] = frame.moved(to: code.address(of: frame.pc, in: mapping))
+                let moved = code.address(of: frame.pc, in: mapping)
+                stack.userFrames[index] = frame.moved(to: moved)
+                if !hasEvents, base != nil, mapping.image != nil, moved != 1 {
+                    run = (mapping.start..<mapping.end, moved &- frame.pc)
+                }
                 guard isYounger, let used = base?.mapping(at: address), !used.isSame(as: mapping), used.hasRules else {
                     continue
                 }

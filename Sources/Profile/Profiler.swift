@@ -223,18 +223,19 @@ private struct KernelSource: SampleSource {
 
     func wait() {
         let elapsed = ContinuousClock.now - began
-        let pause = min(Self.pause(after: elapsed, unwinder), duration.map { max($0 - elapsed, .zero) } ?? .seconds(1))
+        let pause = min(pause(after: elapsed), duration.map { max($0 - elapsed, .zero) } ?? .seconds(1))
         // Rounded up, so that the last pause is not followed by another one.
         let milliseconds = Int32(pause / .milliseconds(1)) + 1
         unwinder.wait(milliseconds: milliseconds, or: interruption?.descriptor ?? -1)
     }
 
     /// Short in the first second, because programs that run all the time are not known until their first samples have
-    /// been read. Longer if everyone is sampled: then the mappings of new processes are known without their samples. The
-    /// share of waits is adjusted each time.
-    private static func pause(after elapsed: Duration, _ unwinder: KernelUnwinder) -> Duration {
+    /// been read. Longer if everyone is sampled: then the mappings of new processes are known without their samples. Longer
+    /// still while there are no new ones. The share of waits is adjusted each time.
+    private func pause(after elapsed: Duration) -> Duration {
         if elapsed < .seconds(1) { return .milliseconds(10) }
-        return unwinder.samplesEveryone && !unwinder.samplesWaits ? .milliseconds(100) : .milliseconds(50)
+        if !unwinder.samplesEveryone { return .milliseconds(50) }
+        return .milliseconds(unwinder.samplesWaits || recorder.metNewcomers ? 100 : 200)
     }
 
     func collect() throws(ProfileError) {

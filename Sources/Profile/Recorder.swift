@@ -26,6 +26,8 @@ public final class Recorder {
     private var newcomers = Newcomers()
     /// The number of processes that were sampled and are not known yet.
     var newcomerCount: Int { newcomers.count }
+    /// Whether there were samples of unknown processes when samples were last read.
+    private(set) var metNewcomers = false
     /// What was finished in user space so far.
     private(set) var finished = RecordingCounters.Finished()
     /// The waits that have ended so far.
@@ -80,6 +82,7 @@ public final class Recorder {
             processes.note(change)
             if case .failed(let error) = change.kind { note(error) }
         }
+        metNewcomers = newcomers.count > 0
         addNewcomers()
         let finished = try finishStacks()
         for (index, record) in records.enumerated() {
@@ -258,7 +261,7 @@ public final class Recorder {
             stack.end = finished.end
         }
         let base = bases[taken.mappings]
-        let addresses = stack.userFrames.map(\.pc)
+        let addresses = tellsProcessesApart ? stack.userFrames.map(\.pc) : []
         processes.resolve(&stack, at: taken.time, unwoundBy: base)
         // A child's first mappings are its parent's. It has others now, and was not read yet.
         if stack.end == .mappingChanged, unwinder.images(of: taken.process) == nil { newcomers.note(taken.process) }

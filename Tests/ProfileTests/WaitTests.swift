@@ -65,7 +65,8 @@ struct WaitTests {
 
     @Test func shorterWaitsAreLeftOut() throws {
         let long = try KnownWaits(microseconds: 20_000, count: 5, "nanosleep") { $0.minimum = 10_000_000 }
-        #expect(long.samples(in: "wait_nanosleep") == 5)
+        // A thread that is preempted just before it waits may find its time over when it comes back.
+        #expect((1...5).contains(long.samples(in: "wait_nanosleep")))
         let short = try KnownWaits(microseconds: 20_000, count: 5, "nanosleep") { $0.minimum = 60_000_000_000 }
         #expect(short.samples(in: "wait_nanosleep") == 0)
     }

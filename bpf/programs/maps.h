@@ -123,10 +123,12 @@ struct {
 	__type(value, struct cfic_wait_share);
 } wait_share SEC(".maps");
 
-/* The samples of waits that a CPU took in a round. */
+/* The samples of waits that a CPU took in a round, and how it draws the next. */
 struct wait_round {
 	__u32 round;
 	__u32 taken;
+	__u32 shift;             /* by which it shifts the threshold                                    */
+	__u32 random;            /* the state of its random numbers; 0: none yet                        */
 };
 
 struct {

@@ -26,31 +26,39 @@ static __always_inline int is_to_wait(const struct task_struct *task, int is_pre
 	return !is_preempted && state && !(state & TASK_IS_DEAD);
 }
 
+/* A random number, by Marsaglia's xorshift: the kernel's own costs a call at each wait. */
+static __always_inline __u32 next_random(struct wait_round *round)
+{
+	__u32 random = round->random;
+
+	if (!random)
+		random = bpf_get_prandom_u32() | 1;
+	random ^= random << 13;
+	random ^= random >> 17;
+	random ^= random << 5;
+	return round->random = random;
+}
+
 /*
  * 2^32 times the share of waits that is sampled here and now, if this wait is among them; else 0. The share depends only
  * on the past, so that lengths divided by it add up to the length of all waits.
  */
 static __always_inline __u64 draw(void)
 {
-	__u32 zero = 0, threshold, turns;
+	__u32 zero = 0, threshold;
 	const struct cfic_wait_share *share = bpf_map_lookup_elem(&wait_share, &zero);
-	struct wait_round *round;
+	struct wait_round *round = bpf_map_lookup_elem(&wait_rounds, &zero);
 
-	if (!share)
+	if (!share || !round)
 		return 0;
-	threshold = share->threshold;
-	if (settings.wait_budget) {
-		round = bpf_map_lookup_elem(&wait_rounds, &zero);
-		if (!round)
-			return 0;
-		if (round->round != share->round) {
-			round->round = share->round;
-			round->taken = 0;
-		}
-		turns = round->taken / settings.wait_budget * CFIC_WAIT_SHARE_BITS;
-		threshold >>= turns > 31 ? 31 : turns;
+	if (round->round != share->round) {
+		round->round = share->round;
+		round->taken = 0;
+		round->shift = 0;
 	}
-	return bpf_get_prandom_u32() <= threshold ? (__u64)threshold + 1 : 0;
+	threshold = share->threshold >> (round->shift & 31);
+	/* The random numbers begin with 1. */
+	return next_random(round) - 1 <= threshold ? (__u64)threshold + 1 : 0;
 }
 
 /* Counts a sample of a wait towards this CPU's budget. */
@@ -59,8 +67,11 @@ static __always_inline void spend(void)
 	__u32 zero = 0;
 	struct wait_round *round = bpf_map_lookup_elem(&wait_rounds, &zero);
 
-	if (round)
-		round->taken++;
+	if (!round || !settings.wait_budget || ++round->taken < settings.wait_budget)
+		return;
+	round->taken = 0;
+	if (round->shift + CFIC_WAIT_SHARE_BITS <= 31)
+		round->shift += CFIC_WAIT_SHARE_BITS;
 }
 
 static __always_inline __u32 *wait_hint(__u32 thread)

@@ -118,13 +118,15 @@ extension KernelUnwinder {
     /// Waits until the time is over, another descriptor is readable, or something can't wait: an event of a process
     /// (not if everyone is sampled), a table that was made, or a ring buffer that is half full. Samples can wait.
     ///
-    /// Never returns sooner than after 4 ms, but for the other descriptor: on a busy machine, processes map files
-    /// thousands of times a second.
+    /// What can't wait is returned for at most each 4 ms: on a busy machine, processes map files thousands of times a
+    /// second.
     public func wait(milliseconds: Int32, or other: Int32 = -1) {
-        let pause = min(milliseconds, Self.pause)
-        if Self.poll([other], pause) { return }
+        // One wake-up, not two, where the last wait lasted until its time was over.
+        let pause = wasWoken ? min(milliseconds, Self.pause) : 0
+        wasWoken = false
+        if pause > 0, Self.poll([other], pause) { return }
         let rings = [ring.descriptor, snapshotRing?.descriptor ?? -1] + (events?.descriptors ?? [])
-        _ = Self.poll([other, images.descriptor] + rings, milliseconds - pause)
+        wasWoken = Self.poll([other, images.descriptor] + rings, milliseconds - pause)
     }
 
     /// In milliseconds. A process lives that long without its new mappings.

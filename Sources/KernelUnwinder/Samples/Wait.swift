@@ -35,7 +35,7 @@ public struct WaitSampling: Sendable {
     public init() {}
 
     /// So many that a few seconds show where threads wait, and so few that nobody notices.
-    public static let samplesPerSecond = 500.0
+    public static let samplesPerSecond = 250.0
 
     /// `cfic_settings.wait_budget`: twice what a CPU takes in a round on average.
     var budget: UInt32 {

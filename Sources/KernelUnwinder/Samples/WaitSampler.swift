@@ -6,7 +6,7 @@ import LinuxProcess
 /// The BPF program that samples waits, and the share that it samples.
 final class WaitSampler {
     /// Seconds between two changes of the share, at least.
-    static let round = 0.05
+    static let round = 0.1
 
     let object: KernelObject
     private let waits: Int32
