@@ -34,12 +34,50 @@ public struct Stacks {
         var waited = 0.0
     }
 
-    private var numbers: [Stack: Number] = [:]
+    /// What a stack is besides its frames.
+    fileprivate struct Kind: Hashable {
+        var space: AddressSpace
+        var command: String
+        var cgroup: UInt64
+        var isWaiting: Bool
+        var end: StackEnd
+    }
+
+    private struct Key: Hashable {
+        /// In `kinds`.
+        var kind: UInt32
+        var kernelFrames, userFrames, addresses: FrameTree.Leaf
+    }
+
+    private var frames = FrameTree()
+    private var kinds: [Kind] = []
+    private var kindNumbers: [Kind: UInt32] = [:]
+    /// By number.
+    private var keys: [Key] = []
     private var tallies: [Tally] = []
+    private var numbers: [Key: Number] = [:]
+
+    /// The number of different stacks.
+    public var count: Int { keys.count }
+
+    /// The stacks with the number of samples of each, in the order in which they came first. Those that were never added have
+    /// 0 samples.
+    public var counted: some Sequence<(stack: Stack, samples: Int)> {
+        keys.indices.lazy.map { (stack($0), tallies[$0].samples) }
+    }
 
     /// The number of samples with each stack. Made from all of them on each call.
     public var counts: [Stack: Int] {
-        numbers.compactMapValues { tallies[$0.index].samples > 0 ? tallies[$0.index].samples : nil }
+        Dictionary(uniqueKeysWithValues: counted.lazy.filter { $0.samples > 0 }.map { ($0.stack, $0.samples) })
+    }
+
+    private func stack(_ index: Int) -> Stack {
+        let key = keys[index], kind = kinds[Int(key.kind)]
+        return Stack(
+            space: kind.space, command: kind.command, cgroup: kind.cgroup, isWaiting: kind.isWaiting,
+            kernelFrames: frames.reversedWords(of: key.kernelFrames),
+            userFrames: frames.reversedWords(of: key.userFrames).map(Sample.Frame.init(word:)), end: kind.end,
+            addresses: frames.reversedWords(of: key.addresses))
     }
 
     /// How long threads waited with each stack.
@@ -48,7 +86,7 @@ public struct Stacks {
 
         /// In nanoseconds; estimated if only a share of the waits was sampled. Nil for stacks that don't wait.
         public subscript(stack: Stack) -> Double? {
-            guard stack.isWaiting, let number = stacks.numbers[stack] else { return nil }
+            guard stack.isWaiting, let number = stacks.knownNumber(of: stack) else { return nil }
             return stacks.tallies[number.index].waited
         }
     }
@@ -60,11 +98,34 @@ public struct Stacks {
 
     /// The stack's number, for adding samples.
     package mutating func number(of stack: Stack) -> Number {
-        if let known = numbers[stack] { return known }
-        let number = Number(index: tallies.count)
-        numbers[stack] = number
+        let kind = Kind(stack)
+        let kindNumber = kindNumbers[kind] ?? add(kind)
+        let key = Key(
+            kind: kindNumber, kernelFrames: frames.leaf(of: stack.kernelFrames.reversed()),
+            userFrames: frames.leaf(of: stack.userFrames.reversed().lazy.map(\.word)),
+            addresses: frames.leaf(of: stack.addresses.reversed()))
+        if let known = numbers[key] { return known }
+        let number = Number(index: keys.count)
+        numbers[key] = number
+        keys.append(key)
         tallies.append(Tally())
         return number
+    }
+
+    private mutating func add(_ kind: Kind) -> UInt32 {
+        let number = UInt32(kinds.count)
+        kinds.append(kind)
+        kindNumbers[kind] = number
+        return number
+    }
+
+    private func knownNumber(of stack: Stack) -> Number? {
+        guard let kind = kindNumbers[Kind(stack)],
+            let kernelFrames = frames.knownLeaf(of: stack.kernelFrames.reversed()),
+            let userFrames = frames.knownLeaf(of: stack.userFrames.reversed().lazy.map(\.word)),
+            let addresses = frames.knownLeaf(of: stack.addresses.reversed())
+        else { return nil }
+        return numbers[Key(kind: kind, kernelFrames: kernelFrames, userFrames: userFrames, addresses: addresses)]
     }
 
     package mutating func add(_ stack: Stack) { add(number(of: stack)) }
@@ -72,7 +133,7 @@ public struct Stacks {
     package mutating func add(_ number: Number) { tallies[number.index].samples += 1 }
 
     /// All of them.
-    var all: some Collection<Stack> { numbers.keys }
+    var all: some Sequence<Stack> { keys.indices.lazy.map(stack) }
 
     /// Changes stacks. Those that become equal are counted as one.
     ///
@@ -80,12 +141,13 @@ public struct Stacks {
     mutating func map(_ change: (inout Stack) -> Void) -> (Number) -> Number {
         var changed = Self()
         var renumbered = Array(repeating: Number(index: 0), count: tallies.count)
-        for (var stack, old) in numbers {
+        for index in keys.indices {
+            var stack = stack(index)
             change(&stack)
             let new = changed.number(of: stack)
-            changed.tallies[new.index].samples += tallies[old.index].samples
-            changed.tallies[new.index].waited += tallies[old.index].waited
-            renumbered[old.index] = new
+            changed.tallies[new.index].samples += tallies[index].samples
+            changed.tallies[new.index].waited += tallies[index].waited
+            renumbered[index] = new
         }
         self = changed
         return { renumbered[$0.index] }
@@ -129,13 +191,12 @@ public struct Stacks {
     /// Sums over all stacks; takes time in proportion to their number.
     public var totals: Totals {
         var totals = Totals()
-        for (stack, number) in numbers {
-            let count = tallies[number.index].samples
-            if count == 0 { continue }
+        for (index, tally) in tallies.enumerated() where tally.samples > 0 {
+            let stack = stack(index), count = tally.samples
             totals.samples += count
             if stack.isWaiting {
                 totals.waits += count
-                totals.waited += tallies[number.index].waited
+                totals.waited += tally.waited
             }
             totals.userFrames += count * stack.userFrames.count
             let finished = stack.userFrames.count { $0.isFinished }
@@ -146,6 +207,14 @@ public struct Stacks {
             totals.ends[StackEnd(code: stack.end.code), default: 0] += count
         }
         return totals
+    }
+}
+
+extension Stacks.Kind {
+    fileprivate init(_ stack: Stacks.Stack) {
+        self.init(
+            space: stack.space, command: stack.command, cgroup: stack.cgroup, isWaiting: stack.isWaiting,
+            end: stack.end)
     }
 }
 

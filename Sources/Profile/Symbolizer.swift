@@ -57,7 +57,7 @@ public final class Symbolizer {
     /// time: those of a large program take 100 MB. Without this, each image's are read at its first frame, and kept.
     public func nameAll(_ stacks: Stacks) {
         var unnamed: [ObjectIdentifier: (image: MappedImage, places: Set<Place>)] = [:]
-        for stack in stacks.counts.keys {
+        for stack in stacks.all {
             guard let code = processes.images(of: stack.space) else { continue }
             for frame in stack.userFrames {
                 guard let mapping = code.mapping(at: frame.lookupAddress), let image = mapping.image else { continue }

@@ -48,7 +48,9 @@ public struct FoldedStacks {
     ) {
         var folding = Folding(symbolizer, marksState: marksState)
         var folded: [[NameTable.ID]: Double] = [:]
-        for (stack, count) in stacks.counts { folded[folding.line(stack), default: 0] += weight(stack, count) }
+        for (stack, count) in stacks.counted where count > 0 {
+            folded[folding.line(stack), default: 0] += weight(stack, count)
+        }
         parts = folding.parts
         let order = parts.order()
         lines = folded.map { (parts: $0.key, count: Int($0.value.rounded())) }.sorted {

@@ -157,7 +157,7 @@ private struct NamedStacks {
     private var counts: [Key: Counted] = [:]
 
     init(_ recording: Recording, _ symbolizer: Symbolizer) {
-        for (stack, count) in recording.stacks.counts {
+        for (stack, count) in recording.stacks.counted where count > 0 {
             let key = Key(stack: stack, names: stack.userFrames.map { symbolizer.id(of: $0, in: stack.space) })
             counts[key, default: (stack, 0, 0)].count += count
             counts[key, default: (stack, 0, 0)].weight += recording.weight(of: stack, count: count)

@@ -147,7 +147,7 @@ struct ProfileCommand: ParsableCommand {
             try counters.follow(profiler)
             let recording = try target.record(by: profiler)
             unwinder.close()
-            Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")
+            Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
             let names = Symbolizer(recording.processes)
             names.nameAll(recording.stacks)
             defer { report(recording, recording.problems + names.problems) }

@@ -49,4 +49,28 @@ import Testing
         let totals = stacks.totals
         #expect(totals.samples == 4 && totals.waits == 2 && totals.waited == 6.5 && totals.userFrames == 4)
     }
+
+    @Test func stacksThatDifferInAnythingAreDifferentAndComeBack() {
+        let frame = Sample.Frame(0x1010, isExact: true), caller = Sample.Frame(0x2010, isGuessed: true)
+        var one = stack(kernel: [1, 2], user: [frame, caller], CFIC_STEP_NO_RULE, reason: 1)
+        one.addresses = [0x1010, 0x2010]
+        let changes: [(inout Stacks.Stack) -> Void] = [
+            { _ in }, { $0.space.process = 2 }, { $0.space.isResolved = true }, { $0.command = "other" },
+            { $0.cgroup = 7 }, { $0.isWaiting = true }, { $0.kernelFrames = [2, 1] }, { $0.kernelFrames = [1] },
+            { $0.kernelFrames = [] }, { $0.userFrames = [frame] }, { $0.userFrames = [caller, frame] },
+            { $0.userFrames = [Sample.Frame(0x1010), caller] }, { $0.userFrames = [] },
+            { $0.end = StackEnd(code: CFIC_STEP_NO_RULE.rawValue, reason: 2) },
+            { $0.end = StackEnd(code: CFIC_STEP_NO_PROCESS.rawValue, reason: 1) }, { $0.addresses = [] },
+            { $0.addresses = [0x2010, 0x1010] },
+        ]
+        let all = changes.map { change in
+            var changed = one
+            change(&changed)
+            return changed
+        }
+        var stacks = Stacks()
+        for (index, stack) in all.enumerated() { for _ in 0...index { stacks.add(stack) } }
+        #expect(stacks.count == all.count && Array(stacks.all) == all)
+        #expect(stacks.counted.map(\.samples) == Array(1...all.count))
+    }
 }

@@ -5,9 +5,9 @@ import UnwindTable
 public struct Sample {
     /// A frame of user code.
     public struct Frame: Equatable, Hashable, Sendable {
-        let word: UInt64
+        package let word: UInt64
 
-        init(word: UInt64) { self.word = word }
+        package init(word: UInt64) { self.word = word }
 
         /// AVMA: if `isExact`, the instruction at which the frame stopped, else a return address, which the call
         /// precedes.
