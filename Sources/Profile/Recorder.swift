@@ -78,9 +78,14 @@ public final class Recorder {
         // Samples are read first, so that all earlier events are known when they are resolved.
         try unwinder.readSamples(take, wait: { records.append(.endOfWait($0)) })
         let time = MonotonicClock.now
+        newcomers.beginRound(at: time)
         for change in unwinder.update(unwinder.processEvents()) {
             processes.note(change)
-            if case .failed(let error) = change.kind { note(error) }
+            switch change.kind {
+            case .failed(let error): note(error)
+            case .ended: newcomers.forget(change.process)
+            default: break
+            }
         }
         metNewcomers = newcomers.count > 0
         addNewcomers()
@@ -224,6 +229,7 @@ public final class Recorder {
             } catch {
                 // Most have ended.
                 if case .process(.noSuchProcess) = error { continue }
+                newcomers.refuse(process)
                 note(error)
             }
         }
