@@ -47,8 +47,8 @@ public final class Recorder {
     private var bases: [UInt32: ProcessImages] = [:]
     /// The number that was looked up last.
     private var lastBase: UInt32 = 0
-    /// In bytes. Above it, raw stacks are forgotten.
-    private static let rawLimit = 8 << 20
+    /// In bytes. Above it, raw stacks are forgotten. Less only in tests.
+    var rawLimit = 8 << 20
     /// Files that are being named, in order to close them.
     var unmapped: UnmappedFiles?
     /// Names them.
@@ -127,7 +127,7 @@ public final class Recorder {
     private func forgetRound() {
         records.removeAll(keepingCapacity: true)
         (bases, lastBase) = ([:], 0)
-        if raw.byteCount > Self.rawLimit {
+        if raw.byteCount > rawLimit {
             raw.removeAll()
             known = []
         }
