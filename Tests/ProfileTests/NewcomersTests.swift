@@ -12,6 +12,9 @@ struct NewcomersTests {
         #expect(newcomers.next() == 5)
         #expect(newcomers.next() == 7)
         #expect(newcomers.next() == nil)
+        // Of equal ones, the order is always the same.
+        for process: Int32 in [3, 2, 4] { newcomers.note(process) }
+        #expect([newcomers.next(), newcomers.next(), newcomers.next()] == [2, 3, 4])
     }
 
     /// There may be no room for it, and it may be sampled a hundred times a second.
