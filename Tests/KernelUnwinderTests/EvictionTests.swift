@@ -160,7 +160,7 @@ struct EvictionTests {
         let tables = try made.map { try loaded.load($0.view) }
         #expect(loaded.evictedCount == 12)
         try Self.publish(tables, by: walker)
-        let uses = (0..<12).map { 5 * $0 % 12 + 1 }
+        let uses = (0..<12).map { 5 * $0 % 12 + 2 }
         for (number, count) in uses.enumerated() {
             for _ in 0..<count { _ = try walker.walk(Self.process, from: Self.code(number), stack.address) }
         }
