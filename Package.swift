@@ -41,6 +41,8 @@ let package = Package(
 
         // Maps files that may shrink while they are mapped.
         .target(name: "CFileMapping"),
+        // Demangles symbols in a child process.
+        .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
@@ -84,7 +86,8 @@ let package = Package(
                 "CallFrameInfo", "ELF", "Files", "TableCompiler", "KernelUnwinder", "UnwindTable", "CUnwindTable",
             ]),
         // Names of functions, and printable text.
-        .target(name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler"]),
+        .target(
+            name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler", "CDemangle"]),
         // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(
@@ -215,7 +218,7 @@ let package = Package(
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
-        .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures"]),
+        .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures", "CDemangle"]),
         .testTarget(
             name: "CommandTests",
             dependencies: [

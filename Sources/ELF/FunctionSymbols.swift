@@ -6,8 +6,8 @@ import Search
 public struct FunctionSymbols {
     /// The function that symbols assign to an address.
     package struct Match: Equatable {
-        /// Without the default version (`@@VERSION`); ends in `@plt` for a stub. At most ``nameLimit`` bytes, plus that
-        /// suffix.
+        /// Without the default version (`@@VERSION`); ends in `@plt` for a stub. At most ``nameLimit`` bytes, or as many
+        /// as were asked for, plus that suffix.
         package var name: String
         /// SVMA of the function's first byte.
         package var start: UInt64
@@ -39,6 +39,8 @@ public struct FunctionSymbols {
     static let symbolLimit = 1 << 24
     /// Bytes of a name. A longer name is cut and ends in a hash of the whole.
     package static let nameLimit = 1024
+    /// Bytes of a name that is to be demangled. Of longer symbols it isn't tried.
+    package static let mangledNameLimit = 16384
 
     /// The number of addresses that have a name.
     public var count: Int { functions.count }
@@ -53,12 +55,15 @@ public struct FunctionSymbols {
 
     /// The function that contains the SVMA `address`; nil if there is none. If several contain it, the one that starts
     /// last.
-    package func match(_ address: UInt64) -> Match? {
+    ///
+    /// - Parameter limit: bytes of the longest name that isn't cut.
+    package func match(_ address: UInt64, limit: Int = nameLimit) -> Match? {
         guard let place = starts.lastIndex(atMost: address, by: { $0 }), owners[place] != Self.nobody else {
             return nil
         }
         let symbol = functions[Int(owners[place])]
-        guard let name = names[Int(symbol.table)].symbolName(at: Int(symbol.name), isStub: symbol.isStub) else {
+        let strings = names[Int(symbol.table)]
+        guard let name = strings.symbolName(at: Int(symbol.name), limit: limit, isStub: symbol.isStub) else {
             return nil
         }
         return Match(name: name, start: symbol.address, hasSize: symbol.size > 0, isLabel: symbol.isLabel)
@@ -220,7 +225,7 @@ extension ELFImage {
 
 extension UnsafeRawBufferPointer {
     /// The name of a symbol; nil if it isn't in the string table, or isn't terminated there.
-    fileprivate func symbolName(at offset: Int, isStub: Bool) -> String? {
+    fileprivate func symbolName(at offset: Int, limit: Int, isStub: Bool) -> String? {
         // Names that differ only after this many bytes are not distinguished.
         let most = 1 << 20
         guard offset >= 0, offset < count else { return nil }
@@ -234,16 +239,19 @@ extension UnsafeRawBufferPointer {
         {
             name = name[..<at]
         }
-        return Self.shortened(name, to: FunctionSymbols.nameLimit) + (isStub ? "@plt" : "")
+        let text = name.count <= limit ? String(decoding: name, as: UTF8.self) : FunctionSymbols.shortened(name)
+        return text + (isStub ? "@plt" : "")
     }
+}
 
-    /// Shortens a name. A hash (FNV-1a, 32 bits) keeps different names different.
-    private static func shortened(_ name: Slice<UnsafeRawBufferPointer>, to limit: Int) -> String {
-        guard name.count > limit else { return String(decoding: name, as: UTF8.self) }
+extension FunctionSymbols {
+    /// Shortens a name to ``nameLimit``. A hash (FNV-1a, 32 bits) keeps different names different.
+    package static func shortened(_ name: Slice<UnsafeRawBufferPointer>) -> String {
+        guard name.count > nameLimit else { return String(decoding: name, as: UTF8.self) }
         var hash: UInt32 = 0x811c_9dc5
         for byte in name { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
         let mark = "...#" + Hex.text(hash, digits: 8)
-        var end = name.startIndex + limit - mark.utf8.count
+        var end = name.startIndex + nameLimit - mark.utf8.count
         // Don't cut inside a character.
         while end > name.startIndex, name[end] & 0xc0 == 0x80 { end -= 1 }
         return String(decoding: name[..<end], as: UTF8.self) + mark

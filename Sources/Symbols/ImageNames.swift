@@ -15,13 +15,23 @@ public final class ImageNames {
 
     private let image: ELFImage
     private let symbols: FunctionSymbols?
+    /// Bytes of the longest symbol that isn't cut.
+    private let limit: Int
     /// Errors in symbol tables and call frame information, which were not read or only in part.
     public private(set) var problems: [ELFError] = []
     private lazy var frames: FrameExtents? = readFrames()
 
     /// Reads the image's symbols. Call frame information is read on first use.
-    public init(_ image: ELFImage) {
+    public convenience init(_ image: ELFImage) { self.init(image, limit: FunctionSymbols.nameLimit) }
+
+    /// The names of an image, not cut if they can be demangled.
+    package static func forDemangling(_ image: ELFImage) -> ImageNames {
+        ImageNames(image, limit: FunctionSymbols.mangledNameLimit)
+    }
+
+    private init(_ image: ELFImage, limit: Int) {
         self.image = image
+        self.limit = limit
         do throws(ELFError) {
             symbols = try image.functionSymbols()
             if let problem = symbols?.problem { problems.append(problem) }
@@ -46,7 +56,7 @@ public final class ImageNames {
     public func name(at pc: UInt64, isExact: Bool) -> Name? {
         // Signal handlers return to the restorer's first byte, so the preceding byte belongs to another function.
         if let start = SignalRestorer.start(at: pc, isExact: isExact, in: image) {
-            let match = symbols?.match(start)
+            let match = symbols?.match(start, limit: limit)
             return .function(match?.start == start ? match?.name ?? SignalRestorer.name : SignalRestorer.name)
         }
         let address = isExact ? pc : pc &- 1
@@ -56,7 +66,7 @@ public final class ImageNames {
 
     /// The function that contains an SVMA, and the SVMA's offset from its start in bytes; nil if no symbol names it.
     public func lookup(_ address: UInt64) -> (name: String, offset: UInt64)? {
-        guard let match = symbols?.match(address) else { return nil }
+        guard let match = symbols?.match(address, limit: limit) else { return nil }
         func found(_ match: FunctionSymbols.Match) -> (name: String, offset: UInt64) {
             (match.name, address &- match.start)
         }
@@ -68,7 +78,7 @@ public final class ImageNames {
             return found(match)
         }
         // A label within a function: use the function's name, if there is one.
-        guard let function = symbols?.match(start), function.start == start else { return nil }
+        guard let function = symbols?.match(start, limit: limit), function.start == start else { return nil }
         return found(function)
     }
 }
