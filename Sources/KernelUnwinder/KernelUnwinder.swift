@@ -235,6 +235,23 @@ public final class KernelUnwinder {
         if let known = processes.removeValue(forKey: process) { supersede(known) }
     }
 
+    /// Removes the mappings of all processes from the BPF programs.
+    func forgetEveryone() {
+        // Children get their parents' entries meanwhile, but only from parents that still have one.
+        for _ in 0..<Self.forgettingLimit {
+            let listed = entries.all().places
+            if listed.isEmpty { break }
+            for process in listed.keys { entries.remove(process) }
+        }
+        superseded += processes.values
+        supersededWords += processes.values.reduce(0) { $0 + $1.placed.span.count }
+        (processes, planMemory, pace, crowded) = ([:], UpdatePlan.Memory(), ReadingPace(), [])
+        retireUnused()
+    }
+
+    /// Generations of children that are born while their parents are forgotten.
+    private static let forgettingLimit = 8
+
     /// The sampled processes whose mappings have been read.
     public var trackedProcesses: some Collection<Int32> { processes.keys }
 

@@ -16,6 +16,8 @@ public struct ProcessHistories {
     private var roundStart: UInt64 = 0
     /// Whether events were lost in this round.
     private var isLossy = false
+    /// The round in which all that was known was last forgotten, and when events were last read before.
+    private var forgotten: (round: Int, since: UInt64)?
 
     /// - Parameter open: opens the file of a mapping of a process: ``/KernelUnwinder/KernelUnwinder/opened(_:in:)``.
     package init(
@@ -48,6 +50,7 @@ public struct ProcessHistories {
             isLossy = true
             // What was mapped or executed meanwhile isn't known.
             histories = histories.filter { !$0.value.isByEvents }
+        case .forgotten: (histories, changed, forgotten) = ([:], [], (round, roundStart))
         }
     }
 
@@ -73,7 +76,13 @@ public struct ProcessHistories {
 
     /// Whether a stack that was unwound by known mappings of a process resolves to the same stack whenever its sample was
     /// taken. It doesn't while there are events of the process that some samples are older than.
-    func isSettled(_ process: Int32) -> Bool { !changed.contains(process) }
+    func isSettled(_ process: Int32) -> Bool { !changed.contains(process) && !mayBeUnknown(.max) }
+
+    /// Whether processes may have changed before this time without being known to have: their events were lost. The BPF
+    /// programs had the old mappings until these were forgotten, later in that round.
+    private func mayBeUnknown(_ time: UInt64) -> Bool {
+        forgotten.map { round <= $0.round + 1 && time >= $0.since } ?? false
+    }
 
     private mutating func endRound(of process: Int32) {
         guard let history = histories[process] else { return _ = changed.remove(process) }
@@ -163,7 +172,10 @@ public struct ProcessHistories {
     mutating func mapping(
         at address: UInt64, of process: Int32, time: UInt64, unwoundBy base: ProcessImages?
     ) -> ProcessHistory.Found {
-        let found = history(of: process, at: time).mapping(at: address, time: time, base: base)
+        let history = history(of: process, at: time)
+        let isUnknown = mayBeUnknown(time) && history.reading == nil
+        var found = history.mapping(at: address, time: time, base: isUnknown ? nil : base)
+        if isUnknown, case .none = found { found = .unknown }
         guard case .mapping(let mapping, let isYounger) = found else { return found }
         return .mapping(opened(mapping, in: process), isYounger: isYounger)
     }

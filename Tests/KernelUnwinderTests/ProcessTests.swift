@@ -42,6 +42,25 @@ struct ProcessTests {
         throw TestFailure("\(path) does not run")
     }
 
+    // MARK: Lost events
+
+    /// Also those that only the BPF programs know.
+    @Test func everyoneIsForgottenWhenEventsAreLost() throws {
+        var options = KernelUnwinder.Options()
+        options.samplesEveryone = true
+        let unwinder = try KernelUnwinder(options)
+        let program = try sleeper()
+        _ = try images(unwinder, program, running: "/usr/bin/sleep")
+        try unwinder.expectProcess(1 << 21)
+        let changes = unwinder.update([ProcessEvent(process: 0, kind: .lost, time: 5)])
+        #expect(changes.count == 1)
+        guard case .forgotten = changes.first?.kind else { throw TestFailure("\(changes)") }
+        #expect(unwinder.trackedProcesses.isEmpty && unwinder.listed().places.isEmpty)
+        // They are read again when they are sampled.
+        let again = try unwinder.addProcess(program.id)
+        #expect(!again.mappings.isEmpty && unwinder.isListed(program.id))
+    }
+
     // MARK: Lookups
 
     @Test func everythingThatAProcessMapsIsLookedUpInItsOwnTable() throws {
@@ -126,7 +145,6 @@ struct ProcessTests {
         unwinder.onProblem = { problems.append($0) }
         let memory = unwinder.memory
         let make = memory.makeMap
-        let used = unwinder.memoryUse.used
         memory.makeMap = { -code }
         for _ in 0..<3 {
             expect({ if case .overBudget(4_194_304) = $0 { true } else { false } }) {
@@ -190,7 +208,6 @@ struct ProcessTests {
         let program = try sleeper()
         let unwinder = try KernelUnwinder()
         _ = try images(unwinder, program, running: "/usr/bin/sleep")
-        let used = unwinder.memoryUse.used
         for _ in 0..<10 { try unwinder.addProcess(program.id) }
         #expect(unwinder.memoryUse.used == used)
         #expect(Array(unwinder.trackedProcesses) == [program.id])
@@ -327,7 +344,6 @@ struct ProcessTests {
         let unwinder = try KernelUnwinder(options)
         let programs = try (0..<3).map { _ in try sleeper() }
         for program in programs.prefix(2) { _ = try images(unwinder, program, running: "/usr/bin/sleep") }
-        let used = unwinder.memoryUse.used
         expect({ if case .tooManyProcesses(2) = $0 { true } else { false } }) {
             try unwinder.addProcess(programs[2].id)
         }

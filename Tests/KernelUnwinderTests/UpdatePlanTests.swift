@@ -289,6 +289,14 @@ import Testing
             ])
     }
 
+    /// Reading thousands of processes would take so long that more events are lost.
+    @Test func lostEventsHaveEveryoneForgotten() {
+        let events = [event(7, library, 4), event(0, .lost, 5), event(8, library, 10)]
+        #expect(
+            plan(events, World(listed: [7, 8, 9], dead: [9], areEveryone: true))
+                == events.map { .tell($0) } + [.forgetEveryone])
+    }
+
     @Test func lostEventsHaveAllProcessesReadOrEnded() {
         let events = [event(0, .lost, 5), event(7, library, 10)]
         #expect(

@@ -324,6 +324,33 @@ import Testing
         #expect(see(&processes, 7, at: 205, by: images) == seen("[b]", end: .mappingChanged))
     }
 
+    /// The BPF programs had old mappings until they were forgotten.
+    @Test func nothingIsKnownOfProcessesThatAreForgotten() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 0, kind: .forgotten, time: 150))
+        #expect(processes.count == 0 && !processes.isSettled(7))
+        // The last round ended at 110; everything before it is known.
+        #expect(see(&processes, 7, at: 105, by: images) == seen("[a]"))
+        #expect(see(&processes, 7, at: 120, by: images) == seen("[unknown]", end: .mappingChanged))
+        #expect(see(&processes, 7, at: 120, by: nil) == seen("[unknown]", end: .mappingChanged))
+        // Samples of the next round may have been taken in this one.
+        processes.endRound(at: 160)
+        #expect(!processes.isSettled(7))
+        #expect(see(&processes, 7, at: 155, by: images) == seen("[unknown]", end: .mappingChanged))
+        processes.endRound(at: 170)
+        #expect(processes.isSettled(7))
+        #expect(see(&processes, 7, at: 165, by: images) == seen("[a]"))
+    }
+
+    @Test func processThatIsReadAgainIsKnown() {
+        var (processes, _) = made()
+        processes.note(KernelUnwinder.Change(process: 0, kind: .forgotten, time: 150))
+        processes.endRound(at: 160)
+        let now = FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 165)
+        processes.note(now, of: 7)
+        #expect(see(&processes, 7, at: 168, by: now) == seen("[b]"))
+    }
+
     @Test func processThatEndedMapsWhatItMapped() {
         var (processes, _) = made()
         processes.note(FakeImages.files([], readAt: 200), of: 7)

@@ -22,6 +22,9 @@ extension KernelUnwinder {
             case failed(KernelError)
             /// Events of any process were lost; the process is 0.
             case lost
+            /// Events were lost, and nothing is known of any process any more; the process is 0. Processes are read again when
+            /// samples need them.
+            case forgotten
         }
 
         /// The process id; 0 of ``Kind/lost``.
@@ -55,6 +58,9 @@ extension KernelUnwinder {
         case .supersede(let process):
             stopTracking(process)
             return nil
+        case .forgetEveryone:
+            forgetEveryone()
+            return nil
         case .end(let process, let time, let isReused):
             if isReused { stopTracking(process) } else { removeProcess(process) }
             return Change(process: process, kind: .ended, time: time)
@@ -64,7 +70,8 @@ extension KernelUnwinder {
             case .exec: return Change(process: event.process, kind: .exec, time: event.time)
             case .forked(let parent):
                 return Change(process: event.process, kind: .forked(parent: parent), time: event.time)
-            case .lost: return Change(process: 0, kind: .lost, time: event.time)
+            case .lost:
+                return Change(process: 0, kind: options.samplesEveryone ? .forgotten : .lost, time: event.time)
             // Told only if everyone is sampled, of processes that were not read. They are in the map if their parents were.
             case .exited:
                 removeProcess(event.process)

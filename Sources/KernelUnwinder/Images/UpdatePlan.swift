@@ -11,6 +11,8 @@ struct UpdatePlan {
         case read(Int32, at: UInt64)
         /// Forgets the mappings of a process that are superseded, and that are read again when a sample needs them.
         case supersede(Int32)
+        /// Forgets the mappings of all processes, which are read again when samples need them.
+        case forgetEveryone
         /// Removes a process. If its id has been reused, the entry is the new process's, and stays.
         case end(Int32, at: UInt64, isReused: Bool)
     }
@@ -133,7 +135,12 @@ struct UpdatePlan {
             case .lost: break
             }
         }
-        if events.contains(where: { $0.kind == .lost }) {
+        guard events.contains(where: { $0.kind == .lost }) else { return }
+        if processes.areEveryone {
+            // Reading thousands of processes takes so long that more events would be lost meanwhile.
+            for process in readings.keys { dropReadings(of: process) }
+            add(.forgetEveryone)
+        } else {
             readAll(processes, at: events.last?.time ?? 0, except: ended, isAlive, &memory)
         }
     }
