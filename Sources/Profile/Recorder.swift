@@ -47,8 +47,8 @@ public final class Recorder {
     private var bases: [UInt32: ProcessImages] = [:]
     /// The number that was looked up last.
     private var lastBase: UInt32 = 0
-    /// In bytes. Above it, raw stacks are forgotten.
-    private static let rawLimit = 8 << 20
+    /// In bytes. Above it, raw stacks are forgotten. Less only in tests.
+    var rawLimit = 8 << 20
     /// Files that are being named, in order to close them.
     var unmapped: UnmappedFiles?
     /// Names them.
@@ -78,9 +78,14 @@ public final class Recorder {
         // Samples are read first, so that all earlier events are known when they are resolved.
         try unwinder.readSamples(take, wait: { records.append(.endOfWait($0)) })
         let time = MonotonicClock.now
+        newcomers.beginRound(at: time)
         for change in unwinder.update(unwinder.processEvents()) {
             processes.note(change)
-            if case .failed(let error) = change.kind { note(error) }
+            switch change.kind {
+            case .failed(let error): note(error)
+            case .ended: newcomers.forget(change.process)
+            default: break
+            }
         }
         metNewcomers = newcomers.count > 0
         addNewcomers()
@@ -122,7 +127,7 @@ public final class Recorder {
     private func forgetRound() {
         records.removeAll(keepingCapacity: true)
         (bases, lastBase) = ([:], 0)
-        if raw.byteCount > Self.rawLimit {
+        if raw.byteCount > rawLimit {
             raw.removeAll()
             known = []
         }
@@ -224,6 +229,7 @@ public final class Recorder {
             } catch {
                 // Most have ended.
                 if case .process(.noSuchProcess) = error { continue }
+                newcomers.refuse(process)
                 note(error)
             }
         }

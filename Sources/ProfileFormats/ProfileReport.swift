@@ -15,7 +15,7 @@ public struct JSONFormat: ProfileFormat {
     /// - Throws: `KernelError` if the counters can't be read, `EncodingError`.
     public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) throws {
         let stacks = ProfileReport.countedStacks(recording, names)
-        try JSONText.write(ProfileReport(recording), list: "stacks", stacks, to: &output)
+        try JSONText.write(ProfileReport(recording, names), list: "stacks", stacks, to: &output)
     }
 }
 
@@ -80,6 +80,10 @@ struct ProfileReport: JSONDocument {
     /// The number of samples with a stack; lost samples are not included.
     var samples: Int
     var lostSamples: UInt64
+    /// These and the next ones as in ``CountersReport``: what was not sampled, or is not known, for want of something.
+    var missedEvents: UInt64
+    var refusedProcesses: UInt64
+    var lostProcessEvents: UInt64
     /// The samples that are waits, and how long all threads waited, estimated; nil if waits weren't sampled.
     var waits: Int?
     var waitedNanoseconds: Int?
@@ -95,16 +99,22 @@ struct ProfileReport: JSONDocument {
     var kernelFrameCount: Int
     var lookups: UInt64
     var tables: Int
+    /// The number of tables that are not in the kernel at the end, because all together exceed the limit.
+    var evictedTables: Int
+    var tableEvictions: Int
+    var tableReloads: Int
     var kernelMemoryUsedBytes: Int
     var kernelMemoryBytes: Int
     /// Images without a table, with the reason. Their callers were found by the frame pointer, if at all.
     var imagesWithoutTable: [String: String]
+    /// Problems with single files and processes.
+    var problems: [String]
     /// How the command ended, unless its exit code was 0.
     var commandProblem: String?
     /// Written one by one, after the other fields: ``countedStacks(_:_:)``.
     var stacks: [CountedStack] = []
 
-    init(_ recording: Recording) throws(KernelError) {
+    init(_ recording: Recording, _ symbolizer: Symbolizer) throws(KernelError) {
         let counters = try recording.counters.get()
         event =
             switch recording.event {
@@ -117,6 +127,8 @@ struct ProfileReport: JSONDocument {
         let totals = recording.stacks.totals
         samples = totals.samples
         lostSamples = counters.lost
+        (missedEvents, refusedProcesses) = (counters.missed, counters.unlisted)
+        lostProcessEvents = counters.lostProcessEvents
         waits = recording.includesWaits ? totals.waits : nil
         waitedNanoseconds = recording.includesWaits ? Int(totals.waited.rounded()) : nil
         completeStacks = totals.outcomes[.complete] ?? 0
@@ -126,12 +138,14 @@ struct ProfileReport: JSONDocument {
         userFrameCount = totals.userFrames
         kernelFrameCount = totals.kernelFrames
         lookups = counters.lookups
-        tables = recording.memory.tables
+        (tables, evictedTables) = (recording.memory.tables, recording.memory.evicted)
+        (tableEvictions, tableReloads) = (recording.memory.evictions, recording.memory.reloads)
         kernelMemoryUsedBytes = recording.memory.used
         kernelMemoryBytes = recording.memory.mapped
         imagesWithoutTable = Dictionary(
             recording.processes.imagesWithoutTable.map { ($0.name, $0.problem) },
             uniquingKeysWith: { first, _ in first })
+        problems = recording.problems + symbolizer.problems
         commandProblem = recording.commandEnd?.problem
     }
 

@@ -20,20 +20,40 @@ struct CountersOption: ParsableArguments {
 
     /// Has the counters of a recording written.
     ///
+    /// - Returns: the file that they are written to; nil if none was named.
     /// - Throws: `FileError` if the file can't be written.
-    func follow(_ profiler: Profiler) throws {
-        guard let path, let format = CountersFormat(path: path) else { return }
+    func follow(_ profiler: Profiler) throws -> CountersFile? {
+        guard let path, let format = CountersFormat(path: path) else { return nil }
         try OutputFile.checkWritable(path)
-        var lastProblem: String?
-        profiler.onCounters = { counters in
-            do {
-                // A reader sees all or nothing of it. That a crash of the machine keeps it isn't worth a wait for the disk.
-                try OutputFile.write(to: path, isDurable: false) { try $0.write(format.text(counters)) }
-            } catch {
-                let problem = "\(error)"
-                if problem != lastProblem { Diagnostics.error(problem) }
-                lastProblem = problem
-            }
+        let file = CountersFile(path, format)
+        profiler.onCounters = file.write
+        return file
+    }
+}
+
+/// The file that a recording's counters are written to again and again. A failure doesn't stop the recording.
+final class CountersFile {
+    private let path: String
+    private let format: CountersFormat
+    /// Why the counters were not written the last time; nil if they were.
+    private var problem: String?
+
+    init(_ path: String, _ format: CountersFormat) { (self.path, self.format) = (path, format) }
+
+    func write(_ counters: RecordingCounters) {
+        do {
+            // A reader sees all or nothing of it. That a crash of the machine keeps it isn't worth a wait for the disk.
+            try OutputFile.write(to: path, isDurable: false) { try $0.write(format.text(counters)) }
+            problem = nil
+        } catch {
+            let problem = "\(error)"
+            if problem != self.problem { Diagnostics.error(problem) }
+            self.problem = problem
         }
     }
+
+    /// Call it when the recording's results have been written.
+    ///
+    /// - Throws: `ExitCode` if the final counters are not in the file. The reason has been printed.
+    func checkFinal() throws { if problem != nil { throw ExitCode(1) } }
 }

@@ -95,7 +95,10 @@ struct LiveOptions: ParsableArguments {
     /// Samples and compares.
     ///
     /// - Parameter command: the command to run, if neither processes nor all of them are sampled.
-    func report(of command: [String], store: TableStore?, debugFiles: DebugFileSearch?) throws -> LiveReport {
+    /// - Returns: the results, and the file that has the counters, if one was named.
+    func report(
+        of command: [String], store: TableStore?, debugFiles: DebugFileSearch?
+    ) throws -> (LiveReport, CountersFile?) {
         let event = try sampled.find()
         let tables = CompilingSupply(store: store, debugFiles: debugFiles)
         Diagnostics.progress("Loading the BPF programs")
@@ -112,14 +115,14 @@ struct LiveOptions: ParsableArguments {
         let audit = try LiveAudit(tables: tables, debugFiles: debugFiles)
         let profiler = Profiler(unwinder, recordingOptions(event), interruption: interruption)
         profiler.observer = audit
-        try counters.follow(profiler)
+        let counters = try counters.follow(profiler)
         profiler.onProgress = {
             if case .sampling = $0 { Diagnostics.progress("Sampling and comparing; Ctrl-C ends it") }
         }
         let recording = try SamplingTarget(processes: processes, command: command).record(by: profiler)
         unwinder.close()
         interruption.finish()
-        return LiveReport(audit, recording, minAgreement: minAgreement ?? 99.9)
+        return (LiveReport(audit, recording, minAgreement: minAgreement ?? 99.9), counters)
     }
 
     private func recordingOptions(_ event: SamplingEvent?) -> Profiler.Options {

@@ -1,6 +1,7 @@
 import CallFrameInfo
 import Files
 import JSONDocuments
+import KernelUnwinder
 import Profile
 import Validation
 
@@ -79,7 +80,12 @@ struct LiveReport: ValidationOutput {
 
     init(_ audit: LiveAudit, _ recording: Recording, minAgreement: Double) {
         seconds = recording.seconds
-        let counters = try? recording.counters.get()
+        let counters: Counters?
+        var problems = recording.problems + audit.problems
+        do throws(KernelError) { counters = try recording.counters.get() } catch {
+            counters = nil
+            problems.append("\(error)")
+        }
         samples = counters?.samples ?? 0
         lostSnapshots = (counters?.lostSnapshots ?? 0) + UInt64(audit.lostSamples)
         let results = audit.results
@@ -93,7 +99,7 @@ struct LiveReport: ValidationOutput {
         self.minAgreement = minAgreement
         self.audit = audit.classes
         classes = self.audit.map(Class.init)
-        failures = recording.problems + audit.problems
+        failures = problems
     }
 
     func write() {
@@ -115,7 +121,7 @@ struct LiveReport: ValidationOutput {
         }
         output.flush()
         for failure in failures { Diagnostics.error(failure) }
-        if agreements.isEmpty { Diagnostics.error("no frame was compared") }
+        if agreements.isEmpty { Diagnostics.error("no frame was compared: sample for longer (-d), or more often (-F)") }
         for agreement in agreements where agreement < minAgreement {
             Diagnostics.error("agreement \(Quantity.percent(agreement / 100)) is below \(minAgreement) %")
         }

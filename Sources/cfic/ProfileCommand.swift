@@ -115,6 +115,9 @@ struct ProfileCommand: ParsableCommand {
         }
         try SamplingTarget.check(processes: processes, duration: duration)
         try sampled.check()
+        if let output, output == counters.path {
+            throw ValidationError("-o and --counters name the same file.")
+        }
         if offCPU.isOn, !sampled.isTime || period != nil {
             throw ValidationError(
                 "--off-cpu counts nanoseconds, and so goes only with -e cycles, cpu-clock or task-clock.")
@@ -145,7 +148,7 @@ struct ProfileCommand: ParsableCommand {
             try interruption.takeSignals(Self.say)
             let profiler = Profiler(unwinder, recordingOptions(event, for: format), interruption: interruption)
             profiler.onProgress = say
-            try counters.follow(profiler)
+            let counters = try counters.follow(profiler)
             let recording = try target.record(by: profiler)
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.counts.count, "stack"))")
@@ -154,6 +157,7 @@ struct ProfileCommand: ParsableCommand {
             defer { report(recording, recording.problems + names.problems) }
             try file.write(ProfileText(recording: recording, names: names, format: format))
             interruption.finish()
+            try counters?.checkFinal()
             if let end = recording.commandEnd, end.exitCode != 0 { throw ExitCode(end.exitCode) }
         }
     }

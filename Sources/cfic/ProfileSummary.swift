@@ -31,6 +31,23 @@ struct ProfileSummary {
                 "\(Quantity.count(totals.waits, "sample")) of waits; all threads together waited "
                     + "\(Quantity.fixed(totals.waited / 1e9, 1)) s")
         }
+        writeLosses()
+        writeEnds()
+        if totals.finishedStacks > 0 {
+            Diagnostics.note(
+                "  \(Quantity.count(totals.finishedStacks, "stack")) finished in user space, by "
+                    + Quantity.count(totals.finishedFrames, "frame"))
+        }
+        Diagnostics.note(
+            "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(recording.memory.tables, "table")), "
+                + "\(Quantity.bytes(UInt64(recording.memory.used))) of \(Quantity.bytes(UInt64(recording.memory.mapped))) of kernel memory"
+        )
+        writeEvictions()
+        if let problem = recording.commandEnd?.problem { Diagnostics.note(problem) }
+    }
+
+    /// What was not sampled, or may be incomplete.
+    private func writeLosses() {
         if counters.lost > 0 {
             Diagnostics.note(
                 "\(Quantity.count(counters.lost, "sample")) lost in addition: the ring buffer was full; try a lower -F")
@@ -49,18 +66,6 @@ struct ProfileSummary {
                 "\(Quantity.count(counters.lostProcessEvents, "event")) of processes lost; their mappings were read again"
             )
         }
-        writeEnds()
-        if totals.finishedStacks > 0 {
-            Diagnostics.note(
-                "  \(Quantity.count(totals.finishedStacks, "stack")) finished in user space, by "
-                    + Quantity.count(totals.finishedFrames, "frame"))
-        }
-        Diagnostics.note(
-            "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(recording.memory.tables, "table")), "
-                + "\(Quantity.bytes(UInt64(recording.memory.used))) of \(Quantity.bytes(UInt64(recording.memory.mapped))) of kernel memory"
-        )
-        writeEvictions()
-        if let problem = recording.commandEnd?.problem { Diagnostics.note(problem) }
     }
 
     private func writeEvictions() {

@@ -97,7 +97,10 @@ struct ValidateCommand: ParsableCommand {
     func run() throws {
         try reporting {
             if live.live {
-                return try finish(try live.report(of: paths, store: store(), debugFiles: debugFiles.search))
+                let (report, counters) = try live.report(of: paths, store: store(), debugFiles: debugFiles.search)
+                try finish(report)
+                try counters?.checkFinal()
+                return
             }
             if let core { return try finish(try validateStacks(core)) }
             let report = try validateFiles()

@@ -65,7 +65,23 @@ struct ProfileFaultTests {
         #expect(outcome.diagnostics.contains("; the profile was saved to \(place.directory)/elsewhere/"))
     }
 
-    /// Before and after it, programs begin whose tables are missing.
+    /// The profile is there nevertheless. The file may have had room for earlier counters.
+    @Test(
+        .enabled(if: canMount, "needs mounts of its own"),
+        arguments: [
+            "profile -o stacks --counters full/c.json -- true", "profile -o stacks --counters full/c.json -- false",
+            "validate --live -d 1 --min-agreement 0 --counters full/c.prom -- \(busy)",
+        ])
+    func fullDiskOfTheCountersIsAFailure(command: String) throws {
+        let program = try Workplace.program()
+        let outcome = try withFullDisk("\(program) \(command) > report; code=$?; cat report; (exit $code)")
+        #expect(outcome.output.hasSuffix("code 1\nfull/filler\n"), "\(outcome.diagnostics)")
+        let said = outcome.diagnostics.split(separator: "\n").filter { $0.contains("full/c.") }
+        #expect(said.count == 1 && said[0].contains("cannot write: No space left on device"), "\(said)")
+        let results = command.hasPrefix("profile") ? try place.bytes("\(place.directory)/stacks") : nil
+        #expect(results != nil || outcome.output.contains(" agree, "))
+    }
+
     /// Whatever the limit on open files is, there is a result or a message that says what to raise; never a message about
     /// something else that failed for want of a descriptor.
     @Test func tooFewOpenFilesAreSaid() throws {
@@ -117,6 +133,7 @@ struct ProfileFaultTests {
         #expect(outcome.diagnostics.contains("raise kernel.perf_event_mlock_kb or"))
     }
 
+    /// Before and after it, programs begin whose tables are missing.
     @Test func cacheCanBeRemovedWhileItIsInUse() throws {
         try place.write(Array("for i in range(3000000): pass\n".utf8), to: "turns.py")
         let outcome = try place.shell(

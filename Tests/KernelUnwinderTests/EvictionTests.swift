@@ -47,7 +47,7 @@ struct EvictionTests {
         _ = try memory.allocate(words: (memory.tableLimit - memory.usedBytes - room) / 4)
         let loaded = walker.unwinder.images.tables
         tables = try all.map { try loaded.load($0.view) }
-        try publish()
+        try Self.publish(tables, by: walker)
         // From the first table's code to the second's, to the third's. Each has another distance.
         stack.fill()
         stack[0] = Self.code(1) + 3
@@ -55,16 +55,17 @@ struct EvictionTests {
         stack[8 + 8 + 8 + 16] = 0
     }
 
-    private func publish() throws {
+    /// Maps each table at its own address.
+    private static func publish(_ tables: [KernelTable], by walker: Walker) throws {
         let mappings = tables.enumerated().flatMap { number, table in
-            let bias = Self.code(number) - 0x10_0000
+            let bias = code(number) - 0x10_0000
             return table.ranges.map {
                 PlacedMapping(
                     start: $0.addresses.lowerBound + bias, end: $0.addresses.upperBound + bias, bias: bias,
                     range: $0.place)
             }
         }
-        try walker.unwinder.publish(Self.process, mappings)
+        try walker.unwinder.publish(process, mappings)
     }
 
     private func walk() throws -> Walker.Walk { try walker.walk(Self.process, from: Self.code(0), stack.address) }
@@ -133,6 +134,45 @@ struct EvictionTests {
         reload(2)
         #expect(tables.map { $0.contents != nil } == [true, true, false] && loaded.evictions == 0)
         #expect(tables[2].rests > 0, "it isn't read again at once")
+    }
+
+    @Test func tableThatDidNotFitRestsForAWhile() throws {
+        for _ in 0..<20 { _ = try walk() }
+        let now = MonotonicClock.now
+        #expect(loaded.review(at: now).isEmpty)
+        reload(2)
+        // Now it is worth more than the others.
+        try use(2, times: 1000)
+        #expect(loaded.review(at: now + 9_000_000_000).isEmpty)
+        let wanted = loaded.review(at: now + 11_000_000_000)
+        #expect(wanted.count == 1 && wanted.first === tables[2])
+    }
+
+    /// A few at a time, because reading takes memory and time.
+    @Test func tablesThatAreNeededMostComeFirst() throws {
+        let walker = try Walker { $0.tableBudget = 4 << 20 }
+        let (memory, loaded) = (walker.unwinder.memory, walker.unwinder.images.tables)
+        let made = try (0..<12).map { number in
+            let function = MadeTable.Function(0x10_0000, length: 0x1000, every: 1, count: 0x1000) { 8 * ($0 % 300) + 8 }
+            return try MadeTable([function], key: .buildID([UInt8(number + 100)]))
+        }
+        let filler = try memory.allocate(words: (memory.tableLimit - memory.usedBytes - 4096) / 4)
+        let tables = try made.map { try loaded.load($0.view) }
+        #expect(loaded.evictedCount == 12)
+        try Self.publish(tables, by: walker)
+        let uses = (0..<12).map { 5 * $0 % 12 + 2 }
+        for (number, count) in uses.enumerated() {
+            for _ in 0..<count { _ = try walker.walk(Self.process, from: Self.code(number), stack.address) }
+        }
+        memory.free(filler)
+        let wanted = loaded.review(at: MonotonicClock.now)
+        let keys = wanted.map(\.key)
+        let expected = (0..<12).sorted { uses[$0] > uses[$1] }.prefix(8).map { tables[$0].key }
+        #expect(keys == expected)
+        // The others follow, but none is asked for twice.
+        let rest = loaded.review(at: MonotonicClock.now + 2 * KernelTables.reviewPeriod)
+        let all = Set(rest.map(\.key)).union(keys)
+        #expect(rest.count == 4 && all.count == 12)
     }
 
     /// Each takes the memory of the one before, whose rules are different.

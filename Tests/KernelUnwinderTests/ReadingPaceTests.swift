@@ -43,6 +43,8 @@ struct ReadingPaceTests {
         #expect(pace.mustWait(1, at: 11 * millisecond, event: 7))
         pace.note(1, from: 12 * millisecond, to: 13 * millisecond)
         #expect(pace.takeDue(at: .max).isEmpty)
+        // It doesn't take long any more.
+        #expect(!pace.mustWait(1, at: 14 * millisecond, event: 8))
     }
 
     @Test func nextProcessWithTheIDDoesNotWait() {

@@ -160,6 +160,11 @@ struct SuppliedTablesTests {
         #expect(after.placedMappings.contains { $0.range != 0 } && !after.placedMappings.contains { $0.isPending })
         #expect(unwinder.images.tables.count == 1 && told == ["the store is full"])
         #expect(unwinder.place(of: process.id) != 0)
+        // Otherwise no later wait would be one.
+        try update {
+            var made = pollfd(fd: unwinder.images.descriptor, events: Int16(POLLIN), revents: 0)
+            return poll(&made, 1, 0) == 0
+        }
     }
 
     @Test func reasonWhyATableCannotBeMadeComesLater() throws {

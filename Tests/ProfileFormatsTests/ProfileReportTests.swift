@@ -25,7 +25,12 @@ import Testing
             MadeRecording.stack(
                 [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010, isGuessed: true, isUnchecked: true)],
                 thread: "t\n", kernel: [0x1004], addresses: [0x7f00_0000_1010, 0x7f00_0000_2010]), count: 2)
-        let recording = made.recording(lost: 4, lookups: 12, commandEnd: .killed(signal: 9))
+        var recording = made.recording(lost: 4, lookups: 12, commandEnd: .killed(signal: 9))
+        var counters = try recording.counters.get()
+        (counters.missed, counters.unlisted, counters.lostProcessEvents) = (5, 6, 7)
+        recording.counters = .success(counters)
+        (recording.memory.evicted, recording.memory.evictions, recording.memory.reloads) = (1, 9, 8)
+        recording.problems = ["a problem"]
         let found = try text(recording)
         let differing = zip(found.split(separator: "\n"), Self.expected.split(separator: "\n")).first { $0 != $1 }
         #expect(found == Self.expected, "\(String(describing: differing))")
@@ -63,6 +68,7 @@ import Testing
             "no-rule" : 1
           },
           "event" : "cycles",
+          "evictedTables" : 1,
           "finishedFrameCount" : 0,
           "finishedStacks" : 0,
           "guessedStacks" : 2,
@@ -73,7 +79,13 @@ import Testing
           "kernelMemoryBytes" : 4194304,
           "kernelMemoryUsedBytes" : 65536,
           "lookups" : 12,
+          "lostProcessEvents" : 7,
           "lostSamples" : 4,
+          "missedEvents" : 5,
+          "problems" : [
+            "a problem"
+          ],
+          "refusedProcesses" : 6,
           "samples" : 3,
           "schema" : "profile",
           "schemaVersion" : 1,
@@ -136,6 +148,8 @@ import Testing
               "thread" : "thread"
             }
           ],
+          "tableEvictions" : 9,
+          "tableReloads" : 8,
           "tables" : 3,
           "userFrameCount" : 5
         }

@@ -62,7 +62,6 @@ struct EveryoneTests {
         #expect(first.contains { names.name(of: $0.userFrames[0], in: $0.space) != "[unknown]" })
     }
 
-    /// The kernel frees a map in a kernel thread, which takes milliseconds for a large one.
     /// One process maps and unmaps a file as fast as it can. Neither its own samples nor those of another process suffer
     /// from it for long.
     @Test func processThatChangesItsMappingsAllTheTimeIsUnwoundAndDisturbsNoOther() throws {
@@ -95,6 +94,39 @@ struct EveryoneTests {
         for program in programs { #expect(complete(recorder.stacks, program.id) >= 100) }
     }
 
+    /// A process for which there is no room isn't read again with each of its samples.
+    @Test func processThatIsRefusedIsLeftAlone() throws {
+        let programs = [try RunningProgram(Self.busy), try RunningProgram(Self.busy)]
+        var options = KernelUnwinder.Options()
+        (options.samplesEveryone, options.processLimit) = (true, 1)
+        options.filter.threads = Set(programs.map(\.id))
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
+        let recorder = Recorder(unwinder)
+        try unwinder.start(.clock, frequency: 999)
+        let start = ContinuousClock.now
+        func unknown() -> Int { samples(recorder.stacks) { $0.end == .noProcess } }
+        func collect() throws {
+            unwinder.wait(milliseconds: 20)
+            try recorder.collect()
+        }
+        while recorder.problems.isEmpty, ContinuousClock.now - start < .seconds(60) { try collect() }
+        #expect(recorder.problems == ["more than 1 processes at once"])
+        var (rounds, attempts, last) = (0, 0, unknown())
+        while rounds < 40, ContinuousClock.now - start < .seconds(60) {
+            try collect()
+            if unknown() > last { rounds += 1 }
+            if recorder.metNewcomers { attempts += 1 }
+            last = unknown()
+        }
+        unwinder.stop()
+        unwinder.close()
+        #expect(rounds == 40)
+        // Now and then, because there may be room by now.
+        let pauses = (ContinuousClock.now - start) / Duration.nanoseconds(Int64(Newcomers.pause))
+        #expect(attempts <= 1 + Int(pauses))
+    }
+
+    /// The kernel frees a map in a kernel thread, which takes milliseconds for a large one.
     @Test func kernelThreadsHaveWholeStacks() throws {
         func isKernelThread(_ stack: Stacks.Stack) -> Bool { stack.end.code == CFIC_STEP_KERNEL_THREAD.rawValue }
         let recorder = try record(meanwhile: {

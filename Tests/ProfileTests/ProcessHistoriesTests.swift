@@ -112,6 +112,44 @@ import Testing
         #expect(see(&processes, 7, at: 300, by: images, [0x5800]) == seen("[a]"))
     }
 
+    // Neighbouring frames in one mapping are looked up together.
+
+    @Test func neighbouringFramesAreOfWhatWasMappedThen() {
+        var (processes, images) = made()
+        var part = FakeImages.mapping(0x5000, "/b")
+        part.end = 0x5800
+        processes.note(KernelUnwinder.Change(process: 7, kind: .mapped(part), time: 200))
+        let stack: [UInt64] = [0x5900, 0x5010, 0x5020]
+        #expect(see(&processes, 7, at: 300, by: images, stack) == seen("[a]", "[b]", end: .mappingChanged))
+        #expect(see(&processes, 7, at: 150, by: images, stack) == seen("[a]", "[a]", "[a]"))
+    }
+
+    @Test func neighbouringFramesAreOfTheirOwnMappings() {
+        var processes = ProcessHistories()
+        let images = FakeImages.files([(0x5000, "/a"), (0x6000, "/c")], readAt: 100)
+        let stack: [UInt64] = [0x5ffe, 0x5fff, 0x6000, 0x6001, 0x5000]
+        #expect(see(&processes, 7, at: 200, by: images, stack) == seen("[a]", "[a]", "[c]", "[c]", "[a]"))
+    }
+
+    /// Its addresses all stand for one.
+    @Test func neighbouringFramesWithoutAFileAreTheSame() {
+        var processes = ProcessHistories()
+        let code = ProcessImages.Mapping(start: 0x1000, end: 0x9000, bias: 0, image: nil, name: "[code]")
+        let images = ProcessImages([code, FakeImages.mapping(0xa000, "/a")], time: 100)
+        let stack: [UInt64] = [0xa010, 0x1010, 0x1020, 0x8fff]
+        #expect(see(&processes, 7, at: 200, by: images, stack) == seen("[a]", "[code]", "[code]", "[code]"))
+    }
+
+    @Test func neighbouringFramesForWhichThereIsNoRoomAreUnknown() {
+        var processes = ProcessHistories()
+        var large = FakeImages.mapping(0x10_0000, "/large")
+        large.end = 1 << 60
+        let images = ProcessImages([FakeImages.mapping(0x5000, "/a"), large], time: 100)
+        // The distance of the last two is that of the first one from where nothing is.
+        let stack: [UInt64] = [0x5010, 0x10_0010, 0x10_0010 + 0x100f]
+        #expect(see(&processes, 7, at: 200, by: images, stack) == seen("[a]", "[unknown]", "[unknown]"))
+    }
+
     /// Without rules, the callers were guessed and are already marked.
     @Test func withoutRulesNothingIsCutOff() {
         var (processes, _) = made()
@@ -401,6 +439,16 @@ import Testing
         #expect(see(&processes, 7, at: 205, by: images) == seen("[b]", end: .mappingChanged))
         processes.endRound(at: 220)
         #expect(see(&processes, 7, at: 205, by: images) == seen("[a]"))
+    }
+
+    @Test func eventsBeforeTheLastReadingAreNotAddedToIt() {
+        var (processes, _) = made()
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x5000, "/b"), time: 200))
+        processes.note(KernelUnwinder.Change(process: 7, kind: mapped(0x7000, "/d"), time: 220))
+        processes.note(FakeImages.files([(0x1000, "/program"), (0x5000, "/c")], readAt: 210), of: 7)
+        for time in [230, 240] as [UInt64] { processes.endRound(at: time) }
+        let stack: [UInt64] = [0x5010, 0x7010, 0x1010]
+        #expect(see(&processes, 7, at: 300, by: nil, stack) == seen("[c]", "[d]", "[program]"))
     }
 
     @Test func processIsSettledWhenNoSampleCanBeOlderThanItsEvents() {

@@ -1,6 +1,9 @@
 import CUnwindTable
 import ELF
 import Foundation
+import KernelUnwinder
+@testable import Profile
+import TableCompiler
 import TestFixtures
 import Testing
 
@@ -39,6 +42,37 @@ struct RepeatedStackTests {
         let start = Int(frame.pc &- mapping.bias &- segment.virtualAddress &+ segment.offset)
         let next = code[max(start - 4, 0)..<min(start + 12, code.count)]
         return (next.startIndex...next.endIndex - 4).contains { next[$0..<$0 + 4] == [0x49, 0x8d, 0x62, 0xf8] }
+    }
+
+    /// Stacks are forgotten when they take too much memory. Their numbers then stand for other ones.
+    @Test func numbersOfForgottenStacksStandForOthers() throws {
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil))
+        let recorder = Recorder(unwinder)
+        recorder.rawLimit = 0
+        try unwinder.watchProcesses()
+        let busy = ["/bin/bash", "-c", "while :; do :; done"]
+        let (first, second) = (try RunningProgram(busy), try RunningProgram(busy))
+        for program in [first, second] { try recorder.add(program.id) }
+        try unwinder.start(.clock, frequency: 999)
+        func count(_ program: RunningProgram) -> Int {
+            recorder.stacks.counts.reduce(0) { $1.key.space.process == program.id ? $0 + $1.value : $0 }
+        }
+        func collect(until hasHappened: () -> Bool) throws {
+            let start = ContinuousClock.now
+            while !hasHappened(), ContinuousClock.now - start < .seconds(30) {
+                unwinder.wait(milliseconds: 20)
+                try recorder.collect()
+            }
+        }
+        try collect { count(first) >= 50 && count(second) >= 50 }
+        first.end()
+        try collect { unwinder.images(of: first.id) == nil }
+        try recorder.collect()
+        let (before, all) = (count(first), recorder.stacks.totals.samples)
+        try collect { recorder.stacks.totals.samples >= all + 100 }
+        unwinder.stop()
+        #expect(before >= 50 && count(first) == before)
+        #expect(recorder.stacks.totals.samples >= all + 100)
     }
 
     /// Its CFA is in rbx, which is unknown after a call, so only samples in the resolver itself have callers.

@@ -63,6 +63,47 @@ struct WaitTests {
         #expect(waited > measured.length / 3 && waited < measured.length * 3, "\(waited) of \(measured)")
     }
 
+    /// Within a round, the share of a CPU is quartered by each budget of samples. The next round begins with all of it.
+    @Test func burstIsSampledLessAndLess() throws {
+        let turns = """
+            import sys, time
+            for line in iter(sys.stdin.readline, ""):
+                for turn in range(4000): time.sleep(1e-6)
+                print("done", flush=True)
+            """
+        let program = try RunningProgram(["/usr/bin/taskset", "-c", "0", "/usr/bin/python3", "-c", turns])
+        func burst() throws {
+            try program.write("begin\n")
+            #expect(try program.line() == "done")
+        }
+        // Python has begun, and waits for the next line.
+        try burst()
+        let recorder = try WaitRecorder(of: program.id) { $0.share = nil }
+        let unwinder = recorder.unwinder
+        let budget = Int(try #require(unwinder.options.waits?.budget))
+        for _ in 0..<2 {
+            // All rounds without a wait, so that the next one begins with all waits. Nothing is read in a burst, so it is in
+            // one round.
+            for _ in 0..<16 {
+                usleep(UInt32(WaitSampler.round * 1.1e6))
+                try unwinder.readSamples { _ in }
+            }
+            try burst()
+            var counts: [Double: Int] = [:]
+            try unwinder.readSamples { counts[$0.share, default: 0] += 1 }
+            let found = counts.sorted { $0.key > $1.key }
+            var expected = 1.0
+            for (share, count) in found.dropLast() {
+                #expect(share == expected && count == budget, "\(counts)")
+                expected /= 4
+            }
+            let last = try #require(found.last)
+            #expect(last.key == expected && last.value <= budget, "\(counts)")
+            #expect(found.count >= 3)
+        }
+        #expect(try unwinder.counters().lost == 0)
+    }
+
     @Test func shorterWaitsAreLeftOut() throws {
         let long = try KnownWaits(microseconds: 20_000, count: 5, "nanosleep") { $0.minimum = 10_000_000 }
         // A thread that is preempted just before it waits may find its time over when it comes back.

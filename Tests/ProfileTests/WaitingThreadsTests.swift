@@ -66,6 +66,28 @@ import Testing
         #expect(threads.takeUnended { _, _ in true }.count < 1024)
     }
 
+    @Test func waitsThatGoOnAreRarelyAskedFor() {
+        var threads = WaitingThreads()
+        var asked = 0
+        for thread in 1...10_000 as ClosedRange<Int32> {
+            threads.begin(thread, begun(1))
+            threads.forgetEnded { _, _ in
+                asked += 1
+                return true
+            }
+        }
+        #expect(asked == 1024 + 2048 + 4096 + 8192)
+        #expect(threads.takeUnended { _, _ in true }.count == 10_000)
+    }
+
+    /// Stacks become equal when their files are closed.
+    @Test func stacksOfWaitsAreRenumbered() {
+        var threads = WaitingThreads()
+        threads.begin(7, begun(100))
+        threads.renumber { $0 == stack ? later : $0 }
+        #expect(threads.end(end(7, 100))?.stack == later)
+    }
+
     @Test func framesOfTheTracepointAreCutOff() {
         let kernel = KernelSymbols(
             text: Array("1000 t bpf_prog\n2000 T __schedule\n3000 T schedule\n4000 T do_nanosleep\n".utf8))

@@ -57,10 +57,11 @@ final class LiveImage {
     /// Copies bytes that are the same in the file and in all processes; false if not all of these are.
     func copyConstant(from address: UInt64, to buffer: UnsafeMutableRawBufferPointer) -> Bool {
         let (end, overflow) = address.addingReportingOverflow(UInt64(buffer.count))
+        if overflow { return false }
         let isConstant = constant.contains { segment in
             address >= segment.virtualAddress && end - segment.virtualAddress <= segment.fileSize
         }
-        guard !overflow, isConstant, let bytes = try? image.bytes(at: address..<end), bytes.count == buffer.count
+        guard isConstant, let bytes = try? image.bytes(at: address..<end), bytes.count == buffer.count
         else { return false }
         buffer.copyBytes(from: bytes)
         return true
