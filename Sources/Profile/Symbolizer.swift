@@ -39,24 +39,37 @@ public final class Symbolizer {
     private var knownKernel: [UInt64: NameTable.ID] = [:]
     /// All names that were assigned so far.
     public private(set) var names = NameTable()
+    /// nil if symbols are names as they are.
+    private var demangler: Demangler?
+    /// The names of symbols that were demangled.
+    private var demangled: [String: NameTable.ID] = [:]
+    /// The symbols of places whose names were demangled.
+    private var symbols: [Place: String] = [:]
 
-    /// Problems with reading images' symbols, each once.
+    /// Problems with reading images' symbols and demangling them, each once.
     public var problems: [String] {
         (images.values.flatMap { $0.names?.problems ?? [] } + earlierProblems).map { "\($0)" }.sorted()
+            + (demangler?.problems ?? [])
     }
 
     /// - Parameters:
     ///   - processes: the code that the stacks' addresses belong to.
     ///   - kernel: the kernel's symbols, read when the first kernel address is named.
-    public init(_ processes: ProcessHistories, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols()) {
+    ///   - demangles: whether names are as people wrote them, rather than as compilers encode them in symbols.
+    public init(
+        _ processes: ProcessHistories, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols(),
+        demangles: Bool = true
+    ) {
         self.processes = processes
         makeKernel = kernel
+        demangler = demangles ? Demangler() : nil
     }
 
     /// Looks up the names of all user frames, image by image, so that the symbols of only one image are in memory at a
     /// time: those of a large program take 100 MB. Without this, each image's are read at its first frame, and kept.
     public func nameAll(_ stacks: Stacks) {
         var unnamed: [ObjectIdentifier: (image: MappedImage, places: Set<Place>)] = [:]
+        demangle(symbolsOfUnmappedFiles(stacks))
         for stack in stacks.all {
             guard let code = processes.images(of: stack.space) else { continue }
             for frame in stack.userFrames {
@@ -67,10 +80,10 @@ public final class Symbolizer {
         }
         for (id, (image, places)) in unnamed where images[id] == nil {
             // What it reads goes with it.
-            let names = (try? image.image?.another()).map(ImageNames.init)
-            for place in places {
-                known[place] = self.names.intern(Self.name(at: place.pc, isExact: place.isExact, in: image, names))
-            }
+            let names = (try? image.image?.another()).map(ImageNames.forDemangling)
+            let found = places.map { ($0, Self.symbol(at: $0.pc, isExact: $0.isExact, in: image, names)) }
+            demangle(Set(found.map(\.1)))
+            for (place, symbol) in found { assign(symbol, to: place) }
             earlierProblems += names?.problems ?? []
             keptImages.append(image)
         }
@@ -86,7 +99,7 @@ public final class Symbolizer {
     /// As ``name(of:in:)``, but returns the number in ``names``.
     public func id(of frame: Sample.Frame, in space: AddressSpace) -> NameTable.ID {
         if space.isResolved, let function = processes.code.function(at: frame.lookupAddress) {
-            return names.intern(function)
+            return name(of: function)
         }
         guard let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress) else {
             return names.intern("[unknown]")
@@ -100,13 +113,57 @@ public final class Symbolizer {
         }
         let place = Place(frame, in: image, bias: mapping.bias)
         if let known = known[place] { return known }
-        let found = names.intern(Self.name(at: place.pc, isExact: place.isExact, in: image, imageNames(image)))
-        known[place] = found
-        return found
+        return assign(Self.symbol(at: place.pc, isExact: place.isExact, in: image, imageNames(image)), to: place)
     }
 
-    /// The name of the function at an SVMA in an image; `names` is nil if its symbols can't be read.
-    static func name(at pc: UInt64, isExact: Bool, in image: MappedImage, _ names: ImageNames?) -> String {
+    /// The symbol that a frame's name was demangled from; nil if the name wasn't demangled.
+    public func mangledName(of frame: Sample.Frame, in space: AddressSpace) -> String? {
+        _ = id(of: frame, in: space)
+        if space.isResolved, let function = processes.code.function(at: frame.lookupAddress) {
+            return demangled[function] == nil ? nil : function
+        }
+        guard let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress), let image = mapping.image
+        else { return nil }
+        return symbols[Place(frame, in: image, bias: mapping.bias)]
+    }
+
+    // MARK: Demangling
+
+    /// The symbols of files that were closed before.
+    private func symbolsOfUnmappedFiles(_ stacks: Stacks) -> Set<String> {
+        var symbols: Set<String> = []
+        for stack in stacks.counts.keys where stack.space.isResolved {
+            for frame in stack.userFrames {
+                if let function = processes.code.function(at: frame.lookupAddress) { symbols.insert(function) }
+            }
+        }
+        return symbols
+    }
+
+    /// Demangles symbols, all at once because that takes a child process.
+    private func demangle(_ symbols: Set<String>) {
+        for (symbol, name) in demangler?.names(of: symbols) ?? [:] { demangled[symbol] = names.intern(name) }
+    }
+
+    /// The name of a symbol, or of code without one.
+    private func name(of symbol: String) -> NameTable.ID {
+        if demangler != nil, Demangler.isMangled(symbol) {
+            if demangled[symbol] == nil { demangle([symbol]) }
+            if let known = demangled[symbol] { return known }
+        }
+        return names.intern(Demangler.shortened(symbol))
+    }
+
+    @discardableResult
+    private func assign(_ symbol: String, to place: Place) -> NameTable.ID {
+        let name = name(of: symbol)
+        known[place] = name
+        if demangled[symbol] != nil { symbols[place] = symbol }
+        return name
+    }
+
+    /// The function's symbol at an SVMA in an image; `names` is nil if its symbols can't be read.
+    static func symbol(at pc: UInt64, isExact: Bool, in image: MappedImage, _ names: ImageNames?) -> String {
         switch names?.name(at: pc, isExact: isExact) {
         case .function(let name): name
         case .frame(let start): "[\(file(image.name))]+0x\(String(start, radix: 16))"
@@ -123,7 +180,7 @@ public final class Symbolizer {
     /// As ``kernelFunction(at:)``, but returns the number in ``names``.
     public func kernelID(of address: UInt64) -> NameTable.ID {
         if let known = knownKernel[address] { return known }
-        let found = names.intern(kernel.function(at: address) ?? "[kernel]")
+        let found = name(of: kernel.function(at: address) ?? "[kernel]")
         knownKernel[address] = found
         return found
     }
@@ -145,7 +202,7 @@ public final class Symbolizer {
     private func imageNames(_ image: MappedImage) -> ImageNames? {
         let id = ObjectIdentifier(image)
         if let known = images[id] { return known.names }
-        let names = image.image.map(ImageNames.init)
+        let names = image.image.map(ImageNames.forDemangling)
         images[id] = (image, names)
         return names
     }

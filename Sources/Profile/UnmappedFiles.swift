@@ -14,7 +14,7 @@ final class UnmappedFiles {
     var named: Named? { outcome.named.withLock { $0 } }
 
     struct Named: Sendable {
-        /// The functions of frames.
+        /// The functions of frames, by their symbols.
         var functions: [Sample.Frame: String] = [:]
         /// Problems with reading symbols, in words.
         var problems: [String] = []
@@ -47,9 +47,9 @@ final class UnmappedFiles {
 extension UnmappedFiles.Named {
     fileprivate mutating func add(_ frames: Set<Sample.Frame>, in piece: ProcessImages.Mapping) {
         guard let image = piece.image else { return }
-        let symbols = (try? image.image?.another()).map(ImageNames.init)
+        let symbols = (try? image.image?.another()).map(ImageNames.forDemangling)
         for frame in frames {
-            functions[frame] = Symbolizer.name(at: frame.pc &- piece.bias, isExact: frame.isExact, in: image, symbols)
+            functions[frame] = Symbolizer.symbol(at: frame.pc &- piece.bias, isExact: frame.isExact, in: image, symbols)
         }
         problems += symbols?.problems.map { "\($0)" } ?? []
     }

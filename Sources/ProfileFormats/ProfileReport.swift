@@ -26,6 +26,8 @@ struct ProfileReport: JSONDocument {
     struct Frame: Encodable {
         /// docs/names.md
         var function: String
+        /// The symbol that `function` was demangled from.
+        var mangledName: String?
         /// AVMA
         @HexAddress var address: UInt64
         /// Whether the address is where the frame stopped: it is the innermost frame, or a signal interrupted it.
@@ -202,8 +204,9 @@ extension ProfileReport.Stack {
             outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
             frames: zip(stack.userFrames, stack.addresses).map { frame, address in
                 ProfileReport.Frame(
-                    function: symbolizer.name(of: frame, in: stack.space), address: address, isExact: frame.isExact,
-                    isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked,
+                    function: symbolizer.name(of: frame, in: stack.space),
+                    mangledName: symbolizer.mangledName(of: frame, in: stack.space), address: address,
+                    isExact: frame.isExact, isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked,
                     isFinished: frame.isFinished)
             },
             kernelFrames: stack.kernelFrames.map { address in

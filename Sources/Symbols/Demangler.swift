@@ -12,11 +12,14 @@ public struct Demangler {
     /// What was found before, by symbol without version.
     private var known: [String: String] = [:]
 
+    /// Nothing is demangled yet.
     public init() {}
 
     /// Whether a symbol looks as if one of the compilers had made it.
     public static func isMangled(_ symbol: String) -> Bool {
-        prefixes.contains { symbol.utf8.starts(with: $0.utf8) }
+        guard let first = symbol.utf8.first, [UInt8(ascii: "_"), UInt8(ascii: "$"), UInt8(ascii: "@")].contains(first)
+        else { return false }
+        return prefixes.contains { symbol.utf8.starts(with: $0.utf8) }
     }
 
     private static let prefixes = [
@@ -29,7 +32,7 @@ public struct Demangler {
     /// The names for symbols; none for those that aren't mangled, or can't be demangled.
     ///
     /// - Parameter symbols: `@plt` and versions after them are kept.
-    /// - Returns: names by symbol, ``shortened(_:)``.
+    /// - Returns: names by symbol. A name has at most 1,024 bytes, plus `@plt`; longer ones are cut, and end in a hash.
     public mutating func names(of symbols: some Sequence<String>) -> [String: String] {
         let mangled = symbols.filter(Self.isMangled).map { ($0, Self.parts($0)) }
         demangle(Set(mangled.map { String($0.1.stem) }.filter { known[$0] == nil }).sorted())

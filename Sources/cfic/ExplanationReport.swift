@@ -8,6 +8,7 @@ import Validation
 struct ExplanationReport: Encodable {
     @HexAddress var address: UInt64
     var function: String?
+    var mangledName: String?
     var functionOffset: UInt64?
     var frames: [Explanation.Frame]
     var rule: String
@@ -20,13 +21,15 @@ struct ExplanationReport: Encodable {
     private let machine: TableMachine
 
     private enum CodingKeys: CodingKey {
-        case address, function, functionOffset, frames, rule, referenceRow, verdict
+        case address, function, mangledName, functionOffset, frames, rule, referenceRow, verdict
     }
 
-    init(_ explanation: Explanation, function: (name: String, offset: UInt64)?, machine: TableMachine) {
+    init(
+        _ explanation: Explanation, _ function: DemangleOption.Function?, offset: UInt64?, machine: TableMachine
+    ) {
         self.explanation = explanation
         self.machine = machine
-        (self.function, functionOffset) = (function?.name, function?.offset)
+        (self.function, mangledName, functionOffset) = (function?.name, function?.mangledName, offset)
         (address, frames, rule) = (explanation.pc, explanation.frames, explanation.rule)
         referenceRow = explanation.reference
         verdict =

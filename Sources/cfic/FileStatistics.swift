@@ -20,6 +20,8 @@ struct FileStatistics: Encodable {
         var reason: String
         var text: String
         var function: String?
+        /// The symbol that `function` was demangled from.
+        var mangledName: String?
     }
 
     var path: String
@@ -43,10 +45,14 @@ struct FileStatistics: Encodable {
     var notes: [String] = []
 
     /// The statistics of a table, newly compiled or read.
-    init(_ table: LoadedTable, path: String) {
-        let symbols = table.image.map(ImageNames.init)
+    init(_ table: LoadedTable, path: String, _ demangling: DemangleOption) {
+        let symbols = table.image.map(demangling.names(of:))
         self = table.withView { FileStatistics($0, path: path, symbols) }
         notes = table.notes
+        let functions = demangling.functions(unsupported.map(\.function))
+        for (index, function) in functions.enumerated() {
+            (unsupported[index].function, unsupported[index].mangledName) = (function?.name, function?.mangledName)
+        }
     }
 
     private init(_ table: TableView, path: String, _ symbols: ImageNames?) {

@@ -36,6 +36,7 @@ struct LookupCommand: ParsableCommand {
 
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
+    @OptionGroup var demangling: DemangleOption
 
     @Flag(help: "Show the instructions behind the rule, and libdw's answer.")
     var explain = false
@@ -64,6 +65,8 @@ struct LookupCommand: ParsableCommand {
         var rule: String
         var reason: String?
         var function: String?
+        /// The symbol that `function` was demangled from.
+        var mangledName: String?
         /// Offset from the function's start, in bytes.
         var functionOffset: UInt64?
     }
@@ -76,7 +79,7 @@ struct LookupCommand: ParsableCommand {
         try reporting {
             if explain { return try explainAddresses() }
             let table = try LoadedTable(input, store: cache.store, debugFiles: debugFiles.search)
-            let symbols = table.image.map(ImageNames.init)
+            let symbols = table.image.map(demangling.names(of:))
             let answers = table.withView { self.answers($0, symbols) }
             if json { return try JSONText.print(Answers(answers: answers)) }
             var output = StandardOutput()
@@ -100,12 +103,10 @@ struct LookupCommand: ParsableCommand {
             guard case .skipped(let reason) = error else { throw error }
             throw Failure("\(input): \(reason)")
         }
-        let symbols = ImageNames(image)
-        let reports = addresses.map { address in
+        let symbols = demangling.names(of: image)
+        let reports = zip(addresses, functions(symbols)).map { address, found in
             ExplanationReport(
-                explainer.explain(address.value),
-                function: symbols.lookup(address.value),
-                machine: explainer.machine)
+                explainer.explain(address.value), found.0, offset: found.offset, machine: explainer.machine)
         }
         if json { return try JSONText.print(Explanations(answers: reports)) }
         var output = StandardOutput()
@@ -119,15 +120,20 @@ struct LookupCommand: ParsableCommand {
         table.forEachRow { range, _ in
             for address in wanted where range.contains(address) { rows[address] = range }
         }
-        return addresses.map { address in
+        return zip(addresses, functions(symbols)).map { address, found in
             let number = table.ruleNumber(at: address.value)
-            let function = symbols?.lookup(address.value)
             return Answer(
                 address: address.value, start: rows[address.value]?.lowerBound, limit: rows[address.value]?.upperBound,
                 ruleNumber: number, rule: table.describe(number),
                 reason: table.rules[number].reason?.name,
-                function: function?.name, functionOffset: function?.offset)
+                function: found.0?.name, mangledName: found.0?.mangledName, functionOffset: found.offset)
         }
+    }
+
+    /// The functions at the addresses, and the addresses' offsets from their starts.
+    private func functions(_ symbols: ImageNames?) -> [(DemangleOption.Function?, offset: UInt64?)] {
+        let found = addresses.map { symbols?.lookup($0.value) }
+        return zip(demangling.functions(found.map { $0?.name }), found).map { ($0, $1?.offset) }
     }
 
     /// 0x401136 <main+0x8>

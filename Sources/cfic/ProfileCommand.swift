@@ -16,7 +16,7 @@ struct ProfileCommand: ParsableCommand {
             cache, or are compiled into it. Child processes started later are sampled, too.
 
             Prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
-            Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
+            Names of C++, Rust, D and Swift are demangled. Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
             frame information, end with _[fp]. A stack whose outermost frame was not reached begins with [truncated]. \
             Stacks that need registers which the kernel's walk doesn't keep are finished in user space. A summary goes to \
             stderr.
@@ -102,6 +102,7 @@ struct ProfileCommand: ParsableCommand {
     @OptionGroup var counters: CountersOption
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
+    @OptionGroup var demangling: DemangleOption
 
     @Argument(
         parsing: .postTerminator, help: ArgumentHelp("A command to run and sample, after --.", valueName: "command"),
@@ -151,7 +152,7 @@ struct ProfileCommand: ParsableCommand {
             let recording = try target.record(by: profiler)
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
-            let names = Symbolizer(recording.processes)
+            let names = Symbolizer(recording.processes, demangles: !demangling.isOff)
             names.nameAll(recording.stacks)
             defer { report(recording, recording.problems + names.problems) }
             try file.write(ProfileText(recording: recording, names: names, format: format))

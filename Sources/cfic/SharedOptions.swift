@@ -1,6 +1,7 @@
 import ArgumentParser
 import ELF
 import Glibc
+import Symbols
 import TableStore
 import Threads
 import UnwindTable
@@ -49,6 +50,32 @@ struct DebugFileOptions: ParsableArguments {
 
     var search: DebugFileSearch? {
         isOff ? nil : directories.isEmpty ? DebugFileSearch() : DebugFileSearch(directories: directories)
+    }
+}
+
+struct DemangleOption: ParsableArguments {
+    @Flag(name: .customLong("no-demangle"), help: "Print symbols as they are in the files.")
+    var isOff = false
+
+    /// The names of an image's code.
+    func names(of image: ELFImage) -> ImageNames { isOff ? ImageNames(image) : .forDemangling(image) }
+
+    /// A function's name, and the symbol that it was demangled from.
+    struct Function {
+        var name: String
+        var mangledName: String?
+    }
+
+    /// The functions that symbols stand for; nil for code without a symbol.
+    func functions(_ symbols: [String?]) -> [Function?] {
+        var demangler = Demangler()
+        let names = isOff ? [:] : demangler.names(of: symbols.compactMap { $0 })
+        for problem in demangler.problems { Diagnostics.error(problem) }
+        return symbols.map { symbol in
+            guard let symbol else { return nil }
+            if let name = names[symbol] { return Function(name: name, mangledName: symbol) }
+            return Function(name: Demangler.shortened(symbol))
+        }
     }
 }
 

@@ -36,6 +36,7 @@ struct StatsCommand: ParsableCommand {
 
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
+    @OptionGroup var demangling: DemangleOption
 
     struct Report: JSONDocument {
         static let schema = "stats"
@@ -77,7 +78,7 @@ struct StatsCommand: ParsableCommand {
         do {
             if try LoadedTable.isTable(file.path) {
                 let bytes = try TableFile(named: file.path)
-                report.files.append(FileStatistics(try LoadedTable(bytes, file.path), path: file.path))
+                report.files.append(FileStatistics(try LoadedTable(bytes, file.path), path: file.path, demangling))
                 return
             }
             if try Self.isArchive(file.path) { return try addMembers(of: file.path, to: &report) }
@@ -85,7 +86,7 @@ struct StatsCommand: ParsableCommand {
             let image = try ELFImage(path: file.path)
             if try addRelocatable(image, to: &report) { return }
             let table = try LoadedTable(compiling: file.path, debugFiles: debugFiles.search)
-            report.files.append(FileStatistics(table, path: file.path))
+            report.files.append(FileStatistics(table, path: file.path, demangling))
         } catch let skip as SkippedFile {
             if file.isNamed {
                 report.failures.append(skip.description)
@@ -104,7 +105,7 @@ struct StatsCommand: ParsableCommand {
     private func addTable(_ buildID: String, to report: inout Report) {
         do {
             let table = try LoadedTable(buildID: buildID, store: cache.store())
-            report.files.append(FileStatistics(table, path: table.path ?? buildID))
+            report.files.append(FileStatistics(table, path: table.path ?? buildID, demangling))
         } catch {
             report.failures.append("\(error)")
         }

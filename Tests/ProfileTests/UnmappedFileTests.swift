@@ -70,6 +70,25 @@ import Threads
         #expect(processes.code.images.mappings.count == 1 && processes.code.openCount == 1)
     }
 
+    @Test(arguments: [true, false]) func functionsOfFilesThatAreGoneAreDemangled(demangles: Bool) throws {
+        var code = CodeSpace(unmappedLimit: 0)
+        let file = try library("_ZN3app1fEi", number: 1)
+        var stacks = Stacks()
+        stacks.add(stack(code.address(of: file.start, in: file)))
+        let unmapped = code.takeUnmapped()
+        let named = try name(unmapped, in: stacks)
+        var processes = ProcessHistories(code: code)
+        _ = stacks.map { processes.moveFrames(of: &$0, to: named.functions) }
+        processes.close(unmapped)
+        for atOnce in [true, false] {
+            let symbolizer = Symbolizer(processes, demangles: demangles)
+            if atOnce { symbolizer.nameAll(stacks) }
+            let stack = try #require(stacks.all.first), frame = stack.userFrames[0]
+            #expect(symbolizer.name(of: frame, in: stack.space) == (demangles ? "app::f(int)" : "_ZN3app1fEi"))
+            #expect(symbolizer.mangledName(of: frame, in: stack.space) == (demangles ? "_ZN3app1fEi" : nil))
+        }
+    }
+
     /// A sample may come after the files were chosen, and before they are closed.
     @Test func codeOfAFileThatIsSampledAgainIsAnotherPiece() throws {
         var code = CodeSpace(unmappedLimit: 1)
