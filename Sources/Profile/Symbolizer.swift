@@ -132,7 +132,7 @@ public final class Symbolizer {
     /// The symbols of files that were closed before.
     private func symbolsOfUnmappedFiles(_ stacks: Stacks) -> Set<String> {
         var symbols: Set<String> = []
-        for stack in stacks.counts.keys where stack.space.isResolved {
+        for stack in stacks.all where stack.space.isResolved {
             for frame in stack.userFrames {
                 if let function = processes.code.function(at: frame.lookupAddress) { symbols.insert(function) }
             }

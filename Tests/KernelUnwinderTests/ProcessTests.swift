@@ -145,6 +145,7 @@ struct ProcessTests {
         unwinder.onProblem = { problems.append($0) }
         let memory = unwinder.memory
         let make = memory.makeMap
+        let used = unwinder.memoryUse.used
         memory.makeMap = { -code }
         for _ in 0..<3 {
             expect({ if case .overBudget(4_194_304) = $0 { true } else { false } }) {
@@ -208,6 +209,7 @@ struct ProcessTests {
         let program = try sleeper()
         let unwinder = try KernelUnwinder()
         _ = try images(unwinder, program, running: "/usr/bin/sleep")
+        let used = unwinder.memoryUse.used
         for _ in 0..<10 { try unwinder.addProcess(program.id) }
         #expect(unwinder.memoryUse.used == used)
         #expect(Array(unwinder.trackedProcesses) == [program.id])
@@ -344,6 +346,7 @@ struct ProcessTests {
         let unwinder = try KernelUnwinder(options)
         let programs = try (0..<3).map { _ in try sleeper() }
         for program in programs.prefix(2) { _ = try images(unwinder, program, running: "/usr/bin/sleep") }
+        let used = unwinder.memoryUse.used
         expect({ if case .tooManyProcesses(2) = $0 { true } else { false } }) {
             try unwinder.addProcess(programs[2].id)
         }
