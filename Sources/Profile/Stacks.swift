@@ -133,7 +133,7 @@ public struct Stacks {
     package mutating func add(_ number: Number) { tallies[number.index].samples += 1 }
 
     /// All of them.
-    var all: some Sequence<Stack> { keys.indices.lazy.map(stack) }
+    var all: some Collection<Stack> { keys.indices.lazy.map(stack) }
 
     /// Changes stacks. Those that become equal are counted as one.
     ///
