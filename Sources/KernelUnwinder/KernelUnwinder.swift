@@ -228,24 +228,28 @@ public final class KernelUnwinder {
 
     /// Supersedes the mappings of a process that has ended. Its entry stays: another process may have its id by now.
     func stopTracking(_ process: Int32) {
-        planMemory.withoutFirstThread.remove(process)
-        planMemory.justBegun[process] = nil
+        planMemory.forget(process)
         crowded.remove(process)
         pace.forget(process)
         if let known = processes.removeValue(forKey: process) { supersede(known) }
     }
 
-    /// Removes the mappings of all processes from the BPF programs.
-    func forgetEveryone() {
+    /// Removes the mappings of all processes but these from the BPF programs.
+    func forget(except kept: Set<Int32>) {
         // Children get their parents' entries meanwhile, but only from parents that still have one.
         for _ in 0..<Self.forgettingLimit {
-            let listed = entries.all().places
+            let listed = entries.all().places.keys.filter { !kept.contains($0) }
             if listed.isEmpty { break }
-            for process in listed.keys { entries.remove(process) }
+            for process in listed { entries.remove(process) }
         }
-        superseded += processes.values
-        supersededWords += processes.values.reduce(0) { $0 + $1.placed.span.count }
-        (processes, planMemory, pace, crowded) = ([:], UpdatePlan.Memory(), ReadingPace(), [])
+        for (process, tracked) in processes where !kept.contains(process) {
+            superseded.append(tracked)
+            supersededWords += tracked.placed.span.count
+            processes[process] = nil
+            planMemory.forget(process)
+            pace.forget(process)
+            crowded.remove(process)
+        }
         retireUnused()
     }
 

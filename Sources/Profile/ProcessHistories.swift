@@ -50,7 +50,9 @@ public struct ProcessHistories {
             isLossy = true
             // What was mapped or executed meanwhile isn't known.
             histories = histories.filter { !$0.value.isByEvents }
-        case .forgotten: (histories, changed, forgotten) = ([:], [], (round, roundStart))
+        case .forgotten(let kept):
+            (isLossy, forgotten) = (true, (round, roundStart))
+            histories = histories.filter { kept.contains($0.key) && !$0.value.isByEvents }
         }
     }
 

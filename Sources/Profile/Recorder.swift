@@ -79,7 +79,7 @@ public final class Recorder {
         try unwinder.readSamples(take, wait: { records.append(.endOfWait($0)) })
         let time = MonotonicClock.now
         newcomers.beginRound(at: time)
-        for change in unwinder.update(unwinder.processEvents()) {
+        for change in unwinder.update(unwinder.processEvents(), sampled: sampledProcesses) {
             processes.note(change)
             switch change.kind {
             case .failed(let error): note(error)
@@ -122,6 +122,11 @@ public final class Recorder {
         if sample.end == .noProcess || sample.end == .noMapping && unwinder.images(of: sample.process) == nil {
             newcomers.note(sample.process)
         }
+    }
+
+    /// Of this round's samples.
+    private func sampledProcesses() -> Set<Int32> {
+        Set(records.compactMap { if case .sample(let taken) = $0 { taken.process } else { nil } })
     }
 
     private func forgetRound() {

@@ -44,18 +44,20 @@ struct ProcessTests {
 
     // MARK: Lost events
 
-    /// Also those that only the BPF programs know.
-    @Test func everyoneIsForgottenWhenEventsAreLost() throws {
+    /// Also those that only the BPF programs know, but not those that were sampled.
+    @Test func processesAreForgottenWhenEventsAreLost() throws {
         var options = KernelUnwinder.Options()
         options.samplesEveryone = true
         let unwinder = try KernelUnwinder(options)
         let program = try sleeper()
         _ = try images(unwinder, program, running: "/usr/bin/sleep")
+        let sampled = try sleeper()
+        _ = try images(unwinder, sampled, running: "/usr/bin/sleep")
         try unwinder.expectProcess(1 << 21)
-        let changes = unwinder.update([ProcessEvent(process: 0, kind: .lost, time: 5)])
-        #expect(changes.count == 1)
-        guard case .forgotten = changes.first?.kind else { throw TestFailure("\(changes)") }
-        #expect(unwinder.trackedProcesses.isEmpty && unwinder.listed().places.isEmpty)
+        let changes = unwinder.update([ProcessEvent(process: 0, kind: .lost, time: 5)]) { [sampled.id] }
+        guard case .forgotten([sampled.id]) = changes.first?.kind else { throw TestFailure("\(changes)") }
+        #expect(Array(unwinder.trackedProcesses) == [sampled.id])
+        #expect(Array(unwinder.listed().places.keys) == [sampled.id])
         // They are read again when they are sampled.
         let again = try unwinder.addProcess(program.id)
         #expect(!again.mappings.isEmpty && unwinder.isListed(program.id))

@@ -16,6 +16,7 @@ import Testing
         func isAlive(_ process: Int32) -> Bool { !dead.contains(process) }
         func isExpected(_ process: Int32) -> Bool { expected.contains(process) }
         var all: [Int32] { Array(listed) }
+        var sampled: Set<Int32> = []
     }
 
     private func event(_ process: Int32, _ kind: ProcessEvent.Kind, _ time: UInt64) -> ProcessEvent {
@@ -290,11 +291,15 @@ import Testing
     }
 
     /// Reading thousands of processes would take so long that more events are lost.
-    @Test func lostEventsHaveEveryoneForgotten() {
-        let events = [event(7, library, 4), event(0, .lost, 5), event(8, library, 10)]
+    @Test func lostEventsHaveAllForgottenWhoWereNotSampled() {
+        let events = [event(7, library, 4), event(8, library, 4), event(0, .lost, 5), event(7, library, 10)]
+        var world = World(listed: [6, 7, 8, 9], dead: [9], areEveryone: true)
+        world.sampled = [7, 9, 10]
         #expect(
-            plan(events, World(listed: [7, 8, 9], dead: [9], areEveryone: true))
-                == events.map { .tell($0) } + [.forgetEveryone])
+            plan(events, world) == [
+                .tell(events[0]), .tell(events[1]), .forget(except: [7, 9], at: 5), .tell(events[3]),
+                .read(7, at: 10), .end(9, at: 10, isReused: false),
+            ])
     }
 
     @Test func lostEventsHaveAllProcessesReadOrEnded() {

@@ -28,7 +28,8 @@ import Testing
         var tree = FrameTree()
         var known: [[UInt64]: FrameTree.Leaf] = [:]
         for _ in 0..<20_000 {
-            let words = (0..<Int.random(in: 0...12, using: &random)).map { _ in UInt64.random(in: 0..<5, using: &random) }
+            let words = (0..<Int.random(in: 0...12, using: &random)).map { _ in UInt64.random(in: 0..<5, using: &random)
+            }
             let leaf = tree.leaf(of: words)
             #expect(known[words] == nil || known[words] == leaf)
             known[words] = leaf

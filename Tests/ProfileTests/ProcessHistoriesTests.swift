@@ -327,7 +327,7 @@ import Testing
     /// The BPF programs had old mappings until they were forgotten.
     @Test func nothingIsKnownOfProcessesThatAreForgotten() {
         var (processes, images) = made()
-        processes.note(KernelUnwinder.Change(process: 0, kind: .forgotten, time: 150))
+        processes.note(KernelUnwinder.Change(process: 0, kind: .forgotten(except: []), time: 150))
         #expect(processes.count == 0 && !processes.isSettled(7))
         // The last round ended at 110; everything before it is known.
         #expect(see(&processes, 7, at: 105, by: images) == seen("[a]"))
@@ -342,9 +342,20 @@ import Testing
         #expect(see(&processes, 7, at: 165, by: images) == seen("[a]"))
     }
 
+    /// Those that were sampled are read again at once.
+    @Test func othersThanTheForgottenAreKnownAsAfterAnyLoss() {
+        var (processes, images) = made()
+        processes.note(KernelUnwinder.Change(process: 0, kind: .forgotten(except: [7]), time: 150))
+        let now = FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 200)
+        processes.note(now, of: 7)
+        let stack: [UInt64] = [0x1010, 0x5010, 0x1010]
+        #expect(see(&processes, 7, at: 150, by: images, stack) == seen("[program]", "[unknown]", end: .mappingChanged))
+        #expect(see(&processes, 7, at: 250, by: now, stack) == seen("[program]", "[b]", "[program]"))
+    }
+
     @Test func processThatIsReadAgainIsKnown() {
         var (processes, _) = made()
-        processes.note(KernelUnwinder.Change(process: 0, kind: .forgotten, time: 150))
+        processes.note(KernelUnwinder.Change(process: 0, kind: .forgotten(except: []), time: 150))
         processes.endRound(at: 160)
         let now = FakeImages.files([(0x1000, "/program"), (0x5000, "/b")], readAt: 165)
         processes.note(now, of: 7)

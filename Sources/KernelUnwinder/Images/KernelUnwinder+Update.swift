@@ -22,9 +22,9 @@ extension KernelUnwinder {
             case failed(KernelError)
             /// Events of any process were lost; the process is 0.
             case lost
-            /// Events were lost, and nothing is known of any process any more; the process is 0. Processes are read again when
-            /// samples need them.
-            case forgotten
+            /// Events were lost, and nothing is known any more of any processes but these; the process is 0. The others are
+            /// read again when samples need them.
+            case forgotten(except: Set<Int32>)
         }
 
         /// The process id; 0 of ``Kind/lost``.
@@ -42,11 +42,17 @@ extension KernelUnwinder {
     /// Updates the state of processes by events (``processEvents()``), and publishes tables that were made meanwhile.
     /// Reads the mappings of each changed process at most once.
     ///
+    /// - Parameters:
+    ///   - events: in ascending order of time.
+    ///   - sampled: the processes of the samples that were read last. If everyone is sampled and events were lost, only these
+    ///     are read again at once.
     /// - Returns: the changes of sampled processes, in ascending order of time.
-    public func update(_ events: [ProcessEvent]) -> [Change] {
+    public func update(_ events: [ProcessEvent], sampled: () -> Set<Int32> = { [] }) -> [Change] {
         readings.noteUpdate()
         publishMadeTables()
-        let plan = UpdatePlan(events, TrackedProcesses(unwinder: self), at: MonotonicClock.now, &planMemory)
+        let isLossy = options.samplesEveryone && events.contains { $0.kind == .lost }
+        let processes = TrackedProcesses(unwinder: self, sampled: isLossy ? sampled() : [])
+        let plan = UpdatePlan(events, processes, at: MonotonicClock.now, &planMemory)
         let changes = plan.steps.compactMap(carryOut)
         let now = MonotonicClock.now
         return changes + pace.takeDue(at: now).compactMap { read($0.process, at: $0.event) } + endUnnoticed(at: now)
@@ -58,9 +64,9 @@ extension KernelUnwinder {
         case .supersede(let process):
             stopTracking(process)
             return nil
-        case .forgetEveryone:
-            forgetEveryone()
-            return nil
+        case .forget(let kept, let time):
+            forget(except: kept)
+            return Change(process: 0, kind: .forgotten(except: kept), time: time)
         case .end(let process, let time, let isReused):
             if isReused { stopTracking(process) } else { removeProcess(process) }
             return Change(process: process, kind: .ended, time: time)
@@ -70,8 +76,7 @@ extension KernelUnwinder {
             case .exec: return Change(process: event.process, kind: .exec, time: event.time)
             case .forked(let parent):
                 return Change(process: event.process, kind: .forked(parent: parent), time: event.time)
-            case .lost:
-                return Change(process: 0, kind: options.samplesEveryone ? .forgotten : .lost, time: event.time)
+            case .lost: return Change(process: 0, kind: .lost, time: event.time)
             // Told only if everyone is sampled, of processes that were not read. They are in the map if their parents were.
             case .exited:
                 removeProcess(event.process)
@@ -143,6 +148,7 @@ extension KernelUnwinder {
 /// The plan's view of the sampled processes.
 private struct TrackedProcesses: UpdatePlan.Processes {
     let unwinder: KernelUnwinder
+    let sampled: Set<Int32>
 
     func isListed(_ process: Int32) -> Bool {
         unwinder.images(of: process) != nil || !areEveryone && unwinder.isListed(process)

@@ -11,8 +11,9 @@ struct UpdatePlan {
         case read(Int32, at: UInt64)
         /// Forgets the mappings of a process that are superseded, and that are read again when a sample needs them.
         case supersede(Int32)
-        /// Forgets the mappings of all processes, which are read again when samples need them.
-        case forgetEveryone
+        /// Reports that events were lost, and forgets the mappings of all processes but these. They are read again when
+        /// samples need them.
+        case forget(except: Set<Int32>, at: UInt64)
         /// Removes a process. If its id has been reused, the entry is the new process's, and stays.
         case end(Int32, at: UInt64, isReused: Bool)
     }
@@ -33,6 +34,8 @@ struct UpdatePlan {
         var areEveryone: Bool { get }
         /// All listed processes.
         var all: [Int32] { get }
+        /// The processes of the samples that were read last. Asked for only if everyone is sampled and events were lost.
+        var sampled: Set<Int32> { get }
     }
 
     var steps: [Step] { slots.compactMap(\.self) }
@@ -53,6 +56,11 @@ struct UpdatePlan {
         /// remembered. Another process may have got the id before the removal, and have been removed instead; its fork
         /// event is still to be read.
         private(set) var justEnded: [Int32: UInt64] = [:]
+
+        mutating func forget(_ process: Int32) {
+            withoutFirstThread.remove(process)
+            justBegun[process] = nil
+        }
 
         mutating func noteEnd(of process: Int32, at now: UInt64) { justEnded[process] = now + UpdatePlan.retention }
 
@@ -94,10 +102,19 @@ struct UpdatePlan {
             return found
         }
         var ended: Set<Int32> = []
+        let isLossy = events.contains { $0.kind == .lost }
+        // Reading thousands of processes takes so long that more events would be lost meanwhile.
+        let kept = isLossy && processes.areEveryone ? processes.sampled.intersection(processes.all) : nil
         for (index, event) in events.enumerated() {
             let process = event.process
             guard event.kind != .lost, listed.contains(process), index >= begins[process, default: 0] else {
-                if event.kind == .lost || processes.areEveryone { add(.tell(event)) }
+                if event.kind == .lost, let kept {
+                    listed.formIntersection(kept)
+                    for process in Array(readings.keys) where !kept.contains(process) { dropReadings(of: process) }
+                    add(.forget(except: kept, at: event.time))
+                } else if event.kind == .lost || processes.areEveryone {
+                    add(.tell(event))
+                }
                 continue
             }
             // Another process has got the id since.
@@ -135,13 +152,9 @@ struct UpdatePlan {
             case .lost: break
             }
         }
-        guard events.contains(where: { $0.kind == .lost }) else { return }
-        if processes.areEveryone {
-            // Reading thousands of processes takes so long that more events would be lost meanwhile.
-            for process in readings.keys { dropReadings(of: process) }
-            add(.forgetEveryone)
-        } else {
-            readAll(processes, at: events.last?.time ?? 0, except: ended, isAlive, &memory)
+        if isLossy {
+            let all = kept.map(Array.init) ?? processes.all
+            readAll(all, at: events.last?.time ?? 0, except: ended, isAlive, &memory)
         }
     }
 
@@ -187,10 +200,10 @@ struct UpdatePlan {
 
     /// If events were lost, any process may have changed or ended.
     private mutating func readAll(
-        _ processes: some Processes, at time: UInt64, except ended: Set<Int32>, _ isAlive: (Int32) -> Bool,
+        _ processes: [Int32], at time: UInt64, except ended: Set<Int32>, _ isAlive: (Int32) -> Bool,
         _ memory: inout Memory
     ) {
-        for process in processes.all.sorted() where !ended.contains(process) {
+        for process in processes.sorted() where !ended.contains(process) {
             if isAlive(process) {
                 dropReadings(of: process)
                 add(.read(process, at: time))
