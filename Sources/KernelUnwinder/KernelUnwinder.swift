@@ -122,7 +122,7 @@ public final class KernelUnwinder {
     /// - Parameters:
     ///   - process: its id.
     ///   - waitsForTables: whether to make the tables that its images lack first. Otherwise they are made on another
-    ///     thread, and ``update(_:)`` publishes them; until then stacks end at those images.
+    ///     thread, and ``update(_:sampled:)`` publishes them; until then stacks end at those images.
     /// - Returns: its mappings.
     /// - Throws: ``KernelError``; the previous state of the process remains.
     @discardableResult
