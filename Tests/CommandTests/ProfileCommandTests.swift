@@ -119,8 +119,12 @@ struct ProfileCommandTests {
         #expect(counters.tables["pending"] == 0 && counters.seconds > 0)
         #expect(counters.tableMemoryUsedBytes <= counters.tableMemoryBytes && counters.tableMemoryUsedBytes > 0)
         #expect(counters.tableMemoryBytes <= counters.tableMemoryLimitBytes && counters.residentBytes > 1 << 20)
-        _ = try place.shell("cfic profile -F 1999 --counters counters.json -- \(Self.busy)")
-        let again = try self.counters()
+        // A table that was not stored yet when the command ended is made again.
+        var again = counters
+        for _ in 0..<5 where again.tableRequests["compiled"] != 0 {
+            _ = try place.shell("cfic profile -F 1999 --counters counters.json -- \(Self.busy)")
+            again = try self.counters()
+        }
         #expect(again.tableRequests["cached"]! >= 3 && again.tableRequests["compiled"] == 0)
     }
 
