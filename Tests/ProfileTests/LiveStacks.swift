@@ -88,7 +88,7 @@ struct LiveStacks {
     private mutating func name() { all = Self.named(recorder) }
 
     static func named(_ recorder: Recorder) -> [Live] {
-        let symbolizer = Symbolizer(recorder.processes)
+        let symbolizer = Symbolizer(recorder.processes, demangles: false)
         return recorder.stacks.counts.map { stack, count in
             Live(
                 stack: stack, count: count,
