@@ -105,6 +105,8 @@ struct EveryoneTests {
     /// - Returns: false if events were lost.
     private func refusedOnce() throws -> Bool {
         let programs = [try RunningProgram(Self.busy), try RunningProgram(Self.busy)]
+        // It ends them when it is not used any more.
+        defer { withExtendedLifetime(programs) {} }
         var options = KernelUnwinder.Options()
         (options.samplesEveryone, options.processLimit) = (true, 1)
         options.filter.threads = Set(programs.map(\.id))
