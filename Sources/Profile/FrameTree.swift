@@ -18,6 +18,8 @@ struct FrameTree {
     private var nodes = [Node()]
     /// A hash table with open addressing: indices in `nodes`, or 0. Its size is a power of two, and at most half is used.
     private var slots: [UInt32] = Array(repeating: 0, count: 64)
+    /// Odd, and secret: the words are addresses of sampled programs, which could choose some that collide.
+    private let multiplier = UInt64.random(in: .min ... .max) | 1
 
     /// In bytes.
     var byteCount: Int { nodes.count * MemoryLayout<Node>.stride + slots.count * MemoryLayout<UInt32>.stride }
@@ -56,7 +58,7 @@ struct FrameTree {
     /// The slot with a word that follows a node, or the free one where it belongs.
     private func slot(of word: UInt64, below parent: UInt32) -> Int {
         let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: Self.hash(word, parent)) & mask
+        var slot = Int(truncatingIfNeeded: hash(word, parent)) & mask
         while slots[slot] != 0 {
             let node = nodes[Int(slots[slot])]
             if node.word == word, node.parent == parent { return slot }
@@ -81,9 +83,8 @@ struct FrameTree {
         }
     }
 
-    private static func hash(_ word: UInt64, _ parent: UInt32) -> UInt64 {
-        let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
-        let mixed = (word ^ UInt64(parent) &* 0xc2b2_ae3d_27d4_eb4f) &* factor
+    private func hash(_ word: UInt64, _ parent: UInt32) -> UInt64 {
+        let mixed = (word ^ UInt64(parent) &* 0xc2b2_ae3d_27d4_eb4f) &* multiplier
         return mixed ^ mixed >> 32
     }
 }
