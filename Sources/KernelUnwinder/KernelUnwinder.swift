@@ -236,11 +236,13 @@ public final class KernelUnwinder {
 
     /// Removes the mappings of all processes but these from the BPF programs.
     func forget(except kept: Set<Int32>) {
+        var hasForgotten = false
         // Children get their parents' entries meanwhile, but only from parents that still have one.
         for _ in 0..<Self.forgettingLimit {
             let listed = entries.all().places.keys.filter { !kept.contains($0) }
             if listed.isEmpty { break }
             for process in listed { entries.remove(process) }
+            hasForgotten = true
         }
         for (process, tracked) in processes where !kept.contains(process) {
             superseded.append(tracked)
@@ -249,8 +251,10 @@ public final class KernelUnwinder {
             planMemory.forget(process)
             pace.forget(process)
             crowded.remove(process)
+            hasForgotten = true
         }
-        retireUnused()
+        // It waits for BPF programs, and a round may have several losses.
+        if hasForgotten { retireUnused() }
     }
 
     /// Generations of children that are born while their parents are forgotten.

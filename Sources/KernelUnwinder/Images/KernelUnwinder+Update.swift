@@ -27,7 +27,7 @@ extension KernelUnwinder {
             case forgotten(except: Set<Int32>)
         }
 
-        /// The process id; 0 of ``Kind/lost``.
+        /// The process id; 0 of ``Kind/lost`` and ``Kind/forgotten(except:)``.
         public var process: Int32
         /// What became of it.
         public var kind: Kind

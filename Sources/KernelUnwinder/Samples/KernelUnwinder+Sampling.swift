@@ -118,7 +118,7 @@ extension KernelUnwinder {
     /// Waits until the time is over, another descriptor is readable, or something can't wait: an event of a process
     /// (not if everyone is sampled), a table that was made, or a ring buffer that is half full. Samples can wait.
     ///
-    /// What can't wait is returned for at most each 4 ms: on a busy machine, processes map files thousands of times a
+    /// Returns for what can't wait at most once in 4 ms: on a busy machine, processes map files thousands of times a
     /// second.
     public func wait(milliseconds: Int32, or other: Int32 = -1) {
         // One wake-up, not two, where the last wait lasted until its time was over.
