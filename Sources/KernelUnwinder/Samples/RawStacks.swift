@@ -18,6 +18,8 @@ package struct RawStacks {
     /// A hash table with open addressing: numbers of entries plus 1, or 0. Its size is a power of two.
     private var slots: [UInt32] = Array(repeating: 0, count: 256)
     private let tellsProcessesApart: Bool
+    /// Odd, and secret: sampled programs could choose stacks that collide.
+    private let factor = UInt64.random(in: .min ... .max) | 1
 
     private static let headerWords = MemoryLayout<cfic_sample>.size / 8
 
@@ -39,7 +41,7 @@ package struct RawStacks {
     }
 
     private mutating func intern(_ header: UnsafeBufferPointer<UInt64>, _ frames: UnsafeBufferPointer<UInt64>) -> Int {
-        let hash = Self.hash(header, frames)
+        let hash = hash(header, frames)
         let mask = slots.count - 1
         var slot = Int(truncatingIfNeeded: hash) & mask
         while slots[slot] != 0 {
@@ -80,10 +82,9 @@ package struct RawStacks {
     }
 
     /// Two independent chains, because one multiplication waits for the previous one.
-    private static func hash(
+    private func hash(
         _ header: UnsafeBufferPointer<UInt64>, _ frames: UnsafeBufferPointer<UInt64>
     ) -> UInt64 {
-        let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
         var (a, b) = (factor, ~factor)
         func add(_ words: UnsafeBufferPointer<UInt64>) {
             var index = 0
