@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Bash's completions with the installed script.
-@Suite(.timeLimit(.minutes(2))) struct CompletionTests {
+@Suite(.timeLimit(.minutes(30))) struct CompletionTests {
     private let place: Workplace
 
     init() throws { place = try Workplace() }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `make docs`: the documentation of the Swift API.
-@Suite(.timeLimit(.minutes(2))) struct DocumentationTests {
+@Suite(.timeLimit(.minutes(30))) struct DocumentationTests {
     private static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
     private let place: Workplace
 

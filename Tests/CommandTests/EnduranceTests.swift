@@ -3,7 +3,7 @@ import func TestFixtures.run
 import Testing
 
 /// `cfic profile -a` beside programs that change what there is to sample all the time. `make endurance` runs it for an hour.
-@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(6)))
+@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(30)))
 struct EnduranceTests {
     private static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 

@@ -3,7 +3,7 @@ import TestFixtures
 import Testing
 
 /// The README's examples of the libraries are those in `examples/`, and they work.
-@Suite(.timeLimit(.minutes(2))) struct ExampleTests {
+@Suite(.timeLimit(.minutes(30))) struct ExampleTests {
     private static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
     private let place: Workplace
 

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Tests of the test fixtures.
-@Suite(.timeLimit(.minutes(2))) struct FixtureTests {
+@Suite(.timeLimit(.minutes(30))) struct FixtureTests {
     @Test func theToolchainsProgramsComeFirst() throws {
         #expect(Toolchain.path(before: "/some/bin:/bin") == "\(Toolchain.programs):/some/bin:/bin")
         #expect(access(Toolchain.programs + "/clang", X_OK) == 0)

@@ -4,7 +4,7 @@ import Testing
 private let hasMake = access("/usr/bin/make", X_OK) == 0
 
 /// `make install` into a directory of the test.
-@Suite(.timeLimit(.minutes(2)), .enabled(if: hasMake, "make is not installed")) struct InstallTests {
+@Suite(.timeLimit(.minutes(30)), .enabled(if: hasMake, "make is not installed")) struct InstallTests {
     private static let project = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
     private let place: Workplace
 

@@ -3,7 +3,7 @@ import Testing
 import enum TestFixtures.HostKernel
 
 /// The output of `--json` agrees with docs/json.md, field by field.
-@Suite(.timeLimit(.minutes(3))) struct JSONTests {
+@Suite(.timeLimit(.minutes(30))) struct JSONTests {
     private let place: Workplace
     private let documented: DocumentedJSON
 

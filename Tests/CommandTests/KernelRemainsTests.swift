@@ -6,7 +6,7 @@ import Testing
 
 /// What is left of `cfic profile` in the kernel when it was killed, and what a signal leaves behind.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(4)))
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(30)))
 struct KernelRemainsTests {
     private let place: Workplace
 

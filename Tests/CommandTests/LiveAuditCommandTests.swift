@@ -2,7 +2,7 @@ import Testing
 import enum TestFixtures.HostKernel
 
 /// `cfic validate --live`.
-@Suite(.timeLimit(.minutes(2))) struct LiveAuditCommandTests {
+@Suite(.timeLimit(.minutes(30))) struct LiveAuditCommandTests {
     private let place: Workplace
 
     init() throws { place = try Workplace() }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// File names are bytes, not text.
-@Suite(.timeLimit(.minutes(5))) struct PathTests {
+@Suite(.timeLimit(.minutes(30))) struct PathTests {
     private let place: Workplace
 
     init() throws { place = try Workplace() }

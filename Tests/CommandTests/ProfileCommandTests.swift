@@ -51,7 +51,7 @@ import Testing
 /// The same, with BPF programs loaded.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized,
-    .timeLimit(.minutes(5)))
+    .timeLimit(.minutes(30)))
 struct ProfileCommandTests {
     private let place: Workplace
 
@@ -560,7 +560,7 @@ struct ProfileCommandTests {
 
     /// The recording has ended and is being written to a pipe that nobody reads yet. A signal then is answered with the
     /// reason why the process doesn't exit.
-    @Test(.timeLimit(.minutes(5)), arguments: [1, 2]) func signalWhileItWritesIsAnswered(signals: Int) throws {
+    @Test(.timeLimit(.minutes(30)), arguments: [1, 2]) func signalWhileItWritesIsAnswered(signals: Int) throws {
         let program = try Workplace.program()
         let outcome = try place.shell(
             """

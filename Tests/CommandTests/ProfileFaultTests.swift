@@ -3,7 +3,7 @@ import enum TestFixtures.HostKernel
 import Testing
 
 /// What can go wrong beside a running `cfic profile`: it goes on, or stops cleanly, and says what it lost.
-@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(4)))
+@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(30)))
 struct ProfileFaultTests {
     private let place: Workplace
     private static let busy = "bash -c 'while :; do :; done'"

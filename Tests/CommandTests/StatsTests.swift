@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `cfic stats` for object files and archives, and `--min-coverage`.
-@Suite(.timeLimit(.minutes(5))) struct StatsTests {
+@Suite(.timeLimit(.minutes(30))) struct StatsTests {
     private let place: Workplace
 
     init() throws { place = try Workplace() }

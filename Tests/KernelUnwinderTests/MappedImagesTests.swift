@@ -9,7 +9,7 @@ import Testing
 /// The choice of a mapping's image, while files change.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
-    .timeLimit(.minutes(5)))
+    .timeLimit(.minutes(30)))
 struct MappedImagesTests {
     private let fixture: Fixture
     private let unwinder: KernelUnwinder

@@ -10,7 +10,7 @@ import UnwindTable
 /// Processes, and what the BPF programs know about them.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(30)))
 struct ProcessTests {
     private static let sources =
         #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }

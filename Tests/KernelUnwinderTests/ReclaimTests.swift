@@ -9,7 +9,7 @@ import Testing
 /// How long mappings are kept, and the state of processes that have ended.
 @Suite(
     .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"),
-    .timeLimit(.minutes(5)))
+    .timeLimit(.minutes(30)))
 struct ReclaimTests {
     private func sleeper() throws -> RunningProgram { try RunningProgram(["/bin/sleep", "1000"]) }
 

@@ -9,7 +9,7 @@ import UnwindTable
 @testable import KernelUnwinder
 
 /// The unwinder loads what its supply has, and nothing else.
-@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(30)))
 struct SuppliedTablesTests {
     /// One table for every image; or the reason why there is none.
     private final class OneTable: TableSupply, @unchecked Sendable {

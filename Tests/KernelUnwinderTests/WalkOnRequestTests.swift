@@ -15,7 +15,7 @@ private var canWalk: Bool {
 
 /// Walks of stacks in the test's own memory, by rules that the test defines (cfic/batch.h).
 @Suite(
-    .enabled(if: canWalk, "\(HostKernel.need), and x86-64"), .timeLimit(.minutes(5)))
+    .enabled(if: canWalk, "\(HostKernel.need), and x86-64"), .timeLimit(.minutes(30)))
 struct WalkOnRequestTests {
     private static let process: Int32 = .max
     private static let bias: UInt64 = 0xffff_8000_0000_0000

@@ -93,7 +93,7 @@ import Testing
     }
 
     /// Stacks contain numbers of names: two hundred stacks with a mebibyte in each frame don't take 21 GB.
-    @Test(.timeLimit(.minutes(5))) func namesAreKeptOnce() {
+    @Test(.timeLimit(.minutes(30))) func namesAreKeptOnce() {
         struct Counter: TextOutputStream {
             var bytes = 0
             mutating func write(_ text: String) { bytes += text.utf8.count }

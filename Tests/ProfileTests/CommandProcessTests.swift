@@ -4,7 +4,7 @@ import TestFixtures
 import Testing
 
 /// Commands from before they run to their end; nothing is sampled.
-@Suite(.timeLimit(.minutes(5))) struct CommandProcessTests {
+@Suite(.timeLimit(.minutes(30))) struct CommandProcessTests {
     private let directory: String
     private let fixture: Fixture
 

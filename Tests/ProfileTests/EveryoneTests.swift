@@ -9,7 +9,7 @@ import TestFixtures
 import Testing
 
 /// Sampling of the whole machine, and of parts of it.
-@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(5)))
+@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(30)))
 struct EveryoneTests {
     private static let busy = ["/bin/bash", "-c", "while :; do :; done"]
 

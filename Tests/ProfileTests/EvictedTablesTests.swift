@@ -6,7 +6,7 @@ import TestFixtures
 import Testing
 
 /// A program is sampled whose tables don't fit, and then do.
-@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(30)))
 struct EvictedTablesTests {
     @Test func tablesThatSamplesMissComeBackWhenThereIsRoom() throws {
         var options = KernelUnwinder.Options()

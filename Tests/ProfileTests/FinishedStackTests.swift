@@ -9,7 +9,7 @@ import Testing
 
 /// Stacks that the kernel can't follow to their ends, and that user space finishes with all registers.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(3)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct FinishedStackTests {
     @Test func bindingOfACallIsFollowedToTheOutermostFrame() throws {
         var options = KernelUnwinder.Options()

@@ -6,7 +6,7 @@ import Testing
 
 /// Stacks in code without call frame information: callers are right or missing, and guesses are marked.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct GuessedStackTests {
     /// The stacks in a function of no-information.c, at least 20 samples. There must be no others, except those taken
     /// before the process was known.

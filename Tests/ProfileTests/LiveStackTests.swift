@@ -8,7 +8,7 @@ import Testing
 /// A process can't stay at single instructions of prologues, in the resolver of lazy binding, or in vfork itself.
 /// `RepeatedStackTests` has samples of most of these.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct LiveStackTests {
     private func expect(
         _ program: LiveProgram, in function: String = "stop_here", _ pattern: String,

@@ -6,7 +6,7 @@ import Testing
 
 /// Unusual stacks: each ends with the expected cause.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct OddStackTests {
     /// The stacks in a function, at least 20 samples.
     private func stacks(

@@ -8,7 +8,7 @@ import Testing
 
 /// Recordings as a program makes them.
 @Suite(
-    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(30)))
 struct ProfilerTests {
     private func options(duration: Duration? = nil) -> Profiler.Options {
         var options = Profiler.Options()

@@ -10,7 +10,7 @@ import Testing
 /// Processes sampled at random during their whole work: in prologues and epilogues, in stubs, in the unwinder of
 /// exceptions, in hand-written assembly. Every stack is complete.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct RepeatedStackTests {
     private func expectComplete(
         _ stacks: LiveStacks, _ process: Int32, sourceLocation: SourceLocation = #_sourceLocation,

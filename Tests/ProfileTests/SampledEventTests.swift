@@ -7,7 +7,7 @@ import TestFixtures
 import Testing
 
 /// Samples by events that a program makes happen a known number of times.
-@Suite(.enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(3)))
+@Suite(.enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct SampledEventTests {
     private static let start = "^_start;[^;]+;[^;]+;main;"
     private static let getppid = "syscalls:sys_enter_getppid"

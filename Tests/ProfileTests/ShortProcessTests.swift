@@ -7,7 +7,7 @@ import TestFixtures
 import Testing
 
 /// Processes that end before anybody can read their mappings.
-@Suite(.enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(10)))
+@Suite(.enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct ShortProcessTests {
     private typealias Found = (stacks: [LiveStacks.Live], lostSnapshots: Int)
 

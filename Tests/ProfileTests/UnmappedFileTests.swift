@@ -118,7 +118,7 @@ import Threads
     }
 
     /// A process opens, uses and closes one library after the other, each of them another file.
-    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(2)))
+    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(30)))
     func descriptorsAreNotInProportionToTheFilesThatWereMapped() throws {
         let count = 1200
         let source = """

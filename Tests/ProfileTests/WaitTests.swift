@@ -7,7 +7,7 @@ import TestFixtures
 import Testing
 
 /// Waits of programs that measure them by their own clock.
-@Suite(.enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(5)))
+@Suite(.enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct WaitTests {
     // MARK: Sums
 

@@ -7,7 +7,7 @@ import Testing
 import UnwindTable
 
 /// Several files with the same build id: each gets its own rules, and a file with a false build id affects only itself.
-@Suite(.timeLimit(.minutes(2))) struct SameBuildIDTests {
+@Suite(.timeLimit(.minutes(30))) struct SameBuildIDTests {
     private let fixture: Fixture
     private let store: TableStore
 

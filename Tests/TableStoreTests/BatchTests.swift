@@ -6,7 +6,7 @@ import Testing
 import UnwindTable
 
 /// Many tables with one flush of the disk's cache.
-@Suite(.timeLimit(.minutes(2))) struct BatchTests {
+@Suite(.timeLimit(.minutes(30))) struct BatchTests {
     let directory: TemporaryDirectory
     let store: TableStore
 

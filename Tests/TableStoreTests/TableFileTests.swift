@@ -5,7 +5,7 @@ import Testing
 import UnwindTable
 
 /// Stored tables that others change while they are used, and tables that claim more bytes than the file has.
-@Suite(.timeLimit(.minutes(2))) struct TableFileTests {
+@Suite(.timeLimit(.minutes(30))) struct TableFileTests {
     let directory: TemporaryDirectory
     let store: TableStore
     let key = TableSource.Key.buildID([0xab, 0xcd, 0xef, 0x01])

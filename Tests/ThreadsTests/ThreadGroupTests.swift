@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 @testable import Threads
 
-@Suite(.timeLimit(.minutes(5))) struct ThreadGroupTests {
+@Suite(.timeLimit(.minutes(30))) struct ThreadGroupTests {
     @Test func callerGoesOnMeanwhile() {
         let gate = Atomic<Bool>(false)
         let calls = Atomic<Int>(0)

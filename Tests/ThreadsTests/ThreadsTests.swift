@@ -3,7 +3,7 @@ import Synchronization
 @testable import Threads
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct ThreadsTests {
+@Suite(.timeLimit(.minutes(30))) struct ThreadsTests {
     /// Counts the calls with each number.
     private final class Calls: Sendable {
         private let counts: Mutex<[Int]>

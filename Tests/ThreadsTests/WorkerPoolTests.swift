@@ -4,7 +4,7 @@ import Testing
 
 @testable import Threads
 
-@Suite(.timeLimit(.minutes(5))) struct WorkerPoolTests {
+@Suite(.timeLimit(.minutes(30))) struct WorkerPoolTests {
     private typealias Urgency = WorkerPool.Urgency
 
     /// What was done, in order, by which threads, and with which scheduling policy.

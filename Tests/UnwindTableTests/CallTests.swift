@@ -4,7 +4,7 @@ import Testing
 import UnwindTable
 
 /// The instructions that count as a call before a return address: only then a guess is made.
-@Suite(.timeLimit(.minutes(5))) struct CallTests {
+@Suite(.timeLimit(.minutes(30))) struct CallTests {
     private let caller = MadeProcess.covered + 0x80
     private let function = MadeProcess.uncovered
 

@@ -5,7 +5,7 @@ import UnwindTable
 
 /// Guessed callers of code without call frame information, with the C code of the BPF programs, on both machines. A
 /// guess is made only if the code at the return address confirms it.
-@Suite(.timeLimit(.minutes(5))) struct GuessTests {
+@Suite(.timeLimit(.minutes(30))) struct GuessTests {
     static let machines: [TableMachine] = [.x86_64, .aarch64]
     /// The start of the frame's function, which has no information, and an address in a function with information.
     private let function = MadeProcess.uncovered

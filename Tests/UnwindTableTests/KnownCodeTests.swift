@@ -5,7 +5,7 @@ import UnwindTable
 
 /// Code without call frame information that is recognised by its system call, such as musl's signal restorer and thread
 /// start.
-@Suite(.timeLimit(.minutes(5))) struct KnownCodeTests {
+@Suite(.timeLimit(.minutes(30))) struct KnownCodeTests {
     static let machines: [TableMachine] = [.x86_64, .aarch64]
     /// Address of the restorer, which has 9, 7 or 8 bytes.
     private let start = MadeProcess.uncovered

@@ -11,7 +11,7 @@ import Validation
 
 /// Stacks of running processes, as the kernel walks them and as libdwfl unwinds their snapshots.
 @Suite(
-    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(3)))
+    .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct LiveAuditTests {
     /// Samples a program until so many stacks were compared.
     private func audit(
