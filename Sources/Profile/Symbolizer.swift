@@ -38,6 +38,8 @@ public final class Symbolizer {
     private var known: [Place: NameTable.ID] = [:]
     private var knownMemory: [Memory: NameTable.ID] = [:]
     private var knownKernel: [UInt64: NameTable.ID] = [:]
+    /// By the identity of an image, which `keptImages` or `images` keep alive; nil for those without one.
+    private var buildIDs: [ObjectIdentifier: [UInt8]?] = [:]
     /// All names that were assigned so far.
     public private(set) var names = NameTable()
     /// nil if symbols are names as they are.
@@ -142,6 +144,32 @@ public final class Symbolizer {
             found.problems.append("too many addresses in generated code were sampled: some have no names")
         }
         return found
+    }
+
+    /// Where a frame's code is: a file and an address in it that are the same in each run, if it is in a file.
+    public struct Location: Hashable, Sendable {
+        /// A path; else a name in brackets.
+        public var module: String
+        /// The file's; nil if it has none, or if its bytes can't be read.
+        public var buildID: [UInt8]?
+        /// SVMA in the file; nil if there is no file.
+        public var address: UInt64?
+    }
+
+    /// Where a frame's code is; nil if nothing is mapped there, or if the file was closed during the recording.
+    public func location(of frame: Sample.Frame, in space: AddressSpace) -> Location? {
+        if space.isResolved, let place = processes.code.generatedPlace(at: frame.lookupAddress) {
+            return Location(module: place.memory, buildID: nil, address: nil)
+        }
+        guard let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress) else { return nil }
+        guard let image = mapping.image else {
+            let name = mapping.name.isEmpty ? "[anonymous]" : mapping.name
+            return Location(module: name, buildID: nil, address: nil)
+        }
+        let id = ObjectIdentifier(image)
+        let buildID = buildIDs[id] ?? ((try? image.image?.buildID()) ?? nil)
+        buildIDs[id] = .some(buildID)
+        return Location(module: image.name, buildID: buildID, address: frame.pc &- mapping.bias)
     }
 
     // MARK: Demangling

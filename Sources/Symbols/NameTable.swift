@@ -1,5 +1,5 @@
 /// Stores each name once, by number, so that a reference to a name takes only four bytes.
-public struct NameTable {
+public struct NameTable: Sendable {
     /// The number of a name in its table.
     public struct ID: Hashable, Sendable {
         var number: UInt32

@@ -1,0 +1,127 @@
+import Files
+import KernelUnwinder
+import Profile
+import Symbols
+
+extension NamedProfile {
+    /// Names a recording. Processes are told apart if the recording does.
+    public init(_ recording: Recording, names symbolizer: Symbolizer) {
+        let event =
+            switch recording.event {
+            case .clock: "clock"
+            case let event?: event.name
+            case nil: ""
+            }
+        self.init(
+            unit: recording.countsTime ? .nanoseconds : recording.period == nil ? .samples : .events, event: event,
+            seconds: recording.seconds)
+        period = recording.period
+        frequency = recording.event == nil || recording.period != nil ? nil : recording.frequency
+        includesWaits = recording.includesWaits
+        lostSamples = (try? recording.counters.get().lost) ?? 0
+        var naming = Naming(symbolizer)
+        for (stack, count) in recording.stacks.counted where count > 0 {
+            add(
+                naming.stack(stack, cgroup: recording.cgroups[stack.cgroup], in: &self),
+                Weight(samples: count, total: recording.weight(of: stack, count: count)))
+        }
+    }
+}
+
+/// Names the stacks of a recording, each frame once.
+private struct Naming {
+    private struct UserFrame: Hashable {
+        var space: AddressSpace
+        var frame: Sample.Frame
+        /// AVMA, of code that isn't in a file; else 0.
+        var address: UInt64
+    }
+
+    private let symbolizer: Symbolizer
+    private var userFrames: [UserFrame: UInt32] = [:]
+    private var kernelFrames: [UInt64: UInt32] = [:]
+    private var modules: [Symbolizer.Location: UInt32] = [:]
+    private var names: [NameTable.ID: NameTable.ID] = [:]
+
+    init(_ symbolizer: Symbolizer) { self.symbolizer = symbolizer }
+
+    mutating func stack(_ stack: Stacks.Stack, cgroup: String?, in profile: inout NamedProfile) -> NamedProfile.Stack {
+        var node: UInt32 = 0
+        for index in stack.userFrames.indices.reversed() {
+            let address = stack.addresses.isEmpty ? 0 : stack.addresses[index]
+            let number = number(of: stack.userFrames[index], at: address, space: stack.space, in: &profile)
+            node = profile.node(of: number, calledFrom: node)
+        }
+        for address in stack.kernelFrames.reversed() {
+            node = profile.node(of: number(ofKernel: address, in: &profile), calledFrom: node)
+        }
+        return NamedProfile.Stack(
+            node: node, process: stack.space.process, thread: profile.name(stack.command),
+            cgroup: profile.name(cgroup ?? ""), isWaiting: stack.isWaiting,
+            end: profile.name(stack.end.name + (stack.end.reasonName.map { ": \($0)" } ?? "")), outcome: stack.outcome)
+    }
+
+    private mutating func number(
+        of frame: Sample.Frame, at address: UInt64, space: AddressSpace, in profile: inout NamedProfile
+    ) -> UInt32 {
+        var space = space
+        // What is resolved is the same for all processes, but for memory without a file.
+        if space.isResolved { space.process = 0 }
+        var key = UserFrame(space: space, frame: frame, address: 0)
+        if let known = userFrames[key] { return known }
+        let location = symbolizer.location(of: frame, in: space)
+        if location != nil, location?.address == nil {
+            key.address = address
+            if let known = userFrames[key] { return known }
+        }
+        let function = name(symbolizer.id(of: frame, in: space), in: &profile)
+        let number = profile.number(
+            of: NamedProfile.Frame(
+                function: function,
+                symbol: symbolizer.mangledName(of: frame, in: space).map { profile.name($0) } ?? function,
+                module: location.map { module($0, in: &profile) }, address: location?.address ?? key.address,
+                file: profile.noName, marks: NamedProfile.Marks(frame)))
+        userFrames[key] = number
+        return number
+    }
+
+    private mutating func number(ofKernel address: UInt64, in profile: inout NamedProfile) -> UInt32 {
+        if let known = kernelFrames[address] { return known }
+        let function = name(symbolizer.kernelID(of: address), in: &profile)
+        let module = profile.number(
+            of: NamedProfile.Module(path: profile.name("[kernel]"), buildID: profile.noName))
+        let number = profile.number(
+            of: NamedProfile.Frame(
+                function: function, symbol: function, module: module, address: address,
+                file: profile.noName, marks: .kernel))
+        kernelFrames[address] = number
+        return number
+    }
+
+    private mutating func module(_ location: Symbolizer.Location, in profile: inout NamedProfile) -> UInt32 {
+        var key = location
+        key.address = nil
+        if let known = modules[key] { return known }
+        let number = profile.number(
+            of: NamedProfile.Module(
+                path: profile.name(location.module), buildID: profile.name(location.buildID.map(Hex.text) ?? "")))
+        modules[key] = number
+        return number
+    }
+
+    private mutating func name(_ id: NameTable.ID, in profile: inout NamedProfile) -> NameTable.ID {
+        if let known = names[id] { return known }
+        let name = profile.name(symbolizer.names[id])
+        names[id] = name
+        return name
+    }
+}
+
+extension NamedProfile.Marks {
+    fileprivate init(_ frame: Sample.Frame) {
+        self = frame.isExact ? .exact : []
+        if frame.isGuessed { insert(.guessed) }
+        if frame.isUnchecked { insert(.unchecked) }
+        if frame.isFinished { insert(.finished) }
+    }
+}

@@ -1,0 +1,178 @@
+import KernelUnwinder
+import Symbols
+
+/// A profile with names, independent of how it was recorded: what formats write.
+///
+/// Stacks share their outermost frames: they are paths in a tree. Names, modules, frames and nodes are referred to by number.
+/// They are as they were found; a text format makes them printable (`PrintableText`).
+public struct NamedProfile: Sendable {
+    /// What a weight counts.
+    public enum Unit: String, Sendable, CaseIterable {
+        case samples, nanoseconds, events
+    }
+
+    /// A file that code is in, or memory without one.
+    public struct Module: Hashable, Sendable {
+        /// Its path; a name in brackets, such as `[kernel]` or `[anonymous]`, if it isn't a file.
+        public var path: NameTable.ID
+        /// In lowercase hexadecimal digits; the empty name if it has none.
+        public var buildID: NameTable.ID
+    }
+
+    /// What else is known of a frame.
+    public struct Marks: OptionSet, Hashable, Sendable {
+        public let rawValue: UInt8
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// Code of the kernel.
+        public static let kernel = Marks(rawValue: 1)
+        /// Found without a rule, or by way of such a frame.
+        public static let guessed = Marks(rawValue: 2)
+        /// The code that would confirm the guess could not be read.
+        public static let unchecked = Marks(rawValue: 4)
+        /// Found in user space, after the kernel's walk.
+        public static let finished = Marks(rawValue: 8)
+        /// Inlined: it has no frame of its own at run time.
+        public static let inlined = Marks(rawValue: 16)
+        /// Its address is where it stopped. Otherwise it is a return address, the byte after a call.
+        public static let exact = Marks(rawValue: 32)
+    }
+
+    /// A function at a place in its code.
+    public struct Frame: Hashable, Sendable {
+        public var function: NameTable.ID
+        /// The symbol that the function's name was demangled from; else the function's name.
+        public var symbol: NameTable.ID
+        /// In ``NamedProfile/modules``; nil if it isn't known.
+        public var module: UInt32?
+        /// SVMA in the module's file; an address of the process or the kernel if that isn't a file; 0 if it isn't known.
+        public var address: UInt64 = 0
+        /// The source file; the empty name if it isn't known.
+        public var file: NameTable.ID
+        /// From 1; 0 if it isn't known.
+        public var line: UInt32 = 0
+        public var marks: Marks = []
+    }
+
+    /// A frame called from its parent.
+    public struct Node: Hashable, Sendable {
+        /// In ``NamedProfile/nodes``; less than this node's own number.
+        public var parent: UInt32
+        /// In ``NamedProfile/frames``.
+        public var frame: UInt32
+    }
+
+    /// What a stack is of, besides its frames.
+    public struct Stack: Hashable, Sendable {
+        /// The innermost frame, of ``NamedProfile/nodes``; 0 if there are no frames.
+        public var node: UInt32
+        /// 0 if processes are not told apart.
+        public var process: Int32
+        /// The thread's name.
+        public var thread: NameTable.ID
+        /// The path of its cgroup, of version 2; the empty name if it isn't known.
+        public var cgroup: NameTable.ID
+        /// Whether the thread waited, rather than running.
+        public var isWaiting: Bool
+        /// How the walk ended, by its name in docs/stack-ends.md, with the table's reason after a colon if that ended it.
+        public var end: NameTable.ID
+        public var outcome: StackOutcome
+    }
+
+    /// How often a stack was sampled.
+    public struct Weight: Hashable, Sendable {
+        public var samples: Int
+        /// In ``NamedProfile/unit``.
+        public var total: Double
+    }
+
+    /// The unit of weights.
+    public var unit: Unit
+    /// What triggered samples of running threads, by its name; empty if only waits were sampled.
+    public var event: String
+    /// N, if each Nth event triggered a sample.
+    public var period: Int?
+    /// Samples per second on each CPU, if there is no period.
+    public var frequency: Int?
+    /// Whether waits were sampled.
+    public var includesWaits = false
+    /// The duration of sampling.
+    public var seconds: Double
+    /// Samples that were taken, but could not be read.
+    public var lostSamples: UInt64 = 0
+
+    public private(set) var names = NameTable()
+    public private(set) var modules: [Module] = []
+    public private(set) var frames: [Frame] = []
+    /// The first is the root, which stands for no frame. Parents come before their children.
+    public private(set) var nodes = [Node(parent: 0, frame: 0)]
+    /// Different ones, in the order in which they were added.
+    public private(set) var stacks: [(stack: Stack, weight: Weight)] = []
+    /// The name that stands for none.
+    public let noName: NameTable.ID
+
+    private var moduleNumbers: [Module: UInt32] = [:]
+    private var frameNumbers: [Frame: UInt32] = [:]
+    private var nodeNumbers: [Node: UInt32] = [:]
+    private var stackNumbers: [Stack: Int] = [:]
+
+    /// A profile without samples.
+    public init(unit: Unit, event: String, seconds: Double) {
+        (self.unit, self.event, self.seconds) = (unit, event, seconds)
+        noName = names.intern("")
+    }
+
+    /// The number of a name, which is added if it is new.
+    public mutating func name(_ name: String) -> NameTable.ID { names.intern(name) }
+
+    /// The number of a module, which is added if it is new.
+    public mutating func number(of module: Module) -> UInt32 {
+        Self.number(of: module, &modules, &moduleNumbers)
+    }
+
+    /// The number of a frame, which is added if it is new.
+    public mutating func number(of frame: Frame) -> UInt32 { Self.number(of: frame, &frames, &frameNumbers) }
+
+    /// The number of the node for a frame called from another node, which is added if it is new.
+    public mutating func node(of frame: UInt32, calledFrom parent: UInt32) -> UInt32 {
+        Self.number(of: Node(parent: parent, frame: frame), &nodes, &nodeNumbers)
+    }
+
+    /// Adds samples of a stack.
+    public mutating func add(_ stack: Stack, _ weight: Weight) {
+        if let known = stackNumbers[stack] {
+            stacks[known].weight.samples += weight.samples
+            stacks[known].weight.total += weight.total
+        } else {
+            stackNumbers[stack] = stacks.count
+            stacks.append((stack, weight))
+        }
+    }
+
+    private static func number<Element: Hashable>(
+        of element: Element, _ all: inout [Element], _ numbers: inout [Element: UInt32]
+    ) -> UInt32 {
+        if let known = numbers[element] { return known }
+        let number = UInt32(all.count)
+        numbers[element] = number
+        all.append(element)
+        return number
+    }
+
+    /// The frames of a node and those that it was called from, innermost first.
+    public func frames(from node: UInt32) -> some Sequence<Frame> {
+        sequence(state: node) { node -> Frame? in
+            guard node != 0 else { return nil }
+            defer { node = nodes[Int(node)].parent }
+            return frames[Int(nodes[Int(node)].frame)]
+        }
+    }
+
+    /// The weights of all stacks together.
+    public var total: Weight {
+        stacks.reduce(into: Weight(samples: 0, total: 0)) {
+            $0.samples += $1.weight.samples
+            $0.total += $1.weight.total
+        }
+    }
+}
