@@ -152,7 +152,8 @@ struct ProfileCommand: ParsableCommand {
             let recording = try target.record(by: profiler)
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
-            let names = Symbolizer(recording.processes, demangles: !demangling.isOff)
+            let names = Symbolizer(
+                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search)
             names.nameAll(recording.stacks)
             defer { report(recording, recording.problems + names.problems) }
             try file.write(ProfileText(recording: recording, names: names, format: format))
@@ -169,6 +170,7 @@ struct ProfileCommand: ParsableCommand {
         options.samplesWaits = offCPU.isOn
         options.duration = duration.map { .seconds($0) }
         options.tellsProcessesApart = format.tellsProcessesApart
+        options.debugFiles = debugFiles.search
         return options
     }
 
