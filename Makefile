@@ -176,7 +176,7 @@ $(MINIMAL_WALK): Benchmarks/minimal-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
 
-.PHONY: bench bench-runtime
+.PHONY: bench bench-runtime bench-flame-graphs
 bench: deps-bench toolchain ## measure, compare with libdw and readelf, and report which limits are met (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
@@ -187,6 +187,10 @@ bench-runtime: deps-bench toolchain ## measure what sampling costs the programs 
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
 	$(BINARIES)/cfic-bench --runtime $(BENCH_FLAGS)
+
+bench-flame-graphs: deps-test toolchain ## measure writing flame graphs, and opening and searching them in Chromium
+	$(SWIFT_BUILD) --product flame-graph-bench
+	$(BINARIES)/flame-graph-bench
 
 # Fuzz targets, and seconds for each. `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
 TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression

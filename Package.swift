@@ -147,6 +147,15 @@ let package = Package(
             path: "Benchmarks/cfic-bench"
         ),
 
+        // Writes flame graphs and opens them in a browser. Apart from cfic-bench, which must stay small.
+        .executableTarget(
+            name: "flame-graph-bench",
+            dependencies: [
+                "ProfileFormats", "Files", "Chromium",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/flame-graph-bench"),
+
         // The plainest evaluation of rows, which tests compare tables with.
         .target(
             name: "LinearEvaluation", dependencies: ["CallFrameInfo", "Search", "TableBuilder", "UnwindTable"],

@@ -17,6 +17,8 @@ public struct NamedProfile: Sendable {
         public var path: NameTable.ID
         /// In lowercase hexadecimal digits; the empty name if it has none.
         public var buildID: NameTable.ID
+
+        public init(path: NameTable.ID, buildID: NameTable.ID) { (self.path, self.buildID) = (path, buildID) }
     }
 
     /// What else is known of a frame.
@@ -52,6 +54,14 @@ public struct NamedProfile: Sendable {
         /// From 1; 0 if it isn't known.
         public var line: UInt32 = 0
         public var marks: Marks = []
+
+        public init(
+            function: NameTable.ID, symbol: NameTable.ID, module: UInt32?, address: UInt64 = 0, file: NameTable.ID,
+            line: UInt32 = 0, marks: Marks = []
+        ) {
+            (self.function, self.symbol, self.module, self.address) = (function, symbol, module, address)
+            (self.file, self.line, self.marks) = (file, line, marks)
+        }
     }
 
     /// A frame called from its parent.
@@ -77,6 +87,14 @@ public struct NamedProfile: Sendable {
         /// How the walk ended, by its name in docs/stack-ends.md, with the table's reason after a colon if that ended it.
         public var end: NameTable.ID
         public var outcome: StackOutcome
+
+        public init(
+            node: UInt32, process: Int32, thread: NameTable.ID, cgroup: NameTable.ID, isWaiting: Bool,
+            end: NameTable.ID, outcome: StackOutcome
+        ) {
+            (self.node, self.process, self.thread, self.cgroup) = (node, process, thread, cgroup)
+            (self.isWaiting, self.end, self.outcome) = (isWaiting, end, outcome)
+        }
     }
 
     /// How often a stack was sampled.
@@ -84,6 +102,8 @@ public struct NamedProfile: Sendable {
         public var samples: Int
         /// In ``NamedProfile/unit``.
         public var total: Double
+
+        public init(samples: Int, total: Double) { (self.samples, self.total) = (samples, total) }
     }
 
     /// The unit of weights.

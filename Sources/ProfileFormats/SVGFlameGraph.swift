@@ -16,6 +16,8 @@ public struct SVGFlameGraph {
     private static let leastWidth = 0.1
     /// Narrower boxes have no name.
     private static let leastLabelledWidth = 30.0
+    /// Of most fonts, on average.
+    private static let letterWidth = 6.2
 
     public init(_ profile: NamedProfile) {
         self.profile = profile
@@ -103,11 +105,11 @@ public struct SVGFlameGraph {
         }
         if node.waiting > 0, node.waiting < node.total || tree.nodes[0].waiting < tree.nodes[0].total {
             let share = max(box.width - 0.5, 0.1) * Double(node.waiting) / Double(node.total)
-            text += "<rect class=\"waiting\" y=\"14\" width=\"\(SVGText.fixed(share, 2))\" height=\"3\"/>"
+            text += "<rect class=\"waiting\" y=\"15\" width=\"\(SVGText.fixed(share, 2))\" height=\"2\"/>"
         }
         if box.width >= Self.leastLabelledWidth {
-            let room = Int(box.width / 5) + 1
-            text += "<text x=\"4\" y=\"12.5\">\(SVGText.escaped(SVGText.shortened(name(box.node), room)))</text>"
+            let room = Int((box.width - 8) / Self.letterWidth)
+            text += "<text x=\"4\" y=\"12\">\(SVGText.escaped(SVGText.shortened(name(box.node), room)))</text>"
         }
         return text + "</svg>\n"
     }

@@ -50,7 +50,7 @@ enum SVGStyle {
             ("kernel", 205, 60, 79), ("guessed", 275, 60, 84), ("unchecked", 315, 50, 84), ("finished", 150, 42, 77),
         ] { rules.append(".\(name) { fill: \(colour(hue, saturation, lightness)); }") }
         for shade in 0..<shades {
-            rules.append(".user\(shade) { fill: \(colour(16 + shade * 3, 82, 76 + shade % 4 * 3)); }")
+            rules.append(".user\(shade) { fill: \(colour(22 + shade * 5 / 2, 82, 76 + shade % 4 * 3)); }")
         }
         return rules.joined(separator: "\n")
     }

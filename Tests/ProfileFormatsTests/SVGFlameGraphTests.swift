@@ -56,7 +56,7 @@ import Testing
         let texts = SVGContent(made.svg).texts
         #expect(texts.suffix(3) == ["user code, a shade per module", "guessed", "the part of it that waits"])
         #expect(made.svg.contains("<rect fill=\"url(#guessed)\""))
-        #expect(made.svg.contains("<rect class=\"waiting\" y=\"14\""))
+        #expect(made.svg.contains("<rect class=\"waiting\" y=\"15\""))
     }
 
     @Test func nothingIsSaid() {

@@ -45,7 +45,7 @@ class Colours {
       case "guessed": return this.colour(275, 60, 84);
       case "unchecked": return this.colour(315, 50, 84);
       case "finished": return this.colour(150, 42, 77);
-      default: return this.colour(16 + (seed % 11) * 3, 82, 76 + ((seed >> 4) % 4) * 3);
+      default: return this.colour(22 + (seed % 11) * 2.5, 82, 76 + ((seed >> 4) % 4) * 3);
     }
   }
 

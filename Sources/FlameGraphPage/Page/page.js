@@ -249,7 +249,7 @@ class Page {
   }
 
   weightAndShare(weight, whole) {
-    return weight > 0 ? `${Words.weight(this.profile, weight)}, ${Words.percent(weight, whole)}` : "nothing";
+    return weight > 0 ? `${Words.weight(this.profile, weight)}, ${Words.percent(weight, whole)}` : "0 %";
   }
 
   description(box) {
