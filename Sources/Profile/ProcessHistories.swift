@@ -23,12 +23,14 @@ public struct ProcessHistories {
 
     /// - Parameters:
     ///   - open: opens the file of a mapping of a process: ``/KernelUnwinder/KernelUnwinder/opened(_:in:)``.
-    ///   - openNames: opens the file in which a process names the code that it generates; nil if there is none.
+    ///   - openNames: opens the files in which a process names the code that it generates, given the names of its mappings.
     package init(
         open: @escaping (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping = { mapping, _ in
             mapping
         },
-        openNames: @escaping (_ process: Int32) throws(ProcessError) -> PerfMapFile? = { _ in nil }
+        openNames: @escaping (_ process: Int32, _ mapped: [String]) throws(ProcessError) -> [CodeNameFile] = { _, _ in
+            []
+        }
     ) { (self.open, code, generatedCode) = (open, CodeSpace(), GeneratedCode(open: openNames)) }
 
     /// Of code alone.
@@ -198,7 +200,9 @@ public struct ProcessHistories {
         case .none: memory = "[unknown]"
         case .unknown: return nil
         }
-        guard let owner = generatedCode.owner(process, at: time) else { return nil }
+        let history = history(of: process, at: time)
+        let owner = generatedCode.owner(process, at: time) { history.images(at: time, base: nil).mappings.map(\.name) }
+        guard let owner else { return nil }
         let place = GeneratedCode.Place(owner: owner, address: frame.lookupAddress, memory: memory)
         return code.address(of: place, isExact: frame.isExact)
     }
