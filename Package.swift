@@ -97,11 +97,15 @@ let package = Package(
             dependencies: [
                 "ELF", "Files", "Threads", "KernelUnwinder", "FullUnwinder", "LinuxProcess", "Symbols", "CLinux",
             ]),
+        // The page of a flame graph, whose sources are embedded in code: cfic is one file. A target of its own, because they
+        // take seconds to compile.
+        .target(name: "FlameGraphPage", dependencies: ["Files"], resources: [.embedInCode("Page")]),
         // A format a file.
         .target(
             name: "ProfileFormats",
             dependencies: [
-                "CallFrameInfo", "Files", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile", "CZlib",
+                "CallFrameInfo", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile",
+                "CZlib",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             exclude: ["Protobuf/pprof.proto"]),
@@ -160,6 +164,9 @@ let package = Package(
                 "CUnwindTable",
             ],
             path: "Tests/TestFixtures"),
+
+        // A browser that tests drive.
+        .target(name: "Chromium", path: "Tests/Chromium"),
 
         // A test target per module.
         .testTarget(name: "ELFTests", dependencies: ["ELF", "CLiblzma", "TestFixtures"]),
@@ -220,7 +227,7 @@ let package = Package(
             name: "ProfileFormatsTests",
             dependencies: [
                 "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "Files", "Symbols", "JSONDocuments",
-                "CUnwindTable", "TestFixtures",
+                "CUnwindTable", "Chromium", "TestFixtures",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),

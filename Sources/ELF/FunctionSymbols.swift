@@ -1,8 +1,8 @@
 import Files
 import Search
 
-/// The functions of an image by address: those in `.symtab` and `.dynsym`, and the stubs of its procedure linkage
-/// table. Name strings are created only by lookups.
+/// The functions of an image by address: those in `.symtab` and `.dynsym`, or in the `.symtab` of its debug file, and
+/// the stubs of its procedure linkage table. Name strings are created only by lookups.
 public struct FunctionSymbols {
     /// The function that symbols assign to an address.
     package struct Match: Equatable {
@@ -30,8 +30,8 @@ public struct FunctionSymbols {
     /// The first problem with a table, if one could not be read completely. The functions are then those that could be
     /// read.
     public private(set) var problem: ELFError?
-    /// Owns `names`.
-    private let image: ELFImage
+    /// Own `names`.
+    private let images: [ELFImage]
 
     private static let nobody = UInt32.max
     /// Symbols read from one table. The largest programs have a few million. A symbol takes 24 bytes of a file, or none
@@ -73,28 +73,24 @@ public struct FunctionSymbols {
 
     /// Throws the first problem if nothing could be read.
     ///
-    /// - Parameter limit: the number of symbols to read from a table.
-    init(of image: ELFImage, limit: Int = FunctionSymbols.symbolLimit) throws(ELFError) {
-        self.image = image
+    /// - Parameters:
+    ///   - debugFile: has the `.symtab` that the image was stripped of.
+    ///   - limit: the number of symbols to read from a table.
+    init(
+        of image: ELFImage, debugFile: ELFImage? = nil, limit: Int = FunctionSymbols.symbolLimit
+    ) throws(ELFError) {
+        images = [image] + (debugFile.map { [$0] } ?? [])
         let sections = try image.sections()
         let code = CodeSections(of: image, sections)
-        var dynamic: SymbolTable?
-        for name in [".symtab", ".dynsym"] {
-            guard let section = sections.first(where: { $0.name == name && $0.isSymbolTable }) else { continue }
+        add(".symtab", of: image, sections, code, limit: limit)
+        if let debugFile {
             do throws(ELFError) {
-                let table = try SymbolTable(section, of: image, sections)
-                table.addFunctions(to: &functions, in: code, number: UInt8(names.count), limit: limit)
-                if name == ".dynsym" { dynamic = table }
-                names.append(table.names)
-                if table.count > limit, problem == nil {
-                    problem = ELFError(
-                        file: image.name, section: name,
-                        kind: .unsupported("more than \(limit) symbols; the rest is ignored"))
-                }
-            } catch {
-                if problem == nil { problem = error }
-            }
+                let theirs = try debugFile.sections()
+                add(".symtab", of: debugFile, theirs, CodeSections(of: debugFile, theirs), limit: limit)
+            } catch { if problem == nil { problem = error } }
         }
+        // Last, because the stubs' names are in the last string table.
+        let dynamic = add(".dynsym", of: image, sections, code, limit: limit)
         keepBest()
         do throws(ELFError) { try addStubs(dynamic, sections) } catch { if problem == nil { problem = error } }
         dropLabelsOfAssemblers()
@@ -102,9 +98,33 @@ public struct FunctionSymbols {
         if isEmpty, let problem { throw problem }
     }
 
+    /// Adds the functions of a symbol table.
+    ///
+    /// - Returns: the table; nil if there is none or it can't be read.
+    @discardableResult
+    private mutating func add(
+        _ name: String, of image: ELFImage, _ sections: [Section], _ code: CodeSections, limit: Int
+    ) -> SymbolTable? {
+        guard let section = sections.first(where: { $0.name == name && $0.isSymbolTable }) else { return nil }
+        do throws(ELFError) {
+            let table = try SymbolTable(section, of: image, sections)
+            table.addFunctions(to: &functions, in: code, number: UInt8(names.count), limit: limit)
+            names.append(table.names)
+            if table.count > limit, problem == nil {
+                problem = ELFError(
+                    file: image.name, section: name,
+                    kind: .unsupported("more than \(limit) symbols; the rest is ignored"))
+            }
+            return table
+        } catch {
+            if problem == nil { problem = error }
+            return nil
+        }
+    }
+
     /// Adds the stubs of the procedure linkage table, named after the symbols that they jump to.
     private mutating func addStubs(_ dynamic: SymbolTable?, _ sections: [Section]) throws(ELFError) {
-        let stubs = try LinkageStubs(of: image, sections)
+        let stubs = try LinkageStubs(of: images[0], sections)
         guard !stubs.all.isEmpty else { return }
         let names = UInt8(dynamic == nil ? 0 : self.names.count - 1)
         var added: [Symbol] = []
@@ -216,11 +236,20 @@ public struct FunctionSymbols {
 }
 
 extension ELFImage {
+    /// Whether it has a `.symtab`, with its bytes: stripped files have none.
+    package var hasSymbolTable: Bool {
+        (try? section(named: ".symtab")).map { !$0.hasNoBits } ?? false
+    }
+
     /// The functions that symbols name. In relocatable files, addresses are relative to the sections, and overlap.
     ///
     /// Throws ``ELFError`` if the section headers are broken, or if there are symbol tables and none of them can be
     /// read.
-    public func functionSymbols() throws(ELFError) -> FunctionSymbols { try FunctionSymbols(of: self) }
+    ///
+    /// - Parameter debugFile: the file with the `.symtab` that this one was stripped of; nil if there is none.
+    public func functionSymbols(debugFile: ELFImage? = nil) throws(ELFError) -> FunctionSymbols {
+        try FunctionSymbols(of: self, debugFile: debugFile)
+    }
 }
 
 extension UnsafeRawBufferPointer {

@@ -13,6 +13,14 @@ package struct Descriptor: ~Copyable {
         self.number = number
     }
 
+    /// Opens a regular file below a directory, whose symbolic links don't lead out of it; nil with `errno` set, EINVAL if
+    /// it isn't a regular file.
+    package init?(openingRegularFile path: String, inRoot root: borrowing Descriptor) {
+        let number = path.withPath { open_in_root(root.number, $0) }
+        guard number >= 0 else { return nil }
+        self.number = number
+    }
+
     deinit {
         close(number)
     }
@@ -27,6 +35,16 @@ package struct Descriptor: ~Copyable {
     package func read(limit: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             count = max(pread(number, buffer.baseAddress, limit, 0), 0)
+        }
+    }
+
+    /// Up to as many bytes as `buffer` has, from an offset on.
+    ///
+    /// - Returns: how many were read; 0 at the end of the file, and if they can't be read.
+    package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        while true {
+            let count = pread(number, buffer.baseAddress, buffer.count, off_t(clamping: offset))
+            if count >= 0 || errno != EINTR { return max(count, 0) }
         }
     }
 

@@ -28,6 +28,13 @@ package struct Digest {
         return digest
     }
 
+    /// The digest of these bytes alone, 32 bytes.
+    package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = Self()
+        bytes.withUnsafeBytes { digest.update($0) }
+        return digest.finish()
+    }
+
     private mutating func update(_ bytes: UnsafeRawBufferPointer) {
         nettle_sha256_update(&context, bytes.count, bytes.bindMemory(to: UInt8.self).baseAddress)
     }

@@ -37,6 +37,8 @@ struct CodeSpace {
     private(set) var problems: [String: String] = [:]
     /// Functions of files that were closed.
     private var functions = FunctionAddresses()
+    /// Code that processes generated and name.
+    private var generated = GeneratedAddresses()
     /// The number of pieces of open files.
     private(set) var openCount = 0
     /// The number at which those are looked for that no process maps.
@@ -133,6 +135,18 @@ struct CodeSpace {
     /// The name of the function that an address stands for.
     func function(at address: UInt64) -> String? { functions.name(at: address) }
 
+    /// The address for a place in generated code; nil if there are too many.
+    mutating func address(of place: GeneratedCode.Place, isExact: Bool) -> UInt64? {
+        generated.address(of: place, isExact: isExact)
+    }
+
+    /// The place in generated code that an address stands for.
+    func generatedPlace(at address: UInt64) -> GeneratedCode.Place? { generated.place(at: address) }
+    /// All places in generated code.
+    var generatedPlaces: [GeneratedCode.Place] { generated.places }
+    /// Whether there were too many places in generated code.
+    var hasTooManyPlaces: Bool { generated.isFull }
+
     /// Forgets pieces in which there are no frames any more.
     mutating func close(_ pieces: [ProcessImages.Mapping]) {
         let starts = Set(pieces.map(\.start))
@@ -162,5 +176,35 @@ private struct FunctionAddresses {
     func name(at address: UInt64) -> String? {
         guard address >= Self.start, (address - Self.start) / 2 < UInt64(names.count) else { return nil }
         return names[Int((address - Self.start) / 2)]
+    }
+}
+
+/// Addresses that stand for places in generated code, above those of functions.
+private struct GeneratedAddresses {
+    static let start = Sample.Frame.addressLimit / 4 * 3
+    /// As many take 100 MiB.
+    static let limit = 1 << 20
+
+    private(set) var places: [GeneratedCode.Place] = []
+    private var indices: [GeneratedCode.Place: Int] = [:]
+    private(set) var isFull = false
+
+    /// Each has two, as in ``FunctionAddresses``.
+    mutating func address(of place: GeneratedCode.Place, isExact: Bool) -> UInt64? {
+        let index = indices[place] ?? places.count
+        if index == places.count {
+            guard index < Self.limit else {
+                isFull = true
+                return nil
+            }
+            indices[place] = index
+            places.append(place)
+        }
+        return Self.start + UInt64(2 * index) + (isExact ? 0 : 1)
+    }
+
+    func place(at address: UInt64) -> GeneratedCode.Place? {
+        guard address >= Self.start, (address - Self.start) / 2 < UInt64(places.count) else { return nil }
+        return places[Int((address - Self.start) / 2)]
     }
 }

@@ -1,4 +1,5 @@
 import KernelUnwinder
+import LinuxProcess
 
 /// The mappings of processes, and the code found in samples. A sample is resolved with the mappings at the time when it
 /// was taken. It may have been unwound with older ones, because the process mapped another file after the last ones
@@ -10,6 +11,7 @@ public struct ProcessHistories {
     /// Opens the file of a mapping that is known by an event.
     private let open: (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping
     private(set) var code: CodeSpace
+    private(set) var generatedCode: GeneratedCode
     /// Incremented each time that events are read.
     private(set) var round = 0
     /// When events were last read, by CLOCK_MONOTONIC, in nanoseconds.
@@ -19,15 +21,18 @@ public struct ProcessHistories {
     /// The round in which all that was known was last forgotten, and when events were last read before.
     private var forgotten: (round: Int, since: UInt64)?
 
-    /// - Parameter open: opens the file of a mapping of a process: ``/KernelUnwinder/KernelUnwinder/opened(_:in:)``.
+    /// - Parameters:
+    ///   - open: opens the file of a mapping of a process: ``/KernelUnwinder/KernelUnwinder/opened(_:in:)``.
+    ///   - openNames: opens the file in which a process names the code that it generates; nil if there is none.
     package init(
         open: @escaping (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping = { mapping, _ in
             mapping
-        }
-    ) { (self.open, code) = (open, CodeSpace()) }
+        },
+        openNames: @escaping (_ process: Int32) throws(ProcessError) -> PerfMapFile? = { _ in nil }
+    ) { (self.open, code, generatedCode) = (open, CodeSpace(), GeneratedCode(open: openNames)) }
 
     /// Of code alone.
-    init(code: CodeSpace) { (open, self.code) = ({ mapping, _ in mapping }, code) }
+    init(code: CodeSpace) { (open, self.code, generatedCode) = ({ mapping, _ in mapping }, code, GeneratedCode()) }
 
     // MARK: Events
 
@@ -48,10 +53,12 @@ public struct ProcessHistories {
         case .failed: break
         case .lost:
             isLossy = true
+            generatedCode.forgetProcesses()
             // What was mapped or executed meanwhile isn't known.
             histories = histories.filter { !$0.value.isByEvents }
         case .forgotten(let kept):
             (isLossy, forgotten) = (true, (round, roundStart))
+            generatedCode.forgetProcesses()
             histories = histories.filter { kept.contains($0.key) && !$0.value.isByEvents }
         }
     }
@@ -91,6 +98,7 @@ public struct ProcessHistories {
         if let ended = history.ended {
             guard ended < round else { return }
             histories[process] = nil
+            generatedCode.end(process)
         } else if !history.isQuiet {
             histories[process]?.forget(before: round)
             return
@@ -133,7 +141,12 @@ public struct ProcessHistories {
     ///   - stack: with AVMAs, the innermost first.
     ///   - time: of the sample.
     ///   - base: what it was unwound by: ``/KernelUnwinder/KernelUnwinder/images(numbered:)``.
-    package mutating func resolve(_ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?) {
+    /// - Returns: whether all its code is that of files: what is known of other code depends on the process and the time.
+    @discardableResult
+    package mutating func resolve(
+        _ stack: inout Stacks.Stack, at time: UInt64, unwoundBy base: ProcessImages?
+    ) -> Bool {
+        var isAllOfFiles = true
         // Neighbouring frames are often in one mapping. Without events, its addresses all lie equally far from those of
         // the common address space.
         let hasEvents = !history(of: stack.space.process, at: time).isQuiet
@@ -146,9 +159,11 @@ public struct ProcessHistories {
                 continue
             }
             let found = mapping(at: address, of: stack.space.process, time: time, unwoundBy: base)
+            let generated = generatedAddress(of: frame, found, stack.space.process, at: time)
             switch found {
             case .mapping(let mapping, let isYounger):
-                let moved = code.address(of: frame.pc, in: mapping)
+                if mapping.image == nil { isAllOfFiles = false }
+                let moved = generated ?? code.address(of: frame.pc, in: mapping)
                 stack.userFrames[index] = frame.moved(to: moved)
                 if !hasEvents, base != nil, mapping.image != nil, moved != 1 {
                     run = (mapping.start..<mapping.end, moved &- frame.pc)
@@ -157,7 +172,8 @@ public struct ProcessHistories {
                     continue
                 }
             case .none:
-                stack.userFrames[index] = frame.moved(to: 1)
+                isAllOfFiles = false
+                stack.userFrames[index] = frame.moved(to: generated ?? 1)
                 continue
             case .unknown: stack.userFrames[index] = frame.moved(to: 1)
             }
@@ -166,6 +182,25 @@ public struct ProcessHistories {
             break
         }
         stack.space.isResolved = true
+        return isAllOfFiles
+    }
+
+    /// The address that stands for code that a process generated; nil if it isn't such, or isn't named. Memory that was made
+    /// executable later isn't known to be mapped, because the kernel doesn't report it.
+    private mutating func generatedAddress(
+        of frame: Sample.Frame, _ found: ProcessHistory.Found, _ process: Int32, at time: UInt64
+    ) -> UInt64? {
+        let memory: String
+        switch found {
+        case .mapping(let mapping, _):
+            if mapping.image != nil { return nil }
+            memory = mapping.memoryName
+        case .none: memory = "[unknown]"
+        case .unknown: return nil
+        }
+        guard let owner = generatedCode.owner(process, at: time) else { return nil }
+        let place = GeneratedCode.Place(owner: owner, address: frame.lookupAddress, memory: memory)
+        return code.address(of: place, isExact: frame.isExact)
     }
 
     /// The mapping of an address in a process when a sample was taken.

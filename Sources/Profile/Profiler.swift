@@ -1,3 +1,4 @@
+import ELF
 import Glibc
 import KernelUnwinder
 import LinuxProcess
@@ -28,6 +29,9 @@ public final class Profiler {
         /// Whether stacks keep their process and its addresses. Memory is then proportional to the number of sampled
         /// processes, otherwise to the number of different stacks.
         public var tellsProcessesApart = false
+
+        /// Finds separate debug files, as for ``Recorder``; nil for none.
+        public var debugFiles: DebugFileSearch? = DebugFileSearch()
 
         /// The defaults.
         public init() {}
@@ -138,7 +142,8 @@ public final class Profiler {
     }
 
     private func makeRecorder() -> Recorder {
-        let recorder = Recorder(unwinder, tellsProcessesApart: options.tellsProcessesApart)
+        let recorder = Recorder(
+            unwinder, tellsProcessesApart: options.tellsProcessesApart, debugFiles: options.debugFiles)
         recorder.observer = observer
         return recorder
     }

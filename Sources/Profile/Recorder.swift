@@ -49,6 +49,7 @@ public final class Recorder {
     private var lastBase: UInt32 = 0
     /// In bytes. Above it, raw stacks are forgotten. Less only in tests.
     var rawLimit = 8 << 20
+    let debugFiles: DebugFileSearch?
     /// Files that are being named, in order to close them.
     var unmapped: UnmappedFiles?
     /// Names them.
@@ -60,10 +61,18 @@ public final class Recorder {
     ///   - unwinder: the source of the samples.
     ///   - tellsProcessesApart: whether stacks keep their process and its addresses. Memory is then proportional to
     ///     the processes that were sampled, otherwise to the different stacks.
-    public init(_ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true) {
+    ///   - debugFiles: finds separate debug files, for stacks that are finished in user space and for names of files that
+    ///     are closed before the end; nil for none.
+    public init(
+        _ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true,
+        debugFiles: DebugFileSearch? = DebugFileSearch()
+    ) {
         self.unwinder = unwinder
-        processes = ProcessHistories { unwinder.opened($0, in: $1) }
-        finisher = unwinder.finishesStacks ? try? StackFinisher(debugFiles: DebugFileSearch()) : nil
+        processes = ProcessHistories(
+            open: { unwinder.opened($0, in: $1) },
+            openNames: { process throws(ProcessError) in try PerfMapFile(of: process) })
+        finisher = unwinder.finishesStacks ? try? StackFinisher(debugFiles: debugFiles) : nil
+        self.debugFiles = debugFiles
         self.tellsProcessesApart = tellsProcessesApart
         raw = RawStacks(tellsProcessesApart: tellsProcessesApart)
     }
@@ -273,7 +282,7 @@ public final class Recorder {
         }
         let base = bases[taken.mappings]
         let addresses = tellsProcessesApart ? stack.userFrames.map(\.pc) : []
-        processes.resolve(&stack, at: taken.time, unwoundBy: base)
+        let isAllOfFiles = processes.resolve(&stack, at: taken.time, unwoundBy: base)
         // A child's first mappings are its parent's. It has others now, and was not read yet.
         if stack.end == .mappingChanged, unwinder.images(of: taken.process) == nil { newcomers.note(taken.process) }
         if tellsProcessesApart {
@@ -284,7 +293,7 @@ public final class Recorder {
         if stack.isWaiting { cutTracepoint(off: &stack) }
         let number = stacks.number(of: stack)
         // Without a base, it depends on what the process's mappings are known to be.
-        if isSettled, base != nil || stack.userFrames.isEmpty { known[taken.stack] = number }
+        if isSettled, isAllOfFiles, base != nil || stack.userFrames.isEmpty { known[taken.stack] = number }
         return number
     }
 

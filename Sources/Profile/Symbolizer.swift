@@ -25,6 +25,7 @@ public final class Symbolizer {
     }
 
     private let processes: ProcessHistories
+    private let debugFiles: DebugFileSearch?
     private lazy var kernel = makeKernel()
     private let makeKernel: () -> KernelSymbols
     /// `names` is nil for an image that can't be read. Also keeps the images alive whose identity `Place` uses.
@@ -48,21 +49,26 @@ public final class Symbolizer {
     /// The symbols of places whose names were demangled.
     private var symbols: [Place: String] = [:]
 
-    /// Problems with reading images' symbols and demangling them, each once.
+    /// The names that processes gave to code that they generated, read at the first frame there.
+    private lazy var generated = readGeneratedNames()
+
+    /// Problems with reading images' symbols and demangling them, and with names of generated code, each once.
     public var problems: [String] {
         (images.values.flatMap { $0.names?.problems ?? [] } + earlierProblems).map { "\($0)" }.sorted()
-            + (demangler?.problems ?? [])
+            + (demangler?.problems ?? []) + processes.generatedCode.problems + generated.problems
     }
 
     /// - Parameters:
     ///   - processes: the code that the stacks' addresses belong to.
     ///   - kernel: the kernel's symbols, read when the first kernel address is named.
     ///   - demangles: whether names are as people wrote them, rather than as compilers encode them in symbols.
+    ///   - debugFiles: finds the symbols that files were stripped of; nil for nowhere, also not in `.gnu_debugdata`.
     public init(
         _ processes: ProcessHistories, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols(),
-        demangles: Bool = true
+        demangles: Bool = true, debugFiles: DebugFileSearch? = DebugFileSearch()
     ) {
         self.processes = processes
+        self.debugFiles = debugFiles
         makeKernel = kernel
         demangler = demangles ? Demangler() : nil
     }
@@ -82,7 +88,7 @@ public final class Symbolizer {
         }
         for (id, (image, places)) in unnamed where images[id] == nil {
             // What it reads goes with it.
-            let names = (try? image.image?.another()).map(ImageNames.forDemangling)
+            let names = (try? image.image?.another()).map(readNames)
             let found = places.map { ($0, Self.symbol(at: $0.pc, isExact: $0.isExact, in: image, names)) }
             demangle(Set(found.map(\.1)))
             for (place, symbol) in found { assign(symbol, to: place) }
@@ -103,13 +109,16 @@ public final class Symbolizer {
         if space.isResolved, let function = processes.code.function(at: frame.lookupAddress) {
             return name(of: function)
         }
+        if space.isResolved, let place = processes.code.generatedPlace(at: frame.lookupAddress) {
+            return names.intern(generated.names[place] ?? place.memory)
+        }
         guard let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress) else {
             return names.intern("[unknown]")
         }
         guard let image = mapping.image else {
             let memory = Memory(space: space, start: mapping.start)
             if let known = knownMemory[memory] { return known }
-            let found = names.intern(mapping.name.isEmpty ? "[anonymous]" : "[\(Self.file(mapping.name))]")
+            let found = names.intern(mapping.memoryName)
             knownMemory[memory] = found
             return found
         }
@@ -129,6 +138,14 @@ public final class Symbolizer {
         return symbols[Place(frame, in: image, bias: mapping.bias)]
     }
 
+    private func readGeneratedNames() -> (names: [GeneratedCode.Place: String], problems: [String]) {
+        var found = processes.generatedCode.names(of: processes.code.generatedPlaces)
+        if processes.code.hasTooManyPlaces {
+            found.problems.append("too many addresses in generated code were sampled: some have no names")
+        }
+        return found
+    }
+
     /// Where a frame's code is: a file and an address in it that are the same in each run, if it is in a file.
     public struct Location: Hashable, Sendable {
         /// A path; else a name in brackets.
@@ -141,6 +158,9 @@ public final class Symbolizer {
 
     /// Where a frame's code is; nil if nothing is mapped there, or if the file was closed during the recording.
     public func location(of frame: Sample.Frame, in space: AddressSpace) -> Location? {
+        if space.isResolved, let place = processes.code.generatedPlace(at: frame.lookupAddress) {
+            return Location(module: place.memory, buildID: nil, address: nil)
+        }
         guard let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress) else { return nil }
         guard let image = mapping.image else {
             let name = mapping.name.isEmpty ? "[anonymous]" : mapping.name
@@ -219,7 +239,7 @@ public final class Symbolizer {
     }
 
     /// The last component of a path, without the brackets of the kernel's own names.
-    private static func file(_ path: String) -> Substring {
+    fileprivate static func file(_ path: String) -> Substring {
         let name = path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...]
         return name.hasPrefix("[") && name.hasSuffix("]") ? name.dropFirst().dropLast() : name
     }
@@ -227,8 +247,15 @@ public final class Symbolizer {
     private func imageNames(_ image: MappedImage) -> ImageNames? {
         let id = ObjectIdentifier(image)
         if let known = images[id] { return known.names }
-        let names = image.image.map(ImageNames.forDemangling)
+        let names = image.image.map(readNames)
         images[id] = (image, names)
         return names
     }
+
+    private func readNames(_ image: ELFImage) -> ImageNames { .forDemangling(image, debugFiles: debugFiles) }
+}
+
+extension ProcessImages.Mapping {
+    /// The name of memory without an image, as frames there are called.
+    var memoryName: String { name.isEmpty ? "[anonymous]" : "[\(Symbolizer.file(name))]" }
 }

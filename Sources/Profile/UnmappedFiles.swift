@@ -22,8 +22,12 @@ final class UnmappedFiles {
 
     private final class Outcome: Sendable { let named = Mutex<Named?>(nil) }
 
-    /// - Parameter stacks: the frames are in these.
-    init(_ pieces: [ProcessImages.Mapping], in stacks: Stacks, _ pool: WorkerPool) {
+    /// - Parameters:
+    ///   - stacks: the frames are in these.
+    ///   - debugFiles: finds symbols that files were stripped of.
+    init(
+        _ pieces: [ProcessImages.Mapping], in stacks: Stacks, _ pool: WorkerPool, debugFiles: DebugFileSearch? = nil
+    ) {
         self.pieces = pieces
         let images = ProcessImages(pieces)
         var frames: [UInt64: Set<Sample.Frame>] = [:]
@@ -38,16 +42,18 @@ final class UnmappedFiles {
         let outcome = outcome
         pool.add(0, WorkerPool.Urgency(isAwaited: true, need: 0)) {
             var named = Named()
-            for (piece, frames) in work { named.add(frames, in: piece) }
+            for (piece, frames) in work { named.add(frames, in: piece, debugFiles) }
             outcome.named.withLock { $0 = named }
         }
     }
 }
 
 extension UnmappedFiles.Named {
-    fileprivate mutating func add(_ frames: Set<Sample.Frame>, in piece: ProcessImages.Mapping) {
+    fileprivate mutating func add(
+        _ frames: Set<Sample.Frame>, in piece: ProcessImages.Mapping, _ debugFiles: DebugFileSearch?
+    ) {
         guard let image = piece.image else { return }
-        let symbols = (try? image.image?.another()).map(ImageNames.forDemangling)
+        let symbols = (try? image.image?.another()).map { ImageNames.forDemangling($0, debugFiles: debugFiles) }
         for frame in frames {
             functions[frame] = Symbolizer.symbol(at: frame.pc &- piece.bias, isExact: frame.isExact, in: image, symbols)
         }
@@ -65,7 +71,7 @@ extension Recorder {
             for problem in named.problems { note(problem) }
         } else if unmapped == nil {
             let pieces = processes.takeUnmapped()
-            if !pieces.isEmpty { unmapped = UnmappedFiles(pieces, in: stacks, pool) }
+            if !pieces.isEmpty { unmapped = UnmappedFiles(pieces, in: stacks, pool, debugFiles: debugFiles) }
         }
     }
 }

@@ -18,22 +18,30 @@ public final class ImageNames {
     /// Bytes of the longest symbol that isn't cut.
     private let limit: Int
     /// Errors in symbol tables and call frame information, which were not read or only in part.
-    public private(set) var problems: [ELFError] = []
+    public private(set) var problems: [ELFError]
     private lazy var frames: FrameExtents? = readFrames()
 
     /// Reads the image's symbols. Call frame information is read on first use.
-    public convenience init(_ image: ELFImage) { self.init(image, limit: FunctionSymbols.nameLimit) }
-
-    /// The names of an image, not cut if they can be demangled.
-    package static func forDemangling(_ image: ELFImage) -> ImageNames {
-        ImageNames(image, limit: FunctionSymbols.mangledNameLimit)
+    ///
+    /// - Parameters:
+    ///   - image: the image.
+    ///   - debugFiles: finds the separate debug file of a stripped image; nil for none, also not `.gnu_debugdata`.
+    public convenience init(_ image: ELFImage, debugFiles: DebugFileSearch? = nil) {
+        self.init(image, debugFiles: debugFiles, limit: FunctionSymbols.nameLimit)
     }
 
-    private init(_ image: ELFImage, limit: Int) {
+    /// The names of an image, not cut if they can be demangled.
+    package static func forDemangling(_ image: ELFImage, debugFiles: DebugFileSearch?) -> ImageNames {
+        ImageNames(image, debugFiles: debugFiles, limit: FunctionSymbols.mangledNameLimit)
+    }
+
+    private init(_ image: ELFImage, debugFiles: DebugFileSearch?, limit: Int) {
         self.image = image
         self.limit = limit
+        let stripped = StrippedSymbols(of: image, debugFiles)
+        problems = stripped.problems
         do throws(ELFError) {
-            symbols = try image.functionSymbols()
+            symbols = try image.functionSymbols(debugFile: stripped.image)
             if let problem = symbols?.problem { problems.append(problem) }
         } catch {
             symbols = nil

@@ -42,7 +42,7 @@ package final class DebugFile {
     }
 
     /// The debug file found by a search even if the image has a .debug_frame itself.
-    func searched() -> DebugFile { DebugFile(of: owner, search, isNeeded: true) }
+    package func searched() -> DebugFile { DebugFile(of: owner, search, isNeeded: true) }
 
     /// Whether a candidate was chosen, and candidates therefore read.
     package var isChosen: Bool { chosen != nil }

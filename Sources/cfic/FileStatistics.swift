@@ -45,8 +45,8 @@ struct FileStatistics: Encodable {
     var notes: [String] = []
 
     /// The statistics of a table, newly compiled or read.
-    init(_ table: LoadedTable, path: String, _ demangling: DemangleOption) {
-        let symbols = table.image.map(demangling.names(of:))
+    init(_ table: LoadedTable, path: String, _ demangling: DemangleOption, _ debugFiles: DebugFileSearch?) {
+        let symbols = table.image.map { demangling.names(of: $0, debugFiles) }
         self = table.withView { FileStatistics($0, path: path, symbols) }
         notes = table.notes
         let functions = demangling.functions(unsupported.map(\.function))

@@ -79,7 +79,7 @@ struct LookupCommand: ParsableCommand {
         try reporting {
             if explain { return try explainAddresses() }
             let table = try LoadedTable(input, store: cache.store, debugFiles: debugFiles.search)
-            let symbols = table.image.map(demangling.names(of:))
+            let symbols = table.image.map { demangling.names(of: $0, debugFiles.search) }
             let answers = table.withView { self.answers($0, symbols) }
             if json { return try JSONText.print(Answers(answers: answers)) }
             var output = StandardOutput()
@@ -103,7 +103,7 @@ struct LookupCommand: ParsableCommand {
             guard case .skipped(let reason) = error else { throw error }
             throw Failure("\(input): \(reason)")
         }
-        let symbols = demangling.names(of: image)
+        let symbols = demangling.names(of: image, debugFiles.search)
         let reports = zip(addresses, functions(symbols)).map { address, found in
             ExplanationReport(
                 explainer.explain(address.value), found.0, offset: found.offset, machine: explainer.machine)

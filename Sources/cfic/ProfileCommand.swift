@@ -146,7 +146,8 @@ struct ProfileCommand: ParsableCommand {
             let recording = try target.record(by: profiler)
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
-            let names = Symbolizer(recording.processes, demangles: !demangling.isOff)
+            let names = Symbolizer(
+                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search)
             names.nameAll(recording.stacks)
             defer { report(recording, recording.problems + names.problems) }
             let profile = RecordedProfile(recording, names)
@@ -176,6 +177,7 @@ struct ProfileCommand: ParsableCommand {
         options.samplesWaits = offCPU.isOn
         options.duration = duration.map { .seconds($0) }
         options.tellsProcessesApart = outputs.contains(where: \.tellsProcessesApart)
+        options.debugFiles = debugFiles.search
         return options
     }
 

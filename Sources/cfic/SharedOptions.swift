@@ -58,7 +58,9 @@ struct DemangleOption: ParsableArguments {
     var isOff = false
 
     /// The names of an image's code.
-    func names(of image: ELFImage) -> ImageNames { isOff ? ImageNames(image) : .forDemangling(image) }
+    func names(of image: ELFImage, _ debugFiles: DebugFileSearch?) -> ImageNames {
+        isOff ? ImageNames(image, debugFiles: debugFiles) : .forDemangling(image, debugFiles: debugFiles)
+    }
 
     /// A function's name, and the symbol that it was demangled from.
     struct Function {

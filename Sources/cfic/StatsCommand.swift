@@ -78,7 +78,7 @@ struct StatsCommand: ParsableCommand {
         do {
             if try LoadedTable.isTable(file.path) {
                 let bytes = try TableFile(named: file.path)
-                report.files.append(FileStatistics(try LoadedTable(bytes, file.path), path: file.path, demangling))
+                report.files.append(FileStatistics(try LoadedTable(bytes, file.path), path: file.path, demangling, nil))
                 return
             }
             if try Self.isArchive(file.path) { return try addMembers(of: file.path, to: &report) }
@@ -86,7 +86,7 @@ struct StatsCommand: ParsableCommand {
             let image = try ELFImage(path: file.path)
             if try addRelocatable(image, to: &report) { return }
             let table = try LoadedTable(compiling: file.path, debugFiles: debugFiles.search)
-            report.files.append(FileStatistics(table, path: file.path, demangling))
+            report.files.append(FileStatistics(table, path: file.path, demangling, debugFiles.search))
         } catch let skip as SkippedFile {
             if file.isNamed {
                 report.failures.append(skip.description)
@@ -105,7 +105,7 @@ struct StatsCommand: ParsableCommand {
     private func addTable(_ buildID: String, to report: inout Report) {
         do {
             let table = try LoadedTable(buildID: buildID, store: cache.store())
-            report.files.append(FileStatistics(table, path: table.path ?? buildID, demangling))
+            report.files.append(FileStatistics(table, path: table.path ?? buildID, demangling, nil))
         } catch {
             report.failures.append("\(error)")
         }
