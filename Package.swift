@@ -45,6 +45,8 @@ let package = Package(
         .target(name: "CFileMapping"),
         // Demangles symbols in a child process.
         .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
+        // Reads inlined functions and lines from DWARF, in a child process.
+        .target(name: "CDebugInfo", linkerSettings: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
@@ -89,7 +91,8 @@ let package = Package(
             ]),
         // Names of functions, and printable text.
         .target(
-            name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler", "CDemangle"]),
+            name: "Symbols",
+            dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler", "CDemangle", "CDebugInfo"]),
         // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(
@@ -226,8 +229,8 @@ let package = Package(
         .testTarget(
             name: "ProfileFormatsTests",
             dependencies: [
-                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "Files", "Symbols", "JSONDocuments",
-                "CUnwindTable", "Chromium", "TestFixtures",
+                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "ELF", "Files", "Symbols",
+                "JSONDocuments", "CUnwindTable", "Chromium", "TestFixtures",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Search
 
 /// The functions of an image by address: those in `.symtab` and `.dynsym`, or in the `.symtab` of its debug file, and
@@ -241,6 +242,14 @@ extension ELFImage {
         (try? section(named: ".symtab")).map { !$0.hasNoBits } ?? false
     }
 
+    /// Whether it has DWARF, with its bytes.
+    package var hasDebugInfo: Bool {
+        [".debug_info", ".zdebug_info"].contains { (try? section(named: $0)).map { !$0.hasNoBits } ?? false }
+    }
+
+    /// In bytes, when it was opened, without the holes of a sparse file.
+    package var sizeWithoutHoles: UInt64 { source.presentSize }
+
     /// The functions that symbols name. In relocatable files, addresses are relative to the sections, and overlap.
     ///
     /// Throws ``ELFError`` if the section headers are broken, or if there are symbol tables and none of them can be
@@ -274,6 +283,12 @@ extension UnsafeRawBufferPointer {
 }
 
 extension FunctionSymbols {
+    /// The name in a terminated string, cut if it is too long to be demangled.
+    package static func mangledName(_ text: UnsafePointer<CChar>) -> String {
+        let bytes = UnsafeRawBufferPointer(start: text, count: strnlen(text, 1 << 20))
+        return bytes.count > mangledNameLimit ? shortened(bytes[...]) : String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Shortens a name to ``nameLimit``. A hash (FNV-1a, 32 bits) keeps different names different.
     package static func shortened(_ name: Slice<UnsafeRawBufferPointer>) -> String {
         guard name.count > nameLimit else { return String(decoding: name, as: UTF8.self) }

@@ -17,7 +17,7 @@ struct ProfileCommand: ParsableCommand {
 
             Prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
             Names of C++, Rust, D and Swift are demangled. Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
-            frame information, end with _[fp]. A stack whose outermost frame was not reached begins with [truncated]. \
+            frame information, end with _[fp]; inlined functions, with --inline, end with _[i]. A stack whose outermost frame was not reached begins with [truncated]. \
             Stacks that need registers which the kernel's walk doesn't keep are finished in user space. A summary goes to \
             stderr.
 
@@ -98,6 +98,11 @@ struct ProfileCommand: ParsableCommand {
     @OptionGroup var debugFiles: DebugFileOptions
     @OptionGroup var demangling: DemangleOption
 
+    @Flag(
+        name: .customLong("inline"),
+        help: "Show inlined functions, with _[i], from DWARF; in JSON also source files and lines.")
+    var inlines = false
+
     @Argument(
         parsing: .postTerminator, help: ArgumentHelp("A command to run and sample, after --.", valueName: "command"),
         completion: Completions.commands)
@@ -147,7 +152,8 @@ struct ProfileCommand: ParsableCommand {
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
             let names = Symbolizer(
-                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search)
+                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search,
+                inlines: inlines)
             names.nameAll(recording.stacks)
             defer { report(recording, recording.problems + names.problems) }
             let profile = RecordedProfile(recording, names)
