@@ -22,7 +22,8 @@ let package = Package(
             targets: ["CallFrameInfo", "CUnwindTable", "LinearEvaluation", "TableBuilder", "Validation"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // System libraries: only module maps.
@@ -32,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CLiblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The format and the C code that kernel, other languages and Swift share.
         .target(name: "CUnwindTable", path: "bpf", sources: ["native"], publicHeadersPath: "include"),
@@ -106,7 +108,10 @@ let package = Package(
             name: "ProfileFormats",
             dependencies: [
                 "CallFrameInfo", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile",
-            ]),
+                "CZlib",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["Protobuf/pprof.proto"]),
         .target(
             name: "Validation",
             dependencies: [

@@ -15,3 +15,16 @@ public protocol ProfileFormat: Sendable {
     /// - Throws: why the profile can't be written in this format; `output` may already have received the beginning.
     func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) throws
 }
+
+/// A format that needs only what a profile with names has, wherever that comes from.
+public protocol NamedProfileFormat: ProfileFormat {
+    /// As ``ProfileFormat/write(_:names:to:)``.
+    func write(_ profile: NamedProfile, to output: inout some ByteSink) throws
+}
+
+extension NamedProfileFormat {
+    /// Names the recording, and writes it.
+    public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) throws {
+        try write(NamedProfile(recording, names: names), to: &output)
+    }
+}
