@@ -84,16 +84,19 @@ public struct FunctionSymbols {
         let sections = try image.sections()
         let code = CodeSections(of: image, sections)
         add(".symtab", of: image, sections, code, limit: limit)
+        let dynamic = add(".dynsym", of: image, sections, code, limit: limit)
+        let dynamicNames = UInt8(dynamic == nil ? 0 : names.count - 1)
+        // Last, so that of equally well known names it is the same one with and without a debug file: mmap, not mmap64.
         if let debugFile {
             do throws(ELFError) {
                 let theirs = try debugFile.sections()
                 add(".symtab", of: debugFile, theirs, CodeSections(of: debugFile, theirs), limit: limit)
             } catch { if problem == nil { problem = error } }
         }
-        // Last, because the stubs' names are in the last string table.
-        let dynamic = add(".dynsym", of: image, sections, code, limit: limit)
         keepBest()
-        do throws(ELFError) { try addStubs(dynamic, sections) } catch { if problem == nil { problem = error } }
+        do throws(ELFError) { try addStubs(dynamic, dynamicNames, sections) } catch {
+            if problem == nil { problem = error }
+        }
         dropLabelsOfAssemblers()
         share(code)
         if isEmpty, let problem { throw problem }
@@ -124,10 +127,13 @@ public struct FunctionSymbols {
     }
 
     /// Adds the stubs of the procedure linkage table, named after the symbols that they jump to.
-    private mutating func addStubs(_ dynamic: SymbolTable?, _ sections: [Section]) throws(ELFError) {
+    ///
+    /// - Parameter names: the number of the string table of `dynamic`.
+    private mutating func addStubs(
+        _ dynamic: SymbolTable?, _ names: UInt8, _ sections: [Section]
+    ) throws(ELFError) {
         let stubs = try LinkageStubs(of: images[0], sections)
         guard !stubs.all.isEmpty else { return }
-        let names = UInt8(dynamic == nil ? 0 : self.names.count - 1)
         var added: [Symbol] = []
         for stub in stubs.all {
             var symbol: Symbol

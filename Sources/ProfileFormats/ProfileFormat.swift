@@ -3,7 +3,7 @@ import Profile
 
 /// A format for profiles.
 public protocol ProfileFormat: Sendable {
-    /// Whether stacks must be kept apart by process: ``/Profile/Recorder/init(_:tellsProcessesApart:)``.
+    /// Whether stacks must be kept apart by process: ``/Profile/Recorder/init(_:tellsProcessesApart:debugFiles:)``.
     var tellsProcessesApart: Bool { get }
 
     /// Writes a profile. Names can contain any character: a text format makes them printable (`PrintableText`).
