@@ -13,13 +13,13 @@ SWIFT ?= swift
 TOOLCHAIN_PACKAGES := binutils ca-certificates libcurl4 libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 tzdata zlib1g-dev
 # For building: libraries that cfic links, and git, with which SwiftPM fetches dependencies.
 BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev libbz2-dev \
-	libiberty-dev libxxhash-dev nettle-dev git
+	libiberty-dev libxxhash-dev nettle-dev zlib1g-dev git
 # For tests: readelf to compare with; aarch64 libraries to compile tables of; xz to make .gnu_debugdata; compilers, gdb,
 # procps and eu-stack to build executables, stop them and compare stacks; qemu, cpio and cross compilers to boot
-# kernels; Chromium to open flame graphs.
+# kernels; Chromium to open flame graphs; Go and pprof's sources to read profiles with.
 TEST_PACKAGES := $(BUILD_PACKAGES) make procps libc6-arm64-cross xz-utils g++ gdb elfutils python3 \
 	qemu-system-x86 qemu-system-arm cpio debian-archive-keyring libbpf-dev zlib1g-dev gcc-aarch64-linux-gnu \
-	libc6-dev-arm64-cross libstdc++6-arm64-cross chromium
+	libc6-dev-arm64-cross libstdc++6-arm64-cross chromium golang-go golang-github-google-pprof-dev
 # For validate-all: all of Debian's aarch64 libraries.
 VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatomic1 libc6 libgcc-s1 libgfortran5 libgm2-17 \
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
@@ -233,6 +233,11 @@ format: ## format the Swift code according to .swift-format
 
 check-format: ## fail on Swift code that `make format` would change
 	@$(SWIFT) format lint --strict --parallel --recursive $(FORMATTED)
+
+.PHONY: protobuf
+protobuf: ## make the Swift code for protocol buffers again; needs protoc and protoc-gen-swift in the PATH
+	protoc --swift_opt=Visibility=Internal -I Sources/ProfileFormats/Protobuf --swift_out=Sources/ProfileFormats/Protobuf \
+		Sources/ProfileFormats/Protobuf/*.proto
 
 .PHONY: deb dist
 deb: deps-deb build ## make a Debian package, .build/cfic_VERSION_ARCHITECTURE.deb

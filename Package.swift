@@ -22,7 +22,8 @@ let package = Package(
             targets: ["CallFrameInfo", "CUnwindTable", "LinearEvaluation", "TableBuilder", "Validation"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // System libraries: only module maps.
@@ -32,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CLiblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // The format and the C code that kernel, other languages and Swift share.
         .target(name: "CUnwindTable", path: "bpf", sources: ["native"], publicHeadersPath: "include"),
@@ -43,6 +45,8 @@ let package = Package(
         .target(name: "CFileMapping"),
         // Demangles symbols in a child process.
         .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
+        // Reads inlined functions and lines from DWARF, in a child process.
+        .target(name: "CDebugInfo", linkerSettings: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
@@ -87,7 +91,8 @@ let package = Package(
             ]),
         // Names of functions, and printable text.
         .target(
-            name: "Symbols", dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler", "CDemangle"]),
+            name: "Symbols",
+            dependencies: ["ELF", "Files", "Search", "CallFrameInfo", "TableCompiler", "CDemangle", "CDebugInfo"]),
         // The JSON documents.
         .target(name: "JSONDocuments", dependencies: ["Symbols"]),
         .target(
@@ -103,7 +108,10 @@ let package = Package(
             name: "ProfileFormats",
             dependencies: [
                 "CallFrameInfo", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile",
-            ]),
+                "CZlib",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["Protobuf/pprof.proto"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -230,8 +238,8 @@ let package = Package(
         .testTarget(
             name: "ProfileFormatsTests",
             dependencies: [
-                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "Files", "Symbols", "JSONDocuments",
-                "CUnwindTable", "Chromium", "TestFixtures",
+                "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "ELF", "Files", "Symbols",
+                "JSONDocuments", "CUnwindTable", "Chromium", "TestFixtures",
             ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),

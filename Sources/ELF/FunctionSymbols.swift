@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Search
 
 /// The functions of an image by address: those in `.symtab` and `.dynsym`, or in the `.symtab` of its debug file, and
@@ -83,16 +84,19 @@ public struct FunctionSymbols {
         let sections = try image.sections()
         let code = CodeSections(of: image, sections)
         add(".symtab", of: image, sections, code, limit: limit)
+        let dynamic = add(".dynsym", of: image, sections, code, limit: limit)
+        let dynamicNames = UInt8(dynamic == nil ? 0 : names.count - 1)
+        // Last, so that of equally well known names it is the same one with and without a debug file: mmap, not mmap64.
         if let debugFile {
             do throws(ELFError) {
                 let theirs = try debugFile.sections()
                 add(".symtab", of: debugFile, theirs, CodeSections(of: debugFile, theirs), limit: limit)
             } catch { if problem == nil { problem = error } }
         }
-        // Last, because the stubs' names are in the last string table.
-        let dynamic = add(".dynsym", of: image, sections, code, limit: limit)
         keepBest()
-        do throws(ELFError) { try addStubs(dynamic, sections) } catch { if problem == nil { problem = error } }
+        do throws(ELFError) { try addStubs(dynamic, dynamicNames, sections) } catch {
+            if problem == nil { problem = error }
+        }
         dropLabelsOfAssemblers()
         share(code)
         if isEmpty, let problem { throw problem }
@@ -123,10 +127,13 @@ public struct FunctionSymbols {
     }
 
     /// Adds the stubs of the procedure linkage table, named after the symbols that they jump to.
-    private mutating func addStubs(_ dynamic: SymbolTable?, _ sections: [Section]) throws(ELFError) {
+    ///
+    /// - Parameter names: the number of the string table of `dynamic`.
+    private mutating func addStubs(
+        _ dynamic: SymbolTable?, _ names: UInt8, _ sections: [Section]
+    ) throws(ELFError) {
         let stubs = try LinkageStubs(of: images[0], sections)
         guard !stubs.all.isEmpty else { return }
-        let names = UInt8(dynamic == nil ? 0 : self.names.count - 1)
         var added: [Symbol] = []
         for stub in stubs.all {
             var symbol: Symbol
@@ -241,6 +248,14 @@ extension ELFImage {
         (try? section(named: ".symtab")).map { !$0.hasNoBits } ?? false
     }
 
+    /// Whether it has DWARF, with its bytes.
+    package var hasDebugInfo: Bool {
+        [".debug_info", ".zdebug_info"].contains { (try? section(named: $0)).map { !$0.hasNoBits } ?? false }
+    }
+
+    /// In bytes, when it was opened, without the holes of a sparse file.
+    package var sizeWithoutHoles: UInt64 { source.presentSize }
+
     /// The functions that symbols name. In relocatable files, addresses are relative to the sections, and overlap.
     ///
     /// Throws ``ELFError`` if the section headers are broken, or if there are symbol tables and none of them can be
@@ -274,6 +289,12 @@ extension UnsafeRawBufferPointer {
 }
 
 extension FunctionSymbols {
+    /// The name in a terminated string, cut if it is too long to be demangled.
+    package static func mangledName(_ text: UnsafePointer<CChar>) -> String {
+        let bytes = UnsafeRawBufferPointer(start: text, count: strnlen(text, 1 << 20))
+        return bytes.count > mangledNameLimit ? shortened(bytes[...]) : String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Shortens a name to ``nameLimit``. A hash (FNV-1a, 32 bits) keeps different names different.
     package static func shortened(_ name: Slice<UnsafeRawBufferPointer>) -> String {
         guard name.count > nameLimit else { return String(decoding: name, as: UTF8.self) }

@@ -19,7 +19,7 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
     case tooLittleLockedMemory(bytes: Int)
     /// The file that would name the process's generated code isn't a regular file, or belongs neither to the process's user
     /// nor to root.
-    case untrustedPerfMap(Int32)
+    case untrustedNames(Int32, String)
 
     public var description: String {
         switch self {
@@ -36,8 +36,8 @@ public enum ProcessError: Error, Sendable, Equatable, CustomStringConvertible {
             "this user may not lock the \(bytes >> 10) KiB of memory on each CPU that the events of processes take, besides "
                 + "what is locked already: raise kernel.perf_event_mlock_kb or the limit on locked memory (ulimit -l), or "
                 + "grant CAP_IPC_LOCK"
-        case .untrustedPerfMap(let process):
-            "process \(process): its perf map in /tmp is ignored: it is not a regular file of the process's user or of root"
+        case .untrustedNames(let process, let path):
+            "process \(process): \(path.readable) is ignored: it is not a regular file of the process's user or of root"
         }
     }
 

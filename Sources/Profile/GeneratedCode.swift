@@ -21,9 +21,15 @@ struct GeneratedCode {
         case unnamed(UInt64)
     }
 
-    private let open: (Int32) throws(ProcessError) -> PerfMapFile?
+    /// Opens the files of a process.
+    ///
+    /// - mapped: the paths of files that it maps.
+    typealias Open = (_ process: Int32, _ mapped: [String]) throws(ProcessError) -> [CodeNameFile]
+
+    private let open: Open
     private var states: [Int32: State] = [:]
-    private var owners: [(process: Int32, file: PerfMapFile)] = []
+    /// Each has at least one file, all of them of one process. Of several that name an address the last one counts.
+    private var owners: [(process: Int32, files: [CodeNameFile])] = []
     /// Problems with files, in words, each once.
     private(set) var problems: [String] = []
 
@@ -32,34 +38,37 @@ struct GeneratedCode {
     /// How long a process without a file isn't asked again, in nanoseconds.
     private static let patience: UInt64 = 1_000_000_000
 
-    init(open: @escaping (Int32) throws(ProcessError) -> PerfMapFile? = { _ in nil }) { self.open = open }
+    init(open: @escaping Open = { _, _ in [] }) { self.open = open }
 
     /// The number of a process that names its code; nil if it doesn't, as far as is known.
     ///
-    /// - Parameter time: of the sample.
-    mutating func owner(_ process: Int32, at time: UInt64) -> Int? {
+    /// - Parameters:
+    ///   - time: of the sample.
+    ///   - mapped: the names of its mappings.
+    mutating func owner(_ process: Int32, at time: UInt64, mapped: () -> [String]) -> Int? {
         switch states[process] {
         case .named(let owner): return owner
         case .unnamed(let checked) where time < checked + Self.patience: return nil
         default: break
         }
-        let owner = find(process)
+        let owner = find(process, mapped())
         states[process] = owner.map { .named(owner: $0) } ?? .unnamed(time)
         return owner
     }
 
-    private mutating func find(_ process: Int32) -> Int? {
+    private mutating func find(_ process: Int32, _ mapped: [String]) -> Int? {
         do throws(ProcessError) {
-            guard let file = try open(process) else { return nil }
+            let files = try open(process, mapped)
+            guard let began = files.first?.began else { return nil }
             // It was forgotten meanwhile.
-            if let known = owners.firstIndex(where: { $0.process == process && $0.file.began == file.began }) {
+            if let known = owners.firstIndex(where: { $0.process == process && $0.files[0].began == began }) {
                 return known
             }
             guard owners.count < Self.ownerLimit else {
                 note("more than \(Self.ownerLimit) processes name generated code; the code of others has no names")
                 return nil
             }
-            owners.append((process, file))
+            owners.append((process, files))
             return owners.count - 1
         } catch {
             note("\(error)")
@@ -83,20 +92,48 @@ struct GeneratedCode {
         for place in places { byOwner[place.owner, default: []].append(place) }
         var found: (names: [Place: String], problems: [String]) = ([:], [])
         for (owner, places) in byOwner.sorted(by: { $0.key < $1.key }) {
-            let file = latest(owner)
             let addresses = Set(places.map(\.address)).sorted()
-            let map = PerfMap(file.file, name: "\(file.name) of process \(owners[owner].process)", addresses: addresses)
-            if let problem = map.problem { found.problems.append(problem) }
-            let names = Dictionary(uniqueKeysWithValues: zip(addresses, map.names))
-            for place in places { if let name = names[place.address] ?? nil { found.names[place] = name } }
+            var names: [UInt64: String] = [:]
+            for file in latest(owner) {
+                let read = Self.read(file, of: owners[owner].process, addresses)
+                if let problem = read.problem { found.problems.append(problem) }
+                for case (let address, let name?) in zip(addresses, read.names) { names[address] = name }
+            }
+            for place in places { if let name = names[place.address] { found.names[place] = name } }
         }
         return found
     }
 
-    /// The file that a process has now; if it has ended, the last one that is known.
-    private func latest(_ owner: Int) -> PerfMapFile {
-        let known = owners[owner]
-        guard let file = try? open(known.process), file.began == known.file.began else { return known.file }
-        return file
+    private static func read(
+        _ file: CodeNameFile, of process: Int32, _ addresses: [UInt64]
+    ) -> (names: [String?], problem: String?) {
+        let name = "\(file.name) of process \(process)"
+        switch file.kind {
+        case .perfMap:
+            let map = PerfMap(file.file, name: name, addresses: addresses)
+            return (map.names, map.problem)
+        case .jitDump:
+            let dump = JITDump(file.file, name: name, addresses: addresses)
+            return (dump.names, dump.problem)
+        }
+    }
+
+    /// The files that a process has now; those that it doesn't have any more, and all if it has ended, as they were found.
+    private func latest(_ owner: Int) -> [CodeNameFile] {
+        let (process, known) = owners[owner]
+        let now = (try? open(process, known.map(\.name))) ?? []
+        return known.map { file in now.first { $0.name == file.name && $0.began == file.began } ?? file }
+    }
+}
+
+extension GeneratedCode {
+    /// The files of a process, the most precise last.
+    static func openFiles(of process: Int32, mapping paths: [String]) throws(ProcessError) -> [CodeNameFile] {
+        var files: [CodeNameFile] = []
+        if let map = try CodeNameFile.perfMap(of: process) { files.append(map) }
+        for path in Set(paths.filter(CodeNameFile.isJITDump)).sorted().prefix(4) {
+            if let dump = try CodeNameFile.jitDump(mappedAs: path, by: process) { files.append(dump) }
+        }
+        return files
     }
 }

@@ -23,12 +23,14 @@ public struct ProcessHistories {
 
     /// - Parameters:
     ///   - open: opens the file of a mapping of a process: ``/KernelUnwinder/KernelUnwinder/opened(_:in:)``.
-    ///   - openNames: opens the file in which a process names the code that it generates; nil if there is none.
+    ///   - openNames: opens the files in which a process names the code that it generates, given the names of its mappings.
     package init(
         open: @escaping (_ mapping: ProcessImages.Mapping, _ process: Int32) -> ProcessImages.Mapping = { mapping, _ in
             mapping
         },
-        openNames: @escaping (_ process: Int32) throws(ProcessError) -> PerfMapFile? = { _ in nil }
+        openNames: @escaping (_ process: Int32, _ mapped: [String]) throws(ProcessError) -> [CodeNameFile] = { _, _ in
+            []
+        }
     ) { (self.open, code, generatedCode) = (open, CodeSpace(), GeneratedCode(open: openNames)) }
 
     /// Of code alone.
@@ -159,7 +161,7 @@ public struct ProcessHistories {
                 continue
             }
             let found = mapping(at: address, of: stack.space.process, time: time, unwoundBy: base)
-            let generated = generatedAddress(of: frame, found, stack.space.process, at: time)
+            let generated = generatedAddress(of: frame, found, stack.space.process, at: time, unwoundBy: base)
             switch found {
             case .mapping(let mapping, let isYounger):
                 if mapping.image == nil { isAllOfFiles = false }
@@ -188,17 +190,22 @@ public struct ProcessHistories {
     /// The address that stands for code that a process generated; nil if it isn't such, or isn't named. Memory that was made
     /// executable later isn't known to be mapped, because the kernel doesn't report it.
     private mutating func generatedAddress(
-        of frame: Sample.Frame, _ found: ProcessHistory.Found, _ process: Int32, at time: UInt64
+        of frame: Sample.Frame, _ found: ProcessHistory.Found, _ process: Int32, at time: UInt64,
+        unwoundBy base: ProcessImages?
     ) -> UInt64? {
+        if case .mapping(let mapping, _) = found, mapping.image != nil { return nil }
         let memory: String
+        let history = history(of: process, at: time)
         switch found {
-        case .mapping(let mapping, _):
-            if mapping.image != nil { return nil }
-            memory = mapping.memoryName
-        case .none: memory = "[unknown]"
+        case .mapping(let mapping, _): memory = mapping.memoryName
+        case .none:
+            // Nothing is known yet of a process that wasn't read.
+            if base == nil, history.reading == nil { return nil }
+            memory = "[unknown]"
         case .unknown: return nil
         }
-        guard let owner = generatedCode.owner(process, at: time) else { return nil }
+        let owner = generatedCode.owner(process, at: time) { history.images(at: time, base: nil).mappings.map(\.name) }
+        guard let owner else { return nil }
         let place = GeneratedCode.Place(owner: owner, address: frame.lookupAddress, memory: memory)
         return code.address(of: place, isExact: frame.isExact)
     }

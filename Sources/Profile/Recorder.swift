@@ -70,7 +70,7 @@ public final class Recorder {
         self.unwinder = unwinder
         processes = ProcessHistories(
             open: { unwinder.opened($0, in: $1) },
-            openNames: { process throws(ProcessError) in try PerfMapFile(of: process) })
+            openNames: GeneratedCode.openFiles)
         finisher = unwinder.finishesStacks ? try? StackFinisher(debugFiles: debugFiles) : nil
         self.debugFiles = debugFiles
         self.tellsProcessesApart = tellsProcessesApart

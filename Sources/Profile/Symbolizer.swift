@@ -12,6 +12,9 @@ public final class Symbolizer {
         var pc: UInt64
         var isExact: Bool
 
+        /// An address inside the function: of the call, if `pc` is a return address.
+        var lookupAddress: UInt64 { isExact ? pc : pc &- 1 }
+
         init(_ frame: Sample.Frame, in image: MappedImage, bias: UInt64) {
             (self.image, pc, isExact) = (ObjectIdentifier(image), frame.pc &- bias, frame.isExact)
         }
@@ -49,13 +52,18 @@ public final class Symbolizer {
     /// The symbols of places whose names were demangled.
     private var symbols: [Place: String] = [:]
 
+    /// Whether inlined functions and source lines are looked up.
+    public let inlines: Bool
+    /// What DWARF says of places, if it says anything.
+    private var functions: [Place: [SourceFunction]] = [:]
+    private var sourceProblems: [String] = []
     /// The names that processes gave to code that they generated, read at the first frame there.
     private lazy var generated = readGeneratedNames()
 
     /// Problems with reading images' symbols and demangling them, and with names of generated code, each once.
     public var problems: [String] {
         (images.values.flatMap { $0.names?.problems ?? [] } + earlierProblems).map { "\($0)" }.sorted()
-            + (demangler?.problems ?? []) + processes.generatedCode.problems + generated.problems
+            + (demangler?.problems ?? []) + sourceProblems + processes.generatedCode.problems + generated.problems
     }
 
     /// - Parameters:
@@ -63,10 +71,12 @@ public final class Symbolizer {
     ///   - kernel: the kernel's symbols, read when the first kernel address is named.
     ///   - demangles: whether names are as people wrote them, rather than as compilers encode them in symbols.
     ///   - debugFiles: finds the symbols that files were stripped of; nil for nowhere, also not in `.gnu_debugdata`.
+    ///   - inlines: whether ``functions(of:in:)`` returns inlined functions and source lines.
     public init(
         _ processes: ProcessHistories, kernel: @autoclosure @escaping () -> KernelSymbols = KernelSymbols(),
-        demangles: Bool = true, debugFiles: DebugFileSearch? = DebugFileSearch()
+        demangles: Bool = true, debugFiles: DebugFileSearch? = DebugFileSearch(), inlines: Bool = false
     ) {
+        self.inlines = inlines
         self.processes = processes
         self.debugFiles = debugFiles
         makeKernel = kernel
@@ -92,6 +102,7 @@ public final class Symbolizer {
             let found = places.map { ($0, Self.symbol(at: $0.pc, isExact: $0.isExact, in: image, names)) }
             demangle(Set(found.map(\.1)))
             for (place, symbol) in found { assign(symbol, to: place) }
+            if let image = try? image.image?.another() { readFunctions(places, in: image) }
             earlierProblems += names?.problems ?? []
             keptImages.append(image)
         }
@@ -136,6 +147,53 @@ public final class Symbolizer {
         guard let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress), let image = mapping.image
         else { return nil }
         return symbols[Place(frame, in: image, bias: mapping.bias)]
+    }
+
+    // MARK: Inlined functions
+
+    /// The functions of a frame, innermost first. The last one is the frame's own, named as by ``name(of:in:)``; there are
+    /// others, and lines, if DWARF was to be read and tells them.
+    public func functions(of frame: Sample.Frame, in space: AddressSpace) -> [SourceFunction] {
+        if let found = functionsInSource(of: frame, in: space), !found.isEmpty { return found }
+        return [
+            SourceFunction(name: id(of: frame, in: space), symbol: mangledName(of: frame, in: space), isInlined: false)
+        ]
+    }
+
+    /// The functions that are inlined at a frame's address, innermost first.
+    public func inlinedFunctions(of frame: Sample.Frame, in space: AddressSpace) -> ArraySlice<SourceFunction> {
+        functionsInSource(of: frame, in: space)?.dropLast() ?? []
+    }
+
+    /// What DWARF says of a frame; nil if it was not to be read.
+    private func functionsInSource(of frame: Sample.Frame, in space: AddressSpace) -> [SourceFunction]? {
+        guard inlines, let mapping = processes.images(of: space)?.mapping(at: frame.lookupAddress),
+            let image = mapping.image
+        else { return nil }
+        let place = Place(frame, in: image, bias: mapping.bias)
+        if functions[place] == nil, let file = image.image {
+            _ = id(of: frame, in: space)
+            readFunctions([place], in: file)
+        }
+        return functions[place]
+    }
+
+    /// Reads what DWARF says of places in an image, which have names already.
+    private func readFunctions(_ places: Set<Place>, in image: ELFImage) {
+        if !inlines { return }
+        let found = SourceFrames(of: image, at: Set(places.map(\.lookupAddress)), debugFiles: debugFiles)
+        demangle(Set(found.frames.values.joined().compactMap { $0.isInlined ? $0.symbol : nil }))
+        for place in places {
+            functions[place] = (found.frames[place.lookupAddress] ?? []).map { frame in
+                // Symbols name the frame's own function, as they do without DWARF.
+                let symbol = frame.isInlined ? frame.symbol.flatMap { demangled[$0] == nil ? nil : $0 } : symbols[place]
+                let name = frame.isInlined ? name(of: frame.symbol ?? "[inlined]") : known[place]
+                return SourceFunction(
+                    name: name ?? names.intern("[unknown]"), symbol: symbol, file: frame.file, line: frame.line,
+                    isInlined: frame.isInlined)
+            }
+        }
+        if let problem = found.problem { sourceProblems.append(problem) }
     }
 
     private func readGeneratedNames() -> (names: [GeneratedCode.Place: String], problems: [String]) {
@@ -258,4 +316,18 @@ public final class Symbolizer {
 extension ProcessImages.Mapping {
     /// The name of memory without an image, as frames there are called.
     var memoryName: String { name.isEmpty ? "[anonymous]" : "[\(Symbolizer.file(name))]" }
+}
+
+/// A function of a frame. Several share a frame if the others are inlined.
+public struct SourceFunction: Hashable, Sendable {
+    /// docs/names.md; in ``Symbolizer/names``.
+    public var name: NameTable.ID
+    /// The symbol that the name was demangled from; nil if it wasn't.
+    public var symbol: String?
+    /// The path of the source file, as the compiler wrote it; nil if it isn't known.
+    public var file: String?
+    /// The line of the instruction or of the call, from 1; nil if it isn't known.
+    public var line: UInt32?
+    /// Whether it is inlined into the next one, and has no frame of its own at run time.
+    public var isInlined: Bool
 }

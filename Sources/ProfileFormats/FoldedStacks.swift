@@ -16,7 +16,8 @@ public struct FoldedFormat: ProfileFormat {
 }
 
 /// Stacks in the format of flame graph tools: one line each, `command;outermost;…;innermost count`. `[truncated]` marks
-/// missing outermost frames, `_[fp]` guessed frames, and `_[fp?]` guesses that could not be checked.
+/// missing outermost frames, `_[fp]` guessed frames, `_[fp?]` guesses that could not be checked, and `_[i]` inlined functions,
+/// which have no frames.
 ///
 /// A line is as long as all of its names together, so lines are assembled only when they are written.
 public struct FoldedStacks {
@@ -87,7 +88,7 @@ private struct Folding {
     /// Parts by mark and by the name that they were made from.
     private var made: [Mark: [NameTable.ID: NameTable.ID]] = [:]
 
-    private enum Mark { case none, guessed, unchecked, kernel }
+    private enum Mark { case none, guessed, unchecked, kernel, inlined }
 
     private let marksState: Bool
 
@@ -104,6 +105,9 @@ private struct Folding {
         for frame in stack.userFrames.reversed() {
             let mark: Mark = frame.isUnchecked ? .unchecked : frame.isGuessed ? .guessed : .none
             line.append(part(symbolizer.id(of: frame, in: stack.space), mark))
+            for function in symbolizer.inlinedFunctions(of: frame, in: stack.space).reversed() {
+                line.append(part(function.name, .inlined))
+            }
         }
         for address in stack.kernelFrames.reversed() { line.append(part(symbolizer.kernelID(of: address), .kernel)) }
         return line
@@ -118,6 +122,7 @@ private struct Folding {
             case .guessed: parts.intern(text + "_[fp]")
             case .unchecked: parts.intern(text + "_[fp?]")
             case .kernel: parts.intern(Symbolizer.marked(text))
+            case .inlined: parts.intern(text + "_[i]")
             }
         made[mark, default: [:]][name] = part
         return part

@@ -38,7 +38,8 @@ private struct Naming {
     }
 
     private let symbolizer: Symbolizer
-    private var userFrames: [UserFrame: UInt32] = [:]
+    /// The function's number, followed by those of the functions that are inlined there.
+    private var userFrames: [UserFrame: [UInt32]] = [:]
     private var kernelFrames: [UInt64: UInt32] = [:]
     private var modules: [Symbolizer.Location: UInt32] = [:]
     private var names: [NameTable.ID: NameTable.ID] = [:]
@@ -49,8 +50,9 @@ private struct Naming {
         var node: UInt32 = 0
         for index in stack.userFrames.indices.reversed() {
             let address = stack.addresses.isEmpty ? 0 : stack.addresses[index]
-            let number = number(of: stack.userFrames[index], at: address, space: stack.space, in: &profile)
-            node = profile.node(of: number, calledFrom: node)
+            for number in numbers(of: stack.userFrames[index], at: address, space: stack.space, in: &profile) {
+                node = profile.node(of: number, calledFrom: node)
+            }
         }
         for address in stack.kernelFrames.reversed() {
             node = profile.node(of: number(ofKernel: address, in: &profile), calledFrom: node)
@@ -61,9 +63,9 @@ private struct Naming {
             end: profile.name(stack.end.name + (stack.end.reasonName.map { ": \($0)" } ?? "")), outcome: stack.outcome)
     }
 
-    private mutating func number(
+    private mutating func numbers(
         of frame: Sample.Frame, at address: UInt64, space: AddressSpace, in profile: inout NamedProfile
-    ) -> UInt32 {
+    ) -> [UInt32] {
         var space = space
         // What is resolved is the same for all processes, but for memory without a file.
         if space.isResolved { space.process = 0 }
@@ -74,15 +76,20 @@ private struct Naming {
             key.address = address
             if let known = userFrames[key] { return known }
         }
-        let function = name(symbolizer.id(of: frame, in: space), in: &profile)
-        let number = profile.number(
-            of: NamedProfile.Frame(
-                function: function,
-                symbol: symbolizer.mangledName(of: frame, in: space).map { profile.name($0) } ?? function,
-                module: location.map { module($0, in: &profile) }, address: location?.address ?? key.address,
-                file: profile.noName, marks: NamedProfile.Marks(frame)))
-        userFrames[key] = number
-        return number
+        let file = location.map { module($0, in: &profile) }
+        var numbers: [UInt32] = []
+        for found in symbolizer.functions(of: frame, in: space).reversed() {
+            let function = name(found.name, in: &profile)
+            var symbol = function
+            if let mangled = found.symbol { symbol = profile.name(mangled) }
+            var named = NamedProfile.Frame(
+                function: function, symbol: symbol, module: file, address: location?.address ?? key.address,
+                file: profile.name(found.file ?? ""), line: found.line ?? 0, marks: NamedProfile.Marks(frame))
+            if found.isInlined { named.marks.insert(.inlined) }
+            numbers.append(profile.number(of: named))
+        }
+        userFrames[key] = numbers
+        return numbers
     }
 
     private mutating func number(ofKernel address: UInt64, in profile: inout NamedProfile) -> UInt32 {

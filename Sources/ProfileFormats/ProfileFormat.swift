@@ -3,7 +3,7 @@ import Profile
 
 /// A format for profiles.
 public protocol ProfileFormat: Sendable {
-    /// Whether stacks must be kept apart by process: ``/Profile/Recorder/init(_:tellsProcessesApart:)``.
+    /// Whether stacks must be kept apart by process: ``/Profile/Recorder/init(_:tellsProcessesApart:debugFiles:)``.
     var tellsProcessesApart: Bool { get }
 
     /// Writes a profile. Names can contain any character: a text format makes them printable (`PrintableText`).
@@ -14,4 +14,17 @@ public protocol ProfileFormat: Sendable {
     ///   - output: receives the profile in pieces, so that only one piece is in memory.
     /// - Throws: why the profile can't be written in this format; `output` may already have received the beginning.
     func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) throws
+}
+
+/// A format that needs only what a profile with names has, wherever that comes from.
+public protocol NamedProfileFormat: ProfileFormat {
+    /// As ``ProfileFormat/write(_:names:to:)``.
+    func write(_ profile: NamedProfile, to output: inout some ByteSink) throws
+}
+
+extension NamedProfileFormat {
+    /// Names the recording, and writes it.
+    public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) throws {
+        try write(NamedProfile(recording, names: names), to: &output)
+    }
 }

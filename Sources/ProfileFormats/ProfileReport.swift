@@ -39,6 +39,12 @@ struct ProfileReport: JSONDocument {
         var isUnchecked: Bool
         /// Whether it was found in user space.
         var isFinished: Bool
+        /// Whether the function is inlined into that of the next entry, which has the same address: both are one frame. Nil
+        /// unless inlined functions were looked up, as the next two.
+        var isInlined: Bool?
+        /// The source file, as the compiler wrote it, and the line.
+        var file: String?
+        var line: UInt32?
     }
 
     struct KernelFrame: Encodable {
@@ -202,12 +208,14 @@ extension ProfileReport.Stack {
             end: stack.end.name,
             reason: stack.end.reasonName,
             outcome: stack.outcome.rawValue, isComplete: stack.outcome == .complete,
-            frames: zip(stack.userFrames, stack.addresses).map { frame, address in
-                ProfileReport.Frame(
-                    function: symbolizer.name(of: frame, in: stack.space),
-                    mangledName: symbolizer.mangledName(of: frame, in: stack.space), address: address,
-                    isExact: frame.isExact, isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked,
-                    isFinished: frame.isFinished)
+            frames: zip(stack.userFrames, stack.addresses).flatMap { frame, address in
+                symbolizer.functions(of: frame, in: stack.space).map { function in
+                    ProfileReport.Frame(
+                        function: symbolizer.names[function.name], mangledName: function.symbol, address: address,
+                        isExact: frame.isExact, isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked,
+                        isFinished: frame.isFinished, isInlined: symbolizer.inlines ? function.isInlined : nil,
+                        file: function.file, line: function.line)
+                }
             },
             kernelFrames: stack.kernelFrames.map { address in
                 ProfileReport.KernelFrame(function: symbolizer.kernelFunction(at: address), address: address)

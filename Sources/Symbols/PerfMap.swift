@@ -103,20 +103,20 @@ package struct PerfMap {
         return addresses.indices.map { index in
             guard let stamp = cover.latest(at: index) else { return nil }
             if let name = known[stamp] { return name }
-            let name = Self.name(file, at: stamp - 1)
+            let name = Self.name(file, at: stamp - 1, end: UInt8(ascii: "\n"))
             known[stamp] = .some(name)
             return name
         }
     }
 
-    /// The rest of a line; nil if it is empty.
-    private static func name(_ file: borrowing Descriptor, at offset: UInt64) -> String? {
+    /// The text up to the byte `end`; nil if it is empty.
+    static func name(_ file: borrowing Descriptor, at offset: UInt64, end: UInt8) -> String? {
         // Nearly all are short.
         for limit in [512, nameLimit] {
             let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
                 count = file.read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
             }
-            let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
+            let end = bytes.firstIndex(of: end)
             if end == nil, bytes.count == limit, limit < nameLimit { continue }
             return bytes.withUnsafeBytes { bytes in
                 let name = bytes[..<(end ?? bytes.endIndex)]

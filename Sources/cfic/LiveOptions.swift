@@ -109,6 +109,7 @@ struct LiveOptions: ParsableArguments {
         options.finishesStacks = true
         if let budget = memory.budget { options.tableBudget = budget }
         options.tracepointPeriod = sampled.tracepointPeriod
+        HeapMemory.returnsFreedMemory()
         let unwinder = try KernelUnwinder(tables: tables, options)
         let interruption = try Interruption()
         try interruption.takeSignals { _ in }

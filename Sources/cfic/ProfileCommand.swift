@@ -17,7 +17,7 @@ struct ProfileCommand: ParsableCommand {
 
             Prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
             Names of C++, Rust, D and Swift are demangled. Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
-            frame information, end with _[fp]. A stack whose outermost frame was not reached begins with [truncated]. \
+            frame information, end with _[fp]; inlined functions, with --inline, end with _[i]. A stack whose outermost frame was not reached begins with [truncated]. \
             Stacks that need registers which the kernel's walk doesn't keep are finished in user space. A summary goes to \
             stderr.
 
@@ -44,6 +44,7 @@ struct ProfileCommand: ParsableCommand {
               sudo cfic profile                            the whole machine, until Ctrl-C
               sudo cfic profile -- make -j8
               sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
+              sudo cfic profile -d 10 -o cpu.pb.gz && go tool pprof -http : cpu.pb.gz
               sudo cfic profile -p 1234 -p 5678            until Ctrl-C
               sudo cfic profile --json -p 1234 -d 1 | jq .ends
               sudo cfic profile --off-cpu -p 1234 -d 10    where its threads wait
@@ -91,18 +92,16 @@ struct ProfileCommand: ParsableCommand {
             "Stop after this many seconds and terminate the command (not its children).", valueName: "seconds"))
     var duration: Double?
 
-    @Option(
-        name: [.customShort("o"), .long], help: ArgumentHelp("Write the stacks to this file.", valueName: "file"),
-        completion: .file())
-    var output: String?
-
-    @Flag(help: "Write JSON instead of folded stacks.")
-    var json = false
-
+    @OptionGroup var output: OutputOptions
     @OptionGroup var counters: CountersOption
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
     @OptionGroup var demangling: DemangleOption
+
+    @Flag(
+        name: .customLong("inline"),
+        help: "Show inlined functions, with _[i], from DWARF; in JSON also source files and lines.")
+    var inlines = false
 
     @Argument(
         parsing: .postTerminator, help: ArgumentHelp("A command to run and sample, after --.", valueName: "command"),
@@ -115,7 +114,7 @@ struct ProfileCommand: ParsableCommand {
         }
         try SamplingTarget.check(processes: processes, duration: duration)
         try sampled.check()
-        if let output, output == counters.path {
+        if let path = counters.path, output.paths.contains(path) {
             throw ValidationError("-o and --counters name the same file.")
         }
         if offCPU.isOn, !sampled.isTime || period != nil {
@@ -128,10 +127,10 @@ struct ProfileCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
-            if listEvents { return try EventList().write(asJSON: json) }
+            if listEvents { return try EventList().write(asJSON: output.json) }
             let event = try sampled.find()
-            let format: any ProfileFormat = json ? JSONFormat() : FoldedFormat()
-            let file = try ProfileOutput(path: output)
+            let outputs = try output.outputs()
+            HeapMemory.returnsFreedMemory()
             let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
             Diagnostics.progress("Loading the BPF programs")
             var unwinderOptions = KernelUnwinder.Options()
@@ -146,30 +145,44 @@ struct ProfileCommand: ParsableCommand {
             let unwinder = try KernelUnwinder(tables: tables, unwinderOptions)
             let interruption = try Interruption()
             try interruption.takeSignals(Self.say)
-            let profiler = Profiler(unwinder, recordingOptions(event, for: format), interruption: interruption)
+            let profiler = Profiler(unwinder, recordingOptions(event, for: outputs), interruption: interruption)
             profiler.onProgress = say
             let counters = try counters.follow(profiler)
             let recording = try target.record(by: profiler)
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
             let names = Symbolizer(
-                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search)
+                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search,
+                inlines: inlines)
             names.nameAll(recording.stacks)
             defer { report(recording, recording.problems + names.problems) }
-            try file.write(ProfileText(recording: recording, names: names, format: format))
+            let profile = RecordedProfile(recording, names)
+            try write(profile, to: outputs)
             interruption.finish()
             try counters?.checkFinal()
             if let end = recording.commandEnd, end.exitCode != 0 { throw ExitCode(end.exitCode) }
         }
     }
 
-    private func recordingOptions(_ event: SamplingEvent?, for format: any ProfileFormat) -> Profiler.Options {
+    /// Writes all that can be written.
+    private func write(_ profile: RecordedProfile, to outputs: [ProfileOutput]) throws {
+        var failure: (any Error)?
+        for output in outputs {
+            do { try output.write(profile) } catch {
+                if let failure { Diagnostics.error("\(failure)") }
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private func recordingOptions(_ event: SamplingEvent?, for outputs: [ProfileOutput]) -> Profiler.Options {
         var options = Profiler.Options()
         (options.event, options.period) = (event, sampled.usedPeriod)
         options.frequency = usedFrequency
         options.samplesWaits = offCPU.isOn
         options.duration = duration.map { .seconds($0) }
-        options.tellsProcessesApart = format.tellsProcessesApart
+        options.tellsProcessesApart = outputs.contains(where: \.tellsProcessesApart)
         options.debugFiles = debugFiles.search
         return options
     }

@@ -1,19 +1,26 @@
 import Files
 import Glibc
+import Profile
+import ProfileFormats
 
 /// The destination of a profile. It is checked before recording; if it fails nevertheless, the profile is saved
 /// elsewhere.
 struct ProfileOutput {
     /// Nil: standard output.
-    private let path: String?
+    let path: String?
+    let format: any ProfileFormat
 
-    init(path: String?) throws {
-        self.path = path
+    init(path: String?, _ type: ProfileFileType) throws {
+        (self.path, format) = (path, type.format)
         if let path { try OutputFile.checkWritable(path) }
     }
 
+    /// Whether the format shows processes.
+    var tellsProcessesApart: Bool { format.tellsProcessesApart }
+
     /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
-    func write(_ text: ProfileText) throws {
+    func write(_ profile: RecordedProfile) throws {
+        let text = ProfileText(profile: profile, format: format)
         guard let problem = failure(of: text, path) else { return }
         for directory in Self.directories {
             if let other = Self.save(text, in: directory) {

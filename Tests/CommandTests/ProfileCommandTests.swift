@@ -20,7 +20,8 @@ import Testing
         "-e page-faults -F 99 -- true", "-e sched:sched_switch -F 99 -- true", "-e cpu-clock -c 10 -- true",
         "-e instructions -c 10 -F 99 -- true", "--counters file -- true", "--counters '' -- true",
         "--off-cpu -e page-faults -- true", "--off-cpu -e cycles -c 9 -- true",
-        "-o a.json --counters a.json -- true",
+        "-o a.json --counters a.json -- true", "-o a.svgg -- true", "-o ./a.b/c.d -- true", "-o a -o a -- true",
+        "--json --format folded -- true", "--format nonsense -- true",
     ])
     func wrongUsageIs64(arguments: String) throws {
         let outcome = try place.shell("cfic profile \(arguments)")

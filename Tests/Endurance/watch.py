@@ -158,7 +158,7 @@ class Watch:
     def run(self):
         with open("summary", "w") as summary:
             profile = subprocess.Popen(
-                [cfic, "profile", *options, "-d", str(seconds), "--counters", "counters.json", "-o", "stacks"],
+                [cfic, "profile", *options, "-d", str(seconds), "--counters", "counters.json", "-o", "stacks.folded"],
                 stderr=summary)
         self.audits = Audits()
         self.begin_counts, self.begin_time = counts(), time.monotonic()
@@ -278,7 +278,7 @@ def main():
     for group in ("stacks", "ends"):
         check(sum(last[group].values()) == last["samples"], f"{group} add up to the {last['samples']:,} samples")
     total = 0
-    with open("stacks") as file:
+    with open("stacks.folded") as file:
         for line in file:
             total += int(line.rsplit(" ", 1)[1])
     check(total == last["samples"] - last["lostSamples"],

@@ -27,7 +27,7 @@ import Testing
     }
 
     private static func histories() -> ProcessHistories {
-        ProcessHistories(openNames: { process throws(ProcessError) in try PerfMapFile(of: process) })
+        ProcessHistories(openNames: GeneratedCode.openFiles)
     }
 
     private func resolved(
@@ -102,7 +102,7 @@ import Testing
         processes.note(Self.memory, of: program.running.id)
         let stack = resolved(&processes, program.running.id, [Sample.Frame(0x1000, isExact: true)])
         #expect(names(stack, processes) == ["[anonymous]"])
-        #expect(Symbolizer(processes).problems == ["\(ProcessError.untrustedPerfMap(program.running.id))"])
+        #expect(Symbolizer(processes).problems == ["\(ProcessError.untrustedNames(program.running.id, program.path))"])
     }
 
     /// Until enough samples are in code with a name that starts so.
@@ -134,14 +134,14 @@ import Testing
         return counts
     }
 
-    @Test(.enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), arguments: [true, false])
-    func programThatNamesItsCode(tellsProcessesApart: Bool) throws {
+    @Test(.enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), arguments: [true, false], [true, false])
+    func programThatNamesItsCode(tellsProcessesApart: Bool, writesDump: Bool) throws {
         let fixture = try Fixture()
         try run(
             words: ["gcc"] + LiveProgram.optimised
                 + ["-o", fixture.directory + "/generated", LiveProgram.sources + "/generated.c"])
-        let program = try LiveProgram(fixture, "generated")
-        let map = "/tmp/perf-\(program.id).map"
+        let program = try LiveProgram(fixture, "generated", writesDump ? [fixture.directory] : [])
+        let map = writesDump ? "\(fixture.directory)/jit-\(program.id).dump" : "/tmp/perf-\(program.id).map"
         defer { unlink(map) }
         #expect(try program.running.line() == "ready")
         let recorder = try record(program.id, tellsProcessesApart: tellsProcessesApart) {

@@ -88,7 +88,8 @@ struct LiveStacks {
     private mutating func name() { all = Self.named(recorder) }
 
     static func named(_ recorder: Recorder) -> [Live] {
-        let symbolizer = Symbolizer(recorder.processes, demangles: false)
+        // Names don't depend on which debug files are installed.
+        let symbolizer = Symbolizer(recorder.processes, demangles: false, debugFiles: nil)
         return recorder.stacks.counts.map { stack, count in
             Live(
                 stack: stack, count: count,

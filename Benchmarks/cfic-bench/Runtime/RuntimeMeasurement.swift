@@ -51,7 +51,7 @@ struct RuntimeMeasurement {
     /// A program that waits tens of thousands of times a second, of which a share is sampled.
     private static func knownWaits(_ cfic: String) throws -> Double {
         let scratch = try TemporaryDirectory()
-        let (stacks, output) = (scratch.path + "/stacks", scratch.path + "/output")
+        let (stacks, output) = (scratch.path + "/stacks.folded", scratch.path + "/output")
         let running = try RunningProfiler([cfic, "profile", "--off-cpu", "-o", stacks])
         do {
             defer { running.stop() }

@@ -5,7 +5,7 @@ import TestFixtures
 import Testing
 
 /// The files in which processes name their code may be anything.
-@Suite struct PerfMapFileTests {
+@Suite struct CodeNameFileTests {
     private let program: RunningProgram
     private let path: String
 
@@ -21,19 +21,19 @@ import Testing
         fclose(file)
     }
 
-    private func text(_ file: PerfMapFile) -> String {
+    private func text(_ file: CodeNameFile) -> String {
         String(decoding: file.file.read(limit: 100), as: UTF8.self)
     }
 
     @Test func fileOfTheProcessIsFoundAndStaysReadable() throws {
-        #expect(try PerfMapFile(of: program.id) == nil)
+        #expect(try CodeNameFile.perfMap(of: program.id) == nil)
         try write("1000 10 a\n", to: path)
-        let file = try #require(try PerfMapFile(of: program.id))
+        let file = try #require(try CodeNameFile.perfMap(of: program.id))
         #expect(file.name == path && text(file) == "1000 10 a\n")
         unlink(path)
         program.end()
         #expect(text(file) == "1000 10 a\n")
-        #expect(try PerfMapFile(of: program.id) == nil)
+        #expect(try CodeNameFile.perfMap(of: program.id) == nil)
     }
 
     @Test func otherKindsOfFilesAreNotOpened() throws {
@@ -41,14 +41,14 @@ import Testing
         try write("1000 10 a\n", to: path + "2")
         defer { unlink(path + "2") }
         try #require(symlink(path + "2", path) == 0)
-        #expect(throws: ProcessError.untrustedPerfMap(program.id)) { try PerfMapFile(of: program.id) }
+        #expect(throws: ProcessError.untrustedNames(program.id, path)) { try CodeNameFile.perfMap(of: program.id) }
         unlink(path)
         // Opening it would block.
         try #require(mkfifo(path, 0o600) == 0)
-        #expect(throws: ProcessError.untrustedPerfMap(program.id)) { try PerfMapFile(of: program.id) }
+        #expect(throws: ProcessError.untrustedNames(program.id, path)) { try CodeNameFile.perfMap(of: program.id) }
         unlink(path)
         try #require(mkdir(path, 0o700) == 0)
-        #expect(throws: ProcessError.untrustedPerfMap(program.id)) { try PerfMapFile(of: program.id) }
+        #expect(throws: ProcessError.untrustedNames(program.id, path)) { try CodeNameFile.perfMap(of: program.id) }
         rmdir(path)
     }
 
@@ -56,7 +56,20 @@ import Testing
         defer { unlink(path) }
         try write("1000 10 a\n", to: path)
         try #require(chown(path, 65534, 65534) == 0)
-        #expect(throws: ProcessError.untrustedPerfMap(program.id)) { try PerfMapFile(of: program.id) }
+        #expect(throws: ProcessError.untrustedNames(program.id, path)) { try CodeNameFile.perfMap(of: program.id) }
+    }
+
+    @Test func dumpsAreKnownByTheirName() throws {
+        for path in ["/tmp/jit-12.dump", "/root/.debug/jit/x.Ab/jit-1.dump", "jit-0.dump"] {
+            #expect(CodeNameFile.isJITDump(path))
+        }
+        let others = [
+            "/tmp/jit-.dump", "/tmp/jit-1a.dump", "/tmp/jit-1.dump/x", "/tmp/xjit-1.dump", "jit-1.dump (deleted)", "",
+        ]
+        for path in others {
+            #expect(!CodeNameFile.isJITDump(path))
+        }
+        #expect(try CodeNameFile.jitDump(mappedAs: "/tmp/no/jit-1.dump", by: program.id) == nil)
     }
 
     /// As in a container: another pid namespace and another root directory, where an absolute link doesn't lead out.
@@ -73,7 +86,7 @@ import Testing
         #expect(try container.line() == "ready")
         let children = "/proc/\(container.id)/task/\(container.id)/children"
         let child = try #require(SystemFile.firstLine(children)?.split(separator: " ").first.flatMap { Int32($0) })
-        let file = try #require(try PerfMapFile(of: child))
+        let file = try #require(try CodeNameFile.perfMap(of: child))
         #expect(text(file) == "1000 10 inside\n" && file.name == "/tmp/perf-1.map")
     }
 

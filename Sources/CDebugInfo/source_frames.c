@@ -1,0 +1,229 @@
+#define _GNU_SOURCE
+#include "walk.h"
+
+#include <elfutils/libdwelf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Frames and bytes of text for each address, and besides. Memory that isn't written to is never touched. */
+#define FRAMES_EACH 16
+#define FRAMES_BESIDES 4096
+#define TEXT_EACH 256
+#define TEXT_BESIDES (16u << 20)
+#define ADDRESSES_MAX (1u << 23)
+/* Address space of the child: libdw reads compressed sections whole, and lines of a unit take 20 times their size. */
+#define MEMORY_BYTES (256l << 20)
+#define MEMORY_FACTOR 16
+/* Libdw walks 50 to 100 MB of DWARF a second. */
+#define CPU_SECONDS 5
+#define BYTES_PER_SECOND (10u << 20)
+/* A child that sleeps waits for a lock that another thread held during the fork, in vain. */
+#define SLEEP_FACTOR 10
+
+static void leave(void)
+{
+	_exit(1);
+}
+
+static long address_space(void)
+{
+	char text[64];
+	int descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t count = descriptor < 0 ? -1 : read(descriptor, text, sizeof(text) - 1);
+
+	if (descriptor >= 0)
+		close(descriptor);
+	if (count <= 0)
+		return -1;
+	text[count] = 0;
+	return strtol(text, 0, 10) * sysconf(_SC_PAGESIZE);
+}
+
+/* As in demangle_names.c: makes the child harmless; false if it can't be limited. */
+static int confine(uint64_t size)
+{
+	static const int deadly[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGPROF, SIGALRM };
+	long used = address_space();
+	rlim_t most = (rlim_t)used + MEMORY_BYTES + MEMORY_FACTOR * (rlim_t)size;
+	struct rlimit memory = { most, most };
+	long seconds = CPU_SECONDS + (long)(size / BYTES_PER_SECOND);
+	struct itimerval cpu = { .it_value = { seconds, 0 } };
+	sigset_t unblocked;
+
+	sigemptyset(&unblocked);
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(*deadly); i++) {
+		signal(deadly[i], SIG_DFL);
+		sigaddset(&unblocked, deadly[i]);
+	}
+	pthread_sigmask(SIG_UNBLOCK, &unblocked, 0);
+	prctl(PR_SET_DUMPABLE, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (used < 0 || setrlimit(RLIMIT_AS, &memory) || atexit(leave) || setitimer(ITIMER_PROF, &cpu, 0))
+		return 0;
+	alarm((unsigned int)(SLEEP_FACTOR * seconds));
+	return 1;
+}
+
+/* Opens a regular file: any path may be in the DWARF, also that of a FIFO, which would block. */
+static int open_regular(const char *path)
+{
+	struct stat status;
+	int file;
+
+	if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+		return -1;
+	file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (file >= 0 && (fstat(file, &status) != 0 || !S_ISREG(status.st_mode))) {
+		close(file);
+		return -1;
+	}
+	return file;
+}
+
+/* The file that a file shares DWARF with, checked by its build id; null if there is none. */
+static Dwarf *shared_dwarf(Dwarf *dwarf, const char *directory)
+{
+	const char *name;
+	const void *id, *other_id;
+	ssize_t size = dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &id);
+	char path[4096];
+	Dwarf *shared;
+	int file;
+
+	if (size <= 0 || (*name != '/' && !directory))
+		return 0;
+	if (snprintf(path, sizeof(path), "%s%s%s", *name == '/' ? "" : directory, *name == '/' ? "" : "/", name) >=
+	    (int)sizeof(path))
+		return 0;
+	file = open_regular(path);
+	if (file < 0)
+		return 0;
+	shared = dwarf_begin(file, DWARF_C_READ);
+	if (shared && dwelf_elf_gnu_build_id(dwarf_getelf(shared), &other_id) == size && !memcmp(id, other_id, (size_t)size))
+		return shared;
+	return 0;
+}
+
+static _Noreturn void read_in_child(
+	int file, const char *directory, const uint64_t *addresses, size_t count, uint64_t size, struct output *output)
+{
+	struct rlimit none = { 0, 0 };
+	Dwarf *dwarf, *shared;
+	Elf *elf;
+
+	/* No descriptor that others wait to see closed. */
+	if (dup2(file, 0) < 0)
+		_exit(1);
+	syscall(SYS_close_range, 1, ~0u, 0);
+	if (!confine(size))
+		_exit(1);
+	elf_version(EV_CURRENT);
+	elf = elf_begin(0, ELF_C_READ, 0);
+	dwarf = elf ? dwarf_begin_elf(elf, DWARF_C_READ, 0) : 0;
+	if (!dwarf)
+		_exit(2);
+	shared = shared_dwarf(dwarf, directory);
+	if (shared)
+		dwarf_setalt(dwarf, shared);
+	/* Libdw opens whatever the file names, from here on nothing. */
+	if (setrlimit(RLIMIT_NOFILE, &none))
+		_exit(1);
+	walk_dwarf(dwarf, addresses, count, output);
+	_exit(0);
+}
+
+/* Forks the child, and waits for it. Returns 0 or an errno. */
+static int run_child(
+	int file, const char *directory, const uint64_t *addresses, size_t count, uint64_t size, struct output *output)
+{
+	sigset_t all, before;
+	pid_t child;
+	int code = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	child = fork();
+	if (child == 0)
+		read_in_child(file, directory, addresses, count, size, output);
+	if (child < 0)
+		code = errno;
+	pthread_sigmask(SIG_SETMASK, &before, 0);
+	while (child > 0 && waitpid(child, 0, 0) < 0 && errno == EINTR)
+		;
+	return code;
+}
+
+/* The child is not trusted: broken DWARF may have made it write anything. */
+static void check(const struct output *output, size_t count, struct source_frames *found)
+{
+	struct results *results = output->results;
+	uint32_t text_limit = (uint32_t)(TEXT_BESIDES + TEXT_EACH * count);
+	uint32_t frame_limit = (uint32_t)(FRAMES_BESIDES + FRAMES_EACH * count);
+	uint32_t text_size = results->text_size < text_limit ? results->text_size : text_limit;
+	uint32_t frame_count = results->frame_count < frame_limit ? results->frame_count : frame_limit;
+	uint32_t done = results->done;
+
+	output->text[0] = 0;
+	output->text[text_limit - 1] = 0;
+	found->text = output->text;
+	found->text_size = text_limit;
+	found->frames = output->frames;
+	for (size_t i = 0; i < frame_count; i++) {
+		struct source_frame *frame = &output->frames[i];
+
+		if (frame->address >= count || frame->function >= text_size || frame->file >= text_size)
+			break;
+		found->count = i + 1;
+	}
+	found->missing = done < count ? count - done : 0;
+}
+
+int source_frames_read(
+	int file, const char *directory, const uint64_t *addresses, size_t count, uint64_t size,
+	struct source_frames *found)
+{
+	struct output output = { 0 };
+	int code;
+
+	memset(found, 0, sizeof(*found));
+	if (count > ADDRESSES_MAX)
+		return E2BIG;
+	/* Some 2 GiB of text: offsets fit 32 bits. */
+	size_t text_limit = TEXT_BESIDES + TEXT_EACH * count, frame_limit = FRAMES_BESIDES + FRAMES_EACH * count;
+	found->memory_size = sizeof(struct results) + frame_limit * sizeof(struct source_frame) + text_limit;
+	found->memory = mmap(
+		0, found->memory_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (found->memory == MAP_FAILED) {
+		found->memory = 0;
+		return errno;
+	}
+	output.results = found->memory;
+	output.frames = (struct source_frame *)(output.results + 1);
+	output.text = (char *)(output.frames + frame_limit);
+	*output.results = (struct results){
+		.text_size = 1, .frame_limit = (uint32_t)frame_limit, .text_limit = (uint32_t)text_limit,
+	};
+	code = run_child(file, directory, addresses, count, size, &output);
+	check(&output, count, found);
+	return code;
+}
+
+void source_frames_free(struct source_frames *found)
+{
+	if (found->memory)
+		munmap(found->memory, found->memory_size);
+	found->memory = 0;
+}

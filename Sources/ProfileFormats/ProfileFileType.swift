@@ -1,0 +1,35 @@
+/// The formats of files with profiles.
+public enum ProfileFileType: String, Sendable, CaseIterable {
+    /// Lines for flame graph tools.
+    case folded
+    /// A document that docs/json.md describes.
+    case json
+    /// The format of pprof, a protocol buffer compressed by gzip.
+    case pprof
+
+    /// What names of files with the format end in; the first is the usual one.
+    public var extensions: [String] {
+        switch self {
+        case .folded: [".folded", ".collapsed", ".txt"]
+        case .json: [".json"]
+        case .pprof: [".pb.gz", ".pprof"]
+        }
+    }
+
+    /// By the end of a file's name; nil if it is none of ``extensions``.
+    public init?(path: String) {
+        guard let type = Self.allCases.first(where: { $0.extensions.contains { path.hasSuffix($0) } }) else {
+            return nil
+        }
+        self = type
+    }
+
+    /// What writes the format.
+    public var format: any ProfileFormat {
+        switch self {
+        case .folded: FoldedFormat()
+        case .json: JSONFormat()
+        case .pprof: PprofFormat()
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Glibc
+import ProfileFormats
+
+extension ProfileFileType: ExpressibleByArgument {}
+
+/// Where profiles are written, and in which formats.
+struct OutputOptions: ParsableArguments {
+    private static let extensions = ProfileFileType.allCases.map(\.extensions[0]).joined(separator: ", ")
+
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp(
+            "Write the profile to this file, in the format of its extension (\(extensions)); without one, folded. "
+                + "May be repeated.", valueName: "file"), completion: .file())
+    var paths: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The format, whatever the file's extension is. (default on stdout: folded)", valueName: "format"))
+    var format: ProfileFileType?
+
+    @Flag(help: "The same as --format json.")
+    var json = false
+
+    func validate() throws {
+        if json, let format, format != .json {
+            throw ValidationError("--json and --format \(format) contradict each other.")
+        }
+        for (index, path) in paths.enumerated() {
+            if paths[..<index].contains(path) { throw ValidationError("'\(path)' is named twice.") }
+            if type(of: path) == nil {
+                throw ValidationError(
+                    "'\(path)' has none of the extensions \(Self.extensions). Add one of them, or use --format.")
+            }
+        }
+        if paths.isEmpty, forced == .pprof, isatty(STDOUT_FILENO) == 1 {
+            throw ValidationError("A terminal can't show this format. Use -o, or write to a pipe.")
+        }
+    }
+
+    private var forced: ProfileFileType? { json ? .json : format }
+
+    /// Nil if neither the options nor the path tell it.
+    private func type(of path: String) -> ProfileFileType? {
+        forced ?? ProfileFileType(path: path) ?? (Self.hasExtension(path) ? nil : .folded)
+    }
+
+    /// Whether a file's name has a part that would tell its format: not `stacks`, /dev/null or a pipe.
+    private static func hasExtension(_ path: String) -> Bool {
+        let name = path.split(separator: "/").last ?? ""
+        guard name.dropFirst().contains(".") else { return false }
+        var status = stat()
+        return stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// The outputs, which can be written to at this moment. Without paths it is standard output.
+    func outputs() throws -> [ProfileOutput] {
+        if paths.isEmpty { return [try ProfileOutput(path: nil, forced ?? .folded)] }
+        return try paths.map { try ProfileOutput(path: $0, type(of: $0) ?? .folded) }
+    }
+}

@@ -1,0 +1,71 @@
+import Foundation
+import TestFixtures
+import Testing
+
+/// Several formats of one recording.
+@Suite(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .serialized, .timeLimit(.minutes(30)))
+struct ProfileOutputTests {
+    private let place: Workplace
+
+    init() throws { place = try Workplace() }
+
+    private static let busy = "bash -c 'for ((i = 0; i < 200000; i++)); do :; done'"
+
+    private func record(_ options: String) throws -> Outcome {
+        try place.shell("cfic profile -F 999 \(options) -- \(Self.busy)")
+    }
+
+    /// The samples of folded lines.
+    private func samples(_ path: String) throws -> Int {
+        String(decoding: try place.bytes("\(place.directory)/\(path)"), as: UTF8.self).split(separator: "\n").reduce(0)
+        {
+            $0 + (Int($1.split(separator: " ").last ?? "") ?? 0)
+        }
+    }
+
+    @Test(.enabled(if: Pprof.canBeBuilt, "\(Pprof.need)"))
+    func pprofShowsWhatTheFoldedStacksDo() throws {
+        let outcome = try record("-o a.folded -o a.pb.gz -o a.json")
+        #expect(outcome.code == 0 && outcome.output == "", "\(outcome.diagnostics)")
+        let fixture = try Fixture()
+        let raw = try run(Pprof.build(in: fixture), "-raw", "\(place.directory)/a.pb.gz")
+        let lines = raw.split(separator: "\n", omittingEmptySubsequences: false)
+        // `SAMPLES NANOSECONDS: LOCATION...`, from `Samples:` to `Locations`.
+        let start = try #require(lines.firstIndex { $0.hasPrefix("Samples:") })
+        let end = try #require(lines.firstIndex { $0.hasPrefix("Locations") })
+        let counted = lines[start..<end].reduce(0) { sum, line in
+            sum + (line.contains(": ") ? Int(line.split(separator: " ")[0]) ?? 0 : 0)
+        }
+        let expected = try samples("a.folded")
+        #expect(counted == expected && expected > 50, "\(raw)")
+        let json = try JSONSerialization.jsonObject(with: Data(place.bytes("\(place.directory)/a.json")))
+        #expect((json as? [String: Any])?["samples"] as? Int == expected)
+        // The build id of what ran.
+        let path = try run(
+            "/usr/bin/realpath", run("/usr/bin/which", "bash").trimmingCharacters(in: .whitespacesAndNewlines)
+        )
+        .trimmingCharacters(in: .whitespacesAndNewlines)
+        let notes = try run("/usr/bin/readelf", "-n", path)
+        let buildID = try #require(
+            notes.split(separator: "\n").first { $0.contains("Build ID:") }?.split(separator: " ").last)
+        #expect(lines.contains { $0.contains("/bash") && $0.contains(buildID) }, "\(raw)")
+    }
+
+    @Test func formatIsForced() throws {
+        #expect(try record("--format folded -o a.json").code == 0)
+        #expect(try samples("a.json") > 50)
+        let outcome = try place.shell("cfic profile -F 999 --format pprof -- \(Self.busy) | gzip -dc | wc -c")
+        #expect(
+            Int(outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 > 500, "\(outcome.diagnostics)")
+    }
+
+    /// The others are written nevertheless, and the lost one is saved.
+    @Test func fileThatCannotBeWrittenIsTheOnlyOneMissing() throws {
+        let outcome = try record("-o a.folded -o /dev/full -o b.folded")
+        #expect(outcome.code == 1 && outcome.diagnostics.contains("/dev/full"), "\(outcome.diagnostics)")
+        let (first, last) = (try samples("a.folded"), try samples("b.folded"))
+        #expect(first == last && first > 50)
+        let saved = try #require(outcome.diagnostics.firstMatch(of: /saved to (\S+)/)).1
+        try FileManager.default.removeItem(atPath: String(saved))
+    }
+}

@@ -1,0 +1,192 @@
+import CZlib
+import Files
+import Foundation
+import KernelUnwinder
+@testable import ProfileFormats
+import Symbols
+import TestFixtures
+import Testing
+
+/// Profiles for pprof.
+@Suite struct PprofTests {
+    static func decompressed(_ bytes: [UInt8]) throws -> [UInt8] {
+        var stream = z_stream(), bytes = bytes
+        try #require(inflateInit2_(&stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK)
+        defer { inflateEnd(&stream) }
+        var text = [UInt8](repeating: 0, count: 1 << 24)
+        let code = bytes.withUnsafeMutableBufferPointer { input in
+            text.withUnsafeMutableBufferPointer { output in
+                (stream.next_in, stream.avail_in) = (input.baseAddress, UInt32(input.count))
+                (stream.next_out, stream.avail_out) = (output.baseAddress, UInt32(output.count))
+                return inflate(&stream, Z_FINISH)
+            }
+        }
+        try #require(code == Z_STREAM_END && stream.avail_in == 0)
+        return Array(text.prefix(Int(stream.total_out)))
+    }
+
+    private func message(_ profile: NamedProfile) throws -> PprofProfile {
+        var output = Bytes()
+        try PprofFormat().write(profile, to: &output)
+        return try PprofProfile(serializedBytes: Self.decompressed(output.bytes))
+    }
+
+    /// A message's text, with strings instead of their numbers.
+    private func stack(_ sample: PprofSample, of message: PprofProfile) -> [String] {
+        sample.locationID.map { id in
+            let location = message.location[Int(id) - 1]
+            let mapping = location.mappingID == 0 ? nil : message.mapping[Int(location.mappingID) - 1]
+            let names = location.line.map { line in
+                let function = message.function[Int(line.functionID) - 1]
+                let file = message.stringTable[Int(function.filename)]
+                return message.stringTable[Int(function.name)] + (file.isEmpty ? "" : " \(file):\(line.line)")
+            }
+            let module = mapping.map { message.stringTable[Int($0.filename)] } ?? "-"
+            return names.joined(separator: " < ") + " @ \(module)+\(location.address.hex)"
+        }
+    }
+
+    @Test func samplesHaveLocationsInnermostFirst() throws {
+        let message = try message(ProfileSample.profile)
+        #expect(
+            message.sample.map { stack($0, of: message) } == [
+                [
+                    "schedule @ [kernel]+0x1004", "inner <int> a.cc:7 < middle a.cc:20 @ /lib/a.so+0x1010",
+                    "main @ /bin/b+0x200f",
+                ],
+                ["main @ /bin/b+0x200f"],
+                [],
+            ])
+        // 4 samples at 100 Hz are 40 ms.
+        #expect(message.sample.map(\.value) == [[4, 40_000_000], [2, 20_000_000], [1, 10_000_000]])
+        #expect(message.mapping.map(\.memoryLimit) == [0x3000, 0x2000, 0x2000])
+        #expect(message.mapping.allSatisfy { $0.memoryStart == 0 && $0.hasFunctions_p })
+        #expect(message.mapping.map(\.hasInlineFrames_p) == [false, true, false])
+        #expect(message.mapping.map { message.stringTable[Int($0.buildID)] } == ["", "abcd", ""])
+        let inner = message.function.first { message.stringTable[Int($0.name)] == "inner <int>" }
+        #expect(inner.map { message.stringTable[Int($0.systemName)] } == "_Z5innerIiE")
+    }
+
+    @Test func labelsTellWhoseStackItIs() throws {
+        let message = try message(ProfileSample.profile)
+        let labels = message.sample.map { sample in
+            sample.label.map { label in
+                let value = label.str == 0 ? "\(label.num)" : message.stringTable[Int(label.str)]
+                return message.stringTable[Int(label.key)] + "=" + value
+            }
+        }
+        #expect(
+            labels == [
+                ["thread=worker", "pid=7", "cgroup=/system.slice"],
+                ["thread=other", "pid=8", "stack=truncated", "stack-end=no-rule"],
+                ["thread=other", "pid=8", "stack=truncated", "stack-end=no-process"],
+            ])
+    }
+
+    @Test func valuesAreInTheUnitOfTheProfile() throws {
+        func types(_ change: (inout NamedProfile) -> Void) throws -> [String] {
+            var profile = ProfileSample.profile
+            change(&profile)
+            let message = try message(profile)
+            let all = message.sampleType + [message.periodType]
+            return all.map { message.stringTable[Int($0.type)] + "/" + message.stringTable[Int($0.unit)] }
+                + ["\(message.period)", "\(message.sample[0].value[1])"]
+        }
+        #expect(try types { _ in } == ["samples/count", "cpu/nanoseconds", "cpu/nanoseconds", "10000000", "40000000"])
+        #expect(
+            try types { ($0.unit, $0.event, $0.includesWaits, $0.frequency) = (.nanoseconds, "", true, nil) }
+                == ["samples/count", "off-cpu/nanoseconds", "/", "0", "4"])
+        #expect(
+            try types { ($0.unit, $0.includesWaits) = (.nanoseconds, true) }
+                == ["samples/count", "wall/nanoseconds", "cpu/nanoseconds", "10000000", "4"])
+        #expect(
+            try types { ($0.unit, $0.event, $0.period) = (.events, "page-faults", 1) }
+                == ["samples/count", "page-faults/count", "page-faults/count", "1", "4"])
+    }
+
+    @Test func statesAreToldApartOnlyWhereThereAreTwo() throws {
+        var profile = ProfileSample.profile
+        (profile.unit, profile.includesWaits) = (.nanoseconds, true)
+        let message = try message(profile)
+        let states = message.sample.map { sample in
+            sample.label.filter { message.stringTable[Int($0.key)] == "state" }.map { message.stringTable[Int($0.str)] }
+        }
+        #expect(states == [["on-cpu"], ["on-cpu"], ["off-cpu"]])
+    }
+
+    @Test func equalProfilesAreEqualBytes() throws {
+        var one = Bytes(), other = Bytes()
+        try PprofFormat().write(ProfileSample.profile, to: &one)
+        try PprofFormat().write(ProfileSample.profile, to: &other)
+        #expect(one.bytes == other.bytes && one.bytes.prefix(10) == [31, 139, 8, 0, 0, 0, 0, 0, 0, 3])
+    }
+
+    @Test func profileWithoutSamplesIsOne() throws {
+        let message = try message(NamedProfile(unit: .samples, event: "clock", seconds: 0))
+        #expect(message.sample.isEmpty && message.sampleType.count == 2 && message.stringTable[0] == "")
+    }
+
+    /// What google/pprof makes of it.
+    @Test(.enabled(if: Pprof.canBeBuilt, "\(Pprof.need)"))
+    func pprofReadsIt() throws {
+        let fixture = try Fixture()
+        let program = try Pprof.build(in: fixture)
+        var output = Bytes()
+        try PprofFormat().write(ProfileSample.profile, to: &output)
+        let path = try fixture.write(output.bytes, to: "profile.pb.gz")
+        func pprof(_ options: String...) throws -> [[Substring]] {
+            try run(words: [program] + options + [path]).split(separator: "\n").map { $0.split(separator: " ") }
+        }
+        let top = try pprof("-top", "-nodecount=10")
+        #expect(top.contains { $0.first == "Duration:" && $0.contains("1.50s,") && $0.contains("70ms") }, "\(top)")
+        #expect(top.contains(["40ms", "57.14%", "57.14%", "40ms", "57.14%", "schedule"]), "\(top)")
+        #expect(top.contains(["20ms", "28.57%", "85.71%", "60ms", "85.71%", "main"]), "\(top)")
+        #expect(top.contains { $0.first == "0" && $0.contains("inner") && $0.contains("(inline)") }, "\(top)")
+        let filtered = try pprof("-top", "-sample_index=samples", "-tagfocus=pid=8")
+        #expect(filtered.contains { $0.first == "2" && $0.last == "main" }, "\(filtered)")
+        let raw = try pprof("-raw")
+        #expect(raw.contains { $0.contains("/lib/a.so") && $0.contains("abcd") }, "\(raw)")
+    }
+}
+
+/// A small profile that has all there is.
+enum ProfileSample {
+    static let profile: NamedProfile = {
+        var profile = NamedProfile(unit: .samples, event: "clock", seconds: 1.5)
+        profile.frequency = 100
+        func module(_ path: String, _ buildID: String = "") -> UInt32 {
+            profile.number(of: .init(path: profile.name(path), buildID: profile.name(buildID)))
+        }
+        func frame(
+            _ function: String, _ symbol: String? = nil, in module: UInt32, at address: UInt64,
+            line: (file: String, number: UInt32) = ("", 0), _ marks: NamedProfile.Marks = []
+        ) -> UInt32 {
+            profile.number(
+                of: .init(
+                    function: profile.name(function), symbol: profile.name(symbol ?? function), module: module,
+                    address: address, file: profile.name(line.file), line: line.number, marks: marks))
+        }
+        func node(_ frames: [UInt32]) -> UInt32 {
+            frames.reduce(0) { profile.node(of: $1, calledFrom: $0) }
+        }
+        let executable = module("/bin/b"), library = module("/lib/a.so", "abcd"), kernel = module("[kernel]")
+        let main = frame("main", in: executable, at: 0x2010)
+        let middle = frame("middle", in: library, at: 0x1010, line: ("a.cc", 20), .exact)
+        let inner = frame("inner <int>", "_Z5innerIiE", in: library, at: 0x1010, line: ("a.cc", 7), [.inlined, .exact])
+        let schedule = frame("schedule", in: kernel, at: 0x1004, [.kernel, .exact])
+        func stack(
+            _ frames: [UInt32], _ process: Int32, _ thread: String, cgroup: String = "", waits: Bool = false,
+            _ end: String, _ outcome: StackOutcome
+        ) -> NamedProfile.Stack {
+            .init(
+                node: node(frames), process: process, thread: profile.name(thread), cgroup: profile.name(cgroup),
+                isWaiting: waits, end: profile.name(end), outcome: outcome)
+        }
+        profile.add(
+            stack([main, middle, inner, schedule], 7, "worker", cgroup: "/system.slice", "end-of-stack", .complete),
+            .init(samples: 4, total: 4))
+        profile.add(stack([main], 8, "other", "no-rule", .truncated), .init(samples: 2, total: 2))
+        profile.add(stack([], 8, "other", waits: true, "no-process", .truncated), .init(samples: 1, total: 1))
+        return profile
+    }()
+}
