@@ -11,11 +11,13 @@ public struct HTMLFlameGraph {
     private let profile: NamedProfile
     private let tree: FlameTree
 
+    /// The flame graph of a profile.
     public init(_ profile: NamedProfile) {
         self.profile = profile
         tree = FlameTree(profile)
     }
 
+    /// Writes the page in pieces.
     public func write(to output: inout some ByteSink) {
         var page = FlameGraphPage.pieces[...]
         while let piece = page.popFirst() {

@@ -8,7 +8,12 @@ import Symbols
 public struct NamedProfile: Sendable {
     /// What a weight counts.
     public enum Unit: String, Sendable, CaseIterable {
-        case samples, nanoseconds, events
+        /// Samples.
+        case samples
+        /// The time of waits, and of running threads if they were sampled, too.
+        case nanoseconds
+        /// Events that samples stand for.
+        case events
     }
 
     /// A file that code is in, or memory without one.
@@ -18,12 +23,15 @@ public struct NamedProfile: Sendable {
         /// In lowercase hexadecimal digits; the empty name if it has none.
         public var buildID: NameTable.ID
 
+        /// A module of these names.
         public init(path: NameTable.ID, buildID: NameTable.ID) { (self.path, self.buildID) = (path, buildID) }
     }
 
     /// What else is known of a frame.
     public struct Marks: OptionSet, Hashable, Sendable {
+        /// A bit for each mark.
         public let rawValue: UInt8
+        /// The marks of these bits.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Code of the kernel.
@@ -42,6 +50,7 @@ public struct NamedProfile: Sendable {
 
     /// A function at a place in its code.
     public struct Frame: Hashable, Sendable {
+        /// As people know it: docs/names.md.
         public var function: NameTable.ID
         /// The symbol that the function's name was demangled from; else the function's name.
         public var symbol: NameTable.ID
@@ -53,8 +62,10 @@ public struct NamedProfile: Sendable {
         public var file: NameTable.ID
         /// From 1; 0 if it isn't known.
         public var line: UInt32 = 0
+        /// What else is known of it.
         public var marks: Marks = []
 
+        /// A frame of these parts.
         public init(
             function: NameTable.ID, symbol: NameTable.ID, module: UInt32?, address: UInt64 = 0, file: NameTable.ID,
             line: UInt32 = 0, marks: Marks = []
@@ -86,8 +97,10 @@ public struct NamedProfile: Sendable {
         public var isWaiting: Bool
         /// How the walk ended, by its name in docs/stack-ends.md, with the table's reason after a colon if that ended it.
         public var end: NameTable.ID
+        /// How much of the stack is known.
         public var outcome: StackOutcome
 
+        /// A stack of these parts.
         public init(
             node: UInt32, process: Int32, thread: NameTable.ID, cgroup: NameTable.ID, isWaiting: Bool,
             end: NameTable.ID, outcome: StackOutcome
@@ -99,10 +112,12 @@ public struct NamedProfile: Sendable {
 
     /// How often a stack was sampled.
     public struct Weight: Hashable, Sendable {
+        /// The number of samples.
         public var samples: Int
         /// In ``NamedProfile/unit``.
         public var total: Double
 
+        /// A weight of these parts.
         public init(samples: Int, total: Double) { (self.samples, self.total) = (samples, total) }
     }
 
@@ -121,8 +136,11 @@ public struct NamedProfile: Sendable {
     /// Samples that were taken, but could not be read.
     public var lostSamples: UInt64 = 0
 
+    /// All names.
     public private(set) var names = NameTable()
+    /// Different ones, in the order in which they were added.
     public private(set) var modules: [Module] = []
+    /// Different ones, in the order in which they were added.
     public private(set) var frames: [Frame] = []
     /// The first is the root, which stands for no frame. Parents come before their children.
     public private(set) var nodes = [Node(parent: 0, frame: 0)]

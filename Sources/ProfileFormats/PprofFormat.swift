@@ -11,7 +11,7 @@ public struct PprofFormat: NamedProfileFormat {
     /// The format has no options.
     public init() {}
 
-    /// - Throws: ``/SwiftProtobuf/BinaryEncodingError`` if the profile exceeds 2 GiB; if there is no memory.
+    /// - Throws: `BinaryEncodingError` if the profile exceeds 2 GiB; if there is no memory.
     public func write(_ profile: NamedProfile, to output: inout some ByteSink) throws {
         var writer = PprofWriter(profile)
         let bytes: [UInt8] = try writer.take().serializedBytes()

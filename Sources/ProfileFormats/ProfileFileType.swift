@@ -4,6 +4,10 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
     case folded
     /// A document that docs/json.md describes.
     case json
+    /// A flame graph as a page: docs/flame-graph.md.
+    case html
+    /// A flame graph as a picture.
+    case svg
     /// The format of pprof, a protocol buffer compressed by gzip.
     case pprof
 
@@ -12,6 +16,8 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         switch self {
         case .folded: [".folded", ".collapsed", ".txt"]
         case .json: [".json"]
+        case .html: [".html"]
+        case .svg: [".svg"]
         case .pprof: [".pb.gz", ".pprof"]
         }
     }
@@ -29,6 +35,8 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         switch self {
         case .folded: FoldedFormat()
         case .json: JSONFormat()
+        case .html: HTMLFormat()
+        case .svg: SVGFormat()
         case .pprof: PprofFormat()
         }
     }

@@ -19,6 +19,7 @@ public struct SVGFlameGraph {
     /// Of most fonts, on average.
     private static let letterWidth = 6.2
 
+    /// The flame graph of a profile.
     public init(_ profile: NamedProfile) {
         self.profile = profile
         tree = FlameTree(profile)
@@ -34,6 +35,7 @@ public struct SVGFlameGraph {
         var start, width: Double
     }
 
+    /// Writes the picture in pieces.
     public func write(to output: inout some ByteSink) {
         let boxes = boxes()
         let rows = (boxes.map(\.depth).max() ?? 0) + 1

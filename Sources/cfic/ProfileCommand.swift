@@ -44,6 +44,7 @@ struct ProfileCommand: ParsableCommand {
               sudo cfic profile                            the whole machine, until Ctrl-C
               sudo cfic profile -- make -j8
               sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
+              sudo cfic profile -d 10 -o cpu.html          a flame graph
               sudo cfic profile -d 10 -o cpu.pb.gz && go tool pprof -http : cpu.pb.gz
               sudo cfic profile -p 1234 -p 5678            until Ctrl-C
               sudo cfic profile --json -p 1234 -d 1 | jq .ends

@@ -51,6 +51,15 @@ struct ProfileOutputTests {
         #expect(lines.contains { $0.contains("/bash") && $0.contains(buildID) }, "\(raw)")
     }
 
+    @Test func flameGraphsAreWritten() throws {
+        let outcome = try record("-o a.html -o a.svg")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        for (path, start) in [("a.html", "<!DOCTYPE html>"), ("a.svg", "<?xml")] {
+            let text = String(decoding: try place.bytes("\(place.directory)/\(path)"), as: UTF8.self)
+            #expect(text.lowercased().hasPrefix(start.lowercased()) && text.contains("bash"), "\(text.prefix(200))")
+        }
+    }
+
     @Test func formatIsForced() throws {
         #expect(try record("--format folded -o a.json").code == 0)
         #expect(try samples("a.json") > 50)
