@@ -235,9 +235,9 @@ check-format: ## fail on Swift code that `make format` would change
 	@$(SWIFT) format lint --strict --parallel --recursive $(FORMATTED)
 
 .PHONY: protobuf
-protobuf: ## make the Swift code for protocol buffers again; needs protoc and protoc-gen-swift in the PATH
-	protoc --swift_opt=Visibility=Internal -I Sources/ProfileFormats/Protobuf --swift_out=Sources/ProfileFormats/Protobuf \
-		Sources/ProfileFormats/Protobuf/*.proto
+protobuf: ## make the Swift code again with which tests read protocol buffers; needs protoc and protoc-gen-swift in the PATH
+	protoc --swift_opt=Visibility=Internal -I Tests/ProfileFormatsTests/Protobuf --swift_out=Tests/ProfileFormatsTests/Protobuf \
+		Tests/ProfileFormatsTests/Protobuf/*.proto
 
 .PHONY: deb dist
 deb: deps-deb build ## make a Debian package, .build/cfic_VERSION_ARCHITECTURE.deb

@@ -109,9 +109,7 @@ let package = Package(
             dependencies: [
                 "CallFrameInfo", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile",
                 "CZlib",
-                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-            ],
-            exclude: ["Protobuf/pprof.proto"]),
+            ]),
         .target(
             name: "Validation",
             dependencies: [
@@ -240,7 +238,10 @@ let package = Package(
             dependencies: [
                 "ProfileFormats", "Profile", "KernelUnwinder", "LinuxProcess", "ELF", "Files", "Symbols",
                 "JSONDocuments", "CUnwindTable", "Chromium", "TestFixtures",
-            ]),
+                // Only to read what is written.
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["Protobuf/pprof.proto"]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures", "CDemangle"]),

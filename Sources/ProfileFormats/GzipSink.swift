@@ -31,7 +31,7 @@ struct GzipSink: ~Copyable {
         piece.deallocate()
     }
 
-    mutating func write(_ bytes: UnsafeRawBufferPointer, to output: inout some ByteSink) {
+    func write(_ bytes: UnsafeRawBufferPointer, to output: inout some ByteSink) {
         var rest = bytes
         while !rest.isEmpty {
             // The stream counts in 32 bits.
@@ -42,7 +42,7 @@ struct GzipSink: ~Copyable {
     }
 
     /// Writes what is left, and the end. Nothing can be written afterwards.
-    mutating func finish(to output: inout some ByteSink) {
+    func finish(to output: inout some ByteSink) {
         deflate(UnsafeRawBufferPointer(start: nil, count: 0), flush: Z_FINISH, to: &output)
     }
 

@@ -1,9 +1,8 @@
 import Files
 import KernelUnwinder
-import SwiftProtobuf
 import Symbols
 
-/// Profiles for pprof, and for what else reads its files: a protocol buffer, compressed by gzip. docs/formats.md says what
+/// Profiles for pprof, and for what else reads its files: a protocol buffer, compressed by gzip. docs/profiles.md says what
 /// is where in it.
 public struct PprofFormat: NamedProfileFormat {
     public let tellsProcessesApart = true
@@ -11,24 +10,35 @@ public struct PprofFormat: NamedProfileFormat {
     /// The format has no options.
     public init() {}
 
-    /// - Throws: `BinaryEncodingError` if the profile exceeds 2 GiB; if there is no memory.
+    /// - Throws: if there is no memory to compress it.
     public func write(_ profile: NamedProfile, to output: inout some ByteSink) throws {
+        let gzip = try GzipSink()
         var writer = PprofWriter(profile)
-        let bytes: [UInt8] = try writer.take().serializedBytes()
-        var gzip = try GzipSink()
-        bytes.withUnsafeBytes { gzip.write($0, to: &output) }
+        writer.addTypes()
+        writer.addMappings()
+        for (stack, weight) in profile.stacks {
+            writer.add(stack, weight)
+            if writer.message.bytes.count >= 1 << 16 { writer.flush(gzip, to: &output) }
+        }
+        writer.addStrings()
+        writer.flush(gzip, to: &output)
         gzip.finish(to: &output)
     }
 }
 
-/// Makes pprof's messages of a profile.
-struct PprofWriter {
+/// Makes pprof's message of a profile, in pieces: a message's repeated fields may come in any order. The numbers of fields are
+/// those of https://github.com/google/pprof/blob/main/proto/profile.proto.
+private struct PprofWriter {
     private let profile: NamedProfile
-    private var made = PprofProfile()
+    /// What was added since the last flush.
+    private(set) var message = ProtobufWriter()
+    /// By number; the first is empty.
+    private var strings = [""]
+    private var stringNumbers = ["": Int64(0)]
     /// By name.
-    private var strings: [NameTable.ID: Int64] = [:]
-    private var wordNumbers: [String: Int64] = [:]
+    private var nameNumbers: [NameTable.ID: Int64] = [:]
     private var functions: [Function: UInt64] = [:]
+    private var locationCount: UInt64 = 0
     /// By the frames that are at one place, the innermost first: all but the last are inlined.
     private var locations: [[UInt32]: UInt64] = [:]
     /// The location of a frame that nothing is inlined in, by the frame's number; 0 if it isn't known.
@@ -41,70 +51,77 @@ struct PprofWriter {
     init(_ profile: NamedProfile) {
         self.profile = profile
         plainLocations = Array(repeating: 0, count: profile.frames.count)
-        made.stringTable = [""]
-        wordNumbers[""] = 0
-        addTypes()
-        addMappings()
-        made.sample.reserveCapacity(profile.stacks.count)
-        for (stack, weight) in profile.stacks { add(stack, weight) }
     }
 
-    /// The message.
-    mutating func take() -> PprofProfile { made }
+    mutating func flush(_ gzip: borrowing GzipSink, to output: inout some ByteSink) {
+        message.bytes.withUnsafeBytes { gzip.write($0, to: &output) }
+        message.removeAll()
+    }
 
     // MARK: Strings
 
     private mutating func number(of word: String) -> Int64 {
-        if let known = wordNumbers[word] { return known }
-        let number = Int64(made.stringTable.count)
-        made.stringTable.append(word)
-        wordNumbers[word] = number
+        if let known = stringNumbers[word] { return known }
+        let number = Int64(strings.count)
+        strings.append(word)
+        stringNumbers[word] = number
         return number
     }
 
     private mutating func number(of name: NameTable.ID) -> Int64 {
-        if let known = strings[name] { return known }
+        if let known = nameNumbers[name] { return known }
         // Readers refuse strings that aren't UTF-8, and print to terminals.
         let number = number(of: PrintableText.of(profile.names[name]))
-        strings[name] = number
+        nameNumbers[name] = number
         return number
     }
 
+    /// Call it last.
+    mutating func addStrings() { for string in strings { message.add(6, element: string) } }
+
     // MARK: What is counted
 
-    private mutating func valueType(_ type: String, _ unit: String) -> PprofValueType {
-        var made = PprofValueType()
-        (made.type, made.unit) = (number(of: type), number(of: unit))
+    /// A `ValueType`.
+    private mutating func valueType(_ type: String, _ unit: String) -> ProtobufWriter {
+        var made = ProtobufWriter()
+        made.add(1, number(of: type))
+        made.add(2, number(of: unit))
         return made
     }
 
-    private mutating func addTypes() {
-        made.sampleType = [valueType("samples", "count")]
-        made.durationNanos = Int64(clamping: Int64(profile.seconds * 1e9))
-        switch profile.unit {
-        case .nanoseconds:
-            made.sampleType.append(valueType(profile.event.isEmpty ? "off-cpu" : "wall", "nanoseconds"))
-        case .events:
-            made.sampleType.append(valueType(profile.event, "count"))
-        case .samples:
-            made.sampleType.append(valueType("cpu", "nanoseconds"))
-        }
-        made.defaultSampleType = made.sampleType[1].type
+    mutating func addTypes() {
+        let (type, unit) =
+            switch profile.unit {
+            case .nanoseconds: (profile.event.isEmpty ? "off-cpu" : "wall", "nanoseconds")
+            case .events: (profile.event, "count")
+            case .samples: ("cpu", "nanoseconds")
+            }
+        message.add(1, valueType("samples", "count"))
+        message.add(1, valueType(type, unit))
+        message.add(14, number(of: type))
+        message.add(10, Self.whole(profile.seconds * 1e9))
         if let period = profile.period {
-            (made.periodType, made.period) = (valueType(profile.event, "count"), Int64(period))
+            message.add(11, valueType(profile.event, "count"))
+            message.add(12, Int64(period))
         } else if let frequency = profile.frequency {
-            (made.periodType, made.period) = (valueType("cpu", "nanoseconds"), Int64(1e9 / Double(frequency)))
+            message.add(11, valueType("cpu", "nanoseconds"))
+            message.add(12, Self.whole(1e9 / Double(frequency)))
         }
     }
 
     private func value(of weight: NamedProfile.Weight) -> Int64 {
-        guard profile.unit == .samples, let frequency = profile.frequency else { return Int64(weight.total.rounded()) }
-        return Int64((weight.total * 1e9 / Double(frequency)).rounded())
+        guard profile.unit == .samples, let frequency = profile.frequency else { return Self.whole(weight.total) }
+        return Self.whole(weight.total * 1e9 / Double(frequency))
+    }
+
+    /// The nearest number.
+    private static func whole(_ number: Double) -> Int64 {
+        Int64(exactly: number.rounded()) ?? (number > 0 ? .max : number < 0 ? .min : 0)
     }
 
     // MARK: Code
 
-    private mutating func addMappings() {
+    mutating func addMappings() {
         // Addresses are those in the file, so each mapping begins at 0. It ends behind the last frame in it.
         var ends = Array(repeating: UInt64(0), count: profile.modules.count)
         var known = Array(repeating: (functions: false, files: false, inlined: false), count: profile.modules.count)
@@ -116,45 +133,51 @@ struct PprofWriter {
             if frame.marks.contains(.inlined) { known[module].inlined = true }
         }
         for (index, module) in profile.modules.enumerated() {
-            var mapping = PprofMapping()
-            mapping.id = UInt64(index + 1)
-            mapping.memoryLimit = ends[index] | 0xfff == .max ? .max : (ends[index] | 0xfff) + 1
-            (mapping.filename, mapping.buildID) = (number(of: module.path), number(of: module.buildID))
-            mapping.hasFunctions_p = known[index].functions
-            (mapping.hasFilenames_p, mapping.hasLineNumbers_p) = (known[index].files, known[index].files)
-            mapping.hasInlineFrames_p = known[index].inlined
-            made.mapping.append(mapping)
+            var mapping = ProtobufWriter()
+            mapping.add(1, UInt64(index + 1))
+            mapping.add(3, ends[index] | 0xfff == .max ? .max : (ends[index] | 0xfff) + 1)
+            mapping.add(5, number(of: module.path))
+            mapping.add(6, number(of: module.buildID))
+            mapping.add(7, known[index].functions)
+            mapping.add(8, known[index].files)
+            mapping.add(9, known[index].files)
+            mapping.add(10, known[index].inlined)
+            message.add(3, mapping)
         }
     }
 
     private mutating func function(of frame: NamedProfile.Frame) -> UInt64 {
         let key = Function(name: frame.function, symbol: frame.symbol, file: frame.file)
         if let known = functions[key] { return known }
-        var function = PprofFunction()
-        function.id = UInt64(made.function.count + 1)
-        (function.name, function.systemName) = (number(of: key.name), number(of: key.symbol))
-        function.filename = number(of: key.file)
-        made.function.append(function)
-        functions[key] = function.id
-        return function.id
+        let id = UInt64(functions.count + 1)
+        var function = ProtobufWriter()
+        function.add(1, id)
+        function.add(2, number(of: key.name))
+        function.add(3, number(of: key.symbol))
+        function.add(4, number(of: key.file))
+        message.add(5, function)
+        functions[key] = id
+        return id
     }
 
     /// - Parameter frames: as the keys of `locations`.
     private mutating func makeLocation(_ frames: [UInt32]) -> UInt64 {
         let outer = profile.frames[Int(frames[frames.count - 1])]
-        var location = PprofLocation()
-        location.id = UInt64(made.location.count + 1)
-        location.mappingID = outer.module.map { UInt64($0) + 1 } ?? 0
+        locationCount += 1
+        var location = ProtobufWriter()
+        location.add(1, locationCount)
+        location.add(2, outer.module.map { UInt64($0) + 1 } ?? 0)
         // The call, rather than where it returns to.
-        location.address = outer.marks.contains(.exact) || outer.address == 0 ? outer.address : outer.address - 1
-        location.line = frames.map { number in
+        location.add(3, outer.marks.contains(.exact) || outer.address == 0 ? outer.address : outer.address - 1)
+        for number in frames {
             let frame = profile.frames[Int(number)]
-            var line = PprofLine()
-            (line.functionID, line.line) = (function(of: frame), Int64(frame.line))
-            return line
+            var line = ProtobufWriter()
+            line.add(1, function(of: frame))
+            line.add(2, UInt64(frame.line))
+            location.add(4, line)
         }
-        made.location.append(location)
-        return location.id
+        message.add(4, location)
+        return locationCount
     }
 
     private mutating func location(_ frames: [UInt32]) -> UInt64 {
@@ -171,49 +194,46 @@ struct PprofWriter {
 
     // MARK: Samples
 
-    private mutating func add(_ stack: NamedProfile.Stack, _ weight: NamedProfile.Weight) {
-        var sample = PprofSample()
-        var pending: [UInt32] = []
-        var node = stack.node
+    mutating func add(_ stack: NamedProfile.Stack, _ weight: NamedProfile.Weight) {
+        var sample = ProtobufWriter()
+        sample.add(1, packed: locations(from: stack.node))
+        sample.add(2, packed: [UInt64(weight.samples), UInt64(bitPattern: value(of: weight))])
+        sample.add(3, label("thread", text: number(of: stack.thread)))
+        if stack.process != 0 { sample.add(3, label("pid", number: Int64(stack.process))) }
+        if stack.cgroup != profile.noName { sample.add(3, label("cgroup", text: number(of: stack.cgroup))) }
+        if profile.includesWaits, !profile.event.isEmpty {
+            sample.add(3, label("state", text: number(of: stack.isWaiting ? "off-cpu" : "on-cpu")))
+        }
+        if stack.outcome != .complete {
+            sample.add(3, label("stack", text: number(of: stack.outcome.rawValue)))
+            sample.add(3, label("stack-end", text: number(of: stack.end)))
+        }
+        message.add(2, sample)
+    }
+
+    /// Innermost first.
+    private mutating func locations(from innermost: UInt32) -> [UInt64] {
+        var found: [UInt64] = [], pending: [UInt32] = []
+        var node = innermost
         while node != 0 {
             let (frame, parent) = (profile.nodes[Int(node)].frame, profile.nodes[Int(node)].parent)
             pending.append(frame)
             // An inlined frame is at the place of the one that it is inlined in.
             if !profile.frames[Int(frame)].marks.contains(.inlined) || parent == 0 {
-                sample.locationID.append(location(pending))
+                found.append(location(pending))
                 pending.removeAll(keepingCapacity: true)
             }
             node = parent
         }
-        sample.value = [Int64(weight.samples), value(of: weight)]
-        sample.label.append(label("thread", text: stack.thread))
-        if stack.process != 0 { sample.label.append(label("pid", number: Int64(stack.process))) }
-        if stack.cgroup != profile.noName { sample.label.append(label("cgroup", text: stack.cgroup)) }
-        if profile.includesWaits, !profile.event.isEmpty {
-            sample.label.append(label("state", word: stack.isWaiting ? "off-cpu" : "on-cpu"))
-        }
-        if stack.outcome != .complete {
-            sample.label.append(label("stack", word: stack.outcome.rawValue))
-            sample.label.append(label("stack-end", text: stack.end))
-        }
-        made.sample.append(sample)
+        return found
     }
 
-    private mutating func label(_ key: String, text: NameTable.ID) -> PprofLabel {
-        var label = PprofLabel()
-        (label.key, label.str) = (number(of: key), number(of: text))
-        return label
-    }
-
-    private mutating func label(_ key: String, word: String) -> PprofLabel {
-        var label = PprofLabel()
-        (label.key, label.str) = (number(of: key), number(of: word))
-        return label
-    }
-
-    private mutating func label(_ key: String, number: Int64) -> PprofLabel {
-        var label = PprofLabel()
-        (label.key, label.num) = (self.number(of: key), number)
+    /// A `Label`, whose key and text are numbers of strings.
+    private mutating func label(_ key: String, text: Int64 = 0, number: Int64 = 0) -> ProtobufWriter {
+        var label = ProtobufWriter()
+        label.add(1, self.number(of: key))
+        label.add(2, text)
+        label.add(3, number)
         return label
     }
 }

@@ -39,6 +39,9 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
+    /// Whether everything is to be JSON.
+    var isJSON: Bool { forced == .json }
+
     private var forced: ProfileFileType? { json ? .json : format }
 
     /// Nil if neither the options nor the path tell it.

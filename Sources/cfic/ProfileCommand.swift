@@ -128,7 +128,7 @@ struct ProfileCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
-            if listEvents { return try EventList().write(asJSON: output.json) }
+            if listEvents { return try EventList().write(asJSON: output.isJSON) }
             let event = try sampled.find()
             let outputs = try output.outputs()
             HeapMemory.returnsFreedMemory()
