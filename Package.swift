@@ -43,10 +43,14 @@ let package = Package(
 
         // Maps files that may shrink while they are mapped.
         .target(name: "CFileMapping"),
+        // Child processes for libraries that hostile input may break.
+        .target(name: "CConfinement"),
         // Demangles symbols in a child process.
-        .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
+        .target(name: "CDemangle", dependencies: ["CConfinement"], linkerSettings: [.linkedLibrary("iberty")]),
         // Reads inlined functions and lines from DWARF, in a child process.
-        .target(name: "CDebugInfo", linkerSettings: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
+        .target(
+            name: "CDebugInfo", dependencies: ["CConfinement"],
+            linkerSettings: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 

@@ -1,21 +1,18 @@
 #define _GNU_SOURCE
 #include "walk.h"
 
+#include <confinement.h>
 #include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Frames and bytes of text for each address, and besides. Memory that isn't written to is never touched. */
@@ -32,50 +29,6 @@
 #define BYTES_PER_SECOND (10u << 20)
 /* A child that sleeps waits for a lock that another thread held during the fork, in vain. */
 #define SLEEP_FACTOR 10
-
-static void leave(void)
-{
-	_exit(1);
-}
-
-static long address_space(void)
-{
-	char text[64];
-	int descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	ssize_t count = descriptor < 0 ? -1 : read(descriptor, text, sizeof(text) - 1);
-
-	if (descriptor >= 0)
-		close(descriptor);
-	if (count <= 0)
-		return -1;
-	text[count] = 0;
-	return strtol(text, 0, 10) * sysconf(_SC_PAGESIZE);
-}
-
-/* As in demangle_names.c: makes the child harmless; false if it can't be limited. */
-static int confine(uint64_t size)
-{
-	static const int deadly[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGPROF, SIGALRM };
-	long used = address_space();
-	rlim_t most = (rlim_t)used + MEMORY_BYTES + MEMORY_FACTOR * (rlim_t)size;
-	struct rlimit memory = { most, most };
-	long seconds = CPU_SECONDS + (long)(size / BYTES_PER_SECOND);
-	struct itimerval cpu = { .it_value = { seconds, 0 } };
-	sigset_t unblocked;
-
-	sigemptyset(&unblocked);
-	for (size_t i = 0; i < sizeof(deadly) / sizeof(*deadly); i++) {
-		signal(deadly[i], SIG_DFL);
-		sigaddset(&unblocked, deadly[i]);
-	}
-	pthread_sigmask(SIG_UNBLOCK, &unblocked, 0);
-	prctl(PR_SET_DUMPABLE, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (used < 0 || setrlimit(RLIMIT_AS, &memory) || atexit(leave) || setitimer(ITIMER_PROF, &cpu, 0))
-		return 0;
-	alarm((unsigned int)(SLEEP_FACTOR * seconds));
-	return 1;
-}
 
 /* Opens a regular file: any path may be in the DWARF, also that of a FIFO, which would block. */
 static int open_regular(const char *path)
@@ -117,53 +70,46 @@ static Dwarf *shared_dwarf(Dwarf *dwarf, const char *directory)
 	return 0;
 }
 
-static _Noreturn void read_in_child(
-	int file, const char *directory, const uint64_t *addresses, size_t count, uint64_t size, struct output *output)
+/* What a child is to do. */
+struct work {
+	int file;
+	const char *directory;
+	const uint64_t *addresses;
+	size_t count;
+	/* Of the file, in bytes. */
+	uint64_t size;
+	struct output *output;
+};
+
+static void read_in_child(void *context)
 {
+	const struct work *work = context;
+	long seconds = CPU_SECONDS + (long)(work->size / BYTES_PER_SECOND);
+	const struct itimerval cpu = { .it_value = { seconds, 0 } };
 	struct rlimit none = { 0, 0 };
 	Dwarf *dwarf, *shared;
 	Elf *elf;
 
 	/* No descriptor that others wait to see closed. */
-	if (dup2(file, 0) < 0)
+	if (dup2(work->file, 0) < 0)
 		_exit(1);
 	syscall(SYS_close_range, 1, ~0u, 0);
-	if (!confine(size))
+	if (!confine(MEMORY_BYTES + MEMORY_FACTOR * work->size, (unsigned int)(SLEEP_FACTOR * seconds)) ||
+	    setitimer(ITIMER_PROF, &cpu, 0))
 		_exit(1);
 	elf_version(EV_CURRENT);
 	elf = elf_begin(0, ELF_C_READ, 0);
 	dwarf = elf ? dwarf_begin_elf(elf, DWARF_C_READ, 0) : 0;
 	if (!dwarf)
 		_exit(2);
-	shared = shared_dwarf(dwarf, directory);
+	shared = shared_dwarf(dwarf, work->directory);
 	if (shared)
 		dwarf_setalt(dwarf, shared);
 	/* Libdw opens whatever the file names, from here on nothing. */
 	if (setrlimit(RLIMIT_NOFILE, &none))
 		_exit(1);
-	walk_dwarf(dwarf, addresses, count, output);
+	walk_dwarf(dwarf, work->addresses, work->count, work->output);
 	_exit(0);
-}
-
-/* Forks the child, and waits for it. Returns 0 or an errno. */
-static int run_child(
-	int file, const char *directory, const uint64_t *addresses, size_t count, uint64_t size, struct output *output)
-{
-	sigset_t all, before;
-	pid_t child;
-	int code = 0;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	child = fork();
-	if (child == 0)
-		read_in_child(file, directory, addresses, count, size, output);
-	if (child < 0)
-		code = errno;
-	pthread_sigmask(SIG_SETMASK, &before, 0);
-	while (child > 0 && waitpid(child, 0, 0) < 0 && errno == EINTR)
-		;
-	return code;
 }
 
 /* The child is not trusted: broken DWARF may have made it write anything. */
@@ -216,7 +162,7 @@ int source_frames_read(
 	*output.results = (struct results){
 		.text_size = 1, .frame_limit = (uint32_t)frame_limit, .text_limit = (uint32_t)text_limit,
 	};
-	code = run_child(file, directory, addresses, count, size, &output);
+	code = run_child(read_in_child, &(struct work){ file, directory, addresses, count, size, &output });
 	check(&output, count, found);
 	return code;
 }

@@ -1,22 +1,17 @@
 #define _GNU_SOURCE
 #include "demangle_names.h"
 
+#include <confinement.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libiberty/demangle.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Of the Swift runtime (swift/Demangling/Demangle.h); allocates the result if there is no buffer. */
@@ -66,65 +61,31 @@ static char *demangled(const char *symbol)
 	return swift_demangle(symbol, strlen(symbol), 0, 0, 0);
 }
 
-static void leave(void)
+/* What a child is to do. */
+struct work {
+	const char *const *symbols;
+	uint32_t count;
+	struct batch *batch;
+};
+
+static void demangle_batch(void *context)
 {
-	_exit(1);
-}
-
-/* Address space in use, in bytes; negative if it isn't known. */
-static long address_space(void)
-{
-	char text[64];
-	int descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	ssize_t count = descriptor < 0 ? -1 : read(descriptor, text, sizeof(text) - 1);
-
-	if (descriptor >= 0)
-		close(descriptor);
-	if (count <= 0)
-		return -1;
-	text[count] = 0;
-	return strtol(text, 0, 10) * sysconf(_SC_PAGESIZE);
-}
-
-/* Makes the child harmless; false if it can't be limited. All signals are blocked: they are for the parent. */
-static int confine(void)
-{
-	static const int deadly[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGPROF, SIGALRM };
-	long size = address_space();
-	struct rlimit limit = { (rlim_t)(size + MEMORY_BYTES), (rlim_t)(size + MEMORY_BYTES) };
-	sigset_t unblocked;
-
-	sigemptyset(&unblocked);
-	for (size_t i = 0; i < sizeof(deadly) / sizeof(*deadly); i++) {
-		signal(deadly[i], SIG_DFL);
-		sigaddset(&unblocked, deadly[i]);
-	}
-	pthread_sigmask(SIG_UNBLOCK, &unblocked, 0);
-	/* No core dump, no orphan, no descriptor that others wait to see closed, and no message on stderr. */
-	prctl(PR_SET_DUMPABLE, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	syscall(SYS_close_range, 0, ~0u, 0);
-	/* libiberty calls exit if there is no memory; the parent's exit handlers must not run. The last one runs first. */
-	if (size < 0 || setrlimit(RLIMIT_AS, &limit) || atexit(leave))
-		return 0;
-	alarm(SLEEP_SECONDS);
-	return 1;
-}
-
-static _Noreturn void demangle_batch(const char *const symbols[], uint32_t count, struct batch *batch)
-{
+	const struct work *work = context;
+	struct batch *batch = work->batch;
 	const struct itimerval most = { .it_value = { 0, CPU_MICROSECONDS } };
 
-	if (!confine())
+	if (!confine(MEMORY_BYTES, SLEEP_SECONDS))
 		_exit(1);
-	for (uint32_t i = batch->done; i < count; i++) {
+	/* No descriptor that others wait to see closed, and no message on stderr. */
+	syscall(SYS_close_range, 0, ~0u, 0);
+	for (uint32_t i = batch->done; i < work->count; i++) {
 		char *text;
 		size_t length;
 
 		setitimer(ITIMER_PROF, &most, 0);
-		text = demangled(symbols[i]);
+		text = demangled(work->symbols[i]);
 		/* Swift's returns what it can't demangle as it is. */
-		length = text && strcmp(text, symbols[i]) ? strlen(text) : 0;
+		length = text && strcmp(text, work->symbols[i]) ? strlen(text) : 0;
 		/* Each result takes at most its share, so all fit. */
 		if (length > 0 && length <= DEMANGLE_RESULT_MAX) {
 			memcpy(batch->text + batch->used, text, length);
@@ -135,27 +96,6 @@ static _Noreturn void demangle_batch(const char *const symbols[], uint32_t count
 		batch->done = i + 1;
 	}
 	_exit(0);
-}
-
-/* Forks a child for the rest of a batch, and waits for it. Returns 0 or an errno. */
-static int run_child(const char *const symbols[], uint32_t count, struct batch *batch)
-{
-	sigset_t all, before;
-	pid_t child;
-	int code = 0;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	child = fork();
-	if (child == 0)
-		demangle_batch(symbols, count, batch);
-	if (child < 0)
-		code = errno;
-	pthread_sigmask(SIG_SETMASK, &before, 0);
-	/* If SIGCHLD is ignored, this waits, too, and then fails. */
-	while (child > 0 && waitpid(child, 0, 0) < 0 && errno == EINTR)
-		;
-	return code;
 }
 
 ptrdiff_t demangle_names(const char *const symbols[], size_t count, demangled_name *found, void *context)
@@ -174,7 +114,7 @@ ptrdiff_t demangle_names(const char *const symbols[], size_t count, demangled_na
 		batch->done = 0;
 		batch->used = 0;
 		memset(batch->lengths, 0, sizeof(batch->lengths));
-		code = run_child(symbols + first, size, batch);
+		code = run_child(demangle_batch, &(struct work){ symbols + first, size, batch });
 		if (code)
 			break;
 		done = batch->done < size ? batch->done : size;
