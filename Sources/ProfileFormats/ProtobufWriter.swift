@@ -1,7 +1,7 @@
 /// Encodes fields of protocol buffers (https://protobuf.dev/programming-guides/encoding). Fields with their default value are
 /// left out.
 ///
-/// swift-protobuf would do, but brings all of Foundation into a static executable: 60 MB.
+/// swift-protobuf would do, but brings all of Foundation into a static executable: 68 MB became 22 without it.
 struct ProtobufWriter {
     private(set) var bytes: [UInt8] = []
 
