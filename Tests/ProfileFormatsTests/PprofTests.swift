@@ -121,6 +121,35 @@ import Testing
         #expect(one.bytes == other.bytes && one.bytes.prefix(10) == [31, 139, 8, 0, 0, 0, 0, 0, 0, 3])
     }
 
+    /// It is written in pieces.
+    @Test func longProfileIsWhole() throws {
+        var profile = NamedProfile(unit: .samples, event: "clock", seconds: 1)
+        let end = profile.name("end-of-stack")
+        for number in 0..<20_000 {
+            let name = profile.name("function \(number)")
+            let frame = profile.number(
+                of: .init(function: name, symbol: name, module: nil, address: UInt64(number), file: profile.noName))
+            profile.add(
+                .init(
+                    node: profile.node(of: frame, calledFrom: 0), process: 0, thread: name, cgroup: profile.noName,
+                    isWaiting: false, end: end, outcome: .complete), .init(samples: number, total: Double(number)))
+        }
+        let message = try message(profile)
+        #expect(message.sample.map { $0.value[0] } == Array(0..<20_000))
+        #expect(
+            message.sample.map { stack($0, of: message)[0] }
+                == (0..<20_000).map { "function \($0) @ -+\(max($0 - 1, 0).hex)" })
+    }
+
+    /// Numbers that don't fit are the nearest that do.
+    @Test func hugeWeightsAreWritten() throws {
+        var profile = ProfileSample.profile
+        (profile.unit, profile.seconds) = (.nanoseconds, 1e300)
+        profile.add(profile.stacks[0].stack, .init(samples: 1, total: 1e300))
+        let message = try message(profile)
+        #expect(message.durationNanos == .max && message.sample[0].value == [5, .max])
+    }
+
     @Test func profileWithoutSamplesIsOne() throws {
         let message = try message(NamedProfile(unit: .samples, event: "clock", seconds: 0))
         #expect(message.sample.isEmpty && message.sampleType.count == 2 && message.stringTable[0] == "")
