@@ -105,13 +105,17 @@ import Testing
     }
 
     @Test func statesAreToldApartOnlyWhereThereAreTwo() throws {
-        var profile = ProfileSample.profile
-        (profile.unit, profile.includesWaits) = (.nanoseconds, true)
-        let message = try message(profile)
-        let states = message.sample.map { sample in
-            sample.label.filter { message.stringTable[Int($0.key)] == "state" }.map { message.stringTable[Int($0.str)] }
+        func states(event: String) throws -> [[String]] {
+            var profile = ProfileSample.profile
+            (profile.unit, profile.includesWaits, profile.event) = (.nanoseconds, true, event)
+            let message = try message(profile)
+            return message.sample.map { sample in
+                sample.label.filter { message.stringTable[Int($0.key)] == "state" }
+                    .map { message.stringTable[Int($0.str)] }
+            }
         }
-        #expect(states == [["on-cpu"], ["on-cpu"], ["off-cpu"]])
+        #expect(try states(event: "clock") == [["on-cpu"], ["on-cpu"], ["off-cpu"]])
+        #expect(try states(event: "") == [[], [], []])
     }
 
     @Test func equalProfilesAreEqualBytes() throws {
