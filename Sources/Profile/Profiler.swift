@@ -54,6 +54,9 @@ public final class Profiler {
     /// Called with the counters every few seconds while samples are taken, and with the final ones at the end.
     public var onCounters: ((RecordingCounters) -> Void)?
 
+    /// Called a few times a second while samples are taken.
+    public var onStatus: ((RecordingStatus) -> Void)?
+
     /// Sees all samples of the recording.
     package var observer: (any SampleObserver)?
 
@@ -163,7 +166,8 @@ public final class Profiler {
         interruption?.enter(.recording)
         try start()
         onProgress(.sampling)
-        var reports = CounterReports(onCounters)
+        var reports = RegularReports(every: .seconds(5), onCounters)
+        var statuses = RegularReports(every: .milliseconds(200), onStatus)
         let loop = RecordingLoop(
             source: KernelSource(
                 unwinder: unwinder, recorder: recorder, interruption: interruption, duration: options.duration),
@@ -171,6 +175,7 @@ public final class Profiler {
         let (reason, elapsed) = try loop.run(
             hasTargetEnded: hasEnded, request: { interruption?.request },
             onRound: { elapsed throws(ProfileError) in
+                try statuses.reportIfDue(after: elapsed) { RecordingStatus(elapsed: elapsed, recorder.stacks) }
                 try reports.reportIfDue(after: elapsed) { () throws(ProfileError) in
                     try Self.counters(of: recorder, after: elapsed)
                 }

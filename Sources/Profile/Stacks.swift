@@ -55,6 +55,11 @@ public struct Stacks {
     /// By number.
     private var keys: [Key] = []
     private var tallies: [Tally] = []
+    /// By number.
+    private var outcomes: [StackOutcome] = []
+    private var complete = 0
+    private var guessed = 0
+    private var truncated = 0
     private var numbers: [Key: Number] = [:]
 
     /// The number of different stacks.
@@ -109,6 +114,7 @@ public struct Stacks {
         numbers[key] = number
         keys.append(key)
         tallies.append(Tally())
+        outcomes.append(stack.outcome)
         return number
     }
 
@@ -130,7 +136,25 @@ public struct Stacks {
 
     package mutating func add(_ stack: Stack) { add(number(of: stack)) }
 
-    package mutating func add(_ number: Number) { tallies[number.index].samples += 1 }
+    package mutating func add(_ number: Number) { count(1, of: number) }
+
+    private mutating func count(_ samples: Int, of number: Number) {
+        tallies[number.index].samples += samples
+        switch outcomes[number.index] {
+        case .complete: complete += samples
+        case .guessed: guessed += samples
+        case .truncated: truncated += samples
+        }
+    }
+
+    /// The number of samples whose stacks have an outcome. Always known, unlike ``totals``.
+    public func samples(_ outcome: StackOutcome) -> Int {
+        switch outcome {
+        case .complete: complete
+        case .guessed: guessed
+        case .truncated: truncated
+        }
+    }
 
     /// All of them.
     var all: some Collection<Stack> { keys.indices.lazy.map(stack) }
@@ -145,7 +169,7 @@ public struct Stacks {
             var stack = stack(index)
             change(&stack)
             let new = changed.number(of: stack)
-            changed.tallies[new.index].samples += tallies[index].samples
+            changed.count(tallies[index].samples, of: new)
             changed.tallies[new.index].waited += tallies[index].waited
             renumbered[index] = new
         }
@@ -157,7 +181,7 @@ public struct Stacks {
     ///
     /// - Parameter nanoseconds: its length, divided by the share of waits that was sampled.
     package mutating func add(_ number: Number, waited nanoseconds: Double) {
-        tallies[number.index].samples += 1
+        count(1, of: number)
         tallies[number.index].waited += nanoseconds
     }
 
