@@ -29,6 +29,8 @@ public final class Profiler {
         /// Whether stacks keep their process and its addresses. Memory is then proportional to the number of sampled
         /// processes, otherwise to the number of different stacks.
         public var tellsProcessesApart = false
+        /// Whether the recording has a ``Recording/timeline``. Memory then grows with each sample, by about nine bytes.
+        public var keepsTimes = false
 
         /// Finds separate debug files, as for ``Recorder``; nil for none.
         public var debugFiles: DebugFileSearch? = DebugFileSearch()
@@ -146,7 +148,8 @@ public final class Profiler {
 
     private func makeRecorder() -> Recorder {
         let recorder = Recorder(
-            unwinder, tellsProcessesApart: options.tellsProcessesApart, debugFiles: options.debugFiles)
+            unwinder, tellsProcessesApart: options.tellsProcessesApart, keepsTimes: options.keepsTimes,
+            debugFiles: options.debugFiles)
         recorder.observer = observer
         return recorder
     }
@@ -187,7 +190,7 @@ public final class Profiler {
             stacks: recorder.stacks, processes: recorder.processes, event: event, elapsed: elapsed, stopReason: reason,
             counters: Result { () throws(KernelError) in try unwinder.counters() }, memory: unwinder.memoryUse,
             problems: recorder.problems)
-        recording.cgroups = recorder.cgroups
+        (recording.cgroups, recording.timeline) = (recorder.cgroups, recorder.timeline)
         (recording.frequency, recording.period) = (options.frequency, options.period)
         recording.includesWaits = options.samplesWaits
         return recording

@@ -26,7 +26,7 @@ public struct Stacks {
     }
 
     /// Stands for a stack: equal for equal stacks.
-    package struct Number: Hashable, Sendable { fileprivate var index: Int }
+    package struct Number: Hashable, Sendable { let index: Int }
 
     private struct Tally {
         var samples = 0

@@ -52,6 +52,8 @@ struct ProfileOutput {
 
     /// Whether the format shows processes.
     var tellsProcessesApart: Bool { format.tellsProcessesApart }
+    /// Whether it shows when samples were taken.
+    var needsTimes: Bool { format.needsTimes }
 
     /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
     func write(_ profile: RecordedProfile) throws {
