@@ -10,6 +10,10 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
     case svg
     /// The format of pprof, a protocol buffer compressed by gzip.
     case pprof
+    /// The Firefox Profiler's format, JSON compressed by gzip.
+    case firefox
+    /// Text as `perf script` prints it.
+    case perfScript = "perf-script"
 
     /// What names of files with the format end in; the first is the usual one.
     public var extensions: [String] {
@@ -19,8 +23,13 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         case .html: [".html"]
         case .svg: [".svg"]
         case .pprof: [".pb.gz", ".pprof"]
+        case .firefox: [".json.gz"]
+        case .perfScript: [".perf"]
         }
     }
+
+    /// Whether a terminal can show it.
+    public var isText: Bool { self != .pprof && self != .firefox }
 
     /// By the end of a file's name; nil if it is none of ``extensions``.
     public init?(path: String) {
@@ -38,6 +47,8 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         case .html: HTMLFormat()
         case .svg: SVGFormat()
         case .pprof: PprofFormat()
+        case .firefox: FirefoxFormat()
+        case .perfScript: PerfScriptFormat()
         }
     }
 }

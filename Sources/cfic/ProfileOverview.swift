@@ -113,7 +113,7 @@ struct ProfileOverview {
         }
         if !hints.waits { next.append(("--off-cpu", "where threads wait, rather than run")) }
         if !hints.inlines { next.append(("--inline", "inlined functions, too")) }
-        next.append(("-o cpu.pb.gz", "for pprof; also .svg, .json, .folded"))
+        next.append(("-o cpu.pb.gz", "for pprof; also .json.gz for profiler.firefox.com, .svg, .folded"))
         return next
     }
 
