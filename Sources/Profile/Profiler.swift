@@ -29,6 +29,8 @@ public final class Profiler {
         /// Whether stacks keep their process and its addresses. Memory is then proportional to the number of sampled
         /// processes, otherwise to the number of different stacks.
         public var tellsProcessesApart = false
+        /// Whether frames stay where they were sampled, as for ``Recorder``.
+        public var tellsInstructionsApart = true
 
         /// Finds separate debug files, as for ``Recorder``; nil for none.
         public var debugFiles: DebugFileSearch? = DebugFileSearch()
@@ -143,7 +145,8 @@ public final class Profiler {
 
     private func makeRecorder() -> Recorder {
         let recorder = Recorder(
-            unwinder, tellsProcessesApart: options.tellsProcessesApart, debugFiles: options.debugFiles)
+            unwinder, tellsProcessesApart: options.tellsProcessesApart,
+            tellsInstructionsApart: options.tellsInstructionsApart, debugFiles: options.debugFiles)
         recorder.observer = observer
         return recorder
     }

@@ -3,8 +3,10 @@ import Profile
 
 /// A format for profiles.
 public protocol ProfileFormat: Sendable {
-    /// Whether stacks must be kept apart by process: ``/Profile/Recorder/init(_:tellsProcessesApart:debugFiles:)``.
+    /// Whether stacks must be kept apart by process: ``/Profile/Recorder/init(_:tellsProcessesApart:tellsInstructionsApart:debugFiles:)``.
     var tellsProcessesApart: Bool { get }
+    /// Whether the format shows instructions or files, rather than functions alone.
+    var tellsInstructionsApart: Bool { get }
 
     /// Writes a profile. Names can contain any character: a text format makes them printable (`PrintableText`).
     ///
@@ -14,6 +16,11 @@ public protocol ProfileFormat: Sendable {
     ///   - output: receives the profile in pieces, so that only one piece is in memory.
     /// - Throws: why the profile can't be written in this format; `output` may already have received the beginning.
     func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) throws
+}
+
+extension ProfileFormat {
+    /// Most do.
+    public var tellsInstructionsApart: Bool { true }
 }
 
 /// A format that needs only what a profile with names has, wherever that comes from.

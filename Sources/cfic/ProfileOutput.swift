@@ -18,6 +18,9 @@ struct ProfileOutput {
     /// Whether the format shows processes.
     var tellsProcessesApart: Bool { format.tellsProcessesApart }
 
+    /// Whether the format shows instructions or files.
+    var tellsInstructionsApart: Bool { format.tellsInstructionsApart }
+
     /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
     func write(_ profile: RecordedProfile) throws {
         let text = ProfileText(profile: profile, format: format)
