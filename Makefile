@@ -25,6 +25,8 @@ VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatom
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
 # For benchmarks: readelf, from binutils, and perf to compare with.
 BENCH_PACKAGES := $(BUILD_PACKAGES) linux-perf
+# For bench-shares: compilers. A Rust compiler from elsewhere will do.
+SHARES_PACKAGES := $(BUILD_PACKAGES) gcc g++ golang-go python3 $(if $(shell command -v rustc),,rustc)
 # For the Debian package: dpkg-shlibdeps, which finds the libraries that it depends on.
 DEB_PACKAGES := $(BUILD_PACKAGES) dpkg-dev
 # For fuzzing: objcopy, from binutils, for sections compressed in the older format; xz to make .gnu_debugdata.
@@ -92,7 +94,7 @@ toolchain:
 		[ ! -f "$$archive" ] || ln -s "$$archive" $(ARCHIVES)/; \
 	done
 
-.PHONY: deps deps-test deps-validate deps-bench deps-fuzz deps-deb
+.PHONY: deps deps-test deps-validate deps-bench deps-shares deps-fuzz deps-deb
 deps: ## install the packages that building needs (with apt, as root or through sudo)
 	$(call install_packages,$(BUILD_PACKAGES))
 
@@ -104,6 +106,9 @@ deps-validate: ## install the packages that validate-all needs
 
 deps-bench: ## install the packages that the benchmarks need
 	$(call install_packages,$(BENCH_PACKAGES))
+
+deps-shares: ## install the compilers that bench-shares needs
+	$(call install_packages,$(SHARES_PACKAGES))
 
 deps-fuzz: ## install the packages that fuzzing needs
 	$(call install_packages,$(FUZZ_PACKAGES))
@@ -176,7 +181,7 @@ $(MINIMAL_WALK): Benchmarks/minimal-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
 
-.PHONY: bench bench-runtime bench-flame-graphs
+.PHONY: bench bench-runtime bench-flame-graphs bench-shares
 bench: deps-bench toolchain ## measure, compare with libdw and readelf, and report which limits are met (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
@@ -191,6 +196,9 @@ bench-runtime: deps-bench toolchain ## measure what sampling costs the programs 
 bench-flame-graphs: deps-test toolchain ## measure writing flame graphs, and opening and searching them in Chromium
 	$(SWIFT_BUILD) --product flame-graph-bench
 	$(BINARIES)/flame-graph-bench
+
+bench-shares: deps-shares build ## compare profiles with the known shares of programs in C, C++, Rust, Swift and Go (root)
+	@scripts/shares.sh $(BINARIES)/cfic
 
 # Fuzz targets, and seconds for each. `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
 TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression

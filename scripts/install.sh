@@ -84,6 +84,16 @@ describe_headers() {
 	sed -e "s|@PREFIX@|${PREFIX:-/usr/local}|" -e "s|@VERSION@|$("$cfic" --version)|" "$project/scripts/cfic.pc.in"
 }
 
+# Help texts separate paragraphs by empty lines, which mdoc(7) warns of, and indent examples, whose lines it would fill.
+set_paragraphs() {
+	awk '
+		function close_display() { if (shown) print ".Ed"; shown = 0 }
+		/^$/ { empty = 1; next }
+		/^ / { if (!shown) print (empty ? ".Bd -literal" : ".Bd -literal -compact"); shown = 1; empty = 0; print; next }
+		{ close_display(); if (empty && !/^\./) print ".Pp"; empty = 0; print }
+		END { close_display() }'
+}
+
 # Makes manual pages from the help texts, with the date of the build.
 install_manual() {
 	local date pages
@@ -94,6 +104,11 @@ install_manual() {
 	date=$(date -u -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y "$cfic")}" +%F)
 	pages=$(mktemp -d)
 	"$binaries/generate-manual" "$cfic" --multi-page --date "$date" --output-directory "$pages" > /dev/null
+	local page
+	for page in "$pages"/*.1; do
+		set_paragraphs < "$page" > "$page.set"
+		mv "$page.set" "$page"
+	done
 	copy 644 "$man" "$pages"/*.1
 	rm -r "$pages"
 }

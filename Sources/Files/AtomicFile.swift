@@ -8,12 +8,24 @@ package struct AtomicFile {
     let mode: mode_t
     /// Whether mode and owner are those of the file that is replaced.
     let keepsPermissions: Bool
+    /// Nil for this process's own.
+    let owner: Owner?
 
-    package init(directory: String, name: String, mode: mode_t = 0o666, keepsPermissions: Bool = false) {
+    /// A user and a group.
+    package struct Owner: Equatable {
+        package var user: uid_t
+        package var group: gid_t
+        package init(user: uid_t, group: gid_t) { (self.user, self.group) = (user, group) }
+    }
+
+    package init(
+        directory: String, name: String, mode: mode_t = 0o666, keepsPermissions: Bool = false, owner: Owner? = nil
+    ) {
         self.directory = directory
         self.name = name
         self.mode = mode
         self.keepsPermissions = keepsPermissions
+        self.owner = owner
     }
 
     package var path: String { directory + "/" + name }
@@ -25,6 +37,17 @@ package struct AtomicFile {
     ///   returns.
     package func replace(with bytes: UnsafeRawBufferPointer, isDurable: Bool) throws(FileError) {
         try UnseenFile(self, bytes).publish(isDurable: isDurable)
+    }
+
+    /// As ``replace(with:isDurable:)``, but `body` writes piece by piece, so that only one piece is in memory.
+    ///
+    /// - Throws: ``FileError``, or the error of `body`. An existing file then remains.
+    package func replace(isDurable: Bool, _ body: (inout PieceOutput) throws -> Void) throws {
+        let file = try UnseenFile(self, UnsafeRawBufferPointer(start: nil, count: 0))
+        var output = PieceOutput(file.append)
+        try body(&output)
+        if let code = output.finish() { throw error(.write, code) }
+        try file.publish(isDurable: isDurable)
     }
 
     fileprivate func error(_ action: FileError.Action, _ code: Int32) -> FileError {
@@ -62,6 +85,7 @@ package final class UnseenFile {
             temporary = path
         }
         if target.keepsPermissions { file.takePermissions(of: target.path) }
+        if let owner = target.owner, let code = file.give(to: owner) { throw target.error(.write, code) }
         if let code = file.write(bytes) { throw target.error(.write, code) }
     }
 

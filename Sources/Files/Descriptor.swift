@@ -88,6 +88,9 @@ package struct Descriptor: ~Copyable {
         _ = fchmod(number, status.st_mode & 0o777)
     }
 
+    /// - Returns: the `errno` of `fchown(2)`, or nil.
+    func give(to owner: AtomicFile.Owner) -> Int32? { fchown(number, owner.user, owner.group) == 0 ? nil : errno }
+
     /// Writes all of `bytes` at the file position.
     ///
     /// - Returns: the `errno` of `write(2)`, or nil.

@@ -33,10 +33,7 @@ package enum OutputFile {
         case .special:
             let file = Shared(try open(path))
             try fill { file.descriptor.write($0) }
-        case .file(let target):
-            let file = try UnseenFile(target, UnsafeRawBufferPointer(start: nil, count: 0))
-            try fill(file.append)
-            try file.publish(isDurable: isDurable)
+        case .file(let target): try target.replace(isDurable: isDurable, body)
         }
     }
 

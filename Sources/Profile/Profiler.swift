@@ -31,6 +31,8 @@ public final class Profiler {
         public var tellsProcessesApart = false
         /// Whether frames stay where they were sampled, as for ``Recorder``.
         public var tellsInstructionsApart = true
+        /// Whether the recording has a ``Recording/timeline``. Memory then grows with each sample, by about nine bytes.
+        public var keepsTimes = false
 
         /// Finds separate debug files, as for ``Recorder``; nil for none.
         public var debugFiles: DebugFileSearch? = DebugFileSearch()
@@ -55,6 +57,9 @@ public final class Profiler {
 
     /// Called with the counters every few seconds while samples are taken, and with the final ones at the end.
     public var onCounters: ((RecordingCounters) -> Void)?
+
+    /// Called a few times a second while samples are taken.
+    public var onStatus: ((RecordingStatus) -> Void)?
 
     /// Sees all samples of the recording.
     package var observer: (any SampleObserver)?
@@ -146,7 +151,8 @@ public final class Profiler {
     private func makeRecorder() -> Recorder {
         let recorder = Recorder(
             unwinder, tellsProcessesApart: options.tellsProcessesApart,
-            tellsInstructionsApart: options.tellsInstructionsApart, debugFiles: options.debugFiles)
+            tellsInstructionsApart: options.tellsInstructionsApart, keepsTimes: options.keepsTimes,
+            debugFiles: options.debugFiles)
         recorder.observer = observer
         return recorder
     }
@@ -166,7 +172,8 @@ public final class Profiler {
         interruption?.enter(.recording)
         try start()
         onProgress(.sampling)
-        var reports = CounterReports(onCounters)
+        var reports = RegularReports(every: .seconds(5), onCounters)
+        var statuses = RegularReports(every: .milliseconds(200), onStatus)
         let loop = RecordingLoop(
             source: KernelSource(
                 unwinder: unwinder, recorder: recorder, interruption: interruption, duration: options.duration),
@@ -174,6 +181,7 @@ public final class Profiler {
         let (reason, elapsed) = try loop.run(
             hasTargetEnded: hasEnded, request: { interruption?.request },
             onRound: { elapsed throws(ProfileError) in
+                try statuses.reportIfDue(after: elapsed) { RecordingStatus(elapsed: elapsed, recorder.stacks) }
                 try reports.reportIfDue(after: elapsed) { () throws(ProfileError) in
                     try Self.counters(of: recorder, after: elapsed)
                 }
@@ -185,7 +193,7 @@ public final class Profiler {
             stacks: recorder.stacks, processes: recorder.processes, event: event, elapsed: elapsed, stopReason: reason,
             counters: Result { () throws(KernelError) in try unwinder.counters() }, memory: unwinder.memoryUse,
             problems: recorder.problems)
-        recording.cgroups = recorder.cgroups
+        (recording.cgroups, recording.timeline) = (recorder.cgroups, recorder.timeline)
         (recording.frequency, recording.period) = (options.frequency, options.period)
         recording.includesWaits = options.samplesWaits
         return recording

@@ -12,6 +12,8 @@ public final class Recorder {
     public let unwinder: KernelUnwinder
     /// The stacks that were collected so far.
     public internal(set) var stacks = Stacks()
+    /// When samples were taken, in numbers of ``stacks``; nil if that isn't kept.
+    public private(set) var timeline: Timeline?
     /// The code that the stacks' addresses are in.
     public internal(set) var processes: ProcessHistories
     /// Problems with single processes, in words, each once.
@@ -67,10 +69,12 @@ public final class Recorder {
     ///   - tellsInstructionsApart: whether frames stay where they were sampled. If neither they nor processes are told
     ///     apart, frames may be moved to the beginnings of their functions, and functions of files lose their files: there are
     ///     far fewer different stacks then, in hours of samples.
+    ///   - keepsTimes: whether there is a ``timeline``, which takes memory for each sample.
     ///   - debugFiles: finds separate debug files, for stacks that are finished in user space and for names of files that
     ///     are closed before the end; nil for none.
     public init(
         _ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true, tellsInstructionsApart: Bool = true,
+        keepsTimes: Bool = false,
         debugFiles: DebugFileSearch? = DebugFileSearch()
     ) {
         self.unwinder = unwinder
@@ -81,6 +85,7 @@ public final class Recorder {
         self.debugFiles = debugFiles
         self.tellsProcessesApart = tellsProcessesApart
         self.tellsInstructionsApart = tellsInstructionsApart || tellsProcessesApart
+        timeline = keepsTimes ? Timeline(anchor: .now) : nil
         raw = RawStacks(tellsProcessesApart: tellsProcessesApart)
     }
 
@@ -109,7 +114,7 @@ public final class Recorder {
         for (index, record) in records.enumerated() {
             switch record {
             case .sample(let taken): note(taken, finished.isEmpty ? nil : finished[index])
-            case .endOfWait(let wait): if let begun = waiting.end(wait) { add(begun, length: wait.length) }
+            case .endOfWait(let wait): if let begun = waiting.end(wait) { add(begun, wait.thread, length: wait.length) }
             }
         }
         waiting.forgetEnded(isWaiting: unwinder.isWaiting)
@@ -133,8 +138,8 @@ public final class Recorder {
         records.append(
             .sample(
                 Taken(
-                    stack: number, process: sample.process, thread: sample.thread, mappings: sample.mappings,
-                    time: sample.time, share: sample.isWait ? sample.share : 0)))
+                    stack: number, process: sample.process, thread: sample.thread, cpu: UInt32(bitPattern: sample.cpu),
+                    mappings: sample.mappings, time: sample.time, share: sample.isWait ? sample.share : 0)))
         if sample.end == .noProcess || sample.end == .noMapping && unwinder.images(of: sample.process) == nil {
             newcomers.note(sample.process)
         }
@@ -206,16 +211,20 @@ public final class Recorder {
     /// Counts waits that have not ended yet, as if they ended now. Call it last, when sampling has stopped.
     public func endWaits() {
         let now = MonotonicClock.now
-        for begun in waiting.takeUnended(isWaiting: unwinder.isWaiting) {
-            add(begun, length: now > begun.time ? now - begun.time : 0)
+        for (thread, begun) in waiting.takeUnended(isWaiting: unwinder.isWaiting) {
+            add(begun, thread, length: now > begun.time ? now - begun.time : 0)
         }
     }
 
-    private func add(_ begun: WaitingThreads.Begun, length: UInt64) {
+    private func add(_ begun: WaitingThreads.Begun, _ thread: Int32, length: UInt64) {
         let nanoseconds = Double(length) / begun.share
         stacks.add(begun.stack, waited: nanoseconds)
         ended.samples += 1
         ended.nanoseconds += nanoseconds
+        timeline?.append(
+            Timeline.Sample(
+                time: begun.time, thread: thread, cpu: begun.cpu, stack: begun.stack.index,
+                waited: UInt64(exactly: nanoseconds.rounded()) ?? .max))
     }
 
     private enum Record {
@@ -228,6 +237,7 @@ public final class Recorder {
         var stack: Int
         var process: Int32
         var thread: Int32
+        var cpu: UInt32
         /// The number of its base.
         var mappings: UInt32
         var time: UInt64
@@ -270,12 +280,19 @@ public final class Recorder {
     func renumber(_ new: (Stacks.Number) -> Stacks.Number) {
         known = known.map { $0.map(new) }
         waiting.renumber(new)
+        timeline?.renumber { new(Stacks.Number(index: $0)).index }
     }
 
     private func note(_ taken: Taken, _ finished: StackFinisher.Finished?) {
         let number = number(of: taken, finished)
-        if taken.share == 0 { return stacks.add(number) }
-        waiting.begin(taken.thread, WaitingThreads.Begun(time: taken.time, share: taken.share, stack: number))
+        if taken.share > 0 {
+            return waiting.begin(
+                taken.thread,
+                WaitingThreads.Begun(time: taken.time, share: taken.share, cpu: taken.cpu, stack: number))
+        }
+        stacks.add(number)
+        timeline?.append(
+            Timeline.Sample(time: taken.time, thread: taken.thread, cpu: taken.cpu, stack: number.index))
     }
 
     private func number(of taken: Taken, _ finished: StackFinisher.Finished?) -> Stacks.Number {

@@ -5,6 +5,8 @@ import LinuxProcess
 public struct Recording {
     /// The stacks, each with its count.
     public var stacks: Stacks
+    /// When samples were taken, in the order of ``Stacks/counted``; nil if that wasn't kept.
+    public var timeline: Timeline?
     /// The code that the stacks' addresses are in.
     public var processes: ProcessHistories
     /// The cgroups that sampled threads were in.

@@ -26,7 +26,7 @@ public struct Stacks {
     }
 
     /// Stands for a stack: equal for equal stacks.
-    package struct Number: Hashable, Sendable { fileprivate var index: Int }
+    package struct Number: Hashable, Sendable { let index: Int }
 
     private struct Tally {
         var samples = 0
@@ -59,6 +59,11 @@ public struct Stacks {
     /// By number.
     private var keys: [Key] = []
     private var tallies: [Tally] = []
+    /// By number.
+    private var outcomes: [StackOutcome] = []
+    private var complete = 0
+    private var guessed = 0
+    private var truncated = 0
     private var numbers: [Key: Number] = [:]
 
     /// The number of different stacks.
@@ -117,15 +122,16 @@ public struct Stacks {
             of: Key(
                 kind: kindNumbers[kind] ?? add(kind), kernelFrames: kernelCode.leaf(of: stack.kernelFrames.reversed()),
                 userFrames: kind.space.isResolved ? commonCode.leaf(of: userWords) : ownCode.leaf(of: userWords),
-                addresses: ownCode.leaf(of: stack.addresses.reversed())))
+                addresses: ownCode.leaf(of: stack.addresses.reversed())), outcome: stack.outcome)
     }
 
-    private mutating func number(of key: Key) -> Number {
+    private mutating func number(of key: Key, outcome: @autoclosure () -> StackOutcome) -> Number {
         if let known = numbers[key] { return known }
         let number = Number(index: keys.count)
         numbers[key] = number
         keys.append(key)
         tallies.append(Tally())
+        outcomes.append(outcome())
         return number
     }
 
@@ -148,7 +154,25 @@ public struct Stacks {
 
     package mutating func add(_ stack: Stack) { add(number(of: stack)) }
 
-    package mutating func add(_ number: Number) { tallies[number.index].samples += 1 }
+    package mutating func add(_ number: Number) { count(1, of: number) }
+
+    private mutating func count(_ samples: Int, of number: Number) {
+        tallies[number.index].samples += samples
+        switch outcomes[number.index] {
+        case .complete: complete += samples
+        case .guessed: guessed += samples
+        case .truncated: truncated += samples
+        }
+    }
+
+    /// The number of samples whose stacks have an outcome. Always known, unlike ``totals``.
+    public func samples(_ outcome: StackOutcome) -> Int {
+        switch outcome {
+        case .complete: complete
+        case .guessed: guessed
+        case .truncated: truncated
+        }
+    }
 
     /// All of them.
     var all: some Collection<Stack> { keys.indices.lazy.map(stack) }
@@ -168,15 +192,16 @@ public struct Stacks {
     ) -> (Number) -> Number {
         let newCommon = commonCode.map { move(Sample.Frame(word: $0)).word }
         let newKernel = kernelCode.map(kernel)
-        let (oldKeys, oldTallies) = (keys, tallies)
-        (keys, tallies, numbers) = ([], [], [:])
-        let new = zip(oldKeys, oldTallies).map { key, tally in
-            var key = key
+        let old = (keys: keys, tallies: tallies, outcomes: outcomes)
+        (keys, tallies, outcomes, numbers) = ([], [], [], [:])
+        (complete, guessed, truncated) = (0, 0, 0)
+        let new = old.keys.indices.map { index in
+            var key = old.keys[index]
             key.kernelFrames = newKernel(key.kernelFrames)
             if kinds[Int(key.kind)].space.isResolved { key.userFrames = newCommon(key.userFrames) }
-            let number = number(of: key)
-            tallies[number.index].samples += tally.samples
-            tallies[number.index].waited += tally.waited
+            let number = number(of: key, outcome: old.outcomes[index])
+            count(old.tallies[index].samples, of: number)
+            tallies[number.index].waited += old.tallies[index].waited
             return number
         }
         return { new[$0.index] }
@@ -186,7 +211,7 @@ public struct Stacks {
     ///
     /// - Parameter nanoseconds: its length, divided by the share of waits that was sampled.
     package mutating func add(_ number: Number, waited nanoseconds: Double) {
-        tallies[number.index].samples += 1
+        count(1, of: number)
         tallies[number.index].waited += nanoseconds
     }
 

@@ -8,6 +8,8 @@ struct WaitingThreads {
         var time: UInt64
         /// The share of waits that was sampled.
         var share: Double
+        /// The CPU that the thread gave up.
+        var cpu: UInt32
         var stack: Stacks.Number
     }
 
@@ -35,13 +37,13 @@ struct WaitingThreads {
 
     /// Replaces the numbers of stacks.
     mutating func renumber(_ new: (Stacks.Number) -> Stacks.Number) {
-        begun = begun.mapValues { Begun(time: $0.time, share: $0.share, stack: new($0.stack)) }
+        begun = begun.mapValues { Begun(time: $0.time, share: $0.share, cpu: $0.cpu, stack: new($0.stack)) }
     }
 
     /// Removes and returns the waits that have not ended.
-    mutating func takeUnended(isWaiting: (_ thread: Int32, _ since: UInt64) -> Bool) -> [Begun] {
+    mutating func takeUnended(isWaiting: (_ thread: Int32, _ since: UInt64) -> Bool) -> [(thread: Int32, wait: Begun)] {
         defer { begun = [:] }
-        return begun.filter { isWaiting($0.key, $0.value.time) }.map(\.value)
+        return begun.filter { isWaiting($0.key, $0.value.time) }.map { ($0.key, $0.value) }
     }
 }
 

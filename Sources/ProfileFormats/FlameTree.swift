@@ -159,32 +159,12 @@ extension FlameTree.Lines {
 }
 
 extension FlameTree {
-    /// The children of all nodes, those of one node together.
-    struct Children {
-        private var starts: [Int]
-        private var list: [UInt32]
-
-        init(_ nodes: [Node]) {
-            starts = [Int](repeating: 0, count: nodes.count + 1)
-            for node in nodes.dropFirst() { starts[Int(node.parent) + 1] += 1 }
-            for index in nodes.indices { starts[index + 1] += starts[index] }
-            var next = starts
-            list = [UInt32](repeating: 0, count: nodes.count - 1)
-            for (index, node) in nodes.enumerated().dropFirst() {
-                list[next[Int(node.parent)]] = UInt32(index)
-                next[Int(node.parent)] += 1
-            }
-        }
-
-        subscript(node: Int) -> ArraySlice<UInt32> { list[starts[node]..<starts[node + 1]] }
-    }
-
     /// Visits all nodes but the root, parents before their children, and these one after the other.
     ///
     /// - Parameter visit: takes a node, and how many frames its parent is above the node that was visited before: 0 for a
     ///   child of that.
     func visit(_ visit: (_ node: Int, _ levelsUp: Int) -> Void) {
-        let children = Children(nodes)
+        let children = NodeChildren(nodes.lazy.map(\.parent))
         var pending: [(node: UInt32, depth: Int)] = children[0].reversed().map { ($0, 1) }
         var previousDepth = 0
         while let (node, depth) = pending.popLast() {

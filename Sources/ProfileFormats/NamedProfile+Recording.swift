@@ -20,11 +20,20 @@ extension NamedProfile {
         includesWaits = recording.includesWaits
         lostSamples = (try? recording.counters.get().lost) ?? 0
         var naming = Naming(symbolizer)
-        for (stack, count) in recording.stacks.counted where count > 0 {
-            add(
-                naming.stack(stack, cgroup: recording.cgroups[stack.cgroup], in: &self),
-                Weight(samples: count, total: recording.weight(of: stack, count: count)))
+        /// By the stack's number in the recording.
+        var numbers: [Int] = []
+        for (stack, count) in recording.stacks.counted {
+            guard count > 0 else {
+                numbers.append(0)
+                continue
+            }
+            numbers.append(
+                add(
+                    naming.stack(stack, cgroup: recording.cgroups[stack.cgroup], in: &self),
+                    Weight(samples: count, total: recording.weight(of: stack, count: count))))
         }
+        timeline = recording.timeline
+        timeline?.renumber { numbers[$0] }
     }
 }
 

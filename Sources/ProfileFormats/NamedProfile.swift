@@ -1,4 +1,5 @@
 import KernelUnwinder
+import Profile
 import Symbols
 
 /// A profile with names, independent of how it was recorded: what formats write.
@@ -146,6 +147,8 @@ public struct NamedProfile: Sendable {
     public private(set) var nodes = [Node(parent: 0, frame: 0)]
     /// Different ones, in the order in which they were added.
     public private(set) var stacks: [(stack: Stack, weight: Weight)] = []
+    /// When samples were taken: their stacks are indices in ``stacks``. Nil if that isn't known.
+    public var timeline: Timeline?
     /// The name that stands for none.
     public let noName: NameTable.ID
 
@@ -177,14 +180,26 @@ public struct NamedProfile: Sendable {
     }
 
     /// Adds samples of a stack.
-    public mutating func add(_ stack: Stack, _ weight: Weight) {
+    ///
+    /// - Returns: its index in ``stacks``.
+    @discardableResult
+    public mutating func add(_ stack: Stack, _ weight: Weight) -> Int {
         if let known = stackNumbers[stack] {
             stacks[known].weight.samples += weight.samples
             stacks[known].weight.total += weight.total
-        } else {
-            stackNumbers[stack] = stacks.count
-            stacks.append((stack, weight))
+            return known
         }
+        stackNumbers[stack] = stacks.count
+        stacks.append((stack, weight))
+        return stacks.count - 1
+    }
+
+    /// The weight of one sample of the ``timeline``, in ``unit``.
+    public func weight(of sample: Timeline.Sample) -> Double {
+        if let waited = sample.waited { return Double(waited) }
+        // Samples of running threads all weigh the same.
+        let weight = stacks[sample.stack].weight
+        return weight.total / Double(max(1, weight.samples))
     }
 
     private static func number<Element: Hashable>(

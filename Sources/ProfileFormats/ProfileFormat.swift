@@ -3,10 +3,13 @@ import Profile
 
 /// A format for profiles.
 public protocol ProfileFormat: Sendable {
-    /// Whether stacks must be kept apart by process: ``/Profile/Recorder/init(_:tellsProcessesApart:tellsInstructionsApart:debugFiles:)``.
+    /// Whether stacks must be kept apart by process:
+    /// ``/Profile/Recorder/init(_:tellsProcessesApart:tellsInstructionsApart:keepsTimes:debugFiles:)``.
     var tellsProcessesApart: Bool { get }
-    /// Whether the format shows instructions or files, rather than functions alone.
+    /// Whether the format shows instructions or files, rather than functions alone. By default it does.
     var tellsInstructionsApart: Bool { get }
+    /// Whether it has times of single samples: ``/Profile/Recording/timeline``. By default it hasn't.
+    var needsTimes: Bool { get }
 
     /// Writes a profile. Names can contain any character: a text format makes them printable (`PrintableText`).
     ///
@@ -19,8 +22,10 @@ public protocol ProfileFormat: Sendable {
 }
 
 extension ProfileFormat {
-    /// Most do.
+    /// True.
     public var tellsInstructionsApart: Bool { true }
+    /// False.
+    public var needsTimes: Bool { false }
 }
 
 /// A format that needs only what a profile with names has, wherever that comes from.

@@ -8,7 +8,7 @@ import Symbols
 public struct SVGFlameGraph {
     private let profile: NamedProfile
     private let tree: FlameTree
-    private let children: FlameTree.Children
+    private let children: NodeChildren
 
     /// In pixels.
     private static let (width, margin, rowHeight) = (1200.0, 10.0, 18.0)
@@ -23,7 +23,7 @@ public struct SVGFlameGraph {
     public init(_ profile: NamedProfile) {
         self.profile = profile
         tree = FlameTree(profile)
-        children = FlameTree.Children(tree.nodes)
+        children = NodeChildren(tree.nodes.lazy.map(\.parent))
     }
 
     /// Where a box is drawn.

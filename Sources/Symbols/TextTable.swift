@@ -3,8 +3,9 @@ package struct TextTable {
     private var rows: [[String]] = []
     private let left: [Int]
 
-    package init(_ header: [String], left: [Int] = []) {
-        rows = [header]
+    /// - Parameter header: nil for none.
+    package init(_ header: [String]? = nil, left: [Int] = []) {
+        rows = header.map { [$0] } ?? []
         self.left = left
     }
 

@@ -12,12 +12,13 @@ struct OutputOptions: ParsableArguments {
         name: [.customShort("o"), .customLong("output")],
         help: ArgumentHelp(
             "Write the profile to this file, in the format of its extension (\(extensions)); without one, folded. "
-                + "May be repeated.", valueName: "file"), completion: .file())
+                + "May be repeated. (default: stdout, folded; on a terminal, cfic.html)", valueName: "file"),
+        completion: .file())
     var paths: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "The format, whatever the file's extension is. (default on stdout: folded)", valueName: "format"))
+            "The format, whatever the file's extension is.", valueName: "format"))
     var format: ProfileFileType?
 
     @Flag(help: "The same as --format json.")
@@ -57,9 +58,11 @@ struct OutputOptions: ParsableArguments {
         return stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
     }
 
-    /// The outputs, which can be written to at this moment. Without paths it is standard output.
+    /// The outputs, which can be written to at this moment. Without paths it is standard output, or a page if that would
+    /// be a terminal.
     func outputs() throws -> [ProfileOutput] {
-        if paths.isEmpty { return [try ProfileOutput(path: nil, forced ?? .folded)] }
-        return try paths.map { try ProfileOutput(path: $0, type(of: $0) ?? .folded) }
+        if paths.isEmpty, forced == nil, isatty(STDOUT_FILENO) == 1 { return [try ProfileOutput.page()] }
+        if paths.isEmpty { return [try ProfileOutput(.standardOutput, forced ?? .folded)] }
+        return try paths.map { try ProfileOutput(.path($0), type(of: $0) ?? .folded) }
     }
 }

@@ -10,12 +10,12 @@ import TableStore
 struct ProfileCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "profile",
-        abstract: "Sample where processes spend CPU time, or wait, and print folded stacks.",
+        abstract: "Sample where processes spend CPU time, or wait: a flame graph, or folded stacks.",
         discussion: """
             The kernel unwinds stacks with tables, without frame pointers, up to 1,024 frames. Tables come from the \
             cache, or are compiled into it. Child processes started later are sampled, too.
 
-            Prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
+            Into a pipe it prints one line per distinct stack, as flame graph tools read it: thread;outermost;...;innermost count. \
             Names of C++, Rust, D and Swift are demangled. Kernel functions end with _[k]. Frames that were found by the frame pointer, because code has no call \
             frame information, end with _[fp]; inlined functions, with --inline, end with _[i]. A stack whose outermost frame was not reached begins with [truncated]. \
             Stacks that need registers which the kernel's walk doesn't keep are finished in user space. A summary goes to \
@@ -30,6 +30,9 @@ struct ProfileCommand: ParsableCommand {
             context switches and tracepoints are counted: each is sampled, or with -c N each Nth on each CPU. A \
             tracepoint is group:name. --list-events lists what this machine has.
 
+            On a terminal, without -o, the profile is a flame graph, cfic.html in the current directory; the hottest \
+            functions and how complete the stacks are go to stdout.
+
             With --json both are in one document, with addresses and how each stack ended (docs/stack-ends.md). The \
             command's own output still goes to stdout: use -o to keep it apart from the stacks.
 
@@ -41,7 +44,7 @@ struct ProfileCommand: ParsableCommand {
             CAP_CHECKPOINT_RESTORE, and in other users' processes CAP_DAC_READ_SEARCH.
 
             Examples:
-              sudo cfic profile                            the whole machine, until Ctrl-C
+              sudo cfic profile                            the whole machine, until Ctrl-C, as a flame graph
               sudo cfic profile -- make -j8
               sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
               sudo cfic profile -d 10 -o cpu.html          a flame graph
@@ -148,21 +151,38 @@ struct ProfileCommand: ParsableCommand {
             try interruption.takeSignals(Self.say)
             let profiler = Profiler(unwinder, recordingOptions(event, for: outputs), interruption: interruption)
             profiler.onProgress = say
+            let progress = SamplingProgress(duration: duration, sharesTerminal: !command.isEmpty)
+            progress.follow(profiler)
             let counters = try counters.follow(profiler)
-            let recording = try target.record(by: profiler)
+            let recording = try {
+                defer { progress.finish() }; return try target.record(by: profiler)
+            }()
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
             let names = Symbolizer(
                 recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search,
                 inlines: inlines)
             names.nameAll(recording.stacks)
-            defer { report(recording, recording.problems + names.problems) }
+            let isOverview = outputs.contains(where: \.isPage)
+            defer { report(recording, recording.problems + names.problems, includesStacks: !isOverview) }
             let profile = RecordedProfile(recording, names)
-            try write(profile, to: outputs)
+            if isOverview { try present(profile, outputs, target) } else { try write(profile, to: outputs) }
             interruption.finish()
             try counters?.checkFinal()
             if let end = recording.commandEnd, end.exitCode != 0 { throw ExitCode(end.exitCode) }
         }
+    }
+
+    /// Writes a page for the user who sits at the terminal, and what is most important of it on the terminal.
+    private func present(_ profile: RecordedProfile, _ outputs: [ProfileOutput], _ target: SamplingTarget) throws {
+        guard profile.recording.stacks.totals.samples > 0 else {
+            return Diagnostics.note("No samples were taken, so \(ProfileOutput.pageName) was not written.")
+        }
+        let result = Result { try write(profile, to: outputs) }
+        ProfileOverview(profile).write(
+            page: (try? result.get()).map { ProfileOutput.pagePath },
+            ProfileOverview.Hints(isEveryone: target.isEveryone, inlines: inlines, waits: offCPU.isOn))
+        try result.get()
     }
 
     /// Writes all that can be written.
@@ -185,6 +205,7 @@ struct ProfileCommand: ParsableCommand {
         options.duration = duration.map { .seconds($0) }
         options.tellsProcessesApart = outputs.contains(where: \.tellsProcessesApart)
         options.tellsInstructionsApart = inlines || outputs.contains(where: \.tellsInstructionsApart)
+        options.keepsTimes = outputs.contains(where: \.needsTimes)
         options.debugFiles = debugFiles.search
         return options
     }
@@ -219,11 +240,13 @@ struct ProfileCommand: ParsableCommand {
     }
 
     /// Reports the results and the problems.
-    private func report(_ recording: Recording, _ problems: [String]) {
+    private func report(_ recording: Recording, _ problems: [String], includesStacks: Bool) {
         for image in recording.processes.imagesWithoutTable {
             Diagnostics.error("\(image.name) has no table; callers of its frames are guessed: \(image.problem)")
         }
         for problem in problems { Diagnostics.error(problem) }
-        do { try ProfileSummary(recording).write() } catch { Diagnostics.error("\(error)") }
+        do { try ProfileSummary(recording).write(includesStacks: includesStacks) } catch {
+            Diagnostics.error("\(error)")
+        }
     }
 }

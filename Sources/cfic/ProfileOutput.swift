@@ -6,17 +6,54 @@ import ProfileFormats
 /// The destination of a profile. It is checked before recording; if it fails nevertheless, the profile is saved
 /// elsewhere.
 struct ProfileOutput {
-    /// Nil: standard output.
-    let path: String?
+    enum Destination {
+        case standardOutput
+        /// A file that the user named: `OutputFile`.
+        case path(String)
+        /// A file that nobody named.
+        case unnamed(AtomicFile)
+    }
+
+    private let destination: Destination
     let format: any ProfileFormat
 
-    init(path: String?, _ type: ProfileFileType) throws {
-        (self.path, format) = (path, type.format)
-        if let path { try OutputFile.checkWritable(path) }
+    init(_ destination: Destination, _ type: ProfileFileType) throws {
+        (self.destination, format) = (destination, type.format)
+        switch destination {
+        case .standardOutput: break
+        case .path(let path): try OutputFile.checkWritable(path)
+        case .unnamed(let file):
+            do { try file.check() } catch {
+                throw Failure(error.description(advice: "name a file in another directory with -o"))
+            }
+        }
     }
+
+    /// A flame graph in the current directory, which may be anybody's. Whatever has the name is replaced and not opened,
+    /// so that a link leads nowhere. Only the user can read it, because it shows what others do; under sudo it is that of
+    /// the user who called sudo.
+    static func page() throws -> ProfileOutput {
+        try ProfileOutput(
+            .unnamed(AtomicFile(directory: ".", name: pageName, mode: 0o600, owner: CallingUser.ofSudo)), .html)
+    }
+
+    static let pageName = "cfic.html"
+
+    /// The path of ``page()``, for people.
+    static var pagePath: String {
+        guard let directory = getcwd(nil, 0) else { return pageName }
+        defer { free(directory) }
+        let path = String(path: directory)
+        return (path == "/" ? "" : path) + "/" + pageName
+    }
+
+    /// Whether it is ``page()``.
+    var isPage: Bool { if case .unnamed = destination { true } else { false } }
 
     /// Whether the format shows processes.
     var tellsProcessesApart: Bool { format.tellsProcessesApart }
+    /// Whether it shows when samples were taken.
+    var needsTimes: Bool { format.needsTimes }
 
     /// Whether the format shows instructions or files.
     var tellsInstructionsApart: Bool { format.tellsInstructionsApart }
@@ -24,13 +61,16 @@ struct ProfileOutput {
     /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
     func write(_ profile: RecordedProfile) throws {
         let text = ProfileText(profile: profile, format: format)
-        guard let problem = failure(of: text, path) else { return }
+        guard let problem = failure(of: text, destination) else { return }
         for directory in Self.directories {
             if let other = Self.save(text, in: directory) {
                 throw Failure("\(problem); the profile was saved to \(other)")
             }
         }
-        guard path != nil, failure(of: text, nil) == nil else {
+        if case .standardOutput = destination {
+            throw Failure("\(problem); it could not be saved anywhere else either")
+        }
+        guard failure(of: text, .standardOutput) == nil else {
             throw Failure("\(problem); it could not be saved anywhere else either")
         }
         throw Failure("\(problem); the profile was written to standard output")
@@ -59,19 +99,21 @@ struct ProfileOutput {
     }
 
     /// Why the profile could not be written; nil on success.
-    private func failure(of text: ProfileText, _ path: String?) -> String? {
+    private func failure(of text: ProfileText, _ destination: Destination) -> String? {
         do {
-            if let path {
-                try OutputFile.write(to: path) { try text.write(to: &$0) }
-                return nil
+            switch destination {
+            case .path(let path): try OutputFile.write(to: path) { try text.write(to: &$0) }
+            case .unnamed(let file): try file.replace(isDurable: true) { try text.write(to: &$0) }
+            case .standardOutput:
+                // Not `StandardOutput`, which ends cfic on a failure.
+                var output = PieceOutput { Descriptor.write($0, to: STDOUT_FILENO) }
+                try text.write(to: &output)
+                guard let code = output.finish() else { break }
+                // The reader closed the pipe.
+                if code == EPIPE { exit(1) }
+                return "cannot write to standard output: \(systemMessage(code))"
             }
-            // Not `StandardOutput`, which ends cfic on a failure.
-            var output = PieceOutput { Descriptor.write($0, to: STDOUT_FILENO) }
-            try text.write(to: &output)
-            guard let code = output.finish() else { return nil }
-            // The reader closed the pipe.
-            if code == EPIPE { exit(1) }
-            return "cannot write to standard output: \(systemMessage(code))"
+            return nil
         } catch {
             return "\(error)"
         }

@@ -13,7 +13,29 @@ struct ProfileSummary {
         totals = recording.stacks.totals
     }
 
-    func write() {
+    /// - Parameter includesStacks: whether to write what ``ProfileOverview`` tells, too.
+    func write(includesStacks: Bool) {
+        if includesStacks {
+            writeSamples()
+            writeLosses()
+            writeEnds()
+            writeTables()
+        } else {
+            writeLosses()
+        }
+        writeEvictions()
+        if let problem = recording.commandEnd?.problem { Diagnostics.note(problem) }
+    }
+
+    private func writeSamples() {
+        Diagnostics.note(
+            Self.samples(recording, totals) + ", " + Quantity.count(totals.userFrames, "frame")
+                + (totals.kernelFrames > 0 ? " and \(Quantity.count(totals.kernelFrames)) of the kernel" : ""))
+        if recording.includesWaits { Diagnostics.note(Self.waits(totals)) }
+    }
+
+    /// How many samples of what there are.
+    static func samples(_ recording: Recording, _ totals: Stacks.Totals) -> String {
         let by =
             switch recording.event {
             case .cycles: " by hardware cycles"
@@ -22,17 +44,16 @@ struct ProfileSummary {
             case nil: ""
             }
         let each = recording.period.map { $0 > 1 ? ", each of \(Quantity.count($0))" : "" } ?? ""
-        Diagnostics.note(
-            "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s\(by)\(each), "
-                + Quantity.count(totals.userFrames, "frame")
-                + (totals.kernelFrames > 0 ? " and \(Quantity.count(totals.kernelFrames)) of the kernel" : ""))
-        if recording.includesWaits {
-            Diagnostics.note(
-                "\(Quantity.count(totals.waits, "sample")) of waits; all threads together waited "
-                    + "\(Quantity.fixed(totals.waited / 1e9, 1)) s")
-        }
-        writeLosses()
-        writeEnds()
+        return "\(Quantity.count(totals.samples, "sample")) in \(Quantity.fixed(recording.seconds, 1)) s\(by)\(each)"
+    }
+
+    /// How long threads waited.
+    static func waits(_ totals: Stacks.Totals) -> String {
+        "\(Quantity.count(totals.waits, "sample")) of waits; all threads together waited "
+            + "\(Quantity.fixed(totals.waited / 1e9, 1)) s"
+    }
+
+    private func writeTables() {
         if totals.finishedStacks > 0 {
             Diagnostics.note(
                 "  \(Quantity.count(totals.finishedStacks, "stack")) finished in user space, by "
@@ -42,8 +63,6 @@ struct ProfileSummary {
             "\(Quantity.count(counters.lookups, "lookup")) in \(Quantity.count(recording.memory.tables, "table")), "
                 + "\(Quantity.bytes(UInt64(recording.memory.used))) of \(Quantity.bytes(UInt64(recording.memory.mapped))) of kernel memory"
         )
-        writeEvictions()
-        if let problem = recording.commandEnd?.problem { Diagnostics.note(problem) }
     }
 
     /// What was not sampled, or may be incomplete.

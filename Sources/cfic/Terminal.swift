@@ -13,4 +13,11 @@ enum Terminal {
         let name = locale.uppercased()
         return !name.contains("UTF-8") && !name.contains("UTF8")
     }
+
+    /// The width of a terminal; 80 if it isn't known.
+    static func columns(of descriptor: Int32) -> Int {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
 }

@@ -68,6 +68,49 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         #expect(without.code == 0 && without.diagnostics.contains("no manual pages"), "\(without.diagnostics)")
     }
 
+    /// As they come from a help text with paragraphs and examples.
+    @Test(.enabled(if: access("/usr/bin/groff", X_OK) == 0, "groff is not installed"))
+    func manualPagesAreSetWithoutWarnings() throws {
+        let page = """
+            .Dd January 2, 1970
+            .Dt CFIC 1
+            .Os
+            .Sh NAME
+            .Nm cfic
+            .Nd "Compile."
+            .Sh DESCRIPTION
+            First.
+
+            Second:
+
+              cfic compile /bin/bash          compile and store its table
+              cfic stats /bin/bash            how much of its code can be unwound, and by what?
+
+            Last:
+              cfic kernel
+            .Bl -tag -width 6n
+            .It Fl h
+            Help.
+            .El
+
+            """
+        try page.write(toFile: place.directory + "/page", atomically: true, encoding: .utf8)
+        try "#!/bin/sh\ncp '\(place.directory)/page' \"$6/cfic.1\"\n".write(
+            toFile: place.directory + "/generate-manual", atomically: true, encoding: .utf8)
+        try #require(place.shell("chmod +x generate-manual; ln -s '\(Workplace.program())' cfic").code == 0)
+        let install = try make("install", binaries: place.directory, "PREFIX='\(place.directory)/root'")
+        #expect(install.code == 0, "\(install.diagnostics)")
+        func set(_ path: String) throws -> Outcome {
+            try place.shell("groff -mdoc -Tascii -P-bcou -ww -rLL=60n \(path)")
+        }
+        #expect(try set("page").diagnostics.contains("warning"))
+        let outcome = try set("root/share/man/man1/cfic.1")
+        #expect(outcome.code == 0 && outcome.diagnostics == "", "\(outcome.diagnostics)")
+        // Examples keep their lines, although they are long.
+        #expect(outcome.output.contains("how much of its code can be unwound, and by what?\n"), "\(outcome.output)")
+        #expect(outcome.output.contains("First.\n\n     Second:\n\n"), "\(outcome.output)")
+    }
+
     @Test func pkgConfigLeadsToTheHeaders() throws {
         let install = try make("install", "DESTDIR='\(place.directory)' PREFIX=/opt/cfic")
         #expect(install.code == 0, "\(install.diagnostics)")

@@ -43,6 +43,34 @@ import Testing
         #expect(status.st_mode & 0o7777 == 0o640 && status.st_uid == owner)
     }
 
+    /// Unlike an output file.
+    @Test func atomicFileReplacesALinkAndKeepsNoPermissions() throws {
+        let target = try fixture.write([1], to: "target")
+        try #require(chmod(target, 0o666) == 0 && symlink("target", directory + "/out") == 0)
+        let owner = geteuid() == 0 ? AtomicFile.Owner(user: 4242, group: 4243) : nil
+        let file = AtomicFile(directory: directory, name: "out", mode: 0o600, owner: owner)
+        for text in ["text", "another text"] {
+            try file.replace(isDurable: false) { $0.write(text) }
+            #expect(try contents(directory + "/out") == Array(text.utf8))
+        }
+        var status = stat()
+        #expect(lstat(directory + "/out", &status) == 0 && status.st_mode == S_IFREG | 0o600)
+        #expect(status.st_uid == owner?.user ?? geteuid() && status.st_gid == owner?.group ?? getegid())
+        #expect(try contents(target) == [1] && names() == ["out", "target"])
+    }
+
+    @Test func failureWhileAnAtomicFileIsWrittenLeavesTheOldOne() throws {
+        struct Problem: Error {}
+        try fixture.write([1], to: "out")
+        #expect(throws: Problem.self) {
+            try AtomicFile(directory: directory, name: "out").replace(isDurable: false) {
+                $0.write("text")
+                throw Problem()
+            }
+        }
+        #expect(try contents(directory + "/out") == [1] && names() == ["out"])
+    }
+
     @Test func symbolicLinkStaysAndItsTargetIsReplaced() throws {
         try fixture.write([1], to: "sub/target")
         symlink("sub/target", directory + "/link")

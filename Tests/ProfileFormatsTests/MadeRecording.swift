@@ -5,6 +5,7 @@
 struct MadeRecording {
     var processes = ProcessHistories()
     var stacks = Stacks()
+    var timeline: Timeline?
 
     static let process: Int32 = 7
     /// The end of a stack whose outermost frame was reached by rules.
@@ -33,7 +34,7 @@ struct MadeRecording {
     func recording(lost: UInt64 = 0, lookups: UInt64 = 0, commandEnd: CommandEnd? = nil) -> Recording {
         var counters = Counters()
         (counters.lost, counters.lookups) = (lost, lookups)
-        return Recording(
+        var recording = Recording(
             stacks: stacks, processes: processes, event: .cycles, elapsed: .milliseconds(1500),
             stopReason: .targetEnded,
             counters: .success(counters),
@@ -42,6 +43,8 @@ struct MadeRecording {
                 evictions: 0,
                 reloads: 0, refusals: 0),
             commandEnd: commandEnd)
+        recording.timeline = timeline
+        return recording
     }
 }
 

@@ -83,6 +83,34 @@ import Testing
         #expect(events.period == 10 && events.frequency == nil)
     }
 
+    /// Two stacks of a recording may have the same names, and a stack may have no samples.
+    @Test func timesAreOfTheStacksWithNames() throws {
+        var made = MadeRecording(mapping: ["", "/b"])
+        let frames = [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x1020, isExact: true)]
+        var wait = MadeRecording.stack([Sample.Frame(0x2010, isExact: true)], addresses: [0x2010])
+        wait.isWaiting = true
+        _ = made.stacks.number(of: MadeRecording.stack([], thread: "never"))
+        var timeline = Timeline(anchor: .init(monotonic: 1, wall: 2))
+        for (time, frame) in [(10, frames[0]), (20, frames[1]), (30, frames[0])] as [(UInt64, Sample.Frame)] {
+            let number = made.stacks.number(of: MadeRecording.stack([frame], addresses: [0x7010]))
+            made.stacks.add(number)
+            timeline.append(.init(time: time, thread: 71, cpu: 1, stack: number.index))
+        }
+        made.stacks.add(wait, waited: 4e9)
+        let number = made.stacks.number(of: wait).index
+        timeline.append(.init(time: 15, thread: 72, cpu: 0, stack: number, waited: 4_000_000_000))
+        made.timeline = timeline
+        var recording = made.recording()
+        (recording.includesWaits, recording.frequency) = (true, 100)
+        let profile = named(recording)
+        #expect(profile.stacks.count == 2)
+        let times = try #require(profile.timeline)
+        #expect(times.map(\.stack) == [0, 0, 0, 1] && times.map(\.thread) == [71, 71, 71, 72])
+        #expect(times.sorted.map(\.time) == [10, 15, 20, 30] && times.anchor == timeline.anchor)
+        #expect(times.map(profile.weight) == [1e7, 1e7, 1e7, 4e9])
+        #expect(named(MadeRecording(mapping: []).recording()).timeline == nil)
+    }
+
     @Test func equalStacksAreAddedUp() {
         var profile = NamedProfile(unit: .samples, event: "clock", seconds: 1)
         let function = profile.name("f")

@@ -1,6 +1,7 @@
 import ELF
 import Foundation
 @testable import KernelUnwinder
+import LinuxProcess
 @testable import Profile
 import Symbols
 import TableCompiler
@@ -137,6 +138,9 @@ import Threads
         let after = stacks.totals
         #expect(after.samples == before.samples && after.userFrames == before.userFrames)
         #expect(after.waited == before.waited && after.kernelFrames == before.kernelFrames)
+        for outcome: StackOutcome in [.complete, .guessed, .truncated] {
+            #expect(stacks.samples(outcome) == after.outcomes[outcome, default: 0])
+        }
     }
 
     /// The first address of a function of the kernel that has more than one byte; nil if addresses can't be read.
@@ -256,7 +260,8 @@ import Threads
         // Naming the functions of a large program takes long.
         options.filter.commands = ["turns"]
         let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
-        let recorder = Recorder(unwinder, tellsProcessesApart: false)
+        let recorder = Recorder(unwinder, tellsProcessesApart: false, keepsTimes: true)
+        let began = MonotonicClock.now
         try unwinder.start(.clock, frequency: 999)
         let program = try RunningProgram(["\(directory)/turns"])
         let start = ContinuousClock.now
@@ -274,6 +279,8 @@ import Threads
         unwinder.close()
         // Not each is sampled while it is mapped.
         #expect(hasEnded && files.count > 600 && open.count <= 450, "\(files.count) files, \(open.count) at the end")
+        // Stacks were renumbered at each closing.
+        try recorder.expectTimeline(from: began)
         let names = Symbolizer(recorder.processes)
         let own = recorder.stacks.counts.filter { $0.key.command == "turns" }
         let inWork = own.filter { stack, _ in

@@ -68,7 +68,7 @@ import Testing
         let memory = KernelUnwinder.MemoryUse(
             budget: 0, mapped: 0, used: 0, tables: 0, evicted: 0, fileBytes: 0, evictions: 0, reloads: 0, refusals: 0)
         var received: [Duration] = []
-        var reports = CounterReports { received.append($0.elapsed) }
+        var reports = RegularReports<RecordingCounters>(every: .seconds(5)) { received.append($0.elapsed) }
         for elapsed in [0, 4.9, 5, 5.1, 9.9, 12, 16.9, 17] {
             let elapsed = Duration.seconds(elapsed)
             try reports.reportIfDue(after: elapsed) { () throws(ProfileError) in

@@ -171,6 +171,7 @@ struct WaitTests {
 private final class WaitRecorder {
     let unwinder: KernelUnwinder
     let recorder: Recorder
+    private let began: UInt64
 
     init(of process: Int32, _ change: (inout WaitSampling) -> Void = { _ in }) throws {
         var options = KernelUnwinder.Options()
@@ -180,9 +181,10 @@ private final class WaitRecorder {
         options.waits = sampling
         options.sampleBytes = 8 << 20
         unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
-        recorder = Recorder(unwinder)
+        recorder = Recorder(unwinder, keepsTimes: true)
         try unwinder.watchProcesses()
         try recorder.add(process)
+        began = MonotonicClock.now
         try unwinder.startWaits()
     }
 
@@ -195,6 +197,7 @@ private final class WaitRecorder {
         unwinder.stop()
         try recorder.collect()
         recorder.endWaits()
+        try recorder.expectTimeline(from: began)
         #expect(try unwinder.counters().lost == 0)
         unwinder.close()
     }

@@ -20,7 +20,7 @@ import Testing
     }
 
     private func begun(_ time: UInt64, _ stack: Stacks.Number? = nil) -> WaitingThreads.Begun {
-        WaitingThreads.Begun(time: time, share: 1, stack: stack ?? self.stack)
+        WaitingThreads.Begun(time: time, share: 1, cpu: 0, stack: stack ?? self.stack)
     }
 
     private func end(_ thread: Int32, _ began: UInt64) -> Wait { Wait(thread: thread, began: began, length: 5) }
@@ -46,7 +46,7 @@ import Testing
         var threads = WaitingThreads()
         for thread in 1...4 { threads.begin(Int32(thread), begun(UInt64(thread))) }
         let unended = threads.takeUnended { thread, since in thread == Int32(since) && thread > 2 }
-        #expect(Set(unended.map(\.time)) == [3, 4])
+        #expect(Set(unended.map(\.wait.time)) == [3, 4] && unended.allSatisfy { Int32($0.wait.time) == $0.thread })
         #expect(threads.takeUnended { _, _ in true }.isEmpty)
     }
 
