@@ -14,6 +14,8 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
     case firefox
     /// Text as `perf script` prints it.
     case perfScript = "perf-script"
+    /// What was recorded, with names and times, for `cfic report`: docs/profile-format.md.
+    case cfic
 
     /// What names of files with the format end in; the first is the usual one.
     public var extensions: [String] {
@@ -25,11 +27,12 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         case .pprof: [".pb.gz", ".pprof"]
         case .firefox: [".json.gz"]
         case .perfScript: [".perf"]
+        case .cfic: [".cfic"]
         }
     }
 
     /// Whether a terminal can show it.
-    public var isText: Bool { self != .pprof && self != .firefox }
+    public var isText: Bool { self != .pprof && self != .firefox && self != .cfic }
 
     /// By the end of a file's name; nil if it is none of ``extensions``.
     public init?(path: String) {
@@ -49,6 +52,7 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         case .pprof: PprofFormat()
         case .firefox: FirefoxFormat()
         case .perfScript: PerfScriptFormat()
+        case .cfic: CFICFormat()
         }
     }
 }

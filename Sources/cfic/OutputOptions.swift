@@ -43,6 +43,9 @@ struct OutputOptions: ParsableArguments {
     /// Whether everything is to be JSON.
     var isJSON: Bool { forced == .json }
 
+    /// Whether an output was asked for.
+    var isAsked: Bool { !paths.isEmpty || forced != nil }
+
     private var forced: ProfileFileType? { json ? .json : format }
 
     /// Nil if neither the options nor the path tell it.
