@@ -200,6 +200,12 @@ bench-flame-graphs: deps-test toolchain ## measure writing flame graphs, and ope
 bench-shares: deps-shares build ## compare profiles with the known shares of programs in C, C++, Rust, Swift and Go (root)
 	@scripts/shares.sh $(BINARIES)/cfic
 
+.PHONY: picture
+picture: build ## record a shell, and make the README's picture of it, docs/profile.svg (root)
+	$(BINARIES)/cfic profile -o $(SCRATCH)/picture.svg -- bash testdata/programs/words.sh
+	@size=$$(stat -c %s $(SCRATCH)/picture.svg); [ $$size -lt 100000 ] || { echo "the picture has $$size bytes" >&2; exit 1; }
+	install -m 644 $(SCRATCH)/picture.svg docs/profile.svg
+
 # Fuzz targets, and seconds for each. `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
 TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression fuzz-profile
 SECONDS ?= 60
