@@ -147,6 +147,39 @@ struct CodeSpace {
     /// Whether there were too many places in generated code.
     var hasTooManyPlaces: Bool { generated.isFull }
 
+    // MARK: Intervals
+
+    /// A copy for looking up addresses on another thread, which has images of its own.
+    func forAnotherThread() -> CodeSpace {
+        var copy = CodeSpace()
+        (copy.functions, copy.generated, copy.problems) = (functions, generated, problems)
+        var others: [ObjectIdentifier: MappedImage] = [:]
+        copy.images = ProcessImages(
+            images.mappings.map { mapping in
+                guard let image = mapping.image else { return mapping }
+                var mapping = mapping
+                mapping.image = others[ObjectIdentifier(image)] ?? image.another()
+                others[ObjectIdentifier(image)] = mapping.image
+                return mapping
+            })
+        return copy
+    }
+
+    /// The address in this space for a frame in another one; 1, where nothing is, if there is no room.
+    ///
+    /// - Parameter owners: the number of each owner of generated code by its number there.
+    mutating func address(of frame: Sample.Frame, in other: CodeSpace, owners: [Int: Int]) -> UInt64 {
+        if let name = other.function(at: frame.lookupAddress) {
+            return address(ofFunction: name, isExact: frame.isExact)
+        }
+        if var place = other.generatedPlace(at: frame.lookupAddress) {
+            guard let owner = owners[place.owner] else { return 1 }
+            place.owner = owner
+            return address(of: place, isExact: frame.isExact) ?? 1
+        }
+        return other.images.mapping(at: frame.lookupAddress).map { address(of: frame.pc, in: $0) } ?? 1
+    }
+
     /// Forgets pieces in which there are no frames any more.
     mutating func close(_ pieces: [ProcessImages.Mapping]) {
         let starts = Set(pieces.map(\.start))

@@ -86,6 +86,21 @@ struct GeneratedCode {
     /// Forgets all processes, because the ends of some may not be known.
     mutating func forgetProcesses() { states = [:] }
 
+    /// Forgets what belongs to processes that have ended, to go on without their samples.
+    ///
+    /// - Returns: the new numbers of the others, by the old ones.
+    mutating func forgetEnded() -> [Int: Int] {
+        var kept: [Int: Int] = [:]
+        for (process, state) in states {
+            guard case .named(let owner) = state else { continue }
+            kept[owner] = kept[owner] ?? kept.count
+            states[process] = kept[owner].map { .named(owner: $0) }
+        }
+        owners = kept.sorted { $0.value < $1.value }.map { owners[$0.key] }
+        problems = []
+        return kept
+    }
+
     /// The names of places, by place, and problems with reading them.
     func names(of places: some Sequence<Place>) -> (names: [Place: String], problems: [String]) {
         var byOwner: [Int: [Place]] = [:]

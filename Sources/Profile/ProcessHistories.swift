@@ -34,7 +34,9 @@ public struct ProcessHistories {
     ) { (self.open, code, generatedCode) = (open, CodeSpace(), GeneratedCode(open: openNames)) }
 
     /// Of code alone.
-    init(code: CodeSpace) { (open, self.code, generatedCode) = ({ mapping, _ in mapping }, code, GeneratedCode()) }
+    init(code: CodeSpace, generatedCode: GeneratedCode = GeneratedCode()) {
+        (open, self.code, self.generatedCode) = ({ mapping, _ in mapping }, code, generatedCode)
+    }
 
     // MARK: Events
 
@@ -140,6 +142,26 @@ public struct ProcessHistories {
 
     /// ``CodeSpace/close(_:)``
     mutating func close(_ pieces: [ProcessImages.Mapping]) { code.close(pieces) }
+
+    // MARK: Intervals
+
+    /// Takes out the code that was found in samples, for another thread to name it. What is known of processes stays.
+    ///
+    /// - Returns: the code, and a function that moves a stack that goes on to the code that will be found from now on.
+    mutating func takeCode() -> (code: ProcessHistories, move: (inout Stacks.Stack, inout ProcessHistories) -> Void) {
+        let taken = ProcessHistories(code: code.forAnotherThread(), generatedCode: generatedCode)
+        let (old, owners) = (code, generatedCode.forgetEnded())
+        code = CodeSpace()
+        return (
+            taken,
+            { stack, histories in
+                for (index, frame) in stack.userFrames.enumerated() {
+                    stack.userFrames[index] = frame.moved(
+                        to: histories.code.address(of: frame, in: old, owners: owners))
+                }
+            }
+        )
+    }
 
     // MARK: Samples
 

@@ -58,6 +58,9 @@ public final class Profiler {
     /// Called with the counters every few seconds while samples are taken, and with the final ones at the end.
     public var onCounters: ((RecordingCounters) -> Void)?
 
+    /// Takes the recording in intervals, from the first one to the last. The recording that is returned is empty then.
+    public var intervals: (any IntervalReceiver)?
+
     /// Called a few times a second while samples are taken.
     public var onStatus: ((RecordingStatus) -> Void)?
 
@@ -174,6 +177,11 @@ public final class Profiler {
         onProgress(.sampling)
         var reports = RegularReports(every: .seconds(5), onCounters)
         var statuses = RegularReports(every: .milliseconds(200), onStatus)
+        var cutter = intervals.map { IntervalCutter($0, began: began) }
+        func describe(_ recording: inout Recording) {
+            (recording.frequency, recording.period) = (options.frequency, options.period)
+            recording.includesWaits = options.samplesWaits
+        }
         let loop = RecordingLoop(
             source: KernelSource(
                 unwinder: unwinder, recorder: recorder, interruption: interruption, duration: options.duration),
@@ -185,17 +193,18 @@ public final class Profiler {
                 try reports.reportIfDue(after: elapsed) { () throws(ProfileError) in
                     try Self.counters(of: recorder, after: elapsed)
                 }
+                try cutter?.cutIfOver(recorder, event, describe)
             })
-        recorder.endWaits()
+        if cutter == nil { recorder.endWaits() }
         if let onCounters { onCounters(try Self.counters(of: recorder, after: elapsed)) }
+        try cutter?.cut(recorder, event, isLast: true, describe)
         if recorder.stacks.totals.samples == 0 { interruption?.finish() }
         var recording = Recording(
             stacks: recorder.stacks, processes: recorder.processes, event: event, elapsed: elapsed, stopReason: reason,
             counters: Result { () throws(KernelError) in try unwinder.counters() }, memory: unwinder.memoryUse,
             problems: recorder.problems)
         (recording.cgroups, recording.timeline) = (recorder.cgroups, recorder.timeline)
-        (recording.frequency, recording.period) = (options.frequency, options.period)
-        recording.includesWaits = options.samplesWaits
+        describe(&recording)
         return recording
     }
 

@@ -216,15 +216,39 @@ public final class Recorder {
         }
     }
 
-    private func add(_ begun: WaitingThreads.Begun, _ thread: Int32, length: UInt64) {
-        let nanoseconds = Double(length) / begun.share
+    private func add(_ begun: WaitingThreads.Begun, _ thread: Int32, length: UInt64, hasEnded: Bool = true) {
+        let nanoseconds = Double(length - min(length, begun.counted)) / begun.share
         stacks.add(begun.stack, waited: nanoseconds)
-        ended.samples += 1
+        ended.samples += hasEnded ? 1 : 0
         ended.nanoseconds += nanoseconds
         timeline?.append(
             Timeline.Sample(
-                time: begun.time, thread: thread, cpu: begun.cpu, stack: begun.stack.index,
+                time: begun.time + begun.counted, thread: thread, cpu: begun.cpu, stack: begun.stack.index,
                 waited: UInt64(exactly: nanoseconds.rounded()) ?? .max))
+    }
+
+    /// Takes out what was recorded since the last call, so that memory doesn't grow with the length of a recording. Waits that
+    /// have not ended are divided. The interval has images of its own: another thread may name it.
+    ///
+    /// - Returns: its stacks, their code, cgroups, and its timeline if there is one.
+    func takeInterval() -> (Stacks, ProcessHistories, CgroupPaths, Timeline?) {
+        waiting.divide(at: MonotonicClock.now, isWaiting: unwinder.isWaiting) { thread, wait, length in
+            add(wait, thread, length: length, hasEnded: false)
+        }
+        let (code, move) = processes.takeCode()
+        let taken = (stacks, code, cgroups, timeline)
+        (stacks, cgroups) = (Stacks(), CgroupPaths())
+        if timeline != nil { timeline = Timeline(anchor: .now) }
+        waiting.renumber { number in
+            var stack = taken.0.stack(number)
+            if let hierarchy { cgroups.note(stack.cgroup, in: hierarchy) }
+            move(&stack, &processes)
+            return stacks.number(of: stack)
+        }
+        raw.removeAll()
+        // What is being named is in the interval that was taken.
+        (known, unmapped) = ([], nil)
+        return taken
     }
 
     private enum Record {

@@ -88,6 +88,9 @@ public struct Stacks {
         Dictionary(uniqueKeysWithValues: counted.lazy.filter { $0.samples > 0 }.map { ($0.stack, $0.samples) })
     }
 
+    /// The stack that a number stands for.
+    func stack(_ number: Number) -> Stack { stack(number.index) }
+
     private func stack(_ index: Int) -> Stack {
         let key = keys[index], kind = kinds[Int(key.kind)]
         return Stack(

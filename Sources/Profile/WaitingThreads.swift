@@ -11,6 +11,8 @@ struct WaitingThreads {
         /// The CPU that the thread gave up.
         var cpu: UInt32
         var stack: Stacks.Number
+        /// How much of it earlier intervals have, in nanoseconds.
+        var counted: UInt64 = 0
     }
 
     private var begun: [Int32: Begun] = [:]
@@ -37,7 +39,23 @@ struct WaitingThreads {
 
     /// Replaces the numbers of stacks.
     mutating func renumber(_ new: (Stacks.Number) -> Stacks.Number) {
-        begun = begun.mapValues { Begun(time: $0.time, share: $0.share, cpu: $0.cpu, stack: new($0.stack)) }
+        begun = begun.mapValues {
+            Begun(time: $0.time, share: $0.share, cpu: $0.cpu, stack: new($0.stack), counted: $0.counted)
+        }
+    }
+
+    /// Divides the waits that have not ended: what they lasted until now belongs to the interval that ends now.
+    ///
+    /// - Parameter add: adds to it a wait of a thread, with its length so far.
+    mutating func divide(
+        at now: UInt64, isWaiting: (_ thread: Int32, _ since: UInt64) -> Bool,
+        add: (_ thread: Int32, _ wait: Begun, _ length: UInt64) -> Void
+    ) {
+        for (thread, wait) in begun where isWaiting(thread, wait.time) {
+            let length = now > wait.time ? now - wait.time : 0
+            add(thread, wait, length)
+            begun[thread]?.counted = max(length, wait.counted)
+        }
     }
 
     /// Removes and returns the waits that have not ended.

@@ -7,14 +7,17 @@ import Symbols
 public struct PprofFormat: NamedProfileFormat {
     public let tellsProcessesApart = true
 
-    /// The format has no options.
-    public init() {}
+    private let began: UInt64?
+
+    /// - Parameter began: when the profile began, in nanoseconds since 1970; nil to leave it out.
+    public init(began: UInt64? = nil) { self.began = began }
 
     /// - Throws: if there is no memory to compress it.
     public func write(_ profile: NamedProfile, to output: inout some ByteSink) throws {
         let gzip = try GzipSink()
         var writer = PprofWriter(profile)
         writer.addTypes()
+        writer.addTime(began)
         writer.addMappings()
         for (stack, weight) in profile.stacks {
             writer.add(stack, weight)
@@ -30,6 +33,7 @@ public struct PprofFormat: NamedProfileFormat {
 /// those of https://github.com/google/pprof/blob/main/proto/profile.proto.
 private struct PprofWriter {
     private let profile: NamedProfile
+    private let types: ProfileTypes
     /// What was added since the last flush.
     private(set) var message = ProtobufWriter()
     /// By number; the first is empty.
@@ -49,7 +53,7 @@ private struct PprofWriter {
     }
 
     init(_ profile: NamedProfile) {
-        self.profile = profile
+        (self.profile, types) = (profile, ProfileTypes(profile))
         plainLocations = Array(repeating: 0, count: profile.frames.count)
     }
 
@@ -82,42 +86,25 @@ private struct PprofWriter {
     // MARK: What is counted
 
     /// A `ValueType`.
-    private mutating func valueType(_ type: String, _ unit: String) -> ProtobufWriter {
+    private mutating func message(_ type: ProfileTypes.ValueType) -> ProtobufWriter {
         var made = ProtobufWriter()
-        made.add(1, number(of: type))
-        made.add(2, number(of: unit))
+        made.add(1, number(of: type.type))
+        made.add(2, number(of: type.unit))
         return made
     }
 
     mutating func addTypes() {
-        let (type, unit) =
-            switch profile.unit {
-            case .nanoseconds: (profile.event.isEmpty ? "off-cpu" : "wall", "nanoseconds")
-            case .events: (profile.event, "count")
-            case .samples: ("cpu", "nanoseconds")
-            }
-        message.add(1, valueType("samples", "count"))
-        message.add(1, valueType(type, unit))
-        message.add(14, number(of: type))
-        message.add(10, Self.whole(profile.seconds * 1e9))
-        if let period = profile.period {
-            message.add(11, valueType(profile.event, "count"))
-            message.add(12, Int64(period))
-        } else if let frequency = profile.frequency {
-            message.add(11, valueType("cpu", "nanoseconds"))
-            message.add(12, Self.whole(1e9 / Double(frequency)))
+        message.add(1, message(ProfileTypes.ValueType(type: "samples", unit: "count")))
+        message.add(1, message(types.counted))
+        message.add(14, number(of: types.counted.type))
+        message.add(10, ProfileTypes.whole(profile.seconds * 1e9))
+        if let (type, period) = types.period {
+            message.add(11, message(type))
+            message.add(12, period)
         }
     }
 
-    private func value(of weight: NamedProfile.Weight) -> Int64 {
-        guard profile.unit == .samples, let frequency = profile.frequency else { return Self.whole(weight.total) }
-        return Self.whole(weight.total * 1e9 / Double(frequency))
-    }
-
-    /// The nearest number.
-    private static func whole(_ number: Double) -> Int64 {
-        Int64(exactly: number.rounded()) ?? (number > 0 ? .max : number < 0 ? .min : 0)
-    }
+    mutating func addTime(_ began: UInt64?) { message.add(9, began ?? 0) }
 
     // MARK: Code
 
@@ -197,7 +184,7 @@ private struct PprofWriter {
     mutating func add(_ stack: NamedProfile.Stack, _ weight: NamedProfile.Weight) {
         var sample = ProtobufWriter()
         sample.add(1, packed: locations(from: stack.node))
-        sample.add(2, packed: [UInt64(weight.samples), UInt64(bitPattern: value(of: weight))])
+        sample.add(2, packed: [UInt64(weight.samples), UInt64(bitPattern: types.value(of: weight))])
         sample.add(3, label("thread", text: number(of: stack.thread)))
         if stack.process != 0 { sample.add(3, label("pid", number: Int64(stack.process))) }
         if stack.cgroup != profile.noName { sample.add(3, label("cgroup", text: number(of: stack.cgroup))) }

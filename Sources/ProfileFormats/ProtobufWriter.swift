@@ -38,9 +38,26 @@ struct ProtobufWriter {
         bytes.append(contentsOf: message.bytes)
     }
 
+    /// A `fixed64`.
+    mutating func add(_ field: Int, fixed value: UInt64) {
+        guard value != 0 else { return }
+        tag(field, .fixed64)
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Bytes, which may be none.
+    mutating func add(_ field: Int, element content: [UInt8]) {
+        tag(field, .bytes)
+        varint(UInt64(content.count))
+        bytes.append(contentsOf: content)
+    }
+
+    /// The fields of another message, as fields of this one.
+    mutating func append(_ other: ProtobufWriter) { bytes += other.bytes }
+
     mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-    private enum WireType: UInt64 { case varint = 0, bytes = 2 }
+    private enum WireType: UInt64 { case varint = 0, fixed64 = 1, bytes = 2 }
 
     private mutating func tag(_ field: Int, _ type: WireType) { varint(UInt64(field) << 3 | type.rawValue) }
 

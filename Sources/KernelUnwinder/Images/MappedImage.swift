@@ -39,6 +39,9 @@ public final class MappedImage {
         segments = image?.segments.filter { $0.isLoad && $0.isExecutable } ?? []
     }
 
+    /// Another image of the same file, only to be read, for another thread.
+    package func another() -> MappedImage { MappedImage(name: name, image: try? image?.another()) }
+
     /// The bias (AVMA − SVMA) of a mapping that starts at `offset` in the file; nil if no executable segment fits.
     func bias(of mapped: Range<UInt64>, at offset: UInt64) -> UInt64? {
         segments.bias(of: mapped, at: offset, pageSize: Self.pageSize)
