@@ -51,6 +51,9 @@ let package = Package(
         .target(
             name: "CDebugInfo", dependencies: ["CConfinement"],
             linkerSettings: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
+        // A terminal's screen, by ncurses.
+        .target(
+            name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
@@ -114,6 +117,12 @@ let package = Package(
                 "CallFrameInfo", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile",
                 "CZlib",
             ]),
+        // A profile on a terminal, while it is recorded.
+        .target(
+            name: "LiveView",
+            dependencies: [
+                "ELF", "Threads", "LinuxProcess", "KernelUnwinder", "Symbols", "Profile", "ProfileFormats", "CNcurses",
+            ]),
         .target(
             name: "Validation",
             dependencies: [
@@ -126,7 +135,8 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "LiveView",
+                "Symbols",
                 "JSONDocuments", "Threads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -246,6 +256,7 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             exclude: ["Protobuf/pprof.proto"]),
+        .testTarget(name: "LiveViewTests", dependencies: ["LiveView", "KernelUnwinder", "ProfileFormats", "Symbols"]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures", "CDemangle"]),

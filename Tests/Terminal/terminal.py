@@ -7,6 +7,7 @@ Steps are done one after the other:
 
     expect:REGEX       wait until the terminal gets a text, after the one that was expected before
     screen:REGEX       wait until a text is on the screen; ^ and $ are the ends of lines
+    seek:KEYS=REGEX    type again and again, until a text is on the screen
     send:KEYS          type; Python's escapes, such as \\x03 for Ctrl-C and \\x1b[B for the down arrow
     resize:ROWSxCOLUMNS
     signal:NAME        send the command a signal
@@ -219,14 +220,30 @@ class Session:
             if not self.read() or time.monotonic() > self.deadline:
                 self.fail(f"{pattern.pattern} did not come on the screen, which is\n{self.screen.text()}")
 
+    def seek(self, keys, pattern):
+        for _ in range(50):
+            before = self.screen.text()
+            if re.search(pattern, before, re.MULTILINE):
+                return
+            self.type(keys)
+            while self.screen.text() == before:
+                if not self.read() or time.monotonic() > self.deadline:
+                    self.fail(f"nothing changed after {keys} on the screen, which is\n{before}")
+        self.fail(f"{keys} did not lead to {pattern} on the screen, which is\n{before}")
+
+    def type(self, keys):
+        os.write(self.terminal, codecs.decode(keys, "unicode_escape").encode("latin-1"))
+
     def do(self, step):
         kind, _, what = step.partition(":")
         if kind == "expect":
             self.expect(what)
         elif kind == "screen":
             self.expect_on_screen(what)
+        elif kind == "seek":
+            self.seek(*what.split("=", 1))
         elif kind == "send":
-            os.write(self.terminal, codecs.decode(what, "unicode_escape").encode("latin-1"))
+            self.type(what)
         elif kind == "resize":
             set_size(self.terminal, what)
             self.screen.resize(*map(int, what.split("x")))
