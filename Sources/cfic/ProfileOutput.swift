@@ -55,12 +55,19 @@ struct ProfileOutput {
     /// Whether it shows when samples were taken.
     var needsTimes: Bool { format.needsTimes }
 
-    /// Whether the format shows instructions or files.
-    var tellsInstructionsApart: Bool { format.tellsInstructionsApart }
-
     /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
     func write(_ profile: RecordedProfile) throws {
-        let text = ProfileText(profile: profile, format: format)
+        try write(ProfileText(profile: .recording(profile), format: format))
+    }
+
+    /// Writes a profile that was read from a file; else as ``write(_:)``.
+    ///
+    /// - Parameter other: in place of ``format``.
+    func write(_ profile: NamedProfile, as other: any ProfileFormat) throws {
+        try write(ProfileText(profile: .file(profile), format: other))
+    }
+
+    private func write(_ text: ProfileText) throws {
         guard let problem = failure(of: text, destination) else { return }
         for directory in Self.directories {
             if let other = Self.save(text, in: directory) {
