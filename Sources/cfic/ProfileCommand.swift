@@ -204,6 +204,7 @@ struct ProfileCommand: ParsableCommand {
         options.samplesWaits = offCPU.isOn
         options.duration = duration.map { .seconds($0) }
         options.tellsProcessesApart = outputs.contains(where: \.tellsProcessesApart)
+        options.tellsInstructionsApart = inlines || outputs.contains(where: \.tellsInstructionsApart)
         options.keepsTimes = outputs.contains(where: \.needsTimes)
         options.debugFiles = debugFiles.search
         return options
