@@ -18,7 +18,7 @@ struct TopTests {
             __attribute__((noinline)) static unsigned long known_callee(unsigned long n)
             { for (int i = 0; i < 100000; i++) n = n * 3 + 1; return n; }
             __attribute__((noinline)) static void known_caller(void)
-            { unsigned long n = 1; for (;;) __asm__ volatile("" : "+r"(n = known_callee(n))); }
+            { unsigned long n = 1; for (;;) { n = known_callee(n); __asm__ volatile("" : "+r"(n)); } }
             int main(void) { known_caller(); }
             """
         try source.write(toFile: place.directory + "/busy.c", atomically: true, encoding: .utf8)
