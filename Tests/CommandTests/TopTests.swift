@@ -79,12 +79,7 @@ struct TopTests {
     }
 
     @Test func endOfTheProcessEndsIt() throws {
-        let outcome = try place.shell(
-            """
-            timeout 3 ./busy & busy=$!
-            python3 '\(Self.script)' -- '\(Workplace.program())' top -p $busy
-            """, environment: Self.environment)
-        expectGivenBack(outcome, code: 0)
+        expectGivenBack(try top("'screen:known_callee' \"shell:kill -9 $busy\""), code: 0)
     }
 
     @Test func colourIsUsedUnlessItIsUnwanted() throws {

@@ -11,6 +11,7 @@ Steps are done one after the other:
     send:KEYS          type; Python's escapes, such as \\x03 for Ctrl-C and \\x1b[B for the down arrow
     resize:ROWSxCOLUMNS
     signal:NAME        send the command a signal
+    shell:COMMAND      run something else
 
 What the terminal gets goes to standard output. The exit status is the command's; 128 and the signal's number if one ended
 it; 99, and the screen, if an expected text did not come before the command's end or within 90 seconds. Standard error says whether the
@@ -249,6 +250,8 @@ class Session:
             self.screen.resize(*map(int, what.split("x")))
         elif kind == "signal":
             os.kill(self.process, getattr(signal, what))
+        elif kind == "shell":
+            os.system(what)
         else:
             self.fail(f"no such step: {step}")
 
