@@ -2,6 +2,7 @@ import ArgumentParser
 import Chromium
 import Files
 import Foundation
+import MadeUpProfile
 import ProfileFormats
 
 @main

@@ -1,10 +1,13 @@
+import Profile
 import ProfileFormats
 
-/// A profile that is as hard as real ones get.
-enum MadeUpProfile {
+/// A profile that is as hard as real ones get: a million samples, 100,000 stacks of 30 frames, of which on average half are
+/// those of the stack before; 20,000 functions.
+public enum MadeUpProfile {
     private static let (stacks, depth, functions, modules) = (100_000, 30, 20_000, 50)
 
-    static func profile() -> NamedProfile {
+    /// - Parameter hasTimes: whether it has the time of each sample: those of two CPUs, 99 times a second.
+    public static func profile(hasTimes: Bool = false) -> NamedProfile {
         var profile = NamedProfile(unit: .samples, event: "cycles", seconds: 100)
         profile.frequency = 99
         var random = Generator()
@@ -25,6 +28,7 @@ enum MadeUpProfile {
                     cgroup: profile.noName, isWaiting: false, end: end, outcome: .complete),
                 .init(samples: samples, total: Double(samples)))
         }
+        if hasTimes { profile.timeline = timeline(of: profile, &random) }
         return profile
     }
 
@@ -37,6 +41,21 @@ enum MadeUpProfile {
             return profile.number(
                 of: .init(function: name, symbol: name, module: modules[number % modules.count], file: profile.noName))
         }
+    }
+
+    /// The samples in a random order, each up to 50 µs late.
+    private static func timeline(of profile: NamedProfile, _ random: inout Generator) -> Timeline {
+        var stacks = profile.stacks.enumerated().flatMap { repeatElement($0.offset, count: $0.element.weight.samples) }
+        stacks.shuffle(using: &random)
+        var timeline = Timeline(anchor: .init(monotonic: 1_000_000_000_000, wall: 1_800_000_000_000_000_000))
+        for (number, stack) in stacks.enumerated() {
+            let time = 1_000_000_000_000 + UInt64(number / 2) * 10_101_010 + UInt64(number % 2) * 3_000_000
+            timeline.append(
+                .init(
+                    time: time + .random(in: 0..<50_000, using: &random), thread: 1000 + Int32(stack % 20),
+                    cpu: UInt32(number % 2), stack: stack))
+        }
+        return timeline
     }
 
     /// The same in every run (xorshift64*).
