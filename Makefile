@@ -16,10 +16,10 @@ BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libd
 	libiberty-dev libxxhash-dev nettle-dev zlib1g-dev git
 # For tests: readelf to compare with; aarch64 libraries to compile tables of; xz to make .gnu_debugdata; compilers, gdb,
 # procps and eu-stack to build executables, stop them and compare stacks; qemu, cpio and cross compilers to boot
-# kernels; Chromium to open flame graphs; Go and pprof's sources to read profiles with.
+# kernels; Chromium to open flame graphs; Go and pprof's sources to read profiles with; libdebuginfod for debug files.
 TEST_PACKAGES := $(BUILD_PACKAGES) make procps libc6-arm64-cross xz-utils g++ gdb elfutils python3 \
 	qemu-system-x86 qemu-system-arm cpio debian-archive-keyring libbpf-dev zlib1g-dev gcc-aarch64-linux-gnu \
-	libc6-dev-arm64-cross libstdc++6-arm64-cross chromium golang-go golang-github-google-pprof-dev
+	libc6-dev-arm64-cross libstdc++6-arm64-cross chromium golang-go golang-github-google-pprof-dev libdebuginfod1
 # For validate-all: all of Debian's aarch64 libraries.
 VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatomic1 libc6 libgcc-s1 libgfortran5 libgm2-17 \
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
@@ -203,6 +203,12 @@ bench-shares: deps-shares build ## compare profiles with the known shares of pro
 bench-profiles: toolchain ## measure writing and reading profiles of a million samples, and naming 100,000 addresses
 	$(SWIFT_BUILD) --product profile-bench
 	$(BINARIES)/profile-bench $(BENCH_FLAGS)
+
+.PHONY: picture
+picture: build ## record a shell, and make the README's picture of it, docs/profile.svg (root)
+	$(BINARIES)/cfic profile -o $(SCRATCH)/picture.svg -- bash testdata/programs/words.sh
+	@size=$$(stat -c %s $(SCRATCH)/picture.svg); [ $$size -lt 100000 ] || { echo "the picture has $$size bytes" >&2; exit 1; }
+	install -m 644 $(SCRATCH)/picture.svg docs/profile.svg
 
 # Fuzz targets, and seconds for each. `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
 TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression fuzz-profile

@@ -4,6 +4,7 @@ import KernelUnwinder
 import LinuxProcess
 import Profile
 import ProfileFormats
+import Symbols
 import TableCompiler
 import TableStore
 
@@ -48,6 +49,7 @@ struct ProfileCommand: ParsableCommand {
               sudo cfic profile -- make -j8
               sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
               sudo cfic profile -d 10 -o cpu.html          a flame graph
+              sudo cfic profile -d 10 -o cpu.json.gz       for profiler.firefox.com
               sudo cfic profile -d 10 -o cpu.pb.gz && go tool pprof -http : cpu.pb.gz
               sudo cfic profile -p 1234 -p 5678            until Ctrl-C
               sudo cfic profile --json -p 1234 -d 1 | jq .ends
@@ -159,12 +161,17 @@ struct ProfileCommand: ParsableCommand {
             }()
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
+            let servers =
+                debugFiles.isOff ? nil : Debuginfod { Diagnostics.progress("Asking for debug files of \($0)") }
             let names = Symbolizer(
-                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search,
+                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search(askingToo: servers),
                 inlines: inlines)
             names.nameAll(recording.stacks)
             let isOverview = outputs.contains(where: \.isPage)
-            defer { report(recording, recording.problems + names.problems, includesStacks: !isOverview) }
+            defer {
+                let problems = recording.problems + [servers?.problem].compactMap { $0 } + names.problems
+                report(recording, problems, includesStacks: !isOverview)
+            }
             let profile = RecordedProfile(recording, names)
             if isOverview { try present(profile, outputs, target) } else { try write(profile, to: outputs) }
             interruption.finish()

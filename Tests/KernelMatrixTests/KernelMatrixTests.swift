@@ -67,6 +67,17 @@ struct KernelMatrixTests {
         #expect(found.stack == named.stack)
     }
 
+    /// `cfic profile -d 3` in the guest, while the clock of the day is set back to 2001.
+    @Test(arguments: KernelGuest.all.filter { $0.architecture == .amd64 })
+    func clockThatIsSetBackChangesNothing(guest: KernelGuest) throws {
+        let report = try guest.report()
+        try #require(report.lines.contains(["clock", "set", "back"]))
+        #expect(try #require(report.mostSampled("profile-stepped")).stack == report.mostSampled("profile")?.stack)
+        // By the clock that only runs forward; a slow guest is late.
+        let seconds = try #require(report.value("stepped-seconds").flatMap { Double($0) })
+        #expect(seconds >= 3 && seconds < 300)
+    }
+
     /// While all processes are sampled: a process's first samples end with NO_PROCESS and come with its registers and
     /// memory. From the moment at which it is listed, they are its known stack.
     @Test(arguments: KernelGuest.all)
