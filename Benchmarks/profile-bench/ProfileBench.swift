@@ -46,7 +46,7 @@ struct ProfileBench: ParsableCommand {
                 isGood = try measure("read", file, "reading it", 2000) && isGood
             }
         }
-        isGood = try measure("name", "", "naming 100,000 addresses in 200 files, which were read before", 1000) && isGood
+        isGood = try measure("name", "", "naming 100,000 addresses in 200 files, read before", 1000) && isGood
         var usage = rusage()
         getrusage(RUSAGE_CHILDREN.rawValue, &usage)
         isGood = Self.report("peak memory of any of it", "MiB", [Double(usage.ru_maxrss) / 1024], 300) && isGood
@@ -115,7 +115,8 @@ struct ProfileBench: ParsableCommand {
         let sorted = values.sorted()
         let median = (sorted[sorted.count / 2] + sorted[(sorted.count - 1) / 2]) / 2
         let range = values.count > 1 ? " (\(fixed(sorted[0])) to \(fixed(sorted[sorted.count - 1])))" : ""
-        print("  \(name): \(fixed(median)) \(unit)\(range); at most \(fixed(limit)): \(median <= limit ? "held" : "missed")")
+        let verdict = median <= limit ? "held" : "missed"
+        print("  \(name): \(fixed(median)) \(unit)\(range); at most \(fixed(limit)): \(verdict)")
         return median <= limit
     }
 
