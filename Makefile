@@ -181,7 +181,7 @@ $(MINIMAL_WALK): Benchmarks/minimal-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
 
-.PHONY: bench bench-runtime bench-flame-graphs bench-profiles bench-shares
+.PHONY: bench bench-runtime bench-flame-graphs bench-profiles bench-shares bench-hour
 bench: deps-bench toolchain ## measure, compare with libdw and readelf, and report which limits are met (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
@@ -203,6 +203,9 @@ bench-shares: deps-shares build ## compare profiles with the known shares of pro
 bench-profiles: toolchain ## measure writing and reading profiles of a million samples, and naming 100,000 addresses
 	$(SWIFT_BUILD) --product profile-bench
 	$(BINARIES)/profile-bench $(BENCH_FLAGS)
+
+bench-hour: deps-bench build ## record an hour of the machine beside perf: sizes, cost, completeness (root; DURATION=seconds)
+	@scripts/hour.sh $(BINARIES)/cfic $(or $(DURATION),3600)
 
 .PHONY: picture
 picture: build ## record a shell, and make the README's picture of it, docs/profile.svg (root)
