@@ -114,8 +114,8 @@ let package = Package(
         .target(
             name: "ProfileFormats",
             dependencies: [
-                "CallFrameInfo", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile",
-                "CZlib",
+                "CallFrameInfo", "ELF", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments",
+                "Profile", "CZlib",
             ]),
         // A profile on a terminal, while it is recorded.
         .target(
@@ -171,10 +171,19 @@ let package = Package(
         .executableTarget(
             name: "flame-graph-bench",
             dependencies: [
-                "Profile", "ProfileFormats", "Files", "Chromium",
+                "ProfileFormats", "Files", "Chromium", "MadeUpProfile",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/flame-graph-bench"),
+        .target(name: "MadeUpProfile", dependencies: ["Profile", "ProfileFormats"], path: "Benchmarks/MadeUpProfile"),
+        // Writes and reads profiles, and names addresses.
+        .executableTarget(
+            name: "profile-bench",
+            dependencies: [
+                "ELF", "Files", "MadeUpProfile", "ProfileFormats", "Symbols",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/profile-bench"),
 
         // The plainest evaluation of rows, which tests compare tables with.
         .target(
