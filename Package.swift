@@ -114,6 +114,14 @@ let package = Package(
                 "CallFrameInfo", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile",
                 "CZlib",
             ]),
+        // GNU libmicrohttpd, without TLS.
+        .target(name: "CMicrohttpd", linkerSettings: [.linkedLibrary("microhttpd")]),
+        // libcurl, loaded when it is needed.
+        .target(name: "CCurl"),
+        // Serves and pushes profiles while they are recorded.
+        .target(
+            name: "ProfileService",
+            dependencies: ["ELF", "Files", "Symbols", "Profile", "ProfileFormats", "CMicrohttpd", "CCurl"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -126,7 +134,8 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "Symbols",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats",
+                "ProfileService", "Symbols",
                 "JSONDocuments", "Threads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -246,6 +255,12 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             exclude: ["Protobuf/pprof.proto"]),
+        .testTarget(
+            name: "ProfileServiceTests",
+            dependencies: [
+                "ProfileService", "CCurl", "Profile", "ProfileFormats", "KernelUnwinder", "Symbols", "ELF", "Files",
+                "TestFixtures",
+            ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures", "CDemangle"]),
