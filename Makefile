@@ -201,7 +201,7 @@ bench-shares: deps-shares build ## compare profiles with the known shares of pro
 	@scripts/shares.sh $(BINARIES)/cfic
 
 # Fuzz targets, and seconds for each. `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
-TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression
+TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression fuzz-profile
 SECONDS ?= 60
 FUZZ := $(SCRATCH)/fuzz
 FUZZ_BUILD := $(SWIFT) build -c release --package-path Fuzz --scratch-path $(FUZZ)/build \

@@ -20,5 +20,6 @@ let package = Package(
         fuzzTarget("fuzz-cfi", ["CFIC", "CFICFuzzingInternals"]),
         fuzzTarget("fuzz-table", ["CFIC", "CFICFuzzingInternals"]),
         fuzzTarget("fuzz-expression", ["CFICCompiler", "CFICFuzzingInternals"]),
+        fuzzTarget("fuzz-profile", ["CFICUnwinder"]),
     ]
 )

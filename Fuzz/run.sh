@@ -17,6 +17,7 @@ largest() {
 	fuzz-elf) echo 8192 ;;
 	fuzz-cfi) echo 24576 ;;
 	fuzz-table) echo 16384 ;;
+	fuzz-profile) echo 4096 ;;
 	*) echo 256 ;;
 	esac
 }

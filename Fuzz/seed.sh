@@ -8,7 +8,7 @@ mkdir -p "$2"
 out=$(cd "$2" && pwd)
 work=$out/intermediate
 rm -rf "${out:?}"/fuzz-* "$work"
-mkdir -p "$out"/fuzz-{elf,cfi,table,expression} "$work"
+mkdir -p "$out"/fuzz-{elf,cfi,table,expression,profile} "$work"
 cd testdata
 
 # Makes file $3 from source $1 for target $2. Further arguments go to clang.
@@ -101,5 +101,22 @@ for expression in \
 		printf "\\x$choice\\x00$expression" > "$out/fuzz-expression/$((number += 1))"
 	done
 	printf "\\x02\\x02\\x77\\x20$expression" > "$out/fuzz-expression/$((number += 1))"
+done
+
+# Profiles in each format; of .cfic also the contents alone: its only chunk, behind the headers, as gzip has it.
+cat > "$work/folded" <<'STACKS'
+worker;main;serve;read_[k] 60
+worker;[truncated];serve_[fp];parse<int>_[i] 7
+other;main;main;idle(int)_[fp?] 10
+other 1
+STACKS
+sed 's/;/;[off-cpu];/' "$work/folded" > "$work/times"
+for name in folded times; do
+	"$cfic" report "$work/$name" -o "$work/$name.cfic" -o "$work/$name.pb.gz"
+	for file in "$work/$name" "$work/$name.cfic" "$work/$name.pb.gz" <(gzip -dc "$work/$name.pb.gz"); do
+		{ printf '\0'; cat "$file"; } > "$out/fuzz-profile/$((number += 1))"
+	done
+	{ printf '\x1f\x8b\x08\0\0\0\0\0\0\x03'; tail -c +21 "$work/$name.cfic"; } > "$work/chunk.gz"
+	{ printf '\1'; gzip -dc "$work/chunk.gz" 2> /dev/null || true; } > "$out/fuzz-profile/$((number += 1))"
 done
 rm -rf "$work"

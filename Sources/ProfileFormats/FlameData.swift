@@ -5,12 +5,14 @@ import Symbols
 /// A profile in the JSON that the page of a flame graph reads: `Profile` in data.js of the page has the same fields.
 struct FlameData {
     private let profile: NamedProfile
+    /// The weights in an earlier profile, by stack, if two are compared.
+    private let old: [Double]
     /// The numbers of names in the JSON. The empty name is 0.
     private var nameNumbers: [NameTable.ID: Int]
     private var usedNames: [NameTable.ID]
 
-    init(_ profile: NamedProfile) {
-        self.profile = profile
+    init(_ profile: NamedProfile, old: [Double] = []) {
+        (self.profile, self.old) = (profile, old)
         nameNumbers = [profile.noName: 0]
         usedNames = [profile.noName]
     }
@@ -118,6 +120,15 @@ struct FlameData {
             json.element(weight.samples)
             json.element(FlameTree.whole(weight.total))
             json.flushIfLong(to: &output)
+        }
+        json.close()
+        json.field("old")
+        json.open()
+        if !old.isEmpty {
+            for entry in tree.stacks {
+                json.element(FlameTree.whole(old[entry.number]))
+                json.flushIfLong(to: &output)
+            }
         }
         json.close()
         json.field("contexts")

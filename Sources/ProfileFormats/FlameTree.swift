@@ -36,6 +36,8 @@ struct FlameTree {
         var total = 0
         /// Of those of them that waited.
         var waiting = 0
+        /// ``total`` in the earlier profile, if two are compared.
+        var old = 0
     }
 
     struct Stack {
@@ -56,15 +58,20 @@ struct FlameTree {
     /// Those with samples, in the profile's order.
     private(set) var stacks: [Stack] = []
 
-    init(_ profile: NamedProfile) {
+    /// - Parameter old: the weights in an earlier profile, by stack, if two are compared.
+    init(_ profile: NamedProfile, old: [Double] = []) {
         let functionOfFrame = mergeFrames(profile)
-        let whole = merge(profile, functionOfFrame, truncated: false)
-        let truncated = merge(profile, functionOfFrame, truncated: true)
-        for (number, (stack, weight)) in profile.stacks.enumerated() where weight.samples > 0 {
+        let isShown = profile.stacks.indices.map {
+            profile.stacks[$0].weight.samples > 0 || !old.isEmpty && old[$0] > 0
+        }
+        let whole = merge(profile, functionOfFrame, isShown, truncated: false)
+        let truncated = merge(profile, functionOfFrame, isShown, truncated: true)
+        for (number, (stack, weight)) in profile.stacks.enumerated() where isShown[number] {
             let node = (stack.outcome == .truncated ? truncated : whole)[Int(stack.node)]
             stacks.append(Stack(node: node, number: number))
             Self.add(Self.whole(weight.total), to: &nodes[Int(node)].own)
             if stack.isWaiting { Self.add(Self.whole(weight.total), to: &nodes[Int(node)].waiting) }
+            if !old.isEmpty { Self.add(Self.whole(old[number]), to: &nodes[Int(node)].old) }
         }
         sum()
     }
@@ -75,6 +82,7 @@ struct FlameTree {
             Self.add(nodes[index].own, to: &nodes[index].total)
             Self.add(nodes[index].total, to: &nodes[parent].total)
             Self.add(nodes[index].waiting, to: &nodes[parent].waiting)
+            Self.add(nodes[index].old, to: &nodes[parent].old)
         }
         Self.add(nodes[0].own, to: &nodes[0].total)
     }
@@ -112,9 +120,12 @@ struct FlameTree {
     /// Adds the nodes of those stacks that are truncated, or of the others.
     ///
     /// - Returns: the node here for a node of the profile, if one of these stacks has it.
-    private mutating func merge(_ profile: NamedProfile, _ functionOfFrame: [UInt32], truncated: Bool) -> [UInt32] {
+    private mutating func merge(
+        _ profile: NamedProfile, _ functionOfFrame: [UInt32], _ isShown: [Bool], truncated: Bool
+    ) -> [UInt32] {
         var isUsed = [Bool](repeating: false, count: profile.nodes.count)
-        for (stack, weight) in profile.stacks where weight.samples > 0 && (stack.outcome == .truncated) == truncated {
+        for (number, (stack, _)) in profile.stacks.enumerated()
+        where isShown[number] && (stack.outcome == .truncated) == truncated {
             isUsed[Int(stack.node)] = true
         }
         var merged = [UInt32](repeating: 0, count: profile.nodes.count)

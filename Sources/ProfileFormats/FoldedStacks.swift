@@ -4,14 +4,19 @@ import Profile
 import Symbols
 
 /// Folded stacks, for flame graph tools.
-public struct FoldedFormat: ProfileFormat {
+public struct FoldedFormat: NamedProfileFormat {
     public let tellsProcessesApart = false
 
     /// The format has no options.
     public init() {}
 
+    /// Without a ``NamedProfile`` in between, which would take memory.
     public func write(_ recording: Recording, names: Symbolizer, to output: inout some ByteSink) {
         FoldedStacks(recording, names).write(to: &output)
+    }
+
+    public func write(_ profile: NamedProfile, to output: inout some ByteSink) {
+        FoldedStacks(profile).write(to: &output)
     }
 }
 
@@ -52,9 +57,23 @@ public struct FoldedStacks {
         for (stack, count) in stacks.counted where count > 0 {
             folded[folding.line(stack), default: 0] += weight(stack, count)
         }
-        parts = folding.parts
+        self.init(folding.parts.parts, folded)
+    }
+
+    /// As ``init(_:_:)-(Recording,_)``, of a profile with names.
+    public init(_ profile: NamedProfile) {
+        var folding = NamedFolding(profile)
+        var folded: [[NameTable.ID]: Double] = [:]
+        for (stack, weight) in profile.stacks where weight.samples > 0 {
+            folded[folding.line(stack), default: 0] += weight.total
+        }
+        self.init(folding.parts.parts, folded)
+    }
+
+    private init(_ parts: NameTable, _ folded: [[NameTable.ID]: Double]) {
+        self.parts = parts
         let order = parts.order()
-        lines = folded.map { (parts: $0.key, count: Int($0.value.rounded())) }.sorted {
+        lines = folded.map { (parts: $0.key, count: FlameTree.whole($0.value)) }.sorted {
             $0.count != $1.count ? $0.count > $1.count : $0.parts.lexicographicallyPrecedes($1.parts, by: order)
         }
     }
@@ -81,15 +100,10 @@ public struct FoldedStacks {
     }
 }
 
-/// Converts stacks to lines.
+/// Converts the stacks of a recording to lines.
 private struct Folding {
-    private(set) var parts = NameTable()
+    private(set) var parts = FoldedParts()
     private let symbolizer: Symbolizer
-    /// Parts by mark and by the name that they were made from.
-    private var made: [Mark: [NameTable.ID: NameTable.ID]] = [:]
-
-    private enum Mark { case none, guessed, unchecked, kernel, inlined }
-
     private let marksState: Bool
 
     init(_ symbolizer: Symbolizer, marksState: Bool) {
@@ -97,25 +111,71 @@ private struct Folding {
     }
 
     mutating func line(_ stack: Stacks.Stack) -> [NameTable.ID] {
-        var line = [parts.intern(Self.escaped(stack.command))]
+        var line = parts.beginning(
+            stack.command, state: marksState ? stack.isWaiting : nil, isTruncated: stack.outcome == .truncated)
         line.reserveCapacity(3 + stack.userFrames.count + stack.kernelFrames.count)
-        if marksState { line.append(parts.intern(stack.isWaiting ? "[off-cpu]" : "[on-cpu]")) }
-        // Marks that callers are missing, so that nobody takes the outermost known frame for the thread's start.
-        if stack.outcome == .truncated { line.append(parts.intern("[truncated]")) }
         for frame in stack.userFrames.reversed() {
-            let mark: Mark = frame.isUnchecked ? .unchecked : frame.isGuessed ? .guessed : .none
-            line.append(part(symbolizer.id(of: frame, in: stack.space), mark))
+            let mark: FoldedParts.Mark = frame.isUnchecked ? .unchecked : frame.isGuessed ? .guessed : .none
+            line.append(parts.part(symbolizer.id(of: frame, in: stack.space), symbolizer.names, mark))
             for function in symbolizer.inlinedFunctions(of: frame, in: stack.space).reversed() {
-                line.append(part(function.name, .inlined))
+                line.append(parts.part(function.name, symbolizer.names, .inlined))
             }
         }
-        for address in stack.kernelFrames.reversed() { line.append(part(symbolizer.kernelID(of: address), .kernel)) }
+        for address in stack.kernelFrames.reversed() {
+            line.append(parts.part(symbolizer.kernelID(of: address), symbolizer.names, .kernel))
+        }
+        return line
+    }
+}
+
+/// Converts the stacks of a profile with names to lines.
+private struct NamedFolding {
+    private(set) var parts = FoldedParts()
+    private let profile: NamedProfile
+    private let marksState: Bool
+
+    init(_ profile: NamedProfile) {
+        self.profile = profile
+        marksState = profile.includesWaits && !profile.event.isEmpty
+    }
+
+    mutating func line(_ stack: NamedProfile.Stack) -> [NameTable.ID] {
+        let beginning = parts.beginning(
+            profile.names[stack.thread], state: marksState ? stack.isWaiting : nil,
+            isTruncated: stack.outcome == .truncated)
+        var frames: [NameTable.ID] = []
+        for frame in profile.frames(from: stack.node) {
+            frames.append(parts.part(frame.function, profile.names, FoldedParts.Mark(frame.marks)))
+        }
+        return beginning + frames.reversed()
+    }
+}
+
+/// The parts of lines, as printed.
+private struct FoldedParts {
+    private(set) var parts = NameTable()
+    /// Parts by mark and by the name that they were made from.
+    private var made: [Mark: [NameTable.ID: NameTable.ID]] = [:]
+
+    enum Mark { case none, guessed, unchecked, kernel, inlined }
+
+    /// What comes before the frames.
+    ///
+    /// - Parameter state: whether the thread waited; nil if that isn't shown.
+    mutating func beginning(_ thread: String, state: Bool?, isTruncated: Bool) -> [NameTable.ID] {
+        var line = [parts.intern(Self.escaped(thread))]
+        if let state { line.append(parts.intern(state ? "[off-cpu]" : "[on-cpu]")) }
+        // Marks that callers are missing, so that nobody takes the outermost known frame for the thread's start.
+        if isTruncated { line.append(parts.intern("[truncated]")) }
         return line
     }
 
-    private mutating func part(_ name: NameTable.ID, _ mark: Mark) -> NameTable.ID {
+    /// The part of a frame.
+    ///
+    /// - Parameter names: what the name is a number of, always the same.
+    mutating func part(_ name: NameTable.ID, _ names: borrowing NameTable, _ mark: Mark) -> NameTable.ID {
         if let known = made[mark]?[name] { return known }
-        let text = Self.escaped(symbolizer.names[name])
+        let text = Self.escaped(names[name])
         let part =
             switch mark {
             case .none: parts.intern(text)
@@ -133,5 +193,17 @@ private struct Folding {
         let name = PrintableText.of(name)
         guard name.utf8.contains(UInt8(ascii: ";")) else { return name }
         return String(decoding: name.utf8.map { $0 == UInt8(ascii: ";") ? UInt8(ascii: ":") : $0 }, as: UTF8.self)
+    }
+}
+
+extension FoldedParts.Mark {
+    fileprivate init(_ marks: NamedProfile.Marks) {
+        if marks.contains(.kernel) {
+            self = .kernel
+        } else if marks.contains(.inlined) {
+            self = .inlined
+        } else {
+            self = marks.contains(.unchecked) ? .unchecked : marks.contains(.guessed) ? .guessed : .none
+        }
     }
 }

@@ -10,11 +10,19 @@ import Symbols
 public struct HTMLFlameGraph {
     private let profile: NamedProfile
     private let tree: FlameTree
+    /// The weights in an earlier profile, by stack, if two are compared.
+    private let old: [Double]
 
     /// The flame graph of a profile.
     public init(_ profile: NamedProfile) {
-        self.profile = profile
+        (self.profile, old) = (profile, [])
         tree = FlameTree(profile)
+    }
+
+    /// The flame graph of the later of two profiles, whose colours show what has changed.
+    public init(_ difference: ProfileDifference) {
+        (profile, old) = (difference.profile, difference.old)
+        tree = FlameTree(profile, old: old)
     }
 
     /// Writes the page in pieces.
@@ -44,7 +52,7 @@ public struct HTMLFlameGraph {
     }
 
     private func writeData(to output: inout some ByteSink) {
-        var data = FlameData(profile)
+        var data = FlameData(profile, old: old)
         data.write(tree, to: &output)
     }
 }

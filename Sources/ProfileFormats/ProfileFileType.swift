@@ -10,6 +10,8 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
     case svg
     /// The format of pprof, a protocol buffer compressed by gzip.
     case pprof
+    /// What was recorded, with names and times, for `cfic report`: docs/profile-format.md.
+    case cfic
 
     /// What names of files with the format end in; the first is the usual one.
     public var extensions: [String] {
@@ -19,6 +21,7 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         case .html: [".html"]
         case .svg: [".svg"]
         case .pprof: [".pb.gz", ".pprof"]
+        case .cfic: [".cfic"]
         }
     }
 
@@ -38,6 +41,7 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         case .html: HTMLFormat()
         case .svg: SVGFormat()
         case .pprof: PprofFormat()
+        case .cfic: CFICFormat()
         }
     }
 }

@@ -9,6 +9,8 @@ public struct SVGFlameGraph {
     private let profile: NamedProfile
     private let tree: FlameTree
     private let children: NodeChildren
+    /// Whether boxes show what changed since an earlier profile.
+    private let isDifference: Bool
 
     /// In pixels.
     private static let (width, margin, rowHeight) = (1200.0, 10.0, 18.0)
@@ -24,6 +26,15 @@ public struct SVGFlameGraph {
         self.profile = profile
         tree = FlameTree(profile)
         children = NodeChildren(tree.nodes.lazy.map(\.parent))
+        isDifference = false
+    }
+
+    /// The flame graph of the later of two profiles, whose colours show what has changed.
+    public init(_ difference: ProfileDifference) {
+        profile = difference.profile
+        tree = FlameTree(profile, old: difference.old)
+        children = NodeChildren(tree.nodes.lazy.map(\.parent))
+        isDifference = true
     }
 
     /// Where a box is drawn.
@@ -59,7 +70,10 @@ public struct SVGFlameGraph {
         output.write("</svg>\n")
     }
 
-    private var title: String { profile.event.isEmpty ? "Flame graph of waits" : "Flame graph of \(profile.event)" }
+    private var title: String {
+        let title = profile.event.isEmpty ? "Flame graph of waits" : "Flame graph of \(profile.event)"
+        return isDifference ? title + ", and what has changed" : title
+    }
 
     private var facts: String {
         let samples = profile.total.samples
@@ -97,7 +111,9 @@ public struct SVGFlameGraph {
         let node = tree.nodes[box.node], height = Self.rowHeight - 1
         let (x, width) = (SVGText.fixed(Self.margin + box.start, 2), SVGText.fixed(max(box.width - 0.5, 0.1), 2))
         let y = SVGText.fixed(bottom - Double(box.depth + 1) * Self.rowHeight, 0)
-        let look = box.node == 0 ? "all" : look(tree.functions[Int(node.function)])
+        let look =
+            box.node == 0
+            ? "all" : isDifference ? "change\(Self.change(node))" : look(tree.functions[Int(node.function)])
         let size = "width=\"\(width)\" height=\"\(Int(height))\""
         // An inner svg element cuts off what is too long, whatever the font.
         var text = "<svg x=\"\(x)\" y=\"\(y)\" \(size)><title>\(description(box))</title>"
@@ -128,6 +144,11 @@ public struct SVGFlameGraph {
         var lines = [SVGText.shortened(name(box.node), 1000)]
         let percent = 100 * Double(node.total) / Double(tree.nodes[0].total)
         lines.append("\(node.total) \(profile.unit.rawValue), \(SVGText.fixed(percent, 2)) %")
+        if isDifference {
+            let old = 100 * Double(node.old) / Double(max(1, tree.nodes[0].old))
+            let sign = percent < old ? "" : "+"
+            lines.append("before \(SVGText.fixed(old, 2)) %: \(sign)\(SVGText.fixed(percent - old, 2)) points")
+        }
         guard box.node > 0 else { return Self.joined(lines) }
         if node.own > 0 { lines.append("self \(node.own)") }
         let function = tree.functions[Int(node.function)]
@@ -167,12 +188,28 @@ public struct SVGFlameGraph {
         return marks.contains(.inlined) && !marks.contains(.kernel) ? "inlined" : nil
     }
 
+    /// How much of a box is new, or gone: from -``SVGStyle/changes`` to as many.
+    private static func change(_ node: FlameTree.Node) -> Int {
+        let larger = Double(max(node.total, node.old))
+        guard larger > 0 else { return 0 }
+        return Int((Double(SVGStyle.changes) * (Double(node.total) - Double(node.old)) / larger).rounded())
+    }
+
+    /// The colours of changes, and patterns if there are any.
     private func legend(y: Double, leftOut: Int) -> String {
-        var kinds = Set(tree.functions.map { pattern($0) ?? look($0) })
+        var text = "", x = Int(Self.margin)
+        if isDifference {
+            for (change, words) in [
+                (SVGStyle.changes, "more than before"), (0, "as before"), (-SVGStyle.changes, "less"),
+            ] {
+                text += "<rect class=\"change\(change)\" x=\"\(x)\" y=\"\(Int(y) - 10)\" width=\"24\" height=\"12\"/>"
+                text += "<text class=\"quiet\" x=\"\(x + 29)\" y=\"\(Int(y))\">\(words)</text>\n"
+                x += 45 + words.utf8.count * 6
+            }
+        }
+        var kinds = Set(tree.functions.compactMap { isDifference ? pattern($0) : pattern($0) ?? look($0) })
         if kinds.contains(where: { $0.hasPrefix("user") }) { kinds.insert("user") }
         if tree.nodes[0].waiting > 0 { kinds.insert("waiting") }
-        var text = ""
-        var x = Int(Self.margin)
         for kind in SVGStyle.kinds where kinds.contains(kind.name) {
             let look = kind.name == "user" || kind.name == "inlined" ? "user3" : kind.name
             text += "<rect class=\"\(look)\" x=\"\(x)\" y=\"\(Int(y) - 10)\" width=\"24\" height=\"12\"/>"

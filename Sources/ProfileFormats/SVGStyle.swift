@@ -4,6 +4,8 @@ import Symbols
 enum SVGStyle {
     /// How many shades user code has: one per module.
     static let shades = 11
+    /// How many colours there are for more, and as many for less, if two profiles are compared.
+    static let changes = 8
 
     /// In the legend's order: classes, and what they mean.
     static let kinds: [(name: String, description: String)] = [
@@ -51,6 +53,12 @@ enum SVGStyle {
         ] { rules.append(".\(name) { fill: \(colour(hue, saturation, lightness)); }") }
         for shade in 0..<shades {
             rules.append(".user\(shade) { fill: \(colour(22 + shade * 5 / 2, 82, 76 + shade % 4 * 3)); }")
+        }
+        for change in -changes...changes {
+            // Grey if nothing has changed; red for more, blue for less.
+            let strength = 10 * abs(change)
+            rules.append(
+                ".change\(change) { fill: \(colour(change < 0 ? 215 : 8, min(90, strength), 90 - 4 * abs(change))); }")
         }
         return rules.joined(separator: "\n")
     }

@@ -2,13 +2,17 @@
 public struct NameTable: Sendable {
     /// The number of a name in its table.
     public struct ID: Hashable, Sendable {
-        var number: UInt32
+        /// In the order in which names were added, from 0.
+        package let number: UInt32
     }
 
     private var names: [String] = []
     private var numbers: [String: UInt32] = [:]
 
     package init() {}
+
+    /// By number.
+    package var all: [String] { names }
 
     /// Number of different names.
     public var count: Int { names.count }

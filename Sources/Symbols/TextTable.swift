@@ -28,7 +28,7 @@ package struct TextTable {
             for (column, text) in said.enumerated() {
                 let padding = String(repeating: " ", count: max(0, widths[column] - text.count))
                 if column > 0 { line += "  " }
-                line += left.contains(column) ? text + padding : padding + text
+                line += !left.contains(column) ? padding + text : column == said.count - 1 ? text : text + padding
             }
             return line
         }

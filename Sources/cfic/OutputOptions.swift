@@ -35,7 +35,7 @@ struct OutputOptions: ParsableArguments {
                     "'\(path)' has none of the extensions \(Self.extensions). Add one of them, or use --format.")
             }
         }
-        if paths.isEmpty, forced == .pprof, isatty(STDOUT_FILENO) == 1 {
+        if paths.isEmpty, forced == .pprof || forced == .cfic, isatty(STDOUT_FILENO) == 1 {
             throw ValidationError("A terminal can't show this format. Use -o, or write to a pipe.")
         }
     }
@@ -45,6 +45,9 @@ struct OutputOptions: ParsableArguments {
 
     /// Whether everything is to be JSON.
     var isJSON: Bool { forced == .json }
+
+    /// Whether an output was asked for.
+    var isAsked: Bool { !paths.isEmpty || forced != nil }
 
     private var forced: ProfileFileType? { json ? .json : format }
 

@@ -57,7 +57,17 @@ struct ProfileOutput {
 
     /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
     func write(_ profile: RecordedProfile) throws {
-        let text = ProfileText(profile: profile, format: format)
+        try write(ProfileText(profile: .recording(profile), format: format))
+    }
+
+    /// Writes a profile that was read from a file; else as ``write(_:)``.
+    ///
+    /// - Parameter other: in place of ``format``.
+    func write(_ profile: NamedProfile, as other: any ProfileFormat) throws {
+        try write(ProfileText(profile: .file(profile), format: other))
+    }
+
+    private func write(_ text: ProfileText) throws {
         guard let problem = failure(of: text, destination) else { return }
         for directory in Self.directories {
             if let other = Self.save(text, in: directory) {

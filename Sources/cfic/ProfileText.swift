@@ -13,14 +13,24 @@ final class RecordedProfile {
 
 /// A profile in a format, formatted while it is written.
 struct ProfileText {
-    let profile: RecordedProfile
+    enum Source {
+        case recording(RecordedProfile)
+        /// Read from a file.
+        case file(NamedProfile)
+    }
+
+    let profile: Source
     let format: any ProfileFormat
 
     func write(to output: inout some ByteSink) throws {
-        if let format = format as? any NamedProfileFormat {
+        switch (profile, format as? any NamedProfileFormat) {
+        // Folded stacks are made of the recording: long ones must not take more memory at their end.
+        case (.recording(let profile), let format?) where !(format is FoldedFormat):
             try format.write(profile.named, to: &output)
-        } else {
+        case (.recording(let profile), _):
             try format.write(profile.recording, names: profile.names, to: &output)
+        case (.file(let profile), let format?): try format.write(profile, to: &output)
+        case (.file, nil): throw Failure("this format needs a recording: it can't be made of a file")
         }
     }
 }

@@ -26,6 +26,7 @@ import enum TestFixtures.HostKernel
         try place.library("bad.so", buildID: "0xabcd0002", cfi: ".cfi_escape 0x3f")
         try place.library("same.so", cfi: ".cfi_def_cfa_offset 16\n.cfi_offset rbp, -16\n.cfi_val_offset r12, 8")
         try place.write(Array("#!/bin/sh\n".utf8), to: "script")
+        try place.write(Array("thread;main;f_[k] 3\n".utf8), to: "folded")
         try #require(try place.cfic("compile", "good.so", "-o", "table").code == 0)
     }
 
@@ -36,7 +37,7 @@ import enum TestFixtures.HostKernel
                 "compile", "check-bpf", "counters", "dump --stage entries, rows", "dump --stage rules",
                 "dump --stage pages",
                 "kernel",
-                "lookup", "lookup --explain", "profile", "profile --list-events", "stats", "validate",
+                "lookup", "lookup --explain", "profile", "profile --list-events", "report", "stats", "validate",
                 "validate --core", "validate --live",
                 "verify",
             ])
@@ -55,6 +56,8 @@ import enum TestFixtures.HostKernel
             ("lookup", "lookup good.so $START 0", 0),
             ("lookup", "lookup table $START ffffffffffffffff", 0),
             ("lookup --explain", "lookup --explain good.so $START 0", 0),
+            ("report", "report folded", 0), ("report", "report folded --diff folded --by module", 0),
+            ("report", "report folded --tree", 0),
             ("stats", "stats good.so bad.so table script missing", 1),
             ("validate", "validate good.so bad.so missing", 1),
             ("verify", "verify table good.so missing", 1),

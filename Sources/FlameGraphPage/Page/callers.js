@@ -12,6 +12,7 @@ class CallerTree {
     this.total = [0];
     this.own = [0];
     this.waiting = [0];
+    this.old = [0];
     /** By box: its stacks, and the node of each that the box stands for; the outermost one of several, by module. */
     this.stacks = [[]];
     this.nodes = [[]];
@@ -27,6 +28,7 @@ class CallerTree {
     this.stacks[box].push(stack);
     this.nodes[box].push(node);
     this.total[box] += weight;
+    if (profile.oldWeights) this.old[box] += profile.oldWeights[stack];
     if (profile.contexts[profile.stackContexts[stack]].state === State.waiting) this.waiting[box] += weight;
   }
 
@@ -47,7 +49,7 @@ class CallerTree {
         made.set(label, child);
         this.parents.push(box);
         this.boxLabels.push(label);
-        for (const list of [this.total, this.own, this.waiting]) list.push(0);
+        for (const list of [this.total, this.own, this.waiting, this.old]) list.push(0);
         this.stacks.push([]);
         this.nodes.push([]);
       }

@@ -146,9 +146,11 @@ class CallTree {
     const { profile, chosen, parents, stackBoxes } = this;
     const own = this.own = new Float64Array(parents.length);
     const waiting = this.waiting = new Float64Array(parents.length);
+    const old = this.old = new Float64Array(parents.length);
     for (let stack = 0; stack < chosen.length; stack++) {
       if (!chosen[stack]) continue;
       own[stackBoxes[stack]] += profile.stackWeights[stack];
+      if (profile.oldWeights) old[stackBoxes[stack]] += profile.oldWeights[stack];
       if (profile.contexts[profile.stackContexts[stack]].state === State.waiting) {
         waiting[stackBoxes[stack]] += profile.stackWeights[stack];
       }
@@ -157,6 +159,7 @@ class CallTree {
     for (let box = parents.length - 1; box > 0; box--) {
       total[parents[box]] += total[box];
       waiting[parents[box]] += waiting[box];
+      old[parents[box]] += old[box];
     }
   }
 

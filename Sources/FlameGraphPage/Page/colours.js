@@ -49,6 +49,12 @@ class Colours {
     }
   }
 
+  /** Red for more than in an earlier profile, blue for less, grey if nothing has changed. As in SVGStyle.swift. */
+  change(total, old) {
+    const step = Math.round((8 * (total - old)) / (Math.max(total, old) || 1)), strength = Math.abs(step);
+    return this.colour(step < 0 ? 215 : 8, 10 * strength, 90 - 4 * strength);
+  }
+
   /** What is drawn over the fill; null for nothing. */
   pattern(context, kind) {
     const draw = Colours.strokes[kind];

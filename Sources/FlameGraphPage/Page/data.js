@@ -23,6 +23,8 @@ class Profile {
     this.readNodes(data.nodes);
     this.readContexts(data.contexts);
     this.readStacks(data.stacks);
+    /** The weights in an earlier profile, scaled to this one's total, if two are compared; else null. */
+    this.oldWeights = data.old.length > 0 ? Float64Array.from(data.old) : null;
   }
 
   readModules(list) {

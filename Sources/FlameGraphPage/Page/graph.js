@@ -172,6 +172,7 @@ class Graph {
     const { tree, colours } = this;
     if (box === 0 || tree.isGroup(box)) return { kind: "group", fill: colours.fill("group", 0) };
     const label = tree.boxLabels[box], kind = Colours.kind(tree.labels.marks(label));
+    if (tree.profile.oldWeights) return { kind, fill: colours.change(tree.total[box], tree.old[box]) };
     return { kind, fill: colours.fill(kind, this.seeds[label] ??= Colours.seed(tree.labels.module(label))) };
   }
 

@@ -240,6 +240,7 @@ class Page {
     facts.push(graph.zoomed === 0 || box === 0 ? whole
       : `${whole}, ${Words.percent(tree.total[box], tree.total[graph.zoomed])} of what is zoomed to`);
     if (isFrame) facts.push(`self ${this.weightAndShare(tree.own[box], tree.total[0])}`);
+    if (profile.oldWeights) facts.push(Words.change(tree.total[box], tree.total[0], tree.old[box], tree.old[0]));
     if (graph.marksWaiting) facts.push(`${Words.percent(tree.waiting[box], tree.total[box])} of it waiting`);
     if (!isFrame) return facts;
     const module = this.labels.byModule ? undefined : this.labels.module(label);
@@ -275,9 +276,17 @@ class Page {
   /** What this profile has. */
   showLegend() {
     const { profile, graph } = this, kinds = new Set(Array.from(profile.functionMarks, Colours.kind));
-    const items = Object.keys(Colours.kinds).filter((kind) => kinds.has(kind)).map((kind) => {
+    const isDifference = profile.oldWeights !== null;
+    const changes = isDifference ? { "more than before": [1, 0], "as before": [1, 1], less: [0, 1] } : {};
+    const changeItems = Object.entries(changes).map(([text, [total, old]]) => this.legendItem(text, (brush) => {
+      brush.fillStyle = graph.colours.change(total, old);
+      brush.fillRect(0, 0, 30, 14);
+    }));
+    // Where colours show changes, only patterns tell what frames are.
+    const isShown = (kind) => kinds.has(kind) && (!isDifference || Colours.strokes[kind]);
+    const items = Object.keys(Colours.kinds).filter(isShown).map((kind) => {
       return this.legendItem(Colours.kinds[kind], (brush) => {
-        brush.fillStyle = graph.colours.fill(kind, 3);
+        brush.fillStyle = isDifference ? graph.colours.change(1, 1) : graph.colours.fill(kind, 3);
         brush.fillRect(0, 0, 30, 14);
         brush.fillStyle = graph.colours.pattern(brush, kind) ?? "transparent";
         brush.fillRect(0, 0, 30, 14);
@@ -291,7 +300,7 @@ class Page {
         brush.fillRect(0, 11, 18, 3);
       }));
     }
-    this.element("legend").replaceChildren(...items);
+    this.element("legend").replaceChildren(...changeItems, ...items);
   }
 
   legendItem(text, draw) {

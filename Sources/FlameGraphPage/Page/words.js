@@ -13,6 +13,12 @@ const Words = {
     return `${percent.toFixed(percent < 1 ? 2 : 1)} %`;
   },
 
+  /** What part of the whole something was in an earlier profile, and the difference. */
+  change(part, whole, oldPart, oldWhole) {
+    const before = oldWhole > 0 ? (100 * oldPart) / oldWhole : 0, now = whole > 0 ? (100 * part) / whole : 0;
+    return `before ${before.toFixed(2)} %: ${now < before ? "−" : "+"}${Math.abs(now - before).toFixed(2)} points`;
+  },
+
   /** A weight in the profile's unit. */
   weight(profile, weight) {
     switch (profile.unit) {
