@@ -50,6 +50,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: the contributors to cfic <cfic@localhost>
 Depends: $depends
+Recommends: libcurl4
 Section: devel
 Priority: optional
 Installed-Size: $(du -sk --exclude=DEBIAN "$stage" | cut -f1)

@@ -8,11 +8,11 @@ import Glibc
 final class Connections: @unchecked Sendable {
     struct Limits: Sendable {
         /// Connections at a time. Others wait until one ends.
-        var connections = 64
+        var connections = 256
         /// Bytes for the request line and the headers, and the buffers.
         var memory = 32 << 10
         /// For the request line and the headers.
-        var request = Duration.seconds(10)
+        var request = Duration.seconds(5)
         /// Until all of the answer is read.
         var answer = Duration.seconds(60)
         /// How often it is checked whether waiting clients are still there.

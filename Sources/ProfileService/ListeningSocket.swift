@@ -91,7 +91,7 @@ struct ListeningSocket: ~Copyable {
             setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
             guard bind(descriptor, wanted) == 0 else { return (descriptor, nil, errno) }
         }
-        return (descriptor, file, listen(descriptor, 64) == 0 ? nil : errno)
+        return (descriptor, file, listen(descriptor, SOMAXCONN) == 0 ? nil : errno)
     }
 
     /// Gives the descriptor to who closes it.

@@ -1,11 +1,10 @@
 import Foundation
-import TestFixtures
 
 /// A client of HTTP that does only what a test says.
-final class TestClient {
+public final class TestClient {
     private let socket: Int32
 
-    init(_ address: String) throws {
+    public init(_ address: String) throws {
         guard let port = address.split(separator: ":").last.flatMap({ UInt16($0) }) else {
             throw TestFailure("no port in \(address)")
         }
@@ -25,7 +24,7 @@ final class TestClient {
 
     /// - Returns: whether the other side took it.
     @discardableResult
-    func send(_ text: String) -> Bool {
+    public func send(_ text: String) -> Bool {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -35,10 +34,10 @@ final class TestClient {
         return true
     }
 
-    func closeForWriting() { shutdown(socket, Int32(SHUT_WR)) }
+    public func closeForWriting() { shutdown(socket, Int32(SHUT_WR)) }
 
     /// All until the other side closes.
-    func readAll() -> [UInt8] {
+    public func readAll() -> [UInt8] {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         while true {
@@ -49,14 +48,14 @@ final class TestClient {
     }
 
     /// An answer's status, headers and body.
-    struct Answer {
-        var status: Int
-        var headers: String
-        var body: [UInt8]
-        var text: String { String(decoding: body, as: UTF8.self) }
+    public struct Answer {
+        public var status: Int
+        public var headers: String
+        public var body: [UInt8]
+        public var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    func answer() throws -> Answer {
+    public func answer() throws -> Answer {
         let bytes = readAll()
         let text = Array("\r\n\r\n".utf8)
         guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: text) }) else {
@@ -67,7 +66,8 @@ final class TestClient {
         return Answer(status: status ?? 0, headers: headers, body: Array(bytes[(end + 4)...]))
     }
 
-    static func get(_ path: String, at address: String, headers: [String] = ["Host: localhost"]) throws -> Answer {
+    public static func get(_ path: String, at address: String, headers: [String] = ["Host: localhost"]) throws -> Answer
+    {
         let client = try TestClient(address)
         client.send("GET \(path) HTTP/1.1\r\n" + headers.map { $0 + "\r\n" }.joined() + "\r\n")
         return try client.answer()
