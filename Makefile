@@ -16,10 +16,11 @@ BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libd
 	libiberty-dev libmicrohttpd-dev libxxhash-dev nettle-dev zlib1g-dev git
 # For tests: readelf to compare with; aarch64 libraries to compile tables of; xz to make .gnu_debugdata; compilers, gdb,
 # procps and eu-stack to build executables, stop them and compare stacks; qemu, cpio and cross compilers to boot
-# kernels; python3-venv for packages of PyPI; Chromium to open flame graphs; Go and pprof's sources to read profiles with.
+# kernels; python3-venv for packages of PyPI; Chromium to open flame graphs; Go and pprof's sources to read profiles with;
+# libdebuginfod for debug files.
 TEST_PACKAGES := $(BUILD_PACKAGES) make procps libc6-arm64-cross xz-utils g++ gdb elfutils python3 python3-venv \
 	qemu-system-x86 qemu-system-arm cpio debian-archive-keyring libbpf-dev zlib1g-dev gcc-aarch64-linux-gnu \
-	libc6-dev-arm64-cross libstdc++6-arm64-cross chromium golang-go golang-github-google-pprof-dev
+	libc6-dev-arm64-cross libstdc++6-arm64-cross chromium golang-go golang-github-google-pprof-dev libdebuginfod1
 # PyPI's packages that tests read with: messages of OpenTelemetry, Prometheus's text.
 PYTHON_PACKAGES := opentelemetry-proto==1.45.2 prometheus-client==0.26.0
 PYTHON := .build/python
@@ -208,6 +209,12 @@ bench-flame-graphs: deps-test toolchain ## measure writing flame graphs, and ope
 
 bench-shares: deps-shares build ## compare profiles with the known shares of programs in C, C++, Rust, Swift and Go (root)
 	@scripts/shares.sh $(BINARIES)/cfic
+
+.PHONY: picture
+picture: build ## record a shell, and make the README's picture of it, docs/profile.svg (root)
+	$(BINARIES)/cfic profile -o $(SCRATCH)/picture.svg -- bash testdata/programs/words.sh
+	@size=$$(stat -c %s $(SCRATCH)/picture.svg); [ $$size -lt 100000 ] || { echo "the picture has $$size bytes" >&2; exit 1; }
+	install -m 644 $(SCRATCH)/picture.svg docs/profile.svg
 
 # Fuzz targets, and seconds for each. `make fuzz TARGET=fuzz-cfi SECONDS=3600` runs one for an hour.
 TARGET ?= fuzz-elf fuzz-cfi fuzz-table fuzz-expression fuzz-profile

@@ -170,7 +170,7 @@ let package = Package(
         .executableTarget(
             name: "flame-graph-bench",
             dependencies: [
-                "ProfileFormats", "Files", "Chromium",
+                "Profile", "ProfileFormats", "Files", "Chromium",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/flame-graph-bench"),

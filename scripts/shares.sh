@@ -23,6 +23,8 @@ measure() {
 	[[ $names == "  " || $names == *" ${language,,} "* ]] || return
 	command -v "$3" > /dev/null || { echo "shares.sh: no $3, so without $language" >&2; return; }
 	"${@:3}" > build.log 2>&1 || { cat build.log >&2; status=1; return; }
+	# Once before, so that all tables are there.
+	"$cfic" profile -o /dev/null -d 0.5 -- ./shares 1 > /dev/null 2>&1
 	"$cfic" profile --json -o profile.json -F "${FREQUENCY:-999}" -d "$seconds" -- ./shares $((seconds + 5)) > /dev/null 2>&1
 	python3 - "$language" "$variant" <<-'END' || status=1
 		import json, re, sys
@@ -50,7 +52,9 @@ for variant in without with; do
 	measure C $variant gcc -O2 -f${not}omit-frame-pointer -o shares "$sources/shares.c"
 	measure C++ $variant g++ -x c++ -O2 -f${not}omit-frame-pointer -o shares "$sources/shares.c"
 	measure Rust $variant rustc -O -C force-frame-pointers=$force -o shares "$sources/shares.rs"
-	measure Swift $variant swiftc -O -parse-as-library -Xcc -f${not}omit-frame-pointer -o shares "$sources/shares.swift"
+	# As SwiftPM builds. Without -g the compiler writes no call frame information; without frame pointers, too, nothing can
+	# find the callers.
+	measure Swift $variant swiftc -O -g -parse-as-library -Xcc -f${not}omit-frame-pointer -o shares "$sources/shares.swift"
 done
 # Go always has frame pointers. Without DWARF there is no call frame information either.
 measure Go with go build -o shares "$sources/shares.go"

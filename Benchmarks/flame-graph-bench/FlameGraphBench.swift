@@ -8,7 +8,7 @@ import ProfileFormats
 struct FlameGraphBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flame-graph-bench",
-        abstract: "Measures writing flame graphs, and opening and searching their page in Chromium.",
+        abstract: "Measures writing flame graphs and other formats, and opening and searching their page in Chromium.",
         discussion: """
             The profile is made up: a million samples, 100,000 stacks of 30 frames, of which on average half are those \
             of the stack before; 20,000 functions. Exits with 1 if a bar is missed.
@@ -26,7 +26,7 @@ struct FlameGraphBench: ParsableCommand {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         var isGood = true
-        for name in ["profile.html", "profile.svg"] {
+        for name in ["profile.html", "profile.svg", "profile.pb.gz", "profile.json.gz", "profile.perf"] {
             let file = directory.appending(path: name)
             let seconds = try (0..<rounds).map { _ in try Self.child(file.path) }
             let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int ?? 0
@@ -59,13 +59,10 @@ struct FlameGraphBench: ParsableCommand {
     private static func write(to file: String) throws -> Double {
         let profile = MadeUpProfile.profile()
         let clock = ContinuousClock(), start = clock.now
-        try OutputFile.write(to: file) { output in
-            if file.hasSuffix(".svg") {
-                SVGFlameGraph(profile).write(to: &output)
-            } else {
-                HTMLFlameGraph(profile).write(to: &output)
-            }
+        guard let format = ProfileFileType(path: file)?.format as? any NamedProfileFormat else {
+            throw ValidationError("\(file) has no format")
         }
+        try OutputFile.write(to: file, isDurable: false) { try format.write(profile, to: &$0) }
         return (clock.now - start) / .seconds(1)
     }
 

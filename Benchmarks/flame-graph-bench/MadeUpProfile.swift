@@ -1,3 +1,4 @@
+import Profile
 import ProfileFormats
 
 /// A profile that is as hard as real ones get.
@@ -11,6 +12,7 @@ enum MadeUpProfile {
         let frames = frames(in: &profile)
         let threads = (0..<20).map { profile.name("thread-\($0)") }
         let end = profile.name("end-of-stack")
+        var timeline = Timeline(anchor: .now)
         var path = [UInt32](repeating: 0, count: depth + 1)
         for number in 0..<stacks {
             let shared = number == 0 ? 0 : Int.random(in: 0..<depth, using: &random)
@@ -19,12 +21,18 @@ enum MadeUpProfile {
                 path[level + 1] = profile.node(of: frame, calledFrom: path[level])
             }
             let samples = Int.random(in: 1...19, using: &random)
-            profile.add(
+            let stack = profile.add(
                 .init(
                     node: path[depth], process: Int32(number % 7), thread: threads[number % threads.count],
                     cgroup: profile.noName, isWaiting: false, end: end, outcome: .complete),
                 .init(samples: samples, total: Double(samples)))
+            // Not in the order of time, as they are not read in it.
+            for _ in 0..<samples {
+                let time = UInt64.random(in: 0..<100_000_000_000, using: &random)
+                timeline.append(.init(time: time, thread: Int32(number % threads.count), cpu: 1, stack: stack))
+            }
         }
+        profile.timeline = timeline
         return profile
     }
 

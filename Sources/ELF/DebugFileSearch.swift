@@ -16,6 +16,10 @@ public struct DebugFileSearch: Sendable {
     /// The directories to search, in order of preference.
     public var directories: [String]
 
+    /// Gets the debug file with a build id from elsewhere, for the image at a path, when none is found. Returns its path; nil
+    /// if there is none.
+    public var fetch: (@Sendable (_ buildID: [UInt8], _ path: String) -> String?)?
+
     /// A search in directories of debug files, beside the images themselves.
     ///
     /// - Parameter directories: most wanted first.
@@ -36,6 +40,25 @@ public struct DebugFileSearch: Sendable {
         fileprivate var all: [Candidate] = []
 
         package init() {}
+
+        /// Adds a file, if there is one.
+        ///
+        /// - Returns: whether its build id matches, so that no other one is needed.
+        fileprivate mutating func add(_ path: String, of image: ELFImage, _ buildID: [UInt8]?, _ link: UInt32?) -> Bool
+        {
+            guard path.withPath({ access($0, F_OK) }) == 0 else { return false }
+            do throws(ELFError) {
+                let debugFile = try ELFImage(path: path)
+                // The image itself: `path` may be a debug file in /usr/lib/debug.
+                if let identity = debugFile.identity, identity == image.identity { return false }
+                let checksum = try DebugFileSearch.checksum(debugFile, buildID: buildID, link: link)
+                all.append(.file(debugFile, checksum: checksum))
+                return checksum == nil
+            } catch {
+                all.append(.rejected(error))
+                return false
+            }
+        }
 
         /// The images of the files that are still possible. One of them is chosen, or none.
         package var images: [ELFImage] { all.compactMap { if case .file(let image, _) = $0 { image } else { nil } } }
@@ -75,18 +98,10 @@ public struct DebugFileSearch: Sendable {
         let buildID = (try? image.buildID()) ?? nil
         var link: (name: String, crc: UInt32)?
         do throws(ELFError) { link = try image.debugLink() } catch { candidates.all.append(.rejected(error)) }
-        for candidate in buildIDPaths(buildID) + debugLinkPaths(link?.name, of: path) {
-            guard candidate.withPath({ access($0, F_OK) }) == 0 else { continue }
-            do throws(ELFError) {
-                let debugFile = try ELFImage(path: candidate)
-                // The image itself: `path` may be a debug file in /usr/lib/debug.
-                if let identity = debugFile.identity, identity == image.identity { continue }
-                let checksum = try Self.checksum(debugFile, buildID: buildID, link: link?.crc)
-                candidates.all.append(.file(debugFile, checksum: checksum))
-                if checksum == nil { return candidates }
-            } catch {
-                candidates.all.append(.rejected(error))
-            }
+        for path in buildIDPaths(buildID) + debugLinkPaths(link?.name, of: path)
+        where candidates.add(path, of: image, buildID, link?.crc) { return candidates }
+        if let buildID, let fetch, candidates.images.isEmpty, let path = fetch(buildID, path) {
+            _ = candidates.add(path, of: image, buildID, nil)
         }
         return candidates
     }

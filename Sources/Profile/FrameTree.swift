@@ -26,12 +26,29 @@ struct FrameTree {
 
     /// The leaf of a sequence, which is added if it is new.
     mutating func leaf(of words: some Sequence<UInt64>) -> Leaf {
-        var node: UInt32 = 0
-        for word in words {
-            let slot = slot(of: word, below: node)
-            node = slots[slot] == 0 ? add(word, below: node, at: slot) : slots[slot]
-        }
-        return Leaf(node: node)
+        Leaf(node: words.reduce(0) { child($1, of: $0) })
+    }
+
+    /// The node of a word that follows another node, which is added if it is new.
+    private mutating func child(_ word: UInt64, of parent: UInt32) -> UInt32 {
+        let slot = slot(of: word, below: parent)
+        return slots[slot] == 0 ? add(word, below: parent, at: slot) : slots[slot]
+    }
+
+    /// The last words of all beginnings of sequences.
+    var words: some Sequence<UInt64> { nodes.lazy.dropFirst().map(\.word) }
+
+    /// Changes words. Sequences that become equal have one leaf.
+    ///
+    /// - Returns: the new leaf for an old one.
+    mutating func map(_ change: (UInt64) -> UInt64) -> (Leaf) -> Leaf {
+        var changed = Self()
+        // A node's parent comes before it.
+        var new: [UInt32] = [0]
+        new.reserveCapacity(nodes.count)
+        for node in nodes.dropFirst() { new.append(changed.child(change(node.word), of: new[Int(node.parent)])) }
+        self = changed
+        return { Leaf(node: new[Int($0.node)]) }
     }
 
     /// The leaf of a sequence; nil if it was never added.

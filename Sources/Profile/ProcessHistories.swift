@@ -124,13 +124,20 @@ public struct ProcessHistories {
     /// ``CodeSpace/takeUnmapped()``
     mutating func takeUnmapped() -> [ProcessImages.Mapping] { code.takeUnmapped() }
 
+    /// The pieces of all files that are open.
+    var openPieces: [ProcessImages.Mapping] { code.images.mappings.filter { $0.image?.image != nil } }
+
     /// Moves frames to the addresses that stand for their functions.
-    mutating func moveFrames(of stack: inout Stacks.Stack, to functions: [Sample.Frame: String]) {
-        guard stack.space.isResolved else { return }
-        for (index, frame) in stack.userFrames.enumerated() {
-            guard let name = functions[frame.unmarked] else { continue }
-            stack.userFrames[index] = frame.moved(to: code.address(ofFunction: name, isExact: frame.isExact))
-        }
+    ///
+    /// - Returns: the new number for an old one.
+    mutating func moveFrames(
+        of stacks: inout Stacks, to functions: FunctionNames
+    ) -> (Stacks.Number) -> Stacks.Number {
+        stacks.moveFrames(
+            { frame in
+                guard let name = functions.user[frame.unmarked] else { return frame }
+                return frame.moved(to: code.address(ofFunction: name, isExact: frame.isExact))
+            }, kernel: { functions.kernel[$0] ?? $0 })
     }
 
     /// ``CodeSpace/close(_:)``

@@ -29,6 +29,8 @@ public final class Profiler {
         /// Whether stacks keep their process and its addresses. Memory is then proportional to the number of sampled
         /// processes, otherwise to the number of different stacks.
         public var tellsProcessesApart = false
+        /// Whether frames stay where they were sampled, as for ``Recorder``.
+        public var tellsInstructionsApart = true
         /// Whether the recording has a ``Recording/timeline``. Memory then grows with each sample, by about nine bytes.
         public var keepsTimes = false
 
@@ -151,7 +153,8 @@ public final class Profiler {
 
     private func makeRecorder() -> Recorder {
         let recorder = Recorder(
-            unwinder, tellsProcessesApart: options.tellsProcessesApart, keepsTimes: options.keepsTimes,
+            unwinder, tellsProcessesApart: options.tellsProcessesApart,
+            tellsInstructionsApart: options.tellsInstructionsApart, keepsTimes: options.keepsTimes,
             debugFiles: options.debugFiles)
         recorder.observer = observer
         return recorder

@@ -25,6 +25,9 @@ public final class Recorder {
     /// Nil if it isn't mounted.
     private let hierarchy = Cgroups()
     private let tellsProcessesApart: Bool
+    let tellsInstructionsApart: Bool
+    /// In bytes. When stacks take more, those that differ only by instruction are merged.
+    var mergeLimit = 8 << 20
     private var newcomers = Newcomers()
     /// The number of processes that were sampled and are not known yet.
     var newcomerCount: Int { newcomers.count }
@@ -52,9 +55,9 @@ public final class Recorder {
     /// In bytes. Above it, raw stacks are forgotten. Less only in tests.
     var rawLimit = 8 << 20
     let debugFiles: DebugFileSearch?
-    /// Files that are being named, in order to close them.
-    var unmapped: UnmappedFiles?
-    /// Names them.
+    /// Code that is being named.
+    var naming: FunctionNaming?
+    /// Names it.
     let pool = WorkerPool(limit: 1)
     /// Made when the first wait is read.
     private var scheduler: SchedulerFrames?
@@ -63,11 +66,15 @@ public final class Recorder {
     ///   - unwinder: the source of the samples.
     ///   - tellsProcessesApart: whether stacks keep their process and its addresses. Memory is then proportional to
     ///     the processes that were sampled, otherwise to the different stacks.
+    ///   - tellsInstructionsApart: whether frames stay where they were sampled. If neither they nor processes are told
+    ///     apart, frames may be moved to the beginnings of their functions, and functions of files lose their files: there are
+    ///     far fewer different stacks then, in hours of samples.
     ///   - keepsTimes: whether there is a ``timeline``, which takes memory for each sample.
     ///   - debugFiles: finds separate debug files, for stacks that are finished in user space and for names of files that
     ///     are closed before the end; nil for none.
     public init(
-        _ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true, keepsTimes: Bool = false,
+        _ unwinder: KernelUnwinder, tellsProcessesApart: Bool = true, tellsInstructionsApart: Bool = true,
+        keepsTimes: Bool = false,
         debugFiles: DebugFileSearch? = DebugFileSearch()
     ) {
         self.unwinder = unwinder
@@ -77,6 +84,7 @@ public final class Recorder {
         finisher = unwinder.finishesStacks ? try? StackFinisher(debugFiles: debugFiles) : nil
         self.debugFiles = debugFiles
         self.tellsProcessesApart = tellsProcessesApart
+        self.tellsInstructionsApart = tellsInstructionsApart || tellsProcessesApart
         timeline = keepsTimes ? Timeline(anchor: .now) : nil
         raw = RawStacks(tellsProcessesApart: tellsProcessesApart)
     }
@@ -112,7 +120,7 @@ public final class Recorder {
         waiting.forgetEnded(isWaiting: unwinder.isWaiting)
         processes.endRound(at: time)
         forgetRound()
-        closeUnmappedFiles()
+        nameFunctions()
     }
 
     /// Keeps of a sample what its stack can't tell.

@@ -49,7 +49,11 @@ public struct Stacks {
         var kernelFrames, userFrames, addresses: FrameTree.Leaf
     }
 
-    private var frames = FrameTree()
+    private var kernelCode = FrameTree()
+    /// Frames in the common address space.
+    private var commonCode = FrameTree()
+    /// Frames and addresses of processes' own mappings.
+    private var ownCode = FrameTree()
     private var kinds: [Kind] = []
     private var kindNumbers: [Kind: UInt32] = [:]
     /// By number.
@@ -64,6 +68,14 @@ public struct Stacks {
 
     /// The number of different stacks.
     public var count: Int { keys.count }
+
+    /// The memory that they take, approximately, in bytes.
+    var byteCount: Int {
+        let stack = MemoryLayout<Key>.stride + MemoryLayout<Tally>.stride
+        // A dictionary is at least three eighths full.
+        let entry = (MemoryLayout<Key>.stride + MemoryLayout<Number>.stride) * 2
+        return kernelCode.byteCount + commonCode.byteCount + ownCode.byteCount + keys.count * (stack + entry)
+    }
 
     /// The stacks with the number of samples of each, in the order in which they came first. Those that were never added have
     /// 0 samples.
@@ -83,9 +95,10 @@ public struct Stacks {
         let key = keys[index], kind = kinds[Int(key.kind)]
         return Stack(
             space: kind.space, command: kind.command, cgroup: kind.cgroup, isWaiting: kind.isWaiting,
-            kernelFrames: frames.reversedWords(of: key.kernelFrames),
-            userFrames: frames.reversedWords(of: key.userFrames).map(Sample.Frame.init(word:)), end: kind.end,
-            addresses: frames.reversedWords(of: key.addresses))
+            kernelFrames: kernelCode.reversedWords(of: key.kernelFrames),
+            userFrames: (kind.space.isResolved ? commonCode : ownCode).reversedWords(of: key.userFrames)
+                .map(Sample.Frame.init(word:)),
+            end: kind.end, addresses: ownCode.reversedWords(of: key.addresses))
     }
 
     /// How long threads waited with each stack.
@@ -107,17 +120,21 @@ public struct Stacks {
     /// The stack's number, for adding samples.
     package mutating func number(of stack: Stack) -> Number {
         let kind = Kind(stack)
-        let kindNumber = kindNumbers[kind] ?? add(kind)
-        let key = Key(
-            kind: kindNumber, kernelFrames: frames.leaf(of: stack.kernelFrames.reversed()),
-            userFrames: frames.leaf(of: stack.userFrames.reversed().lazy.map(\.word)),
-            addresses: frames.leaf(of: stack.addresses.reversed()))
+        let userWords = stack.userFrames.reversed().lazy.map(\.word)
+        return number(
+            of: Key(
+                kind: kindNumbers[kind] ?? add(kind), kernelFrames: kernelCode.leaf(of: stack.kernelFrames.reversed()),
+                userFrames: kind.space.isResolved ? commonCode.leaf(of: userWords) : ownCode.leaf(of: userWords),
+                addresses: ownCode.leaf(of: stack.addresses.reversed())), outcome: stack.outcome)
+    }
+
+    private mutating func number(of key: Key, outcome: @autoclosure () -> StackOutcome) -> Number {
         if let known = numbers[key] { return known }
         let number = Number(index: keys.count)
         numbers[key] = number
         keys.append(key)
         tallies.append(Tally())
-        outcomes.append(stack.outcome)
+        outcomes.append(outcome())
         return number
     }
 
@@ -129,10 +146,11 @@ public struct Stacks {
     }
 
     private func knownNumber(of stack: Stack) -> Number? {
+        let userWords = stack.userFrames.reversed().lazy.map(\.word)
         guard let kind = kindNumbers[Kind(stack)],
-            let kernelFrames = frames.knownLeaf(of: stack.kernelFrames.reversed()),
-            let userFrames = frames.knownLeaf(of: stack.userFrames.reversed().lazy.map(\.word)),
-            let addresses = frames.knownLeaf(of: stack.addresses.reversed())
+            let kernelFrames = kernelCode.knownLeaf(of: stack.kernelFrames.reversed()),
+            let userFrames = (stack.space.isResolved ? commonCode : ownCode).knownLeaf(of: userWords),
+            let addresses = ownCode.knownLeaf(of: stack.addresses.reversed())
         else { return nil }
         return numbers[Key(kind: kind, kernelFrames: kernelFrames, userFrames: userFrames, addresses: addresses)]
     }
@@ -162,22 +180,34 @@ public struct Stacks {
     /// All of them.
     var all: some Collection<Stack> { keys.indices.lazy.map(stack) }
 
-    /// Changes stacks. Those that become equal are counted as one.
+    /// Frames in the common address space, each at least once.
+    var commonFrames: some Sequence<Sample.Frame> { commonCode.words.lazy.map(Sample.Frame.init(word:)) }
+
+    /// Addresses of kernel code, each at least once.
+    var kernelAddresses: some Sequence<UInt64> { kernelCode.words }
+
+    /// Moves frames of the common address space and of the kernel. Stacks that become equal are counted as one. Takes time in
+    /// proportion to the memory that stacks take, not to the frames of all.
     ///
     /// - Returns: the new number for an old one.
-    mutating func map(_ change: (inout Stack) -> Void) -> (Number) -> Number {
-        var changed = Self()
-        var renumbered = Array(repeating: Number(index: 0), count: tallies.count)
-        for index in keys.indices {
-            var stack = stack(index)
-            change(&stack)
-            let new = changed.number(of: stack)
-            changed.count(tallies[index].samples, of: new)
-            changed.tallies[new.index].waited += tallies[index].waited
-            renumbered[index] = new
+    mutating func moveFrames(
+        _ move: (Sample.Frame) -> Sample.Frame, kernel: (UInt64) -> UInt64 = { $0 }
+    ) -> (Number) -> Number {
+        let newCommon = commonCode.map { move(Sample.Frame(word: $0)).word }
+        let newKernel = kernelCode.map(kernel)
+        let old = (keys: keys, tallies: tallies, outcomes: outcomes)
+        (keys, tallies, outcomes, numbers) = ([], [], [], [:])
+        (complete, guessed, truncated) = (0, 0, 0)
+        let new = old.keys.indices.map { index in
+            var key = old.keys[index]
+            key.kernelFrames = newKernel(key.kernelFrames)
+            if kinds[Int(key.kind)].space.isResolved { key.userFrames = newCommon(key.userFrames) }
+            let number = number(of: key, outcome: old.outcomes[index])
+            count(old.tallies[index].samples, of: number)
+            tallies[number.index].waited += old.tallies[index].waited
+            return number
         }
-        self = changed
-        return { renumbered[$0.index] }
+        return { new[$0.index] }
     }
 
     /// Adds a sample of a wait.

@@ -6,6 +6,8 @@ import Symbols
 /// Folded stacks, for flame graph tools.
 public struct FoldedFormat: NamedProfileFormat {
     public let tellsProcessesApart = false
+    /// It doesn't, unless functions are inlined at single instructions.
+    public let tellsInstructionsApart = false
 
     /// The format has no options.
     public init() {}

@@ -13,6 +13,9 @@ struct PprofReader {
     private var locations: [UInt64: Location] = [:]
     private var frames: [FrameKey: [UInt32]] = [:]
     private var limits = ProfileLimits()
+    /// A sample of a few bytes may have thousands of frames that no other has: a file of a megabyte could need gigabytes. Each
+    /// node of an honest file takes some bits of it.
+    private let nodeLimit: Int
     /// Which of a sample's values are counted.
     private var samplesIndex: Int?, valueIndex = 0
     /// What a value is multiplied by.
@@ -37,14 +40,16 @@ struct PprofReader {
         var isInnermost: Bool
     }
 
-    /// - Parameter bytes: not compressed.
-    static func read(_ bytes: [UInt8]) throws(ProfileProblem) -> NamedProfile {
-        var reader = PprofReader(bytes: bytes)
+    /// - Parameters:
+    ///   - bytes: not compressed.
+    ///   - fileSize: of the file that they come from, in bytes.
+    static func read(_ bytes: [UInt8], fileSize: Int) throws(ProfileProblem) -> NamedProfile {
+        var reader = PprofReader(bytes: bytes, nodeLimit: 1 << 20 + 16 * fileSize)
         try reader.read()
         return reader.profile
     }
 
-    private init(bytes: [UInt8]) { self.bytes = bytes }
+    private init(bytes: [UInt8], nodeLimit: Int) { (self.bytes, self.nodeLimit) = (bytes, nodeLimit) }
 
     /// The ranges of the top level's messages, because those that others refer to may come after them.
     private struct Fields {
@@ -281,6 +286,9 @@ struct PprofReader {
                 depth += 1
             }
             if depth > ProfileLimits.depth { break }
+        }
+        guard profile.nodes.count <= nodeLimit else {
+            throw ProfileProblem("more than \(nodeLimit) different frames and callers", at: range.lowerBound)
         }
         let samples = samplesIndex.map { Int(values[$0]) } ?? (values[valueIndex] > 0 ? 1 : 0)
         var total = Double(values[valueIndex]) * scale

@@ -10,6 +10,10 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
     case svg
     /// The format of pprof, a protocol buffer compressed by gzip.
     case pprof
+    /// The Firefox Profiler's format, JSON compressed by gzip.
+    case firefox
+    /// Text as `perf script` prints it.
+    case perfScript = "perf-script"
     /// What was recorded, with names and times, for `cfic report`: docs/profile-format.md.
     case cfic
 
@@ -21,9 +25,14 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         case .html: [".html"]
         case .svg: [".svg"]
         case .pprof: [".pb.gz", ".pprof"]
+        case .firefox: [".json.gz"]
+        case .perfScript: [".perf"]
         case .cfic: [".cfic"]
         }
     }
+
+    /// Whether a terminal can show it.
+    public var isText: Bool { self != .pprof && self != .firefox && self != .cfic }
 
     /// By the end of a file's name; nil if it is none of ``extensions``.
     public init?(path: String) {
@@ -41,6 +50,8 @@ public enum ProfileFileType: String, Sendable, CaseIterable {
         case .html: HTMLFormat()
         case .svg: SVGFormat()
         case .pprof: PprofFormat()
+        case .firefox: FirefoxFormat()
+        case .perfScript: PerfScriptFormat()
         case .cfic: CFICFormat()
         }
     }

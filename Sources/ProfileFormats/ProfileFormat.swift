@@ -3,8 +3,11 @@ import Profile
 
 /// A format for profiles.
 public protocol ProfileFormat: Sendable {
-    /// Whether stacks must be kept apart by process: ``/Profile/Recorder/init(_:tellsProcessesApart:keepsTimes:debugFiles:)``.
+    /// Whether stacks must be kept apart by process:
+    /// ``/Profile/Recorder/init(_:tellsProcessesApart:tellsInstructionsApart:keepsTimes:debugFiles:)``.
     var tellsProcessesApart: Bool { get }
+    /// Whether the format shows instructions or files, rather than functions alone. By default it does.
+    var tellsInstructionsApart: Bool { get }
     /// Whether it has times of single samples: ``/Profile/Recording/timeline``. By default it hasn't.
     var needsTimes: Bool { get }
 
@@ -19,6 +22,8 @@ public protocol ProfileFormat: Sendable {
 }
 
 extension ProfileFormat {
+    /// True.
+    public var tellsInstructionsApart: Bool { true }
     /// False.
     public var needsTimes: Bool { false }
 }

@@ -35,7 +35,7 @@ public enum ProfileReader {
             let isCompressed = bytes.starts(with: [0x1f, 0x8b])
             let contents = isCompressed ? try inflated(bytes) : bytes
             do throws(ProfileProblem) {
-                return try read(contents)
+                return try read(contents, fileSize: bytes.count)
             } catch {
                 // The offset is in what was compressed.
                 guard isCompressed, let offset = error.offset else { throw error }
@@ -46,7 +46,7 @@ public enum ProfileReader {
         }
     }
 
-    private static func read(_ bytes: [UInt8]) throws(ProfileProblem) -> NamedProfile {
+    private static func read(_ bytes: [UInt8], fileSize: Int) throws(ProfileProblem) -> NamedProfile {
         guard let first = bytes.first(where: { ![0x20, 0x0a, 0x0d, 0x09].contains($0) }) else {
             throw ProfileProblem("the file is empty")
         }
@@ -54,7 +54,7 @@ public enum ProfileReader {
         let start = bytes.prefix(512)
         // Tags and lengths of fields are below 0x20, and no text begins so.
         if start.contains(where: { $0 < 0x20 && ![0x0a, 0x0d, 0x09, 0x1b].contains($0) }) {
-            return try PprofReader.read(bytes)
+            return try PprofReader.read(bytes, fileSize: fileSize)
         }
         guard first != UInt8(ascii: "<"), first != UInt8(ascii: "{") else {
             let kind = first == UInt8(ascii: "<") ? "a page or a picture" : "JSON"

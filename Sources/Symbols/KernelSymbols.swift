@@ -42,6 +42,13 @@ public final class KernelSymbols {
     /// any kind. The last one of a module ends with the module; if that end is unknown, it is known by its first byte
     /// only.
     public func function(at address: UInt64) -> String? {
+        symbol(at: address).map { String(decoding: text[$0.name], as: UTF8.self) }
+    }
+
+    /// The first address of the function that contains an address; nil if there is none.
+    public func start(ofFunctionAt address: UInt64) -> UInt64? { symbol(at: address)?.address }
+
+    private func symbol(at address: UInt64) -> Symbol? {
         guard let index = symbols.lastIndex(atMost: address, by: { $0.address }) else { return nil }
         let symbol = symbols[index]
         guard symbol.rank > 0, address - symbol.address < Self.largest else { return nil }
@@ -50,7 +57,7 @@ public final class KernelSymbols {
             let module = String(decoding: text[symbol.module], as: UTF8.self)
             guard address < moduleEnds[module, default: 0] else { return nil }
         }
-        return String(decoding: text[symbol.name], as: UTF8.self)
+        return symbol
     }
 
     // MARK: Reading

@@ -35,7 +35,7 @@ struct OutputOptions: ParsableArguments {
                     "'\(path)' has none of the extensions \(Self.extensions). Add one of them, or use --format.")
             }
         }
-        if paths.isEmpty, forced == .pprof || forced == .cfic, isatty(STDOUT_FILENO) == 1 {
+        if paths.isEmpty, forced?.isText == false, isatty(STDOUT_FILENO) == 1 {
             throw ValidationError("A terminal can't show this format. Use -o, or write to a pipe.")
         }
     }

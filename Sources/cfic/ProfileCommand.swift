@@ -5,6 +5,7 @@ import LinuxProcess
 import Profile
 import ProfileFormats
 import ProfileService
+import Symbols
 import TableCompiler
 import TableStore
 
@@ -49,6 +50,7 @@ struct ProfileCommand: ParsableCommand {
               sudo cfic profile -- make -j8
               sudo cfic profile -p 1234 -d 10 -F 199 -o stacks.folded
               sudo cfic profile -d 10 -o cpu.html          a flame graph
+              sudo cfic profile -d 10 -o cpu.json.gz       for profiler.firefox.com
               sudo cfic profile -d 10 -o cpu.pb.gz && go tool pprof -http : cpu.pb.gz
               sudo cfic profile -p 1234 -p 5678            until Ctrl-C
               sudo cfic profile --json -p 1234 -d 1 | jq .ends
@@ -172,12 +174,17 @@ struct ProfileCommand: ParsableCommand {
             }()
             unwinder.close()
             Diagnostics.progress("Naming \(Quantity.count(recording.stacks.count, "stack"))")
+            let servers =
+                debugFiles.isOff ? nil : Debuginfod { Diagnostics.progress("Asking for debug files of \($0)") }
             let names = Symbolizer(
-                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search,
+                recording.processes, demangles: !demangling.isOff, debugFiles: debugFiles.search(askingToo: servers),
                 inlines: inlines)
             names.nameAll(recording.stacks)
             let isOverview = outputs.contains(where: \.isPage)
-            defer { report(recording, recording.problems + names.problems, includesStacks: !isOverview) }
+            defer {
+                let problems = recording.problems + [servers?.problem].compactMap { $0 } + names.problems
+                report(recording, problems, includesStacks: !isOverview)
+            }
             let profile = RecordedProfile(recording, names)
             if isOverview { try present(profile, outputs, target) } else { try write(profile, to: outputs) }
             interruption.finish()
@@ -246,6 +253,8 @@ struct ProfileCommand: ParsableCommand {
         options.samplesWaits = offCPU.isOn
         options.duration = duration.map { .seconds($0) }
         options.tellsProcessesApart = service.isOn || outputs.contains(where: \.tellsProcessesApart)
+        options.tellsInstructionsApart =
+            service.isOn || inlines || outputs.contains(where: \.tellsInstructionsApart)
         options.keepsTimes = outputs.contains(where: \.needsTimes)
         options.debugFiles = debugFiles.search
         return options

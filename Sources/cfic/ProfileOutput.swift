@@ -55,6 +55,9 @@ struct ProfileOutput {
     /// Whether it shows when samples were taken.
     var needsTimes: Bool { format.needsTimes }
 
+    /// Whether the format shows instructions or files.
+    var tellsInstructionsApart: Bool { format.tellsInstructionsApart }
+
     /// - Throws: ``Failure`` if the profile can't be written; it states where the profile is instead.
     func write(_ profile: RecordedProfile) throws {
         try write(ProfileText(profile: .recording(profile), format: format))

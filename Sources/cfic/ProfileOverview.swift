@@ -49,23 +49,17 @@ struct ProfileOverview {
     private static let functionCount = 10
 
     private func writeFunctions(to output: inout StandardOutput) {
-        let functions = FunctionTotals(profile)
+        let total = profile.total.total
         var table = TextTable(["SELF", "TOTAL", "FUNCTION", "MODULE"], left: [2, 3])
-        for entry in functions.hottest(Self.functionCount) {
-            let module = entry.function.module.map { name(of: profile.modules[Int($0)]) } ?? ""
+        for row in ProfileTotals(profile, by: .function).rows.prefix(Self.functionCount) where row.own > 0 {
+            let module = Self.shortened(String(row.module.split(separator: "/").last ?? row.module[...]), to: 30)
             let room = max(20, columns - Self.percent(1).count * 2 - module.count - 6)
             table.add([
-                Self.percent(entry.own / functions.total), Self.percent(entry.total / functions.total),
-                Self.shortened(profile.names[entry.function.name], to: room), module,
+                Self.percent(row.own / total), Self.percent(row.total / total), Self.shortened(row.name, to: room),
+                module,
             ])
         }
         for (index, line) in table.lines.enumerated() { output.line(line, index == 0 ? .bold : nil) }
-    }
-
-    /// The last part of a module's path.
-    private func name(of module: NamedProfile.Module) -> String {
-        let path = profile.names[module.path]
-        return Self.shortened(String(path.split(separator: "/").last ?? path[...]), to: 30)
     }
 
     /// A tenth of a percent is more than most recordings can tell.
@@ -113,7 +107,7 @@ struct ProfileOverview {
         }
         if !hints.waits { next.append(("--off-cpu", "where threads wait, rather than run")) }
         if !hints.inlines { next.append(("--inline", "inlined functions, too")) }
-        next.append(("-o cpu.pb.gz", "for pprof; also .svg, .json, .folded"))
+        next.append(("-o cpu.pb.gz", "for pprof; also .json.gz for profiler.firefox.com, .svg, .folded"))
         return next
     }
 

@@ -51,6 +51,13 @@ struct DebugFileOptions: ParsableArguments {
     var search: DebugFileSearch? {
         isOff ? nil : directories.isEmpty ? DebugFileSearch() : DebugFileSearch(directories: directories)
     }
+
+    /// As ``search``, and then on the servers, if the user named any: for names, of which there are then more.
+    func search(askingToo servers: Debuginfod?) -> DebugFileSearch? {
+        guard var search else { return nil }
+        if let servers { search.fetch = { servers.file($0, of: $1) } }
+        return search
+    }
 }
 
 struct DemangleOption: ParsableArguments {

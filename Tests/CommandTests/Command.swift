@@ -62,7 +62,7 @@ final class Workplace {
     private func run(_ words: [String], _ environment: [String: String]) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-        process.arguments = ["100"] + words
+        process.arguments = ["900"] + words
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         process.environment = ProcessInfo.processInfo.environment
             .merging(Toolchain.environment) { $1 }.merging(["CFIC_CACHE": cache]) { $1 }.merging(environment) { $1 }

@@ -60,6 +60,34 @@ struct ProfileOutputTests {
         }
     }
 
+    /// Each has times, so samples one by one.
+    @Test func timedFormatsHaveTheSamplesOfTheFoldedStacks() throws {
+        let outcome = try record("-o a.folded -o a.json.gz -o a.perf")
+        #expect(outcome.code == 0 && outcome.output == "", "\(outcome.diagnostics)")
+        let expected = try samples("a.folded")
+        #expect(expected > 50)
+        let firefox = try place.shell("gzip -dc a.json.gz").json() as? [String: Any]
+        let threads = try #require(firefox?["threads"] as? [[String: Any]])
+        #expect(
+            threads.reduce(0) { $0 + (($1["samples"] as? [String: Any])?["length"] as? Int ?? 0) } == expected)
+        // As stackcollapse-perf.pl reads it.
+        let script = """
+            import re
+            count = 0
+            for line in open("a.perf"):
+                if re.match(r"\\S.* \\d+/\\d+ \\[\\d+\\] \\d+\\.\\d{6}: 1 \\S+: $", line):
+                    count += 1
+                elif line != "\\n" and not re.match(r"\\t *[0-9a-f]+ .+ \\(.*\\)$", line):
+                    print("bad:", line)
+            print(count)
+
+            """
+        try script.write(toFile: place.directory + "/read.py", atomically: true, encoding: .utf8)
+        let perf = try place.shell("python3 read.py")
+        #expect(perf.output == "\(expected)\n", "\(perf)")
+        #expect(try place.shell("grep -c 'execute_command.*bash)$' a.perf").output != "0\n")
+    }
+
     @Test func formatIsForced() throws {
         #expect(try record("--format folded -o a.json").code == 0)
         #expect(try samples("a.json") > 50)

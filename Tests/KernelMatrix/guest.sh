@@ -23,6 +23,12 @@ if [ -x cfic ]; then
 	./cfic profile -a --comm chain --cache profile-tables -F 199 -d 3 -o everyone.folded || failed=1
 	kill $!
 	sed 's/^/profile-everyone /' everyone.folded
+	# The clock of the day is set back by years meanwhile.
+	(sleep 1; date -s 2001-01-01 > /dev/null && echo "clock set back") &
+	./cfic profile --cache profile-tables -F 199 -d 3 -o stepped.folded --counters stepped.prom -- \
+		./chain known plain 50 spin || failed=1
+	sed 's/^/profile-stepped /' stepped.folded
+	sed -n 's/^cfic_sampling_seconds_total /stepped-seconds /p' stepped.prom
 	# The waits that the program measures itself.
 	(sleep 6; echo) | ./cfic profile --cache profile-tables --off-cpu --off-cpu-share 1 -o off-cpu.folded -- \
 		./waits 20000 40 nanosleep || failed=1

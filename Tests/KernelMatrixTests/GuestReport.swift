@@ -51,6 +51,12 @@ struct GuestReport {
     /// The value of a line with one name and one value.
     func value(_ name: Substring) -> String? { lines.first { $0.count == 2 && $0[0] == name }.map { String($0[1]) } }
 
+    /// The folded stack with most samples, and their number, of what cfic printed after a word. A slow guest has others from
+    /// the program's start.
+    func mostSampled(_ word: Substring) -> (stack: Substring, samples: Int)? {
+        lines.filter { $0.count == 3 && $0[0] == word }.map { ($0[1], Int($0[2]) ?? 0) }.max { $0.1 < $1.1 }
+    }
+
     /// Figures to print.
     var summary: String {
         let programs = verified.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }

@@ -27,10 +27,13 @@ struct MadeProfile {
     }
 
     /// Adds samples of a stack, outermost frame first.
+    ///
+    /// - Returns: its number.
+    @discardableResult
     mutating func add(
         _ frames: [Frame], _ samples: Int = 1, weight: Double? = nil, thread: String = "thread", process: Int32 = 7,
         cgroup: String = "", isWaiting: Bool = false, outcome: StackOutcome = .complete
-    ) {
+    ) -> Int {
         var node: UInt32 = 0
         for frame in frames {
             let module = profile.number(
@@ -43,7 +46,7 @@ struct MadeProfile {
             node = profile.node(of: number, calledFrom: node)
         }
         let end = profile.name(outcome == .truncated ? "bad-frame-pointer" : "end-of-stack")
-        profile.add(
+        return profile.add(
             .init(
                 node: node, process: process, thread: profile.name(thread), cgroup: profile.name(cgroup),
                 isWaiting: isWaiting, end: end, outcome: outcome),

@@ -137,6 +137,7 @@ final class OpenPage {
 
     /// Red, green and blue of the pixels of a box's upper right part, where no name is.
     private func pixels(_ name: String) throws -> [[Int]] {
+        try drawn()
         let bytes: [Int] = try browser.evaluate(
             "(({ x, y, width }) => Array.from(document.getElementById('graph').getContext('2d')"
                 + ".getImageData(Math.floor(x + width) - 28, y + 3, 24, 14).data))(\(box(name)))")

@@ -125,6 +125,28 @@ import Testing
         #expect(Self.problem(Array(whole.prefix(40)))?.hasPrefix("a: byte 40: ") == true)
     }
 
+    /// 400 samples of a few bytes each have 4,000 frames below one of their own.
+    @Test func smallFilesOfPprofDontTakeMuchMemory() throws {
+        func message(_ samples: Int) throws -> [UInt8] {
+            var message = PprofProfile()
+            message.stringTable = ["", "samples", "count", "f"]
+            message.sampleType = [.with { ($0.type, $0.unit) = (1, 2) }]
+            message.function = [.with { ($0.id, $0.name) = (1, 3) }]
+            message.location = (0...samples).map { number in
+                .with {
+                    ($0.id, $0.address) = (UInt64(number + 1), UInt64(number))
+                    $0.line = Array(repeating: .with { $0.functionID = 1 }, count: number == 0 ? 4000 : 1)
+                }
+            }
+            message.sample = (0..<samples).map { number in
+                .with { ($0.locationID, $0.value) = ([1, UInt64(number + 2)], [1]) }
+            }
+            return try message.serializedBytes()
+        }
+        #expect(Self.problem(try message(100)) == nil)
+        #expect(Self.problem(try message(400))?.contains("different frames and callers") == true)
+    }
+
     /// Nothing may trap or hang.
     @Test func anyByteOfPprofsFileMayBeWrong() throws {
         let bytes = try PprofTests.decompressed(Self.pprof(ProfileSample.profile))

@@ -38,6 +38,17 @@ import Testing
         #expect(known.allSatisfy { tree.reversedWords(of: $0.value) == $0.key.reversed() })
     }
 
+    @Test func sequencesThatBecomeEqualHaveOneLeaf() {
+        var tree = FrameTree()
+        let sequences: [[UInt64]] = [[], [1], [11], [1, 2], [11, 2], [11, 12], [2, 1], [1, 2, 3], [11, 12, 4]]
+        let leaves = sequences.map { tree.leaf(of: $0) }
+        let new = tree.map { $0 % 10 }
+        let changed = leaves.map(new)
+        #expect(changed.map { tree.reversedWords(of: $0) } == sequences.map { $0.reversed().map { $0 % 10 } })
+        #expect(changed[1] == changed[2] && Set(changed[3...5]).count == 1 && Set(changed).count == 6)
+        #expect(tree.words.sorted() == [1, 1, 2, 2, 3, 4] && tree.leaf(of: [1, 2]) == changed[3])
+    }
+
     /// A sequence takes memory for what is new in it.
     @Test func commonBeginningsAreStoredOnce() {
         var tree = FrameTree()

@@ -22,7 +22,7 @@ import Testing
         for reason in [1, 2, 2] as [UInt32] { stacks.add(stack(user: [frame], CFIC_STEP_NO_RULE, reason: reason)) }
         let totals = stacks.totals
         #expect([.complete, .guessed, .truncated].map(stacks.samples) == [3, 5, 3])
-        _ = stacks.map { $0.command = "other" }
+        _ = stacks.moveFrames({ $0 }, kernel: { $0 + 1 })
         #expect([.complete, .guessed, .truncated].map(stacks.samples) == [3, 5, 3])
         #expect(totals.samples == 11 && totals.kernelFrames == 6 && totals.userFrames == 3 + 10 + 3)
         #expect(totals.outcomes == [.complete: 3, .guessed: 5, .truncated: 3])

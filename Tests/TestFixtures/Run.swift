@@ -1,6 +1,6 @@
 import Foundation
 
-/// Runs an executable for at most a minute, and returns its output on both streams. `clang` is the toolchain's.
+/// Runs an executable for at most ten minutes, and returns its output on both streams. `clang` is the toolchain's.
 @discardableResult
 public func run(_ words: String..., in directory: String? = nil) throws -> String {
     try run(words: words, in: directory)
@@ -14,7 +14,7 @@ public func run(_ words: String..., in directory: String? = nil) throws -> Strin
 /// - Throws: ``TestFailure`` with the output, unless the exit code is 0.
 @discardableResult
 public func run(
-    words: [String], in directory: String? = nil, environment: [String: String] = [:], seconds: Int = 60
+    words: [String], in directory: String? = nil, environment: [String: String] = [:], seconds: Int = 600
 ) throws -> String {
     let process = Process()
     let pipe = Pipe()

@@ -3,13 +3,14 @@ import Foundation
 @testable import KernelUnwinder
 import LinuxProcess
 @testable import Profile
+import Symbols
 import TableCompiler
 import TestFixtures
 import Testing
 import Threads
 
-/// Files that no process maps any more are named and closed.
-@Suite struct UnmappedFileTests {
+/// Code is named while samples are taken: that of files that no process maps any more, and that of all, to merge stacks.
+@Suite struct FunctionNamesTests {
     private let fixture: Fixture
 
     init() throws { fixture = try Fixture() }
@@ -31,11 +32,13 @@ import Threads
             userFrames: [Sample.Frame(address, isExact: isExact)], end: StackEnd(code: 1))
     }
 
-    private func name(_ pieces: [ProcessImages.Mapping], in stacks: Stacks) throws -> UnmappedFiles.Named {
-        let files = UnmappedFiles(pieces, in: stacks, WorkerPool(limit: 1))
+    private func name(
+        _ pieces: [ProcessImages.Mapping], in stacks: Stacks, _ purpose: FunctionNaming.Purpose = .closing
+    ) throws -> FunctionNames {
+        let naming = FunctionNaming(purpose, pieces, in: stacks, WorkerPool(limit: 1))
         let start = ContinuousClock.now
         while ContinuousClock.now - start < .seconds(60) {
-            if let named = files.named { return named }
+            if let names = naming.names { return names }
             usleep(1000)
         }
         throw TestFailure("they are not named")
@@ -57,7 +60,7 @@ import Threads
         #expect(unmapped.map(\.start) == [addresses[0] & ~0xfff, addresses[1] & ~0xfff])
         let named = try name(unmapped, in: stacks)
         var processes = ProcessHistories(code: code)
-        let renumbered = stacks.map { processes.moveFrames(of: &$0, to: named.functions) }
+        let renumbered = processes.moveFrames(of: &stacks, to: named)
         processes.close(unmapped)
 
         // 1 + 2 samples at the instruction, 2 at return addresses; and those in the file that is mapped.
@@ -79,7 +82,7 @@ import Threads
         let unmapped = code.takeUnmapped()
         let named = try name(unmapped, in: stacks)
         var processes = ProcessHistories(code: code)
-        _ = stacks.map { processes.moveFrames(of: &$0, to: named.functions) }
+        _ = processes.moveFrames(of: &stacks, to: named)
         processes.close(unmapped)
         for atOnce in [true, false] {
             let symbolizer = Symbolizer(processes, demangles: demangles)
@@ -88,6 +91,101 @@ import Threads
             #expect(symbolizer.name(of: frame, in: stack.space) == (demangles ? "app::f(int)" : "_ZN3app1fEi"))
             #expect(symbolizer.mangledName(of: frame, in: stack.space) == (demangles ? "_ZN3app1fEi" : nil))
         }
+    }
+
+    /// Of a file that is still mapped, of the kernel, and of nothing that has a name.
+    @Test func stacksThatDifferByInstructionAreMerged() throws {
+        var code = CodeSpace()
+        let file = try library("f", number: 1, users: 1)
+        let start = code.address(of: file.start, in: file)
+        let kernel = KernelSymbols()
+        let function = try #require(Self.kernelFunction, "the kernel's symbols can't be read")
+        var stacks = Stacks()
+        var waiting = stack(start + 5)
+        waiting.isWaiting = true
+        for offset: UInt64 in 0..<4 { stacks.add(stack(start + offset)) }
+        for offset: UInt64 in 1..<4 { stacks.add(stack(start + offset, isExact: false)) }
+        stacks.add(waiting, waited: 2.5)
+        waiting.userFrames = [Sample.Frame(start + 6, isExact: true)]
+        stacks.add(waiting, waited: 4)
+        // An address of a process's own, which is no address of the common space.
+        var own = stack(start + 1)
+        own.space.isResolved = false
+        stacks.add(own)
+        var inKernel = [stack(start + 7), stack(start + 8)]
+        (inKernel[0].kernelFrames, inKernel[1].kernelFrames) = ([function + 1, 7], [function, 7])
+        for stack in inKernel { stacks.add(stack) }
+        let (exact, other) = (stacks.number(of: stack(start + 2)), stacks.number(of: own))
+        let before = stacks.totals
+
+        var processes = ProcessHistories(code: code)
+        let names = try name(processes.openPieces, in: stacks, .merging)
+        let renumbered = processes.moveFrames(of: &stacks, to: names)
+        #expect(stacks.counts.values.sorted() == [1, 2, 2, 3, 4] && stacks.counts[own] == 1)
+        #expect(renumbered(other) == stacks.number(of: own))
+        let merged = try #require(stacks.counts.first { $0.value == 4 }?.key)
+        #expect(renumbered(exact) == stacks.number(of: merged) && merged.userFrames[0].isExact)
+        let wait = try #require(stacks.all.first { $0.isWaiting })
+        #expect(stacks.waited[wait] == 6.5)
+        let called = try #require(stacks.all.first { !$0.kernelFrames.isEmpty })
+        #expect(called.kernelFrames == [function, 7] && kernel.function(at: function) != nil)
+        let symbolizer = Symbolizer(processes)
+        for stack in stacks.all where stack != own {
+            #expect(symbolizer.name(of: stack.userFrames[0], in: stack.space) == "f")
+        }
+        // The file stays open for frames to come, and what is counted doesn't change.
+        #expect(processes.openPieces.count == 1)
+        let after = stacks.totals
+        #expect(after.samples == before.samples && after.userFrames == before.userFrames)
+        #expect(after.waited == before.waited && after.kernelFrames == before.kernelFrames)
+        for outcome: StackOutcome in [.complete, .guessed, .truncated] {
+            #expect(stacks.samples(outcome) == after.outcomes[outcome, default: 0])
+        }
+    }
+
+    /// The first address of a function of the kernel that has more than one byte; nil if addresses can't be read.
+    private static let kernelFunction: UInt64? = {
+        let kernel = KernelSymbols()
+        let text = (try? String(contentsOfFile: "/proc/kallsyms", encoding: .utf8)) ?? ""
+        let addresses = text.split(separator: "\n").lazy.filter { $0.contains(" T ") }
+            .compactMap { UInt64($0.prefix { $0 != " " }, radix: 16) }
+        return addresses.first { kernel.start(ofFunctionAt: $0 + 1) == $0 }
+    }()
+
+    /// A program that is in another of 20,000 instructions at each sample.
+    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"), .timeLimit(.minutes(30)))
+    func stacksOfALongRecordingAreMerged() throws {
+        var options = KernelUnwinder.Options()
+        options.samplesEveryone = true
+        options.filter.commands = ["many"]
+        let directory = fixture.directory
+        try """
+        #define REPEAT(n) asm volatile(".rept " #n "\\n nop\\n .endr")
+        __attribute__((noinline)) void leaf(void) { REPEAT(20000); }
+        int main(void) { for (;;) { leaf(); asm volatile(""); } }
+        """.write(toFile: "\(directory)/many.c", atomically: false, encoding: .utf8)
+        try run(words: ["gcc", "-O1", "-o", "many", "many.c"], in: directory)
+        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
+        defer { unwinder.close() }
+        let recorder = Recorder(unwinder, tellsProcessesApart: false, tellsInstructionsApart: false)
+        recorder.mergeLimit = 1
+        try unwinder.start(.clock, frequency: 4999)
+        let program = try RunningProgram(["\(directory)/many"])
+        let start = ContinuousClock.now
+        func ofProgram() -> [(stack: Stacks.Stack, samples: Int)] {
+            recorder.stacks.counted.filter { $0.stack.command == "many" && $0.samples > 0 }
+        }
+        // One stack has the samples of many instructions.
+        while !ofProgram().contains(where: { $0.samples >= 100 }), ContinuousClock.now - start < .seconds(600) {
+            unwinder.wait(milliseconds: 20)
+            try recorder.collect()
+        }
+        unwinder.stop()
+        try withExtendedLifetime(program) { try recorder.collect() }
+        let names = Symbolizer(recorder.processes)
+        let most = try #require(ofProgram().max { $0.samples < $1.samples })
+        #expect(most.samples >= 100)
+        #expect(names.name(of: most.stack.userFrames[0], in: most.stack.space) == "leaf")
     }
 
     /// A sample may come after the files were chosen, and before they are closed.

@@ -1,0 +1,62 @@
+import Files
+@testable import ProfileFormats
+import Testing
+
+/// Text as `perf script` prints it.
+@Suite struct PerfScriptTests {
+    private func text(_ made: MadeProfile) throws -> String {
+        var output = Bytes()
+        try PerfScriptFormat().write(made.profile, to: &output)
+        return String(decoding: output.bytes, as: UTF8.self)
+    }
+
+    @Test func samplesAreInOrderWithTheirStacks() throws {
+        let expected = """
+            thread 7/7 [000] 0.020000: 1 cpu-clock: 
+            \tffffffff81000000 read ([kernel.kallsyms])
+            \t               0 a (/bin/program)
+            \t               0 main (/bin/program)
+
+            worker "1" 7/8 [123] 0.025000: 1 cpu-clock: 
+            \t               0 work (/bin/program)
+            \t               0 start (/bin/program)
+
+            worker 1 7/8 [000] 0.028000: 1 cpu-clock: 
+            \t               0 a (/bin/program)
+            \t               0 [truncated] ([unknown])
+
+            thread 7/7 [000] 0.030000: 1 cpu-clock: 
+            \t            2000 b (/bin/program)
+            \t            1011 a (/bin/program)
+            \t               0 main (/bin/program)
+
+            other 9/9 [000] 0.040000: 1 cpu-clock: 
+            \t            3001 inner\\x01\\ (inlined)
+            \t            3001 outer;\\x0a (/bin/program)
+
+            other 9/9 [000] 0.050000: 1 cpu-clock: 
+
+            thread 7/7 [000] 1.000000: 1 cpu-clock: 
+            \t               0 a (/bin/program)
+            \t               0 main (/bin/program)
+
+
+            """
+        #expect(try text(.timed) == expected)
+    }
+
+    @Test func waitsAreAnEventOfTheirOwn() throws {
+        var made = MadeProfile(.nanoseconds, event: "cycles")
+        made.add(["run"], at: 10, weight: 1e7)
+        made.add(["wait"], at: 12, cpu: nil, waited: 2)
+        let lines = try text(made).split(separator: "\n").filter { !$0.hasPrefix("\t") }
+        #expect(lines == ["thread 7/7 [000] 0.010000: 10000000 cycles: ", "thread 7/7 0.012000: 2000000 off-cpu: "])
+    }
+
+    @Test func withoutTimesThereIsNoProfile() {
+        var output = Bytes()
+        #expect(throws: NoTimes.self) {
+            try PerfScriptFormat().write(MadeProfile(folded: ["a;b 1"]).profile, to: &output)
+        }
+    }
+}
