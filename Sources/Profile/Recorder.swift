@@ -247,7 +247,7 @@ public final class Recorder {
         }
         raw.removeAll()
         // What is being named is in the interval that was taken.
-        (known, unmapped) = ([], nil)
+        (known, naming) = ([], nil)
         return taken
     }
 
