@@ -31,7 +31,8 @@ struct PusherTests {
         }
 
         deinit {
-            process.terminate()
+            // It may have inherited a mask that blocks SIGTERM.
+            kill(process.processIdentifier, SIGKILL)
             ProcessGroupKeeper.shared.release(process.processIdentifier)
             process.waitUntilExit()
         }
