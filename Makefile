@@ -191,7 +191,7 @@ $(MINIMAL_WALK): Benchmarks/minimal-walk.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra $(CFLAGS) -o $@ $<
 
-.PHONY: bench bench-runtime bench-flame-graphs bench-shares
+.PHONY: bench bench-runtime bench-flame-graphs bench-profiles bench-shares bench-hour
 bench: deps-bench toolchain ## measure, compare with libdw and readelf, and report which limits are met (BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
@@ -209,6 +209,13 @@ bench-flame-graphs: deps-test toolchain ## measure writing flame graphs, and ope
 
 bench-shares: deps-shares build ## compare profiles with the known shares of programs in C, C++, Rust, Swift and Go (root)
 	@scripts/shares.sh $(BINARIES)/cfic
+
+bench-profiles: toolchain ## measure writing and reading profiles of a million samples, and naming 100,000 addresses
+	$(SWIFT_BUILD) --product profile-bench
+	$(BINARIES)/profile-bench $(BENCH_FLAGS)
+
+bench-hour: deps-bench build ## record an hour of the machine beside perf: sizes, cost, completeness (root; DURATION=seconds)
+	@scripts/hour.sh $(BINARIES)/cfic $(or $(DURATION),3600)
 
 .PHONY: picture
 picture: build ## record a shell, and make the README's picture of it, docs/profile.svg (root)

@@ -111,8 +111,8 @@ let package = Package(
         .target(
             name: "ProfileFormats",
             dependencies: [
-                "CallFrameInfo", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments", "Profile",
-                "CZlib",
+                "CallFrameInfo", "ELF", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments",
+                "Profile", "CZlib",
             ]),
         // GNU libmicrohttpd, without TLS.
         .target(name: "CMicrohttpd", linkerSettings: [.linkedLibrary("microhttpd")]),
@@ -170,10 +170,19 @@ let package = Package(
         .executableTarget(
             name: "flame-graph-bench",
             dependencies: [
-                "Profile", "ProfileFormats", "Files", "Chromium",
+                "ProfileFormats", "Files", "Chromium", "MadeUpProfile",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/flame-graph-bench"),
+        .target(name: "MadeUpProfile", dependencies: ["Profile", "ProfileFormats"], path: "Benchmarks/MadeUpProfile"),
+        // Writes and reads profiles, and names addresses.
+        .executableTarget(
+            name: "profile-bench",
+            dependencies: [
+                "ELF", "Files", "MadeUpProfile", "ProfileFormats", "Symbols",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/profile-bench"),
 
         // The plainest evaluation of rows, which tests compare tables with.
         .target(

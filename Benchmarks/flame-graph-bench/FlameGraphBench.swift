@@ -2,6 +2,7 @@ import ArgumentParser
 import Chromium
 import Files
 import Foundation
+import MadeUpProfile
 import ProfileFormats
 
 @main
@@ -57,7 +58,7 @@ struct FlameGraphBench: ParsableCommand {
     }
 
     private static func write(to file: String) throws -> Double {
-        let profile = MadeUpProfile.profile()
+        let profile = MadeUpProfile.profile(hasTimes: true)
         let clock = ContinuousClock(), start = clock.now
         guard let format = ProfileFileType(path: file)?.format as? any NamedProfileFormat else {
             throw ValidationError("\(file) has no format")

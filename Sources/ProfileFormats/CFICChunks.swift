@@ -32,21 +32,21 @@ enum CFICFile {
     }
 }
 
-/// Writes a .cfic file: numbers and texts, cut into compressed chunks. Numbers are as in ``ChunkReader``.
+/// Makes a .cfic file: numbers and texts, cut into compressed chunks. Numbers are as in ``ChunkReader``.
+///
+/// The file is in memory until it is taken, because it is small, and a generic output would be called for each number.
 struct ChunkWriter: ~Copyable {
     private let deflater: Deflater
     /// What was added since the last chunk.
     private var contents: [UInt8] = []
     private var checksum: UInt32
+    private var file = CFICFile.header
 
-    /// Writes the header.
-    ///
     /// - Throws: ``GzipSink/OutOfMemory``
-    init(to output: inout some ByteSink) throws(GzipSink.OutOfMemory) {
+    init() throws(GzipSink.OutOfMemory) {
         deflater = try Deflater()
-        contents.reserveCapacity(CFICFile.chunkLimit)
+        contents.reserveCapacity(CFICFile.chunkLimit + 64)
         checksum = CFICFile.header.withUnsafeBytes { CFICFile.checksum($0, after: 0) }
-        CFICFile.header.withUnsafeBytes { output.write($0) }
     }
 
     mutating func number(_ value: UInt64) {
@@ -70,39 +70,40 @@ struct ChunkWriter: ~Copyable {
     /// The bytes of a text, without their number.
     mutating func text(_ text: String) { contents.append(contentsOf: text.utf8) }
 
-    /// Call it often enough that little is in memory.
-    mutating func flushIfLong(to output: inout some ByteSink) {
-        guard contents.count >= CFICFile.chunkLimit else { return }
+    /// Call it often enough that little is not compressed.
+    @inline(__always)
+    mutating func flushIfLong() { if contents.count >= CFICFile.chunkLimit { flush() } }
+
+    private mutating func flush() {
         var start = 0
         while contents.count - start >= CFICFile.chunkLimit {
-            flush(start..<(start + CFICFile.chunkLimit), to: &output)
+            add(start..<(start + CFICFile.chunkLimit))
             start += CFICFile.chunkLimit
         }
         contents.removeFirst(start)
     }
 
-    private mutating func flush(_ range: Range<Int>, to output: inout some ByteSink) {
-        let contents = contents
-        contents.withUnsafeBytes {
-            let stored = deflater.deflate(UnsafeRawBufferPointer(rebasing: $0[range]))
-            write(stored, size: range.count, to: &output)
-        }
+    /// Adds a chunk with a part of the contents.
+    private mutating func add(_ range: Range<Int>) {
+        // Valid until the next call.
+        let stored = contents.withUnsafeBytes { deflater.deflate(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        add(stored, size: range.count)
     }
 
-    private mutating func write(_ stored: UnsafeRawBufferPointer, size: Int, to output: inout some ByteSink) {
-        let sizes = CFICFile.bytes(UInt32(stored.count)) + CFICFile.bytes(UInt32(size))
-        checksum = sizes.withUnsafeBytes { CFICFile.checksum($0, after: checksum) }
-        checksum = CFICFile.checksum(stored, after: checksum)
-        sizes.withUnsafeBytes { output.write($0) }
-        output.write(stored)
-        CFICFile.bytes(checksum).withUnsafeBytes { output.write($0) }
+    private mutating func add(_ stored: UnsafeRawBufferPointer, size: Int) {
+        let start = file.count
+        file += CFICFile.bytes(UInt32(stored.count)) + CFICFile.bytes(UInt32(size))
+        file += stored
+        checksum = file[start...].withUnsafeBytes { CFICFile.checksum($0, after: checksum) }
+        file += CFICFile.bytes(checksum)
     }
 
-    /// Writes what is left, and the end. Call it last.
-    mutating func finish(to output: inout some ByteSink) {
-        flushIfLong(to: &output)
-        if !contents.isEmpty { flush(contents.indices, to: &output) }
-        write(UnsafeRawBufferPointer(start: nil, count: 0), size: 0, to: &output)
+    /// The whole file. Nothing can be added afterwards.
+    mutating func take() -> [UInt8] {
+        flush()
+        if !contents.isEmpty { add(contents.indices) }
+        add(UnsafeRawBufferPointer(start: nil, count: 0), size: 0)
+        return file
     }
 }
 

@@ -14,13 +14,13 @@ public struct CFICFormat: NamedProfileFormat {
 
     /// - Throws: if there is no memory to compress it.
     public func write(_ profile: NamedProfile, to output: inout some ByteSink) throws {
-        var chunks = try ChunkWriter(to: &output)
+        var chunks = try ChunkWriter()
         chunks.facts(of: profile)
-        chunks.names(of: profile, to: &output)
-        chunks.code(of: profile, to: &output)
-        chunks.stacks(of: profile, to: &output)
-        chunks.timeline(of: profile, to: &output)
-        chunks.finish(to: &output)
+        chunks.names(of: profile)
+        chunks.code(of: profile)
+        chunks.stacks(of: profile)
+        chunks.timeline(of: profile)
+        chunks.take().withUnsafeBytes { output.write($0) }
     }
 }
 
@@ -37,59 +37,59 @@ extension ChunkWriter {
         text(profile.event)
     }
 
-    mutating func names(of profile: NamedProfile, to output: inout some ByteSink) {
-        column(profile.names.all, to: &output) { $0.number($1.utf8.count) }
+    mutating func names(of profile: NamedProfile) {
+        column(profile.names.all) { $0.number($1.utf8.count) }
         for name in profile.names.all {
             text(name)
-            flushIfLong(to: &output)
+            flushIfLong()
         }
     }
 
     /// Modules, frames and nodes.
-    mutating func code(of profile: NamedProfile, to output: inout some ByteSink) {
-        column(profile.modules, to: &output) {
+    mutating func code(of profile: NamedProfile) {
+        column(profile.modules) {
             $0.number(Int($1.path.number))
             $0.number(Int($1.buildID.number))
         }
         let frames = profile.frames
-        column(frames, to: &output) { $0.number(Int($1.function.number)) }
+        column(frames) { $0.number(Int($1.function.number)) }
         // 0: the same as the function.
-        each(frames, to: &output) { $0.number($1.symbol == $1.function ? 0 : Int($1.symbol.number) + 1) }
-        each(frames, to: &output) { $0.number($1.module.map { Int($0) + 1 } ?? 0) }
+        each(frames) { $0.number($1.symbol == $1.function ? 0 : Int($1.symbol.number) + 1) }
+        each(frames) { $0.number($1.module.map { Int($0) + 1 } ?? 0) }
         var last = [UInt64](repeating: 0, count: profile.modules.count + 1)
-        each(frames, to: &output) {
+        each(frames) {
             let module = $1.module.map { Int($0) + 1 } ?? 0
             $0.signed(Int64(bitPattern: $1.address &- last[module]))
             last[module] = $1.address
         }
-        each(frames, to: &output) { $0.number(Int($1.file.number)) }
-        each(frames, to: &output) { $0.number(Int($1.line)) }
-        each(frames, to: &output) { $0.number(Int($1.marks.rawValue)) }
+        each(frames) { $0.number(Int($1.file.number)) }
+        each(frames) { $0.number(Int($1.line)) }
+        each(frames) { $0.number(Int($1.marks.rawValue)) }
         let nodes = profile.nodes.dropFirst()
-        column(nodes.indices, to: &output) { $0.number($1 - Int(profile.nodes[$1].parent) - 1) }
-        each(nodes, to: &output) { $0.number(Int($1.frame)) }
+        column(nodes.indices) { $0.number($1 - Int(profile.nodes[$1].parent) - 1) }
+        each(nodes) { $0.number(Int($1.frame)) }
     }
 
-    mutating func stacks(of profile: NamedProfile, to output: inout some ByteSink) {
+    mutating func stacks(of profile: NamedProfile) {
         let stacks = profile.stacks
-        column(stacks, to: &output) { $0.number(Int($1.stack.node)) }
-        each(stacks, to: &output) { $0.signed(Int64($1.stack.process)) }
-        each(stacks, to: &output) { $0.number(Int($1.stack.thread.number)) }
-        each(stacks, to: &output) { $0.number(Int($1.stack.cgroup.number)) }
-        each(stacks, to: &output) { $0.number(Int($1.stack.end.number)) }
-        each(stacks, to: &output) {
+        column(stacks) { $0.number(Int($1.stack.node)) }
+        each(stacks) { $0.signed(Int64($1.stack.process)) }
+        each(stacks) { $0.number(Int($1.stack.thread.number)) }
+        each(stacks) { $0.number(Int($1.stack.cgroup.number)) }
+        each(stacks) { $0.number(Int($1.stack.end.number)) }
+        each(stacks) {
             let isUsual = profile.usualWeight($1.stack, samples: $1.weight.samples) == $1.weight.total
             $0.number($1.stack.outcome.code << 2 | ($1.stack.isWaiting ? 2 : 0) | (isUsual ? 0 : 1))
         }
-        each(stacks, to: &output) { $0.number($1.weight.samples) }
-        each(stacks, to: &output) {
+        each(stacks) { $0.number($1.weight.samples) }
+        each(stacks) {
             if profile.usualWeight($1.stack, samples: $1.weight.samples) != $1.weight.total {
                 $0.double($1.weight.total)
             }
         }
     }
 
-    mutating func timeline(of profile: NamedProfile, to output: inout some ByteSink) {
+    mutating func timeline(of profile: NamedProfile) {
         guard let timeline = profile.timeline else { return number(0) }
         number(timeline.anchor == nil ? 1 : 2)
         if let anchor = timeline.anchor {
@@ -101,28 +101,28 @@ extension ChunkWriter {
         var context = SampleContext(profile)
         for start in stride(from: 0, to: samples.count, by: SampleContext.blockSize) {
             let block = samples[start..<min(start + SampleContext.blockSize, samples.count)]
-            each(block, to: &output) { $0.number($1.cpu.map { Int($0) + 1 } ?? 0) }
-            each(block, to: &output) { $0.signed(context.timeDifference($1.time, cpu: $1.cpu)) }
-            each(block, to: &output) { $0.number($1.stack) }
-            each(block, to: &output) { $0.signed(context.threadDifference($1.thread, stack: $1.stack)) }
-            each(block, to: &output) { if profile.stacks[$1.stack].stack.isWaiting { $0.number($1.waited ?? 0) } }
+            each(block) { $0.number($1.cpu.map { Int($0) + 1 } ?? 0) }
+            each(block) { $0.signed(context.timeDifference($1.time, cpu: $1.cpu)) }
+            each(block) { $0.number($1.stack) }
+            each(block) { $0.signed(context.threadDifference($1.thread, stack: $1.stack)) }
+            each(block) { if profile.stacks[$1.stack].stack.isWaiting { $0.number($1.waited ?? 0) } }
         }
     }
 
     /// The number of elements, and each of them.
     private mutating func column<Elements: Collection>(
-        _ elements: Elements, to output: inout some ByteSink, _ write: (inout ChunkWriter, Elements.Element) -> Void
+        _ elements: Elements, _ write: (inout ChunkWriter, Elements.Element) -> Void
     ) {
         number(elements.count)
-        each(elements, to: &output, write)
+        each(elements, write)
     }
 
     private mutating func each<Elements: Collection>(
-        _ elements: Elements, to output: inout some ByteSink, _ write: (inout ChunkWriter, Elements.Element) -> Void
+        _ elements: Elements, _ write: (inout ChunkWriter, Elements.Element) -> Void
     ) {
         for element in elements {
             write(&self, element)
-            flushIfLong(to: &output)
+            flushIfLong()
         }
     }
 }
@@ -132,25 +132,31 @@ struct SampleContext {
     /// The samples whose columns are together.
     static let blockSize = 1 << 15
 
-    /// By CPU: the time of its last sample, and the difference to the one before.
-    private var times: [UInt32?: (last: UInt64, difference: UInt64)] = [:]
+    /// By CPU plus 1, or 0 if that isn't known: the time of its last sample, and the difference to the one before.
+    private var times: [(last: UInt64, difference: UInt64)] = []
     /// By stack: the thread that had it last; at first the process.
     private var threads: [Int32]
 
     init(_ profile: NamedProfile) { threads = profile.stacks.map { $0.stack.process } }
 
+    private mutating func index(of cpu: UInt32?) -> Int {
+        let index = cpu.map { Int($0) + 1 } ?? 0
+        while index >= times.count { times.append((0, 0)) }
+        return index
+    }
+
     /// Of a time from what it would be if samples were taken regularly.
     mutating func timeDifference(_ time: UInt64, cpu: UInt32?) -> Int64 {
-        let (last, difference) = times[cpu] ?? (0, 0)
-        times[cpu] = (time, time &- last)
+        let index = index(of: cpu), (last, difference) = times[index]
+        times[index] = (time, time &- last)
         return Int64(bitPattern: time &- last &- difference)
     }
 
     /// The time with this difference.
     mutating func time(_ difference: Int64, cpu: UInt32?) -> UInt64 {
-        let (last, before) = times[cpu] ?? (0, 0)
+        let index = index(of: cpu), (last, before) = times[index]
         let time = last &+ before &+ UInt64(bitPattern: difference)
-        times[cpu] = (time, time &- last)
+        times[index] = (time, time &- last)
         return time
     }
 

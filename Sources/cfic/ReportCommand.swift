@@ -1,5 +1,4 @@
 import ArgumentParser
-import Files
 import ProfileFormats
 import Symbols
 
@@ -25,6 +24,7 @@ struct ReportCommand: ParsableCommand {
               cfic report cpu.cfic --tree --min 2          calls with at least 2 % of all
               cfic report cpu.cfic --callers malloc
               cfic report cpu.pb.gz -o cpu.html
+              cfic report cpu.cfic --inline --by line
               cfic report new.cfic --diff old.cfic -o change.html
               cfic report cpu.cfic --json | jq '.parts[0]'
             """)
@@ -57,6 +57,12 @@ struct ReportCommand: ParsableCommand {
         help: ArgumentHelp("Of trees: leave out what has less than this share. (default: 1)", valueName: "percent"))
     var min: Double?
 
+    @Flag(
+        name: .customLong("inline"),
+        help: "Look up names again, with inlined functions and lines, in files that have the recorded build ids.")
+    var inlines = false
+
+    @OptionGroup var debugFiles: DebugFileOptions
     @OptionGroup var output: OutputOptions
 
     private static let parts = ProfileTotals.Part.allCases.map(\.rawValue).joined(separator: ", ")
@@ -99,7 +105,14 @@ struct ReportCommand: ParsableCommand {
     private func read(_ path: String) throws -> NamedProfile {
         let profile = try ProfileReader.read(path)
         guard profile.total.total > 0 else { throw Failure("\(path): there are no samples in it") }
-        return profile
+        guard inlines else { return profile }
+        var naming = ProfileNaming(debugFiles: debugFiles.search, inlines: true)
+        let named = naming.named(profile)
+        for problem in naming.problems { Diagnostics.error(problem) }
+        if naming.fileCount == 0 {
+            Diagnostics.remark("\(path): none of its files is here with the same build id; names stay as they are")
+        }
+        return named
     }
 
     private func view(of profile: NamedProfile) throws -> ReportView {

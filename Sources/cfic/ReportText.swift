@@ -59,16 +59,20 @@ struct ReportText {
 
     // MARK: Tables
 
+    /// The last columns of a row, or their headings. Names come last, because some are long.
+    private static func names(_ part: ProfileTotals.Part, _ name: String? = nil, _ module: String? = nil) -> [String] {
+        (part.isOfFrames && part != .module ? [module.map(file) ?? "module"] : []) + [name ?? part.rawValue]
+    }
+
     private func write(_ rows: [ProfileTotals.Row], _ part: ProfileTotals.Part, to output: inout StandardOutput) {
         let shown = rows.prefix(limit ?? 30)
         var table: TextTable
         if part.isOfFrames {
-            table = TextTable(["self", "", "total", "", part.rawValue, part == .module ? "" : "module"], left: [4, 5])
+            table = TextTable(["self", "", "total", ""] + Self.names(part), left: [4, 5])
             for row in shown {
-                table.add([
-                    weight(row.own), percent(row.own), weight(row.total), percent(row.total), row.name,
-                    Self.file(row.module),
-                ])
+                table.add(
+                    [weight(row.own), percent(row.own), weight(row.total), percent(row.total)]
+                        + Self.names(part, row.name, row.module))
             }
         } else {
             table = TextTable(["total", "", part.rawValue], left: [2])
@@ -85,12 +89,11 @@ struct ReportText {
         let hasTotals = part.isOfFrames
         var table = TextTable(
             ["self", "before", "change"] + (hasTotals ? ["total", "before", "change"] : [])
-                + [part.rawValue, hasTotals && part != .module ? "module" : ""],
-            left: hasTotals ? [6, 7] : [3, 4])
+                + Self.names(part), left: hasTotals ? [6, 7] : [3])
         for row in shown {
             var cells = Self.change(row.own)
             if hasTotals { cells += Self.change(row.total) }
-            table.add(cells + [row.name, Self.file(row.module)])
+            table.add(cells + Self.names(part, row.name, row.module))
         }
         output.write(table)
         writeRest(rows.count - shown.count, to: &output)

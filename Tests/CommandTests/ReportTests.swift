@@ -25,11 +25,11 @@ import Testing
         #expect(
             outcome.output == """
                 100 samples
-                self           total            function   module
-                  60  60.00 %     60   60.00 %  read       [kernel]
-                  30  30.00 %     90   90.00 %  serve
-                  10  10.00 %     10   10.00 %  idle(int)
-                   0   0.00 %    100  100.00 %  main
+                self           total            module    function
+                  60  60.00 %     60   60.00 %  [kernel]  read
+                  30  30.00 %     90   90.00 %            serve
+                  10  10.00 %     10   10.00 %            idle(int)
+                   0   0.00 %    100  100.00 %            main
 
                 """, "\(outcome.output)")
     }
@@ -74,7 +74,7 @@ import Testing
         let outcome = try place.cfic("report", folded(), "--diff", old)
         #expect(outcome.output.contains("before: 20 samples"), "\(outcome.output)")
         #expect(
-            outcome.output.contains("60.00 %   0.00 %  +60.00   60.00 %    0.00 %  +60.00  read       [kernel]\n"),
+            outcome.output.contains("60.00 %   0.00 %  +60.00   60.00 %    0.00 %  +60.00  [kernel]  read\n"),
             "\(outcome.output)")
         #expect(outcome.output.contains("10.00 %  50.00 %  -40.00"), "\(outcome.output)")
         let files = try place.cfic("report", folded(), "--diff", old, "-o", "d.html", "-o", "d.svg")
