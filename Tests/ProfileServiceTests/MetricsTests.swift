@@ -21,7 +21,9 @@ struct MetricsTests {
                 names.add(family.name)
                 for sample in family.samples:
                     labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
-                    print(f"{sample.name}{{{labels}}}\\t{family.type} {sample.value}")
+                    # Its versions differ in whether they make floats of whole numbers.
+                    value = int(sample.value) if sample.value == int(sample.value) else sample.value
+                    print(f"{sample.name}{{{labels}}}\\t{family.type} {value}")
             """
         let lines = try run(PythonPackages.python, "-c", program, fixture.directory + "/metrics").split(separator: "\n")
         let pairs = lines.map { line in line.split(separator: "\t").map(String.init) }
@@ -43,15 +45,15 @@ struct MetricsTests {
         metrics.add { queue.counters }
         let found = try parsed(metrics.text(connections: 7, waiting: 2, IntervalRequests()))
         let expected = [
-            "cfic_sampling_seconds_total{}": "counter 12.5", "cfic_samples_total{}": "counter 1.152921504606847e+18",
-            "cfic_samples_lost_total{}": "counter 3.0", "cfic_tables{state=evicted}": "gauge 2.0",
-            "cfic_http_connections{}": "gauge 7.0", "cfic_http_profiles_waiting{}": "gauge 2.0",
-            "cfic_http_answers_total{status=200}": "counter 2.0", "cfic_http_answers_total{status=401}": "counter 1.0",
-            "cfic_intervals_dropped_total{}": "counter 0.0",
-            "cfic_pushes_total{result=delivered,target=http://host/ingest}": "counter 0.0",
-            "cfic_pushes_total{result=dropped,target=http://host/ingest}": "counter 2.0",
-            "cfic_push_failures_total{target=http://host/ingest}": "counter 0.0",
-            "cfic_push_waiting_bytes{target=http://host/ingest}": "gauge 6.0",
+            "cfic_sampling_seconds_total{}": "counter 12.5", "cfic_samples_total{}": "counter 1152921504606846976",
+            "cfic_samples_lost_total{}": "counter 3", "cfic_tables{state=evicted}": "gauge 2",
+            "cfic_http_connections{}": "gauge 7", "cfic_http_profiles_waiting{}": "gauge 2",
+            "cfic_http_answers_total{status=200}": "counter 2", "cfic_http_answers_total{status=401}": "counter 1",
+            "cfic_intervals_dropped_total{}": "counter 0",
+            "cfic_pushes_total{result=delivered,target=http://host/ingest}": "counter 0",
+            "cfic_pushes_total{result=dropped,target=http://host/ingest}": "counter 2",
+            "cfic_push_failures_total{target=http://host/ingest}": "counter 0",
+            "cfic_push_waiting_bytes{target=http://host/ingest}": "gauge 6",
         ]
         for (name, value) in expected { #expect(found[name] == value, "\(name)") }
         #expect(found.count > 30)
