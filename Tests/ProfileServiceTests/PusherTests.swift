@@ -164,7 +164,7 @@ struct PusherTests {
             profile.samples.map(\.attributes) == [
                 ["thread.name": "worker", "process.pid": 7, "process.linux.cgroup": "/system.slice"],
                 ["thread.name": "worker", "process.pid": 7, "cfic.stack": "truncated", "cfic.stack_end": "no-rule"],
-                ["thread.name": "\\u{1b}[2Jé", "process.pid": 7],
+                ["thread.name": "\\x1b[2Jé", "process.pid": 7],
             ])
         let stack = profile.samples[0].stack
         #expect(
