@@ -179,12 +179,23 @@ import Testing
         }
     }
 
-    @Test func thousandConnections() throws {
-        try serving(Served(limits: Self.impatient)) { served in
-            let clients = (0..<1000).compactMap { _ in try? TestClient(served.address) }
-            #expect(clients.count > 500)
-            let answer = try served.get("/profile?seconds=1")
-            #expect(answer.status == 200)
+    /// Those for whom there is no room wait until others end.
+    @Test func connectionsAreLimited() throws {
+        var limits = Connections.Limits()
+        // The sixth client's turn must not come because the first ones took too long.
+        (limits.connections, limits.request) = (4, .seconds(3600))
+        try serving(Served(limits: limits)) { served in
+            var clients = try (0..<20).map { _ in try TestClient(served.address) }
+            for client in clients { client.send("GET /metrics HTTP/1.1\r\nHost: ") }
+            var counts: [Int] = []
+            while !clients.isEmpty {
+                let client = clients.removeFirst()
+                client.send("localhost\r\n\r\n")
+                let answer = try client.answer()
+                let line = answer.text.split(separator: "\n").first { $0.hasPrefix("cfic_http_connections ") }
+                counts.append(try #require(line.flatMap { Int($0.split(separator: " ")[1]) }))
+            }
+            #expect(counts.count == 20 && counts.allSatisfy { (1...4).contains($0) }, "\(counts)")
         }
     }
 
