@@ -13,13 +13,17 @@ SWIFT ?= swift
 TOOLCHAIN_PACKAGES := binutils ca-certificates libcurl4 libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 tzdata zlib1g-dev
 # For building: libraries that cfic links, and git, with which SwiftPM fetches dependencies.
 BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev libbz2-dev \
-	libiberty-dev libncurses-dev libxxhash-dev nettle-dev zlib1g-dev git
+	libiberty-dev libmicrohttpd-dev libncurses-dev libxxhash-dev nettle-dev zlib1g-dev git
 # For tests: readelf to compare with; aarch64 libraries to compile tables of; xz to make .gnu_debugdata; compilers, gdb,
 # procps and eu-stack to build executables, stop them and compare stacks; qemu, cpio and cross compilers to boot
-# kernels; Chromium to open flame graphs; Go and pprof's sources to read profiles with; libdebuginfod for debug files.
-TEST_PACKAGES := $(BUILD_PACKAGES) make procps libc6-arm64-cross xz-utils g++ gdb elfutils python3 \
+# kernels; python3-venv for packages of PyPI; Chromium to open flame graphs; Go and pprof's sources to read profiles with;
+# libdebuginfod for debug files.
+TEST_PACKAGES := $(BUILD_PACKAGES) make procps libc6-arm64-cross xz-utils g++ gdb elfutils python3 python3-venv \
 	qemu-system-x86 qemu-system-arm cpio debian-archive-keyring libbpf-dev zlib1g-dev gcc-aarch64-linux-gnu \
 	libc6-dev-arm64-cross libstdc++6-arm64-cross chromium golang-go golang-github-google-pprof-dev libdebuginfod1
+# PyPI's packages that tests read with: messages of OpenTelemetry, Prometheus's text.
+PYTHON_PACKAGES := opentelemetry-proto==1.45.2 prometheus-client==0.26.0
+PYTHON := .build/python
 # For validate-all: all of Debian's aarch64 libraries.
 VALIDATE_PACKAGES := $(BUILD_PACKAGES) $(addsuffix -arm64-cross,libasan8 libatomic1 libc6 libgcc-s1 libgfortran5 libgm2-17 \
 	libgnat-12 libgo21 libgomp1 libgphobos3 libhwasan0 libitm1 liblsan0 libobjc4 libstdc++6 libtsan2 libubsan1)
@@ -42,7 +46,7 @@ TEST_SCRATCH := .build/tests
 # where other versions of them are installed. The archives have a directory of their own, which comes first: within a
 # directory the linker takes the shared library. `make build STATIC_LIBRARIES=` links the shared ones, after
 # `make clean`.
-STATIC_LIBRARIES := stdc++ bpf dw elf lzma nettle xxhash z bz2 ncursesw tinfo
+STATIC_LIBRARIES := stdc++ bpf dw elf lzma microhttpd ncursesw nettle tinfo xxhash z bz2
 ARCHIVES := $(abspath $(SCRATCH))/archives
 # What the archives of libelf and libdw need, and whose shared libraries only shared libelf and libdw need.
 ARCHIVE_FLAGS := $(if $(STATIC_LIBRARIES),-Xswiftc -L$(ARCHIVES) -Xlinker -lz -Xlinker -lbz2)
@@ -100,6 +104,12 @@ deps: ## install the packages that building needs (with apt, as root or through 
 
 deps-test: ## install the packages that the tests need
 	$(call install_packages,$(TEST_PACKAGES))
+	@[ "$$(cat $(PYTHON)/installed 2>/dev/null)" = "$(PYTHON_PACKAGES)" ] || { \
+		echo "installing $(PYTHON_PACKAGES)"; \
+		{ rm -rf $(PYTHON) && /usr/bin/python3 -m venv $(PYTHON) && \
+			$(PYTHON)/bin/pip install -q --disable-pip-version-check $(PYTHON_PACKAGES) && \
+			echo "$(PYTHON_PACKAGES)" > $(PYTHON)/installed; } || \
+		echo "tests that need them are skipped" >&2; }
 
 deps-validate: ## install the packages that validate-all needs
 	$(call install_packages,$(VALIDATE_PACKAGES))
@@ -231,7 +241,7 @@ fuzz: deps-fuzz toolchain build ## run all fuzz targets for SECONDS=60 each, or 
 install uninstall: export PREFIX := $(PREFIX)
 install uninstall: export DESTDIR := $(DESTDIR)
 install uninstall: export BINARIES := $(BINARIES)
-install: ## install the result of `make build`, completions, manual pages, C headers and documentation under PREFIX (/usr/local)
+install: ## install the result of `make build`, completions, manual pages, a systemd unit, C headers and documentation under PREFIX (/usr/local)
 	@scripts/install.sh install
 
 uninstall: ## remove what `make install` installed

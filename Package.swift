@@ -123,6 +123,14 @@ let package = Package(
             dependencies: [
                 "ELF", "Threads", "LinuxProcess", "KernelUnwinder", "Symbols", "Profile", "ProfileFormats", "CNcurses",
             ]),
+        // GNU libmicrohttpd, without TLS.
+        .target(name: "CMicrohttpd", linkerSettings: [.linkedLibrary("microhttpd")]),
+        // libcurl, loaded when it is needed.
+        .target(name: "CCurl"),
+        // Serves and pushes profiles while they are recorded.
+        .target(
+            name: "ProfileService",
+            dependencies: ["ELF", "Files", "Symbols", "Profile", "ProfileFormats", "CMicrohttpd", "CCurl"]),
         .target(
             name: "Validation",
             dependencies: [
@@ -136,7 +144,7 @@ let package = Package(
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
                 "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "LiveView",
-                "Symbols",
+                "ProfileService", "Symbols",
                 "JSONDocuments", "Threads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -266,6 +274,12 @@ let package = Package(
             ],
             exclude: ["Protobuf/pprof.proto"]),
         .testTarget(name: "LiveViewTests", dependencies: ["LiveView", "KernelUnwinder", "ProfileFormats", "Symbols"]),
+        .testTarget(
+            name: "ProfileServiceTests",
+            dependencies: [
+                "ProfileService", "CCurl", "Profile", "ProfileFormats", "KernelUnwinder", "Symbols", "ELF", "Files",
+                "TestFixtures",
+            ]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures", "CDemangle"]),

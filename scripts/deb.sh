@@ -50,6 +50,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: the contributors to cfic <cfic@localhost>
 Depends: $depends
+Recommends: libcurl4
 Suggests: libdebuginfod1
 Section: devel
 Priority: optional

@@ -20,6 +20,7 @@ include=$root/include/cfic
 doc=$root/share/doc/cfic
 man=$root/share/man/man1
 pkgconfig=$root/share/pkgconfig
+units=$root/lib/systemd/system
 list=$doc/directories
 completions=(
 	bash "$root/share/bash-completion/completions/cfic"
@@ -73,6 +74,9 @@ install_all() {
 	done
 	make_directory "$pkgconfig"
 	describe_headers | install -m 644 /dev/stdin "$pkgconfig/cfic.pc"
+	make_directory "$units"
+	sed "s|@PREFIX@|${PREFIX:-/usr/local}|g" "$project/systemd/cfic.service.in" |
+		install -m 644 /dev/stdin "$units/cfic.service"
 	install_manual
 	# Appends, because the list may have the directories of an earlier installation.
 	[[ ${#made[@]} -eq 0 ]] || printf '%s\n' "${made[@]#"${DESTDIR:-}"}" >> "$list"
@@ -118,7 +122,7 @@ uninstall_all() {
 	[[ ! -r $list ]] || mapfile -t directories < "$list"
 	rm -f "$root/bin/cfic"
 	for ((index = 1; index < ${#completions[@]}; index += 2)); do rm -f "${completions[index]}"; done
-	rm -f "$man"/cfic.1 "$man"/cfic.*.1 "$pkgconfig/cfic.pc"
+	rm -f "$man"/cfic.1 "$man"/cfic.*.1 "$pkgconfig/cfic.pc" "$units/cfic.service"
 	rm -rf "$include" "$doc"
 	# Innermost first. Directories that other files use stay.
 	for ((index = ${#directories[@]} - 1; index >= 0; index--)); do

@@ -1,8 +1,10 @@
 import Symbols
 
 extension NamedProfile {
-    /// Adds the samples of another profile of the same kind, which was recorded before or after this one.
+    /// Adds the samples of another profile of the same kind, which was recorded before or after this one. Their times are
+    /// forgotten.
     public mutating func add(_ other: NamedProfile) {
+        timeline = nil
         seconds += other.seconds
         lostSamples += other.lostSamples
         var merging = Merging(other)

@@ -19,7 +19,7 @@ extension NamedProfile {
         frequency = recording.event == nil || recording.period != nil ? nil : recording.frequency
         includesWaits = recording.includesWaits
         lostSamples = (try? recording.counters.get().lost) ?? 0
-        var naming = Naming(symbolizer)
+        var naming = Naming(symbolizer, interruptsCode: [.clock, .hardware].contains(recording.event?.kind))
         /// By the stack's number in the recording.
         var numbers: [Int] = []
         for (stack, count) in recording.stacks.counted {
@@ -46,14 +46,24 @@ private struct Naming {
         var address: UInt64
     }
 
+    private struct KernelFrame: Hashable {
+        var address: UInt64
+        var isExact: Bool
+    }
+
     private let symbolizer: Symbolizer
+    /// Whether samples of running threads are taken by interrupts. Elsewhere, as at tracepoints, the kernel's innermost
+    /// address is that of a call.
+    private let interruptsCode: Bool
     /// The function's number, followed by those of the functions that are inlined there.
     private var userFrames: [UserFrame: [UInt32]] = [:]
-    private var kernelFrames: [UInt64: UInt32] = [:]
+    private var kernelFrames: [KernelFrame: UInt32] = [:]
     private var modules: [Symbolizer.Location: UInt32] = [:]
     private var names: [NameTable.ID: NameTable.ID] = [:]
 
-    init(_ symbolizer: Symbolizer) { self.symbolizer = symbolizer }
+    init(_ symbolizer: Symbolizer, interruptsCode: Bool) {
+        (self.symbolizer, self.interruptsCode) = (symbolizer, interruptsCode)
+    }
 
     mutating func stack(_ stack: Stacks.Stack, cgroup: String?, in profile: inout NamedProfile) -> NamedProfile.Stack {
         var node: UInt32 = 0
@@ -63,8 +73,10 @@ private struct Naming {
                 node = profile.node(of: number, calledFrom: node)
             }
         }
-        for address in stack.kernelFrames.reversed() {
-            node = profile.node(of: number(ofKernel: address, in: &profile), calledFrom: node)
+        for index in stack.kernelFrames.indices.reversed() {
+            let frame = KernelFrame(
+                address: stack.kernelFrames[index], isExact: index == 0 && interruptsCode && !stack.isWaiting)
+            node = profile.node(of: number(of: frame, in: &profile), calledFrom: node)
         }
         return NamedProfile.Stack(
             node: node, process: stack.space.process, thread: profile.name(stack.command),
@@ -101,16 +113,16 @@ private struct Naming {
         return numbers
     }
 
-    private mutating func number(ofKernel address: UInt64, in profile: inout NamedProfile) -> UInt32 {
-        if let known = kernelFrames[address] { return known }
-        let function = name(symbolizer.kernelID(of: address), in: &profile)
+    private mutating func number(of frame: KernelFrame, in profile: inout NamedProfile) -> UInt32 {
+        if let known = kernelFrames[frame] { return known }
+        let function = name(symbolizer.kernelID(of: frame.address), in: &profile)
         let module = profile.number(
             of: NamedProfile.Module(path: profile.name("[kernel]"), buildID: profile.noName))
         let number = profile.number(
             of: NamedProfile.Frame(
-                function: function, symbol: function, module: module, address: address,
-                file: profile.noName, marks: .kernel))
-        kernelFrames[address] = number
+                function: function, symbol: function, module: module, address: frame.address,
+                file: profile.noName, marks: frame.isExact ? [.kernel, .exact] : .kernel))
+        kernelFrames[frame] = number
         return number
     }
 

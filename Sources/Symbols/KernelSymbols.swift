@@ -112,7 +112,7 @@ public final class KernelSymbols {
     }
 
     /// The contents of a kernel file, whose size is unknown in advance; empty if it can't be read.
-    private static func read(_ path: String) -> [UInt8] {
+    package static func read(_ path: String) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return [] }
         defer { close(descriptor) }

@@ -40,6 +40,9 @@ struct OutputOptions: ParsableArguments {
         }
     }
 
+    /// Whether a format was chosen.
+    var isForced: Bool { forced != nil }
+
     /// Whether everything is to be JSON.
     var isJSON: Bool { forced == .json }
 

@@ -4,6 +4,7 @@ import KernelUnwinder
 import LinuxProcess
 import Profile
 import ProfileFormats
+import ProfileService
 import Symbols
 import TableCompiler
 import TableStore
@@ -56,6 +57,7 @@ struct ProfileCommand: ParsableCommand {
               sudo cfic profile --off-cpu -p 1234 -d 10    where its threads wait
               sudo cfic profile -e page-faults -- ls       where it touches new memory
               sudo cfic profile -e syscalls:sys_enter_openat -p 1234
+              sudo cfic profile -a --serve 127.0.0.1:9090  profiles and metrics over HTTP, until Ctrl-C
             """)
 
     @Option(
@@ -100,6 +102,7 @@ struct ProfileCommand: ParsableCommand {
 
     @OptionGroup var output: OutputOptions
     @OptionGroup var counters: CountersOption
+    @OptionGroup var service: ServiceOptions
     @OptionGroup var cache: CacheOption
     @OptionGroup var debugFiles: DebugFileOptions
     @OptionGroup var demangling: DemangleOption
@@ -123,6 +126,11 @@ struct ProfileCommand: ParsableCommand {
         if let path = counters.path, output.paths.contains(path) {
             throw ValidationError("-o and --counters name the same file.")
         }
+        if service.isOn, !output.paths.isEmpty || output.isForced {
+            throw ValidationError(
+                "--serve and --push give out profiles while sampling goes on, and keep none to write at the end: "
+                    + "leave out -o, --format and --json.")
+        }
         if offCPU.isOn, !sampled.isTime || period != nil {
             throw ValidationError(
                 "--off-cpu counts nanoseconds, and so goes only with -e cycles, cpu-clock or task-clock.")
@@ -135,7 +143,8 @@ struct ProfileCommand: ParsableCommand {
         try reporting {
             if listEvents { return try EventList().write(asJSON: output.isJSON) }
             let event = try sampled.find()
-            let outputs = try output.outputs()
+            let outputs = service.isOn ? [] : try output.outputs()
+            let service = try service.service(naming)
             HeapMemory.returnsFreedMemory()
             let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
             Diagnostics.progress("Loading the BPF programs")
@@ -156,6 +165,10 @@ struct ProfileCommand: ParsableCommand {
             let progress = SamplingProgress(duration: duration, sharesTerminal: !command.isEmpty)
             progress.follow(profiler)
             let counters = try counters.follow(profiler)
+            if let service {
+                defer { progress.finish() }
+                return try serve(service, target, profiler, interruption, counters)
+            }
             let recording = try {
                 defer { progress.finish() }; return try target.record(by: profiler)
             }()
@@ -178,6 +191,35 @@ struct ProfileCommand: ParsableCommand {
             try counters?.checkFinal()
             if let end = recording.commandEnd, end.exitCode != 0 { throw ExitCode(end.exitCode) }
         }
+    }
+
+    private var naming: NamingOptions {
+        var naming = NamingOptions()
+        (naming.demangles, naming.debugFiles, naming.inlines) = (!demangling.isOff, debugFiles.search, inlines)
+        return naming
+    }
+
+    /// Records until it is interrupted, and lets others take profiles meanwhile.
+    private func serve(
+        _ service: ProfileService, _ target: SamplingTarget, _ profiler: Profiler, _ interruption: Interruption,
+        _ counters: CountersFile?
+    ) throws {
+        // A client that goes away is no reason to end.
+        signal(SIGPIPE, SIG_IGN)
+        profiler.intervals = service.intervals
+        let writeCounters = profiler.onCounters
+        profiler.onCounters = { counters in
+            service.note(counters)
+            writeCounters?(counters)
+        }
+        defer { service.close() }
+        try service.start()
+        if let address = service.address { Diagnostics.note("Serving at \(address)") }
+        let recording = try target.record(by: profiler)
+        for problem in recording.problems { Diagnostics.error(problem) }
+        interruption.finish()
+        try counters?.checkFinal()
+        if let end = recording.commandEnd, end.exitCode != 0 { throw ExitCode(end.exitCode) }
     }
 
     /// Writes a page for the user who sits at the terminal, and what is most important of it on the terminal.
@@ -210,8 +252,9 @@ struct ProfileCommand: ParsableCommand {
         options.frequency = usedFrequency
         options.samplesWaits = offCPU.isOn
         options.duration = duration.map { .seconds($0) }
-        options.tellsProcessesApart = outputs.contains(where: \.tellsProcessesApart)
-        options.tellsInstructionsApart = inlines || outputs.contains(where: \.tellsInstructionsApart)
+        options.tellsProcessesApart = service.isOn || outputs.contains(where: \.tellsProcessesApart)
+        options.tellsInstructionsApart =
+            service.isOn || inlines || outputs.contains(where: \.tellsInstructionsApart)
         options.keepsTimes = outputs.contains(where: \.needsTimes)
         options.debugFiles = debugFiles.search
         return options

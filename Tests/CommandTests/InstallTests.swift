@@ -36,6 +36,7 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
             "include/cfic/lookup.h", "include/cfic/x86_64/sigframe.h", "share/doc/cfic/README.md",
             "share/doc/cfic/docs/json.md", "share/bash-completion/completions/cfic", "share/zsh/site-functions/_cfic",
             "share/fish/vendor_completions.d/cfic.fish", "share/pkgconfig/cfic.pc",
+            "lib/systemd/system/cfic.service",
         ] { #expect(files.contains("644 \(root)/\(name)"), "\(name)") }
         #expect(files.allSatisfy { $0.hasPrefix("755 ") || $0.hasPrefix("644 ") }, "\(files)")
         #expect(!files.contains { $0.hasSuffix("native.h") })
@@ -119,6 +120,16 @@ private let hasMake = access("/usr/bin/make", X_OK) == 0
         #expect(lines.starts(with: ["prefix=/opt/cfic", "includedir=${prefix}/include"]))
         let version = try place.shell("opt/cfic/bin/cfic --version").output.split(separator: "\n")
         #expect(lines.contains("Version: \(version.first ?? "")"))
+    }
+
+    @Test(.enabled(if: access("/usr/bin/systemd-analyze", X_OK) == 0, "systemd-analyze is not installed"))
+    func unitIsValid() throws {
+        #expect(try make("install", "PREFIX='\(place.directory)/root'").code == 0)
+        let unit = "root/lib/systemd/system/cfic.service"
+        let outcome = try place.shell("systemd-analyze verify --man=no \(unit)")
+        #expect(outcome.code == 0 && !outcome.diagnostics.contains("cfic.service"), "\(outcome.diagnostics)")
+        let text = try String(contentsOfFile: "\(place.directory)/\(unit)", encoding: .utf8)
+        #expect(text.contains("ExecStart=\(place.directory)/root/bin/cfic profile -a ") && !text.contains("@PREFIX@"))
     }
 
     @Test func directoriesThatWereThereStay() throws {

@@ -35,7 +35,7 @@ import Testing
         let profile = named(made.recording(lost: 4))
         #expect(
             frames(profile) == [
-                ["schedule [kernel] 4100 1", "[a] /a 28688 32", "[heap] [heap] 32784 6"],
+                ["schedule [kernel] 4100 33", "[a] /a 28688 32", "[heap] [heap] 32784 6"],
                 ["[heap] [heap] 32784 6"],
             ])
         // The root, and three frames.
@@ -51,6 +51,20 @@ import Testing
             ])
         #expect(profile.unit == .samples && profile.event == "cycles" && profile.lostSamples == 4)
         #expect(profile.seconds == 1.5 && profile.frequency == 99 && profile.period == nil)
+    }
+
+    /// An interrupt stops the kernel at an instruction; a wait begins in a call.
+    @Test func onlyTheInnermostKernelFrameThatAnInterruptStoppedIsExact() {
+        var made = MadeRecording(mapping: ["/a"])
+        var stack = MadeRecording.stack([], kernel: [0x1004, 0x1008])
+        made.add(stack, count: 1)
+        stack.isWaiting = true
+        made.stacks.add(stack, waited: 1)
+        var recording = made.recording()
+        let frames = ["schedule [kernel] 4100 1", "schedule [kernel] 4104 1"]
+        #expect(self.frames(named(recording)) == [["schedule [kernel] 4100 33", frames[1]], frames])
+        recording.event = nil
+        #expect(self.frames(named(recording)) == [frames, frames])
     }
 
     /// Memory without a file is of one process; what is told of it must not be taken for another's.
