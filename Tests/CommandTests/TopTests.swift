@@ -26,11 +26,13 @@ struct TopTests {
         guard built.code == 0 else { throw TestFailure(built.diagnostics) }
     }
 
-    private func top(_ steps: String, size: String = "24x100", environment: [String: String] = [:]) throws -> Outcome {
+    private func top(
+        _ steps: String, options: String = "", size: String = "24x100", environment: [String: String] = [:]
+    ) throws -> Outcome {
         try place.shell(
             """
             ./busy & busy=$!
-            python3 '\(Self.script)' --size \(size) \(steps) -- '\(Workplace.program())' top -F 199 -p $busy
+            python3 '\(Self.script)' --size \(size) \(steps) -- '\(Workplace.program())' top -F 199 \(options) -p $busy
             code=$?; kill -9 $busy; exit $code
             """, environment: Self.environment.merging(environment) { $1 })
     }
@@ -52,14 +54,15 @@ struct TopTests {
     }
 
     @Test func keysMoveThroughTheGraph() throws {
-        // From one caller to the next, down to one that is zoomed in on, and to its callee.
-        let down = "'send:\\x1bOB'"
+        // Down to the innermost function, at which further keys change nothing, and up to its caller, to zoom in on it.
+        let (up, down) = ("'send:\\x1bOA'", "'send:\\x1bOB'")
         let outcome = try top(
             """
             'screen:known_callee \\(busy\\)' \(down) 'screen:self: busy$' 'send:s' 'screen:100.0 %  .*known_caller' \
-            'seek:\\x1bOB=self: known_caller ' 'send:\\r' 'screen:^known_caller *$' \
-            'send:\\x1bOA' \(down) 'screen:self: known_callee ' 'send:\\x1bOH' 'screen:self: all$' 'send:q'
-            """, size: "30x100")
+            'send:\(String(repeating: "\\x1bOB", count: 50))' 'screen:self: known_callee ' \
+            \(up) 'screen:self: known_caller ' 'send:\\r' 'screen:\\A.*\\n.*\\nknown_caller *$' \
+            \(up) \(down) 'screen:self: known_callee ' 'send:\\x1bOH' 'screen:self: all$' 'send:q'
+            """, options: "--no-kernel", size: "30x100")
         expectGivenBack(outcome, code: 0)
     }
 

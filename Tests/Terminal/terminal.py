@@ -7,21 +7,20 @@ Steps are done one after the other:
 
     expect:REGEX       wait until the terminal gets a text, after the one that was expected before
     screen:REGEX       wait until a text is on the screen; ^ and $ are the ends of lines
-    seek:KEYS=REGEX    type again and again, until a text is on the screen
     send:KEYS          type; Python's escapes, such as \\x03 for Ctrl-C and \\x1b[B for the down arrow
     resize:ROWSxCOLUMNS
     signal:NAME        send the command a signal
     shell:COMMAND      run something else
 
 What the terminal gets goes to standard output. The exit status is the command's; 128 and the signal's number if one ended
-it; 99, and the screen, if an expected text did not come before the command's end or within 90 seconds. Standard error says whether the
-terminal's settings are, at the end, those of the beginning.
+it; 99, and the screen, if an expected text did not come before the command's end or within five minutes.
+Standard error says whether the terminal's settings are, at the end, those of the beginning.
 
 Origin: own. Licence: Apache-2.0.
 """
 import codecs, fcntl, os, pty, re, select, signal, struct, sys, termios, time
 
-LIMIT = 90
+LIMIT = 300
 
 
 def set_size(terminal, size):
@@ -65,7 +64,7 @@ class Screen:
                 if match[3]:
                     self.control(match[1], match[2], match[3])
                 elif match[0] == "\x1bM":
-                    self.row = max(self.row - 1, 0)
+                    self.reverse_line_feed()
             else:
                 self.put(text[position])
                 position += 1
@@ -90,6 +89,12 @@ class Screen:
             self.delete_lines(self.top, 1)
         elif self.row < self.rows - 1:
             self.row += 1
+
+    def reverse_line_feed(self):
+        if self.row == self.top:
+            self.insert_lines(self.top, 1)
+        else:
+            self.row = max(self.row - 1, 0)
 
     def delete_lines(self, row, count):
         for _ in range(count):
@@ -221,17 +226,6 @@ class Session:
             if not self.read() or time.monotonic() > self.deadline:
                 self.fail(f"{pattern.pattern} did not come on the screen, which is\n{self.screen.text()}")
 
-    def seek(self, keys, pattern):
-        for _ in range(50):
-            before = self.screen.text()
-            if re.search(pattern, before, re.MULTILINE):
-                return
-            self.type(keys)
-            while self.screen.text() == before:
-                if not self.read() or time.monotonic() > self.deadline:
-                    self.fail(f"nothing changed after {keys} on the screen, which is\n{before}")
-        self.fail(f"{keys} did not lead to {pattern} on the screen, which is\n{before}")
-
     def type(self, keys):
         os.write(self.terminal, codecs.decode(keys, "unicode_escape").encode("latin-1"))
 
@@ -241,8 +235,6 @@ class Session:
             self.expect(what)
         elif kind == "screen":
             self.expect_on_screen(what)
-        elif kind == "seek":
-            self.seek(*what.split("=", 1))
         elif kind == "send":
             self.type(what)
         elif kind == "resize":
