@@ -52,7 +52,10 @@ struct PusherTests {
 
         /// The next request that it took.
         func request() throws -> Request {
-            try JSONDecoder().decode(Request.self, from: Data(#require(line()).utf8))
+            let line = try #require(self.line())
+            do { return try JSONDecoder().decode(Request.self, from: Data(line.utf8)) } catch {
+                throw TestFailure("\(error): \(line)")
+            }
         }
     }
 

@@ -2,13 +2,16 @@
 
     otlp_server.py STATUS...
 
-The first requests are answered with these statuses, and dropped; all others with 200. Prints its port first.
+The first requests are answered with these statuses, and dropped; all others with 200. Prints its port first. A request that
+can't be decoded, or isn't as its specification requires, ends it with a line that says why: otherwise it would be repeated.
 
 Origin: own. Licence: Apache-2.0.
 """
 import http.server
 import json
+import os
 import sys
+import traceback
 
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2
@@ -73,9 +76,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         status = statuses.pop(0) if statuses else 200
         if status == 200:
-            request = profiles_service_pb2.ExportProfilesServiceRequest.FromString(body)
-            print(json.dumps({"path": self.path, "type": self.headers["Content-Type"],
-                              "authorization": self.headers["Authorization"], "profile": resolved(request)}), flush=True)
+            print(self.decoded(body), flush=True)
         answer = profiles_service_pb2.ExportProfilesServiceResponse().SerializeToString() if status == 200 else b"no\n"
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
@@ -83,6 +84,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Retry-After", "1")
         self.end_headers()
         self.wfile.write(answer)
+
+    def decoded(self, body):
+        try:
+            request = profiles_service_pb2.ExportProfilesServiceRequest.FromString(body)
+            return json.dumps({"path": self.path, "type": self.headers["Content-Type"],
+                               "authorization": self.headers["Authorization"], "profile": resolved(request)})
+        except Exception:
+            print(repr(traceback.format_exc()), flush=True)
+            os._exit(1)
 
     def log_message(self, *arguments):
         pass
