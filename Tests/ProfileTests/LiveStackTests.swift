@@ -100,7 +100,7 @@ struct LiveStackTests {
 
     @Test func threadsOfAProgram() throws {
         let program = try LiveProgram.spinning("threads.c", flags: ["-pthread"])
-        let stacks = try LiveStacks(of: program, count: 60) { ["stop_here", "spin"].contains($0.innermost) }
+        let stacks = try LiveStacks(of: program, inEachOf: ["stop_here", "spin"])
         try stacks.expect(in: "stop_here", LiveStacks.start + ";stop_here")
         try stacks.expect(in: "spin", "[^;]+;[^;]+;start(;descend){81};spin")
         #expect(Set(stacks.all.map(\.stack.space.process)) == [program.id])

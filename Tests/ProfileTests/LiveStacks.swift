@@ -53,14 +53,15 @@ struct LiveStacks {
 
     var count: Int { all.reduce(0) { $0 + $1.count } }
 
-    /// Samples a program and its children until there are enough samples, for at most a minute.
+    /// Samples a program and its children until there are enough samples, for at most ten minutes.
     ///
     /// - Parameters:
     ///   - others: children that already exist.
+    ///   - functions: each of them has to be innermost in 20 samples.
     ///   - isEnough: whether a stack counts.
     init(
         of program: LiveProgram, _ others: [Int32] = [], options: KernelUnwinder.Options = .init(), count: Int = 25,
-        atLeast seconds: Double = 0.05,
+        atLeast seconds: Double = 0.05, inEachOf functions: [String] = [],
         isEnough: (Live) -> Bool = { _ in true }
     ) throws {
         let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
@@ -70,14 +71,15 @@ struct LiveStacks {
         try unwinder.start(.clock, frequency: 1999)
         let start = ContinuousClock.now
         var next = start.advanced(by: .seconds(seconds))
-        while ContinuousClock.now - start < .seconds(60) {
+        while ContinuousClock.now - start < .seconds(600) {
             unwinder.wait(milliseconds: 20)
             try recorder.collect()
             guard ContinuousClock.now > next else { continue }
             // Most of the time is for reading samples: snapshots get lost meanwhile.
             let taken = ContinuousClock().measure { name() }
             next = ContinuousClock.now.advanced(by: taken * 10)
-            if all.filter(isEnough).reduce(0, { $0 + $1.count }) >= count { break }
+            let isEverywhere = functions.allSatisfy { samples(in: $0) >= 20 }
+            if isEverywhere, all.filter(isEnough).reduce(0, { $0 + $1.count }) >= count { break }
         }
         unwinder.stop()
         try recorder.collect()
@@ -100,6 +102,8 @@ struct LiveStacks {
 
     /// Stacks with this innermost function.
     func inside(_ function: String) -> [Live] { all.filter { $0.innermost == function } }
+
+    private func samples(in function: String) -> Int { inside(function).reduce(0) { $0 + $1.count } }
 
     /// Expects that every stack in a function matches, and was unwound by rules alone.
     func expect(

@@ -22,22 +22,27 @@ struct ProfilerTests {
         ["/bin/bash", "-c", "for ((i = 0; i < \(turns); i++)); do :; done; exit 3"]
     }
 
+    /// On a busy machine, a short command is over before the tables are made.
     @Test func commandIsRecordedToItsEnd() throws {
-        let profiler = Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil)), options())
-        var progress: [Profiler.Progress] = []
-        profiler.onProgress = { progress.append($0) }
-        let recording = try profiler.record(command: Self.busy(100_000))
-        #expect(recording.commandEnd == .exited(code: 3) && recording.stopReason == .targetEnded)
-        #expect(recording.stacks.totals.samples > 20 && recording.seconds > 0.02)
-        #expect(progress == [.sampling])
-        let names = Symbolizer(recording.processes)
-        let complete = recording.stacks.counts.keys.filter { $0.command == "bash" && $0.outcome == .complete }
-        let stack = try #require(complete.max { $0.userFrames.count < $1.userFrames.count })
-        #expect(stack.space.process == 0)
-        let functions = stack.userFrames.map { names.name(of: $0, in: stack.space) }
-        #expect(functions.contains { $0.hasPrefix("__libc_start_main") }, "\(functions)")
-        #expect(try recording.counters.get().samples >= UInt64(recording.stacks.totals.samples))
-        #expect(recording.memory.tables > 0)
+        var isComplete = false
+        for turns in [100_000, 1_000_000, 10_000_000] where !isComplete {
+            let profiler = Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil)), options())
+            var progress: [Profiler.Progress] = []
+            profiler.onProgress = { progress.append($0) }
+            let recording = try profiler.record(command: Self.busy(turns))
+            #expect(recording.commandEnd == .exited(code: 3) && recording.stopReason == .targetEnded)
+            #expect(recording.stacks.totals.samples > 20 && recording.seconds > 0.02)
+            #expect(progress == [.sampling])
+            #expect(try recording.counters.get().samples >= UInt64(recording.stacks.totals.samples))
+            let names = Symbolizer(recording.processes)
+            let complete = recording.stacks.counts.keys.filter { $0.command == "bash" && $0.outcome == .complete }
+            #expect(complete.allSatisfy { $0.space.process == 0 })
+            isComplete = complete.contains { stack in
+                stack.userFrames.contains { names.name(of: $0, in: stack.space).hasPrefix("__libc_start_main") }
+            }
+            #expect(!isComplete || recording.memory.tables > 0)
+        }
+        #expect(isComplete)
     }
 
     @Test func commandThatIsNotDoneInTimeIsEnded() throws {
