@@ -13,7 +13,7 @@ SWIFT ?= swift
 TOOLCHAIN_PACKAGES := binutils ca-certificates libcurl4 libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 tzdata zlib1g-dev
 # For building: libraries that cfic links, and git, with which SwiftPM fetches dependencies.
 BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev libbz2-dev \
-	libiberty-dev libmicrohttpd-dev libxxhash-dev nettle-dev zlib1g-dev git
+	libiberty-dev libmicrohttpd-dev libncurses-dev libxxhash-dev nettle-dev zlib1g-dev git
 # For tests: readelf to compare with; aarch64 libraries to compile tables of; xz to make .gnu_debugdata; compilers, gdb,
 # procps and eu-stack to build executables, stop them and compare stacks; qemu, cpio and cross compilers to boot
 # kernels; python3-venv for packages of PyPI; Chromium to open flame graphs; Go and pprof's sources to read profiles with;
@@ -46,7 +46,7 @@ TEST_SCRATCH := .build/tests
 # where other versions of them are installed. The archives have a directory of their own, which comes first: within a
 # directory the linker takes the shared library. `make build STATIC_LIBRARIES=` links the shared ones, after
 # `make clean`.
-STATIC_LIBRARIES := stdc++ bpf dw elf lzma microhttpd nettle xxhash z bz2
+STATIC_LIBRARIES := stdc++ bpf dw elf lzma microhttpd ncursesw nettle tinfo xxhash z bz2
 ARCHIVES := $(abspath $(SCRATCH))/archives
 # What the archives of libelf and libdw need, and whose shared libraries only shared libelf and libdw need.
 ARCHIVE_FLAGS := $(if $(STATIC_LIBRARIES),-Xswiftc -L$(ARCHIVES) -Xlinker -lz -Xlinker -lbz2)

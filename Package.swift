@@ -51,6 +51,9 @@ let package = Package(
         .target(
             name: "CDebugInfo", dependencies: ["CConfinement"],
             linkerSettings: [.linkedLibrary("dw"), .linkedLibrary("elf")]),
+        // A terminal's screen, by ncurses.
+        .target(
+            name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         // C shims for Linux calls that Swift cannot import: perf_event_open(2), fork(2), syncfs(2), statfs(2).
         .target(name: "CLinux"),
 
@@ -114,6 +117,12 @@ let package = Package(
                 "CallFrameInfo", "ELF", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments",
                 "Profile", "CZlib",
             ]),
+        // A profile on a terminal, while it is recorded.
+        .target(
+            name: "LiveView",
+            dependencies: [
+                "ELF", "Threads", "LinuxProcess", "KernelUnwinder", "Symbols", "Profile", "ProfileFormats", "CNcurses",
+            ]),
         // GNU libmicrohttpd, without TLS.
         .target(name: "CMicrohttpd", linkerSettings: [.linkedLibrary("microhttpd")]),
         // libcurl, loaded when it is needed.
@@ -134,7 +143,7 @@ let package = Package(
             name: "cfic",
             dependencies: [
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats",
+                "Validation", "BPFCheck", "LinuxProcess", "KernelUnwinder", "Profile", "ProfileFormats", "LiveView",
                 "ProfileService", "Symbols",
                 "JSONDocuments", "Threads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -264,6 +273,7 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             exclude: ["Protobuf/pprof.proto"]),
+        .testTarget(name: "LiveViewTests", dependencies: ["LiveView", "KernelUnwinder", "ProfileFormats", "Symbols"]),
         .testTarget(
             name: "ProfileServiceTests",
             dependencies: [

@@ -18,6 +18,7 @@ struct CFIC: ParsableCommand {
               cfic stats /bin/bash            how much of its code can be unwound?
               cfic lookup /bin/bash 0x2f1b0   the rule at an address, as text
               sudo cfic profile -- COMMAND    where does it spend its time?
+              sudo cfic top                   what is the machine doing just now?
               cfic report cpu.cfic            what is in a profile?
 
             Exit codes: 0 success; 1 an input or a check failed; 64 wrong usage.
@@ -25,7 +26,8 @@ struct CFIC: ParsableCommand {
         version: Producer.text,
         subcommands: [
             CheckBPFCommand.self, CompileCommand.self, DumpCommand.self, KernelCommand.self, LookupCommand.self,
-            ProfileCommand.self, ReportCommand.self, StatsCommand.self, ValidateCommand.self, VerifyCommand.self,
+            ProfileCommand.self, ReportCommand.self, StatsCommand.self, TopCommand.self, ValidateCommand.self,
+            VerifyCommand.self,
         ])
 
     static func main() {

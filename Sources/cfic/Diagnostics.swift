@@ -36,10 +36,12 @@ enum Diagnostics {
         case dim = "2"
     }
 
+    /// Whether colours are wanted, where there are any.
+    static var usesColours: Bool { getenv("NO_COLOR").map { $0.pointee == 0 } ?? true }
+
     /// Colours text only on a terminal that supports it, and unless NO_COLOR is set.
     static func styled(_ printable: String, _ style: Style?, isTerminal: Bool) -> String {
-        guard let style, isTerminal, !Terminal.isPlain else { return printable }
-        guard getenv("NO_COLOR").map({ $0.pointee == 0 }) ?? true else { return printable }
+        guard let style, isTerminal, !Terminal.isPlain, usesColours else { return printable }
         return "\u{1b}[\(style.rawValue)m\(printable)\u{1b}[0m"
     }
 }
