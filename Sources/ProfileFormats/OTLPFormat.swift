@@ -93,8 +93,10 @@ private struct OTLPDictionary {
 
     private let profile: NamedProfile
     /// The messages of the tables so far.
-    private var mappings = ProtobufWriter(), locations = ProtobufWriter(), functions = ProtobufWriter()
-    private var attributes = ProtobufWriter(), stacks = ProtobufWriter()
+    private var mappings = ProtobufWriter(), functions = ProtobufWriter(), attributes = ProtobufWriter()
+    private var locations = ProtobufWriter(), stacks = ProtobufWriter()
+    /// By their messages: frames that differ only by their marks are one location, and no message may be there twice.
+    private var locationMessages: [[UInt8]: Int] = [:], stackMessages: [[UInt8]: Int] = [[]: 0]
     private var strings = [""]
     private var stringNumbers = ["": 0]
     private var nameNumbers: [NameTable.ID: Int] = [:]
@@ -224,8 +226,8 @@ private struct OTLPDictionary {
         }
         let kind = outer.marks.contains(.kernel) ? "kernel" : "native"
         message.add(4, packed: [UInt64(number(of: "profile.frame.type", .text(kind)))])
-        locations.add(2, message)
-        let number = locationNumbers.count + 1
+        let number = locationMessages[message.bytes] ?? locationMessages.count + 1
+        if locationMessages.updateValue(number, forKey: message.bytes) == nil { locations.add(2, message) }
         locationNumbers[frames] = number
         return number
     }
@@ -246,8 +248,8 @@ private struct OTLPDictionary {
         }
         var message = ProtobufWriter()
         message.add(1, packed: found)
-        stacks.add(7, message)
-        let number = stackNumbers.count
+        let number = stackMessages[message.bytes] ?? stackMessages.count
+        if stackMessages.updateValue(number, forKey: message.bytes) == nil { stacks.add(7, message) }
         stackNumbers[innermost] = number
         return number
     }

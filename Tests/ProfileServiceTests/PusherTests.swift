@@ -128,6 +128,8 @@ struct PusherTests {
                 "inner<int>", "/lib/a.so", id: "abcd", symbol: "_Z5innerIiE", address: 0x1010, line: 7,
                 [.exact, .inlined]),
             frame("schedule", "[kernel]", address: 0xffff_ffff_8100_1004, [.kernel, .exact]),
+            // Where the call is from which the first one returns: the same location.
+            frame("main", "/bin/b", address: 0x200f, .exact),
         ]
         func add(_ frames: [UInt32], _ samples: Int, _ thread: String, _ cgroup: String, _ outcome: StackOutcome) {
             let node = frames.reduce(UInt32(0)) { profile.node(of: $1, calledFrom: $0) }
@@ -137,8 +139,9 @@ struct PusherTests {
                     isWaiting: false, end: profile.name("no-rule"), outcome: outcome),
                 .init(samples: samples, total: Double(samples)))
         }
-        add(frames, 4, "worker", "/system.slice", .complete)
+        add(Array(frames[..<4]), 4, "worker", "/system.slice", .complete)
         add([frames[0]], 2, "worker", "", .truncated)
+        add([frames[4]], 3, "worker", "", .complete)
         add([], 1, "\u{1b}[2Jé", "", .complete)
         return IntervalProfile(profile: profile, began: 1_700_000_000_123_456_789)
     }()
@@ -162,11 +165,12 @@ struct PusherTests {
         #expect(profile.type == ["cpu", "nanoseconds"])
         #expect(profile.time == 1_700_000_000_123_456_789 && profile.duration == 2_000_000_000)
         // 4 samples at 100 Hz are 40 ms.
-        #expect(profile.samples.map(\.values) == [[40_000_000], [20_000_000], [10_000_000]])
+        #expect(profile.samples.map(\.values) == [[40_000_000], [20_000_000], [30_000_000], [10_000_000]])
         #expect(
             profile.samples.map(\.attributes) == [
                 ["thread.name": "worker", "process.pid": 7, "process.linux.cgroup": "/system.slice"],
                 ["thread.name": "worker", "process.pid": 7, "cfic.stack": "truncated", "cfic.stack_end": "no-rule"],
+                ["thread.name": "worker", "process.pid": 7],
                 ["thread.name": "\\x1b[2Jé", "process.pid": 7],
             ])
         let stack = profile.samples[0].stack
@@ -181,7 +185,8 @@ struct PusherTests {
         #expect(stack.map(\.limit) == [0xffff_ffff_8100_2000, 0x2000, 0x3000])
         #expect(stack.map(\.mapping) == [[:], ["process.executable.build_id.gnu": "abcd"], [:]])
         #expect(stack.map { $0.attributes["profile.frame.type"] } == ["kernel", "native", "native"])
-        #expect(profile.samples[1].stack.map(\.lines) == [stack[2].lines] && profile.samples[2].stack.isEmpty)
+        #expect(profile.samples[1].stack.map(\.lines) == [stack[2].lines] && profile.samples[3].stack.isEmpty)
+        #expect(profile.samples[2].stack.map(\.lines) == [stack[2].lines])
     }
 
     /// The first attempts fail: no data is lost, and all is counted.
@@ -189,7 +194,7 @@ struct PusherTests {
         let server = try Server([503, 429])
         let pusher = try pusher(server.url)
         pusher.push(Self.profile)
-        #expect(try server.request().profile.samples.count == 3)
+        #expect(try server.request().profile.samples.count == 4)
         pusher.close(atMost: .seconds(60))
         let target = server.url + "/v1development/profiles"
         #expect(pusher.counters == PushCounters(target: target, delivered: 1, failures: 2))
