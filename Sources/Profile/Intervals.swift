@@ -10,7 +10,10 @@ public protocol IntervalReceiver: AnyObject, Sendable {
 
     /// Takes an interval. The next one has begun where it ends.
     ///
-    /// - Parameter isLast: whether sampling has ended.
+    /// - Parameters:
+    ///   - interval: what was recorded in it.
+    ///   - now: when it ended.
+    ///   - isLast: whether sampling has ended.
     func take(_ interval: RecordedInterval, at now: ContinuousClock.Instant, isLast: Bool)
 }
 

@@ -72,11 +72,11 @@ private struct SymbolGraph: Decodable {
         func isPublic(in modules: Set<String>) -> Bool {
             guard let identifier = preciseIdentifier else { return true }
             guard identifier.hasPrefix("s:") else { return false }
-            // A length and a module's name; the standard library has a letter.
+            // A length and a module's name; the standard library has a letter, but for its clocks and tasks.
             let rest = identifier.dropFirst(2)
             guard let length = Int(rest.prefix { $0.isNumber }) else { return true }
             let module = rest.drop { $0.isNumber }.prefix(length)
-            return modules.contains(String(module))
+            return module == "_Concurrency" || modules.contains(String(module))
         }
     }
 
