@@ -34,22 +34,22 @@ public final class Recorder {
     /// Whether there were samples of unknown processes when samples were last read.
     private(set) var metNewcomers = false
     /// What was finished in user space so far.
-    private(set) var finished = RecordingCounters.Finished()
+    var finished = RecordingCounters.Finished()
     /// The waits that have ended so far.
     private(set) var ended = RecordingCounters.Waits()
     /// Sees all stacks that come with snapshots.
     package var observer: (any SampleObserver)?
     /// Nil if stacks are left as the kernel gives them out.
-    private let finisher: StackFinisher?
-    private var snapshots = RoundSnapshots()
+    let finisher: StackFinisher?
+    var snapshots = RoundSnapshots()
     private var waiting = WaitingThreads()
     /// What was read in this round, in the order of a thread's samples and ends of waits.
-    private var records: [Record] = []
+    var records: [Record] = []
     /// Stacks as they were read, and what each became: nil if that depends on the time of the sample.
-    private var raw: RawStacks
+    var raw: RawStacks
     private var known: [Stacks.Number?] = []
     /// The mappings that this round's samples were unwound with, by number.
-    private var bases: [UInt32: ProcessImages] = [:]
+    var bases: [UInt32: ProcessImages] = [:]
     /// The number that was looked up last.
     private var lastBase: UInt32 = 0
     /// In bytes. Above it, raw stacks are forgotten. Less only in tests.
@@ -159,55 +159,6 @@ public final class Recorder {
         }
     }
 
-    /// Continues the stacks that came with snapshots, by the indices of their records, and shows them to the observer.
-    private func finishStacks() throws(KernelError) -> [Int: StackFinisher.Finished] {
-        if finisher == nil, observer == nil { return [:] }
-        try unwinder.readSnapshots { snapshots.add($0) }
-        if snapshots.isEmpty { return [:] }
-        var found: [Int: StackFinisher.Finished] = [:]
-        for (index, record) in records.enumerated() {
-            guard case .sample(let taken) = record,
-                let snapshot = snapshots.take(thread: taken.thread, time: taken.time)
-            else { continue }
-            let finished = finish(taken, snapshot)
-            if let observer { observer.note(observed(taken, snapshot, finished)) }
-            guard let finished else { continue }
-            found[index] = finished
-            // The kernel's frames may have been all, so that only the end was not known.
-            self.finished.stacks += finished.frames.isEmpty ? 0 : 1
-            self.finished.frames += finished.frames.count
-        }
-        let lost = snapshots.endRound()
-        if lost > 0 { observer?.noteLost(lost) }
-        return found
-    }
-
-    private func finish(_ taken: Taken, _ snapshot: StackSnapshot) -> StackFinisher.Finished? {
-        let (frames, end) = raw.withSample(taken.stack) { (Array($0.userFrames), $0.end) }
-        guard let finisher, unwinder.finishes(end) else { return nil }
-        return finisher.finish(frames, snapshot) { address in
-            let found = processes.mapping(
-                at: address, of: taken.process, time: taken.time, unwoundBy: bases[taken.mappings])
-            if case .mapping(let mapping, _) = found { return mapping }
-            return nil
-        }
-    }
-
-    private func observed(
-        _ taken: Taken, _ snapshot: StackSnapshot, _ finished: StackFinisher.Finished?
-    ) -> ObservedStack {
-        let base = bases[taken.mappings]
-        let images =
-            finished == nil ? base : processes.images(of: taken.process, at: taken.time, unwoundBy: base)
-        return raw.withSample(taken.stack) { sample in
-            ObservedStack(
-                time: taken.time, process: taken.process, thread: taken.thread, command: sample.command,
-                frames: finished?.continuing(sample.userFrames) ?? Array(sample.userFrames),
-                end: finished?.end ?? sample.end,
-                isFinished: finished != nil, snapshot: snapshot, images: images)
-        }
-    }
-
     /// Counts waits that have not ended yet, as if they ended now. Call it last, when sampling has stopped.
     public func endWaits() {
         let now = MonotonicClock.now
@@ -251,12 +202,12 @@ public final class Recorder {
         return taken
     }
 
-    private enum Record {
+    enum Record {
         case sample(Taken)
         case endOfWait(Wait)
     }
 
-    private struct Taken {
+    struct Taken {
         /// In `raw`.
         var stack: Int
         var process: Int32
