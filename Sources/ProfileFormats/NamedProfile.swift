@@ -221,6 +221,21 @@ public struct NamedProfile: Sendable {
         }
     }
 
+    /// Calls `body` with the numbers of the frames at each place in the code, innermost first, from a node to the outermost: an
+    /// inlined frame is at the place of the one that it is inlined in.
+    func eachPlace(from node: UInt32, _ body: ([UInt32]) -> Void) {
+        var (node, here) = (node, [UInt32]())
+        while node != 0 {
+            let (frame, parent) = (nodes[Int(node)].frame, nodes[Int(node)].parent)
+            here.append(frame)
+            if !frames[Int(frame)].marks.contains(.inlined) || parent == 0 {
+                body(here)
+                here.removeAll(keepingCapacity: true)
+            }
+            node = parent
+        }
+    }
+
     /// The weights of all stacks together.
     public var total: Weight {
         stacks.reduce(into: Weight(samples: 0, total: 0)) {

@@ -234,18 +234,8 @@ private struct OTLPDictionary {
 
     mutating func stack(of innermost: UInt32) -> Int {
         if let known = stackNumbers[innermost] { return known }
-        var found: [UInt64] = [], pending: [UInt32] = []
-        var node = innermost
-        while node != 0 {
-            let (frame, parent) = (profile.nodes[Int(node)].frame, profile.nodes[Int(node)].parent)
-            pending.append(frame)
-            // An inlined frame is at the place of the one that it is inlined in.
-            if !profile.frames[Int(frame)].marks.contains(.inlined) || parent == 0 {
-                found.append(UInt64(location(pending)))
-                pending.removeAll(keepingCapacity: true)
-            }
-            node = parent
-        }
+        var found: [UInt64] = []
+        profile.eachPlace(from: innermost) { found.append(UInt64(location($0))) }
         var message = ProtobufWriter()
         message.add(1, packed: found)
         let number = stackMessages[message.bytes] ?? stackMessages.count

@@ -200,18 +200,8 @@ private struct PprofWriter {
 
     /// Innermost first.
     private mutating func locations(from innermost: UInt32) -> [UInt64] {
-        var found: [UInt64] = [], pending: [UInt32] = []
-        var node = innermost
-        while node != 0 {
-            let (frame, parent) = (profile.nodes[Int(node)].frame, profile.nodes[Int(node)].parent)
-            pending.append(frame)
-            // An inlined frame is at the place of the one that it is inlined in.
-            if !profile.frames[Int(frame)].marks.contains(.inlined) || parent == 0 {
-                found.append(location(pending))
-                pending.removeAll(keepingCapacity: true)
-            }
-            node = parent
-        }
+        var found: [UInt64] = []
+        profile.eachPlace(from: innermost) { found.append(location($0)) }
         return found
     }
 
