@@ -137,24 +137,15 @@ struct ListeningSocket: ~Copyable {
 
     private static func bind(_ descriptor: Int32, _ wanted: ServiceAddress) -> Int32 {
         guard case .network(let host, let port) = wanted else { return -1 }
-        if host.contains(":") {
-            var address = sockaddr_in6()
-            (address.sin6_family, address.sin6_port) = (sa_family_t(AF_INET6), port.bigEndian)
-            inet_pton(AF_INET6, host, &address.sin6_addr)
-            return withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
-                }
-            }
+        var hints = addrinfo()
+        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, String(port), &hints, &found) == 0, let address = found else {
+            errno = EINVAL
+            return -1
         }
-        var address = sockaddr_in()
-        (address.sin_family, address.sin_port) = (sa_family_t(AF_INET), port.bigEndian)
-        inet_pton(AF_INET, host, &address.sin_addr)
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        defer { freeaddrinfo(address) }
+        return Glibc.bind(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen)
     }
 
     /// The address with the port that a socket has.
