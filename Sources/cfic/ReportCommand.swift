@@ -85,6 +85,7 @@ struct ReportCommand: ParsableCommand {
     func run() throws {
         try reporting {
             let outputs = output.isAsked ? try output.outputs() : []
+            try checkEffect(on: outputs)
             let profile = try read(file), old = try diff.map(read)
             let view = try view(of: profile)
             guard !outputs.isEmpty else {
@@ -100,6 +101,24 @@ struct ReportCommand: ParsableCommand {
             }
             if let failure { throw failure }
         }
+    }
+
+    /// Options that would have no effect on what is written are mistakes.
+    private func checkEffect(on outputs: [ProfileOutput]) throws {
+        if outputs.isEmpty { return }
+        let isView = by != nil || tree || callers != nil || callees != nil || limit != nil
+        if isView, !outputs.contains(where: { $0.format is JSONFormat }) {
+            throw ValidationError(
+                "--by, --tree, --callers, --callees and -n choose what is printed, or is in JSON: other formats have all."
+            )
+        }
+        if diff != nil, outputs.contains(where: { !Self.showsChanges($0.format) }) {
+            throw ValidationError("--diff can be written as .html, .svg and .json.")
+        }
+    }
+
+    private static func showsChanges(_ format: any ProfileFormat) -> Bool {
+        format is HTMLFormat || format is SVGFormat || format is JSONFormat
     }
 
     private func read(_ path: String) throws -> NamedProfile {

@@ -101,6 +101,8 @@ import Testing
         (["--by", "thread", "--tree"], "exclude each other"), (["--diff", "x", "--tree"], "--diff compares tables"),
         (["-n", "0"], "at least 1"), (["--min", "5"], "--min goes with"), (["--min", "101", "--tree"], "a percentage"),
         (["-o", "x.unknown"], "none of the extensions"), (["--by", "colour"], "colour"),
+        (["-o", "x.html", "--tree"], "other formats have all"), (["-o", "x.svg", "-n", "3"], "other formats have all"),
+        (["--diff", "a.folded", "-o", "x.svg", "-o", "x.pb.gz"], "--diff can be written as .html, .svg and .json"),
     ])
     func wrongUsageIsExplained(options: [String], message: String) throws {
         let outcome = try place.cfic(words: ["report", folded()] + options)
