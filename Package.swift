@@ -121,7 +121,7 @@ let package = Package(
         .target(
             name: "LiveView",
             dependencies: [
-                "ELF", "Threads", "LinuxProcess", "KernelUnwinder", "Symbols", "Profile", "ProfileFormats", "CNcurses",
+                "Threads", "KernelUnwinder", "Symbols", "Profile", "ProfileFormats", "CNcurses",
             ]),
         // GNU libmicrohttpd, without TLS.
         .target(name: "CMicrohttpd", linkerSettings: [.linkedLibrary("microhttpd")]),

@@ -1,23 +1,10 @@
-import ELF
-import LinuxProcess
 import Profile
 import ProfileFormats
-import Symbols
 import Synchronization
 import Threads
 
 /// Cuts a recording into seconds, names them on a thread of its own, and keeps the last ones.
 package final class LiveFeed: IntervalReceiver, @unchecked Sendable {
-    /// How functions are named.
-    package struct Naming: Sendable {
-        package var demangles: Bool
-        package var debugFiles: DebugFileSearch?
-
-        package init(demangles: Bool, debugFiles: DebugFileSearch?) {
-            (self.demangles, self.debugFiles) = (demangles, debugFiles)
-        }
-    }
-
     private struct State {
         var began: ContinuousClock.Instant?
         /// Whether an interval is being named.
@@ -30,18 +17,19 @@ package final class LiveFeed: IntervalReceiver, @unchecked Sendable {
     }
 
     private let state = Mutex(State())
-    private let naming: Naming
+    /// Used only by the thread that names: one interval at a time.
+    private let names: IntervalNames
     private let pool = WorkerPool(limit: 1)
     private let interval: Duration
     private let window: Int
-    /// Used only by the thread that names: one interval at a time.
-    private var kernel: (symbols: KernelSymbols, modules: String?)?
 
     /// - Parameters:
     ///   - interval: how often there is a new profile.
     ///   - window: how many intervals a profile has.
-    package init(_ naming: Naming, every interval: Duration = .seconds(1), window: Int = 10) {
-        (self.naming, self.interval, self.window) = (naming, interval, window)
+    package init(_ naming: NamingOptions, every interval: Duration = .seconds(1), window: Int = 10) {
+        // There is no place on the screen for problems.
+        names = IntervalNames(naming) { _ in }
+        (self.interval, self.window) = (interval, window)
     }
 
     /// The newest profile; nil if there is none since the last call.
@@ -72,12 +60,7 @@ package final class LiveFeed: IntervalReceiver, @unchecked Sendable {
     }
 
     private func name(_ interval: RecordedInterval) {
-        let recording = interval.recording
-        let names = Symbolizer(
-            recording.processes, kernel: self.kernelSymbols(), demangles: naming.demangles,
-            debugFiles: naming.debugFiles)
-        names.nameAll(recording.stacks)
-        let profile = NamedProfile(recording, names: names)
+        let profile = names.profile(interval)
         let seconds = state.withLock { state in
             state.seconds.append(profile)
             if state.seconds.count > window { state.seconds.removeFirst() }
@@ -88,15 +71,5 @@ package final class LiveFeed: IntervalReceiver, @unchecked Sendable {
         state.withLock {
             $0.latest = all; $0.isNaming = false
         }
-    }
-
-    /// Read again when a module was loaded, which is the first in the list then, or unloaded: reading them takes a tenth of a
-    /// second.
-    private func kernelSymbols() -> KernelSymbols {
-        let modules = SystemFile.text("/proc/modules")
-        if let kernel, kernel.modules == modules { return kernel.symbols }
-        let symbols = KernelSymbols()
-        kernel = (symbols, modules)
-        return symbols
     }
 }

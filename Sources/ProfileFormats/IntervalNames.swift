@@ -1,10 +1,9 @@
 import ELF
 import Profile
-import ProfileFormats
 import Symbols
 
-/// Names intervals. Used by one thread.
-final class IntervalNames {
+/// Names the intervals of a recording that goes on. Used by one thread.
+package final class IntervalNames {
     private let options: NamingOptions
     private var kernel: (symbols: KernelSymbols, modules: [UInt8])?
     private let note: (String) -> Void
@@ -12,9 +11,11 @@ final class IntervalNames {
     private var problems: Set<String> = []
 
     /// - Parameter note: reports a problem in words.
-    init(_ options: NamingOptions, note: @escaping (String) -> Void) { (self.options, self.note) = (options, note) }
+    package init(_ options: NamingOptions, note: @escaping (String) -> Void) {
+        (self.options, self.note) = (options, note)
+    }
 
-    func profile(_ interval: RecordedInterval) -> NamedProfile {
+    package func profile(_ interval: RecordedInterval) -> NamedProfile {
         let recording = interval.recording
         let names = Symbolizer(
             recording.processes, kernel: self.kernelSymbols, demangles: options.demangles,
@@ -35,7 +36,7 @@ final class IntervalNames {
     }
 }
 
-/// How the functions of served profiles are named.
+/// How the functions of profiles are named that are made while a recording goes on.
 public struct NamingOptions: Sendable {
     /// Whether names are as people wrote them.
     public var demangles = true

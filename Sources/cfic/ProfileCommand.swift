@@ -60,17 +60,7 @@ struct ProfileCommand: ParsableCommand {
               sudo cfic profile -a --serve 127.0.0.1:9090  profiles and metrics over HTTP, until Ctrl-C
             """)
 
-    @Option(
-        name: [.customShort("p"), .customLong("pid")],
-        help: ArgumentHelp("A process to sample; may be repeated.", valueName: "pid"),
-        completion: Completions.processes)
-    var processes: [Int32] = []
-
-    @Flag(
-        name: [.customShort("a"), .customLong("all")],
-        help: "Sample all processes and kernel threads; the default if nothing else is specified.")
-    var everyone = false
-
+    @OptionGroup var processes: ProcessOptions
     @OptionGroup var filter: FilterOptions
 
     @Option(
@@ -118,10 +108,10 @@ struct ProfileCommand: ParsableCommand {
     var command: [String] = []
 
     func validate() throws {
-        if [!processes.isEmpty, !command.isEmpty, everyone].count(where: { $0 }) > 1 {
+        if [!processes.ids.isEmpty, !command.isEmpty, processes.everyone].count(where: { $0 }) > 1 {
             throw ValidationError("Specify processes (-p), a command, or all processes (-a), not several of them.")
         }
-        try SamplingTarget.check(processes: processes, duration: duration)
+        try SamplingTarget.check(processes: processes.ids, duration: duration)
         try sampled.check()
         if let path = counters.path, output.paths.contains(path) {
             throw ValidationError("-o and --counters name the same file.")
@@ -149,7 +139,7 @@ struct ProfileCommand: ParsableCommand {
             let tables = CompilingSupply(store: try cache.store(), debugFiles: debugFiles.search)
             Diagnostics.progress("Loading the BPF programs")
             var unwinderOptions = KernelUnwinder.Options()
-            let target = SamplingTarget(processes: processes, command: command)
+            let target = SamplingTarget(processes: processes.ids, command: command)
             unwinderOptions.samplesEveryone = target.isEveryone
             unwinderOptions.kernelFrames = !filter.noKernel
             unwinderOptions.filter = try filter.filter()

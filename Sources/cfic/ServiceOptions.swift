@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Profile
+import ProfileFormats
 import ProfileService
 import UnwindTable
 

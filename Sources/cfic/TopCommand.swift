@@ -4,6 +4,7 @@ import KernelUnwinder
 import LinuxProcess
 import LiveView
 import Profile
+import ProfileFormats
 import Synchronization
 import TableCompiler
 
@@ -26,17 +27,7 @@ struct TopCommand: ParsableCommand {
               sudo cfic top -p 1234
             """)
 
-    @Option(
-        name: [.customShort("p"), .customLong("pid")],
-        help: ArgumentHelp("A process to sample; may be repeated.", valueName: "pid"),
-        completion: Completions.processes)
-    var processes: [Int32] = []
-
-    @Flag(
-        name: [.customShort("a"), .customLong("all")],
-        help: "Sample all processes and kernel threads; the default if nothing else is specified.")
-    var everyone = false
-
+    @OptionGroup var processes: ProcessOptions
     @OptionGroup var filter: FilterOptions
 
     @Option(
@@ -50,10 +41,10 @@ struct TopCommand: ParsableCommand {
     @OptionGroup var demangling: DemangleOption
 
     func validate() throws {
-        if !processes.isEmpty, everyone {
+        if !processes.ids.isEmpty, processes.everyone {
             throw ValidationError("Specify processes (-p) or all processes (-a), not both.")
         }
-        try SamplingTarget.check(processes: processes, duration: nil)
+        try SamplingTarget.check(processes: processes.ids, duration: nil)
         try SampledEvent(name: nil, period: nil, frequency: frequency).check()
     }
 
@@ -69,7 +60,9 @@ struct TopCommand: ParsableCommand {
             let interruption = try Interruption()
             try interruption.takeSignals { if case .end = $0 { LiveScreen.giveBack() } }
             let profiler = Profiler(unwinder, recordingOptions, interruption: interruption)
-            let feed = LiveFeed(LiveFeed.Naming(demangles: !demangling.isOff, debugFiles: debugFiles.search))
+            var naming = NamingOptions()
+            (naming.demangles, naming.debugFiles) = (!demangling.isOff, debugFiles.search)
+            let feed = LiveFeed(naming)
             let view = LiveView(title, feed, usesColours: Diagnostics.usesColours)
             profiler.intervals = feed
             profiler.onCounters = { view.note(kernelMemory: $0.memory.used, residentMemory: $0.residentBytes) }
@@ -92,7 +85,7 @@ struct TopCommand: ParsableCommand {
                 interruption.stop()
             }
         }
-        let result = Result { try SamplingTarget(processes: processes, command: []).record(by: profiler) }
+        let result = Result { try SamplingTarget(processes: processes.ids, command: []).record(by: profiler) }
         if isShown { view.close() }
         let recording = try result.get()
         if let problem = problem.withLock({ $0 }) { throw Failure(problem) }
@@ -101,7 +94,7 @@ struct TopCommand: ParsableCommand {
 
     private func unwinderOptions() throws -> KernelUnwinder.Options {
         var options = KernelUnwinder.Options()
-        options.samplesEveryone = processes.isEmpty
+        options.samplesEveryone = processes.ids.isEmpty
         options.kernelFrames = !filter.noKernel
         options.filter = try filter.filter()
         options.finishesStacks = true
@@ -117,6 +110,6 @@ struct TopCommand: ParsableCommand {
     }
 
     private var title: String {
-        processes.isEmpty ? "all processes" : "process " + processes.map(String.init).joined(separator: ", ")
+        processes.ids.isEmpty ? "all processes" : "process " + processes.ids.map(String.init).joined(separator: ", ")
     }
 }
