@@ -279,7 +279,7 @@ let package = Package(
             dependencies: [
                 "ProfileService", "CCurl", "Profile", "ProfileFormats", "KernelUnwinder", "Symbols", "ELF", "Files",
                 "TestFixtures",
-            ]),
+            ], exclude: ["otlp_server.py"]),
         .testTarget(name: "LinuxProcessTests", dependencies: ["LinuxProcess", "ELF", "Files", "TestFixtures"]),
         .testTarget(name: "JSONDocumentsTests", dependencies: ["JSONDocuments"]),
         .testTarget(name: "SymbolsTests", dependencies: ["Symbols", "ELF", "Files", "TestFixtures", "CDemangle"]),

@@ -37,7 +37,8 @@ struct ProfileBench: ParsableCommand {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         var isGood = true
-        for name in ["profile.cfic", "profile.pb.gz", "profile.folded", "profile.html", "profile.svg"] {
+        for type in ProfileFileType.allCases where type.format is any NamedProfileFormat {
+            let name = "profile" + type.extensions[0]
             let file = directory.appending(path: name).path
             isGood = try measure("write", file, "writing \(name), from the profile in memory", 2000) && isGood
             let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0

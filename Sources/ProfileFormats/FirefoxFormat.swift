@@ -15,7 +15,8 @@ public struct FirefoxFormat: NamedProfileFormat {
     /// - Throws: ``NoTimes``, or if there is no memory to compress it.
     public func write(_ profile: NamedProfile, to output: inout some ByteSink) throws {
         guard let timeline = profile.timeline else { throw NoTimes() }
-        let gzip = try GzipSink()
+        // The usual level takes two and a half times as long for a file that is 4 % smaller.
+        let gzip = try GzipSink(level: 3)
         let samples = timeline.sorted
         var text = PieceWriter()
         var tables = FirefoxTables(profile)

@@ -13,14 +13,15 @@ struct GzipSink: ~Copyable {
     private let stream: UnsafeMutablePointer<z_stream>
     private let piece: UnsafeMutableRawBufferPointer
 
+    /// - Parameter level: zlib's, from 1, the fastest, to 9.
     /// - Throws: ``OutOfMemory``
-    init() throws(OutOfMemory) {
+    init(level: Int32 = Z_DEFAULT_COMPRESSION) throws(OutOfMemory) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         piece = .allocate(byteCount: 1 << 16, alignment: 16)
         // 31: the largest window, and gzip's header and trailer.
         let code = deflateInit2_(
-            stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+            stream, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size))
         if code != Z_OK { throw OutOfMemory() }
     }
