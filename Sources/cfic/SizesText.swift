@@ -16,8 +16,12 @@ struct SizesText {
             writeTotal(to: &output)
         }
         output.flush()
-        for file in report.files { for note in file.notes { Diagnostics.note("\(file.path): \(note)", .dim) } }
-        for skip in report.skipped { Diagnostics.note("\(skip)", .dim) }
+        for file in report.files {
+            for note in file.notes {
+                Diagnostics.note(note.hasPrefix(file.path) ? note : "\(file.path): \(note)", .dim)
+            }
+        }
+        for skip in report.skipped { Diagnostics.note(skip, .dim) }
         for failure in report.failures { Diagnostics.error(failure) }
     }
 

@@ -63,6 +63,12 @@ import Testing
         for suffix in [".s", ".o"] { unlink("\(place.directory)/\(name)\(suffix)") }
     }
 
+    /// A function of 201 rows, whose frames are easily compressed.
+    private static let longFunction: String = {
+        let rows = (0..<200).map { ".cfi_def_cfa_offset \(16 + 8 * ($0 % 3))\nnop" }.joined(separator: "\n")
+        return ".text\n.cfi_startproc\nnop\n\(rows)\n.cfi_endproc"
+    }()
+
     /// Makes directory d with libraries of 1 to 12 functions, all different.
     private func makeLibraries() throws {
         try #require(mkdir(place.directory + "/d", 0o755) == 0)
@@ -100,13 +106,25 @@ import Testing
         try place.library(cfi: ".cfi_escape 0x3f")
         let sizes = try sizes("lib.so")
         #expect(sizes.table.unsupportedFunctions == 1)
+        let notes = try place.cfic("sizes", "lib.so").diagnostics
+        #expect(notes.hasPrefix("lib.so: .eh_frame+0x"), "\(notes)")
         #expect(sizes.sframeV2.unsupportedFunctions == 1 && sizes.sframeV2.bytes == 0 && sizes.sframeV2.fdes == 0)
     }
 
     @Test func withoutSectionHeadersTheTerminatorEndsIt() throws {
-        let path = try place.library()
+        // The linker places the table of exceptions behind it, in the same segment.
+        let code = ".text\n.cfi_startproc\nnop\n.cfi_endproc\n.section .gcc_except_table, \"a\"\n.fill 64, 1, 0xff\n"
+        try place.write(Array(code.utf8), to: "code.s")
+        try place.write(Array(".section .eh_frame, \"a\"\n.long 0\n".utf8), to: "end.s")
+        let made = try place.shell(
+            """
+            for name in code end; do /usr/bin/as -o $name.o $name.s || exit 1; done
+            /usr/bin/ld -shared --eh-frame-hdr -o lib.so code.o end.o
+            """)
+        try #require(made.code == 0, "\(made.diagnostics)")
         let whole = try sizes("lib.so")
-        var bytes = try place.bytes(path)
+        var bytes = try place.bytes(place.directory + "/lib.so")
+        // e_shoff; e_shnum and e_shstrndx
         bytes.patch(UInt64(0), at: 0x28)
         bytes.patch(UInt32(0), at: 0x3c)
         try place.write(bytes, to: "bare.so")
@@ -115,9 +133,7 @@ import Testing
     }
 
     @Test func compressedFramesHaveBothSizes() throws {
-        let rows = (0..<200).map { ".cfi_def_cfa_offset \(16 + 8 * ($0 % 3))\nnop" }.joined(separator: "\n")
-        try link(
-            ".cfi_sections .debug_frame\n.text\n.cfi_startproc\nnop\n\(rows)\n.cfi_endproc", to: "plain.so")
+        try link(".cfi_sections .debug_frame\n" + Self.longFunction, to: "plain.so")
         #expect(try place.shell("objcopy --compress-debug-sections=zlib plain.so packed.so").code == 0)
         let (plain, packed) = (try sizes("plain.so"), try sizes("packed.so"))
         #expect(plain.debugFrame.bytes == (try readelf("plain.so", ".debug_frame")))
@@ -133,15 +149,16 @@ import Testing
     }
 
     @Test func framesOfADebugFileCount() throws {
-        try link(
-            ".cfi_sections .eh_frame, .debug_frame\n.text\n.cfi_startproc\nnop\n.cfi_endproc", to: "lib.so")
+        try link(".cfi_sections .eh_frame, .debug_frame\n" + Self.longFunction, to: "lib.so")
         let own = try sizes("lib.so").debugFrame
         let split = """
-            objcopy --only-keep-debug lib.so lib.debug
+            objcopy --only-keep-debug --compress-debug-sections=zlib lib.so lib.debug
             objcopy --strip-debug --add-gnu-debuglink=lib.debug lib.so stripped.so
             """
         #expect(try place.shell(split).code == 0)
-        #expect(try own.bytes > 0 && sizes("stripped.so").debugFrame == own)
+        let separate = try sizes("stripped.so").debugFrame
+        #expect(own.bytes > 0 && separate.bytes == own.bytes && own.packedBytes == nil)
+        #expect(separate.packedBytes == (try readelf("lib.debug", ".debug_frame")))
         let without = try report(place.cfic("sizes", "--json", "--no-debug-files", "stripped.so"))
         #expect(without.total.debugFrame.bytes == 0)
     }
