@@ -22,6 +22,11 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Measure only what sampling costs the programs that are sampled.")
     var runtime = false
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Measure only lookups in the tables of these files, of either machine; print JSON."))
+    var lookups: [String] = []
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -73,6 +78,7 @@ struct BenchCommand: ParsableCommand {
         if let busyChain { return try SamplingMeasurement.printBusy(rounds: busyChain, cpu: cpu) }
         if let pingPong { return try RuntimeMeasurement.printPingPong(pingPong) }
         if runtime { return try measureRuntime() }
+        if !lookups.isEmpty { return try printLookups(lookups) }
         if !countELF.isEmpty { return printELFCount(countELF) }
         if let coldBuild { return try printColdBuild(coldBuild) }
         if let warmBuild { return try printWarmBuild(warmBuild) }
@@ -82,6 +88,12 @@ struct BenchCommand: ParsableCommand {
         measureKernel(inputs, &report)
         print(json ? "\(report.json)" : report.text)
         if !report.isGood { throw ExitCode.failure }
+    }
+
+    private func printLookups(_ paths: [String]) throws {
+        print(
+            JSON.object(
+                try paths.map { path in (path, try LookupTimes(path: path, rounds: quick ? 3 : 7).json) }))
     }
 
     private func measureRuntime() throws {

@@ -18,8 +18,8 @@ extension KernelMeasurement {
 
     var bars: [Bar] {
         [
-            Bar(name: "kernel lookup, 64 pcs", unit: "ns", limit: 10, value: nanoseconds(hot)),
-            Bar(name: "kernel lookup, 4,096 random pcs", unit: "ns", limit: 20, value: nanoseconds(wider)),
+            Bar(name: "kernel lookup, 64 pcs", unit: "ns", limit: 10, value: nanoseconds(lookups.hot)),
+            Bar(name: "kernel lookup, 4,096 random pcs", unit: "ns", limit: 20, value: nanoseconds(lookups.wider)),
             Bar(name: "kernel walk", unit: "ns per frame", limit: 60, value: perFrame),
             Bar(
                 name: "kernel walk of a 50-frame stack", unit: "us", limit: 4,
@@ -43,11 +43,11 @@ extension KernelMeasurement {
 
     var text: String {
         var table = TextTable(["Kernel programs, medians", "", ""], left: [0])
-        table.add(["  lookup in \(self.table), 64 pcs", decimal(nanoseconds(hot)), "ns"])
-        table.add(["  lookup in \(self.table), 1,024 random pcs", decimal(nanoseconds(random)), "ns"])
-        table.add(["  the same, each waiting for the previous", decimal(nanoseconds(chained)), "ns"])
-        table.add(["  lookup in \(self.table), 4,096 random pcs", decimal(nanoseconds(wider)), "ns"])
-        table.add(["  lookup in \(self.table), other random pcs each time", decimal(nanoseconds(scattered)), "ns"])
+        table.add(["  lookup in \(self.table), 64 pcs", decimal(nanoseconds(lookups.hot)), "ns"])
+        table.add(["  lookup in \(self.table), 1,024 random pcs", decimal(nanoseconds(lookups.random)), "ns"])
+        table.add(["  the same, each waiting for the previous", decimal(nanoseconds(lookups.chained)), "ns"])
+        table.add(["  lookup in \(self.table), 4,096 random pcs", decimal(nanoseconds(lookups.wider)), "ns"])
+        table.add(["  lookup in \(self.table), other random pcs each time", decimal(nanoseconds(lookups.scattered)), "ns"])
         table.add(["  walk of \(framesOfStack) frames", decimal(stack.median.map { $0 * 1e6 }, 2), "us"])
         table.add(["  a frame of it", decimal(perFrame), "ns"])
         table.add(["  copying a table in", decimal(copiedPerSecond, 2), "GB/s"])
@@ -64,9 +64,7 @@ extension KernelMeasurement {
 
     var json: JSON {
         .object([
-            ("table", .string(table)), ("lookupHot", .number(hot.median)), ("lookupRandom", .number(random.median)),
-            ("lookupChained", .number(chained.median)),
-            ("lookupWider", .number(wider.median)), ("lookupScattered", .number(scattered.median)),
+            ("table", .string(table)), ("lookups", lookups.json),
             ("walk", .number(stack.median)),
             ("walkedFrames", .integer(framesOfStack)), ("copying", .number(copying.median)),
             ("bytesCopied", .integer(bytesCopied)), ("images", .integer(images)),

@@ -11,16 +11,7 @@ import UnwindTable
 struct KernelMeasurement {
     /// The name of the file whose table is used for lookups.
     let table: String
-    /// 64 pcs again and again.
-    var hot: [Double] = []
-    /// 1,024 random pcs again and again: twice as many as the cache of recent rules holds.
-    var random: [Double] = []
-    /// The same, but each lookup depends on the previous one.
-    var chained: [Double] = []
-    /// 4,096 random pcs, whose records don't fit a second-level cache.
-    var wider: [Double] = []
-    /// Different random pcs each time, from the whole table.
-    var scattered: [Double] = []
+    var lookups = LookupTimes()
     /// Walks of 50 frames.
     var stack: [Double] = []
     var framesOfStack = 0
@@ -38,8 +29,6 @@ struct KernelMeasurement {
     var mappedBytes = 0
     var programs: [VerifiedProgram] = []
 
-    private static let runs = 100
-
     /// - Parameter input: a large file, whose table is used for lookups.
     init(_ input: Input, rounds: Int, store: TableStore, progress: (String) -> Void) throws {
         table = input.name
@@ -52,7 +41,7 @@ struct KernelMeasurement {
             programs = unwinder.verifiedPrograms
             let batch = try unwinder.makeBatch()
             progress("the kernel: lookups in the table of \(input.name)")
-            try measureLookups(view, unwinder, batch, rounds)
+            lookups = try LookupTimes(view, unwinder, batch, rounds: rounds)
             progress("the kernel: walks of 50 frames")
             try measureWalks(unwinder, batch, rounds)
             progress("the kernel: copying tables in")
@@ -60,69 +49,6 @@ struct KernelMeasurement {
         }
         progress("the kernel: a process with 100 libraries")
         try measureProcess(store, rounds)
-    }
-
-    // MARK: Lookups
-
-    private mutating func measureLookups(
-        _ view: TableView, _ unwinder: KernelUnwinder, _ batch: Batch, _ rounds: Int
-    ) throws {
-        let base: UInt64 = 1 << 44
-        try unwinder.map(view, at: base, in: Self.lookupProcess)
-        batch.shared.pointee.process = UInt32(Self.lookupProcess)
-        batch.shared.pointee.count = UInt32(CFIC_BATCH_LOOKUPS)
-        let addresses = Self.randomAddresses(view)
-        for _ in 0..<rounds {
-            for index in 0..<Int(CFIC_BATCH_LOOKUPS) { batch.pcs[index] = base &+ addresses[index % 64] }
-            hot.append(try Self.perLookup(batch, 0))
-            let few = addresses[..<min(1024, addresses.count)]
-            let more = addresses[..<min(4096, addresses.count)]
-            random.append(try Self.perRandomLookup(batch, few, base, 0))
-            chained.append(try Self.perRandomLookup(batch, few, base, UInt32(CFIC_BATCH_CHAIN)))
-            wider.append(try Self.perRandomLookup(batch, more, base, 0))
-            scattered.append(try Self.perRandomLookup(batch, addresses[...], base, 0))
-        }
-    }
-
-    private static let lookupProcess: Int32 = .max
-
-    /// Random SVMAs that have a rule.
-    private static func randomAddresses(_ view: TableView) -> [UInt64] {
-        var generator = SystemRandomNumberGenerator()
-        var addresses: [UInt64] = []
-        while addresses.count < Int(CFIC_BATCH_LOOKUPS) * runs {
-            guard let range = view.ranges.randomElement() else { break }
-            let first = range.start_page << view.pageShift
-            let address = UInt64.random(
-                in: first..<first + UInt64(range.page_count) << view.pageShift, using: &generator)
-            if view.ruleNumber(at: address) != 0 { addresses.append(address) }
-        }
-        return addresses
-    }
-
-    /// Seconds for one of the batch's lookups, without the cost of the loop.
-    private static func perLookup(_ batch: Batch, _ what: UInt32) throws -> Double {
-        let count = Double(runs) * Double(CFIC_BATCH_LOOKUPS)
-        batch.shared.pointee.what = UInt32(CFIC_BATCH_EMPTY)
-        let empty = try timed { for _ in 0..<runs { try batch.lookUp() } }
-        batch.shared.pointee.what = what
-        let full = try timed { for _ in 0..<runs { try batch.lookUp() } }
-        return (full - empty) / count
-    }
-
-    private static func perRandomLookup(
-        _ batch: Batch, _ addresses: ArraySlice<UInt64>, _ base: UInt64, _ what: UInt32
-    ) throws -> Double {
-        let count = Int(CFIC_BATCH_LOOKUPS)
-        var times: [Double] = []
-        for run in 0..<runs {
-            for index in 0..<count { batch.pcs[index] = base &+ addresses[(run * count + index) % addresses.count] }
-            batch.shared.pointee.what = UInt32(CFIC_BATCH_EMPTY)
-            let empty = try timed { try batch.lookUp() }
-            batch.shared.pointee.what = what
-            times.append(try timed { try batch.lookUp() } - empty)
-        }
-        return (times.median ?? 0) / Double(count)
     }
 
     // MARK: Walks

@@ -1,4 +1,5 @@
 import CUnwindTable
+import UnwindTable
 import LinuxProcess
 
 extension KernelUnwinder {
@@ -46,6 +47,8 @@ extension KernelUnwinder {
         /// Whether to load also the BPF programs that look up and walk on request (cfic/batch.h), for tests and
         /// benchmarks.
         package var batches = false
+        /// The machine whose tables the look-ups on request are for; nil: this machine.
+        package var lookupMachine: TableMachine?
 
         /// The defaults: kernel frames and children too, as many processes as there may be, and 256 MiB of table memory.
         public init() {}

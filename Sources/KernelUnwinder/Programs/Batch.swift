@@ -11,9 +11,11 @@ package final class Batch {
     private let walkProgram: Int32
     private static let size = (MemoryLayout<cfic_batch>.size + 4095) & ~4095
 
-    init(_ object: KernelObject) throws(KernelError) {
-        let machine = try KernelUnwinder.hostMachine.programSuffix
-        lookUpProgram = bpf_program__fd(try object.program("look_up_\(machine)"))
+    /// - Parameter lookups: the machine whose tables are looked up; nil: this machine.
+    init(_ object: KernelObject, lookups: TableMachine? = nil) throws(KernelError) {
+        let host = try KernelUnwinder.hostMachine
+        let machine = host.programSuffix
+        lookUpProgram = bpf_program__fd(try object.program("look_up_\((lookups ?? host).programSuffix)"))
         walkProgram = bpf_program__fd(try object.program("walk_stack_\(machine)"))
         let start = mmap(nil, Self.size, PROT_READ | PROT_WRITE, MAP_SHARED, try object.map("batches"), 0)
         guard let start, start != MAP_FAILED else { throw .system("mapping the batch", errno: errno) }
@@ -53,7 +55,7 @@ package final class Batch {
 
 extension KernelUnwinder {
     /// Requires ``Options/batches``.
-    package func makeBatch() throws(KernelError) -> Batch { try Batch(object) }
+    package func makeBatch() throws(KernelError) -> Batch { try Batch(object, lookups: options.lookupMachine) }
 }
 
 extension KernelUnwinder {

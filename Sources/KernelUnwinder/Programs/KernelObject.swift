@@ -22,7 +22,10 @@ final class KernelObject {
         static func sampling(_ options: KernelUnwinder.Options) -> Part {
             let isTracepoint = options.tracepointPeriod != nil
             let program = isTracepoint ? KernelUnwinder.tracepointProgram : KernelUnwinder.eventProgram
-            return Part(hasProgram: { $0.hasPrefix("follow") || $0 == program || options.batches && isBatch($0) })
+            let lookup = options.lookupMachine.map { "look_up_\($0.programSuffix)" }
+            return Part(hasProgram: {
+                $0.hasPrefix("follow") || $0 == program || options.batches && isBatch($0) || $0 == lookup
+            })
         }
         /// Samples threads that wait.
         static let waits = Part(hasProgram: { $0 == "off_cpu" }, ownMaps: walkMaps.union(waitMaps))
