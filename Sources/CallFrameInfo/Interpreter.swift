@@ -65,7 +65,9 @@ public struct Interpreter<Columns: RegisterColumns> {
         addressSize = cie.addressSize
         initial = FrameState(columns: columns)
         keptRegisters = (0..<64).reduce(0) { columns.keeps($1) ? $0 | 1 << $1 : $0 }
-        allowsRuns = !section.isBigEndian && (1...Self.largestRunAlignment).contains(codeAlignment)
+        allowsRuns =
+            !section.isBigEndian && (1...Self.largestRunAlignment).contains(codeAlignment)
+            && (-Self.largestRunDataAlignment...Self.largestRunDataAlignment).contains(dataAlignment)
     }
 
     /// Runs an FDE's instructions. The sink gets no rows that start at or after the FDE's end.

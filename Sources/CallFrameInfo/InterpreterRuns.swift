@@ -60,6 +60,15 @@ struct InstructionWord {
     /// `10rrrrrr`: `offset`, which saves a register.
     @inlinable @inline(__always) var isSave: Bool { opcode & 0xc0 == Opcode.offset }
 
+    /// `10rrrrrr 0------- 10rrrrrr 0-------`: two of them, with operands of one byte.
+    @inlinable @inline(__always) var isTwoSaves: Bool { bits & 0x80c0_80c0 == 0x0080_0080 }
+
+    /// The register of the second one.
+    @inlinable @inline(__always) var secondRegister: UInt64 { UInt64(bits &>> 16 & 0x3f) }
+
+    /// `11rrrrrr`: `restore`.
+    @inlinable @inline(__always) var isRestore: Bool { opcode & 0xc0 == Opcode.restore }
+
     /// `-------- 0-------`: an operand of one byte.
     @inlinable @inline(__always) var hasShortOperand: Bool { bits & 0x8000 == 0 }
 
@@ -99,6 +108,8 @@ struct InstructionWord {
 extension Interpreter {
     /// The largest code alignment factor that `takeRun` supports; the smallest is 1, so that locations ascend.
     @inlinable static var largestRunAlignment: UInt64 { 256 }
+    /// The largest data alignment factor, or its negative: times an operand of one byte it has less than 56 bits.
+    @inlinable static var largestRunDataAlignment: Int64 { 1 &<< 32 }
 
     /// Executes usual instructions as far as it can, starting at `progress`, which it updates.
     ///
@@ -142,7 +153,7 @@ extension Interpreter {
             }
             // In this order: testing the operand's size before the register costs 3 % of building a table.
             if word.isSave, keptRegisters &>> word.primaryOperand & 1 == 0, word.hasShortOperand {
-                next += 2
+                next += word.isTwoSaves && keptRegisters &>> word.secondRegister & 1 == 0 ? 4 : 2
             } else if word.isOffset {
                 guard word.hasUsualOffset else { break }
                 cfaWords = word.offsetWords
@@ -162,10 +173,18 @@ extension Interpreter {
             } else if word.opcode == Opcode.nop {
                 isAtEnd = true
                 break
+            } else if word.isRestore, keptRegisters &>> word.primaryOperand & 1 == 0 {
+                next += 1
             } else {
                 state.pointee.cfa.operand = Int64(cfaWords &<< 3)
-                let size = changeRules(word.bits, state)
-                next += size
+                // The writer is aimed once for all rules that change at one location.
+                var after = saveAndRestore(from: next, to: lastWord, state)
+                if after == next {
+                    after += changeRules(word.bits, state)
+                    if after != next { after = saveAndRestore(from: after, to: lastWord, state) }
+                }
+                let size = after - next
+                next = after
                 guard size != 0, state.pointee.cfa.kind == .registerOffset,
                     let newWords = UsualOffsets.words(state.pointee.cfa.operand)
                 else {
@@ -185,6 +204,36 @@ extension Interpreter {
                 && writer.append(location, cfaWords: cfaWords)
         sink.takeBack(writer)
         return isDone
+    }
+
+    /// Executes instructions that save or restore registers, as long as four bytes can be loaded at each, and returns the
+    /// position of the first other one.
+    @inlinable @inline(__always)
+    func saveAndRestore(
+        from start: UnsafeRawPointer, to lastWord: UnsafeRawPointer, _ state: UnsafeMutablePointer<FrameState<Columns>>
+    ) -> UnsafeRawPointer {
+        var next = start
+        while next <= lastWord {
+            let word = InstructionWord(next.loadUnaligned(as: UInt32.self).littleEndian)
+            let register = word.primaryOperand
+            let isKept = keptRegisters &>> register & 1 != 0
+            if word.isSave, word.hasShortOperand {
+                if isKept {
+                    // Doesn't overflow: `allowsRuns` bounds the factor.
+                    let offset = Int64(word.bits &>> 8 & 0x7f) &* dataAlignment
+                    state.pointee.columns.setRule(RegisterRule(savedAtUsual: offset), for: register)
+                    next += 2
+                } else {
+                    next += word.isTwoSaves && keptRegisters &>> word.secondRegister & 1 == 0 ? 4 : 2
+                }
+            } else if word.isRestore {
+                if isKept { state.pointee.columns.setRule(initial.columns.rule(for: register), for: register) }
+                next += 1
+            } else {
+                break
+            }
+        }
+        return next
     }
 
     /// The last one, two or three bytes of the FDE, followed by bytes of 0xff. Those have bit 7 set, so they never look

@@ -34,6 +34,12 @@ public struct RegisterRule: Equatable, Sendable, BitwiseCopyable {
             ? UInt64(bitPattern: shifted) | UInt64(kind.code) : UInt64(Kind.tooWide.code)
     }
 
+    /// Saved at CFA + offset, which has at most 56 bits.
+    @inlinable @inline(__always)
+    init(savedAtUsual offset: Int64) {
+        bits = UInt64(bitPattern: offset &<< 8) | UInt64(Kind.offset.code)
+    }
+
     @inlinable
     public init(_ kind: Kind, unsigned operand: UInt64) {
         bits = operand >> 56 == 0 ? operand &<< 8 | UInt64(kind.code) : UInt64(Kind.tooWide.code)
