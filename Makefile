@@ -196,7 +196,9 @@ bench: deps-bench toolchain ## measure, compare with libdw and readelf, and repo
 	$(SWIFT_BUILD) --product cfic
 	$(SWIFT_BUILD) --product cfic-bench
 	@$(MAKE) --no-print-directory $(LIBDW_WALK) $(MINIMAL_WALK)
-	$(BINARIES)/cfic-bench --libdw-walk $(LIBDW_WALK) --minimal-walk $(MINIMAL_WALK) $(BENCH_FLAGS)
+	@scripts/arm64-files.sh $(SCRATCH)/arm64 || echo "no aarch64 files: their tables are not measured" >&2
+	$(BINARIES)/cfic-bench --libdw-walk $(LIBDW_WALK) --minimal-walk $(MINIMAL_WALK) \
+		$$([ ! -e $(SCRATCH)/arm64/complete ] || echo --arm64 $(SCRATCH)/arm64/files $(wildcard /usr/aarch64-linux-gnu)) $(BENCH_FLAGS)
 
 bench-runtime: deps-bench toolchain ## measure what sampling costs the programs that are sampled (root; BENCH_FLAGS=--quick)
 	$(SWIFT_BUILD) --product cfic

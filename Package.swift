@@ -235,7 +235,7 @@ let package = Package(
             ]),
         // Inserts tables in a process of its own, which tests limit and kill.
         .executableTarget(
-            name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable", "CUnwindTable"],
+            name: "table-store-writer", dependencies: ["TableStore", "Threads", "UnwindTable"],
             path: "Tests/Fixtures/table-store-writer"),
         .testTarget(
             name: "TableCompilerTests",

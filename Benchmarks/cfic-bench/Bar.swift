@@ -88,10 +88,12 @@ extension SpeedMeasurement {
 
 extension SizeMeasurement {
     var bars: [Bar] {
-        [
+        let place = "\(machine) tables, all of \(roots.joined(separator: " and "))"
+        return [
             Bar(
-                name: "table size, all of \(roots.joined(separator: " and "))", unit: "bytes per row", limit: 2.5,
-                aim: 2.2, value: bytesPerRow)
+                name: place, unit: "bytes per row", limit: machine == .x86_64 ? 1.15 : 1.5, value: bytesPerRow),
+            Bar(
+                name: "\(place), below 500 rows", unit: "bytes per row", limit: 6, value: bytesPerRowOfSmall),
         ]
     }
 }

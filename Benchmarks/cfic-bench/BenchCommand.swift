@@ -1,5 +1,6 @@
 import ArgumentParser
 import TableStore
+import UnwindTable
 @preconcurrency import Glibc
 
 @main
@@ -21,6 +22,11 @@ struct BenchCommand: ParsableCommand {
 
     @Flag(help: "Measure only what sampling costs the programs that are sampled.")
     var runtime = false
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Directories with aarch64 files, whose tables' size to measure.", valueName: "directory"))
+    var arm64: [String] = []
 
     @Option(
         parsing: .upToNextOption,
@@ -152,10 +158,18 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func measureSize(_ report: inout Report) {
-        let roots = ["/usr/lib", "/usr/bin"]
-        talk("sizes of the tables of \(roots.joined(separator: " and "))")
-        let size = SizeMeasurement(of: roots)
-        report.size = size
+        measureSize(["/usr/lib", "/usr/bin"], .x86_64, &report)
+        if arm64.isEmpty {
+            report.skipped.append("sizes of aarch64 tables: --arm64 names no directory")
+        } else {
+            measureSize(arm64, .aarch64, &report)
+        }
+    }
+
+    private func measureSize(_ roots: [String], _ machine: TableMachine, _ report: inout Report) {
+        talk("sizes of the \(machine) tables of \(roots.joined(separator: " and "))")
+        let size = SizeMeasurement(of: roots, machine: machine)
+        report.sizes.append(size)
         report.failures += size.failures
     }
 

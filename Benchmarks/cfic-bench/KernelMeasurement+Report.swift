@@ -47,7 +47,9 @@ extension KernelMeasurement {
         table.add(["  lookup in \(self.table), 1,024 random pcs", decimal(nanoseconds(lookups.random)), "ns"])
         table.add(["  the same, each waiting for the previous", decimal(nanoseconds(lookups.chained)), "ns"])
         table.add(["  lookup in \(self.table), 4,096 random pcs", decimal(nanoseconds(lookups.wider)), "ns"])
-        table.add(["  lookup in \(self.table), other random pcs each time", decimal(nanoseconds(lookups.scattered)), "ns"])
+        table.add([
+            "  lookup in \(self.table), other random pcs each time", decimal(nanoseconds(lookups.scattered)), "ns",
+        ])
         table.add(["  walk of \(framesOfStack) frames", decimal(stack.median.map { $0 * 1e6 }, 2), "us"])
         table.add(["  a frame of it", decimal(perFrame), "ns"])
         table.add(["  copying a table in", decimal(copiedPerSecond, 2), "GB/s"])

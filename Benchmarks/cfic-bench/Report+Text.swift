@@ -7,7 +7,7 @@ extension Report {
         if let speed {
             parts += [builds(speed), processes(speed), memory(speed)]
         }
-        if let size { parts.append(sizes(size)) }
+        parts += sizes.map(text)
         if let tree { parts.append(wholeTree(tree)) }
         if let kernel { parts.append(kernel.text) }
         if let sampling { parts.append(sampling.text) }
@@ -71,9 +71,10 @@ extension Report {
         return table.text
     }
 
-    private func sizes(_ size: SizeMeasurement) -> String {
+    private func text(_ size: SizeMeasurement) -> String {
         var table = TextTable(
-            ["Tables of \(size.roots.joined(separator: " and "))", "bytes", "bytes/row", "share"], left: [0])
+            ["\(size.machine) tables of \(size.roots.joined(separator: " and "))", "bytes", "bytes/row", "share"],
+            left: [0])
         for (name, bytes) in size.parts.named + [("all", size.bytes)] {
             table.add([
                 "  \(name)", "\(bytes)", decimal(times(Double(bytes), Double(size.rows)), 3),
@@ -84,7 +85,8 @@ extension Report {
         let skips = size.skipped.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
         return """
             \(table.text)
-              \(size.tables) tables, \(size.rows) rows of \(size.rawRows) raw ones
+              \(size.tables) tables, \(size.rows) rows of \(size.rawRows) raw ones; \(size.small.tables) of them have fewer \
+            than 500 rows, with \(decimal(size.bytesPerRowOfSmall, 3)) bytes/row
               bytes/row of a file: mean \(decimal(size.meanBytesPerRow, 3)), median \(median)
               without a table: \((["\(size.duplicates) duplicates"] + skips).joined(separator: ", "))
             """

@@ -2,7 +2,7 @@
 struct Report {
     var rounds: Int
     var speed: SpeedMeasurement?
-    var size: SizeMeasurement?
+    var sizes: [SizeMeasurement] = []
     var tree: TreeMeasurement?
     var kernel: KernelMeasurement?
     var sampling: SamplingMeasurement?
@@ -13,7 +13,8 @@ struct Report {
     var failures: [String] = []
 
     var bars: [Bar] {
-        (speed?.bars ?? []) + (size?.bars ?? []) + (kernel?.bars ?? []) + (sampling?.bars ?? []) + (runtime?.bars ?? [])
+        (speed?.bars ?? []) + sizes.flatMap(\.bars) + (kernel?.bars ?? []) + (sampling?.bars ?? [])
+            + (runtime?.bars ?? [])
     }
 
     /// Whether nothing failed, and every bar was measured and is met.
@@ -28,7 +29,7 @@ extension Report {
             ("files", .array((speed?.files ?? []).map(\.json))),
             ("start", .number(speed?.start.median)),
             ("firstCompile", .number(speed?.firstCompile.median)),
-            ("size", size?.json ?? .null),
+            ("sizes", .array(sizes.map(\.json))),
             ("tree", tree?.json ?? .null),
             ("kernel", kernel?.json ?? .null),
             ("sampling", sampling?.json ?? .null),
@@ -59,7 +60,9 @@ extension FileSpeed {
 extension SizeMeasurement {
     fileprivate var json: JSON {
         .object([
-            ("roots", .array(roots.map { .string($0) })), ("tables", .integer(tables)), ("bytes", .integer(bytes)),
+            ("roots", .array(roots.map { .string($0) })), ("machine", .string("\(machine)")),
+            ("tables", .integer(tables)), ("bytes", .integer(bytes)),
+            ("smallTables", .integer(small.tables)), ("smallBytesPerRow", .number(bytesPerRowOfSmall)),
             ("rows", .integer(Int(rows))), ("rawRows", .integer(Int(rawRows))), ("bytesPerRow", .number(bytesPerRow)),
             ("meanBytesPerRow", .number(meanBytesPerRow)), ("medianBytesPerRow", .number(bytesPerRowByFile.median)),
             ("parts", .object(parts.named.map { ($0.name, .integer($0.bytes)) })),

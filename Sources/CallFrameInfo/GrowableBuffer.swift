@@ -52,6 +52,11 @@ public struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         UnsafeMutableBufferPointer(start: storage, count: count)
     }
 
+    /// The memory after the elements, as much as was reserved beyond them. Valid until the buffer changes.
+    ///
+    /// - Precondition: capacity was reserved.
+    public var unused: UnsafeMutablePointer<Element> { storage.unsafelyUnwrapped + count }
+
     @usableFromInline @inline(never)
     mutating func grow(to minimum: Int) {
         let newCapacity = max(minimum, capacity &* 2, 256)

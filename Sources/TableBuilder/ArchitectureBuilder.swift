@@ -13,6 +13,8 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     var index = FrameIndex()
     var layout = PageLayout<A>()
     var chunks: [ChunkHandle<A>] = []
+    /// Of each chunk's records; set by `encodePages`.
+    private(set) var recordBytes: [Int] = []
 
     init() {}
 
@@ -69,12 +71,12 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         if mayBeFull, chunks.count > 1 { _ = makeChunks(sections, options, count: 1) }
         let numbering = RuleNumbering(chunks)
         gatherCounts(executableBytes, numbering)
-        try write(numbering, source: source, options: options)
+        try write(numbering, makeItems(numbering), source: source, options: options)
     }
 
     // MARK: Rows and pages
 
-    /// Interprets, lowers and encodes all spans. Returns whether rules may have been left out because a table has no
+    /// Interprets and lowers all spans. Returns whether rules may have been left out because a table has no
     /// numbers, or no program memory, for more.
     private mutating func makeChunks(_ sections: [FrameSection], _ options: TableOptions, count: Int) -> Bool {
         let plan = ChunkPlan<A>(index, count: count)
@@ -82,10 +84,6 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         while chunks.count < plan.chunks.count { chunks.append(ChunkHandle<A>()) }
         let handles = chunks
         for handle in handles { handle.chunk.reset(index) }
-        reserveOutput()
-        // The first chunk's records, in most images all records, are written directly into `output`, which is lent to
-        // that chunk's encoder until `finishPages`.
-        handles[0].chunk.sink.drafts.encoder.exchangeRecords(with: &output)
         withUnsafePointer(to: index) { index in
             // Threads only read these.
             nonisolated(unsafe) let index = index
@@ -101,26 +99,43 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
             || operations > Int(CFIC_EXPRESSIONS_MAX) - Int(CFIC_PROGRAM_MAX) - 1
     }
 
-    /// Reserves space in `output` for the sections that precede the records, as much as they usually need.
-    private mutating func reserveOutput() {
-        let front = MemoryLayout<cfic_table_header>.size + layout.byteCount + 32 << 10
-        output.removeAll()
-        // Most FDEs make fewer bytes of records than this, some many more.
-        output.reserveCapacity(front + 24 * index.count)
-        output.setCount((front + 15) & ~15)
+    /// Finds the table's templates, and replaces all rows by items.
+    private func makeItems(_ numbering: RuleNumbering) -> SymbolNumbering {
+        let ruleCount = numbering.rules.count
+        let templates = RowSample(chunks, numbering.final).templates(ruleCount: ruleCount)
+        let trie = TemplateTrie(templates, ruleCount: ruleCount)
+        let handles = chunks
+        withUnsafePointer(to: trie) { trie in
+            // Threads only read it.
+            nonisolated(unsafe) let trie = trie
+            parallel(handles.count) { number in
+                handles[number].makeItems(
+                    trie.pointee, final: numbering.final[number], symbolCount: ruleCount + templates.count)
+            }
+        }
+        var uses = [UInt64](repeating: 0, count: ruleCount + templates.count)
+        for handle in handles {
+            for symbol in uses.indices { uses[symbol] += UInt64(handle.symbolUses.elements[symbol]) }
+        }
+        return SymbolNumbering(templates, ruleCount: ruleCount, uses: uses)
     }
 
-    /// Replaces the chunks' rule numbers in all records with the table's, and moves the records to offset `start` of
-    /// `output`.
-    mutating func finishPages(_ numbering: RuleNumbering, start: Int) {
+    /// Encodes all pages. Their records follow what `output` has.
+    mutating func encodePages(_ numbering: RuleNumbering, _ symbols: borrowing SymbolNumbering) {
         let handles = chunks
-        parallel(handles.count) { number in
-            handles[number].finishPages(numbering.final[number], start: number == 0 ? start : 0)
+        for handle in handles { handle.encoder.begin() }
+        // The first chunk's records, in most images all records, are written directly into `output`.
+        handles[0].encoder.exchangeRecords(with: &output)
+        withUnsafePointer(to: symbols) { symbols in
+            // Threads only read them.
+            nonisolated(unsafe) let symbols = symbols
+            parallel(handles.count) { number in
+                handles[number].encodePages(symbols.pointee, final: numbering.final[number])
+            }
         }
-        handles[0].chunk.sink.drafts.encoder.exchangeRecords(with: &output)
-        for handle in handles.dropFirst() {
-            output.append(contentsOf: handle.chunk.sink.drafts.encoder.records.elements)
-        }
+        recordBytes = handles.map { $0.encoder.recordBytes }
+        handles[0].encoder.exchangeRecords(with: &output)
+        for handle in handles.dropFirst() { output.append(contentsOf: handle.encoder.records.elements) }
     }
 
     private func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {

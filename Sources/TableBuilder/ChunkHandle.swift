@@ -9,20 +9,30 @@ final class ChunkHandle<A: Architecture>: @unchecked Sendable {
     var chunk = ChunkBuilder<A>()
 
     /// Number of rows with a rule, given the chunk's number for it.
-    func uses(_ number: Int) -> UInt32 { chunk.sink.drafts.encoder.uses[number] }
+    func uses(_ number: Int) -> UInt32 { chunk.sink.drafts.uses[number] }
 
-    var pages: UnsafeMutableBufferPointer<EncodedPage> { chunk.sink.drafts.pages.elements }
+    var pages: UnsafeMutableBufferPointer<DraftPage> { chunk.sink.drafts.pages.elements }
 
-    /// Size of the chunk's records in bytes; set by `finishPages`.
-    private(set) var recordBytes = 0
+    /// By trained symbol: how often items of this chunk use it; set by `makeItems`.
+    private(set) var symbolUses = GrowableBuffer<UInt32>()
+    var encoder = PageEncoder()
 
-    /// Replaces the chunk's rule numbers in all records with the table's, and moves the records to offset `start` of
-    /// the encoder's output.
+    /// Replaces the chunk's rows by items.
     ///
-    /// - Parameter final: the table's rule numbers, by the chunk's.
-    func finishPages(_ final: [UInt16], start: Int) {
-        chunk.sink.drafts.finishPages(final, start: start)
-        recordBytes = chunk.sink.drafts.encoder.records.count - start
+    /// - Parameters:
+    ///   - final: the table's rule numbers, by the chunk's.
+    ///   - symbolCount: the number of symbols of the trie.
+    func makeItems(_ trie: borrowing TemplateTrie, final: [UInt16], symbolCount: Int) {
+        symbolUses.reserveCapacity(symbolCount)
+        symbolUses.setCount(symbolCount)
+        symbolUses.elements.update(repeating: 0)
+        // Not nil: there is at least rule 0.
+        chunk.sink.drafts.makeItems(trie, final: final, uses: symbolUses.elements.baseAddress.unsafelyUnwrapped)
+    }
+
+    /// Encodes the chunk's pages, after `makeItems`.
+    func encodePages(_ symbols: borrowing SymbolNumbering, final: [UInt16]) {
+        chunk.sink.drafts.encode(by: &encoder, symbols, final: final)
     }
 
     /// Number of rows, without those at the start of a page that only repeat the rule of the preceding page's end.

@@ -29,7 +29,7 @@ struct LoweringSink<A: Architecture>: RowSink, ~Copyable {
 
     /// Prepares for the next image.
     mutating func reset() {
-        drafts.encoder.begin(ruleCount: ruleSet.rules.count)
+        drafts.reset(ruleCount: ruleSet.rules.count)
         ruleSet.removeAll()
         cache.removeAll()
         lowering = nil

@@ -1,31 +1,40 @@
 import CUnwindTable
 import CallFrameInfo
+import Glibc
 import UnwindTable
 
-/// An encoded page, or a run of equal pages.
-struct EncodedPage: BitwiseCopyable {
+/// A page, or a run of equal pages.
+struct DraftPage: BitwiseCopyable {
     /// SVMA >> (pcShift + 16).
     var number: UInt64
     /// Number of pages: more than 1 only for consecutive pages that have a single rule.
     var count: UInt64
-    /// The directory entry. Before `finishPages`, with the chunk's rule numbers.
-    var entry: UInt32
+    /// The index of its first row, and later item, among those of all pages.
+    var start: Int
     var rowCount: UInt32
+    var itemCount: UInt32 = 0
+    /// By the chunk's numbers.
     var firstRule: UInt16
     var lastRule: UInt16
+    /// The directory entry, once it is encoded.
+    var entry: UInt32 = 0
 }
 
-/// Cuts a stream of rows into pages, merges neighbouring rows with equal rules, and encodes each page as soon as it is
-/// complete. Only the current page's rows are kept.
+/// Cuts a stream of rows into pages, and merges neighbouring rows with equal rules.
+///
+/// All rows are kept until the table's rule numbers and templates are known: 4 bytes a row.
 struct PageDrafts<A: Architecture>: ~Copyable {
-    private(set) var pages = GrowableBuffer<EncodedPage>()
-    var encoder = PageEncoder()
+    private(set) var pages = GrowableBuffer<DraftPage>()
     /// Number of units that have a reason other than "no information".
     private(set) var unknownUnits: UInt64 = 0
+    /// By rule number: the number of rows with the rule, in all pages.
+    let uses: UnsafeMutablePointer<UInt32>
 
-    /// The current page's rows, as unit << 16 | rule number. The first row is always present, at unit 0. No unit has
-    /// two rows, so a page's rows always fit.
-    private let rows: UnsafeMutablePointer<UInt32>
+    /// The rows of the pages with more than one, as unit << 16 | the chunk's rule number; later their items.
+    private var allRows = GrowableBuffer<UInt32>()
+    /// The current page's rows, behind those of `allRows`. The first row is always present, at unit 0. No unit has two
+    /// rows, so a page's rows always fit.
+    private var rows: UnsafeMutablePointer<UInt32>
     /// The end of the rows (exclusive).
     private var end: UnsafeMutablePointer<UInt32>
     private var currentPage: UInt64 = 0
@@ -35,13 +44,34 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     private var isUnknown = GrowableBuffer<Bool>()
 
     init() {
-        // Memory that isn't touched costs nothing.
-        rows = .allocate(capacity: Int(CFIC_PAGE_UNITS))
+        // From calloc, so that the system zeroes memory on first touch. Only the part for existing rules is touched.
+        guard let memory = calloc(Int(CFIC_RULES_MAX), MemoryLayout<UInt32>.stride) else {
+            fatalError("out of memory")
+        }
+        uses = memory.bindMemory(to: UInt32.self, capacity: Int(CFIC_RULES_MAX))
+        allRows.reserveCapacity(Int(CFIC_PAGE_UNITS))
+        rows = allRows.unused
         end = rows
         open(0, rule: 0)
     }
 
-    deinit { rows.deallocate() }
+    deinit { free(uses) }
+
+    /// Prepares for the next image.
+    ///
+    /// - Parameter ruleCount: the number of rules of the previous one, whose `uses` are reset.
+    mutating func reset(ruleCount: Int) {
+        uses.update(repeating: 0, count: ruleCount)
+    }
+
+    /// The number of rows of pages with more than one.
+    var rowCount: Int { allRows.count }
+
+    /// The rows of a page with more than one.
+    func rows(of page: DraftPage) -> UnsafeBufferPointer<UInt32> {
+        UnsafeBufferPointer(
+            rebasing: UnsafeBufferPointer(allRows.elements)[page.start..<page.start + Int(page.rowCount)])
+    }
 
     /// The rule of the last row.
     var currentRule: UInt16 { UInt16(truncatingIfNeeded: end[-1]) }
@@ -52,6 +82,7 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     /// Starts a new stream at the beginning of `page`, with rule 0.
     mutating func begin(page: UInt64) {
         pages.removeAll()
+        allRows.removeAll()
         isUnknown.removeAll()
         unknownUnits = 0
         open(page, rule: 0)
@@ -132,6 +163,9 @@ struct PageDrafts<A: Architecture>: ~Copyable {
         // For the last page of the address space this wraps to 0 on purpose: no address is below 0, so a writer takes
         // no row of that page, and `append` handles them all. The upper bound is what `OffsetRowWriter.stop` promises.
         stop = min((page &+ 1) &<< UInt64(16 + A.pcShift), .max &- 1 &<< 32)
+        // Memory that isn't touched costs nothing.
+        allRows.reserveCapacity(allRows.count + Int(CFIC_PAGE_UNITS))
+        rows = allRows.unused
         end = rows
         put(UInt32(rule))
     }
@@ -162,18 +196,52 @@ struct PageDrafts<A: Architecture>: ~Copyable {
     private mutating func appendPage(_ page: UInt64, count: UInt64) {
         let rows = UnsafeBufferPointer(start: rows, count: end - rows)
         if !isUnknown.isEmpty { addUnknownUnits(rows, count: count) }
+        let uses = uses
+        for row in rows { uses[Int(row & 0xffff)] &+= 1 }
         // A page has at most 65,536 rows, and always the first.
         pages.append(
-            EncodedPage(
-                number: page, count: count, entry: encoder.encode(rows),
+            DraftPage(
+                number: page, count: count, start: allRows.count,
                 rowCount: UInt32(truncatingIfNeeded: rows.count),
                 firstRule: UInt16(truncatingIfNeeded: rows[0]),
                 lastRule: UInt16(truncatingIfNeeded: rows[rows.count - 1])))
+        if rows.count > 1 { allRows.setCount(allRows.count + rows.count) }
     }
 
-    /// Replaces the chunk's rule numbers in all pages with the table's, which `final` has by the chunk's.
-    mutating func finishPages(_ final: [UInt16], start: Int) {
-        encoder.finish(pages.elements, final: final, start: start)
+    /// Replaces all rows by items (`TemplateTrie.parse`).
+    ///
+    /// - Parameters:
+    ///   - final: the table's rule numbers, by the chunk's.
+    ///   - uses: by symbol, how often it is used; increased.
+    mutating func makeItems(_ trie: borrowing TemplateTrie, final: [UInt16], uses: UnsafeMutablePointer<UInt32>) {
+        final.withUnsafeBufferPointer { final in
+            // Not nil: rule 0 is always there.
+            let final = final.baseAddress.unsafelyUnwrapped
+            for index in 0..<pages.count where pages.elements[index].rowCount > 1 {
+                let page = pages.elements[index]
+                // Not nil: there are rows.
+                let rows = allRows.elements.baseAddress.unsafelyUnwrapped + page.start
+                let count = trie.parse(
+                    rows, count: Int(page.rowCount), to: rows, blockMask: UInt32(CFIC_BLOCK_UNITS) - 1, uses: uses
+                ) { UInt32(final[Int($0)]) }
+                pages.elements[index].itemCount = UInt32(truncatingIfNeeded: count)
+            }
+        }
+    }
+
+    /// Encodes all pages, after `makeItems`, and sets their directory entries.
+    mutating func encode(
+        by encoder: inout PageEncoder, _ symbols: borrowing SymbolNumbering, final: [UInt16]
+    ) {
+        for index in 0..<pages.count {
+            let page = pages.elements[index]
+            if page.rowCount == 1 {
+                pages.elements[index].entry = UInt32(final[Int(page.firstRule)]) << UInt32(CFIC_PAGE_KIND_BITS)
+                continue
+            }
+            let items = allRows.elements[page.start..<page.start + Int(page.itemCount)]
+            pages.elements[index].entry = encoder.encode(UnsafeMutableBufferPointer(rebasing: items), symbols)
+        }
     }
 
     private mutating func addUnknownUnits(_ rows: UnsafeBufferPointer<UInt32>, count: UInt64) {

@@ -3,53 +3,53 @@ import CallFrameInfo
 import Glibc
 import UnwindTable
 
-/// Encodes each page as a record of the first kind that can hold it: uniform, sparse, dense, quarters.
-///
-/// Records contain the chunk's rule numbers. `PageFinisher` replaces them with the table's once those are known. Sparse
-/// and dense records always have a palette here, so that no record grows then.
+/// Encodes each page with more than one row as the smallest record that can hold it: sparse or dense, else quarters.
 struct PageEncoder: ~Copyable {
     /// The records, from `origin` on.
     private(set) var records = GrowableBuffer<UInt8>()
     /// Offset of the first record.
-    private var origin = 0
-    /// By rule number: the number of rows with the rule, in all pages.
-    let uses: UnsafeMutablePointer<UInt32>
-    /// By rule number: the palette slot in the current page, as page stamp << 16 | slot.
-    private let slots: UnsafeMutablePointer<UInt32>
-    private var stamp: UInt32 = 0
-    private let palette: UnsafeMutablePointer<UInt16>
-    /// By row of the current page: the rule's slot in the palette.
-    private var codes = GrowableBuffer<UInt8>()
-    /// By block of a dense page: the number of rows up to the block's end.
-    private let ends: UnsafeMutablePointer<UInt16>
+    private(set) var origin = 0
+    /// By symbol: the number of items of the current page; otherwise 0.
+    let counts: UnsafeMutablePointer<UInt32>
+    /// The symbols that the current page has, each once.
+    var used = GrowableBuffer<UInt16>()
+    /// By symbol: its code in the current record, if it isn't the symbol itself.
+    let codes: UnsafeMutablePointer<UInt8>
+    var palette = GrowableBuffer<UInt16>()
+    private var index = BlockIndex()
+    /// The current page's rows (unit << 16 | rule number), or its items, if they are not those that were given.
+    let rows: UnsafeMutablePointer<UInt32>
+    let withoutRare: UnsafeMutablePointer<UInt32>
+    private let inSmallerBlocks: UnsafeMutablePointer<UInt32>
+    /// For `TemplateTrie.parse`; not read.
+    private let uses: UnsafeMutablePointer<UInt32>
 
     init() {
-        // From calloc, so that the system zeroes memory on first touch. Only the part for existing rules is touched.
+        // From calloc, so that the system zeroes memory on first touch. Only the part for existing symbols is touched.
+        counts = Self.zeroed(Int(CFIC_RULES_MAX))
+        codes = Self.zeroed(Int(CFIC_RULES_MAX))
+        rows = Self.zeroed(Int(CFIC_PAGE_UNITS))
+        withoutRare = Self.zeroed(Int(CFIC_PAGE_UNITS))
+        inSmallerBlocks = Self.zeroed(Int(CFIC_PAGE_UNITS))
         uses = Self.zeroed(Int(CFIC_RULES_MAX))
-        slots = Self.zeroed(Int(CFIC_RULES_MAX))
-        palette = Self.zeroed(Int(CFIC_PALETTE_MAX))
-        ends = Self.zeroed(Int(CFIC_PAGE_BLOCKS))
     }
 
     deinit {
+        free(counts)
+        free(codes)
+        free(rows)
+        free(withoutRare)
+        free(inSmallerBlocks)
         free(uses)
-        free(slots)
-        free(palette)
-        free(ends)
     }
 
-    private static func zeroed<Number: FixedWidthInteger & BitwiseCopyable>(
-        _ count: Int
-    ) -> UnsafeMutablePointer<Number> {
+    static func zeroed<Number: FixedWidthInteger & BitwiseCopyable>(_ count: Int) -> UnsafeMutablePointer<Number> {
         guard let memory = calloc(count, MemoryLayout<Number>.stride) else { fatalError("out of memory") }
         return memory.bindMemory(to: Number.self, capacity: count)
     }
 
     /// Starts a new chunk. Records go to the encoder's own memory, unless `exchangeRecords` follows.
-    ///
-    /// - Parameter ruleCount: the number of rules of the previous chunk, whose `uses` are reset.
-    mutating func begin(ruleCount: Int) {
-        uses.update(repeating: 0, count: ruleCount)
+    mutating func begin() {
         records.removeAll()
         origin = 0
     }
@@ -64,47 +64,64 @@ struct PageEncoder: ~Copyable {
     /// Size of the records in bytes.
     var recordBytes: Int { records.count - origin }
 
-    /// Replaces the chunk's rule numbers in all records and directory entries with the table's, and moves the records
-    /// to offset `start`.
-    mutating func finish(_ pages: UnsafeMutableBufferPointer<EncodedPage>, final: [UInt16], start: Int) {
-        if start > origin { moveRecords(to: start) }
-        final.withUnsafeBufferPointer { final in
-            var finisher = PageFinisher(records: records.elements, from: origin, to: start, final: final)
-            for index in pages.indices { pages[index].entry = finisher.finish(pages[index].entry) }
-            records.setCount(finisher.end)
+    /// Encodes one page's items (unit << 16 | trained symbol), the first of which is at unit 0. Returns the directory
+    /// entry, in which record offsets count from the chunk's first record. Changes the items.
+    mutating func encode(
+        _ items: UnsafeMutableBufferPointer<UInt32>, _ symbols: borrowing SymbolNumbering
+    ) -> UInt32 {
+        symbols.renumber(items)
+        return encode(UnsafeBufferPointer(items), blockBits: UInt32(CFIC_BLOCK_BITS), symbols)
+    }
+
+    /// Encodes items (unit << 16 | symbol), whose templates lie in blocks of 2^blockBits units.
+    private mutating func encode(
+        _ given: UnsafeBufferPointer<UInt32>, blockBits: UInt32, _ symbols: borrowing SymbolNumbering
+    ) -> UInt32 {
+        var items = given
+        count(items)
+        defer { resetCounts() }
+        if used.count > CFIC_PALETTE_MAX {
+            let count = writeOutRareTemplates(items, symbols)
+            items = UnsafeBufferPointer(start: withoutRare, count: count)
         }
+        guard used.count <= CFIC_PALETTE_MAX else { return encodeQuarters(expand(items, symbols)) }
+        let isIndexed = index.count(items, blockBits: blockBits)
+        makePalette()
+        let sparse = MemoryLayout<cfic_sparse>.size + 2 * palette.count + 3 * items.count
+        let dense = MemoryLayout<cfic_dense>.size + index.size + 2 + 2 * (palette.count + items.count)
+        let isSparse = items.count <= CFIC_SPARSE_MAX && (!isIndexed || sparse <= dense)
+        if isSparse { return encodeSparse(items, size: sparse) }
+        if isIndexed, dense <= CFIC_RECORD_MAX, items.count <= CFIC_DENSE_MAX { return encodeDense(items, size: dense) }
+        let rows = expand(items, symbols)
+        guard !isIndexed, blockBits > CFIC_DENSE_BLOCK_BITS_MIN else { return encodeQuarters(rows) }
+        resetCounts()
+        return encodeInSmallerBlocks(rows, blockBits: blockBits - 1, symbols)
     }
 
-    private mutating func moveRecords(to start: Int) {
-        let size = records.count - origin
-        records.reserveCapacity(start + size)
-        records.setCount(start + size)
-        let bytes = UnsafeMutableRawBufferPointer(records.elements)
-        UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
-            .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[origin..<origin + size]))
-        origin = start
-    }
-
-    /// Encodes one page's rows, the first of which is at unit 0. Returns the directory entry, in which record offsets
-    /// count from the chunk's first record.
-    mutating func encode(_ rows: UnsafeBufferPointer<UInt32>) -> UInt32 {
-        if rows.count == 1 {
-            uses[Int(rows[0] & 0xffff)] &+= 1
-            return (rows[0] & 0xffff) << UInt32(CFIC_PAGE_KIND_BITS)
+    /// Encodes rows anew whose index would not hold.
+    private mutating func encodeInSmallerBlocks(
+        _ rows: UnsafeBufferPointer<UInt32>, blockBits: UInt32, _ symbols: borrowing SymbolNumbering
+    ) -> UInt32 {
+        // Not nil: a page has a row.
+        let count = symbols.trie.parse(
+            rows.baseAddress.unsafelyUnwrapped, count: rows.count, to: inSmallerBlocks, blockMask: 1 << blockBits - 1,
+            uses: uses
+        ) { $0 }
+        for position in 0..<count {
+            let item = inSmallerBlocks[position]
+            inSmallerBlocks[position] = item & 0xffff_0000 | UInt32(symbols.symbol(ofUsed: Int(item & 0xffff)))
         }
-        guard let paletteCount = readRules(rows) else { return encodeQuarters(rows) }
-        if rows.count <= CFIC_SPARSE_MAX { return encodeSparse(rows, paletteCount) }
-        return encodeDense(rows, paletteCount) ?? encodeQuarters(rows)
+        return encode(UnsafeBufferPointer(start: inSmallerBlocks, count: count), blockBits: blockBits, symbols)
     }
 
-    private func entry(_ kind: TableView.PageKind, at offset: Int) -> UInt32 {
+    func entry(_ kind: TableView.PageKind, at offset: Int) -> UInt32 {
         // Offsets that don't fit are never used: `ArchitectureBuilder.write` rejects 4 GiB and more of records.
         let place = UInt32(truncatingIfNeeded: (offset - origin) / Int(CFIC_RECORD_ALIGN))
         return place << UInt32(CFIC_PAGE_KIND_BITS) | kind.rawValue
     }
 
     /// Appends an uninitialised record of `size` bytes, padded with zeros to its alignment, and returns its address.
-    private mutating func open(_ size: Int) -> UnsafeMutableRawPointer {
+    mutating func open(_ size: Int) -> UnsafeMutableRawPointer {
         let start = records.count
         let aligned = (size + Int(CFIC_RECORD_ALIGN) - 1) & ~(Int(CFIC_RECORD_ALIGN) - 1)
         records.reserveCapacity(start + aligned)
@@ -115,163 +132,51 @@ struct PageEncoder: ~Copyable {
         return place
     }
 
-    /// Counts the rows' rules, collects them in the palette and sets each row's code. Returns the size of the palette,
-    /// or nil if the page has more than 256 rules.
-    private mutating func readRules(_ rows: UnsafeBufferPointer<UInt32>) -> Int? {
-        stamp &+= 1
-        if stamp == 1 << 16 {
-            slots.update(repeating: 0, count: Int(CFIC_RULES_MAX))
-            stamp = 1
-        }
-        codes.reserveCapacity(rows.count)
-        codes.setCount(rows.count)
-        // Local copies, which nothing else can change, so that the loop keeps them in registers.
-        let (uses, slots, palette, stamp) = (uses, slots, palette, stamp &<< 16)
-        guard let rules = rows.baseAddress, let codes = codes.elements.baseAddress else { return 0 }
-        var count: UInt32 = 0
-        var isTooSmall = false
-        // Not a `for` loop, whose counter is checked for overflow.
-        var position = -1
-        while position &+ 1 < rows.count {
-            position &+= 1
-            let rule = Int(rules[position] & 0xffff)
-            uses[rule] &+= 1
-            // If the stamp is this page's, the difference is the slot, which is below 2^16.
-            var slot = slots[rule] &- stamp
-            if slot >= 1 &<< 16 {
-                if count == CFIC_PALETTE_MAX {
-                    isTooSmall = true
-                    continue
-                }
-                slot = count
-                slots[rule] = stamp &+ slot
-                palette[Int(count)] = UInt16(truncatingIfNeeded: rule)
-                count &+= 1
-            }
-            codes[position] = UInt8(truncatingIfNeeded: slot)
-        }
-        return isTooSmall ? nil : Int(count)
-    }
-
     // MARK: Records
 
-    private mutating func encodeSparse(_ rows: UnsafeBufferPointer<UInt32>, _ paletteCount: Int) -> UInt32 {
+    private mutating func encodeSparse(_ items: UnsafeBufferPointer<UInt32>, size: Int) -> UInt32 {
         let start = records.count
         let head = MemoryLayout<cfic_sparse>.size
-        let record = open(head + 2 * paletteCount + 3 * rows.count)
+        let record = open(size)
         record.storeBytes(
-            of: cfic_sparse(row_count: UInt16(rows.count), palette_count: UInt16(paletteCount)),
+            of: cfic_sparse(palette_count: UInt8(palette.count), reserved: 0, item_count: UInt16(items.count)),
             as: cfic_sparse.self)
-        (record + head).copyMemory(from: palette, byteCount: 2 * paletteCount)
+        copyPalette(to: record + head)
         // Aligned: records start at multiples of 4, and their heads and palettes consist of 16-bit numbers.
-        let units = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt16.self)
-        for position in 0..<rows.count { units[position] = UInt16(truncatingIfNeeded: rows[position] &>> 16) }
-        let codes = UnsafeRawBufferPointer(codes.elements)
-        UnsafeMutableRawBufferPointer(start: units + rows.count, count: codes.count).copyMemory(from: codes)
+        let units = (record + head + 2 * palette.count).assumingMemoryBound(to: UInt16.self)
+        let codes = UnsafeMutableRawPointer(units + items.count).assumingMemoryBound(to: UInt8.self)
+        for position in 0..<items.count {
+            units[position] = UInt16(truncatingIfNeeded: items[position] &>> 16)
+            codes[position] = self.codes[Int(items[position] & 0xffff)]
+        }
         return entry(.sparse, at: start)
     }
 
-    /// Returns nil, with `records` unchanged, if the page needs quarters.
-    private mutating func encodeDense(_ rows: UnsafeBufferPointer<UInt32>, _ paletteCount: Int) -> UInt32? {
+    private mutating func encodeDense(_ items: UnsafeBufferPointer<UInt32>, size: Int) -> UInt32 {
         let start = records.count
-        let head = MemoryLayout<cfic_dense>.size
-        let size = head + 2 * paletteCount + 2 * rows.count
-        guard size <= CFIC_RECORD_MAX else { return nil }
         let record = open(size)
-        guard writeIndex(rows, to: record, paletteCount: paletteCount) else {
-            records.setCount(start)
-            return nil
-        }
-        (record + head).copyMemory(from: palette, byteCount: 2 * paletteCount)
-        let written = (record + head + 2 * paletteCount).assumingMemoryBound(to: UInt16.self)
-        // Not nil: there is a code for each row.
-        let codes = codes.elements.baseAddress.unsafelyUnwrapped
-        for position in 0..<rows.count {
-            let unit = UInt16(truncatingIfNeeded: rows[position] &>> 16) & 0xff
-            written[position] = unit | UInt16(truncatingIfNeeded: codes[position]) &<< 8
+        record.storeBytes(
+            of: cfic_dense(
+                palette_count: UInt8(palette.count), index: index.kind, last_unit: UInt16(index.lastUnit)),
+            as: cfic_dense.self)
+        var place = record + MemoryLayout<cfic_dense>.size
+        index.write(to: place)
+        place += index.size
+        place.storeBytes(of: UInt16(items.count), as: UInt16.self)
+        place += 2
+        copyPalette(to: place)
+        let written = (place + 2 * palette.count).assumingMemoryBound(to: UInt16.self)
+        // A local copy, so that the loop keeps it in a register.
+        let codes = codes
+        for position in 0..<items.count {
+            let unit = UInt16(truncatingIfNeeded: items[position] &>> 16) & 0xff
+            written[position] = unit | UInt16(codes[Int(items[position] & 0xffff)]) &<< 8
         }
         return entry(.dense, at: start)
     }
 
-    /// Writes a dense record's head. Returns false if a block starts 256 or more rows after the start of its group.
-    private func writeIndex(
-        _ rows: UnsafeBufferPointer<UInt32>, to record: UnsafeMutableRawPointer, paletteCount: Int
-    ) -> Bool {
-        let blocks = Int(CFIC_PAGE_BLOCKS)
-        ends.update(repeating: 0, count: blocks)
-        // The last row of a block wins. Blocks without rows keep 0; `max` below makes them end where their predecessor
-        // does.
-        for position in 0..<rows.count {
-            ends[Int(rows[position] &>> 24)] = UInt16(truncatingIfNeeded: position &+ 1)
-        }
-        var head = cfic_dense()
-        head.row_count = UInt16(rows.count)
-        head.palette_count = UInt16(paletteCount)
-        record.storeBytes(of: head, as: cfic_dense.self)
-        // row_count and palette_count precede the bases; a byte of padding follows the starts.
-        let bases = (record + 4).assumingMemoryBound(to: UInt16.self)
-        let starts = (record + 4 + 2 * (Int(CFIC_GROUPS) + 1)).assumingMemoryBound(to: UInt8.self)
-        var start: UInt16 = 0
-        var widest: UInt16 = 0
-        for group in 0..<Int(CFIC_GROUPS) {
-            let base = start
-            bases[group] = base
-            for block in group &<< Int(CFIC_GROUP_BITS)..<(group &+ 1) &<< Int(CFIC_GROUP_BITS) {
-                widest = max(widest, start &- base)
-                starts[block] = UInt8(truncatingIfNeeded: start &- base)
-                start = max(start, ends[block])
-            }
-        }
-        bases[Int(CFIC_GROUPS)] = start
-        starts[blocks] = 0
-        return widest < 256
-    }
-
-    private mutating func encodeQuarters(_ rows: UnsafeBufferPointer<UInt32>) -> UInt32 {
-        let start = records.count
-        _ = open(MemoryLayout<cfic_quarters>.size)
-        var places: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
-        var first = 0
-        for quarter in 0..<4 {
-            let limit = UInt64(quarter + 1) * UInt64(CFIC_QUARTER_UNITS)
-            var end = first
-            while end < rows.count, UInt64(rows[end] >> 16) < limit { end += 1 }
-            let place = UInt32(truncatingIfNeeded: (records.count - origin) / Int(CFIC_RECORD_ALIGN))
-            encodeQuarter(rows, first..<end, at: UInt32(quarter) * UInt32(CFIC_QUARTER_UNITS))
-            withUnsafeMutableBytes(of: &places) { $0.storeBytes(of: place, toByteOffset: 4 * quarter, as: UInt32.self) }
-            first = end
-        }
-        UnsafeMutableRawPointer(records.elements.baseAddress.unsafelyUnwrapped + start)
-            .storeBytes(of: cfic_quarters(quarter: places), as: cfic_quarters.self)
-        return entry(.quarters, at: start)
-    }
-
-    /// Encodes a quarter's rows. If none is at its first unit, adds one with the rule of the preceding row.
-    private mutating func encodeQuarter(
-        _ rows: UnsafeBufferPointer<UInt32>, _ range: Range<Int>, at beginning: UInt32
-    ) {
-        let startsWithRow = !range.isEmpty && rows[range.lowerBound] >> 16 == beginning
-        let count = range.count + (startsWithRow ? 0 : 1)
-        let record = open(MemoryLayout<cfic_quarter>.size + 3 * count)
-        record.storeBytes(of: UInt16(count), as: UInt16.self)
-        let starts = record + 2
-        let rules = record + MemoryLayout<cfic_quarter>.size
-        let units = rules + 2 * count
-        var block = 0
-        for position in 0..<count {
-            let index = range.lowerBound + position - (startsWithRow ? 0 : 1)
-            // Only later quarters can lack a row at their first unit, because the page's first row is at unit 0.
-            let unit = position == 0 ? 0 : (rows[index] >> 16) - beginning
-            rules.storeBytes(of: UInt16(truncatingIfNeeded: rows[index]), toByteOffset: 2 * position, as: UInt16.self)
-            units.storeBytes(of: UInt8(truncatingIfNeeded: unit), toByteOffset: position, as: UInt8.self)
-            while block <= unit >> UInt32(CFIC_BLOCK_BITS) {
-                starts.storeBytes(of: UInt16(position), toByteOffset: 2 * block, as: UInt16.self)
-                block += 1
-            }
-        }
-        while block <= CFIC_QUARTER_BLOCKS {
-            starts.storeBytes(of: UInt16(count), toByteOffset: 2 * block, as: UInt16.self)
-            block += 1
-        }
+    private func copyPalette(to place: UnsafeMutableRawPointer) {
+        guard let entries = palette.elements.baseAddress else { return }
+        place.copyMemory(from: entries, byteCount: 2 * palette.count)
     }
 }

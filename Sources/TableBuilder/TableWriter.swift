@@ -4,51 +4,71 @@ import CallFrameInfo
 import UnwindTable
 
 extension ArchitectureBuilder {
-    /// Assembles the table in `output`: header, ranges, directory, rules, programs, pages.
+    /// Assembles the table in `output`: header, ranges, programs, templates, directory, rules, pages.
     mutating func write(
-        _ numbering: RuleNumbering, source: TableSource, options: TableOptions
+        _ numbering: RuleNumbering, _ symbols: borrowing SymbolNumbering, source: TableSource, options: TableOptions
     ) throws(TableError) {
-        var sizes = [0, 0, 0, 0, 0]
-        sizes[Int(CFIC_SECTION_RANGES.rawValue)] = layout.ranges.count * MemoryLayout<cfic_range>.size
-        sizes[Int(CFIC_SECTION_DIRECTORY.rawValue)] = layout.directory.count * 4
-        sizes[Int(CFIC_SECTION_RULES.rawValue)] = numbering.rules.count * MemoryLayout<Rule>.size
-        let operations = numbering.programs.operations
-        sizes[Int(CFIC_SECTION_EXPRESSIONS.rawValue)] = operations.count * MemoryLayout<Operation>.size
-        var offsets: [Int] = []
-        var end = MemoryLayout<cfic_table_header>.size
-        for size in sizes {
-            let start = (end + 15) & ~15
-            offsets.append(start)
-            end = start + size
+        var shortRules: [cfic_short_rule] = []
+        var longRules: [Rule] = []
+        for rule in numbering.rules {
+            if let short = rule.short(machine: source.machine) {
+                shortRules.append(short)
+            } else {
+                shortRules.append(cfic_short_rule(longIndex: longRules.count))
+                longRules.append(rule)
+            }
         }
-        // The pages come last. The first chunk's are already in `output`.
-        let pages = Int(CFIC_SECTION_PAGES.rawValue)
-        // Offsets in directory entries are 30-bit counts of 4 bytes. Finishing makes no record larger, so if offsets
-        // fit now, they fit afterwards.
-        let recordBytes = chunks.reduce(0) { $0 + $1.chunk.sink.drafts.encoder.recordBytes }
-        guard recordBytes < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
-        finishPages(numbering, start: offsets[pages])
-        sizes[pages] = output.count - offsets[pages]
-        layout.fill(chunks)
+        // In a header, a longer key is cut, and so is its digest.
+        let key = source.key.bytes.prefix(Int(CFIC_KEY_MAX)), digest = source.key.digest.prefix(Int(CFIC_DIGEST_SIZE))
+        let headerSize = TableHeader.size(keySize: key.count, digestSize: digest.count)
+        var lengths = [Int](repeating: 0, count: Int(CFIC_SECTION_COUNT.rawValue))
+        var offsets = lengths
+        lengths[Int(CFIC_SECTION_RANGES.rawValue)] = layout.ranges.count
+        lengths[Int(CFIC_SECTION_EXPRESSIONS.rawValue)] = numbering.programs.operations.count
+        lengths[Int(CFIC_SECTION_TEMPLATES.rawValue)] = symbols.templates.count
+        lengths[Int(CFIC_SECTION_DIRECTORY.rawValue)] = layout.directory.count
+        lengths[Int(CFIC_SECTION_RULES.rawValue)] = shortRules.count
+        lengths[Int(CFIC_SECTION_LONG_RULES.rawValue)] = longRules.count
+        var end = headerSize
+        for section in lengths.indices {
+            offsets[section] = end
+            end += lengths[section] * TableHeader.elementSize(cfic_section_index(UInt32(section)))
+        }
+        // The pages, whose size isn't known yet, come last.
+        let pages = offsets[Int(CFIC_SECTION_PAGES.rawValue)]
+        output.removeAll()
+        output.reserveCapacity(pages)
+        output.setCount(pages)
+        encodePages(numbering, symbols)
+        // Offsets in directory entries are 30-bit counts of 4 bytes.
+        guard output.count - pages < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
+        lengths[Int(CFIC_SECTION_PAGES.rawValue)] = (output.count - pages) / Int(CFIC_RECORD_ALIGN)
+        for _ in 0..<CFIC_SPARE_BYTES { output.append(0) }
+        layout.fill(chunks, recordBytes)
 
         let bytes = UnsafeMutableRawBufferPointer(output.elements)
-        zeroPadding(bytes, offsets, sizes)
-        layout.ranges.withUnsafeBytes { copy($0, to: bytes, offsets[0]) }
-        layout.directory.withUnsafeBytes { copy($0, to: bytes, offsets[1]) }
-        numbering.rules.withUnsafeBytes { copy($0, to: bytes, offsets[2]) }
-        numbering.programs.operations.withUnsafeBytes { copy($0, to: bytes, offsets[3]) }
-        var place = offsets[pages]
-        for handle in chunks {
-            moveQuarters(bytes, pages: offsets[pages], chunk: place, handle.pages)
-            place += handle.recordBytes
+        layout.ranges.withUnsafeBytes { copy($0, to: bytes, offsets[Int(CFIC_SECTION_RANGES.rawValue)]) }
+        numbering.programs.operations.withUnsafeBytes {
+            copy($0, to: bytes, offsets[Int(CFIC_SECTION_EXPRESSIONS.rawValue)])
         }
-        writeHeader(bytes, offsets, sizes, source, options)
+        symbols.templates.map(\.fields).withUnsafeBytes {
+            copy($0, to: bytes, offsets[Int(CFIC_SECTION_TEMPLATES.rawValue)])
+        }
+        layout.directory.withUnsafeBytes { copy($0, to: bytes, offsets[Int(CFIC_SECTION_DIRECTORY.rawValue)]) }
+        shortRules.withUnsafeBytes { copy($0, to: bytes, offsets[Int(CFIC_SECTION_RULES.rawValue)]) }
+        longRules.withUnsafeBytes { copy($0, to: bytes, offsets[Int(CFIC_SECTION_LONG_RULES.rawValue)]) }
+        var place = pages
+        for (handle, size) in zip(chunks, recordBytes) {
+            moveQuarters(bytes, pages: pages, chunk: place, handle.pages)
+            place += size
+        }
+        writeHeader(bytes, size: headerSize, lengths, firstTemplate: symbols.first, source, options)
     }
 
     /// Changes the quarters' offsets, which count from the chunk's first record, to count from the section's.
     private func moveQuarters(
         _ bytes: UnsafeMutableRawBufferPointer, pages: Int, chunk: Int,
-        _ encoded: UnsafeMutableBufferPointer<EncodedPage>
+        _ encoded: UnsafeMutableBufferPointer<DraftPage>
     ) {
         let distance = UInt32(truncatingIfNeeded: (chunk - pages) / Int(CFIC_RECORD_ALIGN))
         if distance == 0 { return }
@@ -63,60 +83,51 @@ extension ArchitectureBuilder {
         }
     }
 
-    private func zeroPadding(_ bytes: UnsafeMutableRawBufferPointer, _ offsets: [Int], _ sizes: [Int]) {
-        var end = MemoryLayout<cfic_table_header>.size
-        for number in offsets.indices {
-            for padding in end..<offsets[number] { bytes[padding] = 0 }
-            end = offsets[number] + sizes[number]
-        }
-    }
-
     private func copy(_ source: UnsafeRawBufferPointer, to bytes: UnsafeMutableRawBufferPointer, _ offset: Int) {
         if source.isEmpty { return }
         UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + source.count]).copyMemory(from: source)
     }
 
     private func writeHeader(
-        _ bytes: UnsafeMutableRawBufferPointer, _ offsets: [Int], _ sizes: [Int], _ source: TableSource,
+        _ bytes: UnsafeMutableRawBufferPointer, size: Int, _ lengths: [Int], firstTemplate: Int, _ source: TableSource,
         _ options: TableOptions
     ) {
         var header = cfic_table_header()
         withUnsafeMutableBytes(of: &header.magic) { $0.copyBytes(from: TableView.magic) }
         header.version = UInt16(CFIC_TABLE_VERSION)
-        header.header_size = UInt16(MemoryLayout<cfic_table_header>.size)
         header.machine = A.machine
         header.pc_shift = A.pcShift
-        header.rule_size = UInt8(MemoryLayout<Rule>.size)
         header.producer = Producer.code
         header.revision = Producer.revision
         header.options = options.bits
-        let key = source.key.bytes.prefix(Int(CFIC_KEY_MAX))
+        header.first_template = UInt16(firstTemplate)
         if case .content = source.key {
             header.key_kind = UInt8(CFIC_KEY_CONTENT.rawValue)
         } else {
             header.key_kind = UInt8(CFIC_KEY_BUILD_ID.rawValue)
         }
+        let key = source.key.bytes.prefix(Int(CFIC_KEY_MAX))
         header.key_size = UInt8(key.count)
-        withUnsafeMutableBytes(of: &header.key) { $0.copyBytes(from: key) }
-        withUnsafeMutableBytes(of: &header.digest) { $0.copyBytes(from: source.key.digest.prefix($0.count)) }
+        let digest = source.key.digest.prefix(Int(CFIC_DIGEST_SIZE))
+        header.digest_size = UInt8(digest.count)
         header.debug_source = source.debugSource.rawValue
         header.source_size = source.size
         header.debug_size = source.debugSize
         header.counts = counts.fields
-        withUnsafeMutableBytes(of: &header.sections) { raw in
-            let sections = raw.bindMemory(to: cfic_section.self)
-            for number in offsets.indices {
-                let content = UnsafeRawBufferPointer(rebasing: bytes[offsets[number]..<offsets[number] + sizes[number]])
-                sections[number] = cfic_section(
-                    offset: UInt64(offsets[number]), size: UInt64(sizes[number]), checksum: TableView.checksum(content))
+        withUnsafeMutableBytes(of: &header.lengths) { raw in
+            // Each fits: directories and records are checked, and the rest is smaller.
+            for (section, length) in lengths.enumerated() {
+                raw.storeBytes(of: UInt32(length), toByteOffset: 4 * section, as: UInt32.self)
             }
         }
-        withUnsafeBytes(of: &header) { raw in
-            let covered = raw.count - MemoryLayout<UInt64>.size
-            bytes.copyMemory(from: raw)
-            let checksum = TableView.checksum(UnsafeRawBufferPointer(rebasing: raw[..<covered]))
-            bytes.storeBytes(of: checksum, toByteOffset: covered, as: UInt64.self)
-        }
+        header.checksum = TableView.checksum(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[size...]))
+        withUnsafeBytes(of: header) { bytes.copyMemory(from: $0) }
+        let variable = UnsafeMutableRawBufferPointer(rebasing: bytes[MemoryLayout<cfic_table_header>.size..<size])
+        variable.initializeMemory(as: UInt8.self, repeating: 0)
+        variable.copyBytes(from: Array(key) + Array(digest))
+        let covered = size - MemoryLayout<UInt64>.size
+        let checksum = TableView.checksum(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<covered]))
+        bytes.storeBytes(of: checksum, toByteOffset: covered, as: UInt64.self)
     }
 }
 
@@ -156,11 +167,12 @@ struct PageLayout<A: Architecture> {
         directory = [UInt32](repeating: 0, count: Int(total))
     }
 
-    mutating func fill(_ chunks: [ChunkHandle<A>]) {
+    /// - Parameter recordBytes: of each chunk.
+    mutating func fill(_ chunks: [ChunkHandle<A>], _ recordBytes: [Int]) {
         var range = 0
-        var recordBytes = 0
-        for handle in chunks {
-            let base = UInt32(truncatingIfNeeded: recordBytes / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS)
+        var passed = 0
+        for (handle, size) in zip(chunks, recordBytes) {
+            let base = UInt32(truncatingIfNeeded: passed / Int(CFIC_RECORD_ALIGN)) << UInt32(CFIC_PAGE_KIND_BITS)
             for page in handle.pages {
                 while range < ranges.count, ranges[range].start_page + UInt64(ranges[range].page_count) <= page.number {
                     range += 1
@@ -173,7 +185,7 @@ struct PageLayout<A: Architecture> {
                 let count = min(page.count, UInt64(directory.count - first))
                 for index in first..<first + Int(count) { directory[index] = isRecord ? entry &+ base : entry }
             }
-            recordBytes += handle.recordBytes
+            passed += size
         }
     }
 }

@@ -43,7 +43,7 @@ public final class TableFile: @unchecked Sendable {
         guard size > 0 else { throw .damaged("empty file") }
         try Self.checkIsThere(file, size)
         // The header states the size, so memory is allocated only for as many bytes as it confirms.
-        let head = file.read(limit: min(size, MemoryLayout<cfic_table_header>.size))
+        let head = file.read(limit: min(size, TableHeader.longest))
         if let problem = head.withUnsafeBytes({ WholeTable.problem(of: $0, fileSize: size) }) { throw problem }
         bytes = try Self.read(file, size)
         // The file may have changed meanwhile: only the bytes in memory count.

@@ -36,7 +36,7 @@ extension TableStore {
             guard case .buildID(let bytes, let digest) = table.key, Hex.text(bytes) == entry.buildID,
                 Hex.text(digest) == entry.digest
             else { throw .otherKey }
-            try table.checkSections()
+            try table.checkContent()
             return table
         } catch {
             throw .unusable(path: path, error)

@@ -1,3 +1,4 @@
+import CUnwindTable
 import Files
 import UnwindTable
 
@@ -11,7 +12,7 @@ extension TableStore {
     /// - Throws: why there is no such table. The caller then compiles the image and inserts the table.
     public func current(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
         let table = try currentUnchecked(key: key, options: options)
-        try table.checkSections()
+        try table.checkContent()
         return table
     }
 
@@ -54,6 +55,8 @@ public enum NotCurrent: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .absent: "no such file"
         case .damaged(let problem): problem
+        case .otherFormat(let version) where version < CFIC_TABLE_VERSION:
+            "format version \(version), of an older cfic: compile the file again"
         default: description
         }
     }

@@ -1,13 +1,12 @@
 import CUnwindTable
 import UnwindTable
 
-/// Checks that bytes are a whole table: header and checksums. `TableVerifier.verify` proves the contents of sections.
+/// Checks that bytes are a whole table: header and checksum. `TableVerifier.verify` proves the contents of sections.
 enum WholeTable {
     /// - Parameter bytes: at least the header of a file of `fileSize` bytes.
     /// - Throws: ``NotCurrent/damaged(_:)`` or ``NotCurrent/otherFormat(_:)``
     static func header(of bytes: UnsafeRawBufferPointer, fileSize: Int? = nil) throws(NotCurrent) -> TableHeader {
-        let size = MemoryLayout<cfic_table_header>.size
-        if bytes.count >= size, bytes.starts(with: TableView.magic) {
+        if bytes.count >= MemoryLayout<cfic_table_header>.size, bytes.starts(with: TableView.magic) {
             let version = bytes.loadUnaligned(as: cfic_table_header.self).version
             guard version == UInt16(CFIC_TABLE_VERSION) else { throw .otherFormat(version) }
         }
@@ -29,9 +28,9 @@ enum WholeTable {
     }
 
     /// - Throws: ``NotCurrent/damaged(_:)``
-    static func checkSections(of bytes: UnsafeRawBufferPointer, _ header: TableHeader) throws(NotCurrent) {
+    static func checkContent(of bytes: UnsafeRawBufferPointer, _ header: TableHeader) throws(NotCurrent) {
         do throws(TableDefect) {
-            try TableVerifier.checkSums(bytes, header)
+            try TableVerifier.checkContent(bytes, header)
         } catch {
             throw .damaged(error.description)
         }

@@ -5,11 +5,14 @@ struct PageProof {
     private let view: TableView
     private let pages: UnsafeRawBufferPointer
     private let ruleCount: Int
+    /// Of the record at hand.
+    private var reaches: CodeReaches
     /// End of the last proved record. Later records must start at or after it.
     private var end = 0
 
-    init(_ view: TableView) {
+    init(_ view: TableView, _ reaches: SymbolReaches) {
         self.view = view
+        self.reaches = CodeReaches(reaches)
         pages = view.pages
         ruleCount = view.rules.count
     }
@@ -31,12 +34,12 @@ struct PageProof {
     }
 
     private func defect(entry: Int, _ problem: String) -> TableDefect {
-        TableDefect(
-            section: "directory", offset: view.offset(of: CFIC_SECTION_DIRECTORY, 4 * entry), problem: problem)
+        TableDefect(section: "directory", offset: view.offset(of: CFIC_SECTION_DIRECTORY, entry), problem: problem)
     }
 
     private func defect(_ record: Int, _ problem: String) -> TableDefect {
-        TableDefect(section: "pages", offset: view.offset(of: CFIC_SECTION_PAGES, record), problem: problem)
+        TableDefect(
+            section: "pages", offset: view.offset(of: CFIC_SECTION_PAGES, 0) + record, problem: problem)
     }
 
     // MARK: Bounds
@@ -60,38 +63,61 @@ struct PageProof {
 
     private mutating func checkSparse(_ start: Int) throws(TableDefect) {
         let record = pages.load(fromByteOffset: start, as: cfic_sparse.self)
-        let rowCount = Int(record.row_count)
-        let paletteCount = Int(record.palette_count)
-        guard (1...Int(CFIC_SPARSE_MAX)).contains(rowCount) else {
-            throw defect(start, "sparse record has no rows or more than 256")
+        let (itemCount, paletteCount) = (Int(record.item_count), Int(record.palette_count))
+        guard (1...Int(CFIC_SPARSE_MAX)).contains(itemCount) else {
+            throw defect(start, "sparse record has no items or more than 256")
         }
+        guard record.reserved == 0 else { throw defect(start, "reserved byte is not zero") }
         let paletteStart = start + MemoryLayout<cfic_sparse>.size
         let unitStart = paletteStart + 2 * paletteCount
-        try close(start, size: unitStart + 3 * rowCount - start)
-        let highest = highest(unitStart + 2 * rowCount, rowCount, of: UInt8.self)
-        try checkRules(highest: highest, paletteStart, paletteCount, record: start)
-        let units = elements(unitStart, rowCount, of: UInt16.self)
-        guard units[0] == 0 else { throw defect(start, "record has no row at unit 0") }
-        guard Self.dropCount(units, units: .max) == 0 else { throw defect(start, "units do not increase") }
+        try close(start, size: unitStart + 3 * itemCount - start)
+        try usePalette(paletteStart, paletteCount, record: start)
+        let units = elements(unitStart, itemCount, of: UInt16.self)
+        let codes = elements(unitStart + 2 * itemCount, itemCount, of: UInt8.self)
+        try checkCodes(codes, paletteCount, record: start) { Int($0) }
+        guard units[0] == 0 else { throw defect(start, "record has no item at unit 0") }
+        var last = -1
+        for item in 0..<itemCount {
+            let unit = Int(units[item])
+            guard unit > last else { throw defect(start, "items do not increase, or overlap") }
+            last = unit + Int(reaches.ofCodes[Int(codes[item])])
+            guard last >> Int(CFIC_BLOCK_BITS) == unit >> Int(CFIC_BLOCK_BITS) else {
+                throw defect(start, "template extends beyond its block")
+            }
+        }
     }
 
     private mutating func checkDense(_ start: Int) throws(TableDefect) {
-        let index = elements(start, 2 + Int(CFIC_GROUPS) + 1, of: UInt16.self)
-        let rowCount = Int(index[0])
-        let paletteCount = Int(index[1])
-        let paletteStart = start + MemoryLayout<cfic_dense>.size
-        let rowStart = paletteStart + 2 * paletteCount
-        try close(start, size: rowStart + 2 * rowCount - start)
-        guard pages[paletteStart - 1] == 0 else { throw defect(start, "reserved byte is not zero") }
-        // A row's low byte is the unit in its block, its high byte the rule.
-        let rows = elements(rowStart, rowCount, of: UInt16.self)
-        let highest = highest(rowStart, rowCount, of: UInt16.self) &>> 8
-        try checkRules(highest: highest, paletteStart, paletteCount, record: start)
-        let starts = elements(start + 2 * index.count, Int(CFIC_PAGE_BLOCKS) + 1, of: UInt8.self)
-        let problem = Self.blockProblem(rows, units: 0xff, blocks: Int(CFIC_PAGE_BLOCKS)) {
-            Int(index[2 + $0 &>> Int(CFIC_GROUP_BITS)]) &+ Int(starts[$0])
+        let record = pages.load(fromByteOffset: start, as: cfic_dense.self)
+        guard let index = DenseIndex(record) else { throw defect(start, "unknown kind of block index") }
+        let indexStart = start + MemoryLayout<cfic_dense>.size
+        let paletteStart = indexStart + index.size + MemoryLayout<UInt16>.size
+        guard paletteStart <= pages.count else { throw defect(start, "record ends outside the pages") }
+        let itemCount = Int(pages.load(fromByteOffset: indexStart + index.size, as: UInt16.self))
+        guard (1...Int(CFIC_DENSE_MAX)).contains(itemCount) else {
+            throw defect(start, "dense record has no items or more than 32,767")
+        }
+        let paletteCount = Int(record.palette_count)
+        let itemStart = paletteStart + 2 * paletteCount
+        try close(start, size: itemStart + 2 * itemCount - start)
+        try usePalette(paletteStart, paletteCount, record: start)
+        // An item's low byte is its unit, its high byte the code.
+        let items = elements(itemStart, itemCount, of: UInt16.self)
+        try checkCodes(items, paletteCount, record: start) { Int($0 >> 8) }
+        // `pages` is not empty, because it has this record.
+        let groups = pages.baseAddress.unsafelyUnwrapped + indexStart
+        let problem = reaches.ofCodes.withUnsafeBufferPointer { reaches in
+            let blocks = BlockProof(
+                count: itemCount, blocks: index.blocks, bits: index.bits, limit: Int(CFIC_BLOCK_MAX))
+            let items = BlockProof.Items(units: items, reaches: reaches)
+            return index.isNibbles
+                ? blocks.problem(items) { index.nibblesEnd(groups, $0, $1) }
+                : blocks.problem(items) { block, _ in index.end(groups, block) }
         }
         if let problem { throw defect(start, problem) }
+        guard index.isNibbles || DenseIndex.base(groups, 0) == 0 else {
+            throw defect(start, "block index does not begin with the first item")
+        }
     }
 
     private mutating func checkQuarters(_ place: UInt32, _ entry: Int) throws(TableDefect) {
@@ -115,75 +141,34 @@ struct PageProof {
             throw defect(start, "rule number is not below the number of rules")
         }
         let units = elements(unitStart, rowCount, of: UInt8.self)
-        let problem = Self.blockProblem(units, units: 0xff, blocks: Int(CFIC_QUARTER_BLOCKS)) { Int(index[1 + $0]) }
+        guard rowCount > 0, index[1] == 0 else { throw defect(start, "block index does not begin with the first row") }
+        let blocks = BlockProof(
+            count: rowCount, blocks: Int(CFIC_QUARTER_BLOCKS), bits: Int(CFIC_BLOCK_BITS),
+            limit: Int(CFIC_BLOCK_UNITS))
+        let problem = blocks.problem(BlockProof.Rows(units: units)) { block, _ in Int(index[2 &+ block]) }
         if let problem { throw defect(start, problem) }
     }
 
-    // MARK: Rows
+    // MARK: Symbols
 
-    /// Proves a palette, and the rules of a record's rows, of which `highest` is the highest: palette indices, or rule
-    /// numbers if there is no palette.
-    private func checkRules(
-        highest: Int, _ paletteStart: Int, _ paletteCount: Int, record: Int
+    /// Proves a palette, and makes it the one of the record at hand.
+    private mutating func usePalette(_ start: Int, _ count: Int, record: Int) throws(TableDefect) {
+        guard count == 0 || highest(start, count, of: UInt16.self) < reaches.symbols.count else {
+            throw defect(record, "palette entry is not below the number of symbols")
+        }
+        reaches.use(elements(start, count, of: UInt16.self))
+    }
+
+    /// Proves that codes that aren't palette entries are symbols.
+    @inline(__always)
+    private func checkCodes<Item>(
+        _ items: UnsafeBufferPointer<Item>, _ paletteCount: Int, record: Int, code: (Item) -> Int
     ) throws(TableDefect) {
-        guard paletteCount <= CFIC_PALETTE_MAX else { throw defect(record, "palette has more than 256 entries") }
-        guard paletteCount == 0 || self.highest(paletteStart, paletteCount, of: UInt16.self) < ruleCount else {
-            throw defect(record, "palette entry is not below the number of rules")
+        let codes = 256 - paletteCount
+        guard reaches.symbols.count < codes else { return }
+        for item in items where (reaches.symbols.count..<codes).contains(code(item)) {
+            throw defect(record, "code has no symbol")
         }
-        guard highest < (paletteCount == 0 ? ruleCount : paletteCount) else {
-            throw defect(
-                record,
-                paletteCount == 0
-                    ? "rule number is not below the number of rules" : "palette index is outside the palette")
-        }
-    }
-
-    /// The defect of a record's block index or of its units; nil if there is none.
-    ///
-    /// `start(b)` is the index of block b's first row, and `rows[i] & mask` row i's unit in its block. To be proved: in
-    /// each block the units increase strictly. Going from block to block would take several times as long as this:
-    ///
-    /// 1. `start` is 0 for the first block, doesn't decrease, and is the number of rows after the last block. So each
-    ///    row is in exactly one block.
-    /// 2. Call a row a *drop* if its unit is not above that of the row before it. Units increase strictly in each block
-    ///    if and only if every drop is the first row of its block.
-    /// 3. The drops that are first rows are some of all drops. So every drop is a first row if and only if there are as
-    ///    many drops among first rows as among all rows.
-    ///
-    /// Counting the drops of all rows has no branches and is vectorised; the loop over blocks needs only a look at each
-    /// first row. It follows that a block has at most 256 rows, because its units have 8 bits.
-    @inline(__always)
-    private static func blockProblem<Row: FixedWidthInteger>(
-        _ rows: UnsafeBufferPointer<Row>, units mask: Row, blocks: Int, start: (Int) -> Int
-    ) -> String? {
-        guard start(0) == 0, start(blocks) == rows.count else { return "block index does not hold all rows" }
-        guard start(1) > 0, !rows.isEmpty, rows[0] & mask == 0 else { return "record has no row at unit 0" }
-        var dropsAtStarts = 0
-        var first = start(1)
-        for block in 1..<blocks {
-            let end = start(block &+ 1)
-            guard first <= end, end <= rows.count else { return "block index decreases or points outside the rows" }
-            // Block 0 has a row, so `first` is at least 1. It is `rows.count` if this block and all later ones are
-            // empty. An empty block doesn't count; `&` avoids a branch that would be mispredicted.
-            let isDrop = rows[min(first, rows.count &- 1)] & mask <= rows[first &- 1] & mask
-            dropsAtStarts &+= (isDrop ? 1 : 0) & (first < end ? 1 : 0)
-            first = end
-        }
-        return Int(dropCount(rows, units: mask)) == dropsAtStarts ? nil : "units do not increase in their block"
-    }
-
-    /// The number of rows whose unit is not above that of the row before.
-    @inline(__always)
-    private static func dropCount<Row: FixedWidthInteger>(
-        _ rows: UnsafeBufferPointer<Row>, units mask: Row
-    ) -> UInt16 {
-        // A record has at most 65,535 rows, so the count fits.
-        var count: UInt16 = 0
-        guard rows.count > 1 else { return 0 }
-        for position in 1..<rows.count {
-            count &+= rows[position] & mask <= rows[position &- 1] & mask ? 1 : 0
-        }
-        return count
     }
 
     /// The highest of some numbers; 0 if there are none.

@@ -12,28 +12,42 @@ struct RuleProof {
     }
 
     func check() throws(TableDefect) {
-        let rules = view.rules
-        guard (1...Int(CFIC_RULES_MAX)).contains(rules.count) else {
-            throw TableDefect(
-                section: "rules", offset: view.offset(of: CFIC_SECTION_RULES, 0),
-                problem: "there are no rules, or more than 65,536")
+        let (short, long) = (view.rules.short, view.rules.long)
+        guard (1...Int(CFIC_RULES_MAX)).contains(short.count) else {
+            throw defect(CFIC_SECTION_RULES, 0, "there are no rules, or more than 65,536")
         }
-        for number in rules.indices {
-            do throws(Problem) {
-                guard number != 0 || rules[0] == .unknown(.noInformation) else {
-                    throw Problem(text: "rule 0 is not \"no information\"")
-                }
-                try check(rules[number])
-            } catch {
-                let offset =
-                    error.operation.map {
-                        view.offset(of: CFIC_SECTION_EXPRESSIONS, $0 * MemoryLayout<Operation>.size)
-                    } ?? view.offset(of: CFIC_SECTION_RULES, number * MemoryLayout<Rule>.size)
-                throw TableDefect(
-                    section: error.operation == nil ? "rules" : "expressions", offset: offset,
-                    problem: "rule \(number): \(error.text)")
+        guard long.count <= short.count else {
+            throw defect(CFIC_SECTION_LONG_RULES, short.count, "there are more long rules than rules")
+        }
+        for number in short.indices {
+            if let problem = problem(of: short[number], isFirst: number == 0) {
+                throw defect(CFIC_SECTION_RULES, number, "rule \(number): \(problem)")
             }
         }
+        for index in long.indices {
+            let rule = Rule(long[index])
+            do throws(Problem) {
+                try check(rule)
+                guard rule.short(machine: machine) == nil else { throw Problem(text: "has a short form") }
+            } catch {
+                let problem = "long rule \(index): \(error.text)"
+                if let operation = error.operation { throw defect(CFIC_SECTION_EXPRESSIONS, operation, problem) }
+                throw defect(CFIC_SECTION_LONG_RULES, index, problem)
+            }
+        }
+    }
+
+    private func defect(_ section: cfic_section_index, _ element: Int, _ problem: String) -> TableDefect {
+        TableDefect(
+            section: TableHeader.sectionNames[Int(section.rawValue)], offset: view.offset(of: section, element),
+            problem: problem)
+    }
+
+    private func problem(of rule: cfic_short_rule, isFirst: Bool) -> String? {
+        if isFirst { return rule == cfic_short_rule() ? nil : "not \"no information\"" }
+        guard rule.isLong else { return rule.isValid(machine: machine) ? nil : "not a rule of the machine" }
+        guard Int32(rule.cfa) == CFIC_SHORT_LONG else { return "more than an index of a long rule" }
+        return rule.longIndex < view.rules.long.count ? nil : "index is outside the long rules"
     }
 
     private func check(_ rule: Rule) throws(Problem) {

@@ -4,19 +4,23 @@ import CUnwindTable
 ///
 /// ``TableVerifier/readHeader(_:fileSize:)`` makes it and proves it; docs/table-format.md, "Header", specifies it.
 public struct TableHeader: Sendable {
+    /// The part that every header has.
     package let fields: cfic_table_header
 
+    /// What the table is found by.
+    public let key: TableSource.Key
+
     /// - Precondition: the fields are proved.
-    init(proved fields: cfic_table_header) { self.fields = fields }
+    init(proved fields: cfic_table_header, key: TableSource.Key) {
+        self.fields = fields
+        self.key = key
+    }
 
     /// The machine whose code the table describes.
     public var machine: TableMachine {
         // Proved: the machine is one of them.
         TableMachine(rawValue: fields.machine).unsafelyUnwrapped
     }
-
-    /// What the table is found by.
-    public var key: TableSource.Key { TableSource.Key(fields) }
 
     /// The file that the table was made from.
     public var source: TableSource {
@@ -40,109 +44,60 @@ public struct TableHeader: Sendable {
     public var counts: TableCounts { TableCounts(fields.counts) }
 }
 
-extension TableVerifier {
-    /// Reads and proves a table's header, and that its sections are within the file; not the sections' contents.
-    ///
-    /// This is enough to decide whether a stored table is current. It reads only the first 304 bytes, which need not be
-    /// aligned.
-    ///
-    /// - Parameters:
-    ///   - bytes: a table's file, or at least its first 304 bytes.
-    ///   - fileSize: the size of the file in bytes; nil if `bytes` is the whole file.
-    /// - Throws: the first defect found.
-    public static func readHeader(
-        _ bytes: UnsafeRawBufferPointer, fileSize: Int? = nil
-    ) throws(TableDefect) -> TableHeader {
-        let size = MemoryLayout<cfic_table_header>.size
-        guard bytes.count >= size else { throw defect("file is smaller than a header", at: bytes.count) }
-        let header = bytes.loadUnaligned(as: cfic_table_header.self)
-        guard bytes.prefix(Int(CFIC_TABLE_MAGIC_SIZE)).elementsEqual(TableView.magic) else {
-            throw defect("not a table: wrong magic", at: 0)
-        }
-        guard header.version == CFIC_TABLE_VERSION else {
-            throw defect("version \(header.version) is not known", at: 8)
-        }
-        guard Int(header.header_size) == size else { throw defect("header size is not \(size)", at: 10) }
-        let covered = UnsafeRawBufferPointer(rebasing: bytes[..<(size - MemoryLayout<UInt64>.size)])
-        guard TableView.checksum(covered) == header.checksum else {
-            throw defect("checksum does not match", at: covered.count)
-        }
-        try checkFields(header)
-        try checkSections(header, fileSize: fileSize ?? bytes.count)
-        return TableHeader(proved: header)
+// MARK: Layout
+
+extension TableHeader {
+    /// The size in bytes of a header with a key and a digest: the fields, both, zeros up to a multiple of 8, a checksum.
+    package static func size(keySize: Int, digestSize: Int) -> Int {
+        MemoryLayout<cfic_table_header>.size + (keySize + digestSize + 7) & ~7 + MemoryLayout<UInt64>.size
     }
 
-    static func defect(_ problem: String, at offset: Int) -> TableDefect {
-        TableDefect(section: "header", offset: offset, problem: problem)
-    }
+    /// The size in bytes of the longest header, 232: with so many bytes of a file its header can be read.
+    package static var longest: Int { size(keySize: Int(CFIC_KEY_MAX), digestSize: Int(CFIC_DIGEST_SIZE)) }
 
-    private static func checkFields(_ header: cfic_table_header) throws(TableDefect) {
-        guard let machine = TableMachine(rawValue: header.machine) else {
-            throw defect("machine \(header.machine) is not known", at: 12)
-        }
-        guard header.pc_shift == machine.pcShift else { throw defect("pc shift is not the machine's", at: 14) }
-        guard Int(header.rule_size) == MemoryLayout<Rule>.size else {
-            throw defect("rule size is not \(MemoryLayout<Rule>.size)", at: 15)
-        }
-        guard header.options & ~UInt32(CFIC_OPTION_KEEP_GAPS) == 0 else { throw defect("unknown option", at: 20) }
-        let keySizes: ClosedRange<UInt8>
-        switch cfic_key_kind(UInt32(header.key_kind)) {
-        case CFIC_KEY_BUILD_ID: keySizes = 1...UInt8(CFIC_KEY_MAX)
-        case CFIC_KEY_CONTENT: keySizes = 32...32
-        default: throw defect("unknown kind of key", at: 24)
-        }
-        guard keySizes.contains(header.key_size) else { throw defect("key has the wrong size", at: 25) }
-        guard TableSource.DebugSource(rawValue: header.debug_source) != nil else {
-            throw defect("unknown source of .debug_frame", at: 26)
-        }
-        guard header.reserved == 0 else {
-            throw defect("reserved byte is not zero", at: 27)
-        }
-        guard withUnsafeBytes(of: header.key, { $0.dropFirst(Int(header.key_size)).allSatisfy { $0 == 0 } }) else {
-            throw defect("bytes after the key are not zero", at: 32 + Int(header.key_size))
-        }
-        guard keySizes.lowerBound == 1 || withUnsafeBytes(of: header.digest, { $0.allSatisfy { $0 == 0 } }) else {
-            throw defect("a content key comes with a digest", at: 80)
+    /// The size in bytes of this header.
+    package var size: Int { Self.size(keySize: Int(fields.key_size), digestSize: Int(fields.digest_size)) }
+
+    /// The size in bytes of a section's elements; 0 of the sections that are empty in this version.
+    package static func elementSize(_ section: cfic_section_index) -> Int {
+        switch section {
+        case CFIC_SECTION_RANGES: MemoryLayout<cfic_range>.size
+        case CFIC_SECTION_EXPRESSIONS: MemoryLayout<cfic_op>.size
+        case CFIC_SECTION_TEMPLATES: MemoryLayout<cfic_template>.size
+        case CFIC_SECTION_DIRECTORY: MemoryLayout<UInt32>.size
+        case CFIC_SECTION_RULES: MemoryLayout<cfic_short_rule>.size
+        case CFIC_SECTION_LONG_RULES: MemoryLayout<cfic_rule>.size
+        case CFIC_SECTION_PAGES: Int(CFIC_RECORD_ALIGN)
+        default: 0
         }
     }
 
-    /// Each section starts at the first multiple of 16 after the previous section, and the file ends with the last one.
-    private static func checkSections(_ header: cfic_table_header, fileSize: Int) throws(TableDefect) {
-        let elementSizes = [
-            MemoryLayout<cfic_range>.size, MemoryLayout<UInt32>.size, MemoryLayout<Rule>.size,
-            MemoryLayout<Operation>.size, Int(CFIC_RECORD_ALIGN),
+    /// The range of a section's offsets in the file.
+    package func range(of section: cfic_section_index) -> Range<Int> {
+        var start = size
+        for index in 0..<section.rawValue { start += byteCount(of: cfic_section_index(index)) }
+        return start..<start + byteCount(of: section)
+    }
+
+    /// The offset in the file at which the last section ends and the spare bytes begin.
+    package var sectionsEnd: Int { range(of: CFIC_SECTION_PAGES).upperBound }
+
+    /// Doesn't overflow: lengths have 32 bits.
+    private func byteCount(of section: cfic_section_index) -> Int {
+        fields.length(of: section) * Self.elementSize(section)
+    }
+
+    /// The names of all sections, by `cfic_section_index`.
+    static var sectionNames: [String] {
+        [
+            "ranges", "expressions", "templates", "directory", "rules", "long rules", "sources", "registers", "pages",
         ]
-        var end = MemoryLayout<cfic_table_header>.size
-        for (index, elementSize) in elementSizes.enumerated() {
-            let section = header.section(index)
-            let place = 176 + index * MemoryLayout<cfic_section>.size
-            guard section.offset == UInt64((end + 15) & ~15) else {
-                throw defect("\(names[index]): not at the first multiple of 16 after the previous section", at: place)
-            }
-            guard section.offset <= UInt64(fileSize), section.size <= UInt64(fileSize) - section.offset else {
-                throw defect("\(names[index]): extends beyond the end of the file", at: place + 8)
-            }
-            guard section.size % UInt64(elementSize) == 0 else {
-                throw defect("\(names[index]): size is not a multiple of \(elementSize)", at: place + 8)
-            }
-            end = section.range.upperBound
-        }
-        guard end == fileSize else { throw defect("file does not end with its last section", at: end) }
     }
 }
 
 extension cfic_table_header {
-    /// - Parameter index: a `cfic_section_index`.
-    func section(_ index: Int) -> cfic_section {
-        withUnsafeBytes(of: sections) {
-            $0.load(fromByteOffset: index * MemoryLayout<cfic_section>.size, as: cfic_section.self)
-        }
+    /// The number of a section's elements.
+    package func length(of section: cfic_section_index) -> Int {
+        withUnsafeBytes(of: lengths) { Int($0.load(fromByteOffset: 4 * Int(section.rawValue), as: UInt32.self)) }
     }
-}
-
-extension cfic_section {
-    /// The section's range of offsets in the file.
-    ///
-    /// - Precondition: the section is within a file in memory, so the offsets fit.
-    var range: Range<Int> { Int(offset)..<Int(offset + size) }
 }

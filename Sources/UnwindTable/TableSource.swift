@@ -27,17 +27,6 @@ public struct TableSource: Sendable, Equatable {
             case .content: []
             }
         }
-
-        /// The key in a header that `TableVerifier.readHeader` proved.
-        package init(_ header: cfic_table_header) {
-            let bytes = withUnsafeBytes(of: header.key) { Array($0.prefix(Int(header.key_size))) }
-            let digest = withUnsafeBytes(of: header.digest) { Array($0) }
-            if UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue {
-                self = .content(bytes)
-            } else {
-                self = .buildID(bytes, digest: digest.allSatisfy { $0 == 0 } ? [] : digest)
-            }
-        }
     }
 
     /// Where .debug_frame came from.

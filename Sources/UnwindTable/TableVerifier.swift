@@ -2,7 +2,8 @@ import CUnwindTable
 
 /// A defect in a table's bytes.
 public struct TableDefect: Error, Equatable, Sendable, CustomStringConvertible {
-    /// `header`, `ranges`, `directory`, `rules`, `expressions` or `pages`.
+    /// `header`, `content` (all that follows the header), `ranges`, `expressions`, `templates`, `directory`, `rules`,
+    /// `long rules` or `pages`.
     public var section: String
     /// Offset in the file.
     public var offset: Int
@@ -27,49 +28,39 @@ public enum TableVerifier {
             throw TableDefect(section: "header", offset: 0, problem: "bytes do not start at a multiple of 16 in memory")
         }
         let header = try readHeader(bytes)
-        try checkSums(bytes, header)
+        try checkContent(bytes, header)
         let view = TableView(bytes: bytes, header: header)
         try checkRanges(view)
-        let rules = RuleProof(view: view, machine: header.machine)
-        try rules.check()
-        var pages = PageProof(view)
+        try RuleProof(view: view, machine: header.machine).check()
+        var pages = PageProof(view, try TemplateProof(view).reaches())
         try pages.check()
         return view
     }
 
-    /// Proves the sections' checksums and that the bytes between sections are zero.
+    /// Proves the checksum of all that follows the header, and that the spare bytes are zero.
     ///
     /// - Parameters:
     ///   - bytes: a whole table.
     ///   - header: what `readHeader` returned for `bytes`.
-    package static func checkSums(
+    package static func checkContent(
         _ bytes: UnsafeRawBufferPointer, _ header: TableHeader
     ) throws(TableDefect) {
-        var end = MemoryLayout<cfic_table_header>.size
-        for index in 0..<Int(CFIC_SECTION_COUNT.rawValue) {
-            let section = header.fields.section(index)
-            let content = UnsafeRawBufferPointer(rebasing: bytes[section.range])
-            for padding in end..<section.range.lowerBound where bytes[padding] != 0 {
-                throw TableDefect(section: names[index], offset: padding, problem: "padding is not zero")
-            }
-            guard TableView.checksum(content) == section.checksum else {
-                throw TableDefect(
-                    section: names[index], offset: section.range.lowerBound, problem: "checksum does not match")
-            }
-            end = section.range.upperBound
+        let content = UnsafeRawBufferPointer(rebasing: bytes[header.size...])
+        guard TableView.checksum(content) == header.fields.checksum else {
+            throw TableDefect(section: "content", offset: header.size, problem: "checksum does not match")
+        }
+        guard bytes[header.sectionsEnd...].allSatisfy({ $0 == 0 }) else {
+            throw TableDefect(
+                section: "content", offset: header.sectionsEnd, problem: "bytes after the last section are not zero")
         }
     }
-
-    /// The sections' names by `cfic_section_index`.
-    static var names: [String] { ["ranges", "directory", "rules", "expressions", "pages"] }
 
     // MARK: Ranges
 
     private static func checkRanges(_ view: TableView) throws(TableDefect) {
         func defect(_ range: Int, _ problem: String) -> TableDefect {
             TableDefect(
-                section: "ranges",
-                offset: view.offset(of: CFIC_SECTION_RANGES, range * MemoryLayout<cfic_range>.size), problem: problem)
+                section: "ranges", offset: view.offset(of: CFIC_SECTION_RANGES, range), problem: problem)
         }
         let pageLimit = UInt64.max >> view.pageShift + 1
         var entries = 0
@@ -94,7 +85,7 @@ public enum TableVerifier {
         }
         guard entries == view.directory.count else {
             throw TableDefect(
-                section: "directory", offset: view.offset(of: CFIC_SECTION_DIRECTORY, 4 * entries),
+                section: "directory", offset: view.offset(of: CFIC_SECTION_DIRECTORY, entries),
                 problem: "directory entries that belong to no range")
         }
     }
@@ -103,29 +94,31 @@ public enum TableVerifier {
 extension TableView {
     /// - Precondition: `header` is the header of `bytes`, and its sections are within `bytes`.
     init(bytes: UnsafeRawBufferPointer, header: TableHeader) {
-        func content(_ index: cfic_section_index) -> UnsafeRawBufferPointer {
-            UnsafeRawBufferPointer(rebasing: bytes[header.fields.section(Int(index.rawValue)).range])
+        func elements<Element>(_ section: cfic_section_index, _: Element.Type) -> UnsafeBufferPointer<Element> {
+            UnsafeRawBufferPointer(rebasing: bytes[header.range(of: section)]).assumingMemoryBound(to: Element.self)
         }
         self.bytes = bytes
         self.header = header
-        ranges = content(CFIC_SECTION_RANGES).assumingMemoryBound(to: cfic_range.self)
-        directory = content(CFIC_SECTION_DIRECTORY).assumingMemoryBound(to: UInt32.self)
-        rules = content(CFIC_SECTION_RULES).assumingMemoryBound(to: Rule.self)
-        operations = content(CFIC_SECTION_EXPRESSIONS).assumingMemoryBound(to: Operation.self)
-        pages = content(CFIC_SECTION_PAGES)
-        // Counts fit 32 bits: the pages of all ranges, at least one each, are counted in 32 bits, and rules can only
-        // refer to programs by 16 bits.
+        ranges = elements(CFIC_SECTION_RANGES, cfic_range.self)
+        operations = elements(CFIC_SECTION_EXPRESSIONS, Operation.self)
+        templates = elements(CFIC_SECTION_TEMPLATES, cfic_template.self)
+        directory = elements(CFIC_SECTION_DIRECTORY, UInt32.self)
+        rules = RuleList(
+            short: elements(CFIC_SECTION_RULES, cfic_short_rule.self),
+            long: elements(CFIC_SECTION_LONG_RULES, cfic_rule.self), machine: header.machine)
+        pages = UnsafeRawBufferPointer(rebasing: bytes[header.range(of: CFIC_SECTION_PAGES)])
+        // Lengths have 32 bits in the file, too.
         native = cfic_native_table(
-            ranges: ranges.baseAddress, directory: directory.baseAddress,
-            rules: content(CFIC_SECTION_RULES).assumingMemoryBound(to: cfic_rule.self).baseAddress,
-            operations: operations.fields,
+            ranges: ranges.baseAddress, directory: directory.baseAddress, templates: templates.baseAddress,
+            rules: rules.short.baseAddress, long_rules: rules.long.baseAddress, operations: operations.fields,
             pages: pages.baseAddress?.assumingMemoryBound(to: UInt8.self),
-            range_count: UInt32(clamping: ranges.count), operation_count: UInt32(clamping: operations.count),
+            range_count: UInt32(ranges.count), operation_count: UInt32(operations.count),
+            first_template: UInt32(header.fields.first_template), template_count: UInt32(templates.count),
             machine: header.fields.machine, pc_shift: header.fields.pc_shift)
     }
 
-    /// Offset in the file of a position in a section.
-    func offset(of section: cfic_section_index, _ position: Int) -> Int {
-        header.fields.section(Int(section.rawValue)).range.lowerBound + position
+    /// Offset in the file of an element of a section.
+    func offset(of section: cfic_section_index, _ element: Int) -> Int {
+        header.range(of: section).lowerBound + element * TableHeader.elementSize(section)
     }
 }

@@ -11,8 +11,9 @@ public struct TableView {
     public let header: TableHeader
     package let ranges: UnsafeBufferPointer<cfic_range>
     package let directory: UnsafeBufferPointer<UInt32>
+    package let templates: UnsafeBufferPointer<cfic_template>
     /// All rules, by number. Rule 0 is "no information".
-    public let rules: UnsafeBufferPointer<Rule>
+    public let rules: RuleList
     /// The programs of all rules, one after the other, each with an ``Operation/Code/end``.
     public let operations: UnsafeBufferPointer<Operation>
     package let pages: UnsafeRawBufferPointer
@@ -22,7 +23,7 @@ public struct TableView {
     /// The first 8 bytes of every table.
     package static var magic: [UInt8] { [0x89] + Array("UNWTAB\n".utf8) }
 
-    /// The checksum that tables have of their sections and headers: XXH64 with seed 0.
+    /// The checksum that tables have of their headers and of the rest: XXH64 with seed 0.
     public static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 { XXH64(bytes.baseAddress, bytes.count, 0) }
 
     /// The machine whose code the table describes.

@@ -279,6 +279,34 @@ import Testing
         #expect(try place.cfic("dump", "--stage", "rows", "t").code == 1)
     }
 
+    @Test func dumpOfPagesShowsItemsAndTemplates() throws {
+        let json = try place.cfic("dump", "--stage", "pages", "--json", "/bin/bash")
+        let templates = try #require(try json.list("templates")), pages = try #require(try json.list("pages"))
+        #expect(!templates.isEmpty && !pages.isEmpty)
+        for page in pages where ["sparse", "dense"].contains(page["kind"] as? String) {
+            let items = try #require(page["items"] as? Int), ofTemplates = try #require(page["templates"] as? Int)
+            let rows = try #require(page["rows"] as? Int)
+            #expect(ofTemplates <= items && items + ofTemplates <= rows && rows <= items + 7 * ofTemplates)
+        }
+        let lines = try place.cfic("dump", "--stage", "pages", "/bin/bash").output.split(separator: "\n")
+        #expect(lines.count == 1 + 1 + pages.count + 1 + templates.count)
+        #expect(lines[0].contains(", \(templates.count) templates, "))
+        let columns = lines[1].split(separator: " ")
+        #expect(columns == ["PAGE", "KIND", "ROWS", "ITEMS", "TEMPLATES", "PALETTE", "BYTES"])
+    }
+
+    @Test func tableOfAnOlderFormatIsToBeCompiledAgain() throws {
+        #expect(try place.cfic("compile", place.library(), "-o", "t").code == 0)
+        var bytes = try place.bytes(place.directory + "/t")
+        bytes[8] = 3
+        try place.write(bytes, to: "old")
+        for command in [["verify", "old"], ["lookup", "old", "1000"], ["dump", "old"]] {
+            let outcome = try place.cfic(command)
+            #expect(outcome.code == 1)
+            #expect(outcome.diagnostics.contains("format version 3, of an older cfic: compile the file again"))
+        }
+    }
+
     @Test func statsTellCoverageAndFailBelowTheMinimum() throws {
         let good = try place.library("good.so")
         let bad = try place.library("bad.so", buildID: "0xabcd0002", cfi: ".cfi_escape 0x3f")

@@ -14,18 +14,21 @@ static long (*const probe_read_user)(void *to, __u32 size, const void *from) = (
 #define CFIC_GUESSES(reader) 1
 
 #include "cfic/lookup.h"
+#include "cfic/short_rule.h"
 
 #define OPERATIONS 64
 #define RULES 256
+#define TEMPLATES 16
 
 struct cfic_op operations[OPERATIONS];
-struct cfic_rule rules[RULES];
+struct cfic_short_rule rules[RULES];
+struct cfic_template templates[TEMPLATES];
 struct cfic_frame frame;
 struct cfic_rule rule;
 struct {
 	struct cfic_sparse head;
 	__u16 units[CFIC_SPARSE_MAX];
-	__u8 rules[CFIC_SPARSE_MAX];
+	__u8 codes[CFIC_SPARSE_MAX];
 } page;
 
 static const struct cfic_op *operation(__u32 index)
@@ -35,7 +38,10 @@ static const struct cfic_op *operation(__u32 index)
 
 static int find(__u64 pc, struct cfic_rule *rule)
 {
-	*rule = rules[cfic_sparse_lookup(&page.head, 0, pc & (CFIC_PAGE_UNITS - 1)) % RULES];
+	const struct cfic_templates all = { .memory = templates, .first = RULES, .count = TEMPLATES };
+
+	cfic_expand_rule(
+		&rules[cfic_sparse_lookup(&page.head, 0, pc & (CFIC_PAGE_UNITS - 1), &all) % RULES], rule, MACHINE);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
     read_table.py TABLE ADDRESS...      prints address and rule number for each SVMA
     read_table.py TABLE --check FILE    FILE has lines "address rule-number": compares, fails on a difference
     read_table.py TABLE --rows          prints all rows: start, end, rule number
+    read_table.py TABLE --rules         prints all rules as long ones: kind, cfa, fp, ra, and their offsets
 """
 import bisect
 import struct
@@ -51,33 +52,68 @@ def xxh64(data):
     return h ^ h >> 32
 
 
+SECTIONS = ("ranges", "expressions", "templates", "directory", "rules", "long rules", "sources", "registers", "pages")
+ELEMENT_SIZES = (16, 8, 16, 4, 4, 12, 0, 0, 4)
+LINK, LONG = 255, 0x8000
+
+
 class Table:
     def __init__(self, data):
         self.data = data
-        if len(data) < 304 or data[:8] != b"\x89UNWTAB\n":
+        if len(data) < 160 or data[:8] != b"\x89UNWTAB\n":
             raise ValueError("not a table")
-        (self.version, header_size, self.machine, self.pc_shift, rule_size, self.producer, self.options,
-         self.key_kind, key_size, self.debug_source, _, self.revision) = struct.unpack_from("<HHHBBIIBBBBI", data, 8)
-        if (self.version, header_size, rule_size) != (3, 304, 12):
+        (self.version, self.machine, self.pc_shift, self.key_kind, key_size, digest_size, self.producer, self.options,
+         self.revision, self.first_template, self.debug_source) = struct.unpack_from("<HHBBBBIIIHB", data, 8)
+        if self.version != 4:
             raise ValueError(f"version {self.version} is not known")
-        if xxh64(data[:296]) != struct.unpack_from("<Q", data, 296)[0]:
+        named = key_size + digest_size
+        end = 160 + (named + 7) // 8 * 8
+        if len(data) < end + 8 or xxh64(data[:end]) != struct.unpack_from("<Q", data, end)[0]:
             raise ValueError("header: checksum does not match")
-        self.key = data[32:32 + key_size]
-        self.digest = data[80:96]
-        self.counted_rows = struct.unpack_from("<Q", data, 112 + 8)[0]
-        contents = []
-        for number, name in enumerate(("ranges", "directory", "rules", "expressions", "pages")):
-            offset, size, checksum = struct.unpack_from("<QQQ", data, 176 + 24 * number)
-            content = data[offset:offset + size]
-            if len(content) != size or xxh64(content) != checksum:
-                raise ValueError(f"{name}: checksum does not match")
-            contents.append(content)
-        ranges, directory, rules, operations, self.pages = contents
-        self.ranges = list(struct.iter_unpack("<QII", ranges))
+        if any(data[160 + named:end]):
+            raise ValueError("header: bytes after key and digest are not zero")
+        self.key = data[160:160 + key_size]
+        self.digest = data[160 + key_size:160 + named]
+        self.counted_rows = struct.unpack_from("<Q", data, 48 + 8)[0]
+        position = end + 8
+        if xxh64(data[position:]) != struct.unpack_from("<Q", data, 152)[0]:
+            raise ValueError("checksum does not match")
+        contents = {}
+        for name, size, length in zip(SECTIONS, ELEMENT_SIZES, struct.unpack_from("<9I", data, 112)):
+            if size == 0 and length > 0:
+                raise ValueError(f"{name}: not empty")
+            contents[name] = data[position:position + size * length]
+            position += size * length
+        if data[position:] != bytes(8):
+            raise ValueError("the file does not end with eight zero bytes after its sections")
+        self.pages = contents["pages"]
+        self.ranges = list(struct.iter_unpack("<QII", contents["ranges"]))
         self.starts = [start for start, _, _ in self.ranges]
-        self.directory = struct.unpack(f"<{len(directory) // 4}I", directory)
-        self.rules = list(struct.iter_unpack("<BBBBihh", rules))
-        self.operations = list(struct.iter_unpack("<BBHi", operations))
+        self.directory = [entry for entry, in struct.iter_unpack("<I", contents["directory"])]
+        self.templates = [self.template(t) for t, in struct.iter_unpack("16s", contents["templates"])]
+        self.long_rules = list(struct.iter_unpack("<BBBBihh", contents["long rules"]))
+        self.rules = [self.rule(*fields) for fields in struct.iter_unpack("<BBH", contents["rules"])]
+        self.operations = list(struct.iter_unpack("<BBHi", contents["expressions"]))
+
+    @staticmethod
+    def template(fields):
+        """Its rows: distance, rule number."""
+        rows = list(zip(fields[:8], fields[8:]))
+        count = 1
+        while count < 8 and not (rows[count][0] == 255 and rows[count][1] == rows[count - 1][1]):
+            count += 1
+        return rows[:count]
+
+    def rule(self, ra, fp, cfa):
+        """A rule as a long one has it."""
+        if cfa & LONG:
+            return self.long_rules[ra | fp << 8]
+        if (ra, fp, cfa) == (0, 0, 0):
+            return 0, 0, 0, 0, 0, 0, 0
+        stack_pointer, frame_pointer = (7, 6) if self.machine == 62 else (31, 29)
+        kind = 2 | (0x10 if cfa & 0x2000 else 0) | (0x20 if ra == LINK else 0)
+        return (kind, frame_pointer if cfa & 0x1000 else stack_pointer, 0x20 if fp else 0,
+                3 << 5 | 30 if ra == LINK else 0x20, 8 * (cfa & 0xFFF), -8 * fp, 0 if ra == LINK else -8 * ra)
 
     def lookup(self, svma):
         page = svma >> (self.pc_shift + 16)
@@ -86,31 +122,62 @@ class Table:
             return 0
         entry = self.directory[self.ranges[number][2] + page - self.starts[number]]
         unit = svma >> self.pc_shift & 0xFFFF
-        kind, value = entry & 3, entry >> 2
+        kind, place = entry & 3, entry >> 2 << 2
         if kind == 0:
-            return value
-        place = 4 * value
+            return entry >> 2
         if kind == 3:
             place = 4 * struct.unpack_from("<I", self.pages, place + 4 * (unit >> 14))[0]
             return self.in_quarter(place, unit & 0x3FFF)
-        rows, palette = struct.unpack_from("<HH", self.pages, place)
         if kind == 1:
-            units = place + 4 + 2 * palette
-            row = bisect.bisect_right(struct.unpack_from(f"<{rows}H", self.pages, units), unit) - 1
-            code, entries = self.pages[units + 2 * rows + row], place + 4
+            palette, units, codes = self.sparse(place)
+            item = bisect.bisect_right(units, unit) - 1
+            return self.rule_of(palette, codes[item], unit - units[item])
+        palette, bits, last_unit, starts, units, codes = self.dense(place)
+        unit = min(unit, last_unit)
+        first, end = starts[unit >> bits], starts[(unit >> bits) + 1]
+        item = first + bisect.bisect_right(units[first:end], unit & 0xFF) - 1
+        return self.rule_of(palette, codes[item], 255 if item < first else (unit & 0xFF) - units[item])
+
+    def symbol_rows(self, palette, code):
+        """What an item stands for: distances and rule numbers."""
+        index = code - (256 - len(palette))
+        symbol = code if index < 0 else palette[index]
+        if symbol < self.first_template:
+            return [(0, symbol)]
+        if symbol < self.first_template + len(self.templates):
+            return self.templates[symbol - self.first_template]
+        return [(0, symbol - len(self.templates))]
+
+    def rule_of(self, palette, code, distance):
+        return [rule for offset, rule in self.symbol_rows(palette, code) if offset <= distance][-1]
+
+    def sparse(self, place):
+        """Palette, units, codes."""
+        entries, count = struct.unpack_from("<BxH", self.pages, place)
+        units = place + 4 + 2 * entries
+        return (struct.unpack_from(f"<{entries}H", self.pages, place + 4),
+                struct.unpack_from(f"<{count}H", self.pages, units), self.pages[units + 2 * count:][:count])
+
+    def dense(self, place):
+        """Palette, log2 of a block's units, last unit, the first item of each block and the end, low bytes, codes."""
+        entries, kind, last_unit = struct.unpack_from("<BBH", self.pages, place)
+        position, starts = place + 4, []
+        bits = 8 if kind == 0x88 else kind
+        if kind == 0x88:
+            for _ in range((last_unit + 1) >> 12):
+                base, counts = struct.unpack_from("<HQ", self.pages, position)
+                starts += [base + sum(counts >> 4 * before & 15 for before in range(k)) for k in range(16)]
+                position += 10
         else:
-            entries = place + 328
-            units, codes = self.dense_rows(place, rows, palette)
-            first, end = self.first(place, unit >> 8), self.first(place, (unit >> 8) + 1)
-            code = codes[first + bisect.bisect_right(units[first:end], unit & 0xFF) - 1]
-        return struct.unpack_from("<H", self.pages, entries + 2 * code)[0] if palette else code
-
-    def dense_rows(self, place, rows, palette):
-        pairs = self.pages[place + 328 + 2 * palette:][:2 * rows]
-        return pairs[::2], pairs[1::2]
-
-    def first(self, place, block):
-        return struct.unpack_from("<H", self.pages, place + 4 + 2 * (block >> 3))[0] + self.pages[place + 70 + block]
+            for _ in range((last_unit + 1) >> bits >> 3):
+                word = struct.unpack_from("<Q", self.pages, position)[0]
+                base = word & 0x7FFF
+                starts += [base] + [base + (word >> 15 + 7 * k & 0x7F) for k in range(7)]
+                position += 8
+        count = struct.unpack_from("<H", self.pages, position)[0]
+        palette = struct.unpack_from(f"<{entries}H", self.pages, position + 2)
+        pairs = self.pages[position + 2 + 2 * entries:][:2 * count]
+        return palette, bits, last_unit, starts + [count], pairs[::2], pairs[1::2]
 
     def in_quarter(self, place, unit):
         rows = struct.unpack_from("<H", self.pages, place)[0]
@@ -127,12 +194,13 @@ class Table:
         if kind == 3:
             quarters = struct.unpack_from("<4I", self.pages, place)
             return [q << 14 | unit for q in range(4) for unit in self.units_of_quarter(4 * quarters[q])]
-        rows, palette = struct.unpack_from("<HH", self.pages, place)
         if kind == 1:
-            return list(struct.unpack_from(f"<{rows}H", self.pages, place + 4 + 2 * palette))
-        low, _ = self.dense_rows(place, rows, palette)
-        firsts = [self.first(place, block) for block in range(257)]
-        return [b << 8 | unit for b in range(256) for unit in low[firsts[b]:firsts[b + 1]]]
+            palette, units, codes = self.sparse(place)
+        else:
+            palette, bits, _, starts, low, codes = self.dense(place)
+            units = [block << bits & ~0xFF | unit for block in range(len(starts) - 1)
+                     for unit in low[starts[block]:starts[block + 1]]]
+        return [unit + offset for unit, code in zip(units, codes) for offset, _ in self.symbol_rows(palette, code)]
 
     def units_of_quarter(self, place):
         rows, *start = struct.unpack_from("<66H", self.pages, place)
@@ -177,6 +245,9 @@ def main(arguments):
     elif arguments[1] == "--rows":
         for row in table.rows():
             print(*row)
+    elif arguments[1] == "--rules":
+        for rule in table.rules:
+            print(*rule)
     elif arguments[1] == "--check":
         with open(arguments[2]) as file:
             expected = [tuple(map(int, line.split())) for line in file]

@@ -64,13 +64,14 @@ struct CurrentTests {
         #expect(store.reason(.content(key.bytes)) == .absent)
     }
 
-    /// Checksums cover each section's first and last byte, and bytes of the header.
+    /// Checksums cover each section's first and last byte, bytes of the header, and the spare bytes.
     @Test func everyFlippedByteIsNoticed() throws {
         try store.insert(table, key: key)
-        let sections = table.withUnsafeBytes { $0.load(as: cfic_table_header.self) }.sections
-        var offsets = [0, 7, 8, 9, 20, 40, 303]
-        for section in [sections.0, sections.1, sections.2, sections.3, sections.4] where section.size > 0 {
-            offsets += [Int(section.offset), Int(section.offset + section.size) - 1]
+        let header = try table.header()
+        var offsets = [0, 7, 8, 9, 13, 20, 40, header.size - 1, table.count - 8, table.count - 1]
+        for number in 0..<CFIC_SECTION_COUNT.rawValue {
+            let section = header.range(of: cfic_section_index(number))
+            if !section.isEmpty { offsets += [section.lowerBound, section.upperBound - 1] }
         }
         for offset in offsets {
             var broken = table
@@ -87,7 +88,11 @@ struct CurrentTests {
     }
 
     @Test func otherLengthIsNoticed() throws {
-        for count in [0, 1, 8, 303, 304, table.count / 2, table.count - 1, table.count + 1] {
+        let header = try table.header().size
+        for count in [
+            0, 1, 8, 159, 160, header - 1, header, TableHeader.longest, table.count / 2, table.count - 1,
+            table.count + 1,
+        ] {
             try Array((table + [0])[..<count]).write(to: path)
             guard case .damaged = store.reason(key) else {
                 Issue.record("\(count) bytes: \(String(describing: store.reason(key)))")

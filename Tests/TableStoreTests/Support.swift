@@ -52,10 +52,15 @@ extension [UInt8] {
             var header = bytes.load(as: cfic_table_header.self)
             change(&header)
             bytes.storeBytes(of: header, as: cfic_table_header.self)
-            bytes.storeBytes(of: XXH64(bytes.baseAddress, 296, 0), toByteOffset: 296, as: UInt64.self)
+            let size = TableHeader.size(keySize: Int(header.key_size), digestSize: Int(header.digest_size))
+            let checksum = XXH64(bytes.baseAddress, size - 8, 0)
+            bytes.storeBytes(of: checksum, toByteOffset: size - 8, as: UInt64.self)
         }
         return copy
     }
+
+    /// The header of a table.
+    func header() throws -> TableHeader { try withUnsafeBytes { try TableVerifier.readHeader($0) } }
 
     func write(to path: String) throws {
         let parent = (path as NSString).deletingLastPathComponent

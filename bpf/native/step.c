@@ -19,7 +19,7 @@ static enum cfic_step find(struct cfic_reader *reader, __u64 pc, struct cfic_rul
 
 	if (found != CFIC_STEP_CALLER)
 		return found;
-	*rule = table->rules[cfic_native_lookup(table, pc - bias)];
+	*rule = cfic_native_rule(table, cfic_native_lookup(table, pc - bias));
 	reader->operations = table->operations;
 	reader->operation_count = table->operation_count;
 	return CFIC_STEP_CALLER;

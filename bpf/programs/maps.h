@@ -13,6 +13,12 @@
 #define CFIC_U16(memory, offset) (*(const __u16 *)((const __u8 *)(memory) + ((offset) & (CFIC_ELEMENT_SIZE - 2))))
 #define CFIC_U32(memory, offset) (*(const __u32 *)((const __u8 *)(memory) + ((offset) & (CFIC_ELEMENT_SIZE - 4))))
 #define CFIC_U64(memory, offset) (*(const __u64 *)((const __u8 *)(memory) + ((offset) & (CFIC_ELEMENT_SIZE - 8))))
+/* A mask would align it. */
+#define CFIC_UNALIGNED_U64(memory, offset)                                                                   \
+	({                                                                                                   \
+		__u32 at_ = (offset);                                                                        \
+		at_ <= CFIC_ELEMENT_SIZE - 8 ? *(const __u64 *)((const __u8 *)(memory) + at_) : 0;           \
+	})
 #define CFIC_OFFSET(type, field) ((__u32)__builtin_offsetof(type, field))
 
 /* One check for a whole head, instead of a mask for each of its fields. */
@@ -20,6 +26,7 @@
 	((offset) <= CFIC_ELEMENT_SIZE - sizeof(type) ? (const type *)((const __u8 *)(memory) + (offset)) : 0)
 
 #include "cfic/lookup.h"
+#include "cfic/short_rule.h"
 
 volatile const struct cfic_settings settings SEC(".rodata.settings");
 

@@ -153,64 +153,101 @@ int find_mapping(__u64 address)
  * The number of the rule `bytes` bytes after the start of a range. The page's directory entry is at `place`, which is
  * in `memory`. 0, "no information", if an element is missing. All bytes of an aarch64 instruction have the same rule.
  */
-static __always_inline __u32 rule_number(const void *memory, __u32 place, __u64 bytes, __u32 pc_shift)
+static __always_inline __u32 rule_number(
+	const struct walk *walk, const void *memory, __u32 place, __u64 bytes, __u32 pc_shift)
 {
 	__u32 unit = (bytes >> pc_shift) & (CFIC_PAGE_UNITS - 1);
 	__u32 entry = CFIC_U32(memory, offset(place)), value = entry >> CFIC_PAGE_KIND_BITS;
+	struct cfic_templates templates = {
+		.memory = element_near(memory, place, walk->range.templates),
+		.offset = offset(walk->range.templates),
+		.first = walk->range.symbols & 0xffff,
+		.count = walk->range.symbols >> 16,
+	};
 
 	entry &= (1 << CFIC_PAGE_KIND_BITS) - 1;
 	if (entry == CFIC_PAGE_UNIFORM)
 		return value;
 	memory = element_near(memory, place, value);
-	if (!memory)
+	if (!memory || !templates.memory)
 		return 0;
 	if (entry == CFIC_PAGE_DENSE)
-		return cfic_dense_lookup(memory, offset(value), unit);
+		return cfic_dense_lookup(memory, offset(value), unit, &templates);
 	if (entry == CFIC_PAGE_SPARSE)
-		return cfic_sparse_lookup(memory, offset(value), unit);
+		return cfic_sparse_lookup(memory, offset(value), unit, &templates);
 	/* CFIC_PAGE_QUARTERS */
 	place = CFIC_U32(memory, offset(value) + 4 * (unit / CFIC_QUARTER_UNITS));
 	memory = element_near(memory, value, place);
 	return memory ? cfic_quarter_lookup(memory, offset(place), unit % CFIC_QUARTER_UNITS) : 0;
 }
 
-/* Copies the rule `bytes` bytes after the start of the walk's current range. */
-static __always_inline void take_rule(const struct walk *walk, __u64 bytes, struct cfic_rule *rule, __u32 pc_shift)
+/* Copies a rule of the walk's current table; rule 0 if an element is missing. `place` is in `memory`. */
+static __always_inline void copy_rule(
+	const struct walk *walk, const void *memory, __u32 place, __u32 number, struct cfic_rule *rule, __u32 e_machine)
 {
-	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
-	__u32 directory = walk->range.directory + page, number = 0, place;
-	const void *memory = element(directory);
-	const struct cfic_rule *found = 0;
+	const struct cfic_short_rule *found;
+	const struct cfic_rule *whole = 0;
 
-	if (memory) {
-		if (page < walk->range.page_count)
-			number = rule_number(memory, directory, bytes, pc_shift);
-		place = walk->range.rules + number * CFIC_RULE_WORDS;
-		memory = element_near(memory, directory, place);
-		found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_rule) : 0;
-	}
-	*rule = found ? *found : (struct cfic_rule){ 0 };
-}
-
-/* The same through the cache of recent rules. */
-static __always_inline void find_rule(struct walk *walk, __u64 bytes, struct cfic_rule *rule, __u32 pc_shift)
-{
-	__u64 hash = bytes >> pc_shift;
-	struct recent_rule *recent = &walk->recent[(hash ^ hash >> 9) & (RECENT_RULES - 1)];
-
-	if (recent->bytes == bytes && recent->range == walk->range.number) {
-		*rule = recent->rule;
+	*rule = (struct cfic_rule){ 0 };
+	memory = element_near(memory, place, walk->range.rules + number);
+	place = walk->range.rules + number;
+	found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_short_rule) : 0;
+	if (!found)
+		return;
+	if (!(found->cfa & CFIC_SHORT_LONG)) {
+		cfic_expand_rule(found, rule, e_machine);
 		return;
 	}
-	take_rule(walk, bytes, rule, pc_shift);
+	number = walk->range.long_rules + cfic_long_rule_index(found) * CFIC_LONG_RULE_WORDS;
+	memory = element_near(memory, place, number);
+	whole = memory ? CFIC_HEAD(memory, offset(number), struct cfic_rule) : 0;
+	if (whole)
+		*rule = *whole;
+}
+
+/*
+ * Has a slot of the cache of recent rules remember the rule `bytes` bytes after the start of the walk's current range. A
+ * function of its own, so that the kernel verifies a lookup once, and not with each state of a walk.
+ */
+int remember_rule(__u64 bytes, __u32 slot, __u32 e_machine)
+{
+	__u32 pc_shift = e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0, number = 0, directory;
+	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
+	struct walk *walk = this_walk();
+	struct recent_rule *recent;
+	const void *memory;
+
+	if (!walk)
+		return 0;
+	directory = walk->range.directory + page;
+	recent = &walk->recent[slot & (RECENT_RULES - 1)];
 	recent->bytes = bytes;
 	recent->range = walk->range.number;
-	recent->rule = *rule;
+	memory = element(directory);
+	if (!memory) {
+		recent->rule = (struct cfic_rule){ 0 };
+		return 0;
+	}
+	if (page < walk->range.page_count)
+		number = rule_number(walk, memory, directory, bytes, pc_shift);
+	copy_rule(walk, memory, directory, number, &recent->rule, e_machine);
+	return 0;
+}
+
+/* Copies the rule `bytes` bytes after the start of the walk's current range. */
+static __always_inline void find_rule(struct walk *walk, __u64 bytes, struct cfic_rule *rule, __u32 e_machine)
+{
+	__u64 hash = bytes >> (e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0);
+	__u32 slot = (hash ^ hash >> 9) & (RECENT_RULES - 1);
+	struct recent_rule *recent = &walk->recent[slot];
+
+	if (recent->bytes != bytes || recent->range != walk->range.number)
+		remember_rule(bytes, slot, e_machine);
+	*rule = recent->rule;
 }
 
 static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct cfic_rule *rule, __u32 e_machine)
 {
-	__u32 pc_shift = e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0;
 	__u64 bytes = pc - walk->mapping_start;
 
 	if (bytes >= walk->mapping_size) {
@@ -220,7 +257,7 @@ static __always_inline enum cfic_step find(struct walk *walk, __u64 pc, struct c
 	}
 	if (!walk->range.page_count)
 		return walk->without_table;
-	find_rule(walk, bytes + walk->page_offset, rule, pc_shift);
+	find_rule(walk, bytes + walk->page_offset, rule, e_machine);
 	return CFIC_STEP_CALLER;
 }
 

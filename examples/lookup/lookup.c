@@ -7,41 +7,41 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <cfic/table.h>
 #include <cfic/lookup.h>
+#include <cfic/sections.h>
 
-/* pages: the table's pages section; unit: the address's low 16 bits of pc units. The table is proved. */
-static __u32 rule_number(const char *pages, __u32 entry, __u32 unit)
+/* unit: the address's low 16 bits of pc units. The table is proved. */
+static __u32 rule_number(const struct cfic_native_table *table, __u32 entry, __u32 unit)
 {
 	__u32 value = entry >> CFIC_PAGE_KIND_BITS;
-	const void *record = pages + (__u64)value * CFIC_RECORD_ALIGN;
+	const void *record = table->pages + (__u64)value * CFIC_RECORD_ALIGN;
+	const struct cfic_templates templates = {
+		.memory = table->templates, .first = table->first_template, .count = table->template_count
+	};
 
 	switch (entry % (1 << CFIC_PAGE_KIND_BITS)) {
 	case CFIC_PAGE_UNIFORM:
 		return value;
 	case CFIC_PAGE_SPARSE:
-		return cfic_sparse_lookup(record, 0, unit);
+		return cfic_sparse_lookup(record, 0, unit, &templates);
 	case CFIC_PAGE_DENSE:
-		return cfic_dense_lookup(record, 0, unit);
+		return cfic_dense_lookup(record, 0, unit, &templates);
 	default: /* CFIC_PAGE_QUARTERS */
 		value = ((const struct cfic_quarters *)record)->quarter[unit / CFIC_QUARTER_UNITS];
-		return cfic_quarter_lookup(pages + (__u64)value * CFIC_RECORD_ALIGN, 0, unit % CFIC_QUARTER_UNITS);
+		return cfic_quarter_lookup(table->pages + (__u64)value * CFIC_RECORD_ALIGN, 0, unit % CFIC_QUARTER_UNITS);
 	}
 }
 
-static __u32 look_up(const char *table, __u64 address)
+static __u32 look_up(const char *file, __u64 address)
 {
-	const struct cfic_table_header *header = (const void *)table;
-	const struct cfic_section *section = header->sections;
-	const struct cfic_range *range = (const void *)(table + section[CFIC_SECTION_RANGES].offset);
-	const __u32 *directory = (const void *)(table + section[CFIC_SECTION_DIRECTORY].offset);
-	__u64 units = address >> header->pc_shift;
+	const struct cfic_native_table table = cfic_native_sections((const void *)file);
+	const struct cfic_range *range = table.ranges;
+	__u64 units = address >> table.pc_shift;
 	__u64 page = units >> CFIC_PAGE_BITS;
 
-	for (__u64 n = section[CFIC_SECTION_RANGES].size / sizeof(*range); n > 0; n--, range++)
+	for (__u64 n = table.range_count; n > 0; n--, range++)
 		if (page >= range->start_page && page - range->start_page < range->page_count)
-			return rule_number(table + section[CFIC_SECTION_PAGES].offset,
-					   directory[range->directory_index + (page - range->start_page)],
+			return rule_number(&table, table.directory[range->directory_index + (page - range->start_page)],
 					   units % CFIC_PAGE_UNITS);
 	return 0; /* no information */
 }

@@ -4,15 +4,15 @@ import UnwindTable
 
 /// A table file made from an input: the first byte has options, the rest is the file.
 ///
-/// Wrong checksums and section offsets would make nearly every mutated input fail at the header. Options correct them,
-/// so that the later proofs are reached.
+/// Wrong checksums and lengths of sections would make nearly every mutated input fail at the header. Options correct
+/// them, so that the later proofs are reached.
 struct TableInput {
     /// Bits of the first byte.
     private struct Fitting: OptionSet {
         let rawValue: UInt8
 
         static let checksums = Fitting(rawValue: 1)
-        /// Corrects the sections' offsets. Keeps their sizes, as far as there are enough bytes.
+        /// Corrects the sections' lengths. Keeps them, as far as there are enough bytes; the last section gets the rest.
         static let layout = Fitting(rawValue: 2)
     }
 
@@ -21,78 +21,74 @@ struct TableInput {
     /// Derived from the input.
     let seed: UInt64
 
-    private static let headerSize = MemoryLayout<cfic_table_header>.size
-
     init(_ input: InputBytes) {
         var input = input
         let fitting = Fitting(rawValue: input.next())
         seed = TableView.checksum(input.rest)
         let file = input.rest
-        if file.count >= Self.headerSize, fitting.contains(.layout) {
-            bytes = Self.laidOut(file)
+        let headerSize = Self.headerSize(file)
+        if let headerSize, fitting.contains(.layout) {
+            bytes = Self.laidOut(file, headerSize)
         } else {
             bytes = .allocate(byteCount: file.count, alignment: 16)
             bytes.copyMemory(from: file)
         }
-        if file.count >= Self.headerSize, !fitting.isEmpty { Self.sum(bytes) }
+        if let headerSize, !fitting.isEmpty { Self.sum(bytes, headerSize) }
     }
 
     func deallocate() { bytes.deallocate() }
 
+    /// Nil if the file is smaller than its header.
+    private static func headerSize(_ file: UnsafeRawBufferPointer) -> Int? {
+        guard file.count >= MemoryLayout<cfic_table_header>.size else { return nil }
+        var header = file.loadUnaligned(as: cfic_table_header.self)
+        let size = Int(cfic_header_size(&header))
+        return size <= file.count ? size : nil
+    }
+
+    /// The sections' element sizes, and 0 of those that must be empty.
     private static var elementSizes: [Int] {
         [
-            MemoryLayout<cfic_range>.size, MemoryLayout<UInt32>.size, MemoryLayout<cfic_rule>.size,
-            MemoryLayout<cfic_op>.size, Int(CFIC_RECORD_ALIGN),
+            MemoryLayout<cfic_range>.size, MemoryLayout<cfic_op>.size, MemoryLayout<cfic_template>.size,
+            MemoryLayout<UInt32>.size, MemoryLayout<cfic_short_rule>.size, MemoryLayout<cfic_rule>.size, 0, 0,
+            Int(CFIC_RECORD_ALIGN),
         ]
     }
 
-    private static func sections(_ header: inout cfic_table_header, _ body: (inout [cfic_section]) -> Void) {
-        withUnsafeMutableBytes(of: &header.sections) { raw in
-            let fields = raw.bindMemory(to: cfic_section.self)
-            var sections = Array(fields)
-            body(&sections)
-            _ = fields.update(from: sections)
-        }
-    }
-
-    /// The header, then the remaining bytes cut into sections of the header's sizes; the last section gets the rest.
-    private static func laidOut(_ file: UnsafeRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+    /// The header, the remaining bytes, cut into sections of the header's lengths, and the spare bytes.
+    private static func laidOut(
+        _ file: UnsafeRawBufferPointer, _ headerSize: Int
+    ) -> UnsafeMutableRawBufferPointer {
         var header = file.loadUnaligned(as: cfic_table_header.self)
         var rest = file.dropFirst(headerSize)
         var content: [UInt8] = []
-        sections(&header) { sections in
-            for (number, elementSize) in elementSizes.enumerated() {
-                let wanted = number == sections.count - 1 ? UInt64.max : sections[number].size
-                let size = Int(min(wanted, UInt64(rest.count))) / elementSize * elementSize
-                content += Array(repeating: 0, count: -content.count & 15)
-                sections[number].offset = UInt64(headerSize + content.count)
-                sections[number].size = UInt64(size)
-                content += rest.prefix(size)
-                rest = rest.dropFirst(size)
+        withUnsafeMutableBytes(of: &header.lengths) { raw in
+            let lengths = raw.bindMemory(to: UInt32.self)
+            for (number, elementSize) in elementSizes.enumerated() where elementSize > 0 {
+                let wanted = number == elementSizes.count - 1 ? Int.max : Int(lengths[number])
+                let count = min(wanted, rest.count / elementSize)
+                lengths[number] = UInt32(count)
+                content += rest.prefix(count * elementSize)
+                rest = rest.dropFirst(count * elementSize)
             }
         }
+        content += Array(repeating: 0, count: Int(CFIC_SPARE_BYTES))
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: headerSize + content.count, alignment: 16)
+        bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: file[..<headerSize]))
         withUnsafeBytes(of: header) { bytes.copyMemory(from: $0) }
         UnsafeMutableRawBufferPointer(rebasing: bytes[headerSize...]).copyBytes(from: content)
         return bytes
     }
 
-    /// Sets the checksums of the sections that are within the file, and of the header.
-    private static func sum(_ bytes: UnsafeMutableRawBufferPointer) {
-        var header = bytes.loadUnaligned(as: cfic_table_header.self)
-        sections(&header) { sections in
-            for number in sections.indices {
-                let section = sections[number]
-                guard section.offset <= UInt64(bytes.count), section.size <= UInt64(bytes.count) - section.offset else {
-                    continue
-                }
-                let content = bytes[Int(section.offset)..<Int(section.offset + section.size)]
-                sections[number].checksum = TableView.checksum(UnsafeRawBufferPointer(rebasing: content))
-            }
+    /// Sets the checksums of the header and of what follows it.
+    private static func sum(_ bytes: UnsafeMutableRawBufferPointer, _ headerSize: Int) {
+        func checksum(_ range: Range<Int>) -> UInt64 {
+            TableView.checksum(UnsafeRawBufferPointer(rebasing: bytes[range]))
         }
+        var header = bytes.loadUnaligned(as: cfic_table_header.self)
+        header.checksum = checksum(headerSize..<bytes.count)
         withUnsafeBytes(of: header) { bytes.copyMemory(from: $0) }
         let end = headerSize - MemoryLayout<UInt64>.size
-        let checksum = TableView.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
-        bytes.storeBytes(of: checksum, toByteOffset: end, as: UInt64.self)
+        bytes.storeBytes(of: checksum(0..<end), toByteOffset: end, as: UInt64.self)
     }
 }

@@ -5,7 +5,7 @@ import UnwindTable
 /// Steps and walks by a table's rules, with random frames and random memory.
 struct Unwinding {
     private let table: cfic_native_table
-    private let rules: UnsafeBufferPointer<cfic_rule>
+    private let rules: Range<UInt32>
     /// The context of the C reader.
     private var memory: MadeUpMemory
     /// The most rules to step by; a table may have 65,536.
@@ -16,12 +16,15 @@ struct Unwinding {
 
     init(_ view: TableView, seed: UInt64) {
         table = cfic_native_table(verified: view.bytes)
-        rules = UnsafeBufferPointer(start: table.rules, count: view.rules.count)
+        rules = 0..<UInt32(view.rules.count)
         memory = MadeUpMemory(table, pageShift: view.pageShift, RandomNumbers(seed: seed))
     }
 
     mutating func run() {
-        for rule in rules.prefix(Self.ruleCount) { for _ in 0..<2 { step(by: rule) } }
+        for number in rules.prefix(Self.ruleCount) {
+            let rule = withUnsafePointer(to: table) { cfic_native_rule($0, number) }
+            for _ in 0..<2 { step(by: rule) }
+        }
         for _ in 0..<Self.walkCount { walk() }
     }
 

@@ -23,8 +23,8 @@ struct Numbers {
     }
 }
 
-/// Copies a proved table into kernel memory. Records, rules and programs are copied unchanged. The directory refers to
-/// their places there, and the heads of ranges to the rest.
+/// Copies a proved table into kernel memory. Records, templates, rules and programs are copied unchanged. The directory
+/// refers to the records' places there, and the heads of ranges to the rest.
 struct TablePlacement {
     private let view: TableView
     private let memory: ElementMemory
@@ -72,6 +72,9 @@ struct TablePlacement {
 
     // MARK: Records
 
+    /// In words: after a run of records, so that a load of 8 bytes that begins in it stays in its element.
+    private static var spare: Int { Int(CFIC_SPARE_BYTES) / 4 }
+
     /// Copies runs of records, each as long as the rest of an element allows.
     private mutating func placeRecords() throws(KernelError) {
         collectStarts()
@@ -79,13 +82,14 @@ struct TablePlacement {
         guard let pages = view.pages.baseAddress else { return }
         var first = 0
         while first < starts.count {
-            let rest = try memory.allocateRest(minimum: size(first))
-            let end = Self.endOfRun(from: first, starts, words: rest.count, size: size)
+            let rest = try memory.allocateRest(minimum: size(first) + Self.spare)
+            let end = Self.endOfRun(from: first, starts, words: rest.count - Self.spare, size: size)
             for record in first..<end { places[record] = rest.place + (starts[record] - starts[first]) }
             let count = Int(starts[end - 1] - starts[first]) + size(end - 1)
             memory.pointer(rest.place).copyMemory(from: pages + Int(starts[first]) * 4, byteCount: count * 4)
-            spans.append(Span(place: rest.place, count: count))
-            memory.freeUnused(Span(place: rest.place + UInt32(count), count: rest.count - count))
+            let taken = count + Self.spare
+            spans.append(Span(place: rest.place, count: taken))
+            memory.freeUnused(Span(place: rest.place + UInt32(taken), count: rest.count - taken))
             first = end
         }
         rewriteQuarters()
@@ -163,7 +167,10 @@ struct TablePlacement {
     }
 
     private mutating func placeRanges(_ heads: [PlacedRange], _ numbers: inout Numbers) throws(KernelError) {
-        let rules = try placeCopy(of: UnsafeRawBufferPointer(view.rules), alignment: 1)
+        // One after the other, so that most lookups need only one element besides the records'.
+        let templates = try placeCopy(of: UnsafeRawBufferPointer(view.templates), alignment: 2)
+        let rules = try placeCopy(of: UnsafeRawBufferPointer(view.rules.short), alignment: 1)
+        let longRules = try placeCopy(of: UnsafeRawBufferPointer(view.rules.long), alignment: 1)
         let operations = try placeCopy(of: UnsafeRawBufferPointer(view.operations), alignment: 2)
         var record = 0
         for (range, placed) in zip(view.ranges, heads) {
@@ -171,7 +178,11 @@ struct TablePlacement {
             writeDirectory(range, at: directory, &record)
             let head = memory.head(placed.place)
             head.pointee.directory = directory
+            head.pointee.templates = templates
+            head.pointee.symbols =
+                UInt32(view.header.fields.first_template) | UInt32(view.templates.count) << 16
             head.pointee.rules = rules
+            head.pointee.long_rules = longRules
             head.pointee.operations = operations
             head.pointee.operation_count = UInt32(view.operations.count)
             head.pointee.number = numbers.next()

@@ -6,7 +6,6 @@
 //     table-store-writer files COUNT batch ...                the same under RLIMIT_NOFILE
 //
 // Prints the error and exits with 1 if the store throws one; exits with 64 for wrong usage.
-import CUnwindTable
 import Glibc
 import Synchronization
 import TableStore
@@ -28,9 +27,10 @@ func contents(of path: String) -> [UInt8] {
 }
 
 func key(of table: [UInt8]) -> TableSource.Key {
-    let header = table.withUnsafeBytes { $0.loadUnaligned(as: cfic_table_header.self) }
-    let bytes = withUnsafeBytes(of: header.key) { Array($0.prefix(Int(header.key_size))) }
-    return UInt32(header.key_kind) == CFIC_KEY_CONTENT.rawValue ? .content(bytes) : .buildID(bytes)
+    guard let header = try? table.withUnsafeBytes({ try TableVerifier.readHeader($0) }) else {
+        fail("not a table", code: 64)
+    }
+    return header.key
 }
 
 /// Inserts tables with several threads.

@@ -17,6 +17,7 @@
 #include "cfic/elements.h"
 #include "cfic/native.h"
 #include "cfic/sample.h"
+#include "cfic/sections.h"
 
 #if defined(__x86_64__)
 #define OF_MACHINE(name) name "_x86_64"

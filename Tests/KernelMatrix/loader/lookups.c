@@ -37,9 +37,9 @@ static void compare(struct comparison *comparison)
 	for (__u32 i = 0; i < batch->count; i++) {
 		__u64 svma = batch->pcs[i] - BIAS;
 		__u32 number = cfic_native_lookup(native, svma);
+		struct cfic_rule rule = cfic_native_rule(native, number);
 
-		if (batch->steps[i] == CFIC_STEP_CALLER
-			&& memcmp(&batch->rules[i], &native->rules[number], sizeof(struct cfic_rule)) == 0)
+		if (batch->steps[i] == CFIC_STEP_CALLER && memcmp(&batch->rules[i], &rule, sizeof(rule)) == 0)
 			continue;
 		if (comparison->different++ == 0)
 			printf("at %llx rule %u, in the kernel step %u and another rule\n", svma, number, batch->steps[i]);
@@ -63,61 +63,20 @@ static void look_up_edge(struct comparison *comparison, __u64 svma)
 		look_up(comparison, svma - 1);
 }
 
-/*
- * Looks up the edges of a record's rows, whose units are low bytes, `stride` bytes apart. `first` has the index of each
- * block's first row.
- */
-static void look_up_blocks(
-	struct comparison *comparison, __u64 start, const __u8 *units, __u32 stride,
-	__u32 (*first)(const void *, __u32), const void *record, __u32 blocks)
+/* Looks up the edges of a page's rows: every unit whose rule is another than that of the unit before. */
+static void look_up_page(struct comparison *comparison, __u64 start)
 {
-	for (__u32 block = 0; block < blocks; block++) {
-		for (__u32 row = first(record, block); row < first(record, block + 1); row++)
-			look_up_edge(comparison, start + ((__u64)(block << CFIC_BLOCK_BITS | units[stride * row])
-							  << comparison->table->native.pc_shift));
-	}
-}
-
-static __u32 first_in_dense(const void *record, __u32 block)
-{
-	const struct cfic_dense *dense = record;
-
-	return dense->base[block >> CFIC_GROUP_BITS] + dense->start[block];
-}
-
-static __u32 first_in_quarter(const void *record, __u32 block)
-{
-	return ((const struct cfic_quarter *)record)->start[block];
-}
-
-static void look_up_page(struct comparison *comparison, __u64 start, __u32 entry)
-{
-	const struct table *table = comparison->table;
-	const void *record = table_record(table, entry >> CFIC_PAGE_KIND_BITS);
-	const struct cfic_sparse *sparse = record;
-	const struct cfic_dense *dense = record;
-	const struct cfic_quarters *quarters = record;
-	const __u16 *units = (const __u16 *)(sparse + 1);
+	const struct cfic_native_table *native = &comparison->table->native;
+	__u32 number = cfic_native_lookup(native, start);
 
 	look_up_edge(comparison, start);
-	switch (entry & ((1 << CFIC_PAGE_KIND_BITS) - 1)) {
-	case CFIC_PAGE_SPARSE:
-		for (__u32 row = 0; row < sparse->row_count; row++)
-			look_up_edge(comparison,
-				     start + ((__u64)units[sparse->palette_count + row] << table->native.pc_shift));
-		break;
-	case CFIC_PAGE_DENSE:
-		look_up_blocks(comparison, start, (const __u8 *)(dense + 1) + 2 * dense->palette_count, 2,
-			       first_in_dense, dense, CFIC_PAGE_BLOCKS);
-		break;
-	case CFIC_PAGE_QUARTERS:
-		for (__u64 i = 0; i < 4; i++) {
-			const struct cfic_quarter *quarter = table_record(table, quarters->quarter[i]);
+	for (__u64 unit = 1; unit < CFIC_PAGE_UNITS; unit++) {
+		__u64 svma = start + (unit << native->pc_shift);
+		__u32 next = cfic_native_lookup(native, svma);
 
-			look_up_blocks(comparison, start + (i * CFIC_QUARTER_UNITS << table->native.pc_shift),
-				       (const __u8 *)(quarter + 1) + 2 * quarter->row_count, 1, first_in_quarter, quarter,
-				       CFIC_QUARTER_BLOCKS);
-		}
+		if (next != number)
+			look_up_edge(comparison, svma);
+		number = next;
 	}
 }
 
@@ -181,8 +140,7 @@ unsigned long lookups_compare(struct bpf_object *object, const char *path)
 		__u32 shift = native->pc_shift + CFIC_PAGE_BITS;
 
 		for (__u32 page = 0; page < range->page_count; page++)
-			look_up_page(&comparison, (range->start_page + page) << shift,
-				     native->directory[range->directory_index + page]);
+			look_up_page(&comparison, (range->start_page + page) << shift);
 		/* The range's end; its start is that of its first page. */
 		look_up_edge(&comparison, (range->start_page + range->page_count) << shift);
 	}

@@ -17,7 +17,8 @@ const void *table_record(const struct table *table, __u32 place)
 
 static __u32 write_record(const void *record, size_t size)
 {
-	__u32 place = elements_take((size + 3) / 4, 1);
+	/* With room for a load of 8 bytes that begins in it. */
+	__u32 place = elements_take((size + CFIC_SPARE_BYTES + 3) / 4, 1);
 
 	elements_write(place, record, size);
 	return place;
@@ -35,21 +36,33 @@ static __u32 write_quarters(const struct table *table, const struct cfic_quarter
 	return write_record(&written, sizeof(written));
 }
 
+static size_t dense_size(const struct cfic_dense *dense)
+{
+	__u32 units = dense->last_unit + 1, index;
+	const __u16 *item_count;
+
+	if (dense->index == CFIC_INDEX_NIBBLES)
+		index = (units >> (CFIC_BLOCK_BITS + CFIC_NIBBLE_GROUP_BITS)) * sizeof(struct cfic_nibble_group);
+	else
+		index = units >> dense->index;
+	item_count = (const __u16 *)((const char *)(dense + 1) + index);
+	return sizeof(*dense) + index + 2 + 2 * dense->palette_count + 2 * *item_count;
+}
+
 /* Writes a page's record, and returns the kernel's directory entry for the file's. */
 static __u32 write_page(struct table *table, __u32 entry)
 {
 	__u32 kind = entry & ((1 << CFIC_PAGE_KIND_BITS) - 1), place;
 	const void *record = table_record(table, entry >> CFIC_PAGE_KIND_BITS);
 	const struct cfic_sparse *sparse = record;
-	const struct cfic_dense *dense = record;
 
 	table->pages[kind]++;
 	switch (kind) {
 	case CFIC_PAGE_SPARSE:
-		place = write_record(record, sizeof(*sparse) + 2 * sparse->palette_count + 3 * sparse->row_count);
+		place = write_record(record, sizeof(*sparse) + 2 * sparse->palette_count + 3 * sparse->item_count);
 		break;
 	case CFIC_PAGE_DENSE:
-		place = write_record(record, sizeof(*dense) + 2 * dense->palette_count + 2 * dense->row_count);
+		place = write_record(record, dense_size(record));
 		break;
 	case CFIC_PAGE_QUARTERS:
 		place = write_quarters(table, record);
@@ -60,11 +73,12 @@ static __u32 write_page(struct table *table, __u32 entry)
 	return place << CFIC_PAGE_KIND_BITS | kind;
 }
 
-static __u32 write_rules(const struct table *table)
+/* Copies elements of a section. Returns their place. */
+static __u32 write_section(const void *from, size_t size, __u32 align)
 {
-	__u32 place = elements_take(CFIC_RULE_WORDS * table->rule_count, 1);
+	__u32 place = elements_take(size / 4, align);
 
-	elements_write(place, table->native.rules, table->rule_count * sizeof(struct cfic_rule));
+	elements_write(place, from, size);
 	return place;
 }
 
@@ -74,21 +88,27 @@ static void write_table(struct table *table, __u32 directory_count)
 	static __u32 number;
 	__u32 page_bits = table->native.pc_shift + CFIC_PAGE_BITS;
 	const struct cfic_native_table *native = &table->native;
-	__u32 directory = elements_take(directory_count, 1), rules = write_rules(table);
-	__u32 operations = elements_take(native->operation_count * CFIC_OPERATION_WORDS, 2);
+	__u32 long_count = table->header->lengths[CFIC_SECTION_LONG_RULES];
+	__u32 templates = write_section(native->templates, native->template_count * sizeof(struct cfic_template), 2);
+	__u32 directory = elements_take(directory_count, 1);
+	__u32 rules = write_section(native->rules, table->rule_count * sizeof(struct cfic_short_rule), 1);
+	__u32 long_rules = write_section(native->long_rules, long_count * sizeof(struct cfic_rule), 1);
+	__u32 operations = write_section(native->operations, native->operation_count * sizeof(struct cfic_op), 2);
 
 	for (__u32 page = 0; page < directory_count; page++) {
 		__u32 entry = write_page(table, native->directory[page]);
 
 		elements_write(directory + page, &entry, sizeof(entry));
 	}
-	elements_write(operations, native->operations, native->operation_count * sizeof(struct cfic_op));
 	for (__u32 i = 0; i < native->range_count; i++) {
 		struct cfic_loaded_range range = {
 			.start = native->ranges[i].start_page << page_bits,
 			.page_count = native->ranges[i].page_count,
 			.directory = directory + native->ranges[i].directory_index,
+			.templates = templates,
+			.symbols = native->first_template | native->template_count << 16,
 			.rules = rules,
+			.long_rules = long_rules,
 			.operations = operations,
 			.operation_count = native->operation_count,
 			.number = ++number,
@@ -103,8 +123,6 @@ struct table *table_load(const char *path)
 {
 	int file = open(path, O_RDONLY | O_CLOEXEC);
 	struct table *table = calloc(1, sizeof(*table));
-	struct cfic_native_table *native = &table->native;
-	const struct cfic_section *sections;
 	const char *bytes;
 	struct stat status;
 
@@ -113,18 +131,9 @@ struct table *table_load(const char *path)
 	CHECK(bytes != MAP_FAILED, "%s can't be mapped", path);
 	close(file);
 	table->header = (const void *)bytes;
-	sections = table->header->sections;
-	native->ranges = (const void *)(bytes + sections[CFIC_SECTION_RANGES].offset);
-	native->range_count = sections[CFIC_SECTION_RANGES].size / sizeof(struct cfic_range);
-	native->directory = (const void *)(bytes + sections[CFIC_SECTION_DIRECTORY].offset);
-	native->rules = (const void *)(bytes + sections[CFIC_SECTION_RULES].offset);
-	native->operations = (const void *)(bytes + sections[CFIC_SECTION_EXPRESSIONS].offset);
-	native->operation_count = sections[CFIC_SECTION_EXPRESSIONS].size / sizeof(struct cfic_op);
-	native->pages = (const void *)(bytes + sections[CFIC_SECTION_PAGES].offset);
-	native->machine = table->header->machine;
-	native->pc_shift = table->header->pc_shift;
-	table->rule_count = sections[CFIC_SECTION_RULES].size / sizeof(struct cfic_rule);
-	table->ranges = calloc(native->range_count, sizeof(__u32));
-	write_table(table, sections[CFIC_SECTION_DIRECTORY].size / sizeof(__u32));
+	table->native = cfic_native_sections(table->header);
+	table->rule_count = table->header->lengths[CFIC_SECTION_RULES];
+	table->ranges = calloc(table->native.range_count, sizeof(__u32));
+	write_table(table, table->header->lengths[CFIC_SECTION_DIRECTORY]);
 	return table;
 }

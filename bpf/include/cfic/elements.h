@@ -25,9 +25,10 @@
 
 /*
  * Directory entries and struct cfic_quarters are as in the file (table.h), except that they contain places instead of
- * record offsets. Records, rules and operations are copied from the file unchanged.
+ * record offsets. Records, templates, rules and operations are copied from the file unchanged. After a record, its
+ * element has at least CFIC_SPARE_BYTES more bytes, of whatever kind.
  */
-#define CFIC_RULE_WORDS (sizeof(struct cfic_rule) / 4)
+#define CFIC_LONG_RULE_WORDS (sizeof(struct cfic_rule) / 4)
 #define CFIC_OPERATION_WORDS (sizeof(struct cfic_op) / 4)
 
 /*
@@ -38,7 +39,10 @@ struct cfic_loaded_range {
 	__u64 start;           /* SVMA of its first page                                               */
 	__u32 page_count;      /* 0: the rest of the table is not in memory                             */
 	__u32 directory;       /* place of the first page's entry                                       */
+	__u32 templates;       /* place                                                                 */
+	__u32 symbols;         /* the first template's, and the number of templates << 16                */
 	__u32 rules;           /* place                                                                 */
+	__u32 long_rules;      /* place                                                                 */
 	__u32 operations;      /* place, even                                                           */
 	__u32 operation_count;
 	__u32 number;          /* 1 and up, unique among all ranges ever loaded                         */
@@ -47,7 +51,7 @@ struct cfic_loaded_range {
 	 * there. It is not exact, because CPUs add without regard to each other.
 	 */
 	__u32 uses;
-	__u32 unused[7];
+	__u32 unused[4];
 };
 
 /* An executable mapping of a process. */

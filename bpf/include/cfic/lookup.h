@@ -5,6 +5,7 @@
  * A record is given as the memory that contains it and its offset there. The including file may first define:
  *
  *   CFIC_U8(memory, offset), CFIC_U16(memory, offset)   the number at an offset
+ *   CFIC_UNALIGNED_U64(memory, offset)                  the same at an offset that may be odd
  *   CFIC_HEAD(memory, offset, type)                     a const type * to that offset; null if it would not be in
  *   bounds
  *
@@ -20,7 +21,16 @@
 #ifndef CFIC_U8
 #define CFIC_U8(memory, offset) (((const __u8 *)(memory))[offset])
 #define CFIC_U16(memory, offset) (*(const __u16 *)((const __u8 *)(memory) + (offset)))
+#define CFIC_UNALIGNED_U64(memory, offset) cfic_unaligned_u64((const __u8 *)(memory) + (offset))
 #define CFIC_HEAD(memory, offset, type) ((const type *)((const __u8 *)(memory) + (offset)))
+
+CFIC_INLINE __u64 cfic_unaligned_u64(const void *from)
+{
+	__u64 value;
+
+	__builtin_memcpy(&value, from, sizeof(value));
+	return value;
+}
 #endif
 
 /* The steps of a binary search with 256 possible results. */
@@ -59,71 +69,212 @@
 		}                                                                                            \
 	}
 
+/* A table's templates: the memory that contains them, their offset there, the first one's symbol and their number. */
+struct cfic_templates {
+	const void *memory;
+	__u32 offset;
+	__u32 first;
+	__u32 count;
+};
+
 /*
- * The same for the `count` rows of one block, at most 256, by their units, which are strictly ascending bytes. Returns
- * the new `at`.
+ * Up to four bytes are compared at once, in 16-bit lanes of a number. A lane of `limits` is the limit + 256, so that the
+ * difference has bit 8 exactly where limit >= byte.
  */
-CFIC_INLINE __u32 cfic_search_block(const void *memory, __u32 at, __u32 stride, __u32 count, __u8 low)
+#define CFIC_LANES 0x0001000100010001ull
+#define CFIC_LANE_BYTES 0x00ff00ff00ff00ffull
+
+CFIC_INLINE __u64 cfic_limits(__u32 limit)
 {
-	/* 256 strictly ascending bytes are exactly 0..255. */
-	if (count > 255)
-		return at + stride * ((__u32)low + 1);
-	CFIC_UNROLL
-	CFIC_SEARCH(CFIC_SEARCH_STEPS, CFIC_U8, memory, at, stride, count, low)
-	return at;
+	return limit * CFIC_LANES + (CFIC_LANES << 8);
+}
+
+/* 1 in each lane whose byte is at most the limit. */
+CFIC_INLINE __u64 cfic_reached(__u64 bytes, __u64 limits)
+{
+	return (limits - bytes) >> 8 & CFIC_LANES;
+}
+
+CFIC_INLINE __u32 cfic_lane_sum(__u64 lanes)
+{
+	return lanes * CFIC_LANES >> 48;
 }
 
 /*
- * The rule number at `unit` (0..65535) of a sparse record. Row 0 is at unit 0, so at most 255 rows have to be searched.
+ * The number of the rule `distance` units (0..255) after the first row of the item with a code. `palette` is the offset
+ * of the record's palette.
  */
-CFIC_INLINE __u32 cfic_sparse_lookup(const void *memory, __u32 record, __u32 unit)
+CFIC_INLINE __u32 cfic_item_rule(
+	const void *memory, __u32 palette, __u32 palette_count, __u32 code, __u32 distance,
+	const struct cfic_templates *templates)
+{
+	__u32 symbol = code, at, row;
+	__u64 offsets, limits;
+
+	if (code + palette_count >= 256)
+		symbol = CFIC_U16(memory, palette + 2 * (code + palette_count - 256));
+	if (symbol < templates->first)
+		return symbol;
+	symbol -= templates->first;
+	if (symbol >= templates->count)
+		return symbol + templates->first - templates->count;
+	at = templates->offset + symbol * sizeof(struct cfic_template);
+	offsets = CFIC_UNALIGNED_U64(templates->memory, at);
+	limits = cfic_limits(distance);
+	/* Offset 0 is reached always, and 255 of the rows that aren't there leads to the last row's rule. */
+	row = cfic_lane_sum(
+		cfic_reached(offsets & CFIC_LANE_BYTES, limits) + cfic_reached(offsets >> 8 & CFIC_LANE_BYTES, limits));
+	return CFIC_U8(templates->memory, at + CFIC_TEMPLATE_ROWS - 1 + row);
+}
+
+/*
+ * The rule number at `unit` (0..65535) of a sparse record. Item 0 is at unit 0, so at most 255 items have to be searched.
+ */
+CFIC_INLINE __u32 cfic_sparse_lookup(
+	const void *memory, __u32 record, __u32 unit, const struct cfic_templates *templates)
 {
 	const struct cfic_sparse *head = CFIC_HEAD(memory, record, struct cfic_sparse);
-	__u32 palette = record + sizeof(*head), palette_count, units, count, at, code;
+	__u32 palette = record + sizeof(*head), palette_count, units, count, at, code, distance;
 
 	if (!head)
 		return 0;
 	palette_count = head->palette_count;
 	units = palette + 2 * palette_count;
 	at = units + 2;
-	count = head->row_count - 1;
+	count = head->item_count - 1;
 	CFIC_UNROLL
 	CFIC_SEARCH(CFIC_SEARCH_STEPS, CFIC_U16, memory, at, 2, count, unit)
-	code = CFIC_U8(memory, units + 2 * head->row_count + (at - units) / 2 - 1);
-	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
+	code = CFIC_U8(memory, units + 2 * head->item_count + (at - units) / 2 - 1);
+	distance = unit - CFIC_U16(memory, at - 2);
+	return cfic_item_rule(memory, palette, palette_count, code, distance > 255 ? 255 : distance, templates);
+}
+
+/* The items of a block: the first one's index, their number, and the size of the record's index in bytes. */
+struct cfic_block {
+	__u32 first;
+	__u32 count;
+	__u32 index_size;
+};
+
+/* The block of a unit, by an index of struct cfic_nibble_group. */
+CFIC_INLINE void cfic_find_nibble_block(
+	const void *memory, __u32 index, __u32 unit, __u32 last_unit, struct cfic_block *block)
+{
+	__u32 group = index + sizeof(struct cfic_nibble_group) * (unit >> (CFIC_BLOCK_BITS + CFIC_NIBBLE_GROUP_BITS));
+	__u32 shift = 4 * (unit >> CFIC_BLOCK_BITS & ((1 << CFIC_NIBBLE_GROUP_BITS) - 1));
+	__u64 counts = CFIC_UNALIGNED_U64(memory, group + 2), before;
+
+	block->count = counts >> shift & CFIC_NIBBLE_MAX;
+	/* The sum of the counts before: first of each two, then of all. It is at most 240, so it fits a byte. */
+	before = counts & ((1ull << shift) - 1);
+	before = (before & 0x0f0f0f0f0f0f0f0full) + (before >> 4 & 0x0f0f0f0f0f0f0f0full);
+	block->first = CFIC_U16(memory, group) + (__u32)(before * 0x0101010101010101ull >> 56);
+	block->index_size =
+		sizeof(struct cfic_nibble_group) * ((last_unit + 1) >> (CFIC_BLOCK_BITS + CFIC_NIBBLE_GROUP_BITS));
+}
+
+/* The same by the usual index, of blocks with 2^bits units. */
+CFIC_INLINE void cfic_find_block(
+	const void *memory, __u32 index, __u32 bits, __u32 unit, __u32 last_unit, struct cfic_block *block)
+{
+	const __u32 base_mask = (1 << CFIC_GROUP_BASE_BITS) - 1, start_mask = (1 << CFIC_GROUP_START_BITS) - 1;
+	__u32 number = unit >> bits, group = index + 8 * (number >> CFIC_GROUP_BITS), end;
+	__u32 shift = CFIC_GROUP_START_BITS * (number & ((1 << CFIC_GROUP_BITS) - 1));
+	__u64 word = CFIC_UNALIGNED_U64(memory, group), starts = word >> CFIC_GROUP_BASE_BITS << CFIC_GROUP_START_BITS;
+
+	block->first = starts >> shift & start_mask;
+	/* The last block of a group ends where the next group begins, or with all items. */
+	if (shift < CFIC_GROUP_START_BITS * ((1 << CFIC_GROUP_BITS) - 1))
+		end = starts >> (shift + CFIC_GROUP_START_BITS) & start_mask;
+	else
+		end = (CFIC_U16(memory, group + 8) - word) & base_mask;
+	block->count = end - block->first;
+	block->first += word & base_mask;
+	block->index_size = (last_unit + 1) >> bits;
+}
+
+/* The steps of a binary search among at most CFIC_BLOCK_MAX items until at most 4 are left. */
+#define CFIC_BLOCK_STEPS 5
+
+/*
+ * The offset after the last of a block's `count` items from `at` on whose unit is at most `low`; if there is none, `at`.
+ */
+CFIC_INLINE __u32 cfic_search_items(const void *memory, __u32 at, __u32 count, __u32 low)
+{
+	__u64 reached;
+	__u32 unused;
+
+	CFIC_UNROLL
+	for (__u32 step = 0; step < CFIC_BLOCK_STEPS && count > 4; step++) {
+		__u32 half = count >> 1, middle = at + sizeof(struct cfic_item) * half;
+
+		if (CFIC_U8(memory, middle) <= low) {
+			at = middle + sizeof(struct cfic_item);
+			count -= half + 1;
+			CFIC_BRANCH(at);
+		} else {
+			count = half;
+		}
+	}
+	/* At most 4 are left, which are compared at once. Bytes after them are shifted out, in two steps of up to 32 bits. */
+	unused = 32 - 8 * count;
+	reached = cfic_reached(CFIC_UNALIGNED_U64(memory, at) & CFIC_LANE_BYTES, cfic_limits(low));
+	return at + sizeof(struct cfic_item) * cfic_lane_sum(reached << unused << unused);
 }
 
 /* The rule number at `unit` (0..65535) of a dense record. */
-CFIC_INLINE __u32 cfic_dense_lookup(const void *memory, __u32 record, __u32 unit)
+CFIC_INLINE __u32 cfic_dense_lookup(
+	const void *memory, __u32 record, __u32 unit, const struct cfic_templates *templates)
 {
 	const struct cfic_dense *head = CFIC_HEAD(memory, record, struct cfic_dense);
-	__u32 palette = record + sizeof(*head), palette_count, block, first, end, at, code;
+	__u32 index = record + sizeof(*head), palette, first, at, distance;
+	struct cfic_block block;
 
 	if (!head)
 		return 0;
-	palette_count = head->palette_count;
-	block = unit >> CFIC_BLOCK_BITS;
-	first = head->base[block >> CFIC_GROUP_BITS] + head->start[block];
-	end = head->base[(block + 1) >> CFIC_GROUP_BITS] + head->start[block + 1];
-	at = cfic_search_block(memory, palette + 2 * palette_count + 2 * first, 2, end - first, unit);
-	/* A row precedes `at` even if none is in this block at or below the unit: block 0 has a row at unit 0. */
-	code = CFIC_U8(memory, at - 1);
-	return palette_count ? CFIC_U16(memory, palette + 2 * code) : code;
+	/* Beyond the last block, what its last unit has is in force. */
+	if (unit > head->last_unit)
+		unit = head->last_unit;
+	if (head->index == CFIC_INDEX_NIBBLES)
+		cfic_find_nibble_block(memory, index, unit, head->last_unit, &block);
+	else
+		cfic_find_block(memory, index, head->index & 15, unit, head->last_unit, &block);
+	palette = index + block.index_size + sizeof(__u16);
+	first = palette + 2 * head->palette_count + sizeof(struct cfic_item) * block.first;
+	unit &= CFIC_BLOCK_UNITS - 1;
+	at = cfic_search_items(memory, first, block.count, unit);
+	/*
+	 * An item precedes `at` even if none is in this block at or below the unit, because block 0 has one at unit 0. Of
+	 * an item of an earlier block, the last row is in force, and so it is at a distance of 255.
+	 */
+	distance = at == first ? 255 : (unit - CFIC_U8(memory, at - 2)) & 255;
+	return cfic_item_rule(memory, palette, head->palette_count, CFIC_U8(memory, at - 1), distance, templates);
 }
 
-/* The rule number at `unit` (0..16383) of a quarter record. */
+/*
+ * The rule number at `unit` (0..16383) of a quarter record. A block has at most 256 rows, whose units are strictly
+ * ascending bytes.
+ */
 CFIC_INLINE __u32 cfic_quarter_lookup(const void *memory, __u32 record, __u32 unit)
 {
 	const struct cfic_quarter *head = CFIC_HEAD(memory, record, struct cfic_quarter);
-	__u32 rules = record + sizeof(*head), units, block, first, end, at;
+	__u32 rules = record + sizeof(*head), units, block, first, count, at;
+	__u8 low = unit;
 
 	if (!head)
 		return 0;
 	units = rules + 2 * head->row_count;
 	block = unit >> CFIC_BLOCK_BITS;
 	first = head->start[block];
-	end = head->start[block + 1];
-	at = cfic_search_block(memory, units + first, 1, end - first, unit);
+	count = head->start[block + 1] - first;
+	at = units + first;
+	if (count > 255) {
+		/* 256 strictly ascending bytes are exactly 0..255. */
+		at += low + 1;
+	} else {
+		CFIC_UNROLL
+		CFIC_SEARCH(CFIC_SEARCH_STEPS, CFIC_U8, memory, at, 1, count, low)
+	}
 	return CFIC_U16(memory, rules + 2 * (at - units - 1));
 }
 

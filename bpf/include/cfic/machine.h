@@ -9,6 +9,13 @@
 #define CFIC_MACHINE_X86_64 62
 #define CFIC_MACHINE_AARCH64 183
 
+/* DWARF numbers of registers. */
+#define CFIC_X86_64_FP 6
+#define CFIC_X86_64_SP 7
+#define CFIC_AARCH64_FP 29
+#define CFIC_AARCH64_LR 30
+#define CFIC_AARCH64_SP 31
+
 /* Too large for the stack of a BPF program, which keeps it in a map. */
 struct cfic_machine {
 	__u64 registers[CFIC_REGISTER_MASK + 1]; /* by DWARF number                                             */

@@ -11,17 +11,24 @@
 struct cfic_native_table {
 	const struct cfic_range *ranges;
 	const __u32 *directory;
-	const struct cfic_rule *rules;
+	const struct cfic_template *templates;
+	const struct cfic_short_rule *rules;
+	const struct cfic_rule *long_rules;
 	const struct cfic_op *operations;
 	const unsigned char *pages;
 	__u32 range_count;
 	__u32 operation_count;
+	__u32 first_template; /* its symbol */
+	__u32 template_count;
 	__u16 machine; /* ELF e_machine */
 	__u8 pc_shift;
 };
 
 /* The number of the rule at an SVMA; 0, "no information", outside the table's pages. */
 __u32 cfic_native_lookup(const struct cfic_native_table *table, __u64 address);
+
+/* A rule by its number, which must be below the number of the table's rules. */
+struct cfic_rule cfic_native_rule(const struct cfic_native_table *table, __u32 number);
 
 struct cfic_reader {
 	/* Reads memory of the process or core dump that is unwound; 0 if all of it could be read. */

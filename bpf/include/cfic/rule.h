@@ -54,6 +54,22 @@ struct cfic_rule {
 	__s16 ra_offset;
 };
 
+/*
+ * How a table stores a rule. Most rules have the form that `ra`, `fp` and `cfa` describe; the others are in the table's
+ * list of long rules. Zero is rule 0, "no information".
+ */
+struct cfic_short_rule {
+	__u8 ra;   /* n: at CFA - 8n; CFIC_SHORT_RA_LINK: the link register. CFIC_SHORT_LONG: low byte of the index */
+	__u8 fp;   /* 0: unchanged; n: at CFA - 8n. CFIC_SHORT_LONG: high byte of the index */
+	__u16 cfa; /* bits 0-11: (CFA - register) / 8; flags: CFIC_SHORT_* */
+};
+
+#define CFIC_SHORT_RA_LINK 255
+#define CFIC_SHORT_CFA_MASK 0x0fff
+#define CFIC_SHORT_CFA_FP 0x1000    /* the CFA's register is the frame pointer, not the stack pointer          */
+#define CFIC_SHORT_RA_SIGNED 0x2000 /* CFIC_RULE_RA_SIGNED */
+#define CFIC_SHORT_LONG 0x8000      /* a long rule, whose index is ra | fp << 8; the other bits are zero       */
+
 #define CFIC_REGISTER_MASK 0x1f
 #define CFIC_VALUE_SHIFT 5
 
@@ -111,6 +127,7 @@ struct cfic_op {
 };
 
 CFIC_STATIC_ASSERT(sizeof(struct cfic_rule) == 12, "a rule is 12 bytes");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_short_rule) == 4, "a short rule is 4 bytes");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_op) == 8, "an operation is 8 bytes");
 CFIC_STATIC_ASSERT(CFIC_CFA_KIND_COUNT - 1 <= CFIC_CFA_KIND_MASK, "CFA kinds fit three bits");
 CFIC_STATIC_ASSERT(CFIC_VALUE_KIND_COUNT <= 8, "value kinds fit three bits");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The unwind table of one ELF image, as in a file. Little-endian and naturally aligned, so that it can be used in
- * place. docs/table-format.md has the same in prose. A reader must not trust a table until every index, offset and
- * bound has been proved (`cfic verify`).
+ * The unwind table of one ELF image, as in a file. Little-endian, and aligned so that it can be used in place.
+ * docs/table-format.md has the same in prose. A reader must not trust a table until every index, offset and bound has
+ * been proved (`cfic verify`).
  */
 #ifndef CFIC_TABLE_H
 #define CFIC_TABLE_H
@@ -13,7 +13,7 @@
 
 #define CFIC_TABLE_MAGIC "\x89UNWTAB\n"
 #define CFIC_TABLE_MAGIC_SIZE 8
-#define CFIC_TABLE_VERSION 3
+#define CFIC_TABLE_VERSION 4
 #define CFIC_KEY_MAX 48
 #define CFIC_DIGEST_SIZE 16
 
@@ -34,20 +34,25 @@ enum cfic_debug_source {
 /* cfic_table_header.options */
 #define CFIC_OPTION_KEEP_GAPS 0x1     /* padding between functions was not absorbed                 */
 
-struct cfic_section {
-	__u64 offset;   /* from the start of the file; a multiple of 16                             */
-	__u64 size;     /* bytes                                                                    */
-	__u64 checksum; /* XXH64 with seed 0                                                        */
-};
-
+/*
+ * The sections follow the header in this order, without gaps. Their sizes are numbers of elements
+ * (cfic_table_header.lengths).
+ */
 enum cfic_section_index {
-	CFIC_SECTION_RANGES = 0,      /* struct cfic_range[], ascending by start_page               */
-	CFIC_SECTION_DIRECTORY = 1,   /* __u32[]: an entry for each page of each range              */
-	CFIC_SECTION_RULES = 2,       /* struct cfic_rule[]                                         */
-	CFIC_SECTION_EXPRESSIONS = 3, /* struct cfic_op[]                                           */
-	CFIC_SECTION_PAGES = 4,       /* records                                                    */
+	CFIC_SECTION_RANGES = 0,     /* struct cfic_range, ascending by start_page                  */
+	CFIC_SECTION_EXPRESSIONS = 1, /* struct cfic_op                                             */
+	CFIC_SECTION_TEMPLATES = 2,  /* struct cfic_template                                        */
+	CFIC_SECTION_DIRECTORY = 3,  /* __u32: an entry for each page of each range                 */
+	CFIC_SECTION_RULES = 4,      /* struct cfic_short_rule, by rule number                      */
+	CFIC_SECTION_LONG_RULES = 5, /* struct cfic_rule                                            */
+	CFIC_SECTION_SOURCES = 6,    /* reserved: addresses whose rules come from elsewhere than CFI; empty */
+	CFIC_SECTION_REGISTERS = 7,  /* reserved: rules of other callee-saved registers; empty      */
+	CFIC_SECTION_PAGES = 8,      /* words of records                                            */
 	CFIC_SECTION_COUNT
 };
+
+/* Zero bytes that end the file, so that a load of 8 bytes that begins in a record stays in it. */
+#define CFIC_SPARE_BYTES 8
 
 /* What the compiler counted: for statistics, not for lookups. */
 struct cfic_counts {
@@ -63,27 +68,30 @@ struct cfic_counts {
 	__u32 dropped_fdes;     /* FDEs that cover no byte of an executable segment                 */
 };
 
+/*
+ * Followed by the key, by the digest (only beside a build id, and only if it is known), by zeros up to a multiple of 8,
+ * and by the XXH64 with seed 0 of the header up to there.
+ */
 struct cfic_table_header {
 	__u8 magic[CFIC_TABLE_MAGIC_SIZE];
 	__u16 version;          /* CFIC_TABLE_VERSION                                               */
-	__u16 header_size;      /* sizeof(struct cfic_table_header)                                 */
 	__u16 machine;          /* ELF e_machine                                                    */
 	__u8 pc_shift;          /* log2 of the pc unit in bytes: 0 on x86-64, 2 on aarch64          */
-	__u8 rule_size;         /* sizeof(struct cfic_rule)                                         */
+	__u8 key_kind;          /* enum cfic_key_kind                                               */
+	__u8 key_size;          /* bytes of the key                                                 */
+	__u8 digest_size;       /* CFIC_DIGEST_SIZE, or 0                                           */
 	__u32 producer;         /* compiler version: major << 16 | minor << 8 | patch               */
 	__u32 options;          /* CFIC_OPTION_*                                                    */
-	__u8 key_kind;          /* enum cfic_key_kind                                               */
-	__u8 key_size;          /* bytes of key[] in use                                            */
+	__u32 revision;         /* of the compiler's rules; if equal, equal input gives equal bytes */
+	__u16 first_template;   /* the symbol of the first template                                 */
 	__u8 debug_source;      /* enum cfic_debug_source                                           */
 	__u8 reserved;
-	__u32 revision;         /* of the compiler's rules; if equal, equal input gives equal bytes */
-	__u8 key[CFIC_KEY_MAX];
-	__u8 digest[CFIC_DIGEST_SIZE]; /* distinguishes files with the same build id; else 0        */
 	__u64 source_size;      /* size of the ELF file up to the end of its loaded segments        */
 	__u64 debug_size;       /* size of the separate debug file that was used; else 0            */
 	struct cfic_counts counts;
-	struct cfic_section sections[CFIC_SECTION_COUNT];
-	__u64 checksum;         /* XXH64 with seed 0 of the header up to this field                 */
+	__u32 lengths[CFIC_SECTION_COUNT]; /* of the sections, in elements                          */
+	__u32 unused;
+	__u64 checksum;         /* XXH64 with seed 0 of all that follows the header                 */
 };
 
 /* A run of pages. Ranges neither overlap nor adjoin. */
@@ -102,10 +110,10 @@ struct cfic_range {
 #define CFIC_PAGE_BLOCKS 256
 #define CFIC_QUARTER_UNITS (CFIC_PAGE_UNITS / 4)
 #define CFIC_QUARTER_BLOCKS 64
-#define CFIC_GROUP_BITS 3 /* blocks that share a base in a dense record's index                     */
-#define CFIC_GROUPS (CFIC_PAGE_BLOCKS >> CFIC_GROUP_BITS)
-#define CFIC_SPARSE_MAX 256 /* rows of a sparse record, so that 8 steps of search suffice           */
-#define CFIC_PALETTE_MAX 256
+#define CFIC_SPARSE_MAX 256 /* items of a sparse record, so that 8 steps of search suffice          */
+#define CFIC_DENSE_MAX 32767 /* items of a dense record: its index has 15 bits for a number of items */
+#define CFIC_BLOCK_MAX 127  /* items of a block                                                     */
+#define CFIC_PALETTE_MAX 255
 #define CFIC_RULES_MAX 65536
 #define CFIC_RECORD_MAX 65536 /* bytes; so little that elements' ends waste little memory           */
 
@@ -120,35 +128,73 @@ enum cfic_page_kind {
 #define CFIC_RECORD_ALIGN 4
 
 /*
- * Every record has a row at unit 0, so that a lookup never leaves its page. Rules are palette indices, or rule numbers
- * if there is no palette (palette_count 0).
+ * Rows come in the same short sequences over and over, so what a record lists are *items*: rows, or templates, which
+ * stand for 2 to 8 rows each. Both have *symbols*, in one numbering: the rules below first_template, then all templates,
+ * then the other rules. There are at most 65,536 symbols.
+ *
+ * A record has one byte for an item's symbol, its *code*. With p palette entries, a code below 256 - p is the symbol
+ * itself; a higher one c means palette[c - (256 - p)].
+ *
+ * Every record has an item at unit 0, so that a lookup never leaves its page.
  */
+#define CFIC_TEMPLATE_ROWS 8
+#define CFIC_TEMPLATES_MAX 256
 
 /*
- * Up to CFIC_SPARSE_MAX rows. Followed by: palette u16[palette_count] | unit u16[row_count], ascending | rule
- * u8[row_count]
+ * Row i is offset[i] units after the item's, and has rule[i], whose number is below 256. If there are fewer than 8 rows,
+ * the rest have offset 255 and the last row's rule, so that nobody needs to know their number. All rows lie in the block
+ * of the first one.
+ */
+struct cfic_template {
+	__u8 offset[CFIC_TEMPLATE_ROWS]; /* the first one 0, then ascending                         */
+	__u8 rule[CFIC_TEMPLATE_ROWS];
+};
+
+/*
+ * Up to CFIC_SPARSE_MAX items. Followed by: palette u16[palette_count] | unit u16[item_count], ascending | code
+ * u8[item_count]. Blocks, in which templates' rows lie, have 256 units.
  */
 struct cfic_sparse {
-	__u16 row_count;     /* 1..256                                                              */
-	__u16 palette_count; /* 0..256                                                              */
+	__u8 palette_count;
+	__u8 reserved;
+	__u16 item_count; /* 1..256                                                                 */
 };
 
 /*
- * start[b] + base[b >> 3] is the index of block b's first row; the block ends where block b + 1 starts.
- * Followed by: palette u16[palette_count] | rows struct cfic_dense_row[row_count]
+ * Followed by: index | item_count u16, 1..32,767 | palette u16[palette_count] | struct cfic_item[item_count]. The index
+ * tells which items each block has. Beyond the last block there are no rows.
  */
 struct cfic_dense {
-	__u16 row_count;
-	__u16 palette_count;
-	__u16 base[CFIC_GROUPS + 1];
-	__u8 start[CFIC_PAGE_BLOCKS + 1];
-	__u8 reserved;
+	__u8 palette_count;
+	__u8 index;       /* enum cfic_index, or else log2 of the units of a block, 4..8            */
+	__u16 last_unit;  /* of the last block                                                      */
 };
 
-/* Unit and rule are adjacent, so that the search ends right at the rule. */
-struct cfic_dense_row {
+/*
+ * The usual index: a u64 for each 8 blocks. Bits 0-14: the number of items before them. Bits 15 + 7i .. 21 + 7i, for i from
+ * 0 to 6: the number of those before their block i + 1. The item_count ends the last block.
+ */
+#define CFIC_GROUP_BITS 3
+#define CFIC_GROUP_BASE_BITS 15
+#define CFIC_GROUP_START_BITS 7
+#define CFIC_DENSE_BLOCK_BITS_MIN 4
+
+enum cfic_index {
+	/* Blocks have 256 units, and at most 15 items: a struct cfic_nibble_group for each 16 blocks. */
+	CFIC_INDEX_NIBBLES = 0x88
+};
+
+struct cfic_nibble_group {
+	__u16 base;      /* the number of items before these blocks                                 */
+	__u16 counts[4]; /* as one little-endian number: bits 4i .. 4i + 3 are the items of block i */
+};
+#define CFIC_NIBBLE_GROUP_BITS 4
+#define CFIC_NIBBLE_MAX 15
+
+/* Unit and code are adjacent, so that the search ends right at the code. */
+struct cfic_item {
 	__u8 unit; /* low byte, ascending in each block                                             */
-	__u8 rule;
+	__u8 code;
 };
 
 /* A page with more than 256 rules or too many rows: four records, each for a quarter of the page. */
@@ -162,13 +208,14 @@ struct cfic_quarter {
 	__u16 start[CFIC_QUARTER_BLOCKS + 1]; /* index of each block's first row, and of the end    */
 };
 
-CFIC_STATIC_ASSERT(sizeof(struct cfic_section) == 24, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_counts) == 64, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_table_header) == 304, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_table_header) == 160, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_range) == 16, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_template) == 16, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_sparse) == 4, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_dense) == 328, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_dense_row) == 2, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_dense) == 4, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_nibble_group) == 10, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_item) == 2, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_quarters) == 16, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_quarter) == 132, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_quarter) + 3 * CFIC_QUARTER_UNITS <= CFIC_RECORD_MAX, "a quarter always fits");

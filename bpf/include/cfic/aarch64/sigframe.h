@@ -5,10 +5,6 @@
 
 #include "../machine.h"
 
-#define CFIC_AARCH64_SP 31
-#define CFIC_AARCH64_FP 29
-#define CFIC_AARCH64_LR 30
-
 /*
  * Offsets from the stack pointer at the call of rt_sigreturn: siginfo takes 128 bytes, struct ucontext 176 up to its
  * uc_mcontext, which begins with the 8-byte fault address.

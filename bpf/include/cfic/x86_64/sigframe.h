@@ -5,9 +5,6 @@
 
 #include "../machine.h"
 
-#define CFIC_X86_64_SP 7
-#define CFIC_X86_64_FP 6
-
 /* Offsets from the stack pointer at the call of rt_sigreturn, which points to struct ucontext. */
 #define CFIC_X86_64_SAVED_R8 40
 #define CFIC_X86_64_SAVED_RDI 104
