@@ -57,7 +57,9 @@ struct CFICCodeReader {
         calledFrom parent: UInt32, _ callees: inout CalleeSequence, _ numbers: NumberReader
     ) throws(ProfileProblem) -> UInt32 {
         let caller = frames[Int(parent)]
-        guard let frame = callees.next(calledFrom: Int(caller)) else { throw numbers.problem("a frame is out of bounds") }
+        guard let frame = callees.next(calledFrom: Int(caller)) else {
+            throw numbers.problem("a frame is out of bounds")
+        }
         if frame == callers.count { callers.append(caller) }
         parents.append(parent)
         depths.append(depths[Int(parent)] + 1)

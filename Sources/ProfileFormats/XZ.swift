@@ -47,8 +47,8 @@ enum XZ {
         var options = lzma_options_lzma()
         lzma_lzma_preset(&options, 6)
         if effort == .numbers {
-            // Half a second for a million samples, instead of two. The result is 2 % larger.
-            (options.mf, options.nice_len, options.depth, options.dict_size) = (LZMA_MF_HC3, 16, 2, 1 << 18)
+            // A fourth of the time that the preset takes, for 3 % more bytes.
+            (options.mf, options.nice_len, options.depth, options.dict_size) = (LZMA_MF_HC3, 8, 1, 1 << 16)
         } else {
             options.dict_size = largestDictionary
         }
