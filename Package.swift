@@ -287,9 +287,9 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "cfic", "example-compile", "example-profiler", "example-reader", "example-recording", "UnwindTable",
-                "CLibbpf", "TestFixtures",
+                "CLibbpf", "CCurl", "Chromium", "TestFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            ], exclude: ["push_server.py"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,4 +77,23 @@ int confine(uint64_t memory, unsigned int seconds)
 		return 0;
 	alarm(seconds);
 	return 1;
+}
+
+int act_for_owner(int file)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct stat status;
+
+	if (fstat(file, &status) != 0)
+		return 0;
+	/* System calls, because libc's functions change all threads of the parent's, which are not here. */
+	if (geteuid() == 0 && status.st_uid != 0 &&
+	    (syscall(SYS_setgroups, 0, 0) || syscall(SYS_setresgid, status.st_gid, status.st_gid, status.st_gid) ||
+	     syscall(SYS_setresuid, status.st_uid, status.st_uid, status.st_uid)))
+		return 0;
+	/* What a change of the user resets. */
+	prctl(PR_SET_DUMPABLE, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return syscall(SYS_capset, &header, none) == 0;
 }

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -93,15 +94,21 @@ const char *http_client_load(void)
 	return problem[0] ? problem : NULL;
 }
 
+#define BODY_MAX ((size_t)1 << 16)
+
 /* Keeps the beginning of an answer's body, and drops the rest. */
 static size_t receive(char *bytes, size_t size, size_t count, void *context)
 {
 	struct http_answer *answer = context;
-	size_t kept = strlen(answer->body), room = sizeof(answer->body) - 1 - kept;
+	size_t room = BODY_MAX - answer->body_size;
 	size_t more = size * count < room ? size * count : room;
+	char *larger = more ? realloc(answer->body, answer->body_size + more) : NULL;
 
-	memcpy(answer->body + kept, bytes, more);
-	answer->body[kept + more] = 0;
+	if (larger) {
+		memcpy(larger + answer->body_size, bytes, more);
+		answer->body = larger;
+		answer->body_size += more;
+	}
 	return size * count;
 }
 

@@ -30,22 +30,6 @@
 /* A child that sleeps waits for a lock that another thread held during the fork, in vain. */
 #define SLEEP_FACTOR 10
 
-/* Opens a regular file: any path may be in the DWARF, also that of a FIFO, which would block. */
-static int open_regular(const char *path)
-{
-	struct stat status;
-	int file;
-
-	if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
-		return -1;
-	file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (file >= 0 && (fstat(file, &status) != 0 || !S_ISREG(status.st_mode))) {
-		close(file);
-		return -1;
-	}
-	return file;
-}
-
 /* The file that a file shares DWARF with, checked by its build id; null if there is none. */
 static Dwarf *shared_dwarf(Dwarf *dwarf, const char *directory)
 {
@@ -72,43 +56,45 @@ static Dwarf *shared_dwarf(Dwarf *dwarf, const char *directory)
 
 /* What a child is to do. */
 struct work {
-	int file;
-	const char *directory;
+	const struct source_file *file;
 	const uint64_t *addresses;
 	size_t count;
-	/* Of the file, in bytes. */
-	uint64_t size;
 	struct output *output;
 };
 
 static void read_in_child(void *context)
 {
 	const struct work *work = context;
-	long seconds = CPU_SECONDS + (long)(work->size / BYTES_PER_SECOND);
+	long seconds = CPU_SECONDS + (long)(work->file->size / BYTES_PER_SECOND);
 	const struct itimerval cpu = { .it_value = { seconds, 0 } };
-	struct rlimit none = { 0, 0 };
+	struct split_files files = { .others_may_write = work->file->others_may_write, .user = geteuid() };
+	struct rlimit none = { 0, FILES_MAX };
 	Dwarf *dwarf, *shared;
 	Elf *elf;
 
 	/* No descriptor that others wait to see closed. */
-	if (dup2(work->file, 0) < 0)
+	if (dup2(work->file->descriptor, 0) < 0)
 		_exit(1);
 	syscall(SYS_close_range, 1, ~0u, 0);
-	if (!confine(MEMORY_BYTES + MEMORY_FACTOR * work->size, (unsigned int)(SLEEP_FACTOR * seconds)) ||
+	if (!confine(MEMORY_BYTES + MEMORY_FACTOR * work->file->size, (unsigned int)(SLEEP_FACTOR * seconds)) ||
 	    setitimer(ITIMER_PROF, &cpu, 0))
 		_exit(1);
+	files.is_off = !act_for_owner(0);
+	/* As libdw finds it. */
+	if (!realpath("/proc/self/fd/0", files.path))
+		files.path[0] = 0;
 	elf_version(EV_CURRENT);
 	elf = elf_begin(0, ELF_C_READ, 0);
 	dwarf = elf ? dwarf_begin_elf(elf, DWARF_C_READ, 0) : 0;
 	if (!dwarf)
 		_exit(2);
-	shared = shared_dwarf(dwarf, work->directory);
+	shared = files.is_off ? 0 : shared_dwarf(dwarf, work->file->directory);
 	if (shared)
 		dwarf_setalt(dwarf, shared);
-	/* Libdw opens whatever the file names, from here on nothing. */
+	/* Libdw opens whatever the file names: from here on nothing, unless it was looked at before. */
 	if (setrlimit(RLIMIT_NOFILE, &none))
 		_exit(1);
-	walk_dwarf(dwarf, work->addresses, work->count, work->output);
+	walk_dwarf(dwarf, &files, work->addresses, work->count, work->output);
 	_exit(0);
 }
 
@@ -135,11 +121,13 @@ static void check(const struct output *output, size_t count, struct source_frame
 		found->count = i + 1;
 	}
 	found->missing = done < count ? count - done : 0;
+	found->split_units = results->split_units;
+	found->split_problem = results->split_problem;
+	found->split_path = results->split_path < text_size ? results->split_path : 0;
 }
 
 int source_frames_read(
-	int file, const char *directory, const uint64_t *addresses, size_t count, uint64_t size,
-	struct source_frames *found)
+	const struct source_file *file, const uint64_t *addresses, size_t count, struct source_frames *found)
 {
 	struct output output = { 0 };
 	int code;
@@ -162,7 +150,7 @@ int source_frames_read(
 	*output.results = (struct results){
 		.text_size = 1, .frame_limit = (uint32_t)frame_limit, .text_limit = (uint32_t)text_limit,
 	};
-	code = run_child(read_in_child, &(struct work){ file, directory, addresses, count, size, &output });
+	code = run_child(read_in_child, &(struct work){ file, addresses, count, &output });
 	check(&output, count, found);
 	return code;
 }

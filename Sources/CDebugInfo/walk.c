@@ -18,6 +18,7 @@ struct node {
 
 struct walk {
 	struct output *output;
+	const struct split_files *files;
 	const uint64_t *addresses;
 	size_t count;
 	/* By address: the unit that has it, and the innermost function. */
@@ -193,12 +194,16 @@ static int output_address(struct walk *walk, Dwarf_Die *unit, Dwarf_Files *files
 static int walk_unit(struct walk *walk, Dwarf_Die *unit, uint32_t number)
 {
 	Dwarf_Files *files = 0;
+	Dwarf_Die functions;
 
 	walk->node_count = 0;
 	walk->unit = number;
-	visit(walk, unit, NOTHING, 0, 0);
-	if (dwarf_getsrcfiles(unit, &files, 0) != 0)
-		files = 0;
+	if (find_functions(walk->files, unit, &functions, walk->output)) {
+		visit(walk, &functions, NOTHING, 0, 0);
+		/* The numbers of files in there are not those of the lines, which are with the unit itself. */
+		if (dwarf_getsrcfiles(&functions, &files, 0) != 0)
+			files = 0;
+	}
 	for (size_t i = 0; i < walk->count; i++) {
 		if (walk->units[i] != number)
 			continue;
@@ -241,9 +246,10 @@ static struct unit *find_units(Dwarf *dwarf, struct walk *walk, size_t *count)
 	return units;
 }
 
-void walk_dwarf(Dwarf *dwarf, const uint64_t *addresses, size_t count, struct output *output)
+void walk_dwarf(
+	Dwarf *dwarf, const struct split_files *files, const uint64_t *addresses, size_t count, struct output *output)
 {
-	struct walk walk = { .output = output, .addresses = addresses, .count = count };
+	struct walk walk = { .output = output, .files = files, .addresses = addresses, .count = count };
 	struct unit *units;
 	size_t unit_count;
 

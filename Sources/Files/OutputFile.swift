@@ -135,6 +135,12 @@ package struct PieceOutput: ByteSink {
 
     package mutating func write(_ bytes: UnsafeRawBufferPointer) {
         guard failure == nil else { return }
+        if bytes.count >= Self.pieceSize {
+            // It is large enough as it is.
+            if !piece.isEmpty { flush() }
+            if failure == nil { failure = put(bytes) }
+            return
+        }
         piece.append(contentsOf: bytes)
         if piece.count >= Self.pieceSize { flush() }
     }

@@ -14,89 +14,84 @@ public struct PerfScriptFormat: NamedProfileFormat {
     /// - Throws: ``NoTimes``
     public func write(_ profile: NamedProfile, to output: inout some ByteSink) throws {
         guard let timeline = profile.timeline else { throw NoTimes() }
-        let lines = FrameLines(profile)
-        let threads = profile.stacks.map { Array(FrameLines.printable(profile.names[$0.stack.thread]).utf8) }
-        let event = Array(" \(Self.event(of: profile)): \n".utf8), waits = Array(" off-cpu: \n".utf8)
-        var text = PieceWriter()
+        let frames = FrameLines(profile)
+        let threads = MadeLines(profile.stacks) { PrintableText.of(profile.names[$0.stack.thread]) }
+        let events = MadeLines([" \(Self.event(of: profile)): \n", " off-cpu: \n"]) { $0 }
+        var text = LineWriter()
         for sample in timeline.sorted {
             let stack = profile.stacks[sample.stack].stack
-            text.append(threads[sample.stack])
-            Self.append(stack.process, sample, to: &text)
-            text.append(decimal: FlameTree.whole(profile.weight(of: sample)))
-            text.append(sample.waited == nil ? event : waits)
-            lines.append(stack, to: &text)
-            text.append(Self.newline)
-            text.flushIfLarge(to: &output)
+            text.append(sample.stack, of: threads, to: &output)
+            Self.append(stack.process, sample, to: &text, &output)
+            text.append(decimal: FlameTree.whole(profile.weight(of: sample)), to: &output)
+            text.append(sample.waited == nil ? 0 : 1, of: events, to: &output)
+            frames.append(stack, to: &text, &output)
+            text.append("\n", to: &output)
         }
         text.flush(to: &output)
     }
 
-    private static let newline = Array("\n".utf8)
-
     /// ` pid/tid [cpu] seconds.microseconds: `
-    private static func append(_ process: Int32, _ sample: Timeline.Sample, to text: inout PieceWriter) {
-        text.append(" ")
-        text.append(decimal: Int(process))
-        text.append("/")
-        text.append(decimal: Int(sample.thread))
+    private static func append(
+        _ process: Int32, _ sample: Timeline.Sample, to text: inout LineWriter, _ output: inout some ByteSink
+    ) {
+        text.append(" ", to: &output)
+        text.append(decimal: Int(process), to: &output)
+        text.append("/", to: &output)
+        text.append(decimal: Int(sample.thread), to: &output)
         if let cpu = sample.cpu {
-            text.append(" [")
-            text.append(decimal: UInt64(cpu), digits: 3)
-            text.append("]")
+            text.append(" [", to: &output)
+            text.append(decimal: UInt64(cpu), digits: 3, to: &output)
+            text.append("]", to: &output)
         }
-        text.append(" ")
-        text.append(decimal: sample.time / 1_000_000_000)
-        text.append(".")
-        text.append(decimal: sample.time / 1000 % 1_000_000, digits: 6)
-        text.append(": ")
+        text.append(" ", to: &output)
+        text.append(decimal: sample.time / 1_000_000_000, to: &output)
+        text.append(".", to: &output)
+        text.append(decimal: sample.time / 1000 % 1_000_000, digits: 6, to: &output)
+        text.append(": ", to: &output)
     }
 
     private static func event(of profile: NamedProfile) -> String {
         switch profile.event {
         case "": "off-cpu"
         case "clock": "cpu-clock"
-        case let event: FrameLines.printable(event)
+        case let event: PrintableText.of(event)
         }
     }
 }
 
 /// The lines of frames, each made once.
 private struct FrameLines {
-    private let profile: NamedProfile
-    /// One after the other, by the frame's number.
-    private var bytes: [UInt8] = []
-    private var ends: [Int] = []
-    private static let truncated = Array("\t               0 [truncated] ([unknown])\n".utf8)
+    private let nodes: [NamedProfile.Node]
+    /// By the frame's number, and then that of callers that are missing.
+    private let lines: MadeLines
+    private let truncated: Int
 
     init(_ profile: NamedProfile) {
-        self.profile = profile
-        let modules = profile.modules.map { Self.printable(profile.names[$0.path]) }
-        for frame in profile.frames {
+        let modules = profile.modules.map { PrintableText.of(profile.names[$0.path]) }
+        nodes = profile.nodes
+        truncated = profile.frames.count
+        lines = MadeLines(0...truncated) { number in
+            guard number < profile.frames.count else { return "\t               0 [truncated] ([unknown])\n" }
+            let frame = profile.frames[number]
             let digits = String(frame.address, radix: 16)
             let module =
                 frame.marks.contains(.inlined)
                 ? "inlined"
                 : frame.marks.contains(.kernel)
                     ? "[kernel.kallsyms]" : frame.module.map { modules[Int($0)] } ?? "[unknown]"
-            let name = Self.printable(profile.names[frame.function])
-            bytes += "\t\(String(repeating: " ", count: 16 - digits.utf8.count))\(digits) \(name) (\(module))\n".utf8
-            ends.append(bytes.count)
+            let name = PrintableText.of(profile.names[frame.function])
+            return "\t\(String(repeating: " ", count: 16 - digits.utf8.count))\(digits) \(name) (\(module))\n"
         }
     }
 
     /// Appends the lines of a stack, the innermost frame first.
-    func append(_ stack: NamedProfile.Stack, to text: inout PieceWriter) {
-        var node = stack.node
-        while node != 0 {
-            let frame = Int(profile.nodes[Int(node)].frame)
-            bytes.withUnsafeBytes { all in
-                text.append(UnsafeRawBufferPointer(rebasing: all[(frame == 0 ? 0 : ends[frame - 1])..<ends[frame]]))
-            }
-            node = profile.nodes[Int(node)].parent
+    func append(_ stack: NamedProfile.Stack, to text: inout LineWriter, _ output: inout some ByteSink) {
+        var node = nodes[Int(stack.node)], number = stack.node
+        while number != 0 {
+            text.append(Int(node.frame), of: lines, to: &output)
+            number = node.parent
+            node = nodes[Int(number)]
         }
-        if stack.outcome == .truncated { text.append(Self.truncated) }
+        if stack.outcome == .truncated { text.append(truncated, of: lines, to: &output) }
     }
-
-    /// A name in one line.
-    static func printable(_ name: String) -> String { PrintableText.of(name) }
 }

@@ -7,16 +7,24 @@ struct PushCounters: Equatable {
     var delivered = 0
     /// The server answered that it will never take them.
     var refused = 0
+    /// The server took the request, and answered that it left them out.
+    var rejected = 0
     /// There was no room for them while the server couldn't be reached, or no time at the end.
     var dropped = 0
     /// Attempts that failed and are repeated.
     var failures = 0
+    /// Answers that have a warning of profiles that were delivered.
+    var warnings = 0
     var waitingBytes = 0
 }
 
 /// The end of an attempt to push.
 enum PushOutcome: Equatable {
     case delivered
+    /// Delivered, but the server has something to say.
+    case warned(String)
+    /// The server took the request, but not the profile.
+    case rejected(String)
     /// It makes no sense to try again.
     case refused(String)
     /// May succeed later. `wait` is what the server asked for.
@@ -88,6 +96,10 @@ final class PushQueue: Sendable {
             let isOver = state.withLock { state in
                 switch outcome {
                 case .delivered: state.counters.delivered += 1
+                case .warned:
+                    state.counters.delivered += 1
+                    state.counters.warnings += 1
+                case .rejected: state.counters.rejected += 1
                 case .refused: state.counters.refused += 1
                 case .failed:
                     state.counters.failures += 1

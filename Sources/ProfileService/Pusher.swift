@@ -1,5 +1,6 @@
 import CCurl
 import Glibc
+import ProfileFormats
 import Synchronization
 
 /// Pushes the profiles of a recording to a target, on a thread of its own.
@@ -78,20 +79,31 @@ final class Pusher: @unchecked Sendable {
                 }
             }
         }
-        return Self.outcome(answer)
+        defer { free(answer.body) }
+        return Self.outcome(answer, target.format)
     }
 
-    static func outcome(_ answer: http_answer) -> PushOutcome {
+    static func outcome(_ answer: http_answer, _ format: PushTarget.Format) -> PushOutcome {
         var answer = answer
         guard answer.status != 0 else {
             return .failed(withUnsafeBytes(of: &answer.problem) { text($0) }, wait: nil)
         }
-        if (200...299).contains(answer.status) { return .delivered }
-        let body = withUnsafeBytes(of: &answer.body) { text($0) }
+        let content = UnsafeRawBufferPointer(start: answer.body, count: answer.body_size)
+        if (200...299).contains(answer.status) {
+            return format == .otlp ? outcome(OTLPAnswer(Array(content))) : .delivered
+        }
+        let body = text(UnsafeRawBufferPointer(rebasing: content.prefix(512)))
         let problem = "status \(answer.status)" + (body.isEmpty ? "" : ": \(body)")
         // What may be different later; other answers to clients are final.
         guard answer.status >= 500 || answer.status == 408 || answer.status == 429 else { return .refused(problem) }
         return .failed(problem, wait: answer.retry_after > 0 ? .seconds(answer.retry_after) : nil)
+    }
+
+    /// A request has one profile: the server has taken it, or not. It must not be repeated in either case.
+    private static func outcome(_ answer: OTLPAnswer) -> PushOutcome {
+        let message = String(answer.message.prefix(500))
+        if answer.rejectedProfiles > 0 { return .rejected(message.isEmpty ? "without a reason" : message) }
+        return message.isEmpty ? .delivered : .warned(message)
     }
 
     private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
@@ -99,25 +111,42 @@ final class Pusher: @unchecked Sendable {
     }
 }
 
-/// Tells the user what fails, at most once a minute and target.
+/// Tells the user what fails, at most once a minute and target; and what servers say of profiles that they took, or left out,
+/// once.
 struct PushNotes: Sendable {
     private let target: String
     let tell: @Sendable (String) -> Void
     private var last: ContinuousClock.Instant?
     private var isFailing = false
+    /// The first few different ones.
+    private var remarks: Set<String> = []
+    private static let remarkLimit = 10
 
     init(target: String, note: @escaping @Sendable (String) -> Void) { (self.target, tell) = (target, note) }
 
     mutating func note(_ outcome: PushOutcome, _ failures: Int, at now: ContinuousClock.Instant) {
         switch outcome {
-        case .delivered:
-            if isFailing { tell("pushing to \(target) works again, after \(failures) failures") }
-            (isFailing, last) = (false, nil)
+        case .delivered: noteAnswer(after: failures)
+        case .warned(let text):
+            noteAnswer(after: failures)
+            remark("\(target) took a profile, with a warning: \(text)")
+        case .rejected(let text):
+            noteAnswer(after: failures)
+            remark("\(target) rejects a profile: \(text)")
         case .refused(let problem):
             tellIfDue("\(target) refuses a profile: \(problem)", at: now)
         case .failed(let problem, _):
             if tellIfDue("pushing to \(target) failed, and is repeated: \(problem)", at: now) { isFailing = true }
         }
+    }
+
+    private mutating func noteAnswer(after failures: Int) {
+        if isFailing { tell("pushing to \(target) works again, after \(failures) failures") }
+        (isFailing, last) = (false, nil)
+    }
+
+    private mutating func remark(_ text: String) {
+        if remarks.count < Self.remarkLimit, remarks.insert(text).inserted { tell(text) }
     }
 
     @discardableResult

@@ -48,13 +48,17 @@ public final class ServiceMetrics: Sendable {
         add(
             "pushes_total", "counter", "Profiles that were to be pushed, by what became of them.",
             counters.flatMap { one in
-                [("delivered", one.delivered), ("refused", one.refused), ("dropped", one.dropped)].map {
-                    ("{target=\"\(one.target)\",result=\"\($0.0)\"}", $0.1)
-                }
+                [
+                    ("delivered", one.delivered), ("refused", one.refused), ("rejected", one.rejected),
+                    ("dropped", one.dropped),
+                ].map { ("{target=\"\(one.target)\",result=\"\($0.0)\"}", $0.1) }
             })
         add(
             "push_failures_total", "counter", "Attempts to push that failed, and are repeated.",
             counters.map { ("{target=\"\($0.target)\"}", $0.failures) })
+        add(
+            "push_warnings_total", "counter", "Answers with a warning of profiles that were delivered.",
+            counters.map { ("{target=\"\($0.target)\"}", $0.warnings) })
         add(
             "push_waiting_bytes", "gauge", "Profiles that wait to be pushed.",
             counters.map { ("{target=\"\($0.target)\"}", $0.waitingBytes) })

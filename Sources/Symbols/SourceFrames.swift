@@ -38,25 +38,43 @@ package struct SourceFrames {
         defer { close(file) }
         let sorted = addresses.sorted()
         var found = source_frames()
-        let code =
-            if let directory {
-                directory.withPath {
-                    source_frames_read(file, $0, sorted, sorted.count, source.sizeWithoutHoles, &found)
-                }
-            } else {
-                source_frames_read(file, nil, sorted, sorted.count, source.sizeWithoutHoles, &found)
-            }
+        func read(_ directory: UnsafePointer<CChar>?) -> Int32 {
+            var described = source_file(
+                descriptor: file, directory: directory, size: source.sizeWithoutHoles,
+                others_may_write: source.othersMayWrite ? 1 : 0)
+            return source_frames_read(&described, sorted, sorted.count, &found)
+        }
+        let code = if let directory { directory.withPath { read($0) } } else { read(nil) }
         defer { source_frames_free(&found) }
         if code != 0 {
             problem = "\(source.name): inlined functions can't be read: \(systemMessage(code))"
             return
         }
         take(found, sorted)
+        noteSplit(found, source)
         if found.missing > 0 {
             problem =
                 "\(source.name): its DWARF is broken, or takes too much time or memory; inlined functions and lines are "
                 + "missing at \(found.missing) of \(sorted.count) addresses"
         }
+    }
+
+    /// Notes that DWARF in other files (`.dwo`, `.dwp`) was not read.
+    private mutating func noteSplit(_ found: source_frames, _ source: ELFImage) {
+        guard found.split_units > 0 else { return }
+        let path = String(path: found.text + Int(found.split_path))
+        let reason =
+            switch Int(found.split_problem) {
+            case Int(SPLIT_IS_SPECIAL.rawValue): "is no regular file"
+            case Int(SPLIT_IS_WRITABLE.rawValue): "can be changed by users who can't change the file"
+            case Int(SPLIT_IS_OTHER.rawValue): "is broken or of another build"
+            case Int(SPLIT_IS_PACKAGE.rawValue): "is a package, which libdw reads from version 0.191 on"
+            case let code: "can't be read: \(systemMessage(Int32(clamping: code)))"
+            }
+        let units = found.split_units == 1 ? "one compilation unit" : "\(found.split_units) compilation units"
+        problem =
+            "\(source.name): functions inlined in \(units) are missing, because "
+            + "\(path.isEmpty ? "its .dwo file" : path) \(reason)"
     }
 
     private mutating func take(_ found: source_frames, _ addresses: [UInt64]) {

@@ -26,8 +26,8 @@ struct CFIC: ParsableCommand {
         version: Producer.text,
         subcommands: [
             CheckBPFCommand.self, CompileCommand.self, DumpCommand.self, KernelCommand.self, LookupCommand.self,
-            ProfileCommand.self, ReportCommand.self, StatsCommand.self, TopCommand.self, ValidateCommand.self,
-            VerifyCommand.self,
+            ProfileCommand.self, ReportCommand.self, SizesCommand.self, StatsCommand.self, TopCommand.self,
+            ValidateCommand.self, VerifyCommand.self,
         ])
 
     static func main() {

@@ -56,11 +56,11 @@ struct ValidateCommand: ParsableCommand {
     @Flag(help: "Compare at every instruction unit, not only where something can change.")
     var exhaustive = false
 
-    @Option(help: ArgumentHelp("How many generated states each rule is evaluated on.", valueName: "count"))
-    var states = 2
+    @Option(help: ArgumentHelp("How many generated states each rule is evaluated on. (default: 2)", valueName: "count"))
+    var states: Int?
 
-    @Option(help: ArgumentHelp("Seed of the generated states.", valueName: "number"))
-    var seed: UInt64 = 1
+    @Option(help: ArgumentHelp("Seed of the generated states. (default: 1)", valueName: "number"))
+    var seed: UInt64?
 
     @Flag(name: .customLong("keep-gaps"), help: "Compare tables that keep padding between functions as gaps.")
     var keepGaps = false
@@ -78,18 +78,18 @@ struct ValidateCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if !(1...64).contains(states) { throw ValidationError("--states takes a number from 1 to 64.") }
+        if let states, !(1...64).contains(states) { throw ValidationError("--states takes a number from 1 to 64.") }
         try live.check(paths)
-        if live.live, core != nil || exhaustive || keepGaps {
-            throw ValidationError("--live excludes --core, --exhaustive and --keep-gaps.")
-        }
+        if live.live, core != nil { throw ValidationError("--live excludes --core.") }
         if core == nil, paths.isEmpty, !live.live {
             throw ValidationError("Specify a file or directory, a core dump with --core, or --live.")
         }
         if core == nil, sysroot != nil { throw ValidationError("--sysroot goes with --core.") }
         if core != nil, paths.count > 1 { throw ValidationError("--core takes at most one program.") }
-        if core != nil, exhaustive || keepGaps {
-            throw ValidationError("--core excludes --exhaustive and --keep-gaps.")
+        if live.live || core != nil, exhaustive || keepGaps || states != nil || seed != nil || threads.jobs != nil {
+            throw ValidationError(
+                "--exhaustive, --keep-gaps, --states, --seed and -j are for files: they go with neither --live nor --core."
+            )
         }
         if ignoresCache, cache.cache != nil { throw ValidationError("--no-cache and --cache exclude each other.") }
     }
@@ -131,7 +131,7 @@ struct ValidateCommand: ParsableCommand {
     private func validateFiles() throws -> ValidationReport {
         let store = try store()
         var effort = TableValidation.Effort()
-        (effort.states, effort.seed, effort.isExhaustive) = (states, seed, exhaustive)
+        (effort.states, effort.seed, effort.isExhaustive) = (states ?? 2, seed ?? 1, exhaustive)
         let (options, search) = (TableOptions(keepsGaps: keepGaps), debugFiles.search)
         let walk = FileWalk(paths)
         let bar = ProgressBar(isWorthwhile: true)

@@ -102,7 +102,9 @@ import Testing
                 var bytes = good
                 for segment in 0..<count { bytes.patch(value, at: 64 + 56 * segment + field) }
                 try place.write(bytes, to: "odd.so")
-                for command in [["compile"], ["stats"], ["dump", "--stage", "rules"], ["dump", "--stage", "entries"]] {
+                for command in [
+                    ["compile"], ["sizes"], ["stats"], ["dump", "--stage", "rules"], ["dump", "--stage", "entries"],
+                ] {
                     #expect(try place.shell("cfic \(command.joined(separator: " ")) odd.so").isOrderly)
                 }
             }
@@ -119,13 +121,13 @@ import Testing
             var bytes = good
             if width == 8 { bytes.patch(value, at: offset) } else { bytes.patch(UInt16.max, at: offset) }
             try place.write(bytes, to: "odd.so")
-            for command in ["compile", "stats", "dump", "validate"] {
+            for command in ["compile", "sizes", "stats", "dump", "validate"] {
                 #expect(try place.cfic(command, "odd.so").isOrderly)
             }
         }
     }
 
-    @Test(arguments: ["compile", "stats", "dump", "dump --stage entries --json"])
+    @Test(arguments: ["compile", "sizes", "stats", "dump", "dump --stage entries --json"])
     func sideSectionThatCannotBeReadIsANote(_ command: String) throws {
         let section = ".pushsection .zdebug_frame, \"\", @progbits\n.byte 1\n.popsection"
         try place.library("odd.so", cfi: section)

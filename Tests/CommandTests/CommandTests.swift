@@ -9,7 +9,7 @@ import Testing
 
     // MARK: Help and usage
 
-    @Test(arguments: ["check-bpf", "compile", "dump", "lookup", "stats", "validate", "verify"])
+    @Test(arguments: ["check-bpf", "compile", "dump", "lookup", "sizes", "stats", "validate", "verify"])
     func helpShowsExamples(command: String) throws {
         let help = try place.cfic(command, "--help")
         #expect(help.code == 0)
@@ -20,7 +20,9 @@ import Testing
     @Test func helpNamesCommandsAndExitCodes() throws {
         let help = try place.cfic("--help")
         #expect(help.code == 0)
-        for word in ["check-bpf", "compile", "dump", "lookup", "stats", "validate", "verify", "Exit codes"] {
+        for word in [
+            "check-bpf", "compile", "dump", "lookup", "sizes", "stats", "validate", "verify", "Exit codes",
+        ] {
             #expect(help.output.contains(word))
         }
         #expect(try place.cfic("--version").output.contains("."))
@@ -31,7 +33,7 @@ import Testing
         ["compile", "-j", "many", "x"], ["compile", "-o", "out", "a", "b"],
         ["compile", "-o", "out", "--cache", "c", "a"],
         ["lookup", "x"], ["lookup", "x", "nothex"], ["dump", "--stage", "nonsense", "x"], ["dump"],
-        ["stats", "--min-coverage", "101", "x"], ["verify"],
+        ["stats", "--min-coverage", "101", "x"], ["verify"], ["sizes"], ["sizes", "-j", "0", "x"],
         ["validate"], ["validate", "--states", "0", "x"], ["validate", "--sysroot", "d", "x"],
         ["validate", "--core", "c", "a", "b"], ["validate", "--core", "c", "--exhaustive"],
         ["validate", "-j", "0", "x"], ["validate", "--memory", "64M", "x"],
@@ -58,7 +60,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["stats", "verify", "validate"]) func nothingToDoIsAFailure(command: String) throws {
+    @Test(arguments: ["sizes", "stats", "verify", "validate"]) func nothingToDoIsAFailure(command: String) throws {
         try #require(mkdir(place.directory + "/empty", 0o755) == 0)
         try place.write(Array("text".utf8), to: "empty/text")
         for json in ["", "--json"] {
@@ -420,7 +422,7 @@ import Testing
     /// Help texts must be readable on any terminal.
     @Test func helpIsASCII() throws {
         for command in [
-            "", "check-bpf", "compile", "dump", "kernel", "lookup", "profile", "stats", "validate", "verify",
+            "", "check-bpf", "compile", "dump", "kernel", "lookup", "profile", "sizes", "stats", "validate", "verify",
         ] {
             let help = try place.shell("cfic \(command) --help")
             #expect(help.code == 0 && help.output.utf8.allSatisfy { $0 < 0x80 }, "\(command)")

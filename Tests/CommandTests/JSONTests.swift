@@ -37,8 +37,8 @@ import enum TestFixtures.HostKernel
                 "compile", "check-bpf", "counters", "dump --stage entries, rows", "dump --stage rules",
                 "dump --stage pages",
                 "kernel",
-                "lookup", "lookup --explain", "profile", "profile --list-events", "report", "stats", "validate",
-                "validate --core", "validate --live",
+                "lookup", "lookup --explain", "profile", "profile --list-events", "report", "sizes", "stats",
+                "validate", "validate --core", "validate --live",
                 "verify",
             ])
     }
@@ -58,6 +58,7 @@ import enum TestFixtures.HostKernel
             ("lookup --explain", "lookup --explain good.so $START 0", 0),
             ("report", "report folded", 0), ("report", "report folded --diff folded --by module", 0),
             ("report", "report folded --tree", 0),
+            ("sizes", "sizes good.so bad.so script missing", 1),
             ("stats", "stats good.so bad.so table script missing", 1),
             ("validate", "validate good.so bad.so missing", 1),
             ("verify", "verify table good.so missing", 1),

@@ -16,6 +16,17 @@ import enum TestFixtures.HostKernel
         #expect(try place.shell("cfic validate \(arguments)").code == 64)
     }
 
+    /// Options of files would have no effect on stacks.
+    @Test(arguments: ["--states 4", "--seed 7", "-j 2", "--exhaustive", "--keep-gaps"])
+    func optionsOfFilesAreRefused(option: String) throws {
+        for stacks in ["--live -p 1", "--core missing"] {
+            let outcome = try place.shell("cfic validate \(stacks) \(option)")
+            #expect(
+                outcome.code == 64 && outcome.diagnostics.contains("they go with neither --live nor --core"),
+                "\(stacks) \(option): \(outcome.diagnostics)")
+        }
+    }
+
     /// The report goes to standard output, and the exit code says whether enough agrees.
     @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
     func stacksOfACommandAgree() throws {

@@ -10,7 +10,7 @@ import Testing
     /// Bash commands that make a directory and a library with names in Latin-1.
     private static let make = "d=$'d\\xe4'; f=$'lib\\xe4\\xff.so'; mkdir \"$d\"; cp lib.so \"$d/$f\"; cp lib.so \"$f\""
 
-    @Test(arguments: ["compile", "stats", "validate --no-cache", "dump", "dump --stage rows"])
+    @Test(arguments: ["compile", "sizes", "stats", "validate --no-cache", "dump", "dump --stage rows"])
     func filesOfAnyNameAreOpened(_ command: String) throws {
         try place.library()
         let outcome = try place.shell("\(Self.make); cfic \(command) \"$f\"")
@@ -25,7 +25,7 @@ import Testing
         #expect(outcome.code == 0 && outcome.output.contains("CFA = rsp+8"), "\(outcome.diagnostics)")
     }
 
-    @Test(arguments: ["compile", "stats", "validate --no-cache"])
+    @Test(arguments: ["compile", "sizes", "stats", "validate --no-cache"])
     func directoriesAreWalked(_ command: String) throws {
         try place.library()
         let outcome = try place.shell("\(Self.make); cfic \(command) \"$d\"")
@@ -46,7 +46,7 @@ import Testing
         #expect(lines.count == 3 && lines[1].contains("rsp+64") && lines[2].contains("rsp+8"))
     }
 
-    @Test(arguments: ["compile", "stats", "validate --no-cache"])
+    @Test(arguments: ["compile", "sizes", "stats", "validate --no-cache"])
     func JSONIsJSON(_ command: String) throws {
         try place.library()
         let outcome = try place.shell("\(Self.make); cfic \(command) --json \"$f\"")

@@ -155,4 +155,27 @@ import Testing
         let top = try place.cfic("report", "r.cfic", "--by", "module")
         #expect(top.output.contains("bash"), "\(top.output)")
     }
+
+    /// A recording of a program with split DWARF, and what is found again with it and without it.
+    @Test(.enabled(if: HostKernel.takesPrograms, "\(HostKernel.need)"))
+    func inlinedFunctionsOfSplitDWARFAreFoundOrMissed() throws {
+        let record = try place.shell(
+            """
+            gcc -O2 -w -g -gsplit-dwarf -c -o inlined.o '\(LiveProgram.sources)/inlined.c' &&
+            gcc -nostartfiles -Wl,-e,main,--build-id=sha1 -o inlined inlined.o &&
+            cfic profile -F 999 -d 1 -o r.cfic -- ./inlined
+            """)
+        #expect(record.code == 0, "\(record.diagnostics)")
+        let found = try place.cfic("report", "r.cfic", "--inline")
+        #expect(found.output.contains(" innermost\n") && found.diagnostics == "", "\(found.output)\(found.diagnostics)")
+        let lines = try place.cfic("report", "r.cfic", "--inline", "--by", "line")
+        #expect(lines.output.contains(#/inlined\.c:1[2-4]\n/#), "\(lines.output)")
+
+        unlink("\(place.directory)/inlined.dwo")
+        let missed = try place.cfic("report", "r.cfic", "--inline")
+        #expect(!missed.output.contains("innermost") && missed.output.contains(" outer\n"), "\(missed.output)")
+        #expect(missed.diagnostics.contains("/inlined.dwo can't be read: No such file"), "\(missed.diagnostics)")
+        let remaining = try place.cfic("report", "r.cfic", "--inline", "--by", "line")
+        #expect(remaining.output.contains(#/inlined\.c:1[2-4]\n/#), "\(remaining.output)")
+    }
 }

@@ -23,7 +23,8 @@ import Testing
 
     /// All commands that print file names, with a library, a text file and a missing file.
     @Test(arguments: [
-        "compile", "compile --force --json", "compile -o out", "stats", "stats --json", "verify", "verify --json",
+        "compile", "compile --force --json", "compile -o out", "stats", "stats --json", "sizes", "sizes --json",
+        "verify", "verify --json",
         "validate", "validate --json", "dump", "dump --stage rows", "dump --json", "check-bpf", "check-bpf --json",
         "lookup", "lookup --json", "lookup --explain", "profile --", "profile -o", "stats --nonsense", "nonsense",
     ])

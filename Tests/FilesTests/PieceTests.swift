@@ -49,6 +49,26 @@ struct PieceTests {
         #expect(try Directory.names(in: directory) == ["out"])
     }
 
+    /// Large pieces are not collected with what is small.
+    @Test func piecesOfAllSizesKeepTheirOrder() throws {
+        let path = directory + "/out"
+        var expected: [UInt8] = []
+        try OutputFile.write(to: path) { output in
+            for (number, size) in [3, 70_000, 1 << 16, 1, 1, 200_000, 65_535, 2, 0, 1 << 16].enumerated() {
+                let piece = [UInt8](repeating: UInt8(number), count: size)
+                piece.withUnsafeBytes { output.write($0) }
+                expected += piece
+            }
+        }
+        #expect(try contents(path) == expected)
+        #expect(throws: FileError.self) {
+            try OutputFile.write(to: "/dev/full") { output in
+                output.write("x")
+                output.write(String(repeating: "y", count: 70_000))
+            }
+        }
+    }
+
     @Test func symbolicLinkStays() throws {
         try fixture.write([1], to: "sub/target")
         symlink("sub/target", directory + "/link")

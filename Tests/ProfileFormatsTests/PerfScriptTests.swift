@@ -53,6 +53,27 @@ import Testing
         #expect(lines == ["thread 7/7 [000] 0.010000: 10000000 cycles: ", "thread 7/7 0.012000: 2000000 off-cpu: "])
     }
 
+    /// They are copied in blocks, and passed on in pieces.
+    @Test func linesOfAllLengthsAreWhole() throws {
+        var made = MadeProfile(event: "cycles")
+        let lengths = Array(1...130) + [1000, 70_000, 262_144 - 40, 300_000]
+        var expected = ""
+        for time in 0..<5000 {
+            let isLong = time % 1000 == 999
+            let name = String(repeating: "n", count: isLong ? lengths[130 + time / 1000 % 4] : lengths[time % 130])
+            let thread = String(repeating: "t", count: time % 17)
+            made.add([.init(name)], at: Double(time), thread: thread)
+            let milliseconds = String(repeating: "0", count: 3 - "\(time % 1000)".count) + "\(time % 1000)"
+            expected += """
+                \(thread) 7/7 [000] \(time / 1000).\(milliseconds)000: 1 cycles: 
+                \t               0 \(name) (/bin/program)
+
+
+                """
+        }
+        #expect(try text(made) == expected)
+    }
+
     @Test func withoutTimesThereIsNoProfile() {
         var output = Bytes()
         #expect(throws: NoTimes.self) {

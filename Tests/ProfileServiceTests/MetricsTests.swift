@@ -52,6 +52,8 @@ struct MetricsTests {
             "cfic_intervals_dropped_total{}": "counter 0",
             "cfic_pushes_total{result=delivered,target=http://host/ingest}": "counter 0",
             "cfic_pushes_total{result=dropped,target=http://host/ingest}": "counter 2",
+            "cfic_pushes_total{result=rejected,target=http://host/ingest}": "counter 0",
+            "cfic_push_warnings_total{target=http://host/ingest}": "counter 0",
             "cfic_push_failures_total{target=http://host/ingest}": "counter 0",
             "cfic_push_waiting_bytes{target=http://host/ingest}": "gauge 6",
         ]

@@ -55,6 +55,18 @@ import Testing
         #expect(queue.counters == PushCounters(target: "t", delivered: 1, refused: 1))
     }
 
+    /// A server's answer that it took the request is final, also if it left the profile out.
+    @Test func whatTheServerSaysIsCounted() throws {
+        let queue = PushQueue(target: "t")
+        for name in ["a", "b", "c"] { queue.add(message(name)) }
+        let sending = try Sending(queue) { [.rejected("no"), .warned("old"), .delivered][$0] }
+        sending.waitFor(3)
+        queue.close()
+        sending.join()
+        #expect(sending.sent == ["a", "b", "c"])
+        #expect(queue.counters == PushCounters(target: "t", delivered: 2, rejected: 1, warnings: 1))
+    }
+
     @Test func oldestAreDroppedAndCountedWhenThereIsNoRoom() throws {
         let queue = PushQueue(target: "t", byteLimit: 30)
         for name in ["a", "b", "c", "d"] { queue.add(message(name)) }
@@ -116,11 +128,44 @@ import Testing
     ]) func statusesAreFinalOrNot(status: Int, isDelivered: Bool, isRefused: Bool) {
         var answer = http_answer()
         (answer.status, answer.retry_after) = (status, 5)
-        switch Pusher.outcome(answer) {
+        switch Pusher.outcome(answer, .otlp) {
         case .delivered: #expect(isDelivered)
+        case .warned, .rejected: Issue.record("nothing was said")
         case .refused(let problem): #expect(isRefused && problem == "status \(status)")
         case .failed(_, let wait): #expect(!isDelivered && !isRefused && wait == .seconds(5))
         }
+    }
+
+    /// A success of OTLP may be a partial one; other formats have none.
+    @Test(arguments: [
+        ([], PushOutcome.delivered), ([0x0a, 0], .delivered), ([0x0a, 2, 8, 0], .delivered),
+        ([0x0a, 2, 8, 1], .rejected("without a reason")), ([0x0a, 4, 0x12, 2, 0x6f, 0x6b], .warned("ok")),
+        ([0x0a, 6, 8, 3, 0x12, 2, 0x6e, 0x6f], .rejected("no")),
+        (Array("OK\n".utf8), .warned("the answer is no ExportProfilesServiceResponse")),
+        ([0x0a, 9, 8, 1], .warned("the answer is no ExportProfilesServiceResponse")),
+    ]) func answersAreRead(body: [UInt8], expected: PushOutcome) {
+        var bytes = body.map { CChar(bitPattern: $0) }
+        bytes.withUnsafeMutableBufferPointer { bytes in
+            var answer = http_answer()
+            (answer.status, answer.body, answer.body_size) = (200, bytes.baseAddress, bytes.count)
+            #expect(Pusher.outcome(answer, .otlp) == expected)
+            #expect(Pusher.outcome(answer, .parca) == .delivered)
+        }
+    }
+
+    /// Each is told once, and not too many that differ.
+    @Test func remarksAreToldOnce() {
+        let notes = Monitor<[String]>([])
+        var note = PushNotes(target: "t") { text in notes.withLock { $0.append(text) } }
+        let start = ContinuousClock.now
+        for minute in 0..<5 {
+            note.note(.warned("old"), 0, at: start + .seconds(60 * minute))
+            note.note(.rejected("full"), 0, at: start + .seconds(60 * minute + 10))
+        }
+        #expect(
+            notes.withLock { $0 } == ["t took a profile, with a warning: old", "t rejects a profile: full"])
+        for number in 0..<100 { note.note(.warned("\(number)"), 0, at: start) }
+        #expect(notes.withLock { $0 }.count == 10)
     }
 
     /// A server that is down for a day is no reason to fill a log.

@@ -19,11 +19,11 @@ struct PusherTests {
         private var rest = Data()
         private(set) var url = ""
 
-        /// - Parameter statuses: of its first answers.
-        init(_ statuses: [Int] = []) throws {
+        /// - Parameter answers: the first ones, as the script takes them.
+        init(_ answers: [String] = []) throws {
             let script = #filePath.replacing("PusherTests.swift", with: "otlp_server.py")
             process.executableURL = URL(fileURLWithPath: PythonPackages.python)
-            process.arguments = [script] + statuses.map { "\($0)" }
+            process.arguments = [script] + answers
             process.standardOutput = output
             try process.run()
             ProcessGroupKeeper.shared.keep(process.processIdentifier)
@@ -146,8 +146,10 @@ struct PusherTests {
         return IntervalProfile(profile: profile, began: 1_700_000_000_123_456_789)
     }()
 
-    private func pusher(_ url: String, headers: [String] = []) throws -> Pusher {
-        let pusher = Pusher(try PushTarget(url: url, headers: headers, host: "here"), version: "1.2.3") { _ in }
+    private func pusher(
+        _ url: String, headers: [String] = [], note: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws -> Pusher {
+        let pusher = Pusher(try PushTarget(url: url, headers: headers, host: "here"), version: "1.2.3", note: note)
         try pusher.start()
         return pusher
     }
@@ -191,7 +193,7 @@ struct PusherTests {
 
     /// The first attempts fail: no data is lost, and all is counted.
     @Test func serverThatFailsAtFirstGetsTheProfile() throws {
-        let server = try Server([503, 429])
+        let server = try Server(["503", "429"])
         let pusher = try pusher(server.url)
         pusher.push(Self.profile)
         #expect(try server.request().profile.samples.count == 4)
@@ -201,13 +203,29 @@ struct PusherTests {
     }
 
     @Test func whatTheServerRefusesIsNotRepeated() throws {
-        let server = try Server([400])
+        let server = try Server(["400"])
         let pusher = try pusher(server.url)
         pusher.push(Self.profile)
         pusher.push(Self.profile)
         _ = try server.request()
         pusher.close(atMost: .seconds(60))
         #expect(pusher.counters.refused == 1 && pusher.counters.delivered == 1 && pusher.counters.failures == 0)
+    }
+
+    /// A partial success: the server took the request, and left the profile out, or has a warning.
+    @Test func partialSuccessIsCountedAndToldOnce() throws {
+        let server = try Server(["1:too\told", "1:too\told", "0:deprecated", "0:"])
+        let notes = Monitor<[String]>([])
+        let pusher = try pusher(server.url) { text in notes.withLock { $0.append(text) } }
+        for _ in 0..<5 { pusher.push(Self.profile) }
+        for _ in 0..<5 { _ = try server.request() }
+        pusher.close(atMost: .seconds(60))
+        let target = server.url + "/v1development/profiles"
+        #expect(pusher.counters == PushCounters(target: target, delivered: 3, rejected: 2, warnings: 1))
+        #expect(
+            notes.withLock { $0 } == [
+                "\(target) rejects a profile: too\told", "\(target) took a profile, with a warning: deprecated",
+            ])
     }
 
     /// Nobody listens there: it must not keep cfic from ending.

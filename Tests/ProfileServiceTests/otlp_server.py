@@ -1,9 +1,10 @@
 """Takes OTLP profiles over HTTP and prints each as a line of JSON, decoded by OpenTelemetry's own classes.
 
-    otlp_server.py STATUS...
+    otlp_server.py ANSWER...
 
-The first requests are answered with these statuses, and dropped; all others with 200. Prints its port first. A request that
-can't be decoded, or isn't as its specification requires, ends it with a line that says why: otherwise it would be repeated.
+The first requests get these answers: a status, and then the request is dropped; or REJECTED:MESSAGE, a partial success. All
+others get 200. Prints its port first. A request that can't be decoded, or isn't as its specification requires, ends it with a
+line that says why: otherwise it would be repeated.
 
 Origin: own. Licence: Apache-2.0.
 """
@@ -16,7 +17,7 @@ import traceback
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2
 
-statuses = [int(status) for status in sys.argv[1:]]
+answers = sys.argv[1:]
 
 
 def resolved(request):
@@ -74,10 +75,15 @@ def resolved(request):
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        status = statuses.pop(0) if statuses else 200
+        rejected, is_partial, message = (answers.pop(0) if answers else "200").partition(":")
+        status = 200 if is_partial else int(rejected)
         if status == 200:
             print(self.decoded(body), flush=True)
-        answer = profiles_service_pb2.ExportProfilesServiceResponse().SerializeToString() if status == 200 else b"no\n"
+        response = profiles_service_pb2.ExportProfilesServiceResponse()
+        if is_partial:
+            response.partial_success.rejected_profiles = int(rejected)
+            response.partial_success.error_message = message
+        answer = response.SerializeToString() if status == 200 else b"no\n"
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         if status == 429:

@@ -14,4 +14,10 @@ int run_child(void (*body)(void *context), void *context);
  */
 int confine(uint64_t memory, unsigned int seconds);
 
+/*
+ * Has the child go on with the rights of a file's owner, if it is root, and without capabilities: for what the file makes it
+ * open. Returns 0 if that isn't possible.
+ */
+int act_for_owner(int file);
+
 #endif

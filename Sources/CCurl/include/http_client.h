@@ -25,8 +25,9 @@ struct http_answer {
 	long status;
 	/* Seconds after which the server wants to be asked again; 0 if it doesn't say. */
 	long retry_after;
-	/* The beginning of the answer's body, as text. */
-	char body[512];
+	/* The beginning of the answer's body, at most 64 KiB, to be freed; NULL if it is empty. */
+	char *body;
+	size_t body_size;
 	char problem[256];
 };
 

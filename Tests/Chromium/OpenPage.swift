@@ -1,14 +1,12 @@
-import Chromium
 import Foundation
-import Testing
 
 /// The page of a flame graph in a browser.
-final class OpenPage {
-    let browser: Chromium
+package final class OpenPage {
+    package let browser: Chromium
     private let directory: URL
 
     /// - Parameter isDrawn: whether there is something to draw, which this waits for.
-    init(_ html: String, isDark: Bool, isDrawn: Bool = true) throws {
+    package init(_ html: String, isDark: Bool, isDrawn: Bool = true) throws {
         directory = FileManager.default.temporaryDirectory.appending(path: "cfic-page-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let file = directory.appending(path: "profile.html")
@@ -21,31 +19,31 @@ final class OpenPage {
     deinit { try? FileManager.default.removeItem(at: directory) }
 
     /// What the browser complained of: exceptions, violations of the policy.
-    var complaints: [String] { browser.complaints }
+    package var complaints: [String] { browser.complaints }
 
     /// Waits until what was changed is drawn.
-    func drawn() throws {
+    package func drawn() throws {
         let frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
         try browser.evaluate(frames, as: Bool.self)
     }
 
-    func text(_ id: String) throws -> String {
+    package func text(_ id: String) throws -> String {
         try browser.evaluate("document.getElementById('\(id)').textContent")
     }
 
-    func texts(_ selector: String) throws -> [String] {
+    package func texts(_ selector: String) throws -> [String] {
         try browser.evaluate("[...document.querySelectorAll('\(selector)')].map(element => element.textContent)")
     }
 
     /// The visible rows: self, total, name.
-    func table() throws -> [[String]] {
+    package func table() throws -> [[String]] {
         try browser.evaluate(
             "[...document.querySelectorAll('tbody tr')].map(row => [row.cells[0].textContent, row.cells[1].textContent, "
                 + "row.querySelector('button').textContent])")
     }
 
     /// All rows' weights by name, after pressing "more" until there are no more.
-    func wholeTable() throws -> [String: [Int]] {
+    package func wholeTable() throws -> [String: [Int]] {
         let rows: [[String]] = try browser.evaluate(
             """
             (() => {
@@ -61,7 +59,7 @@ final class OpenPage {
     }
 
     /// As the page writes numbers.
-    func grouped(_ number: Int) -> String {
+    package func grouped(_ number: Int) -> String {
         var digits = String(number), text = ""
         while digits.count > 3 {
             text = "," + digits.suffix(3) + text
@@ -70,7 +68,7 @@ final class OpenPage {
         return digits + text
     }
 
-    func choose(_ control: String, _ value: String) throws {
+    package func choose(_ control: String, _ value: String) throws {
         try browser.evaluate(
             """
             (() => {
@@ -85,7 +83,7 @@ final class OpenPage {
     }
 
     /// Replaces what is searched for, as a person types.
-    func search(_ text: String) throws {
+    package func search(_ text: String) throws {
         try browser.evaluate(
             "(() => { const s = document.getElementById('search'); s.focus(); s.select(); return true; })()",
             as: Bool.self)
@@ -112,10 +110,10 @@ final class OpenPage {
 
     private func quoted(_ text: String) -> String { "\"\(text)\"" }
 
-    func width(_ name: String) throws -> Double { try browser.evaluate("\(box(name)).width") }
+    package func width(_ name: String) throws -> Double { try browser.evaluate("\(box(name)).width") }
 
     /// Clicks into the middle of a box.
-    func click(_ name: String) throws {
+    package func click(_ name: String) throws {
         let place: [Double] = try browser.evaluate(
             "(({ x, y, width }) => { const r = document.getElementById('graph').getBoundingClientRect(); "
                 + "return [r.x + x + width / 2, r.y + y + 10]; })(\(box(name)))")
@@ -124,14 +122,14 @@ final class OpenPage {
     }
 
     /// Names and weights of what a box is below of, in the order from the left.
-    func children(_ name: String) throws -> [String] {
+    package func children(_ name: String) throws -> [String] {
         try browser.evaluate(
             "page.graph.children(\(box(name)).box).map(box => `${page.graph.tree.name(box)} ${page.graph.tree.total[box]}`)"
         )
     }
 
     /// What the tooltip says of a box.
-    func description(_ name: String) throws -> [String] { try browser.evaluate("page.facts(\(box(name)).box)") }
+    package func description(_ name: String) throws -> [String] { try browser.evaluate("page.facts(\(box(name)).box)") }
 
     // MARK: Pixels
 
@@ -144,23 +142,30 @@ final class OpenPage {
         return stride(from: 0, to: bytes.count, by: 4).map { Array(bytes[$0..<$0 + 3]) }
     }
 
-    func colours(_ name: String) throws -> Set<[Int]> { Set(try pixels(name)) }
+    package func colours(_ name: String) throws -> Set<[Int]> { Set(try pixels(name)) }
 
     /// The most frequent one.
-    func colour(_ name: String) throws -> [Int] {
+    package func colour(_ name: String) throws -> [Int] {
         let counts = Dictionary(try pixels(name).map { ($0, 1) }, uniquingKeysWith: +)
         return counts.max { $0.value < $1.value }?.key ?? []
     }
 
-    func colourOfEmptySpace() throws -> [Int] {
+    package func colourOfEmptySpace() throws -> [Int] {
         try drawn()
         return try browser.evaluate(
             "Array.from(document.getElementById('graph').getContext('2d').getImageData(5, 5, 1, 1).data.slice(0, 3))")
     }
 
-    /// Of an expression that is `#rrggbb`.
-    func rgb(_ expression: String) throws -> [Int] {
-        let text: String = try browser.evaluate(expression)
+    /// Red, green and blue of an expression that is a colour in CSS.
+    package func rgb(_ expression: String) throws -> [Int] {
+        let text: String = try browser.evaluate(
+            """
+            (() => {
+              const context = document.createElement('canvas').getContext('2d');
+              context.fillStyle = \(expression);
+              return context.fillStyle;
+            })()
+            """)
         let number = Int(text.dropFirst(), radix: 16) ?? -1
         return [number >> 16, number >> 8 & 255, number & 255]
     }

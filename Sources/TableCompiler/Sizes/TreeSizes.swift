@@ -1,0 +1,61 @@
+import ELF
+import Synchronization
+import Threads
+
+/// Measures the call frame information of many files, on several threads.
+package struct TreeSizes: Sendable {
+    /// Where to look for separate debug files; nil for nowhere.
+    package var debugFiles: DebugFileSearch?
+    /// At least 1.
+    package var threads: Int
+
+    package init(debugFiles: DebugFileSearch?, threads: Int) {
+        self.debugFiles = debugFiles
+        self.threads = threads
+    }
+
+    /// The result for one file.
+    package enum Outcome: Sendable {
+        case measured(ImageSizes)
+        /// Not an ELF file.
+        case notELF
+        case skipped(SkipReason)
+        case failed(String)
+    }
+
+    /// Measures files.
+    ///
+    /// - Parameter progress: called after each file, from any thread, with the bytes processed and the total.
+    /// - Returns: an outcome for each file, in the order of `files`, whatever the number of threads.
+    package func run(_ files: [FoundFile], progress: @escaping @Sendable (UInt64, UInt64) -> Void) -> [Outcome] {
+        let total = files.reduce(0) { $0 + $1.size }
+        // Largest first, so that no thread is left alone with a large file at the end.
+        let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
+        let threadsEach = max(1, threads / max(1, files.count))
+        let done = Atomic<UInt64>(0)
+        let outcomes = Mutex([Outcome](repeating: .notELF, count: files.count))
+        Threads.perform(files.count, threads: threads) {
+            ImageCompiler(debugFiles: debugFiles, threads: threadsEach)
+        } call: { turn, compiler in
+            let file = files[order[turn]]
+            let outcome = Self.outcome(file, compiler)
+            outcomes.withLock { $0[order[turn]] = outcome }
+            progress(done.add(file.size, ordering: .relaxed).newValue, total)
+        }
+        return outcomes.withLock { $0 }
+    }
+
+    private static func outcome(_ file: FoundFile, _ compiler: ImageCompiler) -> Outcome {
+        do throws(CompileError) {
+            let image: ELFImage
+            do throws(ELFError) { image = try ELFImage(path: file.path) } catch { throw CompileError.elf(error) }
+            return .measured(try compiler.sizes(of: image))
+        } catch {
+            switch error {
+            case .skipped(let reason): return .skipped(reason)
+            case .elf(let error) where !file.isNamed && (error.kind == .notELF || error.kind == .empty): return .notELF
+            default: return .failed(error.description)
+            }
+        }
+    }
+}
