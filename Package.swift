@@ -115,7 +115,7 @@ let package = Package(
             name: "ProfileFormats",
             dependencies: [
                 "CallFrameInfo", "ELF", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments",
-                "Profile", "CZlib",
+                "Profile", "Threads", "CLiblzma", "CZlib",
             ]),
         // A profile on a terminal, while it is recorded.
         .target(

@@ -103,7 +103,7 @@ for expression in \
 	printf "\\x02\\x02\\x77\\x20$expression" > "$out/fuzz-expression/$((number += 1))"
 done
 
-# Profiles in each format; of .cfic also the contents alone: its only chunk, behind the headers, as gzip has it.
+# Profiles in each format; of .cfic also the contents alone, which are .xz streams behind the header.
 cat > "$work/folded" <<'STACKS'
 worker;main;serve;read_[k] 60
 worker;[truncated];serve_[fp];parse<int>_[i] 7
@@ -116,7 +116,6 @@ for name in folded times; do
 	for file in "$work/$name" "$work/$name.cfic" "$work/$name.pb.gz" <(gzip -dc "$work/$name.pb.gz"); do
 		{ printf '\0'; cat "$file"; } > "$out/fuzz-profile/$((number += 1))"
 	done
-	{ printf '\x1f\x8b\x08\0\0\0\0\0\0\x03'; tail -c +21 "$work/$name.cfic"; } > "$work/chunk.gz"
-	{ printf '\1'; gzip -dc "$work/chunk.gz" 2> /dev/null || true; } > "$out/fuzz-profile/$((number += 1))"
+	{ printf '\1'; tail -c +13 "$work/$name.cfic" | xz -dc; } > "$out/fuzz-profile/$((number += 1))"
 done
 rm -rf "$work"

@@ -1,23 +1,17 @@
 import CZlib
 
-/// Decompresses what may be broken.
+/// Decompresses gzip (RFC 1952) that may be broken.
 struct Inflater: ~Copyable {
-    enum Format: Int32 {
-        /// RFC 1952
-        case gzip = 31
-        /// RFC 1951, without a header or a checksum.
-        case raw = -15
-    }
-
     /// zlib keeps the address.
     private let stream: UnsafeMutablePointer<z_stream>
 
     struct OutOfMemory: Error {}
 
-    init(_ format: Format) throws(OutOfMemory) {
+    init() throws(OutOfMemory) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
-        let code = inflateInit2_(stream, format.rawValue, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        // 31: the largest window, and gzip's header and trailer.
+        let code = inflateInit2_(stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
         if code != Z_OK { throw OutOfMemory() }
     }
 

@@ -67,7 +67,7 @@ public enum ProfileReader {
     private static func inflated(_ bytes: [UInt8]) throws(ProfileProblem) -> [UInt8] {
         // As much as profiles that repeat themselves expand, and little enough for memory.
         let limit = 1 << 24 + 64 * bytes.count
-        guard let inflater = try? Inflater(.gzip) else { throw ProfileProblem("not enough memory to decompress it") }
+        guard let inflater = try? Inflater() else { throw ProfileProblem("not enough memory to decompress it") }
         var contents: [UInt8] = [], piece = [UInt8](repeating: 0, count: 1 << 18), offset = 0
         while true {
             let (outcome, read, written) = bytes.withUnsafeBufferPointer { bytes in

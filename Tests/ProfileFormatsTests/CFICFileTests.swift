@@ -1,4 +1,3 @@
-import CZlib
 import Files
 import KernelUnwinder
 import Profile
@@ -21,27 +20,12 @@ import Testing
         } catch { return error }
     }
 
-    /// A file of one chunk with these contents, not compressed.
-    private static func file(contents: [UInt8]) -> [UInt8] {
-        let size = UInt16(contents.count)
-        let stored =
-            [1, UInt8(size & 0xff), UInt8(size >> 8), UInt8(~size & 0xff), UInt8(~size >> 8)] as [UInt8] + contents
-        return summed([(stored, contents.count), ([], 0)])
-    }
-
-    /// A file of these chunks, with checksums.
-    private static func summed(_ chunks: [(stored: [UInt8], size: Int)]) -> [UInt8] {
-        var file = CFICFile.header, summed = CFICFile.header
-        for (stored, size) in chunks {
-            let chunk = CFICFile.bytes(UInt32(stored.count)) + CFICFile.bytes(UInt32(size)) + stored
-            summed += chunk
-            file += chunk + CFICFile.bytes(summed.withUnsafeBytes { CFICFile.checksum($0, after: 0) })
-        }
-        return file
+    private static func file(contents: [UInt8]) throws -> [UInt8] {
+        CFICFile.header + (try XZ.compressed(contents, .numbers))
     }
 
     private static func contents(_ profile: NamedProfile) throws -> [UInt8] {
-        var reader = try ChunkReader(try file(profile)), contents: [UInt8] = []
+        var reader = try NumberReader(try file(profile)), contents: [UInt8] = []
         while let byte = try? reader.byte() { contents.append(byte) }
         return contents
     }
@@ -88,31 +72,74 @@ import Testing
         let stack = profile.add(
             .init(
                 node: node, process: 0, thread: name, cgroup: profile.noName, isWaiting: false, end: name,
-                outcome: .complete), .init(samples: 300_000, total: 300_000))
+                outcome: .complete), .init(samples: 600_000, total: 600_000))
         var timeline = Timeline()
-        for time in 0..<300_000 as Range<UInt64> {
+        for time in 0..<600_000 as Range<UInt64> {
             timeline.append(.init(time: time, thread: 1, cpu: 0, stack: stack))
         }
         profile.timeline = timeline
         let file = try Self.file(profile)
         expectSame(try ProfileReader.read(file, path: ""), profile)
-        #expect(file.count > 1_500_000 / CFICFile.expansionLimit)
+        // Zeros make it large enough.
+        #expect(file.count > 10_000 && file.suffix(4000).allSatisfy { $0 == 0 })
+        #expect(Self.error(Array(file.dropLast(4)))?.problem.contains("it expands to more than") == true)
+        #expect(Self.error(file + [0])?.problem == "it can't be decompressed")
     }
 
-    @Test func timesAreInOrderAndExact() throws {
+    /// In microseconds, as they were read.
+    @Test(arguments: [nil, 99, 1_000_000, 3_000_000]) func timesAreKept(frequency: Int?) throws {
         var profile = ProfileSample.profile, timeline = Timeline(anchor: .init(monotonic: .max, wall: 1))
-        var random = MadeUpProfile.Generator(seed: 9)
-        for _ in 0..<100_000 {
+        profile.frequency = frequency
+        var random = MadeUpProfile.Generator(seed: 9), expected: [Timeline.Sample] = []
+        for number in 0..<100_000 as Range<UInt64> {
             let stack = Int.random(in: 0..<profile.stacks.count, using: &random)
-            timeline.append(
-                .init(
-                    time: .random(in: 0 ... .max, using: &random), thread: .random(in: .min ... .max, using: &random),
-                    cpu: Bool.random(using: &random) ? nil : .random(in: 0..<300, using: &random), stack: stack,
-                    waited: profile.stacks[stack].stack.isWaiting ? .random(in: 0 ... .max, using: &random) : nil))
+            // Regular ones, gaps, and any.
+            let time = number % 3 == 0 ? .random(in: 0 ... .max, using: &random) : number * 20_202_020
+            var sample = Timeline.Sample(
+                time: time, thread: .random(in: .min ... .max, using: &random),
+                cpu: Bool.random(using: &random) ? nil : .random(in: 0..<300, using: &random), stack: stack,
+                waited: profile.stacks[stack].stack.isWaiting ? .random(in: 0 ... .max, using: &random) : nil)
+            timeline.append(sample)
+            sample.time -= sample.time % 1000
+            expected.append(sample)
         }
         profile.timeline = timeline
         let read = try ProfileReader.read(Self.file(profile), path: "")
-        #expect(read.timeline.map(Array.init) == timeline.sorted && read.timeline?.anchor == timeline.anchor)
+        #expect(read.timeline.map(Array.init) == expected && read.timeline?.anchor == timeline.anchor)
+    }
+
+    /// A recording's nodes and frames come in the order of its stacks. Others don't, or have some that no stack has.
+    @Test func nodesInAnyOrderAreRead() throws {
+        var made = NamedProfile(unit: .samples, event: "cycles", seconds: 1)
+        let module = made.number(of: .init(path: made.name("/a"), buildID: made.noName))
+        var frames: [UInt32] = []
+        for number in (0..<90 as Range<UInt32>).reversed() {
+            let function = made.name("f\(number % 70)"), symbol = made.name("_Zf\(number % 70)")
+            let file = made.name(number % 3 == 0 ? "" : "f.c")
+            var frame = NamedProfile.Frame(
+                function: function, symbol: symbol, module: number % 5 == 0 ? nil : module, file: file)
+            frame.address = UInt64(number) &* 0x9e37_79b9_7f4a_7c15
+            frame.line = number &* 0x9e37_79b9
+            frame.marks = number % 2 == 0 ? .inlined : []
+            frames.append(made.number(of: frame))
+        }
+        // More callees of a function than have a place, each several times.
+        var nodes: [UInt32] = []
+        for number in 0..<400 {
+            let parent = number < 100 ? made.node(of: frames[number % 2], calledFrom: 0) : nodes[number - 100]
+            nodes.append(made.node(of: frames[number * 7 % 60], calledFrom: parent))
+        }
+        for (number, node) in nodes.reversed().enumerated() where number % 3 > 0 {
+            made.add(
+                .init(
+                    node: node, process: Int32(number % 4), thread: made.name("t\(number % 3)"),
+                    cgroup: made.noName, isWaiting: false, end: made.name("e"), outcome: .complete),
+                .init(samples: number, total: Double(number)))
+        }
+        let file = try Self.file(made), read = try ProfileReader.read(file, path: "")
+        expectSame(read, made)
+        #expect(read.frames.count < made.frames.count && read.nodes.count < made.nodes.count)
+        #expect(try Self.file(read) == file)
     }
 
     // MARK: Broken files
@@ -123,7 +150,7 @@ import Testing
             let error = Self.error(Array(file[..<count]))
             #expect(error != nil && (error?.offset ?? 0) <= count, "\(count) of \(file.count): \(error as Any)")
         }
-        #expect(Self.error(file + [0])?.problem == "there are bytes behind the end")
+        #expect(Self.error(file + [0])?.problem == "it can't be decompressed")
         #expect(Self.error(Array(file[..<100]))?.description == "a.cfic: byte 100: the file is cut off")
     }
 
@@ -138,49 +165,53 @@ import Testing
         }
     }
 
-    @Test func chunksMustNotBeExchanged() throws {
-        let file = try Self.file(MadeUpProfile.profile(seed: 2, stacks: 40_000))
-        var chunks: [ArraySlice<UInt8>] = [], rest = file.dropFirst(CFICFile.headerSize)
-        while rest.count > CFICFile.chunkHeaderSize + CFICFile.checksumSize {
-            let size = rest.prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) } + 12
-            chunks.append(rest.prefix(size))
-            rest = rest.dropFirst(size)
-        }
-        try #require(chunks.count > 2)
-        chunks.swapAt(0, 1)
-        #expect(Self.error(CFICFile.header + chunks.joined() + rest)?.problem == "the checksum is wrong")
-    }
-
-    @Test func laterVersionIsNamed() throws {
+    @Test func otherVersionIsNamed() throws {
         var file = try Self.file(ProfileSample.profile)
-        file[8] = 2
-        #expect(Self.error(file)?.description == "a.cfic: byte 8: version 2 of the format; this cfic reads version 1")
+        for version in [1, 3] as [UInt8] {
+            file[8] = version
+            #expect(
+                Self.error(file)?.description
+                    == "a.cfic: byte 8: version \(version) of the format; this cfic reads version 2")
+        }
     }
 
     /// Contents that no cfic writes, with correct checksums.
     @Test func contentsAreChecked() throws {
         let contents = try Self.contents(ProfileSample.profile)
         try #require(Self.error(Self.file(contents: contents)) == nil)
+        #expect(try Self.error(Self.file(contents: contents + [0]))?.problem.contains("behind the end") == true)
         var refused = 0
         for index in contents.indices {
             for value in [0, 1, 0x7f, 0x80, 0xff, contents[index] &+ 1] as [UInt8] {
                 var changed = contents
                 changed[index] = value
-                if Self.error(Self.file(contents: changed)) != nil { refused += 1 }
+                if try Self.error(Self.file(contents: changed)) != nil { refused += 1 }
             }
-            if Self.error(Self.file(contents: Array(contents[..<index]))) == nil { Issue.record("\(index)") }
+            if try Self.error(Self.file(contents: Array(contents[..<index]))) == nil { Issue.record("\(index)") }
         }
         #expect(refused > contents.count)
     }
 
     @Test func expansionIsLimited() throws {
-        let zeros = [UInt8](repeating: 0, count: CFICFile.chunkLimit)
-        var size = compressBound(UInt(zeros.count))
-        var packed = [UInt8](repeating: 0, count: Int(size))
-        #expect(compress(&packed, &size, zeros, UInt(zeros.count)) == Z_OK)
-        // Without zlib's header and trailer.
-        let stored = packed[2..<(Int(size) - 4)]
-        #expect(Self.error(Self.summed([(Array(stored), zeros.count)]))?.problem.contains("out of bounds") == true)
+        // A text that never ends.
+        let contents = try Self.contents(MadeUpProfile.small).prefix(24) + repeatElement(0x61, count: 1 << 24)
+        let problem = try Self.error(Self.file(contents: Array(contents)))?.problem
+        #expect(problem?.contains("it expands to more than") == true, "\(problem as Any)")
+    }
+
+    /// A list may not be longer than the file has something for its elements: it would be in memory first.
+    @Test func countsAreNotTrusted() throws {
+        var numbers = NumberWriter()
+        // Facts; the empty name; no modules; one stack, of very many nodes below the root.
+        for _ in 0..<4 { numbers.number(0) }
+        numbers.double(1)
+        numbers.number(0)
+        numbers.text("")
+        numbers.number(1)
+        numbers.text("")
+        for number in [0, 1, 1 << 32 - 3, 0] { numbers.number(number) }
+        let problem = try Self.error(Self.file(contents: numbers.bytes))?.problem
+        #expect(problem?.hasPrefix("the contents end too early") == true, "\(problem as Any)")
     }
 
     /// Its walk would take forever.
@@ -197,17 +228,32 @@ import Testing
     }
 }
 
-/// Expects that nothing differs, but for the order of samples.
+/// Expects that nothing differs, but for numbers of nodes and frames, and times by less than a microsecond.
 func expectSame(_ one: NamedProfile, _ other: NamedProfile, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(one.unit == other.unit && one.event == other.event, sourceLocation: sourceLocation)
     #expect(one.period == other.period && one.frequency == other.frequency, sourceLocation: sourceLocation)
     #expect(one.includesWaits == other.includesWaits && one.seconds == other.seconds, sourceLocation: sourceLocation)
     #expect(one.lostSamples == other.lostSamples, sourceLocation: sourceLocation)
-    #expect(one.names.all == other.names.all, sourceLocation: sourceLocation)
-    #expect(one.modules == other.modules && one.frames == other.frames, sourceLocation: sourceLocation)
-    #expect(one.nodes == other.nodes, sourceLocation: sourceLocation)
-    #expect(one.stacks.map(\.stack) == other.stacks.map(\.stack), sourceLocation: sourceLocation)
+    #expect(one.names.all == other.names.all && one.modules == other.modules, sourceLocation: sourceLocation)
     #expect(one.stacks.map(\.weight) == other.stacks.map(\.weight), sourceLocation: sourceLocation)
+    for (ours, theirs) in zip(one.stacks, other.stacks) {
+        let (stack, node) = (ours.stack, theirs.stack.node)
+        guard one.frames(from: stack.node).elementsEqual(other.frames(from: node)) else {
+            Issue.record("the frames of nodes \(stack.node) and \(node) differ", sourceLocation: sourceLocation)
+            return
+        }
+        var same = stack
+        same.node = node
+        #expect(same == theirs.stack, sourceLocation: sourceLocation)
+    }
     #expect(one.timeline?.anchor == other.timeline?.anchor, sourceLocation: sourceLocation)
-    #expect(one.timeline?.sorted == other.timeline?.sorted, sourceLocation: sourceLocation)
+    #expect(microseconds(one) == microseconds(other), sourceLocation: sourceLocation)
+}
+
+private func microseconds(_ profile: NamedProfile) -> [Timeline.Sample]? {
+    profile.timeline?.map { sample in
+        var sample = sample
+        sample.time /= 1000
+        return sample
+    }
 }

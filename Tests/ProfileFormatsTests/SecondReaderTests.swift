@@ -23,7 +23,7 @@ import Testing
         var sums: [UInt64] = [0, 0, 0, 0, 0]
         for sample in profile.timeline.map(Array.init) ?? [] {
             sums[0] += 1
-            sums[1] &+= sample.time
+            sums[1] &+= sample.time / 1000
             sums[2] &+= UInt64(bitPattern: Int64(sample.thread))
             sums[3] += sample.cpu.map { UInt64($0) + 1 } ?? 0
             sums[4] &+= sample.waited ?? 0
