@@ -78,29 +78,6 @@ struct cfic_templates {
 };
 
 /*
- * Up to four bytes are compared at once, in 16-bit lanes of a number. A lane of `limits` is the limit + 256, so that the
- * difference has bit 8 exactly where limit >= byte.
- */
-#define CFIC_LANES 0x0001000100010001ull
-#define CFIC_LANE_BYTES 0x00ff00ff00ff00ffull
-
-CFIC_INLINE __u64 cfic_limits(__u32 limit)
-{
-	return limit * CFIC_LANES + (CFIC_LANES << 8);
-}
-
-/* 1 in each lane whose byte is at most the limit. */
-CFIC_INLINE __u64 cfic_reached(__u64 bytes, __u64 limits)
-{
-	return (limits - bytes) >> 8 & CFIC_LANES;
-}
-
-CFIC_INLINE __u32 cfic_lane_sum(__u64 lanes)
-{
-	return lanes * CFIC_LANES >> 48;
-}
-
-/*
  * The number of the rule `distance` units (0..255) after the first row of the item with a code. `palette` is the offset
  * of the record's palette.
  */
@@ -108,8 +85,7 @@ CFIC_INLINE __u32 cfic_item_rule(
 	const void *memory, __u32 palette, __u32 palette_count, __u32 code, __u32 distance,
 	const struct cfic_templates *templates)
 {
-	__u32 symbol = code, at, row;
-	__u64 offsets, limits;
+	__u32 symbol = code, row;
 
 	if (code + palette_count >= 256)
 		symbol = CFIC_U16(memory, palette + 2 * (code + palette_count - 256));
@@ -118,13 +94,21 @@ CFIC_INLINE __u32 cfic_item_rule(
 	symbol -= templates->first;
 	if (symbol >= templates->count)
 		return symbol + templates->first - templates->count;
-	at = templates->offset + symbol * sizeof(struct cfic_template);
-	offsets = CFIC_UNALIGNED_U64(templates->memory, at);
-	limits = cfic_limits(distance);
-	/* Offset 0 is reached always, and 255 of the rows that aren't there leads to the last row's rule. */
-	row = cfic_lane_sum(
-		cfic_reached(offsets & CFIC_LANE_BYTES, limits) + cfic_reached(offsets >> 8 & CFIC_LANE_BYTES, limits));
-	return CFIC_U8(templates->memory, at + CFIC_TEMPLATE_ROWS - 1 + row);
+	/* The last row whose offset is at most the distance. Those that aren't there have the last row's rule. */
+	row = templates->offset + symbol * sizeof(struct cfic_template);
+	if (CFIC_U8(templates->memory, row + 4) <= distance) {
+		row += 4;
+		CFIC_BRANCH(row);
+	}
+	if (CFIC_U8(templates->memory, row + 2) <= distance) {
+		row += 2;
+		CFIC_BRANCH(row);
+	}
+	if (CFIC_U8(templates->memory, row + 1) <= distance) {
+		row += 1;
+		CFIC_BRANCH(row);
+	}
+	return CFIC_U8(templates->memory, row + CFIC_TEMPLATE_ROWS);
 }
 
 /*
@@ -193,33 +177,17 @@ CFIC_INLINE void cfic_find_block(
 	block->index_size = (last_unit + 1) >> bits;
 }
 
-/* The steps of a binary search among at most CFIC_BLOCK_MAX items until at most 4 are left. */
-#define CFIC_BLOCK_STEPS 5
+/* The steps of a binary search among at most CFIC_BLOCK_MAX items. */
+#define CFIC_BLOCK_STEPS 7
 
 /*
  * The offset after the last of a block's `count` items from `at` on whose unit is at most `low`; if there is none, `at`.
  */
 CFIC_INLINE __u32 cfic_search_items(const void *memory, __u32 at, __u32 count, __u32 low)
 {
-	__u64 reached;
-	__u32 unused;
-
 	CFIC_UNROLL
-	for (__u32 step = 0; step < CFIC_BLOCK_STEPS && count > 4; step++) {
-		__u32 half = count >> 1, middle = at + sizeof(struct cfic_item) * half;
-
-		if (CFIC_U8(memory, middle) <= low) {
-			at = middle + sizeof(struct cfic_item);
-			count -= half + 1;
-			CFIC_BRANCH(at);
-		} else {
-			count = half;
-		}
-	}
-	/* At most 4 are left, which are compared at once. Bytes after them are shifted out, in two steps of up to 32 bits. */
-	unused = 32 - 8 * count;
-	reached = cfic_reached(CFIC_UNALIGNED_U64(memory, at) & CFIC_LANE_BYTES, cfic_limits(low));
-	return at + sizeof(struct cfic_item) * cfic_lane_sum(reached << unused << unused);
+	CFIC_SEARCH(CFIC_BLOCK_STEPS, CFIC_U8, memory, at, sizeof(struct cfic_item), count, low)
+	return at;
 }
 
 /* The rule number at `unit` (0..65535) of a dense record. */
@@ -245,9 +213,10 @@ CFIC_INLINE __u32 cfic_dense_lookup(
 	at = cfic_search_items(memory, first, block.count, unit);
 	/*
 	 * An item precedes `at` even if none is in this block at or below the unit, because block 0 has one at unit 0. Of
-	 * an item of an earlier block, the last row is in force, and so it is at a distance of 255.
+	 * an item of an earlier block, the last row is in force, and so it is at a distance of 255: all ones if `at` is
+	 * `first`.
 	 */
-	distance = at == first ? 255 : (unit - CFIC_U8(memory, at - 2)) & 255;
+	distance = ((unit - CFIC_U8(memory, at - 2)) & 255) | (at - first - 1) >> 24;
 	return cfic_item_rule(memory, palette, head->palette_count, CFIC_U8(memory, at - 1), distance, templates);
 }
 
