@@ -71,7 +71,9 @@ public final class KernelUnwinder {
         self.options = options
         object = try KernelObject(options, part: .sampling(options))
         memory = try ElementMemory(outer: object.map("element_maps"), budget: options.tableBudget)
-        images = MappedImages(memory, try Self.hostMachine, tables)
+        // Not `??`, whose error is of any type.
+        let machine = if let other = options.lookupMachine { other } else { try Self.hostMachine }
+        images = MappedImages(memory, machine, tables)
         memory.onRefusal = { [unowned memory, weak images] code in
             images?.onProblem(
                 "the kernel gives no more memory for tables (\(systemMessage(code))): going on with "

@@ -15,7 +15,7 @@ struct LookupTests {
     private static let bias: UInt64 = 0x7f12_3456_7000
 
     private func expectSame(_ table: TableView, bias: UInt64 = Self.bias, random: Int = 100_000) throws {
-        let lookups = try KernelLookups()
+        let lookups = try KernelLookups { $0.lookupMachine = table.machine }
         try lookups.unwinder.map(table, at: bias, in: Self.process)
         try lookups.requireSame(table, at: table.edges, bias: bias, in: Self.process)
         try lookups.requireSame(table, at: table.addresses(random), bias: bias, in: Self.process)
@@ -57,6 +57,19 @@ struct LookupTests {
         // All large tables have dense pages.
         #expect(kinds.isSuperset(of: [CFIC_PAGE_UNIFORM, CFIC_PAGE_SPARSE, CFIC_PAGE_QUARTERS].map(\.rawValue)))
         try expectSame(compiled.view)
+    }
+
+    /// Of whichever machine this is; the other one's lookups run here, too.
+    @Test(arguments: [TableMachine.x86_64, .aarch64])
+    func templatesOfBothMachines(machine: TableMachine) throws {
+        let table = try MadeTable(
+            (0..<3000).map { number in
+                MadeTable.Function(
+                    0x40_0000 + number * 0x50, length: 0x50,
+                    [.init(4, 32), .init(8, 48), .init(0x20 + Int(number % 5) * 4, 16 * Int(number % 7 + 4))])
+            }, machine: machine)
+        #expect(table.view.templates.count > 10)
+        try expectSame(table.view)
     }
 
     @Test(arguments: [255, 256, 12_000, 65_535])
