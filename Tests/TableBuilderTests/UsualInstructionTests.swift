@@ -10,13 +10,19 @@ import UnwindTable
     struct Kind: CustomTestStringConvertible, Sendable {
         var machine: TableMachine
         var codeAlignment: UInt64
-        var testDescription: String { "\(machine), code alignment \(codeAlignment)" }
+        var dataAlignment: Int64 = -8
+        var testDescription: String {
+            "\(machine), code alignment \(codeAlignment), data alignment \(dataAlignment)"
+        }
     }
 
     static let kinds = [
         Kind(machine: .x86_64, codeAlignment: 1), Kind(machine: .x86_64, codeAlignment: 300),
         Kind(machine: .x86_64, codeAlignment: 0), Kind(machine: .aarch64, codeAlignment: 0),
         Kind(machine: .aarch64, codeAlignment: 4), Kind(machine: .aarch64, codeAlignment: 1),
+        // Times an operand, more than 56 bits, and more than 64.
+        Kind(machine: .x86_64, codeAlignment: 1, dataAlignment: 1 << 54),
+        Kind(machine: .aarch64, codeAlignment: 4, dataAlignment: -1 << 62),
     ]
 
     /// Four thousand FDEs side by side, over a dozen pages.
@@ -24,6 +30,7 @@ import UnwindTable
     func randomInstructionsSayTheSameOneByOne(_ kind: Kind) throws {
         var random = SeededGenerator(seed: 0x5eed + kind.codeAlignment)
         var writer = CFIWriter(kind.machine, codeAlignment: kind.codeAlignment)
+        writer.addCIE(codeAlignment: kind.codeAlignment, dataAlignment: kind.dataAlignment)
         let first: UInt64 = 0x1_0000
         var start = first
         for _ in 0..<4000 {

@@ -46,7 +46,9 @@ package struct CFIWriter {
     /// Adds a CIE for the following FDEs.
     ///
     /// - Parameter augmentation: "" or "S". Without 'z', so that FDEs have no augmentation data.
-    package mutating func addCIE(codeAlignment: UInt64 = 1, augmentation: String = "", extra: [UInt8] = []) {
+    package mutating func addCIE(
+        codeAlignment: UInt64 = 1, dataAlignment: Int64 = -8, augmentation: String = "", extra: [UInt8] = []
+    ) {
         self.codeAlignment = codeAlignment
         cie = bytes.count
         let instructions =
@@ -54,7 +56,7 @@ package struct CFIWriter {
             ? CFI.defineCFA(register: 7, offset: 8) + CFI.offset(register: 16, factored: 1)
             : CFI.defineCFA(register: 31, offset: 0)
         var body = little(UInt32(0)) + [1] + Array(augmentation.utf8) + [0]
-        body += uleb(codeAlignment) + [0x78, machine == .x86_64 ? 16 : 30] + instructions + extra
+        body += uleb(codeAlignment) + sleb(dataAlignment) + [machine == .x86_64 ? 16 : 30] + instructions + extra
         addEntry(body)
     }
 
@@ -143,6 +145,11 @@ package enum CFI {
 
 package func little<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
     withUnsafeBytes(of: number.littleEndian) { Array($0) }
+}
+
+package func sleb(_ number: Int64) -> [UInt8] {
+    (-0x40..<0x40).contains(number)
+        ? [UInt8(bitPattern: Int8(number)) & 0x7f] : [UInt8(number & 0x7f) | 0x80] + sleb(number >> 7)
 }
 
 package func uleb(_ number: UInt64) -> [UInt8] {
