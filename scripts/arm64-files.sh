@@ -2,14 +2,14 @@
 # Puts aarch64 files of Debian into a directory: libLLVM, libnode and PostgreSQL.
 # Nothing is installed, and the machine's package lists don't change.
 #
-#     arm64-files.sh DIRECTORY     does nothing if the directory is complete
+#     arm64-files.sh DIRECTORY     does nothing if the directory is complete; else its `files` and `apt` are made anew
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail
 [[ $# == 1 ]] || { sed -n '2,5p' "$0" >&2; exit 64; }
 packages=(libllvm14 libnode108 postgresql-15)
 [[ -e $1/complete ]] && exit 0
-rm -rf "$1" && mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial" "$1/files"
+rm -rf "$1/apt" "$1/files" && mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial" "$1/files"
 directory=$(realpath "$1")
 cd "$directory/apt"
 : > status

@@ -13,8 +13,6 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     var index = FrameIndex()
     var layout = PageLayout<A>()
     var chunks: [ChunkHandle<A>] = []
-    /// Of each chunk's records; set by `encodePages`.
-    private(set) var recordBytes: [Int] = []
 
     init() {}
 
@@ -121,7 +119,9 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     }
 
     /// Encodes all pages. Their records follow what `output` has.
-    mutating func encodePages(_ numbering: RuleNumbering, _ symbols: borrowing SymbolNumbering) {
+    ///
+    /// - Returns: the size of each chunk's records in bytes.
+    mutating func encodePages(_ numbering: RuleNumbering, _ symbols: borrowing SymbolNumbering) -> [Int] {
         let handles = chunks
         for handle in handles { handle.encoder.begin() }
         // The first chunk's records, in most images all records, are written directly into `output`.
@@ -133,9 +133,10 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
                 handles[number].encodePages(symbols.pointee, final: numbering.final[number])
             }
         }
-        recordBytes = handles.map { $0.encoder.recordBytes }
+        let recordBytes = handles.map { $0.encoder.recordBytes }
         handles[0].encoder.exchangeRecords(with: &output)
         for handle in handles.dropFirst() { output.append(contentsOf: handle.encoder.records.elements) }
+        return recordBytes
     }
 
     private func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {

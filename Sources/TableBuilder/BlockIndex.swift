@@ -1,4 +1,5 @@
 import CUnwindTable
+import Glibc
 import UnwindTable
 
 /// The index of a dense record, which tells where each block's items are: docs/table-format.md, "Pages".
@@ -13,7 +14,7 @@ struct BlockIndex: ~Copyable {
     private static var mostBlocks: Int { Int(CFIC_PAGE_UNITS) >> Int(CFIC_DENSE_BLOCK_BITS_MIN) }
 
     init() { counts = PageEncoder.zeroed(Self.mostBlocks) }
-    deinit { counts.deallocate() }
+    deinit { free(counts) }
 
     /// In bytes, without the number of items that follows it.
     var size: Int {

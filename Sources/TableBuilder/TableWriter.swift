@@ -39,7 +39,7 @@ extension ArchitectureBuilder {
         output.removeAll()
         output.reserveCapacity(pages)
         output.setCount(pages)
-        encodePages(numbering, symbols)
+        let recordBytes = encodePages(numbering, symbols)
         // Offsets in directory entries are 30-bit counts of 4 bytes.
         guard output.count - pages < (1 << 30) * Int(CFIC_RECORD_ALIGN) else { throw .tooLarge }
         lengths[Int(CFIC_SECTION_PAGES.rawValue)] = (output.count - pages) / Int(CFIC_RECORD_ALIGN)

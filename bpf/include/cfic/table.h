@@ -107,7 +107,6 @@ struct cfic_range {
 #define CFIC_PAGE_UNITS (1u << CFIC_PAGE_BITS)
 #define CFIC_BLOCK_BITS 8 /* a block covers 256 pc units                                            */
 #define CFIC_BLOCK_UNITS (1u << CFIC_BLOCK_BITS)
-#define CFIC_PAGE_BLOCKS 256
 #define CFIC_QUARTER_UNITS (CFIC_PAGE_UNITS / 4)
 #define CFIC_QUARTER_BLOCKS 64
 #define CFIC_SPARSE_MAX 256 /* items of a sparse record, so that 8 steps of search suffice          */
