@@ -121,6 +121,19 @@ private typealias Row = CFIWriter.Row
         #expect(table.pages[0].indexBytes == 24 * 256 >> bits)
     }
 
+    /// The numbers that an index of blocks of 256 units can just hold, and one more: of the first 7 blocks of a group, and of
+    /// the last one.
+    @Test(arguments: [(127, 8, 8), (128, 8, 7), (7, 127, 8), (7, 128, 7)])
+    func fullestGroupFits(_ inSeven: UInt64, _ inLast: UInt64, _ bits: Int) throws {
+        let seven = (0..<inSeven).map { $0 * 7 * 256 / inSeven },
+            last = (0..<inLast).map { 7 * 256 + $0 * 256 / inLast }
+        // More items than a sparse record can have.
+        let others = (8..<24).flatMap { block in (0..<16).map { UInt64(block) * 256 + $0 * 16 } }
+        let table = try table(unordered(seven + last + others, rules: 200))
+        #expect(table.kinds == [.dense])
+        #expect(table.pages[0].indexBytes == 24 * 256 >> bits)
+    }
+
     @Test func rowsInEveryUnitOfAFewBlocksAreDense() throws {
         let table = try table(unordered(0x700..<0xa00, rules: 200))
         #expect(table.kinds == [.dense])
