@@ -3,11 +3,12 @@
 #
 #     compare-lookups.sh BASE NEW ROUNDS FILE...     as root; BASE and NEW are cfic-bench programs
 #
-# Prints, for each file, the medians of both in nanoseconds, and NEW / BASE: the median of the rounds' quotients.
+# Prints, for each file, the medians of both in nanoseconds, and NEW / BASE: the median of the rounds' quotients; and the
+# median of all files.
 #
 # Origin: own. Licence: Apache-2.0.
 set -euo pipefail
-[[ $# -ge 4 ]] || { sed -n '2,7p' "$0" >&2; exit 64; }
+[[ $# -ge 4 ]] || { sed -n '2,8p' "$0" >&2; exit 64; }
 base=$1 new=$2 rounds=$3
 shift 3
 work=$(mktemp -d)
@@ -21,11 +22,16 @@ import json, statistics, sys
 
 work, rounds, paths = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 runs = {name: [json.load(open(f"{work}/{name}{i}.json")) for i in range(rounds)] for name in ("base", "new")}
-print("| file | lookups | base, ns | new, ns | new / base |\n|---|---|--:|--:|--:|")
+print("| file | pcs | lookups | base, ns | new, ns | new / base |\n|---|---|---|--:|--:|--:|")
+of_all = {}
 for path in paths:
-    for kind in ("hot", "random", "chained", "wider", "scattered"):
-        base, new = ([run[path][kind] * 1e9 for run in runs[name]] for name in ("base", "new"))
-        quotient = statistics.median(n / b for n, b in zip(new, base))
-        print(f"| {path.rsplit('/', 1)[-1]} | {kind} | {statistics.median(base):.1f} | {statistics.median(new):.1f} |"
-              f" {quotient:.2f} |")
+    for kind in ("waiting", "overlapping"):
+        for pcs in ("few", "many", "most", "others"):
+            base, new = ([run[path][kind][pcs] * 1e9 for run in runs[name]] for name in ("base", "new"))
+            quotient = statistics.median(n / b for n, b in zip(new, base))
+            of_all.setdefault((pcs, kind), []).append(quotient)
+            print(f"| {path.rsplit('/', 1)[-1]} | {pcs} | {kind} | {statistics.median(base):.1f} |"
+                  f" {statistics.median(new):.1f} | {quotient:.2f} |")
+for (pcs, kind), quotients in of_all.items():
+    print(f"| all | {pcs} | {kind} | | | {statistics.median(quotients):.2f} |")
 END

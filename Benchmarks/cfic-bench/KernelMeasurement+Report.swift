@@ -3,7 +3,7 @@ import Symbols
 
 extension KernelMeasurement {
     /// The median in nanoseconds.
-    private func nanoseconds(_ samples: [Double]) -> Double? { samples.median.map { $0 * 1e9 } }
+    private func nanoseconds(_ samples: [Double]?) -> Double? { samples?.median.map { $0 * 1e9 } }
 
     private var perFrame: Double? {
         framesOfStack > 0 ? stack.median.map { $0 * 1e9 / Double(framesOfStack) } : nil
@@ -18,8 +18,10 @@ extension KernelMeasurement {
 
     var bars: [Bar] {
         [
-            Bar(name: "kernel lookup, 64 pcs", unit: "ns", limit: 10, value: nanoseconds(lookups.hot)),
-            Bar(name: "kernel lookup, 4,096 random pcs", unit: "ns", limit: 20, value: nanoseconds(lookups.wider)),
+            Bar(name: "kernel lookup, 64 pcs", unit: "ns", limit: 10, value: nanoseconds(lookups.overlapping[.few])),
+            Bar(
+                name: "kernel lookup, 4,096 pcs", unit: "ns", limit: 20,
+                value: nanoseconds(lookups.overlapping[.most])),
             Bar(name: "kernel walk", unit: "ns per frame", limit: 60, value: perFrame),
             Bar(
                 name: "kernel walk of a 50-frame stack", unit: "us", limit: 4,
@@ -43,13 +45,14 @@ extension KernelMeasurement {
 
     var text: String {
         var table = TextTable(["Kernel programs, medians", "", ""], left: [0])
-        table.add(["  lookup in \(self.table), 64 pcs", decimal(nanoseconds(lookups.hot)), "ns"])
-        table.add(["  lookup in \(self.table), 1,024 random pcs", decimal(nanoseconds(lookups.random)), "ns"])
-        table.add(["  the same, each waiting for the previous", decimal(nanoseconds(lookups.chained)), "ns"])
-        table.add(["  lookup in \(self.table), 4,096 random pcs", decimal(nanoseconds(lookups.wider)), "ns"])
-        table.add([
-            "  lookup in \(self.table), other random pcs each time", decimal(nanoseconds(lookups.scattered)), "ns",
-        ])
+        for addresses in LookupTimes.Addresses.allCases {
+            table.add([
+                "  lookup in \(self.table), \(addresses.text)", decimal(nanoseconds(lookups.overlapping[addresses])), "ns",
+            ])
+            table.add([
+                "  the same, each waiting for the previous", decimal(nanoseconds(lookups.waiting[addresses])), "ns",
+            ])
+        }
         table.add(["  walk of \(framesOfStack) frames", decimal(stack.median.map { $0 * 1e6 }, 2), "us"])
         table.add(["  a frame of it", decimal(perFrame), "ns"])
         table.add(["  copying a table in", decimal(copiedPerSecond, 2), "GB/s"])

@@ -7,16 +7,42 @@ import UnwindTable
 
 /// The cost of lookups in one table on this machine's kernel: seconds, one sample per round.
 struct LookupTimes {
-    /// 64 pcs again and again.
-    var hot: [Double] = []
-    /// 1,024 random pcs again and again: twice as many as the cache of recent rules holds.
-    var random: [Double] = []
-    /// The same, but each lookup depends on the previous one.
-    var chained: [Double] = []
-    /// 4,096 random pcs, whose records don't fit a second-level cache.
-    var wider: [Double] = []
-    /// Different random pcs each time, from the whole table.
-    var scattered: [Double] = []
+    /// Which random pcs are looked up.
+    enum Addresses: String, CaseIterable {
+        /// 64 again and again.
+        case few
+        /// 1,024 again and again.
+        case many
+        /// 4,096 again and again: as many as the cache of recent rules has room for.
+        case most
+        /// Different ones each time, from the whole table.
+        case others
+
+        /// Their number; nil: as many as there are lookups.
+        var count: Int? {
+            switch self {
+            case .few: 64
+            case .many: 1024
+            case .most: 4096
+            case .others: nil
+            }
+        }
+
+        /// As reports call them.
+        var text: String {
+            switch self {
+            case .few: "64 pcs"
+            case .many: "1,024 pcs"
+            case .most: "4,096 pcs"
+            case .others: "other pcs each time"
+            }
+        }
+    }
+
+    /// Each lookup may begin before the one before it ended.
+    private(set) var overlapping: [Addresses: [Double]] = [:]
+    /// Each waits for the rule that the one before it found, as those of a walk do.
+    private(set) var waiting: [Addresses: [Double]] = [:]
 
     private static let runs = 100
     private static let process: Int32 = .max
@@ -41,16 +67,14 @@ struct LookupTimes {
         try unwinder.map(view, at: base, in: Self.process)
         batch.shared.pointee.process = UInt32(Self.process)
         batch.shared.pointee.count = UInt32(CFIC_BATCH_LOOKUPS)
-        let addresses = Self.randomAddresses(view)
+        let random = Self.randomAddresses(view)
         for _ in 0..<rounds {
-            for index in 0..<Int(CFIC_BATCH_LOOKUPS) { batch.pcs[index] = base &+ addresses[index % 64] }
-            hot.append(try Self.perLookup(batch, 0))
-            let few = addresses[..<min(1024, addresses.count)]
-            let more = addresses[..<min(4096, addresses.count)]
-            random.append(try Self.perRandomLookup(batch, few, base, 0))
-            chained.append(try Self.perRandomLookup(batch, few, base, UInt32(CFIC_BATCH_CHAIN)))
-            wider.append(try Self.perRandomLookup(batch, more, base, 0))
-            scattered.append(try Self.perRandomLookup(batch, addresses[...], base, 0))
+            for addresses in Addresses.allCases {
+                let some = random[..<min(addresses.count ?? .max, random.count)]
+                overlapping[addresses, default: []].append(try Self.perLookup(batch, some, base, 0))
+                waiting[addresses, default: []].append(
+                    try Self.perLookup(batch, some, base, UInt32(CFIC_BATCH_CHAIN)))
+            }
         }
     }
 
@@ -85,17 +109,8 @@ struct LookupTimes {
         }
     }
 
-    /// Seconds for one of the batch's lookups, without the cost of the loop.
-    private static func perLookup(_ batch: Batch, _ what: UInt32) throws -> Double {
-        let count = Double(runs) * Double(CFIC_BATCH_LOOKUPS)
-        batch.shared.pointee.what = UInt32(CFIC_BATCH_EMPTY)
-        let empty = try timed { for _ in 0..<runs { try batch.lookUp() } }
-        batch.shared.pointee.what = what
-        let full = try timed { for _ in 0..<runs { try batch.lookUp() } }
-        return (full - empty) / count
-    }
-
-    private static func perRandomLookup(
+    /// Seconds for one lookup, without the cost of the loop.
+    private static func perLookup(
         _ batch: Batch, _ addresses: ArraySlice<UInt64>, _ base: UInt64, _ what: UInt32
     ) throws -> Double {
         let count = Int(CFIC_BATCH_LOOKUPS)
@@ -111,10 +126,10 @@ struct LookupTimes {
     }
 
     var json: JSON {
-        .object([
-            ("hot", .number(hot.median)), ("random", .number(random.median)), ("chained", .number(chained.median)),
-            ("wider", .number(wider.median)), ("scattered", .number(scattered.median)),
-        ])
+        func object(_ times: [Addresses: [Double]]) -> JSON {
+            .object(Addresses.allCases.map { ($0.rawValue, .number(times[$0]?.median)) })
+        }
+        return .object([("overlapping", object(overlapping)), ("waiting", object(waiting))])
     }
 }
 

@@ -4,9 +4,9 @@ import CUnwindTable
 struct Template: BitwiseCopyable {
     /// The number of rows.
     private(set) var count = 0
-    /// Units after the first row. Those of rows that aren't there are 255.
-    private(set) var offsets = SIMD8<UInt8>(repeating: 255)
-    /// Rule numbers. Those of rows that aren't there are the last row's.
+    /// Units after the first row. Those of rows that aren't there are the last row's.
+    private(set) var offsets = SIMD8<UInt8>()
+    /// Rule numbers, likewise.
     private(set) var rules = SIMD8<UInt8>()
 
     /// The most rows of a template.
@@ -24,8 +24,10 @@ struct Template: BitwiseCopyable {
     }
 
     private mutating func append(offset: UInt8, rule: UInt8) {
-        offsets[count] = offset
-        for row in count..<Self.longest { rules[row] = rule }
+        for row in count..<Self.longest {
+            offsets[row] = offset
+            rules[row] = rule
+        }
         count += 1
     }
 

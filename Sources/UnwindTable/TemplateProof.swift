@@ -42,7 +42,7 @@ struct TemplateProof {
             guard template.rule(row) != template.rule(row - 1) else { return "adjacent rows have the same rule" }
         }
         guard (rowCount..<rows.upperBound).allSatisfy({ template.isUnused($0) }) else {
-            return "unused row is not at offset 255 with the last row's rule"
+            return "unused row does not repeat the last row"
         }
         return nil
     }
@@ -61,7 +61,7 @@ extension cfic_template {
     package func rule(_ row: Int) -> Int { Int(rules >> UInt64(8 * row) & 0xff) }
 
     /// Whether a row, 1 to 7, only fills the template up.
-    func isUnused(_ row: Int) -> Bool { offset(row) == 255 && rule(row) == rule(row - 1) }
+    func isUnused(_ row: Int) -> Bool { offset(row) == offset(row - 1) && rule(row) == rule(row - 1) }
 
     /// The number of rows before the first unused one.
     package var rowCount: Int { (1..<Int(CFIC_TEMPLATE_ROWS)).first(where: isUnused) ?? Int(CFIC_TEMPLATE_ROWS) }

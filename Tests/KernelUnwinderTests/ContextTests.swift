@@ -117,7 +117,7 @@ struct ContextTests {
         for map in ["element_maps", "processes", "samples", "wanted_threads", "wanted_commands", "wanted_cgroup"] {
             #expect(try id(map, unwinder.object) == id(map, waits.object), "\(map)")
         }
-        for map in ["walks", "counters"] {
+        for map in ["walks", "recent_rules", "counters"] {
             #expect(try id(map, unwinder.object) != id(map, waits.object), "\(map)")
         }
     }

@@ -48,7 +48,7 @@ struct LifecycleTests {
             for name in names {
                 programs.append(try id("prog_id", bpf_program__fd(try unwinder.object.program(name))))
             }
-            for name in ["element_maps", "processes", "samples", "counters", "walks", "batches"] {
+            for name in ["element_maps", "processes", "samples", "counters", "walks", "recent_rules", "batches"] {
                 maps.append(try id("map_id", try unwinder.object.map(name)))
             }
             // Maps with tables.

@@ -100,7 +100,7 @@ class Table:
         """Its rows: distance, rule number."""
         rows = list(zip(fields[:8], fields[8:]))
         count = 1
-        while count < 8 and not (rows[count][0] == 255 and rows[count][1] == rows[count - 1][1]):
+        while count < 8 and rows[count] != rows[count - 1]:
             count += 1
         return rows[:count]
 

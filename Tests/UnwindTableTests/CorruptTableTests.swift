@@ -231,7 +231,7 @@ extension Corruption {
         Corruption("unusedRule", "templates", filling) { $0.store(UInt8(9), at: $0.template(0) + 8 + 7) },
     ]
 
-    private static let filling = "template 0: unused row is not at offset 255 with the last row's rule"
+    private static let filling = "template 0: unused row does not repeat the last row"
 
     private static func template(_ number: Int, _ problem: String, _ rows: [HandmadeTable.Row]) -> Corruption {
         Corruption("\(problem) of \(rows.count)", "templates", "template \(number): \(problem)") { table in

@@ -160,7 +160,7 @@ struct HandmadeTable {
 
     static func bytes(of template: [Row]) -> [UInt8] {
         let last = template.last ?? Row(0, 0), unused = 8 - template.count
-        return template.map { UInt8($0.unit) } + [UInt8](repeating: 255, count: unused)
+        return template.map { UInt8($0.unit) } + [UInt8](repeating: UInt8(last.unit), count: unused)
             + template.map { UInt8($0.rule) } + [UInt8](repeating: UInt8(last.rule), count: unused)
     }
 

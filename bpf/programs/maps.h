@@ -19,6 +19,9 @@
 		__u32 at_ = (offset);                                                                        \
 		at_ <= CFIC_ELEMENT_SIZE - 8 ? *(const __u64 *)((const __u8 *)(memory) + at_) : 0;           \
 	})
+/* Calls the function of a machine, which is a constant wherever this is expanded. */
+#define OF_MACHINE(e_machine, function, ...) \
+	((e_machine) == CFIC_MACHINE_AARCH64 ? function##_aarch64(__VA_ARGS__) : function##_x86_64(__VA_ARGS__))
 #define CFIC_OFFSET(type, field) ((__u32)__builtin_offsetof(type, field))
 
 /* One check for a whole head, instead of a mask for each of its fields. */
@@ -151,15 +154,28 @@ struct {
 
 /*
  * A cache of recently found rules by address, because stacks contain the same addresses again and again. Numbers of
- * ranges are never reused, so entries are never out of date.
+ * ranges are never reused, so entries are never out of date. While a build runs, 10 to 18 % of the frames are not in it;
+ * with 512 rules it was 26 to 30 %.
  */
-#define RECENT_RULES 512
+#define RECENT_RULES_BITS 12
+#define RECENT_RULES (1 << RECENT_RULES_BITS)
 
 struct recent_rule {
 	__u64 bytes;             /* from the start of the range                                         */
 	__u32 range;             /* the range's number; 0: empty                                        */
 	struct cfic_rule rule;
 };
+
+/*
+ * By CPU: the loader gives it as many entries. It is not a per-CPU array, because values of those have at most 32 KiB,
+ * and older kernels look them up by a call.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct recent_rule[RECENT_RULES]);
+} recent_rules SEC(".maps");
 
 /*
  * The state of a walk. It is in a map because a BPF stack has only 512 bytes, and because functions that are verified
@@ -189,7 +205,6 @@ struct walk {
 	__u32 walks;             /* since the last snapshot                                             */
 	__u64 first_registers[CFIC_REGISTER_MASK + 1]; /* of the innermost frame, for a snapshot        */
 	__u64 first_pc;
-	struct recent_rule recent[RECENT_RULES];
 	struct cfic_sample sample;
 	__u64 frames[FRAMES_MAX]; /* directly after the sample, because they are output together         */
 };

@@ -7,6 +7,7 @@
 
 static __always_inline void begin(struct walk *walk, __u32 process)
 {
+	walk->sample.cpu = bpf_get_smp_processor_id();
 	walk->process = process;
 	walk->mapping_size = 0;
 	walk->window_words = 0;
@@ -57,7 +58,6 @@ static __always_inline int begin_sample(struct walk *walk, __u64 id)
 	}
 	walk->sample.time = bpf_ktime_get_ns();
 	walk->sample.thread = (__u32)id;
-	walk->sample.cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(walk->sample.command, sizeof(walk->sample.command));
 	return is_wanted(walk, id) ? 0 : -1;
 }

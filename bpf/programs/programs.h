@@ -8,6 +8,11 @@
 #define FRAMES_PER_CALL 4
 #endif
 
+int NAME(remember_rule)(__u64 bytes, __u32 slot)
+{
+	return remember_rule(bytes, slot, MACHINE);
+}
+
 /* CFIC_UNWIND: for unusual rules. */
 int NAME(unwind)(void)
 {

@@ -31,8 +31,6 @@ int is_called_from_x86_64(void);
 int is_called_from_aarch64(void);
 
 /* e_machine is a constant wherever these are expanded. */
-#define OF_MACHINE(e_machine, function, ...) \
-	((e_machine) == CFIC_MACHINE_AARCH64 ? function##_aarch64(__VA_ARGS__) : function##_x86_64(__VA_ARGS__))
 #define CFIC_UNWIND(reader, frame, rule, e_machine) (enum cfic_step)OF_MACHINE(e_machine, unwind)
 #define CFIC_GUESS(reader, frame, e_machine) (enum cfic_step)OF_MACHINE(e_machine, guess)
 #define CFIC_KNOWN_CODE(reader, frame, e_machine) \

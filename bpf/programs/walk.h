@@ -188,28 +188,38 @@ static __always_inline void copy_rule(
 	const struct cfic_short_rule *found;
 	const struct cfic_rule *whole = 0;
 
-	*rule = (struct cfic_rule){ 0 };
 	memory = element_near(memory, place, walk->range.rules + number);
 	place = walk->range.rules + number;
 	found = memory ? CFIC_HEAD(memory, offset(place), struct cfic_short_rule) : 0;
-	if (!found)
-		return;
-	if (!(found->cfa & CFIC_SHORT_LONG)) {
+	if (found && !(found->cfa & CFIC_SHORT_LONG)) {
 		cfic_expand_rule(found, rule, e_machine);
 		return;
 	}
-	number = walk->range.long_rules + cfic_long_rule_index(found) * CFIC_LONG_RULE_WORDS;
-	memory = element_near(memory, place, number);
-	whole = memory ? CFIC_HEAD(memory, offset(number), struct cfic_rule) : 0;
-	if (whole)
-		*rule = *whole;
+	if (found) {
+		number = walk->range.long_rules + cfic_long_rule_index(found) * CFIC_LONG_RULE_WORDS;
+		memory = element_near(memory, place, number);
+		whole = memory ? CFIC_HEAD(memory, offset(number), struct cfic_rule) : 0;
+	}
+	*rule = whole ? *whole : (struct cfic_rule){ 0 };
+}
+
+/* The slot of this CPU's cache of recent rules; null if there is none. */
+static __always_inline struct recent_rule *recent_rule(const struct walk *walk, __u32 slot)
+{
+	__u32 cpu = walk->sample.cpu;
+	struct recent_rule *recent = bpf_map_lookup_elem(&recent_rules, &cpu);
+
+	return recent ? &recent[slot & (RECENT_RULES - 1)] : 0;
 }
 
 /*
  * Has a slot of the cache of recent rules remember the rule `bytes` bytes after the start of the walk's current range. A
- * function of its own, so that the kernel verifies a lookup once, and not with each state of a walk.
+ * function of its own for each machine, so that the kernel verifies a lookup once, and not with each state of a walk.
  */
-int remember_rule(__u64 bytes, __u32 slot, __u32 e_machine)
+int remember_rule_x86_64(__u64 bytes, __u32 slot);
+int remember_rule_aarch64(__u64 bytes, __u32 slot);
+
+static __always_inline int remember_rule(__u64 bytes, __u32 slot, __u32 e_machine)
 {
 	__u32 pc_shift = e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0, number = 0, directory;
 	__u64 page = bytes >> (pc_shift + CFIC_PAGE_BITS);
@@ -219,8 +229,10 @@ int remember_rule(__u64 bytes, __u32 slot, __u32 e_machine)
 
 	if (!walk)
 		return 0;
+	recent = recent_rule(walk, slot);
+	if (!recent)
+		return 0;
 	directory = walk->range.directory + page;
-	recent = &walk->recent[slot & (RECENT_RULES - 1)];
 	recent->bytes = bytes;
 	recent->range = walk->range.number;
 	memory = element(directory);
@@ -238,11 +250,16 @@ int remember_rule(__u64 bytes, __u32 slot, __u32 e_machine)
 static __always_inline void find_rule(struct walk *walk, __u64 bytes, struct cfic_rule *rule, __u32 e_machine)
 {
 	__u64 hash = bytes >> (e_machine == CFIC_MACHINE_AARCH64 ? 2 : 0);
-	__u32 slot = (hash ^ hash >> 9) & (RECENT_RULES - 1);
-	struct recent_rule *recent = &walk->recent[slot];
+	__u32 slot = (hash ^ hash >> RECENT_RULES_BITS) & (RECENT_RULES - 1);
+	struct recent_rule *recent = recent_rule(walk, slot);
 
+	/* Never: the map has an entry for each CPU. */
+	if (!recent) {
+		*rule = (struct cfic_rule){ 0 };
+		return;
+	}
 	if (recent->bytes != bytes || recent->range != walk->range.number)
-		remember_rule(bytes, slot, e_machine);
+		OF_MACHINE(e_machine, remember_rule, bytes, slot);
 	*rule = recent->rule;
 }
 

@@ -80,6 +80,9 @@ struct SpanAllocator {
         return Span(place: place, count: elementWords)
     }
 
+    /// The number of words from a place to the end of its element.
+    func words(toEndOfElementWith place: UInt32) -> Int { elementWords - Int(place) % elementWords }
+
     /// Frees a span, which must not be read any more.
     mutating func free(_ span: Span) {
         guard span.count > 0 else { return }

@@ -72,8 +72,8 @@ struct TablePlacement {
 
     // MARK: Records
 
-    /// In words: after a run of records, so that a load of 8 bytes that begins in it stays in its element.
-    private static var spare: Int { Int(CFIC_SPARE_BYTES) / 4 }
+    /// In words: no record is that near the end of its element.
+    private static var spare: Int { Int(CFIC_ELEMENT_SPARE) / 4 }
 
     /// Copies runs of records, each as long as the rest of an element allows.
     private mutating func placeRecords() throws(KernelError) {
@@ -83,13 +83,13 @@ struct TablePlacement {
         var first = 0
         while first < starts.count {
             let rest = try memory.allocateRest(minimum: size(first) + Self.spare)
-            let end = Self.endOfRun(from: first, starts, words: rest.count - Self.spare, size: size)
+            let room = min(rest.count, memory.allocator.words(toEndOfElementWith: rest.place) - Self.spare)
+            let end = Self.endOfRun(from: first, starts, words: room, size: size)
             for record in first..<end { places[record] = rest.place + (starts[record] - starts[first]) }
             let count = Int(starts[end - 1] - starts[first]) + size(end - 1)
             memory.pointer(rest.place).copyMemory(from: pages + Int(starts[first]) * 4, byteCount: count * 4)
-            let taken = count + Self.spare
-            spans.append(Span(place: rest.place, count: taken))
-            memory.freeUnused(Span(place: rest.place + UInt32(taken), count: rest.count - taken))
+            spans.append(Span(place: rest.place, count: count))
+            memory.freeUnused(Span(place: rest.place + UInt32(count), count: rest.count - count))
             first = end
         }
         rewriteQuarters()

@@ -32,7 +32,7 @@ final class KernelObject {
 
         static func isBatch(_ name: String) -> Bool { ["look_up", "walk_stack"].contains(name) }
         /// What belongs to a walk, or to a CPU that walks. The constants are copied.
-        static let walkMaps: Set<String> = ["walks", "counters", ".rodata.settings"]
+        static let walkMaps: Set<String> = ["walks", "recent_rules", "counters", ".rodata.settings"]
         /// What only BPF programs for waits use.
         static let waitMaps: Set<String> = ["waits", "wait_hints", "wait_share", "wait_rounds"]
     }
@@ -120,6 +120,7 @@ final class KernelObject {
             ("element_maps", UInt32(ElementMemory.elementLimit(budget: options.tableBudget))),
             ("processes", UInt32(clamping: options.usedProcessLimit)),
             ("samples", UInt32(clamping: options.sampleBytes)),
+            ("recent_rules", UInt32(max(1, libbpf_num_possible_cpus()))),
         ]
         if options.usesSnapshots { sizes.append(("snapshots", UInt32(clamping: options.snapshotBytes))) }
         for (map, entries) in sizes + options.filter.mapSizes {

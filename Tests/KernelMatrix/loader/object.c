@@ -39,6 +39,7 @@ static void set(struct bpf_object *object, int everyone)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.settings");
 	struct bpf_map *snapshots = bpf_object__find_map_by_name(object, "snapshots");
+	struct bpf_map *recent = bpf_object__find_map_by_name(object, "recent_rules");
 	struct cfic_settings settings = {
 		.address_bits = address_bits(),
 		.frames_max = CFIC_FRAMES_MAX,
@@ -51,6 +52,7 @@ static void set(struct bpf_object *object, int everyone)
 	};
 
 	CHECK(map && bpf_map__set_initial_value(map, &settings, sizeof(settings)) == 0, "settings");
+	CHECK(recent && bpf_map__set_max_entries(recent, libbpf_num_possible_cpus()) == 0, "recent rules");
 	CHECK(snapshots && bpf_map__set_max_entries(snapshots, SNAPSHOT_BYTES) == 0, "snapshots");
 	printf("address-bits %llx\n", settings.address_bits);
 }

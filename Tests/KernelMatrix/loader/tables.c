@@ -17,8 +17,8 @@ const void *table_record(const struct table *table, __u32 place)
 
 static __u32 write_record(const void *record, size_t size)
 {
-	/* With room for a load of 8 bytes that begins in it. */
-	__u32 place = elements_take((size + CFIC_SPARE_BYTES + 3) / 4, 1);
+	/* With room for the most items of a block after its last one. */
+	__u32 place = elements_take((size + CFIC_ELEMENT_SPARE + 3) / 4, 1);
 
 	elements_write(place, record, size);
 	return place;

@@ -26,8 +26,10 @@
 /*
  * Directory entries and struct cfic_quarters are as in the file (table.h), except that they contain places instead of
  * record offsets. Records, templates, rules and operations are copied from the file unchanged. After a record, its
- * element has at least CFIC_SPARE_BYTES more bytes, of whatever kind.
+ * element has at least CFIC_ELEMENT_SPARE more bytes, of whatever kind, so that BPF programs need check only once that
+ * the most items of a block are within the element.
  */
+#define CFIC_ELEMENT_SPARE 256u
 #define CFIC_LONG_RULE_WORDS (sizeof(struct cfic_rule) / 4)
 #define CFIC_OPERATION_WORDS (sizeof(struct cfic_op) / 4)
 

@@ -85,7 +85,9 @@ CFIC_INLINE __u32 cfic_item_rule(
 	const void *memory, __u32 palette, __u32 palette_count, __u32 code, __u32 distance,
 	const struct cfic_templates *templates)
 {
-	__u32 symbol = code, row;
+	__u32 symbol = code;
+	const struct cfic_template *template;
+	const __u8 *row;
 
 	if (code + palette_count >= 256)
 		symbol = CFIC_U16(memory, palette + 2 * (code + palette_count - 256));
@@ -94,21 +96,29 @@ CFIC_INLINE __u32 cfic_item_rule(
 	symbol -= templates->first;
 	if (symbol >= templates->count)
 		return symbol + templates->first - templates->count;
-	/* The last row whose offset is at most the distance. Those that aren't there have the last row's rule. */
-	row = templates->offset + symbol * sizeof(struct cfic_template);
-	if (CFIC_U8(templates->memory, row + 4) <= distance) {
+	/*
+	 * The last row whose offset is at most the distance. Most code is behind all rows of a template, and rows that aren't
+	 * there repeat the last one.
+	 */
+	template = CFIC_HEAD(templates->memory, templates->offset + symbol * sizeof(*template), struct cfic_template);
+	if (!template)
+		return 0;
+	if (template->offset[CFIC_TEMPLATE_ROWS - 1] <= distance)
+		return template->rule[CFIC_TEMPLATE_ROWS - 1];
+	row = template->offset;
+	if (row[4] <= distance) {
 		row += 4;
 		CFIC_BRANCH(row);
 	}
-	if (CFIC_U8(templates->memory, row + 2) <= distance) {
+	if (row[2] <= distance) {
 		row += 2;
 		CFIC_BRANCH(row);
 	}
-	if (CFIC_U8(templates->memory, row + 1) <= distance) {
+	if (row[1] <= distance) {
 		row += 1;
 		CFIC_BRANCH(row);
 	}
-	return CFIC_U8(templates->memory, row + CFIC_TEMPLATE_ROWS);
+	return row[CFIC_TEMPLATE_ROWS];
 }
 
 /*
@@ -177,17 +187,36 @@ CFIC_INLINE void cfic_find_block(
 	block->index_size = (last_unit + 1) >> bits;
 }
 
+/* The most items of a block, and the one before. */
+struct cfic_block_items {
+	struct cfic_item item[1 + CFIC_BLOCK_MAX];
+};
+
 /* The steps of a binary search among at most CFIC_BLOCK_MAX items. */
 #define CFIC_BLOCK_STEPS 7
 
 /*
- * The offset after the last of a block's `count` items from `at` on whose unit is at most `low`; if there is none, `at`.
+ * The last of the `count` items after `item` whose unit is at most `low`; if there is none, `item`. What is left of the
+ * items after a step is less than half; the mask shows it to the kernel's verifier.
  */
-CFIC_INLINE __u32 cfic_search_items(const void *memory, __u32 at, __u32 count, __u32 low)
+CFIC_INLINE const struct cfic_item *cfic_search_items(const struct cfic_item *item, __u32 count, __u32 low)
 {
+	count &= CFIC_BLOCK_MAX;
 	CFIC_UNROLL
-	CFIC_SEARCH(CFIC_BLOCK_STEPS, CFIC_U8, memory, at, sizeof(struct cfic_item), count, low)
-	return at;
+	for (__u32 step = 1; step <= CFIC_BLOCK_STEPS && count > 0; step++) {
+		__u32 half = count >> 1;
+		const struct cfic_item *middle = item + half + 1;
+
+		if (middle->unit <= low) {
+			item = middle;
+			count -= half + 1;
+			CFIC_BRANCH(item);
+		} else {
+			count = half;
+		}
+		count &= CFIC_BLOCK_MAX >> step;
+	}
+	return item;
 }
 
 /* The rule number at `unit` (0..65535) of a dense record. */
@@ -195,7 +224,9 @@ CFIC_INLINE __u32 cfic_dense_lookup(
 	const void *memory, __u32 record, __u32 unit, const struct cfic_templates *templates)
 {
 	const struct cfic_dense *head = CFIC_HEAD(memory, record, struct cfic_dense);
-	__u32 index = record + sizeof(*head), palette, first, at, distance;
+	__u32 index = record + sizeof(*head), palette, items, distance;
+	const struct cfic_block_items *near;
+	const struct cfic_item *item;
 	struct cfic_block block;
 
 	if (!head)
@@ -208,16 +239,16 @@ CFIC_INLINE __u32 cfic_dense_lookup(
 	else
 		cfic_find_block(memory, index, head->index & 15, unit, head->last_unit, &block);
 	palette = index + block.index_size + sizeof(__u16);
-	first = palette + 2 * head->palette_count + sizeof(struct cfic_item) * block.first;
+	items = palette + 2 * head->palette_count;
+	/* In block 0, whose first item is at unit 0, the search never ends at what precedes it. */
+	near = CFIC_HEAD(memory, items + sizeof(*item) * block.first - sizeof(*item), struct cfic_block_items);
+	if (!near)
+		return 0;
 	unit &= CFIC_BLOCK_UNITS - 1;
-	at = cfic_search_items(memory, first, block.count, unit);
-	/*
-	 * An item precedes `at` even if none is in this block at or below the unit, because block 0 has one at unit 0. Of
-	 * an item of an earlier block, the last row is in force, and so it is at a distance of 255: all ones if `at` is
-	 * `first`.
-	 */
-	distance = ((unit - CFIC_U8(memory, at - 2)) & 255) | (at - first - 1) >> 24;
-	return cfic_item_rule(memory, palette, head->palette_count, CFIC_U8(memory, at - 1), distance, templates);
+	item = cfic_search_items(near->item, block.count, unit);
+	/* Of an item of an earlier block, the last row is in force, and so it is at a distance of 255. */
+	distance = item == near->item ? 255 : unit - item->unit;
+	return cfic_item_rule(memory, palette, head->palette_count, item->code, distance, templates);
 }
 
 /*

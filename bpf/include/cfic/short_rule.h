@@ -19,8 +19,9 @@ CFIC_INLINE __u32 cfic_long_rule_index(const struct cfic_short_rule *rule)
  */
 CFIC_INLINE void cfic_expand_rule(const struct cfic_short_rule *rule, struct cfic_rule *to, __u32 e_machine)
 {
-	int is_aarch64 = e_machine == CFIC_MACHINE_AARCH64;
-	__u32 sp = is_aarch64 ? CFIC_AARCH64_SP : CFIC_X86_64_SP, fp = is_aarch64 ? CFIC_AARCH64_FP : CFIC_X86_64_FP;
+	const int is_aarch64 = e_machine == CFIC_MACHINE_AARCH64;
+	const __u32 sp = is_aarch64 ? CFIC_AARCH64_SP : CFIC_X86_64_SP;
+	const __u32 fp = is_aarch64 ? CFIC_AARCH64_FP : CFIC_X86_64_FP;
 	__u32 cfa = sp - (sp - fp) * ((rule->cfa & CFIC_SHORT_CFA_FP) / CFIC_SHORT_CFA_FP);
 	__u32 signs = (rule->cfa & CFIC_SHORT_RA_SIGNED) / CFIC_SHORT_RA_SIGNED * CFIC_RULE_RA_SIGNED;
 	/* 1 if fp isn't 0. */
@@ -33,7 +34,7 @@ CFIC_INLINE void cfic_expand_rule(const struct cfic_short_rule *rule, struct cfi
 		((0u - 8u * rule->fp) & 0xffff) | (0u - 8u * rule->ra) << 16,
 	};
 
-	if (rule->ra == CFIC_SHORT_RA_LINK) {
+	if (is_aarch64 && rule->ra == CFIC_SHORT_RA_LINK) {
 		/* An unwinder knows the link register only while it knows all registers. */
 		words[0] = (words[0] & 0xffffff) | CFIC_RULE_LIVE_REGISTERS
 			| (CFIC_AARCH64_LR | (__u32)CFIC_VALUE_REGISTER << CFIC_VALUE_SHIFT) << 24;

@@ -141,8 +141,7 @@ enum cfic_page_kind {
 
 /*
  * Row i is offset[i] units after the item's, and has rule[i], whose number is below 256. If there are fewer than 8 rows,
- * the rest have offset 255 and the last row's rule, so that nobody needs to know their number. All rows lie in the block
- * of the first one.
+ * the rest repeat the last one, so that nobody needs to know their number. All rows lie in the block of the first one.
  */
 struct cfic_template {
 	__u8 offset[CFIC_TEMPLATE_ROWS]; /* the first one 0, then ascending                         */
