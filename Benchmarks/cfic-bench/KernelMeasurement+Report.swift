@@ -39,7 +39,7 @@ extension KernelMeasurement {
             Bar(
                 name: "kernel memory except one element / bytes of tables", unit: "times", limit: 1.05,
                 value: tableBytes > 0 ? Double(mappedBytes - Int(CFIC_ELEMENT_SIZE)) / Double(tableBytes) : nil),
-            Bar(name: "instructions to verify a program", unit: "at most", limit: 100_000, value: mostInstructions),
+            Bar(name: "instructions to verify a program", unit: "at most", limit: 60_000, value: mostInstructions),
         ]
     }
 

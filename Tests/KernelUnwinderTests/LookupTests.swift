@@ -116,6 +116,21 @@ struct LookupTests {
         try expectSame(table.view)
     }
 
+    /// A lookup checks once that the most items a block can have are in the element, whatever follows the record.
+    @Test(arguments: [0, 1, 63, 64, 65])
+    func recordNearTheEndOfAnElement(words: Int) throws {
+        let table = try MadeTable([.init(0x1000, length: 0x2000, every: 16, count: 500) { 8 + 8 * ($0 * $0 % 40) }])
+        let lookups = try KernelLookups()
+        let memory = lookups.unwinder.memory
+        // All of the element is taken, except room for the record and a few words at its end.
+        let rest = try memory.allocateRest(minimum: Int(CFIC_ELEMENT_WORDS) / 2)
+        try #require(rest.end % CFIC_ELEMENT_WORDS == 0)
+        let free = table.view.pages.count / 4 + words
+        memory.freeUnused(Span(place: rest.end - UInt32(free), count: free))
+        try lookups.unwinder.map(table.view, at: Self.bias, in: Self.process)
+        try lookups.requireSame(table.view, at: table.view.edges, bias: Self.bias, in: Self.process)
+    }
+
     @Test func oneRuleForAWholePage() throws {
         let table = try MadeTable([.init(0x10_0000, length: 5 << 16, [.init(0, 4096)])])
         #expect(table.view.pages.isEmpty)
