@@ -60,7 +60,11 @@ let package = Package(
         // Dependencies go in one direction: see docs/architecture.md.
         // Paths that preserve their bytes; directories; files written whole or not at all; identity and state of files.
         .target(name: "Files", dependencies: ["CNettle", "CLinux"]),
-        .target(name: "ELF", dependencies: ["Files", "Search", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
+        // The table of functions in Go programs, and call frame information made from it.
+        .target(name: "GoFunctionTable", dependencies: ["Search"]),
+        .target(
+            name: "ELF",
+            dependencies: ["Files", "Search", "GoFunctionTable", "CFileMapping", "CLinux", "CLibelf", "CLiblzma"]),
         .target(name: "CallFrameInfo"),
         // Binary search.
         .target(name: "Search"),
@@ -78,8 +82,8 @@ let package = Package(
         .target(
             name: "TableCompiler",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "TableSupply", "Threads",
-                "CUnwindTable",
+                "ELF", "Files", "CallFrameInfo", "GoFunctionTable", "UnwindTable", "TableBuilder", "TableStore",
+                "TableSupply", "Threads", "CUnwindTable",
             ]),
         // Processes' mappings, files, memory and events; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
@@ -216,6 +220,9 @@ let package = Package(
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestFixtures", "file-writer"]),
         // Writes a file as a process that tests limit and redirect.
         .executableTarget(name: "file-writer", dependencies: ["Files"], path: "Tests/Fixtures/file-writer"),
+        .testTarget(
+            name: "GoFunctionTableTests",
+            dependencies: ["GoFunctionTable", "CallFrameInfo", "ELF", "TableCompiler", "UnwindTable", "TestFixtures"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(
             name: "ValidationTests",

@@ -47,7 +47,8 @@ extension KernelMeasurement {
         var table = TextTable(["Kernel programs, medians", "", ""], left: [0])
         for addresses in LookupTimes.Addresses.allCases {
             table.add([
-                "  lookup in \(self.table), \(addresses.text)", decimal(nanoseconds(lookups.overlapping[addresses])), "ns",
+                "  lookup in \(self.table), \(addresses.text)", decimal(nanoseconds(lookups.overlapping[addresses])),
+                "ns",
             ])
             table.add([
                 "  the same, each waiting for the previous", decimal(nanoseconds(lookups.waiting[addresses])), "ns",

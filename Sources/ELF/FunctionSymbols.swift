@@ -1,9 +1,10 @@
 import Files
 import Glibc
+import GoFunctionTable
 import Search
 
-/// The functions of an image by address: those in `.symtab` and `.dynsym`, or in the `.symtab` of its debug file, and
-/// the stubs of its procedure linkage table. Name strings are created only by lookups.
+/// The functions of an image by address: those in `.symtab` and `.dynsym`, or in the `.symtab` of its debug file, or in the
+/// table that a Go program's runtime needs; and the stubs of its procedure linkage table. Name strings are created only by lookups.
 public struct FunctionSymbols {
     /// The function that symbols assign to an address.
     package struct Match: Equatable {
@@ -93,6 +94,9 @@ public struct FunctionSymbols {
                 add(".symtab", of: debugFile, theirs, CodeSections(of: debugFile, theirs), limit: limit)
             } catch { if problem == nil { problem = error } }
         }
+        if debugFile == nil, !image.hasSymbolTable {
+            do throws(ELFError) { try addGoFunctions(limit: limit) } catch { if problem == nil { problem = error } }
+        }
         keepBest()
         do throws(ELFError) { try addStubs(dynamic, dynamicNames, sections) } catch {
             if problem == nil { problem = error }
@@ -124,6 +128,23 @@ public struct FunctionSymbols {
             if problem == nil { problem = error }
             return nil
         }
+    }
+
+    /// Adds the functions of a Go program. Their sizes include the padding behind them.
+    private mutating func addGoFunctions(limit: Int) throws(ELFError) {
+        guard let go = try images[0].goFunctions() else { return }
+        do throws(GoTableError) {
+            for index in 0..<min(go.table.count, limit) {
+                let function = try go.table.function(index)
+                guard let name = UInt32(exactly: function.name) else { continue }
+                var symbol = Symbol(name: name, table: UInt8(names.count))
+                (symbol.address, symbol.size) = (function.addresses.lowerBound, UInt64(function.addresses.count))
+                functions.append(symbol)
+            }
+        } catch {
+            problem = problem ?? images[0].malformed(error, go.section)
+        }
+        names.append(go.bytes)
     }
 
     /// Adds the stubs of the procedure linkage table, named after the symbols that they jump to.

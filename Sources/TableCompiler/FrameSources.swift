@@ -1,5 +1,6 @@
 import CallFrameInfo
 import ELF
+import GoFunctionTable
 import TableBuilder
 import UnwindTable
 
@@ -26,13 +27,16 @@ public struct FrameSources {
     package private(set) var entry: EntryPoint?
     /// SVMAs of a signal trampoline for which `SignalTrampoline` provides the rule.
     package var trampolineAddresses: Range<UInt64>? { trampoline?.addresses }
+    /// The functions of a Go program that `.gopclntab` describes, as nothing else does.
+    package var goFrames: GoFrames? { goProgram?.frames }
     private let image: ELFImage
     /// Why the image's own .debug_frame or .gnu_debugdata can't be read.
     private var unreadable: ELFError?
     private var trampoline: SignalTrampoline?
+    private var goProgram: GoProgram?
 
     /// Collects .eh_frame and .debug_frame: the image's own .debug_frame, else the debug file's, else the one in
-    /// .gnu_debugdata.
+    /// .gnu_debugdata, else what .gopclntab says of Go functions.
     ///
     /// Throws `ELFError` if .eh_frame can't be read, or if other sections can't and nothing else was found.
     ///
@@ -59,6 +63,7 @@ public struct FrameSources {
             rejected += debugFile.rejected
             if !(debugFile.image.map { merge($0) } ?? false) { mergeMiniDebugInfo(of: image) }
         }
+        appendGoFunctions()
         appendTrampoline()
         if sections.isEmpty, let unreadable { throw unreadable }
         do throws(ELFError) { _ = try image.buildID() } catch { rejected.append(error) }
@@ -117,6 +122,19 @@ public struct FrameSources {
 
     /// Why parts of the image, or debug files, were skipped, one line each.
     package var notes: [String] { rejected.map { "not used: \($0)" } }
+
+    /// Go's linker writes the same into .debug_frame, unless the program is stripped.
+    private mutating func appendGoFunctions() {
+        guard debugSource == .none else { return }
+        do throws(ELFError) { goProgram = try GoProgram(of: image) } catch {
+            rejected.append(error)
+            unreadable = unreadable ?? error
+        }
+        guard let goProgram, goProgram.frames.functionCount > 0 else { return }
+        sections.append(goProgram.section)
+        names.append("\(image.name): \(goProgram.sectionName)")
+        debugSource = .goFunctionTable
+    }
 
     /// Appended last, so that all other sections take precedence.
     private mutating func appendTrampoline() {

@@ -39,6 +39,8 @@ public struct TableSource: Sendable, Equatable {
         case separateFile
         /// From `.gnu_debugdata` in the image.
         case embedded
+        /// There was none, but the image's `.gopclntab` describes Go functions.
+        case goFunctionTable
     }
 
     /// The machine of the image.

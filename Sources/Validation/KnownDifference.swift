@@ -18,6 +18,8 @@ public enum KnownDifference: String, CaseIterable, Sendable {
     case entryPoint
     /// aarch64's signal trampoline, which the kernel's vDSO doesn't describe; the table has a built-in rule for it.
     case signalTrampoline
+    /// Go functions without call frame information, whose stack depths the table has from `.gopclntab`.
+    case goFunction
 
     public var text: String {
         switch self {
@@ -28,6 +30,7 @@ public enum KnownDifference: String, CaseIterable, Sendable {
         case .discardedFunction: "functions that the linker discarded, at address 0"
         case .entryPoint: "the entry point, which nothing calls, whatever its FDE says"
         case .signalTrampoline: "the vDSO's signal trampoline, for which cfic has a rule of its own"
+        case .goFunction: "Go functions, whose stack depths .gopclntab tells"
         }
     }
 }

@@ -24,7 +24,7 @@ package final class GuardedBytes {
     deinit { munmap(mapping, size) }
 }
 
-/// A verified table made from a `CFIWriter`'s section.
+/// A verified table made from a `CFIWriter`'s section, or from another one.
 package final class BuiltTable {
     package let bytes: [UInt8]
     package let view: TableView
@@ -32,28 +32,31 @@ package final class BuiltTable {
     package let badFrames: [BadFrame]
     private let memory: GuardedBytes
 
-    package init(
+    package convenience init(
         _ writer: CFIWriter, executable: [Range<UInt64>], keepsGaps: Bool = false, threads: Int = 1,
         key: TableSource.Key = .buildID([1, 2, 3, 4])
     ) throws {
+        let bytes = GuardedBytes(writer.bytes)
+        try self.init(
+            FrameSection(kind: .ehFrame, bytes: bytes.bytes, address: 0, machine: writer.machine.rawValue),
+            writer.machine,
+            executable: executable, keepsGaps: keepsGaps, threads: threads, key: key)
+        withExtendedLifetime(bytes) {}
+    }
+
+    package init(
+        _ section: FrameSection, _ machine: TableMachine, executable: [Range<UInt64>], keepsGaps: Bool = false,
+        threads: Int = 1, key: TableSource.Key = .buildID([1, 2, 3, 4])
+    ) throws {
         var builder = TableBuilder()
-        let source = TableSource(machine: writer.machine, key: key, size: 4096)
-        var made: [UInt8] = []
-        var counts = TableCounts()
-        var badFrames: [BadFrame] = []
-        try writer.bytes.withUnsafeBytes { bytes in
-            let section = FrameSection(kind: .ehFrame, bytes: bytes, address: 0, machine: writer.machine.rawValue)
-            let result = try builder.build(
-                [section], executable: executable, executableBytes: executable.reduce(0) { $0 + UInt64($1.count) },
-                source: source, options: TableOptions(keepsGaps: keepsGaps), threads: threads)
-            made = Array(result.table)
-            counts = result.counts
-            badFrames = result.badFrames
-        }
-        bytes = made
-        self.counts = counts
-        self.badFrames = badFrames
-        memory = GuardedBytes(made)
+        let result = try builder.build(
+            [section], executable: executable, executableBytes: executable.reduce(0) { $0 + UInt64($1.count) },
+            source: TableSource(machine: machine, key: key, size: 4096), options: TableOptions(keepsGaps: keepsGaps),
+            threads: threads)
+        bytes = Array(result.table)
+        counts = result.counts
+        badFrames = result.badFrames
+        memory = GuardedBytes(bytes)
         view = try TableVerifier.verify(memory.bytes)
     }
 

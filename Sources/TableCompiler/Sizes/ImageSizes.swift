@@ -69,8 +69,10 @@ extension ImageSizes {
 }
 
 extension FrameSources {
-    /// The sections that are in files, without that of a signal trampoline.
-    fileprivate var ownSections: [FrameSection] { trampolineAddresses == nil ? sections : sections.dropLast() }
+    /// The sections that are in files, without those of a signal trampoline and of Go functions.
+    fileprivate var ownSections: [FrameSection] {
+        sections.dropLast((trampolineAddresses == nil ? 0 : 1) + (debugSource == .goFunctionTable ? 1 : 0))
+    }
 
     /// Size of `.debug_frame` in the file that it is in; nil if there is none, or it is within `.gnu_debugdata`.
     fileprivate func storedDebugFrameBytes(of image: ELFImage) -> UInt64? {
@@ -78,7 +80,7 @@ extension FrameSources {
             switch debugSource {
             case .sameFile: image
             case .separateFile: debugImage
-            case .none, .embedded: nil
+            case .none, .embedded, .goFunctionTable: nil
             }
         return owner?.storedBytes(of: [".debug_frame", ".zdebug_frame"])
     }

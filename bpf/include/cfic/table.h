@@ -29,6 +29,7 @@ enum cfic_debug_source {
 	CFIC_DEBUG_SAME_FILE = 1, /* the image itself                                               */
 	CFIC_DEBUG_FILE = 2,      /* a separate debug file                                          */
 	CFIC_DEBUG_EMBEDDED = 3,  /* .gnu_debugdata                                                 */
+	CFIC_DEBUG_GO = 4,        /* there was none; .gopclntab describes Go functions              */
 };
 
 /* cfic_table_header.options */
