@@ -81,7 +81,7 @@ let package = Package(
                 "ELF", "Files", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableStore", "TableSupply", "Threads",
                 "CUnwindTable",
             ]),
-        // Processes' mappings, files, memory and events; this process's capabilities.
+        // Processes' mappings, files, memory and events; the files that a command will map; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
@@ -260,7 +260,7 @@ let package = Package(
             dependencies: [
                 "CLibbpf",
                 "Profile", "FullUnwinder", "KernelUnwinder", "LinuxProcess", "Symbols", "Threads", "ELF",
-                "TableCompiler",
+                "TableCompiler", "TableStore", "TableSupply",
                 "CUnwindTable",
                 "TestFixtures",
             ]),
