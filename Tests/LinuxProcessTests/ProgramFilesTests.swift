@@ -88,6 +88,14 @@ import Testing
         #expect(files(program) == ["program", "lib/a.so", "lib/b.so"])
     }
 
+    @Test func fileWithSeveralNamesIsFoundOnce() throws {
+        try file("lib/a.so")
+        symlink("a.so", "\(directory)/lib/b.so")
+        let program = try file(
+            "program", needs: ["a.so", "b.so"], interpreter: "\(directory)/lib/b.so", flags: rpath("$ORIGIN/lib"))
+        #expect(files(program) == ["program", "lib/a.so"])
+    }
+
     @Test func missingLibraryIsLeftOut() throws {
         try file("lib/a.so")
         let program = try file(
