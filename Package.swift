@@ -85,7 +85,7 @@ let package = Package(
                 "ELF", "Files", "CallFrameInfo", "GoFunctionTable", "UnwindTable", "TableBuilder", "TableStore",
                 "TableSupply", "Threads", "CUnwindTable",
             ]),
-        // Processes' mappings, files, memory and events; this process's capabilities.
+        // Processes' mappings, files, memory and events; the files that a command will map; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),
         .target(
             name: "KernelUnwinder",
@@ -267,7 +267,7 @@ let package = Package(
             dependencies: [
                 "CLibbpf",
                 "Profile", "FullUnwinder", "KernelUnwinder", "LinuxProcess", "Symbols", "Threads", "ELF",
-                "TableCompiler",
+                "TableCompiler", "TableStore", "TableSupply",
                 "CUnwindTable",
                 "TestFixtures",
             ]),

@@ -60,6 +60,8 @@ public final class KernelUnwinder {
     var mappingLimit = PlacedProcess.mappingLimit
     /// Processes whose excess mappings have been reported.
     private var crowded: Set<Int32> = []
+    /// Images that processes were expected to map, and that are kept for them until they end.
+    var expected: [Int32: [MappedImage]] = [:]
 
     /// Loads the BPF programs into the kernel.
     ///
@@ -233,6 +235,7 @@ public final class KernelUnwinder {
         planMemory.forget(process)
         crowded.remove(process)
         pace.forget(process)
+        for image in expected.removeValue(forKey: process) ?? [] { image.users -= 1 }
         if let known = processes.removeValue(forKey: process) { supersede(known) }
     }
 

@@ -67,6 +67,9 @@ public final class Profiler {
     /// Sees all samples of the recording.
     package var observer: (any SampleObserver)?
 
+    /// How long a command waits for the tables of its files, at most.
+    var tablePatience = Duration.seconds(1)
+
     private let unwinder: KernelUnwinder
     private let options: Options
     private let interruption: Interruption?
@@ -125,6 +128,8 @@ public final class Profiler {
     /// Runs a command and records it until it ends; its children may go on. If the recording ends earlier, the command
     /// gets SIGTERM, and SIGKILL two seconds later.
     ///
+    /// The tables of its executable and its libraries are made first; for at most a second the command waits for them.
+    ///
     /// Raises the limit on open files as ``record(processes:)`` does, but not for the command.
     ///
     /// - Parameter words: the program, looked up in `PATH`, and its arguments.
@@ -140,6 +145,8 @@ public final class Profiler {
         let recorder = makeRecorder()
         var recording = try collectingProblems { () throws(ProfileError) in
             try ProfileError.ofUnwinder { () throws(KernelError) in try unwinder.expectProcess(command.process) }
+            let deadline = ContinuousClock.now + tablePatience
+            unwinder.expect(ProgramFiles(of: words, until: deadline).images, in: command.process, until: deadline)
             return try record(recorder, start: command.run) {
                 guard command.hasEnded() else { return false }
                 // Its id may be reused from now on.

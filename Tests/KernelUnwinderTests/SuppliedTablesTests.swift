@@ -217,4 +217,72 @@ struct SuppliedTablesTests {
         #expect(try unwinder.addProcess(getpid()).images.allSatisfy { !$0.hasTable && $0.problem != nil })
         #expect(unwinder.images.tables.count == 0)
     }
+
+    // MARK: Files that are expected
+
+    private static let expectedFiles = ["/usr/bin/cat", "/usr/bin/env"]
+    /// The number of requests for each of these files.
+    private var requests: [Int] {
+        Self.expectedFiles.map { file in supply.requested.count { $0.name.hasSuffix(file) } }
+    }
+
+    private func expect(_ process: Int32, until deadline: ContinuousClock.Instant) throws {
+        try unwinder.expectProcess(process)
+        unwinder.expect(try Self.expectedFiles.map(ELFImage.init(path:)), in: process, until: deadline)
+    }
+
+    private func cat(in images: ProcessImages) throws -> MappedImage {
+        try #require(images.images.first { $0.name == "/usr/bin/cat" })
+    }
+
+    /// As if they were in the store.
+    @Test func expectedFilesHaveTablesBeforeTheyAreMapped() throws {
+        supply.tables.close()
+        supply.tables.open()
+        let process = try process()
+        try expect(process.id, until: .now + .seconds(3600))
+        #expect(requests == [1, 1] && unwinder.images.tables.count == 1 && unwinder.images.pendingCount == 0)
+        let image = try cat(in: unwinder.addProcess(process.id, waitsForTables: false))
+        #expect(image.hasTable && !image.isPending && requests == [1, 1])
+    }
+
+    /// Nobody waits for them beyond that; they come later.
+    @Test func tablesOfExpectedFilesAreWaitedForUntilTheDeadline() throws {
+        supply.tables.close()
+        let process = try process()
+        try expect(process.id, until: .now)
+        #expect(requests == [0, 0])
+        // On a busy machine, time may be up before they are requested.
+        for seconds in [1, 10, 100] where requests != [1, 1] { try expect(process.id, until: .now + .seconds(seconds)) }
+        let image = try cat(in: unwinder.addProcess(process.id, waitsForTables: false))
+        #expect(image.isPending && requests == [1, 1])
+        // Those that nobody waits for are made one at a time.
+        try update { supply.tables.begun > 1 }
+        supply.tables.open()
+        try update { !image.isPending }
+        #expect(image.hasTable && requests == [1, 1])
+    }
+
+    @Test func expectedFilesAreKeptUntilTheProcessEnds() throws {
+        let nobody: Int32 = 2_147_483_646
+        try expect(nobody, until: .now + .seconds(3600))
+        unwinder.retireUnused()
+        try expect(getpid(), until: .now + .seconds(3600))
+        #expect(requests == [1, 1] && unwinder.images.tables.count == 1)
+        for process in [nobody, getpid()] {
+            #expect(unwinder.images.tables.count == 1)
+            unwinder.removeProcess(process)
+            unwinder.retireUnused()
+        }
+        #expect(unwinder.images.tables.count == 0)
+    }
+
+    @Test func expectedFileWithoutTableHasTheReason() throws {
+        supply.keyRefusal = .init(description: "no key for you")
+        let process = try process()
+        try expect(process.id, until: .now + .seconds(3600))
+        #expect(unwinder.images.tables.count == 0)
+        let image = try cat(in: unwinder.addProcess(process.id, waitsForTables: false))
+        #expect(!image.hasTable && image.problem == "no key for you" && requests == [1, 1])
+    }
 }

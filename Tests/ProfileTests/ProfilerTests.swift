@@ -3,6 +3,8 @@ import KernelUnwinder
 import LinuxProcess
 @testable import Profile
 import TableCompiler
+import TableStore
+import TableSupply
 import TestFixtures
 import Testing
 
@@ -43,6 +45,32 @@ struct ProfilerTests {
             #expect(!isComplete || recording.memory.tables > 0)
         }
         #expect(isComplete)
+    }
+
+    /// Before the recording looks at anything that the command has mapped.
+    @Test func tablesOfACommandsFilesAreMadeBeforeItRuns() throws {
+        let fixture = try Fixture()
+        let supply = CompilingSupply(store: try TableStore(directory: fixture.directory + "/cache"))
+        let profiler = Profiler(try KernelUnwinder(tables: supply), options())
+        profiler.tablePatience = .seconds(3600)
+        var made: SupplyAnswers?
+        profiler.onProgress = { if $0 == .sampling { made = supply.answers } }
+        _ = try profiler.record(command: Self.busy(1))
+        let files = ProgramFiles(of: ["/bin/bash"], until: .now + .seconds(3600)).images
+        // Itself, the interpreter, and at least libc.
+        #expect(files.count >= 3 && made?.found == 0)
+        #expect(made.map { $0.made + $0.refused } == files.count)
+    }
+
+    @Test func commandWhoseFilesCannotBeFoundRuns() throws {
+        let fixture = try Fixture()
+        let path = try fixture.write(Array("exit 3\n".utf8), to: "text")
+        chmod(path, 0o755)
+        for patience in [Duration.zero, .seconds(3600)] {
+            let profiler = Profiler(try KernelUnwinder(tables: CompilingSupply(store: nil)), options())
+            profiler.tablePatience = patience
+            #expect(try profiler.record(command: [path]).commandEnd == .exited(code: 3))
+        }
     }
 
     @Test func commandThatIsNotDoneInTimeIsEnded() throws {

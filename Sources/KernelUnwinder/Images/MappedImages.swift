@@ -71,14 +71,43 @@ final class MappedImages {
             if byFile[file.identity] == nil { work.append(file) }
         }
         guard work.count > 1, supply.threads > 1 else { return }
-        let (all, supply) = (work, supply)
+        let all = work
+        requests = requestAll(all.count) { try? all[$0].image() }
+    }
+
+    /// Requests the tables of files on several threads, which open them by their numbers.
+    private func requestAll(
+        _ count: Int, _ open: @Sendable (Int) -> ELFImage?
+    ) -> [FileIdentity: any TableRequest] {
+        let supply = supply
         let found = Mutex<[FileIdentity: any TableRequest]>([:])
-        Threads.perform(all.count, threads: supply.threads) { index in
-            guard let image = try? all[index].image() else { return }
+        Threads.perform(count, threads: supply.threads) { index in
+            guard let image = open(index), let identity = image.identity else { return }
             let request = supply.request(image)
-            found.withLock { $0[all[index].identity] = request }
+            found.withLock { $0[identity] = request }
         }
-        requests = found.withLock { $0 }
+        return found.withLock { $0 }
+    }
+
+    /// Requests the tables of files that will be mapped soon. Those that exist are loaded, and the others made, before those
+    /// that nobody waits for.
+    ///
+    /// - Parameters:
+    ///   - files: with their paths as names; not used any more by the caller.
+    ///   - deadline: tables that are not requested by then are left for when the file is mapped.
+    /// - Returns: the images, each with a user, whom the caller removes.
+    func expect(_ files: [ELFImage], until deadline: ContinuousClock.Instant) -> [MappedImage] {
+        let new = files.filter { file in file.identity.map { byFile[$0] == nil } ?? false }
+        // Each is used by one thread at a time.
+        nonisolated(unsafe) let all = new
+        let requests = requestAll(all.count) { ContinuousClock.now < deadline ? all[$0] : nil }
+        for file in new {
+            guard let identity = file.identity, let request = requests[identity] else { continue }
+            byFile[identity] = mapped(request, name: file.name, waitsForTables: false, isAwaited: true)
+        }
+        let expected = files.compactMap { $0.identity.flatMap { byFile[$0] } }
+        for image in expected { image.users += 1 }
+        return expected
     }
 
     /// Drops the requests for a process whose images all have been read.
@@ -191,7 +220,7 @@ final class MappedImages {
                 return unusable
             }
         }
-        let found = mapped(request, name: mapping.path, waitsForTables)
+        let found = mapped(request, name: mapping.path, waitsForTables: waitsForTables)
         byFile[identity] = found
         return found
     }
@@ -203,7 +232,7 @@ final class MappedImages {
         if let known = vdsos[bytes] { return waitsForTables ? makingNow(known) : known }
         do throws(ELFError) {
             let image = try ELFImage(bytes: bytes, name: mapping.path)
-            let found = mapped(supply.request(image), name: mapping.path, waitsForTables)
+            let found = mapped(supply.request(image), name: mapping.path, waitsForTables: waitsForTables)
             vdsos[bytes] = found
             return found
         } catch {
@@ -234,7 +263,11 @@ final class MappedImages {
     }
 
     /// The image with its table, shared with all files that have the same key; or with a table that will be made.
-    private func mapped(_ request: any TableRequest, name: String, _ waitsForTables: Bool) -> MappedImage {
+    ///
+    /// - Parameter isAwaited: whether a table that has to be made is one of those that samples will need first.
+    private func mapped(
+        _ request: any TableRequest, name: String, waitsForTables: Bool, isAwaited: Bool = false
+    ) -> MappedImage {
         // The other thread reads the request's image, and this one reads its own meanwhile.
         if !waitsForTables, !request.isFound, !isLoaded(request), let image = try? request.image.another() {
             let found = MappedImage(name: name, image: image)
@@ -243,7 +276,7 @@ final class MappedImages {
             pending[number] = found
             let words = MemoryLayout<cfic_loaded_range>.size / 4
             found.needSpan = try? memory.allocate(words: words, alignment: words)
-            queue.add(number, need: 0, isSampled: false) { request }
+            queue.add(number, need: 0, isSampled: isAwaited) { request }
             return found
         }
         // What is read for the table goes with the request.
