@@ -119,7 +119,7 @@ let package = Package(
             name: "ProfileFormats",
             dependencies: [
                 "CallFrameInfo", "ELF", "Files", "FlameGraphPage", "KernelUnwinder", "Symbols", "JSONDocuments",
-                "Profile", "Threads", "CLiblzma", "CZlib",
+                "Profile", "Search", "Threads", "CLiblzma", "CZlib",
             ]),
         // A profile on a terminal, while it is recorded.
         .target(

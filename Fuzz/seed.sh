@@ -118,4 +118,14 @@ for name in folded times; do
 	done
 	{ printf '\1'; tail -c +13 "$work/$name.cfic" | xz -dc; } > "$out/fuzz-profile/$((number += 1))"
 done
+# Contents with address spaces, which those have not. Facts, names, modules; two stacks of two processes, each with a node, of
+# two frames with two functions; tasks, address spaces, pieces, mappings; the stacks' ends, no times.
+{
+	printf '\1\0\0\0\0\0\0\0\0\0\0\xf0\x3f\0\xff'
+	printf '\3\xff/a\xff/b\xff\2\1\0\2\0'
+	printf '\2\1\1\0\0\0\0\0\0\0\0\2\0\1\2\0\0\0\0\xa0\x40\xa0\x80\x80\4\0\0'
+	printf '\0\0\12\2\0\0\0\0\1\1\1\2\0\1\0'
+	printf '\0\1\x80\x20\x80\x80\x80\2\x80\x40\x80\x20\0\x80\x80\x80\4\40\0\6'
+	printf '\0\0\0\0\1\1\0'
+} > "$out/fuzz-profile/$((number += 1))"
 rm -rf "$work"

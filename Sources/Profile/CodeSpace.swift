@@ -88,7 +88,7 @@ struct CodeSpace {
         images.append(
             ProcessImages.Mapping(
                 start: start, end: start + piece.size, bias: mapping.image == nil ? 0 : start &- piece.start,
-                image: mapping.image, name: mapping.name))
+                offset: mapping.offset, image: mapping.image, name: mapping.name))
         if mapping.image?.image != nil { openCount += 1 }
         if let image = mapping.image ?? mapping.unusable, let problem = image.problem, !image.isGone {
             problems[image.name] = problem

@@ -212,6 +212,18 @@ public final class Symbolizer {
         public var buildID: [UInt8]?
         /// SVMA in the file; nil if there is no file.
         public var address: UInt64?
+        /// What is mapped there of the file; nil if there is no file.
+        public var piece: Piece?
+    }
+
+    /// A part of a file that is mapped as a whole.
+    public struct Piece: Hashable, Sendable {
+        /// SVMA of the first byte.
+        public var start: UInt64
+        /// In bytes.
+        public var size: UInt64
+        /// Of the first byte in the file, in bytes.
+        public var offset: UInt64
     }
 
     /// Where a frame's code is; nil if nothing is mapped there, or if the file was closed during the recording.
@@ -227,7 +239,10 @@ public final class Symbolizer {
         let id = ObjectIdentifier(image)
         let buildID = buildIDs[id] ?? ((try? image.image?.buildID()) ?? nil)
         buildIDs[id] = .some(buildID)
-        return Location(module: image.name, buildID: buildID, address: frame.pc &- mapping.bias)
+        return Location(
+            module: image.name, buildID: buildID, address: frame.pc &- mapping.bias,
+            piece: Piece(
+                start: mapping.start &- mapping.bias, size: mapping.end &- mapping.start, offset: mapping.offset))
     }
 
     // MARK: Demangling

@@ -72,8 +72,8 @@ struct CFICReader {
         for index in 0..<count {
             let kind = kinds[index], task = tasks[index]
             let stack = NamedProfile.Stack(
-                node: nodes[index], process: task.process, thread: task.thread, cgroup: task.cgroup,
-                isWaiting: kind & 2 != 0, end: ends[index],
+                node: nodes[index], process: task.process, space: task.space, thread: task.thread,
+                cgroup: task.cgroup, isWaiting: kind & 2 != 0, end: ends[index],
                 outcome: StackOutcome.allCases.first { $0.code == kind >> 2 } ?? .complete)
             let total =
                 kind & 1 == 0 ? profile.usualWeight(stack, samples: samples[index]) : try numbers.double()
@@ -88,6 +88,7 @@ struct CFICReader {
 
     private struct Task {
         var process: Int32
+        var space: UInt32
         var thread, cgroup: NameTable.ID
     }
 
@@ -115,7 +116,10 @@ struct CFICReader {
         let cgroups = try numbers.column(taskCount) { numbers throws(ProfileProblem) in
             try numbers.name(of: names)
         }
-        return indices.map { Task(process: processes[$0], thread: threads[$0], cgroup: cgroups[$0]) }
+        let spaces = try CFICSpaceReader.read(taskCount, from: &numbers, into: &profile)
+        return indices.map {
+            Task(process: processes[$0], space: spaces[$0], thread: threads[$0], cgroup: cgroups[$0])
+        }
     }
 
     private mutating func readTimeline() throws(ProfileProblem) {

@@ -6,7 +6,7 @@ import Symbols
 struct StackColumns {
     private let profile: NamedProfile
     private var code: CodeColumns
-    private var tasks = TaskColumns()
+    private var tasks: TaskColumns
     private var newNodes = NumberWriter(), nodes = NumberWriter(), callers = NumberWriter()
     /// By node of the profile: its number; 0 if it has none yet.
     private var numbers: [UInt32]
@@ -14,7 +14,7 @@ struct StackColumns {
 
     init(of profile: NamedProfile) {
         self.profile = profile
-        code = CodeColumns(of: profile)
+        (code, tasks) = (CodeColumns(of: profile), TaskColumns(of: profile))
         numbers = [UInt32](repeating: 0, count: profile.nodes.count)
         // Innermost first.
         var path: [UInt32] = []
@@ -122,10 +122,11 @@ private struct CodeColumns {
     }
 }
 
-/// The columns of tasks: threads' names, with processes and cgroups.
+/// The columns of tasks: threads' names, with processes, their address spaces, and cgroups.
 private struct TaskColumns {
     private struct Task: Hashable {
         var process: Int32
+        var space: UInt32
         var thread, cgroup: NameTable.ID
     }
 
@@ -135,12 +136,15 @@ private struct TaskColumns {
     private var lastProcess: Int32 = 0
     private var distances = NumberWriter()
     private var processes = NumberWriter(), threads = NumberWriter(), cgroups = NumberWriter()
+    private var spaces: SpaceColumns
 
-    var columns: [NumberWriter] { [distances, processes, threads, cgroups] }
+    init(of profile: NamedProfile) { spaces = SpaceColumns(of: profile) }
+
+    var columns: [NumberWriter] { [distances, processes, threads, cgroups] + spaces.columns }
 
     /// Adds the next stack's.
     mutating func add(_ stack: NamedProfile.Stack) {
-        let task = Task(process: stack.process, thread: stack.thread, cgroup: stack.cgroup)
+        let task = Task(process: stack.process, space: stack.space, thread: stack.thread, cgroup: stack.cgroup)
         let known = last.updateValue(count, forKey: task)
         distances.number(known.map { count - $0 } ?? 0)
         count += 1
@@ -149,5 +153,6 @@ private struct TaskColumns {
         lastProcess = task.process
         threads.number(task.thread.number)
         cgroups.number(task.cgroup.number)
+        spaces.add(task.space)
     }
 }

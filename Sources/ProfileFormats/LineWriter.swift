@@ -32,8 +32,16 @@ struct LineWriter: ~Copyable {
     deinit { memory.deallocate() }
 
     /// Appends a line.
-    mutating func append(_ number: Int, of lines: borrowing MadeLines, to output: inout some ByteSink) {
-        let line = lines[number]
+    ///
+    /// - Parameters:
+    ///   - number: the line's number.
+    ///   - lines: what it is one of.
+    ///   - start: where to begin in it, in bytes.
+    ///   - output: where pieces go that are full.
+    mutating func append(
+        _ number: Int, of lines: borrowing MadeLines, from start: Int = 0, to output: inout some ByteSink
+    ) {
+        let whole = lines[number], line = whole.lowerBound + start..<whole.upperBound
         if line.count > Self.size - count { flush(to: &output) }
         lines.bytes.withUnsafeBytes { bytes in
             if line.count > Self.size { return output.write(UnsafeRawBufferPointer(rebasing: bytes[line])) }
@@ -70,6 +78,19 @@ struct LineWriter: ~Copyable {
             rest /= 10
         }
         count += length
+    }
+
+    /// - Parameter digits: at most so many, which are enough, with blanks in front.
+    mutating func append(hexadecimal value: UInt64, digits: Int, to output: inout some ByteSink) {
+        makeRoom(to: &output)
+        var rest = value
+        for place in stride(from: digits - 1, through: 0, by: -1) {
+            let digit = UInt8(rest & 15), isBlank = rest == 0 && place < digits - 1
+            let character = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
+            (memory + count + place).storeBytes(of: isBlank ? UInt8(ascii: " ") : character, as: UInt8.self)
+            rest >>= 4
+        }
+        count += digits
     }
 
     mutating func append(decimal value: Int, to output: inout some ByteSink) {

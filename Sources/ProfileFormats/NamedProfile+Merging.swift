@@ -20,6 +20,7 @@ private struct Merging {
     private var nodes: [UInt32] = [0]
     private var frames: [UInt32?]
     private var modules: [UInt32?]
+    private var spaces: [UInt32: UInt32] = [0: 0]
 
     init(_ other: NamedProfile) {
         self.other = other
@@ -36,6 +37,7 @@ private struct Merging {
                 profile.node(of: frame(node.frame, in: &profile), calledFrom: nodes[Int(node.parent)]))
         }
         changed.node = nodes[Int(stack.node)]
+        changed.space = space(stack.space, in: &profile)
         changed.thread = name(stack.thread, in: &profile)
         changed.cgroup = name(stack.cgroup, in: &profile)
         changed.end = name(stack.end, in: &profile)
@@ -51,6 +53,19 @@ private struct Merging {
         frame.module = frame.module.map { module($0, in: &profile) }
         let new = profile.number(of: frame)
         frames[Int(number)] = new
+        return new
+    }
+
+    private mutating func space(_ number: UInt32, in profile: inout NamedProfile) -> UInt32 {
+        if let known = spaces[number] { return known }
+        let mappings = other.spaces[Int(number)].map { mapping in
+            var (mapping, piece) = (mapping, other.pieces[Int(mapping.piece)])
+            piece.module = module(piece.module, in: &profile)
+            mapping.piece = profile.number(of: piece)
+            return mapping
+        }
+        let new = profile.space(of: mappings)
+        spaces[number] = new
         return new
     }
 

@@ -86,6 +86,8 @@ public struct NamedProfile: Sendable {
 
     /// What a stack is of, besides its frames.
     public struct Stack: Hashable, Sendable {
+        /// Where its process had mapped the code, in ``NamedProfile/spaces``; 0 if that isn't known.
+        public var space: UInt32 = 0
         /// The innermost frame, of ``NamedProfile/nodes``; 0 if there are no frames.
         public var node: UInt32
         /// 0 if processes are not told apart.
@@ -103,10 +105,11 @@ public struct NamedProfile: Sendable {
 
         /// A stack of these parts.
         public init(
-            node: UInt32, process: Int32, thread: NameTable.ID, cgroup: NameTable.ID, isWaiting: Bool,
-            end: NameTable.ID, outcome: StackOutcome
+            node: UInt32, process: Int32, space: UInt32 = 0, thread: NameTable.ID, cgroup: NameTable.ID,
+            isWaiting: Bool, end: NameTable.ID, outcome: StackOutcome
         ) {
-            (self.node, self.process, self.thread, self.cgroup) = (node, process, thread, cgroup)
+            (self.node, self.process, self.space) = (node, process, space)
+            (self.thread, self.cgroup) = (thread, cgroup)
             (self.isWaiting, self.end, self.outcome) = (isWaiting, end, outcome)
         }
     }
@@ -146,6 +149,10 @@ public struct NamedProfile: Sendable {
     /// The first is the root, which stands for no frame. Parents come before their children.
     public private(set) var nodes = [Node(parent: 0, frame: 0)]
     /// Different ones, in the order in which they were added.
+    public private(set) var pieces: [Piece] = []
+    /// Address spaces: what stacks of a process went through, by rising address, without overlaps. The first has no mappings.
+    public private(set) var spaces: [[Mapping]] = [[]]
+    /// Different ones, in the order in which they were added.
     public private(set) var stacks: [(stack: Stack, weight: Weight)] = []
     /// When samples were taken: their stacks are indices in ``stacks``. Nil if that isn't known.
     public var timeline: Timeline?
@@ -156,6 +163,8 @@ public struct NamedProfile: Sendable {
     private var frameNumbers: [Frame: UInt32] = [:]
     private var nodeNumbers: [Node: UInt32] = [:]
     private var stackNumbers: [Stack: Int] = [:]
+    private var pieceNumbers: [Piece: UInt32] = [:]
+    private var spaceNumbers: [[Mapping]: UInt32] = [[]: 0]
 
     /// A profile without samples.
     public init(unit: Unit, event: String, seconds: Double) {
@@ -177,6 +186,21 @@ public struct NamedProfile: Sendable {
     /// The number of the node for a frame called from another node, which is added if it is new.
     public mutating func node(of frame: UInt32, calledFrom parent: UInt32) -> UInt32 {
         Self.number(of: Node(parent: parent, frame: frame), &nodes, &nodeNumbers)
+    }
+
+    /// The number of a piece, which is added if it is new.
+    public mutating func number(of piece: Piece) -> UInt32 { Self.number(of: piece, &pieces, &pieceNumbers) }
+
+    /// The number of the address space with these mappings, which is added if it is new.
+    ///
+    /// - Parameter mappings: in any order. Of two that overlap, one counts.
+    public mutating func space(of mappings: [Mapping]) -> UInt32 {
+        var space: [Mapping] = []
+        for mapping in mappings.sorted(by: { ($0.page, $0.piece) < ($1.page, $1.piece) }) {
+            if let last = space.last, mapping.start - last.start < pieces[Int(last.piece)].size { continue }
+            space.append(mapping)
+        }
+        return Self.number(of: space, &spaces, &spaceNumbers)
     }
 
     /// Adds samples of a stack.

@@ -59,18 +59,20 @@ public struct PerfScriptFormat: NamedProfileFormat {
     }
 }
 
-/// The lines of frames, each made once.
+/// The lines of frames, each made once, with its address in the file; the process's is put there if it is another one.
 private struct FrameLines {
+    private static let digits = 16
+
     private let nodes: [NamedProfile.Node]
+    private let frames: [NamedProfile.Frame]
+    private let addresses: ProcessAddresses
     /// By the frame's number, and then that of callers that are missing.
     private let lines: MadeLines
-    private let truncated: Int
 
     init(_ profile: NamedProfile) {
         let modules = profile.modules.map { PrintableText.of(profile.names[$0.path]) }
-        nodes = profile.nodes
-        truncated = profile.frames.count
-        lines = MadeLines(0...truncated) { number in
+        (nodes, frames, addresses) = (profile.nodes, profile.frames, ProcessAddresses(profile))
+        lines = MadeLines(0...frames.count) { number in
             guard number < profile.frames.count else { return "\t               0 [truncated] ([unknown])\n" }
             let frame = profile.frames[number]
             let digits = String(frame.address, radix: 16)
@@ -80,7 +82,8 @@ private struct FrameLines {
                 : frame.marks.contains(.kernel)
                     ? "[kernel.kallsyms]" : frame.module.map { modules[Int($0)] } ?? "[unknown]"
             let name = PrintableText.of(profile.names[frame.function])
-            return "\t\(String(repeating: " ", count: 16 - digits.utf8.count))\(digits) \(name) (\(module))\n"
+            let blanks = String(repeating: " ", count: Self.digits - digits.utf8.count)
+            return "\t\(blanks)\(digits) \(name) (\(module))\n"
         }
     }
 
@@ -88,10 +91,20 @@ private struct FrameLines {
     func append(_ stack: NamedProfile.Stack, to text: inout LineWriter, _ output: inout some ByteSink) {
         var node = nodes[Int(stack.node)], number = stack.node
         while number != 0 {
-            text.append(Int(node.frame), of: lines, to: &output)
+            append(Int(node.frame), in: stack.space, to: &text, &output)
             number = node.parent
             node = nodes[Int(number)]
         }
-        if stack.outcome == .truncated { text.append(truncated, of: lines, to: &output) }
+        if stack.outcome == .truncated { text.append(frames.count, of: lines, to: &output) }
+    }
+
+    private func append(
+        _ number: Int, in space: UInt32, to text: inout LineWriter, _ output: inout some ByteSink
+    ) {
+        let frame = frames[number], address = addresses.address(of: frame, in: space)
+        if address == frame.address { return text.append(number, of: lines, to: &output) }
+        text.append("\t", to: &output)
+        text.append(hexadecimal: address, digits: Self.digits, to: &output)
+        text.append(number, of: lines, from: 1 + Self.digits, to: &output)
     }
 }

@@ -34,6 +34,7 @@ public struct PprofFormat: NamedProfileFormat {
 private struct PprofWriter {
     private let profile: NamedProfile
     private let types: ProfileTypes
+    private let mappings: PprofMappings
     /// What was added since the last flush.
     private(set) var message = ProtobufWriter()
     /// By number; the first is empty.
@@ -53,7 +54,7 @@ private struct PprofWriter {
     }
 
     init(_ profile: NamedProfile) {
-        (self.profile, types) = (profile, ProfileTypes(profile))
+        (self.profile, types, mappings) = (profile, ProfileTypes(profile), PprofMappings(of: profile))
         plainLocations = Array(repeating: 0, count: profile.frames.count)
     }
 
@@ -109,27 +110,20 @@ private struct PprofWriter {
     // MARK: Code
 
     mutating func addMappings() {
-        // Addresses are those in the file, so each mapping begins at 0. It ends behind the last frame in it.
-        var ends = Array(repeating: UInt64(0), count: profile.modules.count)
-        var known = Array(repeating: (functions: false, files: false, inlined: false), count: profile.modules.count)
-        for frame in profile.frames {
-            guard let module = frame.module.map(Int.init) else { continue }
-            ends[module] = max(ends[module], frame.address)
-            known[module].functions = true
-            if frame.file != profile.noName { known[module].files = true }
-            if frame.marks.contains(.inlined) { known[module].inlined = true }
-        }
-        for (index, module) in profile.modules.enumerated() {
-            var mapping = ProtobufWriter()
-            mapping.add(1, UInt64(index + 1))
-            mapping.add(3, ends[index] | 0xfff == .max ? .max : (ends[index] | 0xfff) + 1)
-            mapping.add(5, number(of: module.path))
-            mapping.add(6, number(of: module.buildID))
-            mapping.add(7, known[index].functions)
-            mapping.add(8, known[index].files)
-            mapping.add(9, known[index].files)
-            mapping.add(10, known[index].inlined)
-            message.add(3, mapping)
+        for (index, mapping) in mappings.all.enumerated() {
+            let module = profile.modules[Int(mapping.module)]
+            var message = ProtobufWriter()
+            message.add(1, UInt64(index + 1))
+            message.add(2, mapping.start)
+            message.add(3, mapping.limit)
+            message.add(4, mapping.offset)
+            message.add(5, number(of: module.path))
+            message.add(6, number(of: module.buildID))
+            message.add(7, true)
+            message.add(8, mapping.hasFiles)
+            message.add(9, mapping.hasFiles)
+            message.add(10, mapping.hasInlined)
+            self.message.add(3, message)
         }
     }
 
@@ -149,13 +143,12 @@ private struct PprofWriter {
 
     /// - Parameter frames: as the keys of `locations`.
     private mutating func makeLocation(_ frames: [UInt32]) -> UInt64 {
-        let outer = profile.frames[Int(frames[frames.count - 1])]
+        let outer = Int(frames[frames.count - 1])
         locationCount += 1
         var location = ProtobufWriter()
         location.add(1, locationCount)
-        location.add(2, outer.module.map { UInt64($0) + 1 } ?? 0)
-        // The call, rather than where it returns to.
-        location.add(3, outer.marks.contains(.exact) || outer.address == 0 ? outer.address : outer.address - 1)
+        location.add(2, UInt64(mappings.numbers[outer]))
+        location.add(3, mappings.addresses[outer])
         for number in frames {
             let frame = profile.frames[Int(number)]
             var line = ProtobufWriter()

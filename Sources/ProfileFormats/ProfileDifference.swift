@@ -41,7 +41,7 @@ public struct ProfileDifference: Sendable {
         let nodes = translation.nodes(in: &profile)
         for (stack, weight) in other.stacks where weight.samples > 0 {
             var translated = stack
-            (translated.node, translated.process) = (nodes[Int(stack.node)], 0)
+            (translated.node, translated.process, translated.space) = (nodes[Int(stack.node)], 0, 0)
             translated.thread = translation.name(stack.thread, in: &profile)
             translated.cgroup = profile.noName
             translated.end = translation.name(stack.end, in: &profile)

@@ -137,8 +137,17 @@ public struct ProfileNaming {
                 nodes.append(frames[frame].reduce(nodes[parent]) { renamed.node(of: $1, calledFrom: $0) })
             }
         }
+        let pieces = profile.pieces.map { piece in
+            var copy = piece
+            copy.module = modules[Int(piece.module)]
+            return renamed.number(of: copy)
+        }
+        let spaces = profile.spaces.map { mappings in
+            renamed.space(of: mappings.map { .init(page: $0.page, piece: pieces[Int($0.piece)]) })
+        }
         let stacks = profile.stacks.map { stack, weight in
             var copy = stack
+            copy.space = spaces[Int(stack.space)]
             (copy.node, copy.thread) = (nodes[Int(stack.node)], same(stack.thread))
             (copy.cgroup, copy.end) = (same(stack.cgroup), same(stack.end))
             return renamed.add(copy, weight)

@@ -51,6 +51,27 @@ struct ProfileOutputTests {
         #expect(lines.contains { $0.contains("/bash") && $0.contains(buildID) }, "\(raw)")
     }
 
+    /// They are in the mappings that the kernel shows, also after a .cfic file.
+    @Test func addressesAreThoseThatTheProcessHad() throws {
+        let outcome = try place.shell(
+            "cfic profile -F 999 -o a.perf -o a.cfic -- "
+                + "bash -c 'cat /proc/$$/maps > maps; for ((i = 0; i < 200000; i++)); do :; done'")
+        #expect(outcome.code == 0, "\(outcome.diagnostics)")
+        #expect(try place.shell("cfic report a.cfic -o b.perf").code == 0)
+        let script = """
+            import re
+            maps = re.findall(r"^(\\w+)-(\\w+) r-xp .*/bash$", open("maps").read(), re.MULTILINE)
+            code = [(int(start, 16), int(end, 16)) for start, end in maps]
+            lines = [line for line in open("a.perf") if line.endswith("/bash)\\n")]
+            inside = [any(start <= int(line.split()[0], 16) <= end for start, end in code) for line in lines]
+            print(len(inside) > 50, all(inside), sorted(open("a.perf")) == sorted(open("b.perf")))
+
+            """
+        try script.write(toFile: place.directory + "/read.py", atomically: true, encoding: .utf8)
+        let found = try place.shell("python3 read.py")
+        #expect(found.output == "True True True\n", "\(found)")
+    }
+
     @Test func flameGraphsAreWritten() throws {
         let outcome = try record("-o a.html -o a.svg")
         #expect(outcome.code == 0, "\(outcome.diagnostics)")

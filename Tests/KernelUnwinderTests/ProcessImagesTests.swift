@@ -136,6 +136,16 @@ import Testing
         #expect(try one.isSame(as: mapping(in: nil)))
     }
 
+    /// What another mapping leaves of one begins further on in the file.
+    @Test func partsOfAMappingHaveTheirOwnOffsets() {
+        func mapping(_ start: UInt64, _ end: UInt64) -> ProcessImages.Mapping {
+            ProcessImages.Mapping(start: start, end: end, bias: 0, offset: 0x5000, image: nil, name: "/a")
+        }
+        let images = ProcessImages([mapping(0x1000, 0x9000)]).replacing(with: mapping(0x3000, 0x4000), at: 0)
+        #expect(images.mappings.map(\.start) == [0x1000, 0x3000, 0x4000])
+        #expect(images.mappings.map(\.offset) == [0x5000, 0x5000, 0x8000])
+    }
+
     @Test func placeOfEmulatedCallsIsNoMapping() {
         let images = ProcessImages([executable("[uprobes]"), executable("/a")], time: 0, image: { _ in nil })
         #expect(images.mappings.map(\.name) == ["/a"])
@@ -148,7 +158,7 @@ import Testing
         let image = MappedImage(name: vdso.path, image: try ELFImage(bytes: bytes, name: vdso.path))
         vdso.offset = vdso.start
         let mapping = ProcessImages.Mapping(vdso, of: image)
-        #expect(mapping.image === image)
+        #expect(mapping.image === image && mapping.offset == 0)
         #expect(image.bias(of: vdso.start..<vdso.end, at: 0) == mapping.bias)
     }
 

@@ -243,11 +243,18 @@ func expectSame(_ one: NamedProfile, _ other: NamedProfile, sourceLocation: Sour
             return
         }
         var same = stack
-        same.node = node
+        (same.node, same.space) = (node, theirs.stack.space)
         #expect(same == theirs.stack, sourceLocation: sourceLocation)
     }
+    let spaces = [one, other].map { profile in profile.stacks.map { mappings(of: $0.stack, in: profile) } }
+    #expect(spaces[0] == spaces[1], sourceLocation: sourceLocation)
     #expect(one.timeline?.anchor == other.timeline?.anchor, sourceLocation: sourceLocation)
     #expect(microseconds(one) == microseconds(other), sourceLocation: sourceLocation)
+}
+
+/// A stack's mappings, with their pieces.
+private func mappings(of stack: NamedProfile.Stack, in profile: NamedProfile) -> [String] {
+    profile.spaces[Int(stack.space)].map { "\($0.start) \(profile.pieces[Int($0.piece)])" }
 }
 
 private func microseconds(_ profile: NamedProfile) -> [Timeline.Sample]? {

@@ -5,6 +5,8 @@ import KernelUnwinder
 /// A profile with names that a test defines.
 struct MadeProfile {
     var profile: NamedProfile
+    /// Of the modules that are added from now on.
+    var buildID = "c0ffee"
 
     init(_ unit: NamedProfile.Unit = .samples, event: String = "cycles") {
         profile = NamedProfile(unit: unit, event: event, seconds: 1.5)
@@ -32,12 +34,11 @@ struct MadeProfile {
     @discardableResult
     mutating func add(
         _ frames: [Frame], _ samples: Int = 1, weight: Double? = nil, thread: String = "thread", process: Int32 = 7,
-        cgroup: String = "", isWaiting: Bool = false, outcome: StackOutcome = .complete
+        space: UInt32 = 0, cgroup: String = "", isWaiting: Bool = false, outcome: StackOutcome = .complete
     ) -> Int {
         var node: UInt32 = 0
         for frame in frames {
-            let module = profile.number(
-                of: .init(path: profile.name(frame.module), buildID: profile.name("c0ffee")))
+            let module = module(frame.module)
             let name = profile.name(frame.name)
             let number = profile.number(
                 of: .init(
@@ -48,9 +49,19 @@ struct MadeProfile {
         let end = profile.name(outcome == .truncated ? "bad-frame-pointer" : "end-of-stack")
         return profile.add(
             .init(
-                node: node, process: process, thread: profile.name(thread), cgroup: profile.name(cgroup),
-                isWaiting: isWaiting, end: end, outcome: outcome),
+                node: node, process: process, space: space, thread: profile.name(thread),
+                cgroup: profile.name(cgroup), isWaiting: isWaiting, end: end, outcome: outcome),
             .init(samples: samples, total: weight ?? Double(samples)))
+    }
+
+    /// The number of a module.
+    mutating func module(_ path: String) -> UInt32 {
+        profile.number(of: .init(path: profile.name(path), buildID: profile.name(buildID)))
+    }
+
+    /// The number of an address space with pieces of modules at AVMAs.
+    mutating func space(_ mappings: [(piece: NamedProfile.Piece, start: UInt64)]) -> UInt32 {
+        profile.space(of: mappings.map { .init(page: $0.start / 4096, piece: profile.number(of: $0.piece)) })
     }
 
     /// Lines in the format of folded stacks.

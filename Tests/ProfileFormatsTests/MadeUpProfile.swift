@@ -39,6 +39,16 @@ enum MadeUpProfile {
                     address: .random(in: 0 ... .max, using: &random), file: profile.name(number % 2 == 0 ? "" : "f.c"),
                     line: .random(in: 0 ... .max, using: &random), marks: .init(rawValue: UInt8(number % 64))))
         }
+        let pieces = (0..<20 as Range<UInt64>).map { number in
+            profile.number(
+                of: .init(
+                    module: modules[Int(number) % modules.count], start: number << 20, size: number << 11 | 1,
+                    offset: number << 20 &- (number % 3) << 12))
+        }
+        let spaces = (0..<12).map { number in
+            profile.space(
+                of: pieces.prefix(number).map { .init(page: .random(in: 0..<1 << 47, using: &random), piece: $0) })
+        }
         let names = ["", "a", "b", "no-rule: x"].map { profile.name($0) }
         var timeline = Timeline(anchor: .init(monotonic: 5, wall: 6)), time: UInt64 = 1 << 50
         for number in 0..<stacks {
@@ -50,6 +60,7 @@ enum MadeUpProfile {
             let index = profile.add(
                 .init(
                     node: node, process: .random(in: 0..<9, using: &random),
+                    space: spaces.randomElement(using: &random)!,
                     thread: names.randomElement(using: &random)!, cgroup: names.randomElement(using: &random)!,
                     isWaiting: isWaiting, end: names.randomElement(using: &random)!,
                     outcome: StackOutcome.allCases.randomElement(using: &random)!),

@@ -45,6 +45,29 @@ import Testing
         #expect(try text(.timed) == expected)
     }
 
+    /// Two processes with a library in different places, and a place that isn't known.
+    @Test func addressesAreThoseOfTheProcess() throws {
+        var made = MadeProfile(event: "cycles")
+        let library = NamedProfile.Piece(module: made.module("/l.so"), start: 0x1000, size: 0x1000, offset: 0)
+        let here = made.space([(library, 0x7f00_0000_1000)]), there = made.space([(library, 0x7f00_0001_2000)])
+        // The second one returns to the first address behind the library.
+        let frames = [
+            MadeProfile.Frame("main", address: 0x1500), .init("last", module: "/l.so", address: 0x2000),
+            .init("f", [.exact], module: "/l.so", address: 0x1fff),
+            .init("g", [.exact], module: "/l.so", address: 0x2000),
+            .init("in", [.inlined], module: "/l.so", address: 0x1800),
+        ]
+        for (time, space) in [here, there, 0].enumerated() { made.add(frames, at: Double(time), space: space) }
+        let lines = try text(made).split(separator: "\n").filter { $0.hasPrefix("\t") }
+        #expect(
+            lines.map { $0.split(whereSeparator: { " \t".contains($0) })[0] } == [
+                "7f0000001800", "2000", "7f0000001fff", "7f0000002000", "1500",
+                "7f0000012800", "2000", "7f0000012fff", "7f0000013000", "1500",
+                "1800", "2000", "1fff", "2000", "1500",
+            ])
+        #expect(lines.allSatisfy { $0.prefix(17).count == 17 && $0.dropFirst(17).first == " " })
+    }
+
     @Test func waitsAreAnEventOfTheirOwn() throws {
         var made = MadeProfile(.nanoseconds, event: "cycles")
         made.add(["run"], at: 10, weight: 1e7)

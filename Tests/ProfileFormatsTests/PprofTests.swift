@@ -1,4 +1,5 @@
 import CZlib
+import ELF
 import Files
 import Foundation
 import KernelUnwinder
@@ -65,6 +66,86 @@ import Testing
         #expect(message.mapping.map { message.stringTable[Int($0.buildID)] } == ["", "abcd", ""])
         let inner = message.function.first { message.stringTable[Int($0.name)] == "inner <int>" }
         #expect(inner.map { message.stringTable[Int($0.systemName)] } == "_Z5innerIiE")
+    }
+
+    /// `start..limit offset file`, for each mapping, and `address in mapping` for each location of all stacks.
+    private func placed(_ made: MadeProfile) throws -> (mappings: [String], locations: [[String]]) {
+        let message = try message(made.profile)
+        let mappings = message.mapping.map {
+            "\($0.memoryStart.hex)..\($0.memoryLimit.hex) \($0.fileOffset.hex) \(message.stringTable[Int($0.filename)])"
+        }
+        let locations = message.sample.map { sample in
+            sample.locationID.map { id in
+                let location = message.location[Int(id) - 1]
+                return "\(location.address.hex) in \(location.mappingID)"
+            }
+        }
+        return (mappings, locations)
+    }
+
+    /// A program whose code is mapped in two pieces, each at another distance from its offset in the file.
+    private static func pieces(_ made: inout MadeProfile) -> [NamedProfile.Piece] {
+        let module = made.module("/bin/program")
+        return [
+            .init(module: module, start: 0x40_1000, size: 0x2000, offset: 0x1000),
+            .init(module: module, start: 0x40_5000, size: 0x1000, offset: 0x3000),
+        ]
+    }
+
+    private static let placedFrames: [MadeProfile.Frame] = [
+        .init("first", address: 0x40_1008), .init("other", address: 0x40_5010),
+        .init("nowhere", [.exact], address: 0x40_4000),
+    ]
+
+    @Test func mappingsAreThoseThatTheProcessHad() throws {
+        var made = MadeProfile()
+        let pieces = Self.pieces(&made)
+        let space = made.space([(pieces[0], 0x5500_0000_1000), (pieces[1], 0x5500_0000_5000)])
+        made.add(Self.placedFrames, space: space)
+        made.add([.init("other", address: 0x40_5010)], process: 8, space: space)
+        let (mappings, locations) = try placed(made)
+        #expect(
+            mappings == [
+                "0x0..0x405000 0x0 /bin/program", "0x550000001000..0x550000003000 0x1000 /bin/program",
+                "0x550000005000..0x550000006000 0x3000 /bin/program",
+            ])
+        #expect(
+            locations == [
+                ["0x404000 in 1", "0x55000000500f in 3", "0x550000001007 in 2"], ["0x55000000500f in 3"],
+            ])
+    }
+
+    /// One location stands for a place in the code, whichever process was there.
+    @Test func whereProcessesDifferAddressesAreThoseOfTheFile() throws {
+        var made = MadeProfile()
+        let pieces = Self.pieces(&made)
+        let frames = Array(Self.placedFrames.prefix(2))
+        made.add(frames, space: made.space([(pieces[0], 0x5500_0000_1000)]))
+        made.add(frames, process: 8, space: made.space([(pieces[0], 0x5500_0000_1000), (pieces[1], 0x5600_0000_5000)]))
+        let (mappings, locations) = try placed(made)
+        #expect(
+            mappings == [
+                "0x401000..0x403000 0x1000 /bin/program", "0x405000..0x406000 0x3000 /bin/program",
+            ])
+        #expect(locations == Array(repeating: ["0x40500f in 2", "0x401007 in 1"], count: 2))
+    }
+
+    /// Processes may map more or less of the same bytes.
+    @Test func piecesThatOverlapAreOneMapping() throws {
+        var made = MadeProfile()
+        var pieces = [Self.pieces(&made)[0]]
+        pieces.append(.init(module: pieces[0].module, start: 0x40_2000, size: 0x3000, offset: 0x2000))
+        made.add([.init("a", [.exact], address: 0x40_1000)], space: made.space([(pieces[0], 0x1000)]))
+        made.add([.init("b", [.exact], address: 0x40_4fff)], space: made.space([(pieces[1], 0x2000)]))
+        let same = try placed(made)
+        #expect(same.mappings == ["0x1000..0x5000 0x1000 /bin/program"])
+        #expect(same.locations == [["0x1000 in 1"], ["0x4fff in 1"]])
+        // The same bytes can't come from two offsets.
+        pieces[1].offset = 0x9000
+        made.add([.init("c", [.exact], address: 0x40_2000)], space: made.space([(pieces[1], 0x2000)]))
+        let odd = try placed(made)
+        #expect(odd.mappings == ["0x0..0x405000 0x0 /bin/program"])
+        #expect(odd.locations == [["0x401000 in 1"], ["0x404fff in 1"], ["0x402000 in 1"]])
     }
 
     @Test func labelsTellWhoseStackItIs() throws {
@@ -179,6 +260,40 @@ import Testing
         #expect(filtered.contains { $0.first == "2" && $0.last == "main" }, "\(filtered)")
         let raw = try pprof("-raw")
         #expect(raw.contains { $0.contains("/lib/a.so") && $0.contains("abcd") }, "\(raw)")
+    }
+}
+
+/// What google/pprof finds in files by the mappings.
+@Suite(.enabled(if: Pprof.canBeBuilt, "\(Pprof.need)"), .timeLimit(.minutes(30))) struct PprofInstructionsTests {
+    /// Code whose addresses are not its offsets in the file: of one process, and of two that had it in different places.
+    @Test func pprofFindsInstructions() throws {
+        let fixture = try Fixture(), pprof = try Pprof.build(in: fixture)
+        // No program executes hlt. Pages of data come before it.
+        let path = try fixture.library(
+            ".section .rodata\n.fill 0x3000\n"
+                + ".text\n.globl halts\n.type halts, @function\nhalts:\nnop\nnop\nhlt\nret\n.size halts, 4\n",
+            named: "f.so")
+        let segments = try ELFImage(path: path).segments
+        let code = try #require(segments.first { $0.isLoad && $0.isExecutable })
+        try #require(code.virtualAddress != code.offset && code.offset >= 0x3000)
+        for starts in [[0x7f00_0000_0000], [0x7f00_0000_0000, 0x7e00_0000_1000]] as [[UInt64]] {
+            var made = MadeProfile()
+            made.buildID = ""
+            let piece = NamedProfile.Piece(
+                module: made.module(path), start: code.virtualAddress & ~0xfff, size: 0x1000,
+                offset: code.offset & ~0xfff)
+            for (process, start) in starts.enumerated() {
+                made.add(
+                    [.init("halts", .exact, module: path, address: code.virtualAddress + 2)], 3,
+                    process: Int32(process), space: made.space([(piece, start)]))
+            }
+            var output = Bytes()
+            try PprofFormat().write(made.profile, to: &output)
+            let file = try fixture.write(output.bytes, to: "f.pb.gz")
+            let text = try run(words: [pprof, "-disasm=halts", file], environment: ["HOME": fixture.directory])
+            let lines = text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+            #expect(lines.contains { $0.hasPrefix("\(3 * starts.count)ns ") && $0.contains("hlt") }, "\(text)")
+        }
     }
 }
 

@@ -18,7 +18,16 @@ import Testing
             let frames = Array(profile.frames(from: stack.node)).reversed().map {
                 "\(profile.names[$0.function])+\(String($0.address, radix: 16))"
             }
-            return "\(stack.process) \(profile.names[stack.thread]) \(frames.joined(separator: ";")) \(weight.samples)"
+            let mappings = profile.spaces[Int(stack.space)].map { mapping in
+                let piece = profile.pieces[Int(mapping.piece)]
+                let module = profile.names[profile.modules[Int(piece.module)].path]
+                let numbers = [mapping.start, mapping.start + piece.size, piece.start, piece.offset].map {
+                    String($0, radix: 16)
+                }
+                return "\(numbers[0])-\(numbers[1])=\(module)+\(numbers[2])@\(numbers[3])"
+            }
+            return "\(stack.process) \(profile.names[stack.thread]) \(frames.joined(separator: ";")) "
+                + "\(mappings.joined(separator: ",")) \(weight.samples)"
         }
         var sums: [UInt64] = [0, 0, 0, 0, 0]
         for sample in profile.timeline.map(Array.init) ?? [] {

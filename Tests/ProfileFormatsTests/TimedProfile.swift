@@ -5,14 +5,14 @@ import Profile
 extension MadeProfile {
     /// Adds one sample of a stack, with its time in milliseconds.
     mutating func add(
-        _ frames: [Frame], at time: Double, thread: String = "thread", process: Int32 = 7, id: Int32 = 7,
-        cpu: UInt32? = 0, waited: Double? = nil, weight: Double = 1, outcome: StackOutcome = .complete
+        _ frames: [Frame], at time: Double, thread: String = "thread", process: Int32 = 7, space: UInt32 = 0,
+        id: Int32 = 7, cpu: UInt32? = 0, waited: Double? = nil, weight: Double = 1, outcome: StackOutcome = .complete
     ) {
         var timeline =
             profile.timeline ?? Timeline(anchor: .init(monotonic: 2_000_000, wall: 1_700_000_000_000_000_000))
         let stack = add(
             frames, 1, weight: waited.map { $0 * 1e6 } ?? weight, thread: thread, process: process,
-            isWaiting: waited != nil, outcome: outcome)
+            space: space, isWaiting: waited != nil, outcome: outcome)
         timeline.append(
             .init(
                 time: UInt64(time * 1e6), thread: id, cpu: cpu, stack: stack, waited: waited.map { UInt64($0 * 1e6) }))

@@ -36,6 +36,7 @@ import Testing
         try #require(one.end - one.start == other.end - other.start)
         var moved = one, shorter = one
         moved.bias -= 0x1000
+        moved.offset += 0x1000
         shorter.end -= 0x1000
         let pieces = [one, other, moved, shorter]
         let places = pieces.map { code.address(of: $0.start, in: $0) }
@@ -44,7 +45,7 @@ import Testing
         for (piece, place) in zip(pieces, places) {
             let mapping = try #require(code.images.mapping(at: place))
             #expect(mapping.image === piece.image && mapping.end - mapping.start == piece.end - piece.start)
-            #expect(place &- mapping.bias == piece.start &- piece.bias)
+            #expect(place &- mapping.bias == piece.start &- piece.bias && mapping.offset == piece.offset)
         }
     }
 

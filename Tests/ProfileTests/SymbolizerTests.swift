@@ -40,6 +40,15 @@ import Testing
         try body(Symbolizer(processes), AddressSpace(process: 1), Self.bias + start)
     }
 
+    @Test func locationHasThePieceOfTheFile() throws {
+        try library { symbolizer, space, start in
+            let location = try #require(symbolizer.location(of: Sample.Frame(start, isExact: true), in: space))
+            let address = start - Self.bias, piece = try #require(location.piece)
+            #expect(location.module == "/opt/lib.so" && location.address == address)
+            #expect(piece.start <= address && address - piece.start < piece.size && piece.size % 0x1000 == 0)
+        }
+    }
+
     @Test func functionIsFoundThroughTheBias() throws {
         try library { symbolizer, space, start in
             #expect(symbolizer.name(of: Sample.Frame(start, isExact: true), in: space) == "first")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Reads a .cfic file, by docs/profile-format.md alone.
 
-read_profile.py FILE prints a line for each stack: process, thread, outermost;...;innermost frame as function+address, samples
-and weight; then the number of samples with times, and the sums of their times in microseconds, threads, CPUs and lengths of
+read_profile.py FILE prints a line for each stack: process, thread, outermost;...;innermost frame as function+address, mappings of
+its process as start-end=module+address@offset, samples and weight; then the number of samples with times, and the sums of their times in microseconds, threads, CPUs and lengths of
 waits, modulo 2**64. read_profile.py --sizes FILE prints how many bytes of the contents each part takes, and compressed.
 """
 import itertools
@@ -94,6 +94,7 @@ def read(contents, part):
     processes = list(itertools.accumulate(contents.signed_column(task_count)))
     threads, cgroups = contents.column(task_count), contents.column(task_count)
     part("tasks")
+    spaces = read_spaces(contents, part, modules, task_count)
     ends, kinds, samples = contents.column(count), contents.column(count), contents.column(count)
     weights = []
     for kind, number in zip(kinds, samples):
@@ -110,7 +111,7 @@ def read(contents, part):
             node = parents[node]
         return ";".join(reversed(found))
 
-    stacks = [(processes[tasks[i]], names[threads[tasks[i]]], path(nodes[i]), samples[i], weights[i])
+    stacks = [(processes[tasks[i]], names[threads[tasks[i]]], path(nodes[i]), spaces[tasks[i]], samples[i], weights[i])
               for i in range(count)]
     usual = (2 * 10**6 + frequency - 1) // (2 * (frequency - 1)) if frequency > 1 else 0
     return stacks, read_times(contents, part, usual, [processes[task] for task in tasks], [kind & 2 for kind in kinds])
@@ -173,6 +174,41 @@ def read_code(contents, part, parents):
     return frames, [names[function] for function in functions], addresses
 
 
+def read_spaces(contents, part, modules, task_count):
+    """The mappings of each task: addresses in the process, module, address in its file, offset in the file."""
+    numbers, count = [], 0
+    for code in contents.column(task_count):
+        count += code == 1
+        numbers.append(None if code == 0 else count - 1 if code == 1 else count + 1 - code)
+    part("address spaces of tasks")
+    counts = contents.column(count)
+    find, lists, pieces = contents.callees(sum(counts)), [], 0
+    for length in counts:
+        found, before = [], None
+        for _ in range(length):
+            before = find(before)
+            pieces = max(pieces, before + 1)
+            found.append(before)
+        lists.append(found)
+    part("pieces of address spaces")
+    columns = [contents.column(pieces), contents.column(pieces), contents.column(pieces)]
+    offsets = [start - contents.signed() for start in columns[1]]
+    pieces = [(modules[module][0], start, size, offset) for module, start, size, offset in zip(*columns, offsets)]
+    part("pieces")
+    spaces, distances = [], {}
+    for numbers_of_pieces in lists:
+        page, before, space = 0, None, []
+        for piece in numbers_of_pieces:
+            distance = distances.get((before, piece), 0) + contents.signed()
+            distances[before, piece], before = distance, piece
+            page += distance
+            module, start, size, offset = pieces[piece]
+            space.append(f"{page * 4096:x}-{page * 4096 + size:x}={module}+{start:x}@{offset % 2**64:x}")
+        spaces.append(space)
+    part("mappings")
+    return [[] if number is None else spaces[number] for number in numbers]
+
+
 def read_times(contents, part, usual, last_threads, waits):
     kind = contents.number()
     if kind == 0:
@@ -226,8 +262,8 @@ def main():
             print(f"{name:18} {size:10} {packed:10}")
         return
     stacks, sums = read(contents, lambda _: None)
-    for process, thread, path, samples, weight in stacks:
-        print(f"{process} {thread} {path} {samples} {weight!r}")
+    for process, thread, path, mappings, samples, weight in stacks:
+        print(f"{process} {thread} {path} {','.join(mappings)} {samples} {weight!r}")
     print(*sums)
 
 

@@ -12,6 +12,8 @@ public struct ProcessImages {
         public var end: UInt64
         /// AVMA − SVMA; 0 without an image.
         public var bias: UInt64
+        /// Of the first byte in the file, in bytes; 0 without a file.
+        public var offset: UInt64
         /// Nil for memory without a file, such as code generated at run time.
         public var image: MappedImage?
         /// A mapped file that can't be used, instead of `image`; ``MappedImage/problem`` states why.
@@ -25,9 +27,10 @@ public struct ProcessImages {
         package var isUnopened = false
 
         package init(
-            start: UInt64, end: UInt64, bias: UInt64, image: MappedImage?, name: String
+            start: UInt64, end: UInt64, bias: UInt64, offset: UInt64 = 0, image: MappedImage?, name: String
         ) {
-            (self.start, self.end, self.bias, self.image, self.name) = (start, end, bias, image, name)
+            (self.start, self.end, self.bias, self.offset) = (start, end, bias, offset)
+            (self.image, self.name) = (image, name)
         }
     }
 
@@ -108,17 +111,19 @@ extension ProcessImages.Mapping {
     init(_ source: ExecutableMapping, of image: MappedImage?) {
         // A mapping may be of a file that isn't an ELF image: some virtual machines map their libraries and generated
         // code that way.
-        let bias = image?.bias(
-            of: source.start..<max(source.start, source.end), at: source.path == "[vdso]" ? 0 : source.offset)
+        let offset = source.path == "[vdso]" ? 0 : source.offset
+        let bias = image?.bias(of: source.start..<max(source.start, source.end), at: offset)
         self.init(
-            start: source.start, end: source.end, bias: bias ?? 0, image: bias == nil ? nil : image, name: source.path)
+            start: source.start, end: source.end, bias: bias ?? 0, offset: offset,
+            image: bias == nil ? nil : image, name: source.path)
         self.source = source
         unusable = bias == nil ? image : nil
     }
 
     /// A mapping whose file was not opened yet.
     init(unopened source: ExecutableMapping) {
-        self.init(start: source.start, end: source.end, bias: 0, image: nil, name: source.path)
+        self.init(
+            start: source.start, end: source.end, bias: 0, offset: source.offset, image: nil, name: source.path)
         self.source = source
         isUnopened = true
     }
@@ -126,15 +131,15 @@ extension ProcessImages.Mapping {
     /// What is left of it if a range is replaced.
     fileprivate func remains(without start: UInt64, _ end: UInt64) -> [Self] {
         if end <= self.start || start >= self.end { return [self] }
-        var (before, after) = (self, self)
-        (before.end, after.start) = (start, end)
-        return [before, after].filter { $0.start < $0.end }
+        return [part(self.start, start), part(end, self.end)].filter { $0.start < $0.end }
     }
 
     /// The part that another mapping covers.
-    fileprivate func clipped(to other: Self) -> Self {
+    fileprivate func clipped(to other: Self) -> Self { part(other.start, other.end) }
+
+    private func part(_ start: UInt64, _ end: UInt64) -> Self {
         var part = self
-        (part.start, part.end) = (other.start, other.end)
+        (part.start, part.end, part.offset) = (start, end, offset &+ (start &- self.start))
         return part
     }
 
