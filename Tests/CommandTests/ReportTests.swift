@@ -173,7 +173,9 @@ import Testing
 
         unlink("\(place.directory)/inlined.dwo")
         let missed = try place.cfic("report", "r.cfic", "--inline")
-        #expect(!missed.output.contains("innermost") && missed.output.contains(" outer\n"), "\(missed.output)")
+        // Which of the two that aren't inlined into another has more samples, differs.
+        let named = missed.output.contains(" outer\n") || missed.output.contains(" main\n")
+        #expect(!missed.output.contains("innermost") && named, "\(missed.output)")
         #expect(missed.diagnostics.contains("/inlined.dwo can't be read: No such file"), "\(missed.diagnostics)")
         let remaining = try place.cfic("report", "r.cfic", "--inline", "--by", "line")
         #expect(remaining.output.contains(#/inlined\.c:1[2-4]\n/#), "\(remaining.output)")
