@@ -1,3 +1,4 @@
+import TestFixtures
 import Testing
 
 @testable import GoFunctionTable
@@ -140,18 +141,16 @@ import Testing
         #expect(try depths([2, 0xff, 0x7f, 4, 4]).map(\.addresses) == [0x401000..<0x402000])
     }
 
+    /// A section that is cut off in front of a function's last field is an error; nothing is read behind its end.
     @Test(arguments: GoTableWriter.Layout.allCases)
-    func cutOffSectionsAreErrorsOrShorter(layout: GoTableWriter.Layout) throws {
+    func cutOffSectionsAreErrors(layout: GoTableWriter.Layout) throws {
         let whole = GoTableWriter(layout: layout).section(functions).bytes
+        let expected = try read(whole) { try contents($0) }
         for count in 0..<whole.count {
-            let cut = Array(whole[..<count])
-            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, count), alignment: 1)
-            defer { memory.deallocate() }
-            memory.copyBytes(from: cut)
-            #expect(throws: GoTableError.self, "\(count)") {
-                _ = try contents(
-                    try GoFunctionTable(UnsafeRawBufferPointer(rebasing: memory[..<count]), quantum: 1, text: nil))
-            }
+            let cut = GuardedBytes(Array(whole[..<count]))
+            let found = try? contents(try GoFunctionTable(cut.bytes, quantum: 1, text: nil))
+            // What ends a record isn't read.
+            #expect(found == nil || found == expected && count > whole.count - 24, "\(count)")
         }
     }
 }

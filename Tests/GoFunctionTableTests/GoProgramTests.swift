@@ -62,11 +62,11 @@ struct GoProgramTests {
                 let rule = view.ruleNumber(at: address)
                 if rule == 0 {
                     missing += 1
-                } else if view.rule(at: address).reason?.name == "END_OF_STACK" {
+                } else if view.rule(at: address).isEndOfStack {
                     ends += 1
                 } else if text(view, rule) == text(reference, number) {
                     equal += 1
-                } else if reference.rule(at: address).reason?.name != "END_OF_STACK" {
+                } else if !reference.rule(at: address).isEndOfStack {
                     other += 1
                 }
             }
