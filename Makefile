@@ -13,7 +13,7 @@ SWIFT ?= swift
 TOOLCHAIN_PACKAGES := binutils ca-certificates libcurl4 libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 tzdata zlib1g-dev
 # For building: libraries that cfic links, and git, with which SwiftPM fetches dependencies.
 BUILD_PACKAGES := $(TOOLCHAIN_PACKAGES) libc6-dev linux-libc-dev libbpf-dev libdw-dev libelf-dev liblzma-dev libbz2-dev \
-	libiberty-dev libmicrohttpd-dev libncurses-dev libxxhash-dev nettle-dev zlib1g-dev git
+	libiberty-dev libmicrohttpd-dev libncurses-dev libxxhash-dev libzydis-dev nettle-dev zlib1g-dev git
 # For tests: readelf to compare with; aarch64 libraries to compile tables of; xz to make .gnu_debugdata; compilers, gdb,
 # procps and eu-stack to build executables, stop them and compare stacks; qemu, cpio and cross compilers to boot
 # kernels; python3-venv for packages of PyPI; Chromium to open flame graphs; Go and pprof's sources to read profiles with;

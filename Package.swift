@@ -68,6 +68,8 @@ let package = Package(
         .target(name: "CallFrameInfo"),
         // Binary search.
         .target(name: "Search"),
+        // Code to rows, where there is no call frame information.
+        .target(name: "Inference", dependencies: ["CallFrameInfo", "Search", "CZydis"]),
         // Runs work on several threads, or on as many as can be created.
         .target(name: "Threads"),
         // The format: reader, lookup, proof.
@@ -131,6 +133,8 @@ let package = Package(
         .target(name: "CMicrohttpd", linkerSettings: [.linkedLibrary("microhttpd")]),
         // libcurl, loaded when it is needed.
         .target(name: "CCurl"),
+        // Decodes x86-64 instructions with Zydis, which is loaded when it is needed.
+        .target(name: "CZydis"),
         // Serves and pushes profiles while they are recorded.
         .target(
             name: "ProfileService",
@@ -138,8 +142,9 @@ let package = Package(
         .target(
             name: "Validation",
             dependencies: [
-                "ELF", "Files", "Search", "CallFrameInfo", "UnwindTable", "TableBuilder", "TableCompiler", "TableStore",
-                "TableSupply", "Threads", "KernelUnwinder", "Profile", "CUnwindTable", "CLibdw",
+                "ELF", "Files", "Search", "CallFrameInfo", "Inference", "UnwindTable", "TableBuilder",
+                "TableCompiler", "TableStore", "TableSupply", "Threads", "KernelUnwinder", "Profile", "CUnwindTable",
+                "CLibdw",
             ]),
         // Reports what kernels would reject in BPF objects.
         .target(name: "BPFCheck", dependencies: ["ELF", "Files", "Search"]),
@@ -223,6 +228,7 @@ let package = Package(
         .testTarget(
             name: "GoFunctionTableTests",
             dependencies: ["GoFunctionTable", "CallFrameInfo", "ELF", "TableCompiler", "UnwindTable", "TestFixtures"]),
+        .testTarget(name: "InferenceTests", dependencies: ["Inference", "CallFrameInfo"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(
             name: "ValidationTests",

@@ -51,7 +51,7 @@ Architecture: $architecture
 Maintainer: the contributors to cfic <cfic@localhost>
 Depends: $depends
 Recommends: libcurl4
-Suggests: libdebuginfod1
+Suggests: libdebuginfod1, libzydis4.0
 Section: devel
 Priority: optional
 Installed-Size: $(du -sk --exclude=DEBIAN "$stage" | cut -f1)

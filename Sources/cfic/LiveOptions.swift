@@ -51,19 +51,13 @@ struct LiveOptions: ParsableArguments {
             valueName: "count"))
     var every: Int?
 
-    @Option(
-        name: .customLong("min-agreement"),
-        help: ArgumentHelp(
-            "With --live: exit with 1 if fewer percent of the frames agree (default: 99.9).", valueName: "percent"))
-    var minAgreement: Double?
-
     @OptionGroup var memory: MemoryOption
     @OptionGroup var counters: CountersOption
 
     /// Whether an option is given that needs --live.
     private var hasOthers: Bool {
         !processes.isEmpty || everyone || duration != nil || frequency != nil || event != nil || period != nil
-            || every != nil || minAgreement != nil || counters.path != nil || memory.budget != nil
+            || every != nil || counters.path != nil || memory.budget != nil
     }
 
     /// - Parameter command: the words after `--`.
@@ -78,26 +72,27 @@ struct LiveOptions: ParsableArguments {
         guard live else {
             if hasOthers {
                 throw ValidationError(
-                    "-p, -a, -d, -F, -e, -c, --every, --min-agreement, --memory and --counters go with --live.")
+                    "-p, -a, -d, -F, -e, -c, --every, --memory and --counters go with --live.")
             }
             return
         }
         try SamplingTarget.check(processes: processes, duration: duration)
         try sampled.check()
         if let every, !(1...1_000_000).contains(every) { throw ValidationError("--every takes 1 to 1000000.") }
-        if let minAgreement, !(0...100).contains(minAgreement) {
-            throw ValidationError("--min-agreement takes a percentage from 0 to 100.")
-        }
     }
 
     private var sampled: SampledEvent { SampledEvent(name: event, period: period, frequency: frequency) }
 
     /// Samples and compares.
     ///
-    /// - Parameter command: the command to run, if neither processes nor all of them are sampled.
+    /// - Parameters:
+    ///   - command: the command to run, if neither processes nor all of them are sampled.
+    ///   - store: where tables are taken from; nil compiles all of them.
+    ///   - debugFiles: nil ignores separate and embedded debug files.
+    ///   - minAgreement: in percent.
     /// - Returns: the results, and the file that has the counters, if one was named.
     func report(
-        of command: [String], store: TableStore?, debugFiles: DebugFileSearch?
+        of command: [String], store: TableStore?, debugFiles: DebugFileSearch?, minAgreement: Double
     ) throws -> (LiveReport, CountersFile?) {
         let event = try sampled.find()
         let tables = CompilingSupply(store: store, debugFiles: debugFiles)
@@ -123,7 +118,7 @@ struct LiveOptions: ParsableArguments {
         let recording = try SamplingTarget(processes: processes, command: command).record(by: profiler)
         unwinder.close()
         interruption.finish()
-        return (LiveReport(audit, recording, minAgreement: minAgreement ?? 99.9), counters)
+        return (LiveReport(audit, recording, minAgreement: minAgreement), counters)
     }
 
     private func recordingOptions(_ event: SamplingEvent?) -> Profiler.Options {

@@ -9,7 +9,10 @@ import Validation
 struct ValidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate",
-        abstract: "Compare tables with libdw: address by address, or the stacks of core dumps and of live processes.",
+        abstract: """
+            Compare tables with libdw: address by address, or the stacks of core dumps and of live processes; or call \
+            frame information with code.
+            """,
         discussion: """
             Takes each file's table from the cache, or compiles it, and compares it with libdw wherever either \
             can change, one address before and one after, and in the gaps. Both are evaluated on the same generated \
@@ -25,6 +28,12 @@ struct ValidateCommand: ParsableCommand {
             if both sides found it by call frame information. Prints each class of differences with an example. Exits \
             with 1 if less than --min-agreement of the frames agree, or none was compared.
 
+            --inference analyses the instructions of x86-64 functions that have call frame information as if they had \
+            none, and compares each row with what the instructions do to the stack, by meaning. Counts bytes of code: \
+            with a rule, agreeing, disagreeing by kind, and without a rule by reason. --show N prints examples with \
+            both rules and the instructions. Exits with 1 if less than --min-agreement of a file's bytes agree. It \
+            needs libZydis (Debian: libzydis4.0).
+
             Otherwise exits with 1 if any unexplained difference remains, or a file can't be read.
 
             Examples:
@@ -33,6 +42,8 @@ struct ValidateCommand: ParsableCommand {
               cfic validate --exhaustive --states 4 ./a.out
               cfic validate --core core.4711
               cfic validate --core core.4711 ./a.out --sysroot /srv/target
+              cfic validate --inference /bin/bash
+              cfic validate --inference --show 5 --min-agreement 99.99 /usr/lib
               sudo cfic validate --live -- openssl speed -seconds 1 sha256
               sudo cfic validate --live -p 1234 -d 10 -F 499 --every 5
             """)
@@ -53,6 +64,12 @@ struct ValidateCommand: ParsableCommand {
         completion: .directory)
     var sysroot: String?
 
+    @Flag(help: "Compare call frame information with what functions' instructions do.")
+    var inference = false
+
+    @Option(help: ArgumentHelp("With --inference: how many examples to show for each file.", valueName: "count"))
+    var show: Int?
+
     @Flag(help: "Compare at every instruction unit, not only where something can change.")
     var exhaustive = false
 
@@ -64,6 +81,13 @@ struct ValidateCommand: ParsableCommand {
 
     @Flag(name: .customLong("keep-gaps"), help: "Compare tables that keep padding between functions as gaps.")
     var keepGaps = false
+
+    @Option(
+        name: .customLong("min-agreement"),
+        help: ArgumentHelp(
+            "Exit with 1 if fewer percent agree: with --live, of the frames; with --inference, of a file's bytes. "
+                + "(default: 99.9)", valueName: "percent"))
+    var minAgreement: Double?
 
     @OptionGroup var live: LiveOptions
     @OptionGroup var cache: CacheOption
@@ -79,6 +103,7 @@ struct ValidateCommand: ParsableCommand {
 
     func validate() throws {
         if let states, !(1...64).contains(states) { throw ValidationError("--states takes a number from 1 to 64.") }
+        try checkInference()
         try live.check(paths)
         if live.live, core != nil { throw ValidationError("--live excludes --core.") }
         if core == nil, paths.isEmpty, !live.live {
@@ -97,12 +122,19 @@ struct ValidateCommand: ParsableCommand {
     func run() throws {
         try reporting {
             if live.live {
-                let (report, counters) = try live.report(of: paths, store: store(), debugFiles: debugFiles.search)
+                let (report, counters) = try live.report(
+                    of: paths, store: store(), debugFiles: debugFiles.search, minAgreement: minAgreement ?? 99.9)
                 try finish(report)
                 try counters?.checkFinal()
                 return
             }
             if let core { return try finish(try validateStacks(core)) }
+            if inference {
+                let report = validateInference()
+                try finish(report)
+                if report.isEmpty { throw noneFound("ELF file", below: paths) }
+                return
+            }
             let report = try validateFiles()
             try finish(report)
             if report.isEmpty { throw noneFound("ELF file", below: paths) }

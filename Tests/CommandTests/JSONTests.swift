@@ -38,7 +38,7 @@ import enum TestFixtures.HostKernel
                 "dump --stage pages",
                 "kernel",
                 "lookup", "lookup --explain", "profile", "profile --list-events", "report", "sizes", "stats",
-                "validate", "validate --core", "validate --live",
+                "validate", "validate --inference", "validate --core", "validate --live",
                 "verify",
             ])
     }
@@ -61,6 +61,7 @@ import enum TestFixtures.HostKernel
             ("sizes", "sizes good.so bad.so script missing", 1),
             ("stats", "stats good.so bad.so table script missing", 1),
             ("validate", "validate good.so bad.so missing", 1),
+            ("validate --inference", "validate --inference --show 9 good.so bad.so missing", 1),
             ("verify", "verify table good.so missing", 1),
         ] as [(String, String, Int32)])
     func documentIsAsDocumented(schema: String, arguments: String, code: Int32) throws {
