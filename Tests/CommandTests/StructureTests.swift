@@ -11,7 +11,7 @@ import Testing
     @Test func importsGoOneWay() throws {
         let outcome = try place.shell("'\(Self.project)/scripts/structure.sh'")
         #expect(outcome.code == 0, "\(outcome.diagnostics)")
-        #expect(outcome.output.contains("ELF             ◀── Files Search\n"))
+        #expect(outcome.output.contains("ELF             ◀── Files GoFunctionTable Search\n"))
     }
 
     @Test(arguments: [
