@@ -92,7 +92,7 @@ extension Corruption {
             $0.store(UInt8(1), at: 160 + 4 + 16)
         },
         Corruption("options", "header", "unknown option") { $0.store(UInt32(2), at: 20) },
-        Corruption("debugSource", "header", "unknown source of .debug_frame") { $0.store(UInt8(4), at: 30) },
+        Corruption("debugSource", "header", "unknown source of .debug_frame") { $0.store(UInt8(5), at: 30) },
         Corruption("reserved", "header", "reserved byte is not zero") { $0.store(UInt8(1), at: 31) },
         Corruption("unused", "header", "unused bytes are not zero") { $0.store(UInt32(1), at: 148) },
     ]

@@ -86,7 +86,7 @@ CFIC_INLINE __u32 cfic_item_rule(
 	const struct cfic_templates *templates)
 {
 	__u32 symbol = code;
-	const struct cfic_template *template;
+	const struct cfic_template *found;
 	const __u8 *row;
 
 	if (code + palette_count >= 256)
@@ -100,12 +100,12 @@ CFIC_INLINE __u32 cfic_item_rule(
 	 * The last row whose offset is at most the distance. Most code is behind all rows of a template, and rows that aren't
 	 * there repeat the last one.
 	 */
-	template = CFIC_HEAD(templates->memory, templates->offset + symbol * sizeof(*template), struct cfic_template);
-	if (!template)
+	found = CFIC_HEAD(templates->memory, templates->offset + symbol * sizeof(*found), struct cfic_template);
+	if (!found)
 		return 0;
-	if (template->offset[CFIC_TEMPLATE_ROWS - 1] <= distance)
-		return template->rule[CFIC_TEMPLATE_ROWS - 1];
-	row = template->offset;
+	if (found->offset[CFIC_TEMPLATE_ROWS - 1] <= distance)
+		return found->rule[CFIC_TEMPLATE_ROWS - 1];
+	row = found->offset;
 	if (row[4] <= distance) {
 		row += 4;
 		CFIC_BRANCH(row);
