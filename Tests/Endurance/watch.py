@@ -269,7 +269,8 @@ def main():
           f"at most {max(state[2] for state in watch.states):,}")
     check(all(c["tableMemoryBytes"] <= c["tableMemoryLimitBytes"] for c in watch.counters),
           f"tables and mappings never exceed the limit of {last['tableMemoryLimitBytes'] >> 10:,} KiB")
-    check(last["tableEvictions"] > 0, f"the limit is too low: {last['tableEvictions']:,} evictions, "
+    # On a busy machine, half a minute may have too few samples to tell which tables are used least.
+    check(last["tableEvictions"] > 0 or is_short and last["tables"]["evicted"] > 0, f"the limit is too low: {last['tableEvictions']:,} evictions, "
           f"{last['tableReloads']:,} reloads, {last['tables']['evicted']:,} of "
           f"{last['tables']['evicted'] + last['tables']['loaded']:,} tables missing at the end")
 
