@@ -37,6 +37,7 @@ extension ELFImage {
         }
     }
 
+    /// A defect of a section with Go functions as an error of this image.
     package func malformed(_ error: GoTableError, _ section: Section) -> ELFError {
         malformed(error.problem, section: section.name, offset: UInt64(max(0, error.offset)))
     }

@@ -4,7 +4,8 @@ import GoFunctionTable
 import Search
 
 /// The functions of an image by address: those in `.symtab` and `.dynsym`, or in the `.symtab` of its debug file, or in the
-/// table that a Go program's runtime needs; and the stubs of its procedure linkage table. Name strings are created only by lookups.
+/// table that a Go program's runtime needs; and the stubs of its procedure linkage table. Name strings are created only by
+/// lookups.
 public struct FunctionSymbols {
     /// The function that symbols assign to an address.
     package struct Match: Equatable {
@@ -136,7 +137,7 @@ public struct FunctionSymbols {
         do throws(GoTableError) {
             for index in 0..<min(go.table.count, limit) {
                 let function = try go.table.function(index)
-                guard let name = UInt32(exactly: function.name) else { continue }
+                guard function.name < go.bytes.count, let name = UInt32(exactly: function.name) else { continue }
                 var symbol = Symbol(name: name, table: UInt8(names.count))
                 (symbol.address, symbol.size) = (function.addresses.lowerBound, UInt64(function.addresses.count))
                 functions.append(symbol)

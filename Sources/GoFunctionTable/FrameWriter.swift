@@ -18,8 +18,8 @@ struct FrameWriter {
     /// - Parameters:
     ///   - runs: its stack depths, at least one, one after the other.
     ///   - isOutermost: whether nothing called it.
-    ///   - code: its first bytes.
-    mutating func append(_ runs: [StackDepths.Run], isOutermost: Bool, code: ArraySlice<UInt8>) -> Bool {
+    ///   - code: its bytes.
+    mutating func append(_ runs: [StackDepths.Run], isOutermost: Bool, code: UnsafeRawBufferPointer) -> Bool {
         let addresses = runs[0].addresses.lowerBound..<runs[runs.count - 1].addresses.upperBound
         var instructions: [UInt8]
         if isOutermost {
@@ -36,7 +36,7 @@ struct FrameWriter {
         return true
     }
 
-    private func prologue(_ runs: [StackDepths.Run], _ code: ArraySlice<UInt8>) -> Prologue {
+    private func prologue(_ runs: [StackDepths.Run], _ code: UnsafeRawBufferPointer) -> Prologue {
         guard let framed = runs.first(where: { $0.depth > 0 }) else { return .unknown }
         let (start, reserved) = (runs[0].addresses.lowerBound, framed.addresses.lowerBound)
         return isAArch64
@@ -45,7 +45,7 @@ struct FrameWriter {
     }
 
     /// The frame pointer is known only if the prologue saves it: else the function may use its register for anything.
-    private func x86_64(_ runs: [StackDepths.Run], _ code: ArraySlice<UInt8>) -> [UInt8] {
+    private func x86_64(_ runs: [StackDepths.Run], _ code: UnsafeRawBufferPointer) -> [UInt8] {
         var instructions: [UInt8] = []
         var saved: UInt64?
         if case .savesFramePointer(let from) = prologue(runs, code) { saved = from }
@@ -68,7 +68,7 @@ struct FrameWriter {
     }
 
     /// nil if there is more than one depth besides 0: then nothing tells at which of them the link register was saved.
-    private func aarch64(_ runs: [StackDepths.Run], _ code: ArraySlice<UInt8>) -> [UInt8]? {
+    private func aarch64(_ runs: [StackDepths.Run], _ code: UnsafeRawBufferPointer) -> [UInt8]? {
         var instructions: [UInt8] = [CFA.undefined, 29]
         let depth = runs.first { $0.depth > 0 }?.depth
         if let depth {

@@ -9,8 +9,6 @@ public final class GoFrames {
     /// The number of functions that it describes. It leaves out those whose stack pointer isn't known, or where nothing proves
     /// where the return address is.
     public var functionCount: Int { addresses.count }
-    /// The number of functions that it leaves out.
-    public let leftOutCount: Int
     /// SVMAs that it describes, ascending.
     private let addresses: [Range<UInt64>]
 
@@ -26,10 +24,8 @@ public final class GoFrames {
         var addresses: [Range<UInt64>] = []
         for index in 0..<table.count {
             let function = try table.function(index)
-            guard let runs = try Self.runs(of: function, in: table, within: code),
-                writer.append(
-                    runs, isOutermost: table.isOutermost(function), code: code.bytes(of: function.addresses, limit: 512)
-                )
+            guard let bytes = code.bytes(of: function.addresses), let runs = try Self.runs(of: function, in: table),
+                writer.append(runs, isOutermost: table.isOutermost(function), code: bytes)
             else { continue }
             addresses.append(runs[0].addresses.lowerBound..<runs[runs.count - 1].addresses.upperBound)
             guard writer.bytes.count <= code.byteCount + Self.room else {
@@ -37,7 +33,6 @@ public final class GoFrames {
             }
         }
         self.addresses = addresses
-        leftOutCount = table.count - addresses.count
         memory = .allocate(byteCount: writer.bytes.count, alignment: 16)
         memory.copyBytes(from: writer.bytes)
         bytes = UnsafeRawBufferPointer(memory)
@@ -53,42 +48,44 @@ public final class GoFrames {
     /// What the section may have besides as many bytes as the code. Usually it has a tenth of the code's.
     private static var room: Int { 1 << 16 }
 
-    /// The stack depths of a function; nil if they don't tell where the stack pointer is, or the function isn't code.
+    /// A function with more stack depths is left out. Real ones have some hundred at most.
+    static var runLimit: Int { 1 << 16 }
+
+    /// The stack depths of a function; nil if they don't tell where the stack pointer is.
     private static func runs(
-        of function: GoFunctionTable.Function, in table: GoFunctionTable, within code: GoCode
+        of function: GoFunctionTable.Function, in table: GoFunctionTable
     ) throws(GoTableError) -> [StackDepths.Run]? {
-        guard code.contains(function.addresses), !table.switchesStacks(function) || table.isOutermost(function),
+        guard !table.switchesStacks(function) || table.isOutermost(function),
             var depths = StackDepths(of: function, in: table)
         else { return nil }
         var runs: [StackDepths.Run] = []
-        while let run = try depths.next() { runs.append(run) }
+        while let run = try depths.next() {
+            guard runs.count < runLimit else { return nil }
+            runs.append(run)
+        }
         return runs.isEmpty || depths.isNegative ? nil : runs
     }
 }
 
 /// The code of a program.
 public struct GoCode {
-    /// The SVMAs of executable code, and its bytes.
+    /// The SVMAs of executable code, and its bytes, ascending.
     private let parts: [(addresses: Range<UInt64>, bytes: UnsafeRawBufferPointer)]
     /// The number of all bytes.
     let byteCount: Int
 
     /// - Parameter parts: SVMAs and the bytes there, as many.
     public init(_ parts: [(addresses: Range<UInt64>, bytes: UnsafeRawBufferPointer)]) {
-        self.parts = parts
+        self.parts = parts.sorted { $0.addresses.lowerBound < $1.addresses.lowerBound }
         byteCount = parts.reduce(0) { $0 + $1.bytes.count }
     }
 
-    func contains(_ addresses: Range<UInt64>) -> Bool { part(addresses) != nil }
-
-    /// The first bytes at addresses that this contains, at most `limit`.
-    func bytes(of addresses: Range<UInt64>, limit: Int) -> ArraySlice<UInt8> {
-        guard let part = part(addresses) else { return [] }
-        let start = Int(addresses.lowerBound - part.addresses.lowerBound)
-        return Array(part.bytes[start..<start + min(addresses.count, limit)])[...]
-    }
-
-    private func part(_ addresses: Range<UInt64>) -> (addresses: Range<UInt64>, bytes: UnsafeRawBufferPointer)? {
-        parts.first { $0.addresses.contains(addresses.lowerBound) && addresses.upperBound <= $0.addresses.upperBound }
+    /// The bytes at addresses; nil if not all of them are in one part.
+    func bytes(of addresses: Range<UInt64>) -> UnsafeRawBufferPointer? {
+        guard let index = parts.lastIndex(atMost: addresses.lowerBound, by: \.addresses.lowerBound),
+            addresses.upperBound <= parts[index].addresses.upperBound
+        else { return nil }
+        let start = Int(addresses.lowerBound - parts[index].addresses.lowerBound)
+        return UnsafeRawBufferPointer(rebasing: parts[index].bytes[start..<start + addresses.count])
     }
 }

@@ -5,12 +5,11 @@ extension Prologue {
     /// Go saves the frame pointer below the stack pointer, where a signal's frame may overwrite it: nothing is said about it.
     ///
     /// - Parameters: as of ``x86_64(depth:start:reserved:code:)``.
-    static func aarch64(depth: Int, start: UInt64, reserved: UInt64, code: ArraySlice<UInt8>) -> Prologue {
-        let at = code.startIndex + Int(reserved - start)
-        guard at >= code.startIndex + 4, at <= code.endIndex else { return .unknown }
+    static func aarch64(depth: Int, start: UInt64, reserved: UInt64, code: UnsafeRawBufferPointer) -> Prologue {
+        let at = Int(reserved - start)
         func instruction(_ place: Int) -> UInt32? {
-            guard place >= code.startIndex, place + 4 <= code.endIndex else { return nil }
-            return (0..<4).reduce(0) { $0 | UInt32(code[place + $1]) << UInt32(8 * $1) }
+            guard place >= 0, place + 4 <= code.count else { return nil }
+            return UInt32(littleEndian: code.loadUnaligned(fromByteOffset: place, as: UInt32.self))
         }
         // str x30, [sp, #-depth]!, which reaches 256 bytes.
         if depth <= 256, instruction(at - 4) == 0xf800_0ffe | UInt32(truncatingIfNeeded: -depth) << 12 & 0x1f_f000 {

@@ -29,6 +29,8 @@ public struct FrameSources {
     package var trampolineAddresses: Range<UInt64>? { trampoline?.addresses }
     /// The functions of a Go program that `.gopclntab` describes, as nothing else does.
     package var goFrames: GoFrames? { goProgram?.frames }
+    /// The number of sections that are in files: the first ones. What follows is made for code without call frame information.
+    package private(set) var storedCount = 0
     private let image: ELFImage
     /// Why the image's own .debug_frame or .gnu_debugdata can't be read.
     private var unreadable: ELFError?
@@ -63,6 +65,7 @@ public struct FrameSources {
             rejected += debugFile.rejected
             if !(debugFile.image.map { merge($0) } ?? false) { mergeMiniDebugInfo(of: image) }
         }
+        storedCount = sections.count
         appendGoFunctions()
         appendTrampoline()
         if sections.isEmpty, let unreadable { throw unreadable }

@@ -60,7 +60,7 @@ import UnwindTable
         #expect(made.text(9) == "CFA = rsp+32, rbp = *(CFA-16), ra = *(CFA-8)")
         #expect(made.text(0x23) == "CFA = rsp+32, rbp = *(CFA-16), ra = *(CFA-8)")
         #expect(made.text(0x24) == "CFA = rsp+8, rbp = rbp, ra = *(CFA-8)")
-        #expect(made.frames.functionCount == 1 && made.frames.leftOutCount == 0)
+        #expect(made.frames.functionCount == 1)
         #expect(made.frames.contains(Self.start + 0x24) && !made.frames.contains(Self.start + 0x25))
         #expect(!made.frames.contains(Self.start - 1))
     }
@@ -71,6 +71,22 @@ import UnwindTable
         #expect(made.text(0) == "CFA = rsp+8, rbp = rbp, ra = *(CFA-8)")
         #expect(made.text(1) == "CFA = rsp+16, rbp = *(CFA-16), ra = *(CFA-8)")
         #expect(made.text(8) == "CFA = rsp+32, rbp = *(CFA-16), ra = *(CFA-8)")
+    }
+
+    /// Behind the check of the stack's size; but not another instruction that ends with the same byte, nor without a frame
+    /// pointer.
+    @Test(
+        arguments: [
+            ([0x76, 0x10, 0x55, 0x48, 0x89, 0xe5], 3, true),
+            ([0x0f, 0x86, 0x10, 0, 0, 0, 0x55, 0x48, 0x89, 0xe5], 7, true),
+            // push %r13; push $0x55; behind another instruction; push %rbp alone
+            ([0x41, 0x55, 0x48, 0x89, 0xe5], 2, false), ([0x6a, 0x55, 0x48, 0x89, 0xe5], 2, false),
+            ([0x90, 0x90, 0x90, 0x55, 0x48, 0x89, 0xe5], 4, false), ([0x55, 0x90, 0x90, 0x90], 1, false),
+        ] as [([UInt8], Int, Bool)])
+    func onlyPushesOfTheFramePointerCount(code: [UInt8], end: Int, isSaved: Bool) throws {
+        let made = try make(code, [(0, end), (8, 7)])
+        let rule = isSaved ? "*(CFA-16)" : "undefined"
+        #expect(made.text(UInt64(end)) == "CFA = rsp+16, rbp = \(rule), ra = *(CFA-8)")
     }
 
     /// A slot of 4 bytes, and none for a frame of one word.
@@ -120,7 +136,7 @@ import UnwindTable
         ] as [([UInt8], [(Int, Int)])])
     func linkThatNothingProvesLeavesTheFunctionOut(code: [UInt8], depths: [(Int, Int)]) throws {
         let frames = try frames(code, depths.map { (depth: $0.0, units: $0.1) }, .aarch64)
-        #expect(frames.functionCount == 0 && frames.leftOutCount == 1)
+        #expect(frames.functionCount == 0)
     }
 
     // MARK: Ends, and what is left out
@@ -138,6 +154,27 @@ import UnwindTable
         // Where there is no code.
         #expect(try frames([0x90], [(0, 8)], codeAt: 0x500000).functionCount == 0)
         #expect(try frames([0x90], []).functionCount == 0)
+        // Beyond the end of the code.
+        #expect(try frames([0x90], [(0, 8)], codeAt: Self.start - 1).functionCount == 0)
+    }
+
+    @Test func functionWithTooManyDepthsIsLeftOut() throws {
+        func count(_ runs: Int) throws -> Int {
+            let depths = (0..<runs).map { (depth: $0 % 2 * 8, units: 1) }
+            let section = GoTableWriter(end: Self.start + 0x100_0000).section([
+                .init(start: Self.start, name: "f", depths: depths)
+            ])
+            let code = [UInt8](repeating: 0x90, count: 0x100_0000)
+            return try section.bytes.withUnsafeBytes { bytes in
+                try code.withUnsafeBytes { code in
+                    let table = try GoFunctionTable(bytes, quantum: 1, text: nil)
+                    let code = GoCode([(Self.start..<Self.start + UInt64(code.count), code)])
+                    return try GoFrames(table, isAArch64: false, code: code).functionCount
+                }
+            }
+        }
+        #expect(try count(GoFrames.runLimit) == 1)
+        #expect(try count(GoFrames.runLimit + 1) == 0)
     }
 
     /// Every function with the same long depths.

@@ -77,6 +77,29 @@ struct GoProgramTests {
         #expect(missing < equal / 100 && ends < equal / 200 && ends > 0)
     }
 
+    @Test func functionsHaveNamesUnlessTheseAreOutsideTheTable() throws {
+        let path = try build("stripped", .x86_64, isStripped: true).name
+        let whole = try ELFImage(path: path)
+        let section = try #require(try whole.sections().first { $0.name == ".gopclntab" })
+        let text = try #require(try whole.sections().first { $0.name == ".text" }).address
+        let name = try #require(try whole.functionSymbols().lookup(text)).name
+        #expect(name.hasPrefix("internal/"))
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        // The first function's record, by the offset behind its address; its name.
+        let functions =
+            Int(section.offset)
+            + Int(
+                bytes[Int(section.offset) + 64..<Int(section.offset) + 72].reversed().reduce(UInt64(0)) {
+                    $0 << 8 | UInt64($1)
+                })
+        let record =
+            functions + Int(bytes[functions + 4..<functions + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+        bytes.replaceSubrange(record + 4..<record + 8, with: [0xff, 0xff, 0xff, 0xff])
+        try bytes.write(to: URL(fileURLWithPath: path))
+        let symbols = try ELFImage(path: path).functionSymbols()
+        #expect(symbols.lookup(text) == nil && symbols.count > 1000)
+    }
+
     @Test func defectiveTableIsAnErrorOnlyIfNothingElseIsThere() throws {
         let path = try build("stripped", .x86_64, isStripped: true).name
         var bytes = try Data(contentsOf: URL(fileURLWithPath: path))

@@ -54,7 +54,7 @@ extension ImageSizes {
         rows = result.counts.rows
         table = UInt64(result.table.count)
         notes = result.notes
-        let sections = frames.ownSections
+        let sections = Array(frames.sections.prefix(frames.storedCount))
         ehFrame = sections.filter { $0.kind == .ehFrame }.reduce(0) { $0 + UInt64($1.usedBytes) }
         ehFrameHeader = image.ehFrameHeaderBytes
         debugFrame = sections.filter { $0.kind == .debugFrame }.reduce(0) { $0 + UInt64($1.bytes.count) }
@@ -69,11 +69,6 @@ extension ImageSizes {
 }
 
 extension FrameSources {
-    /// The sections that are in files, without those of a signal trampoline and of Go functions.
-    fileprivate var ownSections: [FrameSection] {
-        sections.dropLast((trampolineAddresses == nil ? 0 : 1) + (debugSource == .goFunctionTable ? 1 : 0))
-    }
-
     /// Size of `.debug_frame` in the file that it is in; nil if there is none, or it is within `.gnu_debugdata`.
     fileprivate func storedDebugFrameBytes(of image: ELFImage) -> UInt64? {
         let owner: ELFImage? =
