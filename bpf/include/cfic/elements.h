@@ -87,6 +87,7 @@ CFIC_STATIC_ASSERT(sizeof(struct cfic_mapping) == 24, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_process) == 8, "layout");
 CFIC_STATIC_ASSERT(CFIC_PROCESS_SIZE(CFIC_PROCESS_MAPPINGS) <= CFIC_ELEMENT_SIZE, "mappings fit an element");
 CFIC_STATIC_ASSERT(CFIC_PROCESS_MAPPINGS < 1 << CFIC_PROCESS_SEARCH_STEPS, "the steps suffice");
+CFIC_STATIC_ASSERT((1 + CFIC_BLOCK_MAX) * sizeof(struct cfic_item) <= CFIC_ELEMENT_SPARE, "a block's items fit");
 CFIC_STATIC_ASSERT(CFIC_RULES_MAX * sizeof(struct cfic_rule) <= CFIC_ELEMENT_SIZE, "rules fit an element");
 CFIC_STATIC_ASSERT(CFIC_EXPRESSIONS_MAX * sizeof(struct cfic_op) <= CFIC_ELEMENT_SIZE, "operations fit an element");
 

@@ -9,6 +9,9 @@
  *   CFIC_HEAD(memory, offset, type)                     a const type * to that offset; null if it would not be in
  *   bounds
  *
+ * CFIC_HEAD is also used for the most items that a block can have, struct cfic_block_items: behind a record, the memory has to
+ * go on for as much (cfic/elements.h, CFIC_ELEMENT_SPARE), though nothing of it is read.
+ *
  * BPF programs define them with masks and bounds, which show the kernel's verifier that accesses stay within the
  * memory. None of these functions checks what `cfic verify` proves: callers must only pass records of verified tables.
  */
