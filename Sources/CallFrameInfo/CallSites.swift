@@ -45,7 +45,12 @@ extension FrameSection {
         guard size <= UInt64(cursor.remaining) else { throw .lengthOutOfBounds }
         let end = cursor.position + Int(size)
         var sites: [CallSite] = []
+        // Each is of other instructions, so that reading them takes time in proportion to the function, whatever many FDEs
+        // share a table.
+        var left = function.count
         while cursor.position < end {
+            guard left > 0 else { throw .lengthOutOfBounds }
+            left -= 1
             let start = function.lowerBound &+ (try readValue(&cursor, format: format, addressSize: addressSize))
             let length = try readValue(&cursor, format: format, addressSize: addressSize)
             let pad = try readValue(&cursor, format: format, addressSize: addressSize)

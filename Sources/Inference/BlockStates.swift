@@ -27,6 +27,9 @@ struct BlockStates: ~Copyable {
     /// Starts of blocks, in the order of discovery.
     private(set) var starts = GrowableBuffer<UInt32>()
 
+    /// The size of all states.
+    var wordCount: Int { words.count }
+
     /// Forgets all states, and has room for offsets below `size`.
     mutating func reset(size: Int, keepsLeaders: Bool) {
         let known = keepsLeaders ? leaders.count : 0

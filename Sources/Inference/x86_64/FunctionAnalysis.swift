@@ -39,7 +39,10 @@ public final class FunctionAnalysis {
     public static var sizeLimit: Int { 4 << 20 }
     /// The largest function in whose middle another one may continue, in bytes.
     static var sharedLimit: Int { 16 << 10 }
-    /// How many instructions may be walked for each byte of the function, however often; and how many at least.
+    /// The most parts of a function, and the most words that the states at its blocks' starts may take.
+    static var partLimit: Int { 256 }
+    static var wordLimit: Int { 8 << 20 }
+    /// How many instructions, and targets of jump tables, may be walked for each byte of the function, however often; and how many at least.
     public static var stepLimit: (perByte: Int, least: Int) { (64, 10_000) }
 
     let code: ProgramCode
@@ -103,7 +106,9 @@ public final class FunctionAnalysis {
     /// Adds an extent to the function. False if that fails, which is then the function's failure.
     func append(_ extent: Int) -> Bool {
         let range = code.extents[extent]
-        guard range.count <= Self.sizeLimit - parts.size else { return fail(.tooLarge, range.lowerBound) }
+        guard range.count <= Self.sizeLimit - parts.size, parts.parts.count < Self.partLimit else {
+            return fail(.tooLarge, range.lowerBound)
+        }
         guard !range.isEmpty, let bytes = code.bytes(at: range.lowerBound, count: range.count) else {
             return fail(.noBytes, range.lowerBound)
         }
@@ -185,12 +190,7 @@ public final class FunctionAnalysis {
             guard body(offset, instruction, part) else { return }
             if !isFinal {
                 blocks.setOwner(offset, block)
-                steps += 1
-                let limit = Self.stepLimit
-                guard steps <= max(limit.least, parts.size * limit.perByte) else {
-                    fail(.tooManySteps, part.start)
-                    return
-                }
+                guard takeSteps(1) else { return }
             }
             let next = offset + Int(instruction.length)
             let nextAddress = part.start + UInt64(next - part.base)
@@ -219,6 +219,13 @@ public final class FunctionAnalysis {
         }
     }
 
+    /// Counts steps. False if there are too many, which is then the function's failure.
+    func takeSteps(_ count: Int) -> Bool {
+        steps += count
+        let limit = Self.stepLimit
+        return steps <= max(limit.least, parts.size * limit.perByte) || fail(.tooManySteps, parts.parts[0].start)
+    }
+
     /// The walk reached the end of a part.
     private func runOut(of part: FunctionParts.Part, _ call: Int?) {
         // Nothing is behind a call but another function: it doesn't return.
@@ -234,9 +241,12 @@ public final class FunctionAnalysis {
 
     /// A path arrives at an offset of the function.
     func arrive(_ offset: Int, _ state: SymbolicState, from origin: Int?, call: Int?) {
-        guard !isFinal, case .contradicts(let call) = blocks.arrive(at: offset, state, from: origin, call: call) else {
+        guard !isFinal else { return }
+        guard blocks.wordCount < Self.wordLimit else {
+            fail(.tooLarge, address(offset))
             return
         }
+        guard case .contradicts(let call) = blocks.arrive(at: offset, state, from: origin, call: call) else { return }
         endingCalls.insert(call)
         let instruction = decoded.instruction(at: call, in: parts.part(at: call))
         if instruction.operation == CFIC_X86_CALL {

@@ -12,8 +12,8 @@ public struct InferenceValidator {
     private let exampleLimit: Int
     /// By extent: whether its bytes were counted, as a function or as a part of one.
     private var isDone: [Bool]
-    /// By extent: whether a function that was analysed jumps to it as a tail call.
-    private var isTailCalled: [Bool]
+    /// Extents to which functions that were analysed jump as a tail call.
+    private var tailCalled: [Int] = []
     /// By extent, of the function that is being compared.
     private var rows: [Int: [StatedRow]] = [:]
     private var comparison = InferenceComparison()
@@ -38,10 +38,10 @@ public struct InferenceValidator {
     private init(_ image: ELFImage, _ sources: FrameSources, exampleLimit: Int) throws {
         let sections = try image.sections().filter { $0.isAllocated && !$0.hasNoBits }
         // Stubs of the procedure linkage table are no functions.
-        let executable = sections.filter { $0.isExecutable && !$0.name.hasPrefix(".plt") && $0.size > 0 }.map {
-            $0.address..<$0.address + $0.size
-        }.sorted { $0.lowerBound < $1.lowerBound }
-        frames = try StatedFrames(sources.sections, executable: executable)
+        let stubs = sections.filter { $0.isExecutable && $0.name.hasPrefix(".plt") }
+        frames = try StatedFrames(sources.sections, executable: try image.executableRanges()) { start in
+            stubs.contains { start >= $0.address && start - $0.address < $0.size }
+        }
         var program = ProgramCode(
             pieces: try sections.map { .init(address: $0.address, bytes: try image.bytes(of: $0)) },
             extents: frames.frames.map(\.range),
@@ -52,7 +52,6 @@ public struct InferenceValidator {
         analysis = FunctionAnalysis(code)
         self.exampleLimit = exampleLimit
         isDone = [Bool](repeating: false, count: code.extents.count)
-        isTailCalled = isDone
     }
 
     private static func callSites(_ image: ELFImage, _ frames: StatedFrames) throws -> [Int: [CallSite]] {
@@ -75,13 +74,10 @@ public struct InferenceValidator {
         comparison.codeBytes = code.extents.reduce(0) { $0 + $1.count }
         for extent in code.extents.indices where code.isEntry[extent] { compare(extent) }
         // Functions that are only jumped to, as the last thing that others do; they may jump to more of them.
-        var hasFound = true
-        while hasFound {
-            hasFound = false
-            for extent in code.extents.indices where isTailCalled[extent] && !isDone[extent] {
-                compare(extent)
-                hasFound = true
-            }
+        var next = 0
+        while next < tailCalled.count {
+            compare(tailCalled[next])
+            next += 1
         }
         for extent in code.extents.indices where !isDone[extent] {
             giveUp(code.extents[extent], InferenceComparison.noEntry)
@@ -129,7 +125,7 @@ public struct InferenceValidator {
             }
             return
         }
-        for extent in result.tailCalls { isTailCalled[extent] = true }
+        tailCalled += result.tailCalls.filter { !isDone[$0] }
         verdicts.sort { $0.address < $1.address }
         count(verdicts)
         for extent in extents { countUnreached(code.extents[extent], verdicts) }

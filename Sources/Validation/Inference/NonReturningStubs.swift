@@ -13,7 +13,8 @@ extension ELFImage {
                 found.insert(address)
             }
         }
-        for section in try sections() where section.name.hasPrefix(".plt") && section.isExecutable {
+        for section in try sections() where section.name.hasPrefix(".plt") && section.isExecutable && !section.hasNoBits
+        {
             for address in stride(from: section.address, to: section.address &+ section.size, by: 8) { test(address) }
         }
         for address in functions { test(address) }

@@ -16,13 +16,20 @@ struct StatedFrames {
     private var cies: [FrameIndex.IndexedCIE]
 
     /// FDEs that can't be read, and those of functions that overlap others, are left out.
-    init(_ sections: [FrameSection], executable: [Range<UInt64>]) throws(CFIError) {
+    ///
+    /// - Parameters:
+    ///   - sections: of one image.
+    ///   - executable: SVMAs, sorted and disjoint.
+    ///   - isLeftOut: whether the FDE that begins at an SVMA doesn't count.
+    init(
+        _ sections: [FrameSection], executable: [Range<UInt64>], isLeftOut: (UInt64) -> Bool
+    ) throws(CFIError) {
         var index = FrameIndex()
         try index.read(sections, clippedTo: executable)
         cies = index.cies
         for position in 0..<index.count {
             let span = index.span(at: position)
-            guard span.start < span.limit, !span.isPart else { continue }
+            guard span.start < span.limit, !span.isPart, !isLeftOut(span.start) else { continue }
             let cie = cies[span.cie]
             let section = sections[cie.section]
             guard let header = try? section.entryHeader(at: Int(span.offset)),
