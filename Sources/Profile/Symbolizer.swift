@@ -212,7 +212,7 @@ public final class Symbolizer {
         public var buildID: [UInt8]?
         /// SVMA in the file; nil if there is no file.
         public var address: UInt64?
-        /// What is mapped there of the file; nil if there is no file.
+        /// What is mapped there of the file; nil if there is no file, or if its SVMAs exceed 2^64, as those of a hostile file may.
         public var piece: Piece?
     }
 
@@ -220,10 +220,15 @@ public final class Symbolizer {
     public struct Piece: Hashable, Sendable {
         /// SVMA of the first byte.
         public var start: UInt64
-        /// In bytes.
+        /// In bytes, at least 1. The end is at most 2^64 - 1.
         public var size: UInt64
         /// Of the first byte in the file, in bytes.
         public var offset: UInt64
+
+        fileprivate init?(_ mapping: ProcessImages.Mapping) {
+            (start, size, offset) = (mapping.start &- mapping.bias, mapping.end &- mapping.start, mapping.offset)
+            guard size > 0, size <= .max - start else { return nil }
+        }
     }
 
     /// Where a frame's code is; nil if nothing is mapped there, or if the file was closed during the recording.
@@ -241,8 +246,7 @@ public final class Symbolizer {
         buildIDs[id] = .some(buildID)
         return Location(
             module: image.name, buildID: buildID, address: frame.pc &- mapping.bias,
-            piece: Piece(
-                start: mapping.start &- mapping.bias, size: mapping.end &- mapping.start, offset: mapping.offset))
+            piece: Piece(mapping))
     }
 
     // MARK: Demangling

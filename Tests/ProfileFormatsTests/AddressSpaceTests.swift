@@ -48,6 +48,21 @@ import Testing
 
     private let program: UInt64 = 0x1000, library: UInt64 = 0x2000
 
+    /// A hostile file's segment may wrap around.
+    @Test func addressesBeyondTheLastOneAreNoPiece() throws {
+        var made = MadeRecording(mapping: [])
+        let mapping = ProcessImages.Mapping(
+            start: 0x1000, end: 0x3000, bias: 0x2000, image: MappedImage(name: "/bin/a", image: nil), name: "/bin/a")
+        made.processes.note(ProcessImages([mapping]), of: 7)
+        var stack = MadeRecording.stack([Sample.Frame(0x1010)], thread: "t", addresses: [0x1010])
+        stack.space.process = 7
+        made.add(stack)
+        let recording = made.recording()
+        let profile = NamedProfile(recording, names: Symbolizer(recording.processes, kernel: KernelSymbols(text: [])))
+        #expect(profile.stacks.count == 1 && profile.pieces.isEmpty && profile.spaces == [[]])
+        #expect(PprofMappings(of: profile).all.map(\.start) == [0])
+    }
+
     @Test func stacksOfAProcessShareItsMappings() {
         var recorded = Recorded()
         recorded.add([(program, 0x5500_0000_0000)])
