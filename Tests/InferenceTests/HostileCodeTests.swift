@@ -31,6 +31,38 @@ import Testing
         #expect(try Functions(bytes).failure() == .unbalancedReturn)
     }
 
+    /// 64 registers saved, and a block for every two bytes behind that: 1,168 bytes of states for each.
+    @Test(arguments: [(40_000, nil), (60_000, .tooLarge)] as [(Int, InferenceFailure?)])
+    func moreStatesThanAreKept(blocks: Int, failure: InferenceFailure?) throws {
+        let branches = [[UInt8]](repeating: [0x74, 0x00], count: blocks).flatMap { $0 }
+        let bytes = [UInt8](repeating: 0x53, count: 64) + branches + [UInt8](repeating: 0x5b, count: 64) + [0xc3]
+        #expect(try Functions(bytes).failure() == failure)
+    }
+
+    /// Each jumps to the next one.
+    @Test(arguments: [(256, nil), (257, .tooLarge)] as [(Int, InferenceFailure?)])
+    func moreParts(count: Int, failure: InferenceFailure?) throws {
+        var functions = Functions([0x50, 0xe9, 0xfa, 0x0f, 0, 0])
+        // From the second one on, the jump is the first instruction.
+        for number in 1..<count {
+            functions.functions.append(number + 1 < count ? [0xe9, 0xfb, 0x0f, 0, 0] : [0x58, 0xc3])
+        }
+        functions.parts = Set(1..<count)
+        #expect(try functions.failure() == failure)
+    }
+
+    /// The elements of a table count as steps, even if all lead to one place.
+    @Test(arguments: [(1000, nil), (20_000, .tooManySteps)] as [(UInt32, InferenceFailure?)])
+    func tableOfManyElements(count: UInt32, failure: InferenceFailure?) throws {
+        // cmp edi, count - 1; ja to the end; mov eax, edi; jmp [rax*8 + 0x200000]; ret
+        let limit = withUnsafeBytes(of: (count - 1).littleEndian) { Array($0) }
+        let bytes: [UInt8] = [0x81, 0xff] + limit + [0x77, 0x09, 0x89, 0xf8, 0xff, 0x24, 0xc5, 0, 0, 0x20, 0, 0xc3]
+        var functions = Functions(bytes)
+        let target = withUnsafeBytes(of: (Functions.start + UInt64(bytes.count) - 1).littleEndian) { Array($0) }
+        functions.data = [(0x20_0000, [[UInt8]](repeating: target, count: Int(count)).flatMap { $0 })]
+        #expect(try functions.failure() == failure)
+    }
+
     /// Random bytes, biased to instructions that matter here.
     @Test func randomCode() throws {
         let pieces: [[UInt8]] = [

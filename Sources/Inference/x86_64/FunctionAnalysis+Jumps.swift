@@ -57,10 +57,10 @@ extension FunctionAnalysis {
                 fail(.unresolvedJump, address)
                 return
             }
-            guard isFinal || takeSteps(targets.count) else { return }
+            guard isFinal || takeSteps(targets.read) else { return }
             // A target that takes a part in may move nothing that `current` refers to: it has memory of its own.
             // clang has elements that are never used lead to the end of the function.
-            for target in targets where failure == nil && !mustRestart && !parts.isEnd(target) {
+            for target in targets.addresses where failure == nil && !mustRestart && !parts.isEnd(target) {
                 jump(to: target, current, from: address)
             }
         default:

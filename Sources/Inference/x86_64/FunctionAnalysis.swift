@@ -42,7 +42,7 @@ public final class FunctionAnalysis {
     /// The most parts of a function, and the most words that the states at its blocks' starts may take.
     static var partLimit: Int { 256 }
     static var wordLimit: Int { 8 << 20 }
-    /// How many instructions, and targets of jump tables, may be walked for each byte of the function, however often; and how many at least.
+    /// How many instructions, and elements of jump tables, may be walked for each byte of the function, however often; and how many at least.
     public static var stepLimit: (perByte: Int, least: Int) { (64, 10_000) }
 
     let code: ProgramCode

@@ -62,13 +62,16 @@ struct JumpTables {
         return tables.count - 1
     }
 
-    /// The addresses that a value of kind `tableTarget` may be, without repetitions; nil if the table isn't in the file.
+    /// The addresses that a value of kind `tableTarget` may be, without repetitions, and how many elements were read; nil if the
+    /// table isn't in the file.
     ///
     /// A table whose index wasn't compared ends where the code refers to something else, or with the first element that
     /// doesn't lead into the function.
     ///
     /// - Parameter isTarget: whether an address is within the function, or a part of it.
-    func targets(_ value: SymbolicValue, in code: ProgramCode, _ isTarget: (UInt64) -> Bool) -> [UInt64]? {
+    func targets(
+        _ value: SymbolicValue, in code: ProgramCode, _ isTarget: (UInt64) -> Bool
+    ) -> (addresses: [UInt64], read: Int)? {
         let table = tables[Int(value.number)]
         let (address, size) = (UInt64(bitPattern: table.address), table.elementSize)
         var count = Int(table.count)
@@ -91,7 +94,8 @@ struct JumpTables {
             targets.append(target)
         }
         guard !targets.isEmpty else { return nil }
+        let read = targets.count
         targets.sort()
-        return targets.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+        return (targets.reduce(into: []) { if $0.last != $1 { $0.append($1) } }, read)
     }
 }
