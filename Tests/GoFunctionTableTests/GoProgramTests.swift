@@ -82,7 +82,8 @@ struct GoProgramTests {
         let whole = try ELFImage(path: path)
         let section = try #require(try whole.sections().first { $0.name == ".gopclntab" })
         let text = try #require(try whole.sections().first { $0.name == ".text" }).address
-        let name = try #require(try whole.functionSymbols().lookup(text)).name
+        let known = try whole.functionSymbols()
+        let (name, count) = (try #require(known.lookup(text)).name, known.count)
         #expect(name.hasPrefix("internal/"))
         var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
         // The first function's record, by the offset behind its address; its name.
@@ -97,7 +98,9 @@ struct GoProgramTests {
         bytes.replaceSubrange(record + 4..<record + 8, with: [0xff, 0xff, 0xff, 0xff])
         try bytes.write(to: URL(fileURLWithPath: path))
         let symbols = try ELFImage(path: path).functionSymbols()
-        #expect(symbols.lookup(text) == nil && symbols.count > 1000)
+        #expect(symbols.lookup(text) == nil)
+        // It isn't there at all: what compares names doesn't look where there is nothing.
+        #expect(symbols.count == count - 1)
     }
 
     @Test func defectiveTableIsAnErrorOnlyIfNothingElseIsThere() throws {
