@@ -1,7 +1,5 @@
 import ELF
-import Synchronization
 import TableCompiler
-import Threads
 
 /// Compares the tables of many files with libdw, on several threads.
 public enum TreeValidation {
@@ -25,17 +23,7 @@ public enum TreeValidation {
         _ files: [FoundFile], threads: Int, validator: @escaping @Sendable () -> ImageValidator,
         progress: @escaping @Sendable (UInt64) -> Void
     ) -> [Outcome] {
-        // Largest first, so that no thread is left alone with a large file at the end.
-        let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
-        let done = Atomic<UInt64>(0)
-        let outcomes = Mutex([Outcome](repeating: .notELF, count: files.count))
-        Threads.perform(files.count, threads: threads, with: validator) { turn, validator in
-            let file = files[order[turn]]
-            let outcome = outcome(file, validator)
-            outcomes.withLock { $0[order[turn]] = outcome }
-            progress(done.add(file.size, ordering: .relaxed).newValue)
-        }
-        return outcomes.withLock { $0 }
+        files.results(threads: threads, with: validator, progress: { done, _ in progress(done) }, outcome)
     }
 
     private static func outcome(_ file: FoundFile, _ validator: ImageValidator) -> Outcome {

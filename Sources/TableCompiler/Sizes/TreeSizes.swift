@@ -1,6 +1,4 @@
 import ELF
-import Synchronization
-import Threads
 
 /// Measures the call frame information of many files, on several threads.
 package struct TreeSizes: Sendable {
@@ -28,21 +26,10 @@ package struct TreeSizes: Sendable {
     /// - Parameter progress: called after each file, from any thread, with the bytes processed and the total.
     /// - Returns: an outcome for each file, in the order of `files`, whatever the number of threads.
     package func run(_ files: [FoundFile], progress: @escaping @Sendable (UInt64, UInt64) -> Void) -> [Outcome] {
-        let total = files.reduce(0) { $0 + $1.size }
-        // Largest first, so that no thread is left alone with a large file at the end.
-        let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
         let threadsEach = max(1, threads / max(1, files.count))
-        let done = Atomic<UInt64>(0)
-        let outcomes = Mutex([Outcome](repeating: .notELF, count: files.count))
-        Threads.perform(files.count, threads: threads) {
-            ImageCompiler(debugFiles: debugFiles, threads: threadsEach)
-        } call: { turn, compiler in
-            let file = files[order[turn]]
-            let outcome = Self.outcome(file, compiler)
-            outcomes.withLock { $0[order[turn]] = outcome }
-            progress(done.add(file.size, ordering: .relaxed).newValue, total)
-        }
-        return outcomes.withLock { $0 }
+        return files.results(
+            threads: threads, with: { ImageCompiler(debugFiles: debugFiles, threads: threadsEach) }, progress: progress,
+            Self.outcome)
     }
 
     private static func outcome(_ file: FoundFile, _ compiler: ImageCompiler) -> Outcome {

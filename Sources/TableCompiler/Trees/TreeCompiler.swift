@@ -44,21 +44,15 @@ public struct TreeCompiler: Sendable {
     ///   - progress: called after each file, from any thread, with the bytes processed and the total.
     public func run(_ walk: FileWalk, progress: @escaping @Sendable (UInt64, UInt64) -> Void = { _, _ in }) -> Summary {
         let files = walk.files
-        let total = files.reduce(0) { $0 + $1.size }
-        // Largest first, so that no thread is still busy with it while the others have finished. Files of equal size in
-        // the walk's order.
-        let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
         let shared = SharedRun(count: files.count, store)
         let threadsEach = max(1, threads / max(1, files.count))
-        let done = Atomic<UInt64>(0)
-        Threads.perform(files.count, threads: threads) {
-            let compiler = ImageCompiler(options: options, debugFiles: debugFiles, threads: threadsEach)
-            return FileWorker(tree: self, compiler: compiler, shared: shared)
-        } call: { turn, worker in
-            let file = files[order[turn]]
-            shared.keep(worker.process(file), at: order[turn])
-            progress(done.add(file.size, ordering: .relaxed).newValue, total)
-        }
+        files.perform(
+            threads: threads,
+            with: {
+                let compiler = ImageCompiler(options: options, debugFiles: debugFiles, threads: threadsEach)
+                return FileWorker(tree: self, compiler: compiler, shared: shared)
+            }, progress: progress
+        ) { index, worker in shared.keep(worker.process(files[index]), at: index) }
         shared.flush(store)
         return shared.summary(of: walk)
     }

@@ -1,7 +1,5 @@
 import ELF
-import Synchronization
 import TableCompiler
-import Threads
 
 /// Compares call frame information of many files with their code, on several threads.
 public enum InferenceTree {
@@ -25,17 +23,9 @@ public enum InferenceTree {
     public static func run(
         _ files: [FoundFile], threads: Int, exampleLimit: Int, progress: @escaping @Sendable (UInt64) -> Void
     ) -> [Outcome] {
-        // Largest first, so that no thread is left alone with a large file at the end.
-        let order = files.indices.sorted { (files[$1].size, $0) < (files[$0].size, $1) }
-        let done = Atomic<UInt64>(0)
-        let outcomes = Mutex([Outcome](repeating: .notELF, count: files.count))
-        Threads.perform(files.count, threads: threads, with: { () }) { turn, _ in
-            let file = files[order[turn]]
-            let outcome = outcome(file, exampleLimit)
-            outcomes.withLock { $0[order[turn]] = outcome }
-            progress(done.add(file.size, ordering: .relaxed).newValue)
+        files.results(threads: threads, with: {}, progress: { done, _ in progress(done) }) { file, _ in
+            outcome(file, exampleLimit)
         }
-        return outcomes.withLock { $0 }
     }
 
     private static func outcome(_ file: FoundFile, _ exampleLimit: Int) -> Outcome {
