@@ -284,6 +284,18 @@ static void transfer(
 	}
 }
 
+/* lock or [rsp], 0 is a barrier: memory stays as it is. */
+static int keeps_memory(const ZydisDecodedInstruction *decoded, const ZydisDecodedOperand *operands)
+{
+	switch (decoded->mnemonic) {
+	case ZYDIS_MNEMONIC_OR:
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_XOR: return is_immediate(&operands[1]) && operands[1].imm.value.u == 0;
+	default: return 0;
+	}
+}
+
 static int stops(ZydisMnemonic mnemonic)
 {
 	switch (mnemonic) {
@@ -326,7 +338,7 @@ void cfic_x86_decode(const uint8_t *bytes, size_t count, struct cfic_x86_instruc
 		}
 		if (is_memory(operand) && i < decoded.operand_count_visible && !result->has_memory) {
 			take_memory(result, operand);
-			result->writes_memory = is_written;
+			result->writes_memory = is_written && !keeps_memory(&decoded, operands);
 		}
 	}
 	switch (decoded.mnemonic) {

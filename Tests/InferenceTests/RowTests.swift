@@ -281,4 +281,11 @@ import Testing
         #expect(try functions.result().tailCalls == [1])
         #expect(try functions.result().extents == [0])
     }
+
+    @Test func barrierKeepsTheReturnAddress() throws {
+        // lock or dword ptr [rsp],0; ret
+        #expect(try Functions([0xf0, 0x83, 0x0c, 0x24, 0x00, 0xc3]).failure() == nil)
+        // lock or dword ptr [rsp],1; ret
+        #expect(try Functions([0xf0, 0x83, 0x0c, 0x24, 0x01, 0xc3]).failure() == .lostFrame)
+    }
 }
