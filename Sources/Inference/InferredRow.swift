@@ -25,6 +25,15 @@ extension FunctionAnalysis {
         }
         if let failure = result.failure { throw failure }
         found.sort { $0.start < $1.start }
+        return InferredRow.rows(found)
+    }
+}
+
+extension InferredRow {
+    /// Rows from instructions.
+    ///
+    /// - Parameter found: in ascending address order.
+    static func rows(_ found: [(start: UInt64, end: UInt64, rule: InferredRule)]) -> [InferredRow] {
         var rows: [InferredRow] = []
         func append(_ address: UInt64, _ rule: InferredRule?) {
             if rows.last?.rule != rule || rows.isEmpty { rows.append(InferredRow(address: address, rule: rule)) }

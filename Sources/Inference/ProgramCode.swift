@@ -23,6 +23,11 @@ public struct ProgramCode: @unchecked Sendable {
     public let extents: [Range<UInt64>]
     /// Which extents begin with a function's entry: something calls it or points to it.
     public private(set) var isEntry: [Bool]
+    /// Which extents no call frame information covers; empty if extents come from it. Functions there may continue at each
+    /// other's entries, and behind a call at an extent's end.
+    private(set) var isUncovered: [Bool] = []
+    /// Numbers of those that covered functions jump to, as to parts of theirs.
+    private(set) var isShared: Set<Int> = []
     /// SVMAs that instructions refer to, in ascending order.
     private var references: [UInt64] = []
     /// SVMAs of functions that are known not to return.
@@ -50,6 +55,17 @@ public struct ProgramCode: @unchecked Sendable {
         for extent in self.extents.indices { isEntry[extent] = true }
         for extent in extents { isEntry[extent] = false }
     }
+
+    /// Says which extents no call frame information covers, and which of them begin with no entry.
+    ///
+    /// - Parameter shared: numbers of extents that covered functions jump to.
+    mutating func setUncovered(_ isUncovered: [Bool], parts: some Sequence<Int>, shared: Set<Int>) {
+        self.isUncovered = isUncovered
+        isShared = shared
+        setParts(parts)
+    }
+
+    func isUncovered(_ extent: Int) -> Bool { !isUncovered.isEmpty && isUncovered[extent] }
 
     /// Sets what instructions refer to: a jump table ends there at the latest.
     mutating func setReferences(_ addresses: Set<UInt64>) { references = addresses.sorted() }

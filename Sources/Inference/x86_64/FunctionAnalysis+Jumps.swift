@@ -13,6 +13,10 @@ extension FunctionAnalysis {
             return true
         }
         effects.apply(instruction, at: offset, next: next, to: current)
+        if isDirect, let extent = code.extent(at: target), code.isUncovered(extent) {
+            links.calls.insert(extent)
+            if framePointerChanging.contains(target) { current[SymbolicState.framePointer] = .unknown }
+        }
         land(address: next - UInt64(instruction.length), extent: parts.part(at: offset).extent)
         if endingCalls.contains(offset) { return false }
         return !(isDirect && (code.nonReturning.contains(target) || endingFunctions.contains(target)))
@@ -38,9 +42,11 @@ extension FunctionAnalysis {
     func finish(_ instruction: Instruction, at address: UInt64, _ next: UInt64) {
         switch instruction.operation {
         case CFIC_X86_UNDECODABLE: fail(.undecodable, address)
-        case CFIC_X86_RETURN: if isFinal, !current.isBalanced { fail(.unbalancedReturn, address) }
+        case CFIC_X86_RETURN: leave(.unbalancedReturn, current, address)
         case CFIC_X86_JUMP: jump(to: next &+ UInt64(bitPattern: instruction.immediate), current, from: address)
         case CFIC_X86_JUMP_REGISTER: jump(through: current[instruction.target], from: address)
+        case CFIC_X86_JUMP_MEMORY where instruction.base == UInt8(CFIC_X86_INSTRUCTION_POINTER):
+            leave(.unresolvedJump, current, address)
         case CFIC_X86_JUMP_MEMORY:
             jump(
                 through: instruction.index < 16 ? effects.tables.element(instruction, current) : .unknown,
@@ -69,34 +75,52 @@ extension FunctionAnalysis {
         }
     }
 
+    /// Ends a path that leaves the function for a place where no frame of it may be left, once all states are final.
+    private func leave(_ reason: InferenceFailure, _ state: SymbolicState, _ address: UInt64) {
+        guard isFinal else { return }
+        if state.isBalanced {
+            links.exits += 1
+            if reason == .unbalancedReturn { links.returns += 1 }
+        } else {
+            links.changesFramePointer =
+                failure == nil && state[SymbolicState.stackPointer] == .cfa(-8)
+                && state[SymbolicState.framePointer] != .initial(SymbolicState.framePointer)
+            fail(reason, address)
+        }
+    }
+
     /// Whether an address is in the function, or in a part that lies elsewhere.
     private func isWithin(_ address: UInt64) -> Bool {
         parts.offset(of: address) != nil || code.extent(at: address).map { !code.isEntry[$0] } ?? false
     }
 
     /// Control continues at an address, in the function or not.
-    func jump(to target: UInt64, _ state: SymbolicState, from address: UInt64) {
-        if let offset = parts.offset(of: target) { return arrive(offset, state, from: position, call: nil) }
-        guard let extent = code.extent(at: target) else {
-            if isFinal, !state.isBalanced { fail(.unbalancedJump, address) }
-            return
-        }
+    ///
+    /// - Parameter call: offset of the call right in front of it, if there is one.
+    func jump(to target: UInt64, _ state: SymbolicState, from address: UInt64, call: Int? = nil) {
+        if let offset = parts.offset(of: target) { return arrive(offset, state, from: position, call: call) }
+        guard let extent = code.extent(at: target) else { return leave(.unbalancedJump, state, address) }
         let isStart = target == code.extents[extent].lowerBound
         // A part that lies elsewhere: nothing else calls it or points to it. Or the middle of another function, which has a
         // frame of the same shape.
-        let isPart = !code.isEntry[extent] || (!isStart && code.extents[extent].count <= Self.sharedLimit)
-        if isPart, !state.isBalanced || (!isStart && !code.isEntry[extent]), !isFinal {
+        let isSmall = code.extents[extent].count <= Self.sharedLimit
+        let isPart = !code.isEntry[extent] || (isSmall && (!isStart || code.isUncovered(extent)))
+        let isFollowed = followsParts && code.isUncovered(extent) && !(isStart && code.isEntry[extent])
+        if isPart, !state.isBalanced || (!isStart && !code.isEntry[extent]) || isFollowed, !isFinal {
             guard append(extent) else { return }
             blocks.extend(to: parts.size)
-            if let offset = parts.offset(of: target) { arrive(offset, state, from: position, call: nil) }
+            if let offset = parts.offset(of: target) { arrive(offset, state, from: position, call: call) }
             return
         }
-        if isFinal {
-            guard state.isBalanced else {
-                fail(.unbalancedJump, address)
-                return
-            }
-            if isStart { tailCalls.insert(extent) }
+        guard isFinal else { return }
+        if !state.isBalanced {
+            links.continuesIn.insert(extent)
+            leave(.unbalancedJump, state, address)
+        } else if isStart {
+            tailCalls.insert(extent)
+            if code.isEntry[extent] { links.exits += 1 }
+        } else {
+            links.middles.insert(extent)
         }
     }
 }

@@ -33,6 +33,8 @@ public final class FunctionAnalysis {
         public var extents: [Int]
         /// The numbers of the extents at whose starts it jumps as a tail call.
         public var tailCalls: [Int]
+        /// What was found out about a function that no call frame information covers; nothing is for others.
+        var links = Links()
     }
 
     /// The largest function that is analysed, with all its parts, in bytes.
@@ -65,6 +67,16 @@ public final class FunctionAnalysis {
     var failure: (InferenceFailure, UInt64)?
     var mustRestart = false
     var tailCalls: Set<Int> = []
+    var links = Links()
+    /// SVMAs of functions that return with another rbp.
+    var framePointerChanging: Set<UInt64> = []
+    /// Whether what the function jumps to with the stack as at its entry is walked as a part of it, too, if nothing else says
+    /// that a function begins there.
+    var followsParts = false
+    /// Offsets of calls at the ends of parts, and numbers of the parts that begin behind them.
+    private var callsAtEnds: [Int: Int] = [:]
+    /// How many bytes of parts that lie elsewhere may still be walked, in all functions together.
+    var partBudget = Int.max
 
     /// `openDecoder` must have returned before.
     public init(_ code: ProgramCode) { self.code = code }
@@ -82,12 +94,32 @@ public final class FunctionAnalysis {
     ///     it was called with must be discarded.
     public func run(_ function: Int, visit: (borrowing Visit) -> Void) -> Result {
         start(function)
-        if failure == nil { repeat { walkAll() } while mustRestart && failure == nil }
-        if failure == nil { replay(visit) }
+        analyse(visit)
+        if failure != nil, !callsAtEnds.isEmpty {
+            // What follows may be another function's part: then these calls don't return.
+            let ending = callsAtEnds
+            start(function)
+            endingCalls = Set(ending.keys)
+            analyse(visit)
+            // Unless they are the function's own: then some of its paths are missing.
+            if let own = parts.parts.first(where: { ending.values.contains($0.extent) }) { fail(.runsOut, own.start) }
+        }
+        links.continuesIn = Set(parts.parts.dropFirst().map(\.extent).filter { code.isEntry[$0] })
+            .union(links.continuesIn)
         return Result(
             failure: failure?.0, failureAddress: failure?.1 ?? code.extents[function].lowerBound,
             extents: [function] + parts.parts.dropFirst().map(\.extent).filter { !code.isEntry[$0] },
-            tailCalls: tailCalls.sorted())
+            tailCalls: tailCalls.sorted(), links: links)
+    }
+
+    /// SVMAs of the blocks that the last run reached, even if it failed.
+    var reachedBlocks: [UInt64] {
+        parts.parts.isEmpty ? [] : blocks.starts.elements.map { address(Int($0)) }
+    }
+
+    private func analyse(_ visit: (borrowing Visit) -> Void) {
+        if failure == nil { repeat { walkAll() } while mustRestart && failure == nil }
+        if failure == nil { replay(visit) }
     }
 
     private func start(_ function: Int) {
@@ -97,6 +129,8 @@ public final class FunctionAnalysis {
         endingCalls.removeAll()
         endingFunctions.removeAll()
         tailCalls.removeAll()
+        links = Links()
+        callsAtEnds.removeAll()
         steps = 0
         failure = nil
         guard append(function) else { return }
@@ -108,6 +142,10 @@ public final class FunctionAnalysis {
         let range = code.extents[extent]
         guard range.count <= Self.sizeLimit - parts.size, parts.parts.count < Self.partLimit else {
             return fail(.tooLarge, range.lowerBound)
+        }
+        if !parts.parts.isEmpty {
+            partBudget -= range.count
+            guard partBudget >= 0 else { return fail(.tooLarge, range.lowerBound) }
         }
         guard !range.isEmpty, let bytes = code.bytes(at: range.lowerBound, count: range.count) else {
             return fail(.noBytes, range.lowerBound)
@@ -157,6 +195,7 @@ public final class FunctionAnalysis {
             var previous: UInt64?
             walk(block) { offset, instruction, part in
                 let address = part.start + UInt64(offset - part.base)
+                if uses(callersRegistersBy: instruction) { links.usesCallersRegisters = true }
                 guard let rule = InferredRule(current) else { return fail(.lostFrame, address) }
                 let isStart = offset == block
                 let origin = isStart ? blocks.origin(of: block).map(self.address) : previous
@@ -228,10 +267,15 @@ public final class FunctionAnalysis {
 
     /// The walk reached the end of a part.
     private func runOut(of part: FunctionParts.Part, _ call: Int?) {
-        // Nothing is behind a call but another function: it doesn't return.
-        if call != nil { return }
-        // Assembly may continue with the next function, with padding between them.
         let end = part.start + UInt64(part.bytes.count)
+        if let call {
+            // Nothing is behind a call but another function: it doesn't return. In code without extents of functions, what
+            // others jump to may be a part of this one, too.
+            guard let extent = code.extent(at: end), code.isUncovered(extent), !code.isEntry[extent] else { return }
+            if !isFinal { callsAtEnds[call] = extent }
+            return jump(to: end, current, from: end, call: call)
+        }
+        // Assembly may continue with the next function, with padding between them.
         guard let next = code.functionBehind(end) else {
             fail(.runsOut, end)
             return

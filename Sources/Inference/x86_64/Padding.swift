@@ -22,6 +22,25 @@ extension ProgramCode {
         return padding
     }
 
+    /// How many bytes at the start are instructions that do nothing, traps (int3) or zeros. A mark for indirect calls
+    /// (endbr64) is none of these. `openDecoder` must have returned before.
+    static func leadingPadding(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return 0 }
+        var position = 0
+        var instruction = Instruction()
+        while position < bytes.count {
+            if base[position] == 0xcc || base[position] == 0 {
+                position += 1
+                continue
+            }
+            let isMark = bytes.count - position >= 4 && base[position] == 0xf3 && base[position + 3] == 0xfa
+            cfic_x86_decode(base + position, min(bytes.count - position, 15), &instruction)
+            guard instruction.operation == CFIC_X86_NOTHING, !isMark else { break }
+            position += Int(instruction.length)
+        }
+        return position
+    }
+
     /// The start of the extent behind an address, with nothing but no-ops between them, as much as aligns it to 16 bytes; nil
     /// if there is none.
     func functionBehind(_ address: UInt64) -> UInt64? {
