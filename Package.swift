@@ -228,7 +228,8 @@ let package = Package(
         .testTarget(
             name: "GoFunctionTableTests",
             dependencies: ["GoFunctionTable", "CallFrameInfo", "ELF", "TableCompiler", "UnwindTable", "TestFixtures"]),
-        .testTarget(name: "InferenceTests", dependencies: ["Inference", "CallFrameInfo"]),
+        .testTarget(
+            name: "InferenceTests", dependencies: ["Inference", "CallFrameInfo", "ELF", "TestFixtures", "UnwindTable"]),
         .testTarget(name: "CallFrameInfoTests", dependencies: ["CallFrameInfo", "ELF", "TableCompiler"]),
         .testTarget(
             name: "ValidationTests",
