@@ -73,7 +73,7 @@ let package = Package(
         // Runs work on several threads, or on as many as can be created.
         .target(name: "Threads"),
         // The format: reader, lookup, proof.
-        .target(name: "UnwindTable", dependencies: ["CUnwindTable", "CXXHash"]),
+        .target(name: "UnwindTable", dependencies: ["Search", "CUnwindTable", "CXXHash"]),
         // Rows to rules to pages to bytes.
         .target(
             name: "TableBuilder", dependencies: ["CallFrameInfo", "Search", "UnwindTable", "Threads", "CUnwindTable"]),
@@ -84,8 +84,8 @@ let package = Package(
         .target(
             name: "TableCompiler",
             dependencies: [
-                "ELF", "Files", "CallFrameInfo", "GoFunctionTable", "UnwindTable", "TableBuilder", "TableStore",
-                "TableSupply", "Threads", "CUnwindTable",
+                "ELF", "Files", "CallFrameInfo", "GoFunctionTable", "Inference", "Search", "UnwindTable",
+                "TableBuilder", "TableStore", "TableSupply", "Threads", "CUnwindTable",
             ]),
         // Processes' mappings, files, memory and events; the files that a command will map; this process's capabilities.
         .target(name: "LinuxProcess", dependencies: ["ELF", "Files", "CLinux"]),

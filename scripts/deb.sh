@@ -50,8 +50,8 @@ Version: $version
 Architecture: $architecture
 Maintainer: the contributors to cfic <cfic@localhost>
 Depends: $depends
-Recommends: libcurl4
-Suggests: libdebuginfod1, libzydis4.0
+Recommends: libcurl4, libzydis4.0
+Suggests: libdebuginfod1
 Section: devel
 Priority: optional
 Installed-Size: $(du -sk --exclude=DEBIAN "$stage" | cut -f1)

@@ -118,6 +118,13 @@ static uint8_t condition(ZydisMnemonic mnemonic)
 	}
 }
 
+/* Of the registers of 8 bits, ah, ch, dh and bh are bits 8 to 15. */
+static int is_low_byte(ZydisRegister reg)
+{
+	return reg >= ZYDIS_REGISTER_AL && reg <= ZYDIS_REGISTER_R15B
+		&& !(reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH);
+}
+
 /* mov, movzx, movsxd */
 static void move(struct cfic_x86_instruction *result, ZydisMnemonic mnemonic, const ZydisDecodedOperand *operands)
 {
@@ -128,6 +135,12 @@ static void move(struct cfic_x86_instruction *result, ZydisMnemonic mnemonic, co
 			result->kind = CFIC_X86_STORE;
 			result->source = number(source->reg.value);
 		}
+		return;
+	}
+	if (is_register(target, 8) && is_immediate(source) && is_low_byte(target->reg.value)) {
+		result->kind = CFIC_X86_SET_LOW;
+		result->target = number(target->reg.value);
+		result->immediate = (uint8_t)source->imm.value.u;
 		return;
 	}
 	/* Writing 32 bits clears the upper half; writing fewer keeps the rest. */
@@ -369,6 +382,9 @@ void cfic_x86_decode(const uint8_t *bytes, size_t count, struct cfic_x86_instruc
 		if (!is_register(&operands[0], 64)) return;
 		result->kind = CFIC_X86_ADDRESS;
 		result->target = number(operands[0].reg.value);
+		return;
+	case ZYDIS_MNEMONIC_SYSCALL:
+		result->kind = CFIC_X86_SYSTEM_CALL;
 		return;
 	case ZYDIS_MNEMONIC_NOP:
 	case ZYDIS_MNEMONIC_ENDBR64:

@@ -3,10 +3,18 @@ import Files
 /// `d_tag` of an entry of the dynamic section (gABI, "Dynamic Section"; glibc's elf.h).
 enum DynamicTag {
     static let needed: UInt64 = 1
+    static let jumpSize: UInt64 = 2
     static let stringTable: UInt64 = 5
+    static let rela: UInt64 = 7
+    static let relaSize: UInt64 = 8
     static let stringTableSize: UInt64 = 10
+    static let initFunction: UInt64 = 12
+    static let finiFunction: UInt64 = 13
     static let rpath: UInt64 = 15
+    static let jumpRelocations: UInt64 = 23
     static let runpath: UInt64 = 29
+    /// Arrays of functions, each with its size in bytes: DT_PREINIT_ARRAY, DT_INIT_ARRAY, DT_FINI_ARRAY.
+    static let functionArrays: [(UInt64, UInt64)] = [(32, 33), (25, 27), (26, 28)]
     static let flags1: UInt64 = 0x6fff_fffb
 }
 

@@ -49,6 +49,8 @@ public struct FunctionSymbols {
     public var count: Int { functions.count }
     /// Whether there are none.
     public var isEmpty: Bool { functions.isEmpty }
+    /// SVMAs that have a name, in ascending order.
+    package var addresses: some RandomAccessCollection<UInt64> { functions.lazy.map(\.address) }
 
     /// The name of the function that contains the SVMA `address`, and the address's offset from its start, in bytes;
     /// nil if there is none.
@@ -79,13 +81,15 @@ public struct FunctionSymbols {
     /// - Parameters:
     ///   - debugFile: has the `.symtab` that the image was stripped of.
     ///   - limit: the number of symbols to read from a table.
+    ///   - isLoadedOnly: whether symbols that stripping removes, and the functions of Go programs, are left out.
     init(
-        of image: ELFImage, debugFile: ELFImage? = nil, limit: Int = FunctionSymbols.symbolLimit
+        of image: ELFImage, debugFile: ELFImage? = nil, limit: Int = FunctionSymbols.symbolLimit,
+        isLoadedOnly: Bool = false
     ) throws(ELFError) {
         images = [image] + (debugFile.map { [$0] } ?? [])
         let sections = try image.sections()
         let code = CodeSections(of: image, sections)
-        add(".symtab", of: image, sections, code, limit: limit)
+        if !isLoadedOnly { add(".symtab", of: image, sections, code, limit: limit) }
         let dynamic = add(".dynsym", of: image, sections, code, limit: limit)
         let dynamicNames = UInt8(dynamic == nil ? 0 : names.count - 1)
         // Last, so that of equally well known names it is the same one with and without a debug file: mmap, not mmap64.
@@ -95,7 +99,7 @@ public struct FunctionSymbols {
                 add(".symtab", of: debugFile, theirs, CodeSections(of: debugFile, theirs), limit: limit)
             } catch { if problem == nil { problem = error } }
         }
-        if debugFile == nil, !image.hasSymbolTable {
+        if debugFile == nil, !isLoadedOnly, !image.hasSymbolTable {
             do throws(ELFError) { try addGoFunctions(limit: limit) } catch { if problem == nil { problem = error } }
         }
         keepBest()
@@ -286,6 +290,15 @@ extension ELFImage {
     /// - Parameter debugFile: the file with the `.symtab` that this one was stripped of; nil if there is none.
     public func functionSymbols(debugFile: ELFImage? = nil) throws(ELFError) -> FunctionSymbols {
         try FunctionSymbols(of: self, debugFile: debugFile)
+    }
+}
+
+extension ELFImage {
+    /// The functions that `.dynsym` names, and the stubs of the procedure linkage table: what stripping leaves.
+    ///
+    /// Throws ``ELFError`` as ``functionSymbols(debugFile:)`` does.
+    package func loadedFunctionSymbols() throws(ELFError) -> FunctionSymbols {
+        try FunctionSymbols(of: self, isLoadedOnly: true)
     }
 }
 

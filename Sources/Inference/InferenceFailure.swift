@@ -17,6 +17,10 @@ public enum InferenceFailure: String, Error, Equatable, Sendable, CaseIterable {
     case unresolvedJump
     /// The last instruction reached doesn't end the function, nor is it a call.
     case runsOut
+    /// It ends a signal handler: its frame is the kernel's.
+    case signalReturn
+    /// It starts a thread, which continues in it on another stack.
+    case newStack
     /// Nothing leads to the CFA any more, or the return address isn't where it was.
     case lostFrame
 
@@ -30,6 +34,8 @@ public enum InferenceFailure: String, Error, Equatable, Sendable, CaseIterable {
         case .unbalancedJump: "unbalanced jump to another function"
         case .unresolvedJump: "unresolved indirect jump"
         case .runsOut: "runs out of the function"
+        case .signalReturn: "returns from a signal handler"
+        case .newStack: "continues on another stack"
         case .lostFrame: "CFA lost"
         }
     }

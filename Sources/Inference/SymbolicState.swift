@@ -13,6 +13,7 @@ public struct SymbolicState {
     /// The largest size, in words.
     static var capacity: Int { slotStart + 2 * slotLimit }
 
+    static var accumulator: UInt8 { 0 }
     static var framePointer: UInt8 { 6 }
     static var stackPointer: UInt8 { 7 }
     static var returnAddress: UInt8 { 16 }

@@ -11,16 +11,19 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
     private(set) var malformed: [FrameIndex.MalformedEntry] = []
 
     var index = FrameIndex()
+    /// What each section is.
+    var sources: [RuleSource] = []
     var layout = PageLayout<A>()
     var chunks: [ChunkHandle<A>] = []
 
     init() {}
 
     mutating func build(
-        _ sections: [FrameSection], entry: EntryPoint? = nil, executable: [Range<UInt64>], executableBytes: UInt64,
-        source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1
+        _ sections: [FrameSection], _ sources: [RuleSource], entry: EntryPoint? = nil, executable: [Range<UInt64>],
+        executableBytes: UInt64, source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1
     ) throws(TableError) {
         counts = TableCounts()
+        self.sources = sources
         // Overlaps are rare and are noticed while chunks are built. But they must be resolved first if the FDE that
         // covers the entry point is needed.
         try readIndex(sections, executable, settles: entry != nil)
@@ -31,6 +34,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         }
         let all = [stated.section] + sections
         try withExtendedLifetime(stated) { () throws(TableError) in
+            self.sources = [.inferred] + sources
             try readIndex(all, executable, settles: false)
             try buildIndexed(
                 all, executable: executable, executableBytes: executableBytes, source: source, options: options,

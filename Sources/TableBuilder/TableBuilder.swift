@@ -34,23 +34,28 @@ public struct TableBuilder: ~Copyable {
     /// Compiles `sections`, in order of precedence.
     ///
     /// - Parameters:
+    ///   - sources: what the sections are, with as many elements; empty if their kinds tell.
     ///   - entry: the entry point, whose frame is made outermost even if the sections have rules for it.
     ///   - executable: SVMA ranges of the file-backed bytes of executable segments, sorted and disjoint.
     ///   - executableBytes: the number of executable bytes, for the statistics.
     ///   - threads: the largest number of threads to use. The table doesn't depend on it.
     public mutating func build(
-        _ sections: [FrameSection], entry: EntryPoint? = nil, executable: [Range<UInt64>], executableBytes: UInt64,
-        source: TableSource, options: TableOptions = TableOptions(), threads: Int = 1
+        _ sections: [FrameSection], sources: [RuleSource] = [], entry: EntryPoint? = nil,
+        executable: [Range<UInt64>], executableBytes: UInt64, source: TableSource,
+        options: TableOptions = TableOptions(), threads: Int = 1
     ) throws(TableError) -> Result {
+        let sources = sources.isEmpty ? sections.map { $0.kind == .ehFrame ? .ehFrame : .debugFrame } : sources
         switch source.machine {
         case .x86_64:
             try x86_64.build(
-                sections, entry: entry, executable: executable, executableBytes: executableBytes, source: source,
+                sections, sources, entry: entry, executable: executable, executableBytes: executableBytes,
+                source: source,
                 options: options, threads: threads)
             return Result(x86_64)
         case .aarch64:
             try aarch64.build(
-                sections, entry: entry, executable: executable, executableBytes: executableBytes, source: source,
+                sections, sources, entry: entry, executable: executable, executableBytes: executableBytes,
+                source: source,
                 options: options, threads: threads)
             return Result(aarch64)
         }

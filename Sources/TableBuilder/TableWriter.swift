@@ -4,7 +4,7 @@ import CallFrameInfo
 import UnwindTable
 
 extension ArchitectureBuilder {
-    /// Assembles the table in `output`: header, ranges, programs, templates, directory, rules, pages.
+    /// Assembles the table in `output`: header, ranges, programs, templates, directory, rules, sources, pages.
     mutating func write(
         _ numbering: RuleNumbering, _ symbols: borrowing SymbolNumbering, source: TableSource, options: TableOptions
     ) throws(TableError) {
@@ -29,6 +29,8 @@ extension ArchitectureBuilder {
         lengths[Int(CFIC_SECTION_DIRECTORY.rawValue)] = layout.directory.count
         lengths[Int(CFIC_SECTION_RULES.rawValue)] = shortRules.count
         lengths[Int(CFIC_SECTION_LONG_RULES.rawValue)] = longRules.count
+        let sourceRuns = sourceRuns()
+        lengths[Int(CFIC_SECTION_SOURCES.rawValue)] = sourceRuns.count
         var end = headerSize
         for section in lengths.indices {
             offsets[section] = end
@@ -57,6 +59,7 @@ extension ArchitectureBuilder {
         layout.directory.withUnsafeBytes { copy($0, to: bytes, offsets[Int(CFIC_SECTION_DIRECTORY.rawValue)]) }
         shortRules.withUnsafeBytes { copy($0, to: bytes, offsets[Int(CFIC_SECTION_RULES.rawValue)]) }
         longRules.withUnsafeBytes { copy($0, to: bytes, offsets[Int(CFIC_SECTION_LONG_RULES.rawValue)]) }
+        sourceRuns.withUnsafeBytes { copy($0, to: bytes, offsets[Int(CFIC_SECTION_SOURCES.rawValue)]) }
         var place = pages
         for (handle, size) in zip(chunks, recordBytes) {
             moveQuarters(bytes, pages: pages, chunk: place, handle.pages)

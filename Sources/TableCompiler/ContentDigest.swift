@@ -29,8 +29,43 @@ enum ContentDigest {
         hash.add(frames.entry == nil ? 0 : 1)
         hash.add(frames.entry?.address ?? 0)
         hash.add(frames.entry?.limit ?? 0)
+        if let gaps = frames.gaps { try hash.add(gaps, of: image) }
         try frames.checkAreWhole()
         return hash.finish()
+    }
+}
+
+extension Digest {
+    /// Adds everything that rules for code without call frame information may be made from.
+    fileprivate mutating func add(_ gaps: CodeGaps, of image: ELFImage) throws(ELFError) {
+        add(UInt64(gaps.ranges.count))
+        for range in gaps.ranges {
+            add(range.lowerBound)
+            add(UInt64(range.count))
+        }
+        add(UInt64(gaps.linkageTables.count))
+        for table in gaps.linkageTables {
+            add(table.address)
+            add(try image.bytes(of: table))
+        }
+        guard !gaps.ranges.isEmpty, image.machine == .x86_64 else { return }
+        if gaps.isStartUpCode {
+            let starts = try gaps.startUpFunctions(of: image)
+            add(UInt64(starts.count))
+            for start in starts { add(start) }
+            for piece in try gaps.code(of: image) { add(piece.bytes) }
+            return
+        }
+        let sections = try image.sections().filter { $0.isAllocated }
+        add(UInt64(sections.count))
+        for section in sections {
+            add(section.name)
+            add(UInt64(section.type))
+            add(section.flags)
+            add(section.address)
+            add(section.size)
+            if !section.hasNoBits { add(try image.bytes(of: section)) }
+        }
     }
 }
 

@@ -11,6 +11,8 @@ import UnwindTable
 public struct FrameSources {
     /// The sections, valid as long as this is.
     public private(set) var sections: [FrameSection] = []
+    /// What the sections are, as many.
+    package private(set) var kinds: [RuleSource] = []
     /// The sections' names with their files, for messages.
     package private(set) var names: [String] = []
     /// Where .debug_frame came from.
@@ -31,11 +33,16 @@ public struct FrameSources {
     package var goFrames: GoFrames? { goProgram?.frames }
     /// The number of sections that are in files: the first ones. What follows is made for code without call frame information.
     package private(set) var storedCount = 0
+    /// The code that none of the sections covers; nil for an image whose code isn't analysed.
+    private(set) var gaps: CodeGaps?
+    /// Bytes of these gaps that got no rule by `infer`, padding aside, by reason.
+    package private(set) var notInferred: [String: Int] = [:]
     private let image: ELFImage
     /// Why the image's own .debug_frame or .gnu_debugdata can't be read.
     private var unreadable: ELFError?
     private var trampoline: SignalTrampoline?
     private var goProgram: GoProgram?
+    private var inferred: InferredFrames?
 
     /// Collects .eh_frame and .debug_frame: the image's own .debug_frame, else the debug file's, else the one in
     /// .gnu_debugdata, else what .gopclntab says of Go functions.
@@ -69,6 +76,7 @@ public struct FrameSources {
         appendGoFunctions()
         appendTrampoline()
         if sections.isEmpty, let unreadable { throw unreadable }
+        findGaps()
         do throws(ELFError) { _ = try image.buildID() } catch { rejected.append(error) }
         do throws(ELFError) { entry = try EntryPoint(of: image) } catch { rejected.append(error) }
     }
@@ -135,6 +143,7 @@ public struct FrameSources {
         }
         guard let goProgram, goProgram.frames.functionCount > 0 else { return }
         sections.append(goProgram.section)
+        kinds.append(.goFunctionTable)
         names.append("\(image.name): \(goProgram.sectionName)")
         debugSource = .goFunctionTable
     }
@@ -144,7 +153,30 @@ public struct FrameSources {
         do throws(ELFError) { trampoline = try SignalTrampoline(of: image) } catch { rejected.append(error) }
         guard let trampoline else { return }
         sections.append(trampoline.section)
+        kinds.append(.inferred)
         names.append("\(image.name): signal trampoline")
+    }
+
+    private mutating func findGaps() {
+        guard image.is64Bit, !image.isBigEndian, image.fileType != .relocatable,
+            image.machine == .x86_64 || image.machine == .aarch64, !sections.isEmpty
+        else { return }
+        do throws(ELFError) { gaps = try CodeGaps(of: image, sections) } catch { rejected.append(error) }
+    }
+
+    /// Appends what instructions prove of the code that none of the sections covers. Call it once.
+    package mutating func infer() {
+        guard let gaps else { return }
+        do throws(ELFError) {
+            inferred = try InferredFrames(of: image, gaps)
+        } catch {
+            rejected.append(error)
+        }
+        guard let inferred else { return }
+        notInferred = inferred.givenUp
+        sections.append(inferred.section)
+        kinds.append(.inferred)
+        names.append("\(image.name): code without call frame information")
     }
 
     private mutating func append(_ section: CallFrameSection, of image: ELFImage) {
@@ -154,6 +186,7 @@ public struct FrameSources {
                 textAddress: section.textAddress, dataAddress: section.dataAddress, addressSize: image.is64Bit ? 8 : 4,
                 isBigEndian: image.isBigEndian, machine: image.machine.rawValue,
                 endsAtTerminator: section.endsAtTerminator))
+        kinds.append(section.kind == .ehFrame ? .ehFrame : .debugFrame)
         names.append("\(image.name): \(section.name)")
     }
 }

@@ -78,7 +78,7 @@ public final class ImageCompiler {
     public func compile(_ input: ImageInput, key: TableSource.Key? = nil) throws(CompileError) -> Result {
         let image = input.image
         let machine = try Self.checkEligible(image)
-        let frames = try reading { () throws(ELFError) in try input.frames() }
+        var frames = try reading { () throws(ELFError) in try input.frames() }
         guard !frames.sections.isEmpty else { throw .skipped(.noCallFrameInformation) }
         let ranges = try reading { () throws(ELFError) in try image.executableRanges() }
         let executableBytes = ranges.reduce(0) { $0 + UInt64($1.count) }
@@ -87,6 +87,7 @@ public final class ImageCompiler {
         var source = TableSource(machine: machine, key: tableKey, size: image.loadedSize)
         source.debugSource = frames.debugSource
         source.debugSize = frames.debugSize
+        if options.usable.infers { frames.infer() }
         return try withExtendedLifetime(frames) { () throws(CompileError) -> Result in
             let result = try build(image, frames, source, executableBytes)
             try reading { () throws(ELFError) in try frames.checkAreWhole() }
@@ -122,8 +123,8 @@ public final class ImageCompiler {
     ) throws(CompileError) -> Result {
         do throws(TableError) {
             let built = try builder.build(
-                frames.sections, entry: frames.entry, executable: image.executableSegments,
-                executableBytes: executableBytes, source: source, options: options, threads: threads)
+                frames.sections, sources: frames.kinds, entry: frames.entry, executable: image.executableSegments,
+                executableBytes: executableBytes, source: source, options: options.usable, threads: threads)
             return Result(
                 built: built, source: source, sectionNames: frames.names, rejected: frames.notes)
         } catch {

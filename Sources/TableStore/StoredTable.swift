@@ -35,7 +35,7 @@ public final class StoredTable: Sendable {
     /// Compares the checksums of all sections.
     ///
     /// - Throws: ``NotCurrent/damaged(_:)``
-    func checkContent() throws(NotCurrent) {
+    package func checkContent() throws(NotCurrent) {
         try withUnsafeBytes { bytes throws(NotCurrent) in try WholeTable.checkContent(of: bytes, header) }
     }
 }

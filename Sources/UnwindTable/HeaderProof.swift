@@ -78,7 +78,9 @@ extension TableVerifier {
             throw defect("machine \(fields.machine) is not known", at: 10)
         }
         guard fields.pc_shift == machine.pcShift else { throw defect("pc shift is not the machine's", at: 12) }
-        guard fields.options & ~UInt32(CFIC_OPTION_KEEP_GAPS) == 0 else { throw defect("unknown option", at: 20) }
+        guard fields.options & ~UInt32(CFIC_OPTION_KEEP_GAPS | CFIC_OPTION_NO_INFERENCE) == 0 else {
+            throw defect("unknown option", at: 20)
+        }
         guard TableSource.DebugSource(rawValue: fields.debug_source) != nil else {
             throw defect("unknown source of .debug_frame", at: 30)
         }

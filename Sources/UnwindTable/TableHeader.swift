@@ -32,7 +32,11 @@ public struct TableHeader: Sendable {
     }
 
     /// The options that the table was made with.
-    public var options: TableOptions { TableOptions(keepsGaps: fields.options & UInt32(CFIC_OPTION_KEEP_GAPS) != 0) }
+    public var options: TableOptions {
+        TableOptions(
+            keepsGaps: fields.options & UInt32(CFIC_OPTION_KEEP_GAPS) != 0,
+            infers: fields.options & UInt32(CFIC_OPTION_NO_INFERENCE) == 0)
+    }
 
     /// The revision of the compiler's rules, which ``Producer/revision`` is of this compiler.
     public var revision: UInt32 { fields.revision }
@@ -58,7 +62,7 @@ extension TableHeader {
     /// The size in bytes of this header.
     package var size: Int { Self.size(keySize: Int(fields.key_size), digestSize: Int(fields.digest_size)) }
 
-    /// The size in bytes of a section's elements; 0 of the sections that are empty in this version.
+    /// The size in bytes of a section's elements; 0 of the section that is empty in this version.
     package static func elementSize(_ section: cfic_section_index) -> Int {
         switch section {
         case CFIC_SECTION_RANGES: MemoryLayout<cfic_range>.size
@@ -67,6 +71,7 @@ extension TableHeader {
         case CFIC_SECTION_DIRECTORY: MemoryLayout<UInt32>.size
         case CFIC_SECTION_RULES: MemoryLayout<cfic_short_rule>.size
         case CFIC_SECTION_LONG_RULES: MemoryLayout<cfic_rule>.size
+        case CFIC_SECTION_SOURCES: MemoryLayout<cfic_source>.size
         case CFIC_SECTION_PAGES: Int(CFIC_RECORD_ALIGN)
         default: 0
         }

@@ -71,12 +71,19 @@ public struct TableSource: Sendable, Equatable {
 public struct TableOptions: Sendable, Equatable {
     /// Leaves padding between functions without information, instead of giving it the preceding rule.
     public var keepsGaps = false
+    /// Whether code without call frame information gets the rules that its instructions prove.
+    public var infers = true
 
     /// The options; those of `cfic compile`, if nothing is given.
-    public init(keepsGaps: Bool = false) { self.keepsGaps = keepsGaps }
+    public init(keepsGaps: Bool = false, infers: Bool = true) {
+        self.keepsGaps = keepsGaps
+        self.infers = infers
+    }
 
     /// `CFIC_OPTION_*`, as in the header.
-    package var bits: UInt32 { keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0 }
+    package var bits: UInt32 {
+        (keepsGaps ? UInt32(CFIC_OPTION_KEEP_GAPS) : 0) | (infers ? 0 : UInt32(CFIC_OPTION_NO_INFERENCE))
+    }
 }
 
 /// The compiler's version, as recorded in tables.

@@ -3,7 +3,7 @@ import CUnwindTable
 /// A defect in a table's bytes.
 public struct TableDefect: Error, Equatable, Sendable, CustomStringConvertible {
     /// `header`, `content` (all that follows the header), `ranges`, `expressions`, `templates`, `directory`, `rules`,
-    /// `long rules` or `pages`.
+    /// `long rules`, `sources` or `pages`.
     public var section: String
     /// Offset in the file.
     public var offset: Int
@@ -31,6 +31,7 @@ public enum TableVerifier {
         try checkContent(bytes, header)
         let view = TableView(bytes: bytes, header: header)
         try checkRanges(view)
+        try checkSources(view)
         try RuleProof(view: view, machine: header.machine).check()
         var pages = PageProof(view, try TemplateProof(view).reaches())
         try pages.check()
@@ -106,6 +107,7 @@ extension TableView {
         rules = RuleList(
             short: elements(CFIC_SECTION_RULES, cfic_short_rule.self),
             long: elements(CFIC_SECTION_LONG_RULES, cfic_rule.self), machine: header.machine)
+        sources = elements(CFIC_SECTION_SOURCES, cfic_source.self)
         pages = UnsafeRawBufferPointer(rebasing: bytes[header.range(of: CFIC_SECTION_PAGES)])
         // Lengths have 32 bits in the file, too.
         native = cfic_native_table(

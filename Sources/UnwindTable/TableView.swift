@@ -16,6 +16,7 @@ public struct TableView {
     public let rules: RuleList
     /// The programs of all rules, one after the other, each with an ``Operation/Code/end``.
     public let operations: UnsafeBufferPointer<Operation>
+    let sources: UnsafeBufferPointer<cfic_source>
     package let pages: UnsafeRawBufferPointer
     /// The same for C.
     package let native: cfic_native_table

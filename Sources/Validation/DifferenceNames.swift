@@ -31,6 +31,7 @@ final class DifferenceNames {
         if isOverlapping(found, expected, state) { return .overlappingFrames }
         guard let frame else {
             if sources?.trampolineAddresses?.contains(state.pc) == true { return .signalTrampoline }
+            if table.source(at: state.pc) == .inferred { return .inferred }
             if sources?.goFrames?.contains(state.pc) == true { return .goFunction }
             if let frame = continued?.frame(at: state.pc) {
                 return frame.meaning(of: state) == found ? .behindTerminator : nil
@@ -66,7 +67,7 @@ final class DifferenceNames {
 
     private func isKnown(_ address: UInt64) -> Bool {
         reference.frame(at: address) != nil || continued?.frame(at: address) != nil
-            || sources?.goFrames?.contains(address) == true
+            || sources?.goFrames?.contains(address) == true || table.source(at: address) == .inferred
     }
 
     /// Whether the reference's rows extend from address 0 to this one without a gap.

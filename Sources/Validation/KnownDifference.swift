@@ -20,6 +20,8 @@ public enum KnownDifference: String, CaseIterable, Sendable {
     case signalTrampoline
     /// Go functions without call frame information, whose stack depths the table has from `.gopclntab`.
     case goFunction
+    /// No call frame information covers the code. Its rule comes from its instructions.
+    case inferred
 
     public var text: String {
         switch self {
@@ -30,6 +32,7 @@ public enum KnownDifference: String, CaseIterable, Sendable {
         case .discardedFunction: "functions that the linker discarded, at address 0"
         case .entryPoint: "the entry point, which nothing calls, whatever its FDE says"
         case .signalTrampoline: "the vDSO's signal trampoline, for which cfic has a rule of its own"
+        case .inferred: "code without call frame information, whose rules its instructions prove"
         case .goFunction: "Go functions, whose stack depths .gopclntab tells"
         }
     }

@@ -18,6 +18,7 @@ struct Compilation {
     var isStrict = false
     var isForced = false
     var keepsGaps = false
+    var infers = true
     var isJSON = false
     /// Nil: separate debug files are ignored.
     var debugFiles: DebugFileSearch?
@@ -27,9 +28,17 @@ struct Compilation {
         if let output { try compileOne(to: output) } else if let store { try compileAll(into: store) }
     }
 
+    private var options: TableOptions {
+        let options = TableOptions(keepsGaps: keepsGaps, infers: infers)
+        if infers, let problem = TableOptions.inferenceProblem {
+            Diagnostics.note("code without call frame information gets no rules: \(problem)")
+        }
+        return options
+    }
+
     private func compileAll(into store: TableStore) throws {
         var tree = TreeCompiler(store: store)
-        tree.options = TableOptions(keepsGaps: keepsGaps)
+        tree.options = options
         tree.debugFiles = debugFiles
         tree.threads = threads
         tree.isForced = isForced
@@ -56,7 +65,7 @@ struct Compilation {
         }
         let image = try ELFImage(path: paths[0])
         let compiler = ImageCompiler(
-            options: TableOptions(keepsGaps: keepsGaps), debugFiles: debugFiles, threads: threads)
+            options: options, debugFiles: debugFiles, threads: threads)
         let result: ImageCompiler.Result
         do throws(CompileError) {
             result = try compiler.compile(image)

@@ -37,6 +37,8 @@ struct CompileCommand: ParsableCommand {
     @Flag(name: .customLong("keep-gaps"), help: "Keep padding between functions as gaps without a rule.")
     var keepGaps = false
 
+    @OptionGroup var inference: InferenceOption
+
     @Flag(help: "Report as JSON.")
     var json = false
 
@@ -53,7 +55,8 @@ struct CompileCommand: ParsableCommand {
         get throws {
             Compilation(
                 paths: paths, store: output == nil ? try cache.store() : nil, output: output, threads: threads.count,
-                isStrict: strict, isForced: force, keepsGaps: keepGaps, isJSON: json, debugFiles: debugFiles.search)
+                isStrict: strict, isForced: force, keepsGaps: keepGaps,
+                infers: inference.isOn, isJSON: json, debugFiles: debugFiles.search)
         }
     }
 }

@@ -123,6 +123,8 @@ struct DumpCommand: ParsableCommand {
         @HexAddress var start: UInt64
         @HexAddress var limit: UInt64
         var rule: String
+        /// What the rule comes from; nil without a rule, and for relocatable files.
+        var source: String?
     }
 
     private func dump(_ table: LoadedTable, _ stage: Stage) throws {
@@ -131,7 +133,10 @@ struct DumpCommand: ParsableCommand {
             try write { row in
                 view.forEachRow { range, number in
                     if number == 0 { return }
-                    row(RuleRow(start: range.lowerBound, limit: range.upperBound, rule: view.describe(number)))
+                    row(
+                        RuleRow(
+                            start: range.lowerBound, limit: range.upperBound, rule: view.describe(number),
+                            source: view.source(at: range.lowerBound).name))
                 }
             }
         }
@@ -167,7 +172,9 @@ struct DumpCommand: ParsableCommand {
         body { row in
             if let pc, !(row.start..<max(row.start, row.limit)).contains(pc.value) { return }
             if json { return rows.append(row) }
-            output.line("\(Hex.text(row.start, digits: 16))..\(Hex.text(row.limit, digits: 16))  \(row.rule)")
+            output.line(
+                "\(Hex.text(row.start, digits: 16))..\(Hex.text(row.limit, digits: 16))  \(row.rule)"
+                    + (row.source == RuleSource.inferred.name ? "  (inferred)" : ""))
         }
         if json { try JSONText.print(RuleDump(rows: rows)) } else { output.flush() }
     }

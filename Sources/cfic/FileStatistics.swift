@@ -13,6 +13,12 @@ struct FileStatistics: Encodable {
         var rows: UInt64
     }
 
+    struct SourceShare: Encodable {
+        /// `.eh_frame`, `.debug_frame`, `.gopclntab` or `inferred`
+        var source: String
+        var bytes: UInt64
+    }
+
     /// Code that has rows but no rule.
     struct Unsupported: Encodable {
         @HexAddress var start: UInt64
@@ -41,6 +47,8 @@ struct FileStatistics: Encodable {
     /// The share of executable bytes with a rule or an end of stack, 0...1.
     var coverage: Double?
     var shares: [Share] = []
+    /// Bytes with a rule, or an end of stack, by what these come from.
+    var sources: [SourceShare] = []
     var unsupported: [Unsupported] = []
     var notes: [String] = []
 
@@ -73,13 +81,16 @@ struct FileStatistics: Encodable {
         coverage = counts.coverage
         uncoveredBytes = executableBytes - min(executableBytes, coveredBytes + absorbedBytes)
         var counter = ShareCounter()
+        var bySource = SourceCounter(table)
         table.forEachRow { range, number in
             let kind = RuleClass(table.rules[number], machine: machine)
             if kind == .noInformation { return }
             counter.add(kind, UInt64(range.count))
+            bySource.add(range, hasRule: table.rules[number].reason == nil)
             if case .unsupported(let reason) = kind { add(reason, range, symbols) }
         }
         shares = counter.shares
+        sources = bySource.shares
     }
 
     /// Consecutive rows with the same reason in the same function form one entry.
@@ -95,6 +106,36 @@ struct FileStatistics: Encodable {
             Unsupported(
                 start: range.lowerBound, limit: range.upperBound, reason: reason.name, text: reason.text,
                 function: function))
+    }
+}
+
+/// Sums bytes with rules by what these come from.
+private struct SourceCounter {
+    private let runs: [(addresses: Range<UInt64>, source: RuleSource)]
+    /// The first run that ends above the last row's start.
+    private var next = 0
+    private var bytes = [UInt64](repeating: 0, count: RuleSource.allCases.count)
+
+    init(_ table: TableView) { runs = Array(table.sourceRanges) }
+
+    /// Adds a row. Rows come in ascending order.
+    mutating func add(_ row: Range<UInt64>, hasRule: Bool) {
+        while next < runs.count, runs[next].addresses.upperBound <= row.lowerBound { next += 1 }
+        guard hasRule else { return }
+        var rest = UInt64(row.count)
+        var run = next
+        while run < runs.count, runs[run].addresses.lowerBound < row.upperBound {
+            let common = UInt64(runs[run].addresses.clamped(to: row).count)
+            bytes[Int(runs[run].source.rawValue)] += common
+            rest -= common
+            run += 1
+        }
+        bytes[Int(RuleSource.ehFrame.rawValue)] += rest
+    }
+
+    var shares: [FileStatistics.SourceShare] {
+        RuleSource.allCases.map { FileStatistics.SourceShare(source: $0.name, bytes: bytes[Int($0.rawValue)]) }
+            .filter { $0.bytes > 0 }
     }
 }
 

@@ -17,12 +17,15 @@ struct LoadedTable {
     private let owner: AnyObject
 
     /// Loads a table file, or compiles an ELF file in memory, or finds a build id in the cache.
-    init(_ name: String, store: () throws -> TableStore, debugFiles: DebugFileSearch?) throws {
+    init(
+        _ name: String, store: () throws -> TableStore, options: TableOptions = TableOptions(),
+        debugFiles: DebugFileSearch?
+    ) throws {
         if name.withPath({ access($0, F_OK) }) == 0 {
             if try Self.isTable(name) {
                 try self.init(try TableFile(named: name), name)
             } else {
-                try self.init(compiling: name, debugFiles: debugFiles)
+                try self.init(compiling: name, options: options, debugFiles: debugFiles)
             }
             return
         }
@@ -58,9 +61,9 @@ struct LoadedTable {
         self.owner = owner
     }
 
-    init(compiling path: String, debugFiles: DebugFileSearch?) throws {
+    init(compiling path: String, options: TableOptions = TableOptions(), debugFiles: DebugFileSearch?) throws {
         let image = try ELFImage(path: path)
-        let compiler = ImageCompiler(debugFiles: debugFiles)
+        let compiler = ImageCompiler(options: options, debugFiles: debugFiles)
         do {
             let result = try compiler.compile(image)
             // The compiler owns the bytes and isn't used again.

@@ -63,6 +63,8 @@ struct LookupCommand: ParsableCommand {
         @HexAddress var limit: UInt64?
         var ruleNumber: Int
         var rule: String
+        /// What the rule comes from; nil without a rule.
+        var source: String?
         var reason: String?
         var function: String?
         /// The symbol that `function` was demangled from.
@@ -85,7 +87,8 @@ struct LookupCommand: ParsableCommand {
             var output = StandardOutput()
             for answer in answers {
                 output.line(text(answer))
-                output.line("  \(answer.rule)")
+                let isInferred = answer.source == RuleSource.inferred.name
+                output.line("  \(answer.rule)" + (isInferred ? "  (inferred from the instructions)" : ""))
             }
             output.flush()
         }
@@ -125,6 +128,7 @@ struct LookupCommand: ParsableCommand {
             return Answer(
                 address: address.value, start: rows[address.value]?.lowerBound, limit: rows[address.value]?.upperBound,
                 ruleNumber: number, rule: table.describe(number),
+                source: number == 0 ? nil : table.source(at: address.value).name,
                 reason: table.rules[number].reason?.name,
                 function: found.0?.name, mangledName: found.0?.mangledName, functionOffset: found.offset)
         }

@@ -60,6 +60,15 @@ struct DebugFileOptions: ParsableArguments {
     }
 }
 
+struct InferenceOption: ParsableArguments {
+    @Flag(
+        name: .customLong("no-inference"),
+        help: "Give code without call frame information no rules, even if its instructions prove some.")
+    var isOff = false
+
+    var isOn: Bool { !isOff }
+}
+
 struct DemangleOption: ParsableArguments {
     @Flag(name: .customLong("no-demangle"), help: "Print symbols as they are in the files.")
     var isOff = false

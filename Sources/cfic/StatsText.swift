@@ -49,9 +49,16 @@ struct StatsText {
             ])
         }
         table.add([
-            "    no CFI at all", Quantity.count(file.uncoveredBytes), ratio(file.uncoveredBytes, file.executableBytes),
+            "    neither CFI nor inferred", Quantity.count(file.uncoveredBytes),
+            ratio(file.uncoveredBytes, file.executableBytes),
             "",
         ])
+        for share in file.sources where share.source != RuleSource.ehFrame.name {
+            table.add([
+                "    of which \(Self.text(share.source))", Quantity.count(share.bytes),
+                ratio(share.bytes, file.executableBytes), "",
+            ])
+        }
         output.write(table)
         for entry in file.unsupported.prefix(Self.listed) {
             let range = "\(entry.start.hex)..\(entry.limit.hex)"
@@ -61,6 +68,10 @@ struct StatsText {
             output.line("  ... and \(Quantity.count(file.unsupported.count - Self.listed)) more (--json lists all)")
         }
         for note in file.notes.prefix(Self.listed) { output.line("  \(note)") }
+    }
+
+    private static func text(_ source: String) -> String {
+        source == RuleSource.inferred.name ? "inferred from instructions" : "from \(source)"
     }
 
     private func writeTotal(to output: inout StandardOutput) {

@@ -4,7 +4,8 @@ import Foundation
 import TestFixtures
 import Testing
 
-/// Stacks in code without call frame information: callers are right or missing, and guesses are marked.
+/// Stacks in code that has neither call frame information nor inferred rules: callers are right or missing, and guesses are
+/// marked.
 @Suite(
     .enabled(if: LiveProgram.canRun, "\(LiveProgram.need)"), .serialized, .timeLimit(.minutes(30)))
 struct GuessedStackTests {
@@ -16,7 +17,7 @@ struct GuessedStackTests {
             words: ["gcc"] + LiveProgram.optimised + ["-o", "program", "\(LiveProgram.sources)/no-information.c"],
             in: fixture.directory)
         let program = try LiveProgram(fixture, "program", [kind])
-        let found = try LiveStacks(of: program) { $0.innermost == function }.inside(function)
+        let found = try LiveStacks(of: program, infers: false) { $0.innermost == function }.inside(function)
         try #require(found.reduce(0) { $0 + $1.count } >= 20)
         return found
     }
@@ -87,7 +88,8 @@ struct GuessedStackTests {
             mov %rsp, %rbp
             1: jmp 1b
             """, ["_start", "a", "b"])
-        let found = try LiveStacks(of: LiveProgram(fixture, "program")) { $0.innermost == "b" }.inside("b")
+        let found = try LiveStacks(of: LiveProgram(fixture, "program"), infers: false) { $0.innermost == "b" }.inside(
+            "b")
         try #require(found.reduce(0) { $0 + $1.count } >= 20)
         for live in found {
             #expect(live.functions == ["b", "a", "_start"] && live.stack.outcome == .guessed, "\(live.text)")
@@ -107,7 +109,8 @@ struct GuessedStackTests {
             1: jmp 1b
             .cfi_endproc
             """, ["_start", "a"])
-        let found = try LiveStacks(of: LiveProgram(fixture, "program")) { $0.innermost == "a" }.inside("a")
+        let found = try LiveStacks(of: LiveProgram(fixture, "program"), infers: false) { $0.innermost == "a" }.inside(
+            "a")
         try #require(found.reduce(0) { $0 + $1.count } >= 20)
         for live in found { #expect(live.functions == ["a", "_start"] && live.isComplete, "\(live.stack.end)") }
     }
@@ -139,7 +142,7 @@ struct GuessedStackTests {
             jmp 1b
             """, ["_start"], target: "i386-linux-gnu")
         guard let program = try? LiveProgram(fixture, "program") else { return }
-        let found = try LiveStacks(of: program) { !$0.stack.kernelFrames.isEmpty }
+        let found = try LiveStacks(of: program, infers: false) { !$0.stack.kernelFrames.isEmpty }
             .all.filter { !$0.stack.kernelFrames.isEmpty }
         try #require(found.reduce(0) { $0 + $1.count } >= 20)
         for live in found {

@@ -5,6 +5,7 @@ import Foundation
 import TableCompiler
 import TestFixtures
 import Testing
+import UnwindTable
 
 /// Sampled stacks, with names.
 struct LiveStacks {
@@ -58,13 +59,15 @@ struct LiveStacks {
     /// - Parameters:
     ///   - others: children that already exist.
     ///   - functions: each of them has to be innermost in 20 samples.
+    ///   - infers: whether code without call frame information gets the rules that its instructions prove.
     ///   - isEnough: whether a stack counts.
     init(
         of program: LiveProgram, _ others: [Int32] = [], options: KernelUnwinder.Options = .init(), count: Int = 25,
-        atLeast seconds: Double = 0.05, inEachOf functions: [String] = [],
+        atLeast seconds: Double = 0.05, inEachOf functions: [String] = [], infers: Bool = true,
         isEnough: (Live) -> Bool = { _ in true }
     ) throws {
-        let unwinder = try KernelUnwinder(tables: CompilingSupply(store: nil), options)
+        let unwinder = try KernelUnwinder(
+            tables: CompilingSupply(store: nil, options: TableOptions(infers: infers)), options)
         recorder = Recorder(unwinder)
         try unwinder.watchProcesses()
         for process in [program.id] + others { try recorder.add(process) }

@@ -53,7 +53,7 @@ def xxh64(data):
 
 
 SECTIONS = ("ranges", "expressions", "templates", "directory", "rules", "long rules", "sources", "registers", "pages")
-ELEMENT_SIZES = (16, 8, 16, 4, 4, 12, 0, 0, 4)
+ELEMENT_SIZES = (16, 8, 16, 4, 4, 12, 12, 0, 4)
 LINK, LONG = 255, 0x8000
 
 
@@ -93,6 +93,8 @@ class Table:
         self.templates = [self.template(t) for t, in struct.iter_unpack("16s", contents["templates"])]
         self.long_rules = list(struct.iter_unpack("<BBBBihh", contents["long rules"]))
         self.rules = [self.rule(*fields) for fields in struct.iter_unpack("<BBH", contents["rules"])]
+        self.sources = [((high << 32 | low), (size_and_kind >> 2) << self.pc_shift, size_and_kind & 3)
+                        for low, high, size_and_kind in struct.iter_unpack("<III", contents["sources"])]
         self.operations = list(struct.iter_unpack("<BBHi", contents["expressions"]))
 
     @staticmethod

@@ -13,13 +13,13 @@ import UnwindTable
 
     /// Links an executable from one source with `flags`, and compiles its table.
     private func compile(
-        _ source: String, _ target: Fixture.Target = .x86_64, flags: [String] = ["-static"], threads: Int = 1
+        _ source: String, _ target: Fixture.Target = .x86_64, flags: [String] = ["-static"], infers: Bool = false
     ) throws -> CompiledImage {
         try fixture.write(Array((source + "\n").utf8), to: "source.s")
         try run(
             words: ["clang", "--target=\(target.rawValue)", "-nostdlib", "-fuse-ld=lld"] + flags
                 + ["-o", "program", "source.s"], in: fixture.directory)
-        return try CompiledImage("\(fixture.directory)/program")
+        return try CompiledImage("\(fixture.directory)/program", options: TableOptions(infers: infers))
     }
 
     /// The table's rule at a distance from the entry point.
@@ -108,6 +108,23 @@ import UnwindTable
         try expectOutermost(compile(register + rest), 0..<4)
         let aarch64 = ".text\n.globl _start\n_start: mov x29, #0\nmov x0, sp\nbl other\nbrk #1\n"
         try expectOutermost(compile(aarch64 + rest.replacing("0x90", with: "0"), .aarch64), 0..<12, step: 4)
+    }
+
+    /// Instructions show where its function ends.
+    @Test(arguments: [("mov %rsp, %rdi\ncall other", 10 as UInt64), ("call *other(%rip)", 8), ("call *%rcx", 4)])
+    func inferredEntryPointIsOutermostToItsEnd(call: String, size: UInt64) throws {
+        let source = """
+            .text
+            .globl _start
+            _start: xor %ebp, %ebp
+            \(call)
+            hlt
+            .skip 200, 0x90
+            other: .cfi_startproc
+            ret
+            .cfi_endproc
+            """
+        try expectOutermost(compile(source, infers: true), 0..<size + 1)
     }
 
     /// Bytes that look like a call, but whose target isn't code, are part of another instruction.

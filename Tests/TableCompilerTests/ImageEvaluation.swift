@@ -8,7 +8,8 @@ import TableCompiler
 extension LinearEvaluation {
     /// The linear evaluation of an image's sections and, with a search, of its debug file's.
     init(_ image: ELFImage, machine: TableMachine, search: DebugFileSearch?) throws {
-        let sources = try FrameSources(of: image, search: search)
+        var sources = try FrameSources(of: image, search: search)
+        sources.infer()
         let executable = image.executableSegments
         self.init(sources.sections, executable: executable, machine: machine)
         if let entry = sources.entry, let addresses = try function(of: entry, sources.sections, executable) {

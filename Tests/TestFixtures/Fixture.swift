@@ -84,8 +84,10 @@ public final class CompiledImage {
         view = try TableVerifier.verify(result.built.table)
     }
 
-    public convenience init(_ path: String, search: DebugFileSearch? = nil) throws {
-        try self.init(ELFImage(path: path), search: search)
+    public convenience init(
+        _ path: String, search: DebugFileSearch? = nil, options: TableOptions = TableOptions()
+    ) throws {
+        try self.init(ELFImage(path: path), search: search, options: options)
     }
 
     /// The rows as `+OFFSET RULE`, with hexadecimal offsets from the first row. Rows without information are omitted;

@@ -42,6 +42,9 @@ struct Corruption: Sendable, CustomTestStringConvertible {
     @Test(arguments: Corruption.ofRanges + Corruption.ofDirectory)
     func corruptRangesAndDirectory(_ corruption: Corruption) { corruption.require(of: Specimen.large()) }
 
+    @Test(arguments: Corruption.ofSources)
+    func corruptSource(_ corruption: Corruption) { corruption.require(of: Specimen.large()) }
+
     @Test(arguments: Corruption.ofTemplates)
     func corruptTemplate(_ corruption: Corruption) { corruption.require(of: Specimen.large()) }
 
@@ -91,16 +94,32 @@ extension Corruption {
         Corruption("bytesBehindDigest", "header", "bytes after key and digest are not zero") {
             $0.store(UInt8(1), at: 160 + 4 + 16)
         },
-        Corruption("options", "header", "unknown option") { $0.store(UInt32(2), at: 20) },
+        Corruption("options", "header", "unknown option") { $0.store(UInt32(4), at: 20) },
         Corruption("debugSource", "header", "unknown source of .debug_frame") { $0.store(UInt8(5), at: 30) },
         Corruption("reserved", "header", "reserved byte is not zero") { $0.store(UInt8(1), at: 31) },
         Corruption("unused", "header", "unused bytes are not zero") { $0.store(UInt32(1), at: 148) },
     ]
 
-    static let ofSections: [Corruption] = [
-        Corruption("sourcesNotEmpty", "header", "sources: not empty") {
-            $0.store(UInt32(1), at: $0.length(CFIC_SECTION_SOURCES))
+    static let ofSources: [Corruption] = [
+        Corruption("kindOfEHFrame", "sources", "kind 0 is not known") {
+            $0.store(UInt32(0x30 << 2), at: $0.start(CFIC_SECTION_SOURCES) + 8)
         },
+        Corruption("emptyRun", "sources", "run is empty") {
+            $0.store(UInt32(3), at: $0.start(CFIC_SECTION_SOURCES) + 8)
+        },
+        Corruption("overlappingRuns", "sources", "run starts below the end of the previous one") {
+            $0.store(UInt32(0x31 << 2 | 3), at: $0.start(CFIC_SECTION_SOURCES) + 8)
+        },
+        Corruption("descendingRuns", "sources", "run starts below the end of the previous one") {
+            $0.store(UInt32(0), at: $0.start(CFIC_SECTION_SOURCES) + 12 + 4)
+            $0.store(UInt32(0x1000), at: $0.start(CFIC_SECTION_SOURCES) + 12)
+        },
+        Corruption("runBeyondTheAddressSpace", "sources", "run extends beyond the address space") {
+            $0.store(UInt64.max - 0xffe, at: $0.start(CFIC_SECTION_SOURCES) + 24)
+        },
+    ]
+
+    static let ofSections: [Corruption] = [
         Corruption("registersNotEmpty", "header", "registers: not empty") {
             $0.store(UInt32(1), at: $0.length(CFIC_SECTION_REGISTERS))
         },

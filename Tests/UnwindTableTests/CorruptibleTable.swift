@@ -27,7 +27,7 @@ struct CorruptibleTable {
     func count(_ section: cfic_section_index) -> Int { Int(load(length(section), as: UInt32.self)) }
 
     private func size(_ section: cfic_section_index) -> Int {
-        count(section) * [16, 8, 16, 4, 4, 12, 0, 0, 4][Int(section.rawValue)]
+        count(section) * [16, 8, 16, 4, 4, 12, 12, 0, 4][Int(section.rawValue)]
     }
 
     func start(_ section: cfic_section_index) -> Int {

@@ -54,6 +54,7 @@ struct HandmadeTable {
     var rules: [cfic_short_rule] = [cfic_short_rule()]
     var longRules: [Rule] = []
     var operations: [Operation] = []
+    var sources: [cfic_source] = []
     var ranges: [(startPage: UInt64, pages: [Page])] = []
 
     // MARK: Meaning
@@ -128,6 +129,7 @@ struct HandmadeTable {
         for template in templates { append(Self.bytes(of: template), to: CFIC_SECTION_TEMPLATES) }
         for rule in rules { append(Self.raw(rule), to: CFIC_SECTION_RULES) }
         for rule in longRules { append(Self.raw(rule), to: CFIC_SECTION_LONG_RULES) }
+        for source in sources { append(Self.raw(source), to: CFIC_SECTION_SOURCES) }
         let content = sections.reduce([], +) + [UInt8](repeating: 0, count: 8)
         let names = key + digest + [UInt8](repeating: 0, count: -(key.count + digest.count) & 7)
         let header = Self.raw(fields(sections, content)) + names

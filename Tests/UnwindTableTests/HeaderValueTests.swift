@@ -8,7 +8,7 @@ import UnwindTable
         #expect(MemoryLayout<Rule>.stride == MemoryLayout<cfic_rule>.size)
         #expect(MemoryLayout<Operation>.stride == MemoryLayout<cfic_op>.size)
         let sizes = (0..<CFIC_SECTION_COUNT.rawValue).map { TableHeader.elementSize(cfic_section_index($0)) }
-        #expect(sizes == [16, 8, 16, 4, 4, 12, 0, 0, 4])
+        #expect(sizes == [16, 8, 16, 4, 4, 12, 12, 0, 4])
     }
 
     @Test func operations() {

@@ -9,7 +9,7 @@ enum Specimen {
     /// palette of 7.
     ///
     /// Templates: symbol 200 with 3 rows, up to 10 units after the first, and 201 with 8 rows, up to 7 units after.
-    /// Rules: 1 to 299 short, 300 to 306 long.
+    /// Rules: 1 to 299 short, 300 to 306 long. Sources: three runs.
     static func large() -> CorruptibleTable {
         var table = HandmadeTable()
         table.digest = Array(0..<16)
@@ -42,6 +42,10 @@ enum Specimen {
                 1 << 24,
                 [.sparse(palette: Array(302..<309), (0..<7).map { .init($0 * 0x20, 249 + $0) })]
             ),
+        ]
+        table.sources = [
+            cfic_source(start: 0x1_0010, size: 0x30, .inferred), cfic_source(start: 0x1_0040, size: 1, .debugFrame),
+            cfic_source(start: 0x100_0000_0000, size: 0x1000, .goFunctionTable),
         ]
         return CorruptibleTable(table.bytes)
     }

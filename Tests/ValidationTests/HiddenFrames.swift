@@ -168,7 +168,7 @@ struct UncoveredProgram {
             default: break
             }
         }
-        nonReturning = try image.nonReturning(starts)
+        nonReturning = try image.nonReturning(starts, image.functionSymbols())
     }
 
     /// - Parameter covered: ascending, disjoint.

@@ -41,6 +41,8 @@ enum cfic_x86_kind {
 	CFIC_X86_MOVE,
 	/* target = immediate */
 	CFIC_X86_SET,
+	/* The low 8 bits of target = immediate */
+	CFIC_X86_SET_LOW,
 	/* target = memory operand; of `size` 4, 2 and 1, with zeros above */
 	CFIC_X86_LOAD,
 	/* target = memory operand of 4 bytes, with copies of its sign above */
@@ -65,6 +67,8 @@ enum cfic_x86_kind {
 	/* To what the memory operand holds. */
 	CFIC_X86_JUMP_MEMORY,
 	CFIC_X86_CALL_INDIRECT,
+	/* syscall: rax has the number, and then the result; rcx and r11 are overwritten. */
+	CFIC_X86_SYSTEM_CALL,
 	/* Control doesn't reach the next instruction: ud2, hlt, int3, iret, sysret … */
 	CFIC_X86_STOP,
 };

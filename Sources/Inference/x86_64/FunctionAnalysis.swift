@@ -243,6 +243,11 @@ public final class FunctionAnalysis {
                 memoryBound =
                     comparison?.boundOfMemory(cfic_x86_condition(UInt32(instruction.condition))) ?? memoryBound
             case CFIC_X86_NOTHING: break
+            case CFIC_X86_SYSTEM_CALL:
+                call = nil
+                guard passesSystemCall(at: nextAddress - UInt64(instruction.length)) else { return }
+                effects.apply(instruction, at: offset, next: nextAddress, to: current)
+                memoryBound?.apply(instruction, to: current)
             case CFIC_X86_RETURN, CFIC_X86_STOP, CFIC_X86_UNDECODABLE, CFIC_X86_JUMP, CFIC_X86_JUMP_REGISTER,
                 CFIC_X86_JUMP_MEMORY:
                 return finish(instruction, at: nextAddress - UInt64(instruction.length), nextAddress)

@@ -56,6 +56,10 @@ struct InstructionEffects {
         case CFIC_X86_AND_IMMEDIATE: mask(instruction, offset, state)
         case CFIC_X86_ADDRESS: takeAddress(instruction, offset, next, state)
         case CFIC_X86_SET: state[instruction.target] = .constant(instruction.immediate)
+        case CFIC_X86_SET_LOW:
+            let value = state[instruction.target]
+            state[instruction.target] =
+                value.kind == .constant ? .constant(value.number & ~0xff | instruction.immediate) : .unknown
         case CFIC_X86_MOVE:
             if state[instruction.source] == .unknown { define(instruction.source, .unknown, offset, state) }
             state[instruction.target] = state[instruction.source].low(UInt8(instruction.size))

@@ -18,7 +18,7 @@ package final class TableSearch: @unchecked Sendable {
         do {
             let key = try store?.key(of: input) ?? input.sharedKey()
             // A table that can't be proved is as good as absent: it is made again. The proof includes the checksums.
-            if let stored = try? store?.currentUnchecked(key: key, options: options),
+            if let stored = try? store?.usable(key: key, options: options),
                 let view = try? TableVerifier.verify(stored.bytes)
             {
                 (self.key, self.stored) = (.success(key), ProvedTable(view, in: stored))

@@ -78,7 +78,8 @@ struct FileWorker {
     ) throws(CompileError) -> FileOutcome {
         if !tree.isForced {
             do throws(NotCurrent) {
-                let stored = try tree.store.current(key: key, options: tree.options)
+                let stored = try tree.store.usable(key: key, options: tree.options)
+                try stored.checkContent()
                 let facts = TableFacts(stored.header, key: key, size: stored.bytes.count)
                 if facts.counts.badFDEs > 0 {
                     table.notes.append("\(facts.counts.badFDEs) malformed FDEs (cfic stats lists them)")

@@ -45,7 +45,8 @@ public struct InferenceValidator {
         var program = ProgramCode(
             pieces: try sections.map { .init(address: $0.address, bytes: try image.bytes(of: $0)) },
             extents: frames.frames.map(\.range),
-            nonReturning: try image.nonReturning(frames.frames.map(\.range.lowerBound)),
+            nonReturning: try image.nonReturning(
+                frames.frames.lazy.map(\.range.lowerBound), try image.functionSymbols()),
             callSites: try Self.callSites(image, frames))
         program.findEntries(data: try sections.filter { !$0.isExecutable }.map { try image.bytes(of: $0) })
         code = program

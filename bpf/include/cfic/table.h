@@ -34,6 +34,7 @@ enum cfic_debug_source {
 
 /* cfic_table_header.options */
 #define CFIC_OPTION_KEEP_GAPS 0x1     /* padding between functions was not absorbed                 */
+#define CFIC_OPTION_NO_INFERENCE 0x2  /* code without call frame information was not analysed       */
 
 /*
  * The sections follow the header in this order, without gaps. Their sizes are numbers of elements
@@ -46,7 +47,7 @@ enum cfic_section_index {
 	CFIC_SECTION_DIRECTORY = 3,  /* __u32: an entry for each page of each range                 */
 	CFIC_SECTION_RULES = 4,      /* struct cfic_short_rule, by rule number                      */
 	CFIC_SECTION_LONG_RULES = 5, /* struct cfic_rule                                            */
-	CFIC_SECTION_SOURCES = 6,    /* reserved: addresses whose rules come from elsewhere than CFI; empty */
+	CFIC_SECTION_SOURCES = 6,    /* struct cfic_source: addresses whose rules don't come from .eh_frame */
 	CFIC_SECTION_REGISTERS = 7,  /* reserved: rules of other callee-saved registers; empty      */
 	CFIC_SECTION_PAGES = 8,      /* words of records                                            */
 	CFIC_SECTION_COUNT
@@ -100,6 +101,22 @@ struct cfic_range {
 	__u64 start_page;      /* SVMA >> (pc_shift + CFIC_PAGE_BITS)                               */
 	__u32 page_count;      /* at least 1                                                        */
 	__u32 directory_index; /* index of the first page's entry: the sum of the preceding counts  */
+};
+
+/* Where the rules of addresses come from, if not from .eh_frame: cfic_source.size_and_kind. */
+enum cfic_source_kind {
+	CFIC_SOURCE_DEBUG_FRAME = 1, /* .debug_frame                                                */
+	CFIC_SOURCE_GO = 2,          /* .gopclntab                                                  */
+	CFIC_SOURCE_INFERRED = 3,    /* the instructions                                            */
+	CFIC_SOURCE_KIND_COUNT
+};
+#define CFIC_SOURCE_KIND_BITS 2
+
+/* A run of addresses with one source. Runs ascend and don't overlap. */
+struct cfic_source {
+	__u32 start_low;     /* SVMA                                                                */
+	__u32 start_high;
+	__u32 size_and_kind; /* pc units << CFIC_SOURCE_KIND_BITS | enum cfic_source_kind           */
 };
 
 /* ---- pages ---- */
@@ -210,6 +227,8 @@ struct cfic_quarter {
 CFIC_STATIC_ASSERT(sizeof(struct cfic_counts) == 64, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_table_header) == 160, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_range) == 16, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_source) == 12, "layout");
+CFIC_STATIC_ASSERT(CFIC_SOURCE_KIND_COUNT <= 1 << CFIC_SOURCE_KIND_BITS, "kinds fit");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_template) == 16, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_sparse) == 4, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_dense) == 4, "layout");

@@ -3,9 +3,12 @@ import ELF
 extension ELFImage {
     /// SVMAs of functions, and of stubs of the procedure linkage table, that never return, by their names.
     ///
-    /// - Parameter functions: SVMAs at which the image's own functions begin.
-    func nonReturning(_ functions: [UInt64]) throws(ELFError) -> Set<UInt64> {
-        let symbols = try functionSymbols()
+    /// - Parameters:
+    ///   - functions: SVMAs at which the image's own functions begin.
+    ///   - symbols: of this image.
+    package func nonReturning(
+        _ functions: some Sequence<UInt64>, _ symbols: FunctionSymbols
+    ) throws(ELFError) -> Set<UInt64> {
         var found: Set<UInt64> = []
         func test(_ address: UInt64) {
             guard let (name, offset) = symbols.lookup(address), offset == 0 else { return }
