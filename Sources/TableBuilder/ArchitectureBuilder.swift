@@ -85,7 +85,7 @@ struct ArchitectureBuilder<A: Architecture>: ~Copyable {
         while chunks.count > plan.chunks.count { chunks.removeLast() }
         while chunks.count < plan.chunks.count { chunks.append(ChunkHandle<A>()) }
         let handles = chunks
-        for handle in handles { handle.chunk.reset(index) }
+        for handle in handles { handle.chunk.reset(index, sources) }
         withUnsafePointer(to: index) { index in
             // Threads only read these.
             nonisolated(unsafe) let index = index

@@ -14,8 +14,9 @@ struct CIEContext<A: Architecture> {
     private let isPlain: Bool
     private let hasAugmentationData: Bool
 
-    init(_ cie: FrameIndex.IndexedCIE, _ section: FrameSection) {
-        lowering = Lowering(section: section, isSignalFrame: cie.entry.isSignalFrame)
+    init(_ cie: FrameIndex.IndexedCIE, _ section: FrameSection, _ source: RuleSource) {
+        lowering = Lowering(
+            section: section, isSignalFrame: cie.entry.isSignalFrame, isInferred: source == .inferred)
         // Equal rows lower to equal rules if their section, return address column and signal frame flag are equal.
         // Columns that no rule can name count as one. Not 0, which is the tag of empty slots in the cache.
         let column = Int(min(cie.entry.returnAddressRegister, A.lastRegister + 1))
@@ -78,6 +79,8 @@ struct CIEContexts<A: Architecture>: ~Copyable {
     private var places: UnsafeMutablePointer<CIEContext<A>>?
     /// By index: whether the context is initialised.
     private var isMade = GrowableBuffer<Bool>()
+    /// What each section is.
+    private var sources: [RuleSource] = []
 
     init() {}
 
@@ -91,8 +94,13 @@ struct CIEContexts<A: Architecture>: ~Copyable {
     }
 
     /// Removes all contexts and allocates memory for `count`. `FrameIndex` limits the number of CIEs.
-    mutating func reset(count: Int) {
+    ///
+    /// - Parameters:
+    ///   - count: the number of CIEs.
+    ///   - sources: what each of the sections is that the CIEs are in.
+    mutating func reset(count: Int, _ sources: [RuleSource]) {
         free()
+        self.sources = sources
         // Memory that isn't touched costs nothing.
         places = count == 0 ? nil : .allocate(capacity: count)
         isMade.reserveCapacity(count)
@@ -117,7 +125,8 @@ struct CIEContexts<A: Architecture>: ~Copyable {
         _ number: Int, at place: UnsafeMutablePointer<CIEContext<A>>, _ index: borrowing FrameIndex,
         _ sections: [FrameSection]
     ) {
-        place.initialize(to: CIEContext(index.cies[number], sections[index.cies[number].section]))
+        let section = index.cies[number].section
+        place.initialize(to: CIEContext(index.cies[number], sections[section], sources[section]))
         isMade.elements[number] = true
     }
 }

@@ -59,12 +59,16 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     }
 
     /// Must be called before each `build`.
-    mutating func reset(_ index: borrowing FrameIndex) {
+    ///
+    /// - Parameters:
+    ///   - index: the FDEs, and their CIEs.
+    ///   - sources: what each of its sections is.
+    mutating func reset(_ index: borrowing FrameIndex, _ sources: [RuleSource]) {
         sink.reset()
         absorbedBytes = 0
         hasOverlaps = false
         badFrames.removeAll(keepingCapacity: true)
-        contexts.reset(count: index.cies.count)
+        contexts.reset(count: index.cies.count, sources)
     }
 
     // MARK: One FDE

@@ -55,7 +55,7 @@ extension ArchitectureBuilder {
         let isCovered = span.map { $0.limit > entry.address } ?? false
         if isCovered, let span {
             if chunks.isEmpty { chunks.append(ChunkHandle<A>()) }
-            chunks[0].chunk.reset(index)
+            chunks[0].chunk.reset(index, sources)
             if chunks[0].chunk.isOutermost(span, from: entry.address, index, sections) { return nil }
         }
         let addresses = entry.addresses(

@@ -34,17 +34,23 @@ public struct LoweredFrames {
     /// Entries whose range couldn't be read.
     public private(set) var malformed: [FrameIndex.MalformedEntry] = []
 
-    public init(_ sections: [FrameSection], machine: TableMachine) {
+    /// - Parameters:
+    ///   - sections: in order of precedence.
+    ///   - sources: what the sections are, with as many elements; empty if none is inferred.
+    ///   - machine: the machine whose registers the rows name.
+    public init(_ sections: [FrameSection], sources: [RuleSource] = [], machine: TableMachine) {
         switch machine {
-        case .x86_64: read(sections, as: X86_64.self)
-        case .aarch64: read(sections, as: AArch64.self)
+        case .x86_64: read(sections, sources, as: X86_64.self)
+        case .aarch64: read(sections, sources, as: AArch64.self)
         }
     }
 
-    private mutating func read<A: Architecture>(_ sections: [FrameSection], as architecture: A.Type) {
+    private mutating func read<A: Architecture>(
+        _ sections: [FrameSection], _ sources: [RuleSource], as architecture: A.Type
+    ) {
         var sink = LoweredRowSink<A>()
         for (number, section) in sections.enumerated() {
-            var cies = PreparedCIEs<A>(section)
+            var cies = PreparedCIEs<A>(section, isInferred: !sources.isEmpty && sources[number] == .inferred)
             var position = 0
             while position < section.bytes.count {
                 do throws(CFIError) {
@@ -78,7 +84,8 @@ public struct LoweredFrames {
         }
         guard fde.length != 0 else { return nil }
         var frame = Frame(section: number, offset: fde.offset, start: fde.start, limit: fde.limit)
-        sink.begin(Lowering(section: section, isSignalFrame: prepared.cie.isSignalFrame))
+        sink.begin(
+            Lowering(section: section, isSignalFrame: prepared.cie.isSignalFrame, isInferred: cies.isInferred))
         if let failure = prepared.failure {
             sink.poison(fde.start, failure)
             frame.error = failure
@@ -108,11 +115,13 @@ private struct PreparedCIEs<A: Architecture> {
     }
 
     private let section: FrameSection
+    /// Whether the section was made from instructions.
+    let isInferred: Bool
     private var elements: [Int: Result<Element, CFIError>] = [:]
     /// Size of the CIEs read so far. CIEs of a hostile file may overlap; limiting this keeps the time linear.
     private var byteCount = 0
 
-    init(_ section: FrameSection) { self.section = section }
+    init(_ section: FrameSection, isInferred: Bool) { (self.section, self.isInferred) = (section, isInferred) }
 
     mutating func element(at offset: Int) throws(CFIError) -> Element {
         if let known = elements[offset] { return try known.get() }

@@ -10,11 +10,16 @@ struct Lowering<A: Architecture> {
     typealias Failure = Program.Failure
 
     let section: FrameSection
-    private let isSignalFrame: Bool
+    /// The flags of all of the CIE's rules.
+    private let flags: UInt8
 
-    init(section: FrameSection, isSignalFrame: Bool) {
+    /// - Parameters:
+    ///   - section: the section that the rows are in.
+    ///   - isSignalFrame: whether the rows' CIE says so.
+    ///   - isInferred: whether the section was made from instructions.
+    init(section: FrameSection, isSignalFrame: Bool, isInferred: Bool) {
         self.section = section
-        self.isSignalFrame = isSignalFrame
+        flags = (isSignalFrame ? UInt8(CFIC_RULE_SIGNAL) : 0) | (isInferred ? UInt8(CFIC_RULE_INFERRED) : 0)
     }
 
     /// The rule of a row. Adds the programs that it needs to `programs`.
@@ -31,7 +36,7 @@ struct Lowering<A: Architecture> {
     ) throws(Failure) -> Rule {
         if state.columns.returnAddress.kind == .undefined { return .endOfStack }
         var rule = Rule()
-        if isSignalFrame { rule.fields.kind |= UInt8(CFIC_RULE_SIGNAL) }
+        rule.fields.kind = flags
         if try isSigned(state.columns.signingState) { rule.fields.kind |= UInt8(CFIC_RULE_RA_SIGNED) }
         try setCFA(state, &rule, &programs)
         let framePointer = try value(

@@ -147,8 +147,6 @@ extension Rule {
     @inlinable
     package var statedCFAKind: CFAKind? { CFAKind(rawValue: fields.kind & UInt8(CFIC_CFA_KIND_MASK)) }
 
-    var flags: UInt8 { fields.kind & ~UInt8(CFIC_CFA_KIND_MASK) }
-
     /// DWARF number of the register that the CFA is computed from; 0 if the kind has none.
     @inlinable
     public var cfaRegister: UInt8 { fields.cfa & UInt8(CFIC_REGISTER_MASK) }
@@ -195,4 +193,6 @@ extension Rule {
     public var needsLiveRegisters: Bool { fields.kind & UInt8(CFIC_RULE_LIVE_REGISTERS) != 0 }
     /// Whether the CFA's program leaves the caller's stack pointer below the CFA; else the stack pointer is the CFA.
     public var isStackPointerOnStack: Bool { fields.kind & UInt8(CFIC_RULE_SP_ON_STACK) != 0 }
+    /// Whether the rule was made from instructions, because no call frame information covers the code.
+    public var isInferred: Bool { fields.kind & UInt8(CFIC_RULE_INFERRED) != 0 }
 }

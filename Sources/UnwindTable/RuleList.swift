@@ -67,6 +67,7 @@ extension Rule {
             short.cfa =
                 UInt16(words) | (isFramePointer ? UInt16(CFIC_SHORT_CFA_FP) : 0)
                 | (isReturnAddressSigned ? UInt16(CFIC_SHORT_RA_SIGNED) : 0)
+                | (isInferred ? UInt16(CFIC_SHORT_INFERRED) : 0)
             guard short.isValid(machine: machine) else { return nil }
         }
         return Rule(expanding: short, machine: machine) == self ? short : nil
@@ -76,10 +77,9 @@ extension Rule {
 extension cfic_short_rule {
     /// Whether a short form that isn't long and isn't that of rule 0 means a rule of the machine.
     func isValid(machine: TableMachine) -> Bool {
-        let common = CFIC_SHORT_CFA_MASK | CFIC_SHORT_CFA_FP
         switch machine {
-        case .x86_64: return ra != 0 && ra != CFIC_SHORT_RA_LINK && Int32(cfa) & ~common == 0
-        case .aarch64: return ra != 0 && Int32(cfa) & ~(common | CFIC_SHORT_RA_SIGNED) == 0
+        case .x86_64: ra != 0 && ra != CFIC_SHORT_RA_LINK && Int32(cfa) & CFIC_SHORT_RA_SIGNED == 0
+        case .aarch64: ra != 0
         }
     }
 }

@@ -77,8 +77,6 @@ struct RuleProof {
     /// Proves flags, frame pointer, return address and programs of a rule that has a CFA. Returns whether it reads
     /// registers other than stack pointer and frame pointer.
     private func checkParts(_ rule: Rule) throws(Problem) -> Bool {
-        let known = CFIC_RULE_SIGNAL | CFIC_RULE_RA_SIGNED | CFIC_RULE_LIVE_REGISTERS | CFIC_RULE_SP_ON_STACK
-        guard Int32(rule.flags) & ~known == 0 else { throw Problem(text: "unknown flag") }
         guard !rule.isReturnAddressSigned || machine == .aarch64 else {
             throw Problem(text: "signed return address on a machine without pointer authentication")
         }

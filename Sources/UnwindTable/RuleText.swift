@@ -39,6 +39,7 @@ public struct RuleText {
         if rule.isSignalFrame { flags.append("signal frame") }
         if rule.isReturnAddressSigned { flags.append("ra signed") }
         if rule.needsLiveRegisters { flags.append("needs live registers") }
+        if rule.isInferred { flags.append("inferred") }
         return parts.joined(separator: ", ") + (flags.isEmpty ? "" : " (\(flags.joined(separator: ", ")))")
     }
 

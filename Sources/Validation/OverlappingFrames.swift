@@ -15,7 +15,9 @@ struct OverlappingFrames {
 
     init(_ sources: FrameSources, _ machine: TableMachine) {
         self.machine = machine
-        lowered = withExtendedLifetime(sources) { LoweredFrames(sources.sections, machine: machine) }
+        lowered = withExtendedLifetime(sources) {
+            LoweredFrames(sources.sections, sources: sources.kinds, machine: machine)
+        }
         let order = lowered.frames.indices.sorted { lowered.frames[$0].start < lowered.frames[$1].start }
         var overlapping = Set<Int>()
         // In order of starts, an FDE overlaps an earlier one only if it overlaps the one that extends farthest.

@@ -150,7 +150,7 @@ struct DumpCommand: ParsableCommand {
         let sources = try FrameSources(of: image, search: nil)
         defer { withExtendedLifetime(sources) {} }
         for note in sources.notes { Diagnostics.remark(note) }
-        let lowered = LoweredFrames(sources.sections, machine: machine)
+        let lowered = LoweredFrames(sources.sections, sources: sources.kinds, machine: machine)
         try sources.checkAreWhole()
         try write { row in
             lowered.operations.withUnsafeBufferPointer { operations in

@@ -10,7 +10,7 @@ extension FileStatistics {
         self.machine = machine.name
         let placement = try image.sectionPlacement()
         let sources = try FrameSources(of: image, search: nil, placement: placement)
-        let lowered = LoweredFrames(sources.sections, machine: machine)
+        let lowered = LoweredFrames(sources.sections, sources: sources.kinds, machine: machine)
         try sources.checkAreWhole()
         withExtendedLifetime(sources) {}
         notes = sources.notes

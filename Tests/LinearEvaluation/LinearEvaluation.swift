@@ -30,9 +30,12 @@ public struct LinearEvaluation {
 
     /// - Parameters:
     ///   - sections: in order of precedence.
+    ///   - sources: what the sections are, with as many elements; empty if none is inferred.
     ///   - executable: SVMA ranges of the file-backed bytes of executable segments, sorted and disjoint.
-    public init(_ sections: [FrameSection], executable: [Range<UInt64>], machine: TableMachine) {
-        let lowered = LoweredFrames(sections, machine: machine)
+    public init(
+        _ sections: [FrameSection], sources: [RuleSource] = [], executable: [Range<UInt64>], machine: TableMachine
+    ) {
+        let lowered = LoweredFrames(sections, sources: sources, machine: machine)
         texts = lowered.operations.withUnsafeBufferPointer { operations in
             let text = RuleText(machine: machine, operations: operations)
             return lowered.rules.map(text.text(of:))

@@ -113,7 +113,7 @@ class Table:
         if (ra, fp, cfa) == (0, 0, 0):
             return 0, 0, 0, 0, 0, 0, 0
         stack_pointer, frame_pointer = (7, 6) if self.machine == 62 else (31, 29)
-        kind = 2 | (0x10 if cfa & 0x2000 else 0) | (0x20 if ra == LINK else 0)
+        kind = 2 | (0x10 if cfa & 0x2000 else 0) | (0x80 if cfa & 0x4000 else 0) | (0x20 if ra == LINK else 0)
         return (kind, frame_pointer if cfa & 0x1000 else stack_pointer, 0x20 if fp else 0,
                 3 << 5 | 30 if ra == LINK else 0x20, 8 * (cfa & 0xFFF), -8 * fp, 0 if ra == LINK else -8 * ra)
 

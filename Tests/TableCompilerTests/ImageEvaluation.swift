@@ -11,10 +11,12 @@ extension LinearEvaluation {
         var sources = try FrameSources(of: image, search: search)
         sources.infer()
         let executable = image.executableSegments
-        self.init(sources.sections, executable: executable, machine: machine)
+        self.init(sources.sections, sources: sources.kinds, executable: executable, machine: machine)
         if let entry = sources.entry, let addresses = try function(of: entry, sources.sections, executable) {
             let stated = entry.frame(addresses, machine: machine)
-            self.init([stated.section] + sources.sections, executable: executable, machine: machine)
+            self.init(
+                [stated.section] + sources.sections, sources: [.inferred] + sources.kinds, executable: executable,
+                machine: machine)
             withExtendedLifetime(stated) {}
         }
         withExtendedLifetime(sources) {}

@@ -358,7 +358,7 @@ import UnwindTable
         let image = try ELFImage(path: fixture.object(source))
         let sources = try FrameSources(of: image, search: nil)
         let start = ContinuousClock.now
-        let lowered = LoweredFrames(sources.sections, machine: .x86_64)
+        let lowered = LoweredFrames(sources.sections, sources: sources.kinds, machine: .x86_64)
         withExtendedLifetime(sources) {}
         #expect(lowered.frames.count == 20_000)
         #expect(lowered.rules.count == 2)

@@ -32,25 +32,38 @@ package final class BuiltTable {
     package let badFrames: [BadFrame]
     private let memory: GuardedBytes
 
+    /// - Parameter inferred: a section for the same machine whose rules are to be those of a section that was made from
+    ///   instructions.
     package convenience init(
-        _ writer: CFIWriter, executable: [Range<UInt64>], keepsGaps: Bool = false, threads: Int = 1,
-        key: TableSource.Key = .buildID([1, 2, 3, 4])
+        _ writer: CFIWriter, inferred: CFIWriter? = nil, executable: [Range<UInt64>], keepsGaps: Bool = false,
+        threads: Int = 1, key: TableSource.Key = .buildID([1, 2, 3, 4])
     ) throws {
-        let bytes = GuardedBytes(writer.bytes)
+        let memory = [writer.bytes] + (inferred.map { [$0.bytes] } ?? [])
+        let bytes = memory.map { GuardedBytes($0) }
         try self.init(
-            FrameSection(kind: .ehFrame, bytes: bytes.bytes, address: 0, machine: writer.machine.rawValue),
-            writer.machine,
-            executable: executable, keepsGaps: keepsGaps, threads: threads, key: key)
+            bytes.map {
+                FrameSection(kind: .ehFrame, bytes: $0.bytes, address: 0, machine: writer.machine.rawValue)
+            },
+            sources: Array([.ehFrame, .inferred].prefix(bytes.count)), writer.machine, executable: executable,
+            keepsGaps: keepsGaps, threads: threads, key: key)
         withExtendedLifetime(bytes) {}
     }
 
-    package init(
+    package convenience init(
         _ section: FrameSection, _ machine: TableMachine, executable: [Range<UInt64>], keepsGaps: Bool = false,
         threads: Int = 1, key: TableSource.Key = .buildID([1, 2, 3, 4])
     ) throws {
+        try self.init(
+            [section], sources: [], machine, executable: executable, keepsGaps: keepsGaps, threads: threads, key: key)
+    }
+
+    private init(
+        _ sections: [FrameSection], sources: [RuleSource], _ machine: TableMachine, executable: [Range<UInt64>],
+        keepsGaps: Bool, threads: Int, key: TableSource.Key
+    ) throws {
         var builder = TableBuilder()
         let result = try builder.build(
-            [section], executable: executable, executableBytes: executable.reduce(0) { $0 + UInt64($1.count) },
+            sections, sources: sources, executable: executable, executableBytes: executable.reduce(0) { $0 + UInt64($1.count) },
             source: TableSource(machine: machine, key: key, size: 4096), options: TableOptions(keepsGaps: keepsGaps),
             threads: threads)
         bytes = Array(result.table)

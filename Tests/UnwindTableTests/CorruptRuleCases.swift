@@ -37,14 +37,17 @@ extension Corruption {
         Corruption("signed", "rules", "rule 5: not a rule of the machine") {
             $0.store(UInt16(0x2001), at: $0.rule(5) + 2)
         },
-        Corruption("unknownBit", "rules", "rule 5: not a rule of the machine") {
-            $0.store(UInt16(0x4001), at: $0.rule(5) + 2)
+        Corruption("inferredZero", "rules", "rule 5: not a rule of the machine") {
+            $0.store(UInt32(0x4000_0000), at: $0.rule(5))
         },
         Corruption("longRuleWithOffset", "rules", "rule 300: more than an index of a long rule") {
             $0.store(UInt16(0x8001), at: $0.rule(300) + 2)
         },
         Corruption("longRuleWithFlag", "rules", "rule 300: more than an index of a long rule") {
             $0.store(UInt16(0x9000), at: $0.rule(300) + 2)
+        },
+        Corruption("longRuleInferred", "rules", "rule 300: more than an index of a long rule") {
+            $0.store(UInt16(0xc000), at: $0.rule(300) + 2)
         },
         Corruption("longRuleIndex", "rules", "rule 300: index is outside the long rules") {
             $0.store(UInt8(7), at: $0.rule(300))
@@ -57,11 +60,8 @@ extension Corruption {
         },
     ]
 
-    /// Rule 1 has the link register, rule 3 is signed.
+    /// Rule 1 has the link register.
     static let ofAArch64Rules: [Corruption] = [
-        Corruption("unknownBitOfAArch64", "rules", "rule 3: not a rule of the machine") {
-            $0.store(UInt16(0x6001), at: $0.rule(3) + 2)
-        },
         Corruption("noReturnAddressOfAArch64", "rules", "rule 1: not a rule of the machine") {
             $0.store(UInt8(0), at: $0.rule(1))
         },
@@ -84,7 +84,9 @@ extension Corruption {
         rule("loadRegister", "register 31 is not one of the machine's", 0x23, 31, 0, 0x20),
         rule("framePointerRegister", "register 17 is not one of the machine's", 0x22, 7, 0x71, 0x20),
         rule("returnAddressRegister", "register 16 is not one of the machine's", 0x22, 7, 0, 0x50),
-        rule("unknownFlag", "unknown flag", 0x82, 7, 0, 0x20),
+        rule("inferredShortForm", "has a short form", 0x82, 7, 0, 0x20, (8, 0, -8)),
+        rule("inferredReason", "unknown reason, or a reason combined with a rule", 0x80, 0, 0, 0, (1, 0, 0)),
+        rule("inferredEnd", "end of stack combined with a rule", 0x81, 0, 0, 0),
         rule("signedOnX86", "signed return address on a machine without pointer authentication", 0x12, 7, 0, 0x20),
         rule("stackPointerWithoutProgram", "stack pointer on the stack without a program", 0x42, 7, 0, 0x20),
         rule("returnAddressSame", "return address has no location", 2, 7, 0, 0),

@@ -11,10 +11,11 @@ import UnwindTable
     @Test(arguments: TableMachine.allCases)
     func everyShortFormIsThatOfItsRule(machine: TableMachine) {
         let signs: [UInt16] = machine == .aarch64 ? [0, UInt16(CFIC_SHORT_RA_SIGNED)] : [0]
+        let inferred = signs.flatMap { [$0, $0 | UInt16(CFIC_SHORT_INFERRED)] }
         var wrong = 0
         for ra in 1...UInt8(machine == .aarch64 ? 255 : 254) {
             for fp in 0...UInt8.max {
-                for flags in signs.flatMap({ [$0, $0 | UInt16(CFIC_SHORT_CFA_FP)] }) {
+                for flags in inferred.flatMap({ [$0, $0 | UInt16(CFIC_SHORT_CFA_FP)] }) {
                     for words in Self.words {
                         let short = cfic_short_rule(ra: ra, fp: fp, cfa: words | flags)
                         let rule = Rule(expanding: short, machine: machine)
@@ -41,6 +42,10 @@ import UnwindTable
         #expect(
             text(1, 2, 2 | CFIC_SHORT_CFA_FP | CFIC_SHORT_RA_SIGNED, .aarch64)
                 == "CFA = x29+16, x29 = *(CFA-16), ra = *(CFA-8) (ra signed)")
+        #expect(text(1, 0, 1 | CFIC_SHORT_INFERRED) == "CFA = rsp+8, rbp = rbp, ra = *(CFA-8) (inferred)")
+        #expect(
+            text(255, 0, CFIC_SHORT_INFERRED, .aarch64)
+                == "CFA = sp, x29 = x29, ra = x30 (needs live registers, inferred)")
     }
 
     /// What a short form can't say, one difference at a time from CFA = SP + 16, FP and return address below it.
@@ -53,6 +58,7 @@ import UnwindTable
             ("live", { $0.kind |= UInt8(CFIC_RULE_LIVE_REGISTERS) }),
             ("dereferenced", { $0.kind = UInt8(CFIC_CFA_DEREF.rawValue) }),
             ("expression", { $0.kind = UInt8(CFIC_CFA_EXPRESSION.rawValue) }),
+            ("inferred end", { $0.kind = UInt8(CFIC_CFA_END.rawValue) | UInt8(CFIC_RULE_INFERRED) }),
             ("end", { $0.kind = UInt8(CFIC_CFA_END.rawValue) }),
             ("reason", { $0 = Rule.unknown(Reason(rawValue: 3)).fields }),
             ("other register", { $0.cfa = 3 }),
@@ -91,7 +97,7 @@ import UnwindTable
         for _ in 0..<200_000 {
             let machine: TableMachine = Bool.random(using: &random) ? .x86_64 : .aarch64
             var fields = cfic_rule(
-                kind: [2, 2, 0x12, 0x22, 3, 0x0a].randomElement(using: &random) ?? 2,
+                kind: [2, 2, 0x12, 0x22, 0x82, 3, 0x0a].randomElement(using: &random) ?? 2,
                 cfa: [6, 7, 29, 31].randomElement(using: &random) ?? 0,
                 fp: [0, 0x20].randomElement(using: &random) ?? 0, ra: [0x20, 0x7e].randomElement(using: &random) ?? 0,
                 cfa_offset: Int32.random(in: -2...0x1001, using: &random) * 8,

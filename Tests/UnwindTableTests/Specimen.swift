@@ -9,11 +9,12 @@ enum Specimen {
     /// palette of 7.
     ///
     /// Templates: symbol 200 with 3 rows, up to 10 units after the first, and 201 with 8 rows, up to 7 units after.
-    /// Rules: 1 to 299 short, 300 to 306 long. Sources: three runs.
+    /// Rules: 1 to 299 short, of which 7 and 8 are inferred, 300 to 306 long, the last one inferred. Sources: three runs.
     static func large() -> CorruptibleTable {
         var table = HandmadeTable()
         table.digest = Array(0..<16)
         table.rules += (1..<300).map { cfic_short_rule(ra: 1, fp: UInt8($0 & 2), cfa: UInt16(500 + $0)) }
+        for number in [7, 8] { table.rules[number].cfa |= UInt16(CFIC_SHORT_INFERRED) }
         addLongRules(&table)
         table.firstTemplate = 200
         table.templates = [
@@ -84,8 +85,9 @@ enum Specimen {
             cfic_short_rule(ra: 255, fp: 0, cfa: 0),
             cfic_short_rule(ra: 255, fp: 0, cfa: UInt16(CFIC_SHORT_RA_SIGNED)),
             cfic_short_rule(ra: 1, fp: 2, cfa: UInt16(2 | CFIC_SHORT_RA_SIGNED | CFIC_SHORT_CFA_FP)),
+            cfic_short_rule(ra: 255, fp: 0, cfa: UInt16(CFIC_SHORT_INFERRED)),
         ]
-        table.ranges = [(1, [.sparse((0..<4).map { .init($0, $0) } + [.init(0x400, 0)])])]
+        table.ranges = [(1, [.sparse((0..<5).map { .init($0, $0) } + [.init(0x400, 0)])])]
         return CorruptibleTable(table.bytes)
     }
 
@@ -115,7 +117,7 @@ enum Specimen {
         table.longRules = [
             rule(4, 0, 0, 0x20, (0, 0, -8)), rule(0x44, 0, 0, 0x20, (7, 0, -8)), rule(2, 7, 0xc0, 0x20, (8, 11, -8)),
             rule(2, 7, 0, 0xa0, (8, 0, 11)), .endOfStack, .unknown(Reason(rawValue: 3)),
-            rule(3, 6, 0, 0x20, (-8, 0, -8)),
+            rule(0x83, 6, 0, 0x20, (-8, 0, -8)),
         ]
         table.rules += table.longRules.indices.map { cfic_short_rule(longIndex: $0) }
     }

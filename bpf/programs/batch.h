@@ -20,7 +20,7 @@ int NAME(look_up_some)(__u32 first)
 		__u64 pc = batch->pcs[index];
 
 		if (batch->what & CFIC_BATCH_CHAIN)
-			pc += walk->rule.kind >> 7; /* adds 0: a proved rule does not have this bit */
+			pc += (walk->rule.kind & walk->rule.kind >> 2) & 1; /* adds 0: no CFA kind has both bits */
 		batch->steps[index] = batch->what & CFIC_BATCH_EMPTY
 			? CFIC_STEP_NO_TABLE : find(walk, pc, &walk->rule, MACHINE);
 		batch->rules[index] = walk->rule;

@@ -27,6 +27,7 @@ enum cfic_cfa_kind {
 #define CFIC_RULE_RA_SIGNED 0x10      /* the return address has a pointer authentication code                 */
 #define CFIC_RULE_LIVE_REGISTERS 0x20 /* reads registers known only in innermost and interrupted frames       */
 #define CFIC_RULE_SP_ON_STACK 0x40    /* the CFA's program leaves the caller's SP below the CFA; else SP = CFA */
+#define CFIC_RULE_INFERRED 0x80       /* made from instructions; no call frame information covers the code    */
 
 /* Where a caller's register is: high three bits of cfic_rule.fp and cfic_rule.ra. */
 enum cfic_value_kind {
@@ -68,6 +69,7 @@ struct cfic_short_rule {
 #define CFIC_SHORT_CFA_MASK 0x0fff
 #define CFIC_SHORT_CFA_FP 0x1000    /* the CFA's register is the frame pointer, not the stack pointer          */
 #define CFIC_SHORT_RA_SIGNED 0x2000 /* CFIC_RULE_RA_SIGNED */
+#define CFIC_SHORT_INFERRED 0x4000  /* CFIC_RULE_INFERRED */
 #define CFIC_SHORT_LONG 0x8000      /* a long rule, whose index is ra | fp << 8; the other bits are zero       */
 
 #define CFIC_REGISTER_MASK 0x1f

@@ -23,12 +23,13 @@ CFIC_INLINE void cfic_expand_rule(const struct cfic_short_rule *rule, struct cfi
 	const __u32 sp = is_aarch64 ? CFIC_AARCH64_SP : CFIC_X86_64_SP;
 	const __u32 fp = is_aarch64 ? CFIC_AARCH64_FP : CFIC_X86_64_FP;
 	__u32 cfa = sp - (sp - fp) * ((rule->cfa & CFIC_SHORT_CFA_FP) / CFIC_SHORT_CFA_FP);
-	__u32 signs = (rule->cfa & CFIC_SHORT_RA_SIGNED) / CFIC_SHORT_RA_SIGNED * CFIC_RULE_RA_SIGNED;
+	__u32 flags = (rule->cfa & CFIC_SHORT_RA_SIGNED) / CFIC_SHORT_RA_SIGNED * CFIC_RULE_RA_SIGNED
+		| (rule->cfa & CFIC_SHORT_INFERRED) / CFIC_SHORT_INFERRED * CFIC_RULE_INFERRED;
 	/* 1 if fp isn't 0. */
 	__u32 has_fp = (rule->fp + 255u) >> 8;
 	/* struct cfic_rule, little-endian. */
 	__u32 words[3] = {
-		CFIC_CFA_REGISTER | signs | cfa << 8 | has_fp * CFIC_VALUE_AT_CFA << (16 + CFIC_VALUE_SHIFT)
+		CFIC_CFA_REGISTER | flags | cfa << 8 | has_fp * CFIC_VALUE_AT_CFA << (16 + CFIC_VALUE_SHIFT)
 			| (__u32)CFIC_VALUE_AT_CFA << (24 + CFIC_VALUE_SHIFT),
 		8u * (rule->cfa & CFIC_SHORT_CFA_MASK),
 		((0u - 8u * rule->fp) & 0xffff) | (0u - 8u * rule->ra) << 16,
