@@ -19,6 +19,8 @@ struct known_stack {
 		__u64 start, end;
 		__u32 left_out; /* of the frames below, how many of the last are not callers of this place      */
 		__u32 guessed;  /* whether its callers, and so all further frames, have to be guessed           */
+		__u32 inferred; /* whether its rules are inferred, so that its caller is marked                 */
+		__u32 reserved;
 	} places[KNOWN_PLACES_MAX];
 	/* Whether there must be samples that interrupt the kernel. */
 	__u32 in_kernel;

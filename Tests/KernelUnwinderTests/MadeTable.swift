@@ -40,14 +40,22 @@ final class MadeTable {
     let view: TableView
     private let memory: UnsafeMutableRawBufferPointer
 
-    init(_ functions: [Function], machine: TableMachine = .x86_64, key: TableSource.Key = .buildID([1, 2, 3])) throws {
+    /// - Parameters:
+    ///   - functions: in ascending order of their addresses.
+    ///   - machine: the machine whose registers the rules name.
+    ///   - key: the table's key.
+    ///   - source: what the rules come from.
+    init(
+        _ functions: [Function], machine: TableMachine = .x86_64, key: TableSource.Key = .buildID([1, 2, 3]),
+        source: RuleSource = .ehFrame
+    ) throws {
         let bytes = Self.section(functions, machine)
         let ranges = functions.map { $0.start..<$0.start + $0.length }
         var builder = TableBuilder()
         memory = try bytes.withUnsafeBytes { bytes in
             let section = FrameSection(kind: .ehFrame, bytes: bytes, address: 0, machine: machine.rawValue)
             let table = try builder.build(
-                [section], executable: ranges, executableBytes: ranges.reduce(0) { $0 + $1.upperBound - $1.lowerBound },
+                [section], sources: [source], executable: ranges, executableBytes: ranges.reduce(0) { $0 + $1.upperBound - $1.lowerBound },
                 source: TableSource(machine: machine, key: key, size: 4096)
             ).table
             let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: table.count, alignment: 16)

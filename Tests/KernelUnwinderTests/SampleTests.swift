@@ -19,11 +19,11 @@ import Testing
     }
 
     @Test func framesAreKernelsThenUsers() throws {
-        let exact: UInt64 = 1 << 63, guessed: UInt64 = 1 << 62, unchecked: UInt64 = 1 << 61
+        let exact: UInt64 = 1 << 63, guessed: UInt64 = 1 << 62, unchecked: UInt64 = 1 << 61, inferred: UInt64 = 1 << 60
         let words = record(
             kernel: 2, user: 4,
             [
-                0xffff_8000_0000_1000, 0xffff_8000_0000_2000, exact | 0x1000, 0x2000,
+                0xffff_8000_0000_1000, 0xffff_8000_0000_2000, exact | 0x1000, inferred | 0x2000,
                 guessed | 0x3000, guessed | unchecked | 0x4000,
             ]
         ) { header in
@@ -41,6 +41,8 @@ import Testing
             #expect(sample.userFrames.map(\.isExact) == [true, false, false, false])
             #expect(sample.userFrames.map(\.isGuessed) == [false, false, true, true])
             #expect(sample.userFrames.map(\.isUnchecked) == [false, false, false, true])
+            #expect(sample.userFrames.map(\.isInferred) == [false, true, false, false])
+            #expect(sample.userFrames.allSatisfy { !$0.isFinished })
             // Return addresses less 1, because a call may be its function's last instruction.
             #expect(sample.userFrames.map(\.lookupAddress) == [0x1000, 0x1fff, 0x2fff, 0x3fff])
             #expect(sample.end.isOutermost && sample.outcome == .guessed)
@@ -49,8 +51,8 @@ import Testing
 
     /// All other user addresses are below 2^56.
     @Test func addressOfTheVsyscallPageIsWhole() throws {
-        let address: UInt64 = 0xffff_ffff_ff60_0400, mask: UInt64 = 1 << 61 - 1
-        for marks: UInt64 in [0, 1 << 63, 7 << 61] {
+        let address: UInt64 = 0xffff_ffff_ff60_0400, mask: UInt64 = 1 << 60 - 1
+        for marks: UInt64 in [0, 1 << 63, 15 << 60] {
             let words = record(kernel: 0, user: 1, [address & mask | marks])
             words.withUnsafeBytes { #expect(Sample($0)?.userFrames.map(\.pc) == [address]) }
         }

@@ -149,6 +149,35 @@ struct WalkOnRequestTests {
 
     // MARK: Counters
 
+    /// The rule of the innermost function is inferred, that of its caller isn't.
+    @Test func callersByInferredRulesAreMarked() throws {
+        let walker = try Walker()
+        let inferred = try MadeTable([Self.steps], source: .inferred)
+        try walker.unwinder.map(inferred.view, at: Self.bias, in: Self.process)
+        let stated = try MadeTable([Self.steps], key: .buildID([2]))
+        try walker.unwinder.map(stated.view, at: Self.bias, in: Self.process - 1)
+        let stack = StackMemory(words: 64)
+        defer { withExtendedLifetime(stack) {} }
+        stack.fill()
+        stack[0] = caller(0)
+        stack[8] = caller(3)
+        // Not at a multiple of 8, so by a long rule.
+        stack[19] = caller(0)
+        stack[27] = 0
+        for _ in 0..<20 {
+            let found = try walker.counted { try walker.walk(Self.process, from: Self.code, stack.address) }
+            #expect(found.walk.frames.map(\.pc) == [Self.code, caller(0), caller(3), caller(0)])
+            #expect(found.walk.frames.map(\.isInferred) == [false, true, true, true])
+            #expect(found.walk.frames.allSatisfy { !$0.isGuessed })
+            #expect(
+                found.counters
+                    == Counted(frames: 4, guessedFrames: 0, inferredFrames: 3, complete: 1, guessed: 0, lookups: 4))
+            let others = try walker.counted { try walker.walk(Self.process - 1, from: Self.code, stack.address) }
+            #expect(others.walk.frames.map(\.pc) == found.walk.frames.map(\.pc))
+            #expect(others.walk.frames.allSatisfy { !$0.isInferred } && others.counters.inferredFrames == 0)
+        }
+    }
+
     /// A walk with a guess, which can't be checked because its code can't be read, followed by rules; then a walk with
     /// only rules.
     @Test func guessesAreCountedOfTheWalkThatMadeThem() throws {
@@ -199,6 +228,7 @@ struct WalkOnRequestTests {
 private struct Counted: Equatable {
     var frames: UInt64
     var guessedFrames: UInt64
+    var inferredFrames: UInt64 = 0
     var complete: UInt64
     var guessed: UInt64
     var lookups: UInt64
@@ -213,6 +243,7 @@ extension Walker {
             walk,
             Counted(
                 frames: after.userFrames - before.userFrames, guessedFrames: after.guessedFrames - before.guessedFrames,
+                inferredFrames: after.inferredFrames - before.inferredFrames,
                 complete: after.complete - before.complete, guessed: after.guessed - before.guessed,
                 lookups: after.lookups - before.lookups)
         )

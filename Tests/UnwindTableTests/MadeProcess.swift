@@ -3,13 +3,18 @@ import TestFixtures
 import UnwindTable
 
 /// A process for tests of guesses, with memory and code that the test writes. The function at `covered` has call frame
-/// information and frames of 32 bytes, and the one at 0x2000 is outermost. Other code below `end` has no information.
+/// information and frames of 32 bytes, and the one at 0x2000 is outermost. The functions at `inferred` and
+/// `inferredOddly` have inferred rules. Other code below `end` has no information.
 final class MadeProcess {
     static let bias: UInt64 = 0x7000_0000
     /// A function of 256 bytes with information.
     static let covered = bias + 0x1000
     /// On x86-64, code with a signal frame's rule, to which handlers return; its frames have 32 bytes.
     static let signal = bias + 0x2800
+    /// A function of 256 bytes with inferred rules, for frames of 32 bytes with the return address at their end.
+    static let inferred = bias + 0x2a00
+    /// The same, for frames of 20 bytes, of which the rule is a long one.
+    static let inferredOddly = bias + 0x2c00
     /// Code without information.
     static let uncovered = bias + 0x4000
     /// End of the executable memory.
@@ -37,7 +42,12 @@ final class MadeProcess {
             writer.addCIE(augmentation: "S")
             writer.addFunction(0x2800, length: 0x10, [.init(0, 32)])
         }
-        table = try BuiltTable(writer, executable: [0x1000..<0x10000], keepsGaps: true)
+        var inferred = CFIWriter(machine, codeAlignment: machine == .x86_64 ? 1 : 4)
+        for (start, size) in [(0x2a00, 32), (0x2c00, 20)] as [(UInt64, Int32)] {
+            let saved = machine == .x86_64 ? [] : CFI.offset(register: 30, factored: 1)
+            inferred.addFDE(start, length: 0x100, CFI.defineCFAOffset(size) + saved)
+        }
+        table = try BuiltTable(writer, inferred: inferred, executable: [0x1000..<0x10000], keepsGaps: true)
         native = .allocate(capacity: 1)
         native.initialize(to: table.view.native)
         frame.address_bits = 0x0000_ffff_ffff_ffff

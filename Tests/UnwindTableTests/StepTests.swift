@@ -187,6 +187,17 @@ private func op(_ op: cfic_operation, _ imm: Int32 = 0, reg: Int32 = 0) -> cfic_
         #expect(unwinder.frame.flags == UInt32(CFIC_FRAME_EXACT_PC | CFIC_FRAME_INTERRUPTED))
     }
 
+    /// As that of the vDSO's signal trampoline on aarch64.
+    @Test mutating func inferredSignalFramesRuleGivesAllRegistersToo() {
+        unwinder.memory.isSparse = false
+        let restorer = rule(
+            CFIC_CFA_DEREF, flags: CFIC_RULE_SIGNAL | CFIC_RULE_INFERRED, 160, fp: value(CFIC_VALUE_AT_REGISTER, 7),
+            fpOffset: 120, ra: value(CFIC_VALUE_AT_REGISTER, 7), raOffset: 168)
+        #expect(unwinder.step(restorer) == CFIC_STEP_CALLER)
+        #expect(unwinder.has(CFIC_FRAME_ALL_REGISTERS))
+        #expect(unwinder.has(CFIC_FRAME_INFERRED))
+    }
+
     @Test mutating func returnAddressInARegister() {
         unwinder[5] = 0x403000
         let vfork = rule(flags: CFIC_RULE_LIVE_REGISTERS, 0, ra: value(CFIC_VALUE_REGISTER, 5), raOffset: 0)

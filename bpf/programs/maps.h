@@ -200,6 +200,7 @@ struct walk {
 	__u32 stack_reads;
 	__u32 other_reads;
 	__u32 guesses;           /* frames whose callers were guessed                                   */
+	__u32 inferred;          /* frames that inferred rules led to, and not guesses                  */
 	__u32 frame_count;       /* used elements of frames[], including kernel frames                  */
 	__u32 frame_limit;
 	__u32 walks;             /* since the last snapshot                                             */

@@ -15,6 +15,7 @@ static __always_inline void begin(struct walk *walk, __u32 process)
 	walk->stack_reads = 0;
 	walk->other_reads = 0;
 	walk->guesses = 0;
+	walk->inferred = 0;
 	walk->frame_count = 0;
 	walk->frame_limit = settings.frames_max;
 	walk->sample.kernel_count = 0;
@@ -120,6 +121,7 @@ static __always_inline void count(struct walk *walk, enum cfic_step step)
 	all->kernel_frames += walk->sample.kernel_count;
 	all->user_frames += walk->sample.user_count;
 	all->guessed_frames += walk->sample.guessed_count;
+	all->inferred_frames += walk->inferred;
 	complete = cfic_is_complete(step, walk->sample.guessed_count);
 	guessed = cfic_is_outermost(step) && !complete;
 	all->complete += complete;

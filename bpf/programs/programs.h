@@ -76,6 +76,10 @@ static __always_inline int NAME(give_out)(struct walk *walk)
 	}
 	if (walk->frame.flags & CFIC_FRAME_UNCHECKED)
 		pc |= CFIC_SAMPLE_UNCHECKED;
+	if (walk->frame.flags & CFIC_FRAME_INFERRED) {
+		pc |= CFIC_SAMPLE_INFERRED;
+		walk->inferred += !(walk->frame.flags & CFIC_FRAME_GUESSED);
+	}
 	/* The pc of its callee, the signal frame, is no return address of a call: the kernel set it. */
 	if (walk->frame.flags & CFIC_FRAME_INTERRUPTED) {
 		/* Verifiers before 6.12 don't derive this bound from that of `count`. */

@@ -14,13 +14,16 @@ public struct Sample {
         ///
         /// The bits above, used for marks, are restored by repeating the highest remaining bit, which only addresses in
         /// the vsyscall page have set.
-        public var pc: UInt64 { UInt64(bitPattern: Int64(bitPattern: word << 3) >> 3) }
+        public var pc: UInt64 { UInt64(bitPattern: Int64(bitPattern: word << 4) >> 4) }
         /// Whether it is the innermost frame or was interrupted by a signal.
         public var isExact: Bool { word >> 63 == 1 }
         /// Whether it was found without a rule, because its callee's code has none, or by way of such a frame.
         public var isGuessed: Bool { word >> 62 & 1 == 1 }
         /// Whether it is guessed, and the code that would confirm it could not be read.
         public var isUnchecked: Bool { word >> 61 & 0b11 == 0b11 }
+        /// Whether the rule that led to it, that of its callee's code, was made from instructions, because no call frame
+        /// information covers that code.
+        public var isInferred: Bool { word >> 60 & 1 == 1 }
         /// Whether it was found in user space, by rules and with all registers, beyond the frames that the kernel could
         /// find (`Options.finishesStacks`).
         public var isFinished: Bool { word >> 61 & 0b11 == 0b01 }
@@ -28,9 +31,9 @@ public struct Sample {
         public var lookupAddress: UInt64 { isExact ? pc : pc &- 1 }
 
         /// Larger than any pc, except those in the vsyscall page.
-        package static var addressLimit: UInt64 { 1 << 60 }
+        package static var addressLimit: UInt64 { 1 << 59 }
         /// The bits of the word that hold the pc; the bits above are marks.
-        private static let pcBits: UInt64 = 1 << 61 - 1
+        private static let pcBits: UInt64 = 1 << 60 - 1
 
         /// A frame that was found in user space. Only guessed frames can be unchecked, so that mark alone means this.
         package init(finished pc: UInt64, isExact: Bool) {
@@ -186,6 +189,8 @@ public struct Counters: Sendable {
     public var userFrames: UInt64 = 0
     /// User frames that are guessed.
     public var guessedFrames: UInt64 = 0
+    /// User frames that inferred rules led to, and not guesses.
+    public var inferredFrames: UInt64 = 0
     /// Stacks whose outermost frame was reached by rules alone.
     public var complete: UInt64 = 0
     /// Stacks whose outermost frame was reached with guesses.
@@ -214,6 +219,7 @@ public struct Counters: Sendable {
         kernelFrames += other.kernel_frames
         userFrames += other.user_frames
         guessedFrames += other.guessed_frames
+        inferredFrames += other.inferred_frames
         complete += other.complete
         guessed += other.guessed
         lookups += other.lookups

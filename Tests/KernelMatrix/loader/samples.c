@@ -46,7 +46,9 @@ static const char *difference(const struct comparison *comparison, const struct 
 	/* Plus the innermost frame. */
 	outermost = left + 1;
 	for (__u32 i = 1; i < count && i < outermost; i++) {
-		if (frames[i] != (known->frames[left - i] | mark))
+		__u64 inferred = i == 1 && known->places[place].inferred ? CFIC_SAMPLE_INFERRED : 0;
+
+		if (frames[i] != (known->frames[left - i] | mark | inferred))
 			return "frame";
 	}
 	for (__u32 i = 1; i < count; i++)

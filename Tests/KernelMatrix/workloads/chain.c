@@ -320,7 +320,8 @@ static void handler(int number, siginfo_t *info, void *context)
 #if defined(__x86_64__)
 	record(known, (__u64)interrupted->uc_mcontext.gregs[REG_RIP] | CFIC_SAMPLE_EXACT);
 #else
-	record(known, (__u64)interrupted->uc_mcontext.pc | CFIC_SAMPLE_EXACT);
+	/* The rule of the vDSO's code to which it returns is inferred. */
+	record(known, (__u64)interrupted->uc_mcontext.pc | CFIC_SAMPLE_EXACT | CFIC_SAMPLE_INFERRED);
 #endif
 	/* A handler's return address doesn't follow a call, so samples have it as exact. */
 	record(known, (__u64)__builtin_return_address(0) | CFIC_SAMPLE_EXACT);

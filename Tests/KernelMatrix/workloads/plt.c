@@ -30,8 +30,8 @@ static void add_plt(struct known_stack *known)
 			add_place(known, start, start + sections[i].sh_size);
 	}
 #if defined(__aarch64__)
-	/* Linkers generate call frame information for it only on x86-64. Elsewhere its caller is guessed. */
-	known->places[known->place_count - 1].guessed = 1;
+	/* Linkers generate call frame information for it only on x86-64. */
+	known->places[known->place_count - 1].inferred = 1;
 #endif
 }
 

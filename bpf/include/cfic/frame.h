@@ -5,6 +5,7 @@
 
 #include "inline.h"
 #include "machine.h"
+#include "rule.h"
 
 /* The most frames of a walk, including the innermost one. It bounds the time for a stack that loops. */
 #define CFIC_FRAMES_MAX 1024
@@ -28,6 +29,7 @@
 #define CFIC_FRAME_NO_STACK_POINTER 0x10 /* the stack pointer is not known; registers[SP] is a lower bound          */
 #define CFIC_FRAME_UNCHECKED 0x20       /* guessed, and the code that would confirm it could not be read            */
 #define CFIC_FRAME_INTERRUPTED 0x40     /* a signal interrupted it: its callee is a signal frame                    */
+#define CFIC_FRAME_INFERRED CFIC_RULE_INFERRED /* the rule that led to it, its callee's, is inferred                 */
 /* Flags that a caller inherits. */
 #define CFIC_FRAME_MARKS (CFIC_FRAME_GUESSED | CFIC_FRAME_UNCHECKED)
 

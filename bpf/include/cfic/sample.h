@@ -34,11 +34,12 @@ struct cfic_settings {
 #define CFIC_SAMPLE_EXACT (1ull << 63)   /* the pc is the current instruction, not a return address          */
 #define CFIC_SAMPLE_GUESSED (1ull << 62) /* the frame, or a callee that led to it, is a guess                */
 #define CFIC_SAMPLE_UNCHECKED (1ull << 61) /* and the code that would confirm the guess could not be read    */
+#define CFIC_SAMPLE_INFERRED (1ull << 60) /* the rule that led to the frame, its callee's, is inferred       */
 /*
  * The remaining bits are the address. Its highest bit is also the value of the bits above: only the vsyscall page's
  * addresses have them set.
  */
-#define CFIC_SAMPLE_ADDRESS (CFIC_SAMPLE_UNCHECKED - 1)
+#define CFIC_SAMPLE_ADDRESS (CFIC_SAMPLE_INFERRED - 1)
 
 /* A sample in the ring buffer. `kernel_count` and then `user_count` pcs (u64) follow, innermost first. */
 struct cfic_sample {
@@ -108,6 +109,7 @@ struct cfic_counters {
 	__u64 kernel_frames;
 	__u64 user_frames;
 	__u64 guessed_frames;  /* of the user frames                                                    */
+	__u64 inferred_frames; /* of the user frames: found by inferred rules, and not by way of a guess */
 	__u64 complete;        /* stacks whose outermost frame was reached only by rules                */
 	__u64 guessed;         /* stacks whose outermost frame was reached by guesses, too              */
 	__u64 lookups;         /* lookups of rules                                                      */
@@ -126,7 +128,7 @@ CFIC_STATIC_ASSERT(sizeof(struct cfic_snapshot) == 304, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) == 24, "layout");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait) < sizeof(struct cfic_sample), "the size tells them apart");
 CFIC_STATIC_ASSERT(sizeof(struct cfic_wait_share) == 8, "layout");
-CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 46 * 8, "layout");
+CFIC_STATIC_ASSERT(sizeof(struct cfic_counters) == 47 * 8, "layout");
 CFIC_STATIC_ASSERT(CFIC_STEP_COUNT <= 32, "every end has its counter");
 
 #endif

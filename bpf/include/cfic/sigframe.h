@@ -21,7 +21,7 @@ CFIC_INLINE int cfic_is_sigframe(
 {
 	__u32 at_sp = CFIC_VALUE_AT_REGISTER << CFIC_VALUE_SHIFT | sp;
 
-	return rule->kind == (CFIC_CFA_DEREF | CFIC_RULE_SIGNAL) && rule->cfa == sp && rule->cfa_offset == saved_sp
+	return (rule->kind & ~CFIC_RULE_INFERRED) == (CFIC_CFA_DEREF | CFIC_RULE_SIGNAL) && rule->cfa == sp && rule->cfa_offset == saved_sp
 		&& rule->fp == at_sp && rule->fp_offset == saved_fp && rule->ra == at_sp && rule->ra_offset == saved_pc;
 }
 

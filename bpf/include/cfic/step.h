@@ -157,7 +157,7 @@ CFIC_INLINE enum cfic_step cfic_unwind(
 	__u64 caller_sp = 0, caller_fp = 0, caller_pc = 0;
 	enum cfic_evaluation evaluation;
 	enum cfic_step step;
-	__u32 flags = frame->flags & CFIC_FRAME_MARKS;
+	__u32 flags = (frame->flags & CFIC_FRAME_MARKS) | (rule->kind & CFIC_RULE_INFERRED);
 
 	if (kind == CFIC_CFA_NONE)
 		return CFIC_STEP_NO_RULE;
@@ -208,8 +208,8 @@ CFIC_INLINE enum cfic_step cfic_unwind(
  */
 CFIC_INLINE int cfic_is_usual(const struct cfic_frame *frame, const struct cfic_rule *rule, __u32 e_machine)
 {
-	/* Only the machine with signed return addresses pays for the mask. */
-	__u32 kind = e_machine == CFIC_MACHINE_AARCH64 ? rule->kind & ~CFIC_RULE_RA_SIGNED : rule->kind;
+	const __u32 ignored = CFIC_RULE_INFERRED | (e_machine == CFIC_MACHINE_AARCH64 ? CFIC_RULE_RA_SIGNED : 0);
+	__u32 kind = rule->kind & ~ignored;
 
 	return kind == CFIC_CFA_REGISTER && (rule->cfa == cfic_sp_of(e_machine) || rule->cfa == cfic_fp_of(e_machine))
 		&& rule->ra >> CFIC_VALUE_SHIFT == CFIC_VALUE_AT_CFA && rule->fp >> CFIC_VALUE_SHIFT <= CFIC_VALUE_AT_CFA
@@ -241,7 +241,7 @@ CFIC_INLINE enum cfic_step cfic_unwind_usual(
 	machine->registers[sp] = cfa;
 	machine->registers[fp] = caller_fp;
 	machine->pc = caller_pc;
-	frame->flags &= CFIC_FRAME_MARKS;
+	frame->flags = (frame->flags & CFIC_FRAME_MARKS) | (rule->kind & CFIC_RULE_INFERRED);
 	return CFIC_STEP_CALLER;
 }
 
