@@ -235,6 +235,8 @@ public struct Stacks {
         public var userFrames = 0
         /// Frames of kernel code, of all samples.
         public var kernelFrames = 0
+        /// Those of the user frames that inferred rules led to, and not guesses.
+        public var inferredFrames = 0
         /// Stacks that were finished in user space.
         public var finishedStacks = 0
         /// The frames that they got there.
@@ -256,6 +258,7 @@ public struct Stacks {
                 totals.waited += tally.waited
             }
             totals.userFrames += count * stack.userFrames.count
+            totals.inferredFrames += count * stack.userFrames.count { $0.isInferred && !$0.isGuessed }
             let finished = stack.userFrames.count { $0.isFinished }
             totals.finishedStacks += finished > 0 ? count : 0
             totals.finishedFrames += count * finished

@@ -73,7 +73,7 @@ struct CFICCodeReader {
         var sequence = try CalleeSequence(callers.count, from: &numbers, "a function's place")
         let functions = try readFunctions(sequence.newCount, &numbers)
         let marks = try numbers.column(callers.count) { numbers throws(ProfileProblem) in
-            NamedProfile.Marks(rawValue: UInt8(try numbers.number(upTo: 63, "marks")))
+            NamedProfile.Marks(rawValue: UInt8(try numbers.number(upTo: 127, "marks")))
         }
         let addresses = try numbers.column(callers.count) { numbers throws(ProfileProblem) in
             try numbers.signed("address")

@@ -130,8 +130,9 @@ struct CounterGroups {
         }
         frames = [
             ("kernel", kernel.kernelFrames),
-            ("by-rules", kernel.userFrames - min(kernel.userFrames, kernel.guessedFrames)),
-            ("guessed", kernel.guessedFrames), ("finished", UInt64(counters.finished.frames)),
+            ("by-rules", kernel.userFrames - min(kernel.userFrames, kernel.guessedFrames + kernel.inferredFrames)),
+            ("inferred", kernel.inferredFrames), ("guessed", kernel.guessedFrames),
+            ("finished", UInt64(counters.finished.frames)),
         ]
         lookups = [("rule", kernel.lookups), ("mapping", kernel.mappingLookups)]
         reads = [("window", kernel.stackReads), ("other", kernel.otherReads)]

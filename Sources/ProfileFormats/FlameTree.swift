@@ -48,7 +48,7 @@ struct FlameTree {
     }
 
     /// In place of the frames that a truncated stack lacks.
-    static let truncatedMark = Marks(rawValue: 64)
+    static let truncatedMark = Marks(rawValue: 128)
 
     private(set) var functions: [Function] = []
     /// By function.

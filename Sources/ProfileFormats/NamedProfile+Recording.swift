@@ -177,5 +177,6 @@ extension NamedProfile.Marks {
         if frame.isGuessed { insert(.guessed) }
         if frame.isUnchecked { insert(.unchecked) }
         if frame.isFinished { insert(.finished) }
+        if frame.isInferred { insert(.inferred) }
     }
 }

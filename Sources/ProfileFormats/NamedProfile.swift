@@ -47,6 +47,8 @@ public struct NamedProfile: Sendable {
         public static let inlined = Marks(rawValue: 16)
         /// Its address is where it stopped. Otherwise it is a return address, the byte after a call.
         public static let exact = Marks(rawValue: 32)
+        /// Found by a rule that was made from instructions, as no call frame information covers its callee's code.
+        public static let inferred = Marks(rawValue: 64)
     }
 
     /// A function at a place in its code.

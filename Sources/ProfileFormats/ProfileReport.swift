@@ -39,6 +39,8 @@ struct ProfileReport: JSONDocument {
         var isUnchecked: Bool
         /// Whether it was found in user space.
         var isFinished: Bool
+        /// Whether the rule that led to it is inferred.
+        var isInferred: Bool
         /// Whether the function is inlined into that of the next entry, which has the same address: both are one frame. Nil
         /// unless inlined functions were looked up, as the next two.
         var isInlined: Bool?
@@ -102,6 +104,8 @@ struct ProfileReport: JSONDocument {
     /// The number of stacks by how the walk ended.
     var ends: [String: Int]
     var userFrameCount: Int
+    /// Those of them that inferred rules led to, and not guesses.
+    var inferredFrameCount: Int
     var kernelFrameCount: Int
     var lookups: UInt64
     var tables: Int
@@ -141,7 +145,7 @@ struct ProfileReport: JSONDocument {
         guessedStacks = totals.outcomes[.guessed] ?? 0
         (finishedStacks, finishedFrameCount) = (totals.finishedStacks, totals.finishedFrames)
         ends = Dictionary(totals.ends.map { ($0.key.name, $0.value) }, uniquingKeysWith: +)
-        userFrameCount = totals.userFrames
+        (userFrameCount, inferredFrameCount) = (totals.userFrames, totals.inferredFrames)
         kernelFrameCount = totals.kernelFrames
         lookups = counters.lookups
         (tables, evictedTables) = (recording.memory.tables, recording.memory.evicted)
@@ -213,8 +217,9 @@ extension ProfileReport.Stack {
                     ProfileReport.Frame(
                         function: symbolizer.names[function.name], mangledName: function.symbol, address: address,
                         isExact: frame.isExact, isGuessed: frame.isGuessed, isUnchecked: frame.isUnchecked,
-                        isFinished: frame.isFinished, isInlined: symbolizer.inlines ? function.isInlined : nil,
-                        file: function.file, line: function.line)
+                        isFinished: frame.isFinished, isInferred: frame.isInferred,
+                        isInlined: symbolizer.inlines ? function.isInlined : nil, file: function.file,
+                        line: function.line)
                 }
             },
             kernelFrames: stack.kernelFrames.map { address in

@@ -185,6 +185,7 @@ public struct SVGFlameGraph {
         if marks.contains(.unchecked) { return "unchecked" }
         if marks.contains(.guessed) { return "guessed" }
         if marks.contains(.finished) { return "finished" }
+        if marks.contains(.inferred) { return "inferred" }
         return marks.contains(.inlined) && !marks.contains(.kernel) ? "inlined" : nil
     }
 

@@ -11,11 +11,12 @@ enum SVGStyle {
     static let kinds: [(name: String, description: String)] = [
         ("user", "user code, a shade per module"), ("inlined", "inlined"), ("kernel", "kernel"), ("guessed", "guessed"),
         ("unchecked", "guessed, unchecked"), ("finished", "found in user space"),
-        ("truncated", "truncated: callers missing"), ("waiting", "the part of it that waits"),
+        ("inferred", "found by an inferred rule"), ("truncated", "truncated: callers missing"),
+        ("waiting", "the part of it that waits"),
     ]
 
     /// Those with a pattern.
-    static let patterns: Set = ["inlined", "guessed", "unchecked", "finished", "truncated"]
+    static let patterns: Set = ["inlined", "guessed", "unchecked", "finished", "inferred", "truncated"]
 
     static let text = """
         <style>
@@ -33,6 +34,7 @@ enum SVGStyle {
         \(pattern("guessed", "M-8 8l8-8M0 8l8-8M8 8l8-8"))
         \(pattern("unchecked", "M-8 8l8-8M0 8l8-8M8 8l8-8M-8 0l8 8M0 0l8 8M8 0l8 8"))
         \(pattern("finished", "M1.4 2h1.2M5.4 6h1.2"))
+        \(pattern("inferred", "M2 0v8M6 0v8"))
         \(pattern("truncated", "M-8 0l8 8M0 0l8 8M8 0l8 8", isWide: true))
         </defs>
         """
@@ -50,6 +52,7 @@ enum SVGStyle {
         ]
         for (name, hue, saturation, lightness) in [
             ("kernel", 205, 60, 79), ("guessed", 275, 60, 84), ("unchecked", 315, 50, 84), ("finished", 150, 42, 77),
+            ("inferred", 85, 46, 77),
         ] { rules.append(".\(name) { fill: \(colour(hue, saturation, lightness)); }") }
         for shade in 0..<shades {
             rules.append(".user\(shade) { fill: \(colour(22 + shade * 5 / 2, 82, 76 + shade % 4 * 3)); }")

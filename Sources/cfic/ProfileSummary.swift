@@ -54,6 +54,9 @@ struct ProfileSummary {
     }
 
     private func writeTables() {
+        if totals.inferredFrames > 0 {
+            Diagnostics.note("  \(Quantity.count(totals.inferredFrames, "frame")) found by inferred rules")
+        }
         if totals.finishedStacks > 0 {
             Diagnostics.note(
                 "  \(Quantity.count(totals.finishedStacks, "stack")) finished in user space, by "

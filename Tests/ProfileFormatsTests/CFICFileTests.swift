@@ -120,7 +120,7 @@ import Testing
                 function: function, symbol: symbol, module: number % 5 == 0 ? nil : module, file: file)
             frame.address = UInt64(number) &* 0x9e37_79b9_7f4a_7c15
             frame.line = number &* 0x9e37_79b9
-            frame.marks = number % 2 == 0 ? .inlined : []
+            frame.marks = number % 2 == 0 ? .inlined : number % 3 == 0 ? [.exact, .inferred] : []
             frames.append(made.number(of: frame))
         }
         // More callees of a function than have a place, each several times.

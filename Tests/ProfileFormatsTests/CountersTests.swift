@@ -21,6 +21,7 @@ import Testing
         counters.elapsed = .milliseconds(12_500)
         (counters.kernel.samples, counters.kernel.lost, counters.kernel.missed) = (100, 3, 2)
         (counters.kernel.kernelFrames, counters.kernel.userFrames, counters.kernel.guessedFrames) = (50, 900, 40)
+        counters.kernel.inferredFrames = 25
         (counters.kernel.complete, counters.kernel.guessed) = (80, 5)
         (counters.kernel.lookups, counters.kernel.mappingLookups) = (850, 120)
         (counters.kernel.stackReads, counters.kernel.otherReads) = (300, 17)
@@ -144,7 +145,8 @@ import Testing
         # HELP cfic_frames_total Frames of all samples.
         # TYPE cfic_frames_total counter
         cfic_frames_total{kind="kernel"} 50
-        cfic_frames_total{kind="by-rules"} 860
+        cfic_frames_total{kind="by-rules"} 835
+        cfic_frames_total{kind="inferred"} 25
         cfic_frames_total{kind="guessed"} 40
         cfic_frames_total{kind="finished"} 60
         # HELP cfic_stacks_finished_total Stacks that were finished in user space.
@@ -239,9 +241,10 @@ import Testing
           },
           "finishedStacks" : 4,
           "frames" : {
-            "by-rules" : 860,
+            "by-rules" : 835,
             "finished" : 60,
             "guessed" : 40,
+            "inferred" : 25,
             "kernel" : 50
           },
           "lookups" : {

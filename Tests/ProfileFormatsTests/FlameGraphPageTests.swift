@@ -164,6 +164,7 @@ struct FlameGraphPageTests {
         let marks: [(String, NamedProfile.Marks)] = [
             ("user", []), ("inlined", .inlined), ("kernel", .kernel), ("guessed", .guessed),
             ("unchecked", [.guessed, .unchecked]), ("finished", .finished),
+            ("inferred", .inferred),
         ]
         for (name, marks) in marks { made.add([Frame(name, marks)], 10) }
         made.add([], 10, outcome: .truncated)

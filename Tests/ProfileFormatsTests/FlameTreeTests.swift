@@ -38,7 +38,7 @@ import Testing
         #expect(FlameTree(made.profile).nodes.map(\.total) == [5, 2, 3])
     }
 
-    @Test(arguments: [NamedProfile.Marks.kernel, .guessed, .unchecked, .finished, .inlined])
+    @Test(arguments: [NamedProfile.Marks.kernel, .guessed, .unchecked, .finished, .inlined, .inferred])
     func framesFoundInAnotherWayAreApart(marks: NamedProfile.Marks) {
         var made = MadeProfile()
         made.add(["f"], 2)

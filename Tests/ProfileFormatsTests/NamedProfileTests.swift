@@ -26,7 +26,7 @@ import Testing
     @Test func framesAreKernelFirstAndSharedFromTheOutermostOn() {
         var made = MadeRecording(mapping: ["/a", "[heap]"])
         let inner = Sample.Frame(0x1010, isExact: true),
-            outer = Sample.Frame(0x2010, isGuessed: true, isUnchecked: true)
+            outer = Sample.Frame(0x2010, isGuessed: true, isUnchecked: true, isInferred: true)
         made.add(MadeRecording.stack([inner, outer], kernel: [0x1004], addresses: [0x7010, 0x8010]), count: 2)
         made.add(
             MadeRecording.stack(
@@ -35,8 +35,8 @@ import Testing
         let profile = named(made.recording(lost: 4))
         #expect(
             frames(profile) == [
-                ["schedule [kernel] 4100 33", "[a] /a 28688 32", "[heap] [heap] 32784 6"],
-                ["[heap] [heap] 32784 6"],
+                ["schedule [kernel] 4100 33", "[a] /a 28688 32", "[heap] [heap] 32784 70"],
+                ["[heap] [heap] 32784 70"],
             ])
         // The root, and three frames.
         #expect(profile.nodes.count == 4 && profile.stacks[1].stack.node == 1)

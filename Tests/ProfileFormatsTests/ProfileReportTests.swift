@@ -23,7 +23,7 @@ import Testing
                 addresses: [0x7f00_0000_1010]))
         made.add(
             MadeRecording.stack(
-                [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010, isGuessed: true, isUnchecked: true)],
+                [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010, isGuessed: true, isUnchecked: true, isInferred: true)],
                 thread: "t\n", kernel: [0x1004], addresses: [0x7f00_0000_1010, 0x7f00_0000_2010]), count: 2)
         var recording = made.recording(lost: 4, lookups: 12, commandEnd: .killed(signal: 9))
         var counters = try recording.counters.get()
@@ -75,6 +75,7 @@ import Testing
           "imagesWithoutTable" : {
 
           },
+          "inferredFrameCount" : 0,
           "kernelFrameCount" : 2,
           "kernelMemoryBytes" : 4194304,
           "kernelMemoryUsedBytes" : 65536,
@@ -100,6 +101,7 @@ import Testing
                   "isExact" : true,
                   "isFinished" : false,
                   "isGuessed" : false,
+                  "isInferred" : false,
                   "isUnchecked" : false
                 },
                 {
@@ -108,6 +110,7 @@ import Testing
                   "isExact" : false,
                   "isFinished" : false,
                   "isGuessed" : true,
+                  "isInferred" : true,
                   "isUnchecked" : true
                 }
               ],
@@ -133,6 +136,7 @@ import Testing
                   "isExact" : true,
                   "isFinished" : false,
                   "isGuessed" : false,
+                  "isInferred" : false,
                   "isUnchecked" : false
                 }
               ],

@@ -51,10 +51,14 @@ import Testing
 
     @Test func legendHasWhatOccurs() {
         var made = MadeProfile(.nanoseconds)
-        made.add(["a", Frame("b", .guessed)], 1, weight: 5)
+        made.add(["a", Frame("b", .guessed), Frame("c", .inferred)], 1, weight: 5)
         made.add(["a"], 1, weight: 5, isWaiting: true)
         let texts = SVGContent(made.svg).texts
-        #expect(texts.suffix(3) == ["user code, a shade per module", "guessed", "the part of it that waits"])
+        #expect(
+            texts.suffix(4) == [
+                "user code, a shade per module", "guessed", "found by an inferred rule", "the part of it that waits",
+            ])
+        #expect(made.svg.contains("<rect fill=\"url(#inferred)\""))
         #expect(made.svg.contains("<rect fill=\"url(#guessed)\""))
         #expect(made.svg.contains("<rect class=\"waiting\" y=\"15\""))
     }

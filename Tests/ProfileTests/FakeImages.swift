@@ -55,7 +55,11 @@ enum FakeImages {
 
 extension Sample.Frame {
     /// A frame with this pc, by default a return address.
-    init(_ pc: UInt64, isExact: Bool = false, isGuessed: Bool = false, isUnchecked: Bool = false) {
-        self.init(word: pc | (isExact ? 1 << 63 : 0) | (isGuessed ? 1 << 62 : 0) | (isUnchecked ? 1 << 61 : 0))
+    init(
+        _ pc: UInt64, isExact: Bool = false, isGuessed: Bool = false, isUnchecked: Bool = false,
+        isInferred: Bool = false
+    ) {
+        let marks = [(63, isExact), (62, isGuessed), (61, isUnchecked), (60, isInferred)] as [(UInt64, Bool)]
+        self.init(word: marks.reduce(pc) { $0 | ($1.1 ? 1 << $1.0 : 0) })
     }
 }

@@ -15,16 +15,19 @@ import Testing
 
     @Test func totalsHaveEachStackAsOftenAsItWasSeen() {
         let frame = Sample.Frame(0x1010, isExact: true), guessed = Sample.Frame(0x2010, isGuessed: true)
+        let inferred = Sample.Frame(0x2010, isInferred: true)
+        let both = Sample.Frame(0x2010, isGuessed: true, isInferred: true)
         var stacks = Stacks()
-        for _ in 0..<3 { stacks.add(stack(kernel: [1, 2], user: [frame], CFIC_STEP_END_OF_STACK)) }
-        for _ in 0..<5 { stacks.add(stack(user: [frame, guessed], CFIC_STEP_END_OF_CHAIN)) }
+        for _ in 0..<3 { stacks.add(stack(kernel: [1, 2], user: [frame, inferred, inferred], CFIC_STEP_END_OF_STACK)) }
+        for _ in 0..<5 { stacks.add(stack(user: [frame, guessed, both], CFIC_STEP_END_OF_CHAIN)) }
         // Regardless of the table's reason.
         for reason in [1, 2, 2] as [UInt32] { stacks.add(stack(user: [frame], CFIC_STEP_NO_RULE, reason: reason)) }
         let totals = stacks.totals
         #expect([.complete, .guessed, .truncated].map(stacks.samples) == [3, 5, 3])
         _ = stacks.moveFrames({ $0 }, kernel: { $0 + 1 })
         #expect([.complete, .guessed, .truncated].map(stacks.samples) == [3, 5, 3])
-        #expect(totals.samples == 11 && totals.kernelFrames == 6 && totals.userFrames == 3 + 10 + 3)
+        #expect(totals.samples == 11 && totals.kernelFrames == 6 && totals.userFrames == 9 + 15 + 3)
+        #expect(totals.inferredFrames == 6)
         #expect(totals.outcomes == [.complete: 3, .guessed: 5, .truncated: 3])
         #expect(
             totals.ends

@@ -25,6 +25,7 @@ class Colours {
     if (marks & Mark.unchecked) return "unchecked";
     if (marks & Mark.guessed) return "guessed";
     if (marks & Mark.finished) return "finished";
+    if (marks & Mark.inferred) return "inferred";
     if (marks & Mark.kernel) return "kernel";
     if (marks & Mark.inlined) return "inlined";
     return "user";
@@ -45,6 +46,7 @@ class Colours {
       case "guessed": return this.colour(275, 60, 84);
       case "unchecked": return this.colour(315, 50, 84);
       case "finished": return this.colour(150, 42, 77);
+      case "inferred": return this.colour(85, 46, 77);
       default: return this.colour(22 + (seed % 11) * 2.5, 82, 76 + ((seed >> 4) % 4) * 3);
     }
   }
@@ -93,6 +95,7 @@ Colours.kinds = {
   guessed: "guessed",
   unchecked: "guessed, unchecked",
   finished: "found in user space",
+  inferred: "found by an inferred rule",
   truncated: "truncated: callers missing",
 };
 
@@ -118,6 +121,9 @@ Colours.strokes = {
       brush.moveTo(x + 0.4, y);
       brush.arc(x, y, 0.4, 0, 7);
     }
+  },
+  inferred(brush) {
+    for (const x of [2, 6]) line(brush, x, 0, x, 8);
   },
   truncated(brush) {
     brush.lineWidth = 3;

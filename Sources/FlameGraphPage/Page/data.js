@@ -1,7 +1,7 @@
 "use strict";
 
 /** What is known of a function besides its name: bits, as in NamedProfile.Marks and FlameTree. */
-const Mark = { kernel: 1, guessed: 2, unchecked: 4, finished: 8, inlined: 16, truncated: 64 };
+const Mark = { kernel: 1, guessed: 2, unchecked: 4, finished: 8, inlined: 16, inferred: 64, truncated: 128 };
 
 /** Which stacks: bits. */
 const State = { running: 1, waiting: 2, all: 3 };

@@ -55,6 +55,7 @@ const Words = {
     if (marks & Mark.unchecked) words.push("guessed, and the guess could not be checked");
     else if (marks & Mark.guessed) words.push("guessed");
     if (marks & Mark.finished) words.push("found in user space");
+    if (marks & Mark.inferred) words.push("found by a rule that was inferred from its callee's instructions");
     return words.join(", ");
   },
 
