@@ -18,10 +18,10 @@ CFIC_INLINE __u32 cfic_header_size(const struct cfic_table_header *header)
 /* The offset of a section in the file. */
 CFIC_INLINE __u64 cfic_section_offset(const struct cfic_table_header *header, enum cfic_section_index section)
 {
-	/* In the order of enum cfic_section_index; the reserved ones are empty. */
+	/* In the order of enum cfic_section_index; the reserved one is empty. */
 	const __u8 sizes[CFIC_SECTION_COUNT] = {
 		sizeof(struct cfic_range), sizeof(struct cfic_op), sizeof(struct cfic_template), sizeof(__u32),
-		sizeof(struct cfic_short_rule), sizeof(struct cfic_rule), 0, 0, CFIC_RECORD_ALIGN,
+		sizeof(struct cfic_short_rule), sizeof(struct cfic_rule), sizeof(struct cfic_source), 0, CFIC_RECORD_ALIGN,
 	};
 	__u64 offset = cfic_header_size(header);
 
