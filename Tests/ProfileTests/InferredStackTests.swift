@@ -25,6 +25,13 @@ struct InferredStackTests {
                 live.text.hasSuffix(";main;outer;inner") || live.text.hasSuffix(";main;outer;middle;inner"),
                 "\(live.text)")
         }
+        // Only callers of code without call frame information are marked.
+        let uncovered: Set = ["inner", "middle", "outer"]
+        for live in found {
+            for (callee, frame) in zip(live.functions, live.stack.userFrames.dropFirst()) {
+                #expect(frame.isInferred == uncovered.contains(callee), "\(callee) in \(live.text)")
+            }
+        }
         // `inner` runs as long below either.
         let below = found.filter { $0.functions.prefix(2) == ["inner", "middle"] }.reduce(0) { $0 + $1.count }
         #expect(below >= 20)

@@ -83,8 +83,10 @@ private typealias Row = StatedFrameWriter.Row
                 Row(address: 0x2004, cfa: .register(31, offset: 16), framePointer: .unchanged),
             ])
         let (view, memory) = try table(writer, .aarch64)
-        #expect(view.describe(view.ruleNumber(at: 0x2000)) == "CFA = sp, x29 = x29, ra = x30 (needs live registers)")
-        #expect(view.describe(view.ruleNumber(at: 0x2004)) == "CFA = sp+16, x29 = x29, ra = *(CFA-8)")
+        #expect(
+            view.describe(view.ruleNumber(at: 0x2000))
+                == "CFA = sp, x29 = x29, ra = x30 (needs live registers, inferred)")
+        #expect(view.describe(view.ruleNumber(at: 0x2004)) == "CFA = sp+16, x29 = x29, ra = *(CFA-8) (inferred)")
         #expect(view.sourceRanges.map(\.addresses) == [0x2000..<0x2020])
         withExtendedLifetime(memory) {}
     }
