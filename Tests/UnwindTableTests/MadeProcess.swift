@@ -13,7 +13,7 @@ final class MadeProcess {
     static let signal = bias + 0x2800
     /// A function of 256 bytes with inferred rules, for frames of 32 bytes with the return address at their end.
     static let inferred = bias + 0x2a00
-    /// The same, for frames of 20 bytes, of which the rule is a long one.
+    /// The same, for frames of 20 bytes whose frame pointer is lost: a long rule, and not a usual one.
     static let inferredOddly = bias + 0x2c00
     /// Code without information.
     static let uncovered = bias + 0x4000
@@ -45,7 +45,8 @@ final class MadeProcess {
         var inferred = CFIWriter(machine, codeAlignment: machine == .x86_64 ? 1 : 4)
         for (start, size) in [(0x2a00, 32), (0x2c00, 20)] as [(UInt64, Int32)] {
             let saved = machine == .x86_64 ? [] : CFI.offset(register: 30, factored: 1)
-            inferred.addFDE(start, length: 0x100, CFI.defineCFAOffset(size) + saved)
+            let lost = size == 32 ? [] : CFI.undefined(register: machine == .x86_64 ? 6 : 29)
+            inferred.addFDE(start, length: 0x100, CFI.defineCFAOffset(size) + saved + lost)
         }
         table = try BuiltTable(writer, inferred: inferred, executable: [0x1000..<0x10000], keepsGaps: true)
         native = .allocate(capacity: 1)
