@@ -27,7 +27,7 @@ mkdir -p "$symbols"
 # The compiler finds C modules by their module maps; SwiftPM writes one where a target has none.
 includes=(-I "$build/Modules" -I "$project/bpf/include" -I "$project/Sources/CLinux/include")
 for map in "$project"/Sources/*/module.modulemap; do includes+=(-I "$(dirname "$map")"); done
-for module in CFileMapping CConfinement CDebugInfo CDemangle; do
+for module in CFileMapping CConfinement CDebugInfo CDemangle CZydis; do
 	includes+=(-Xcc "-fmodule-map-file=$build/$module.build/module.modulemap")
 done
 # A process at a time: they share the cache of C modules.

@@ -36,11 +36,55 @@ extension ELFImage {
     }
 
     /// Calls `body` with each SVMA that a relocation of the dynamic section puts, with the image's bias, into memory:
-    /// `R_*_RELATIVE`, and `R_*_IRELATIVE` with the address of the function that returns it. Those of `DT_RELR`, whose
-    /// addresses are in the file's data, are left out. Little-endian x86-64 and aarch64 only.
+    /// `R_*_RELATIVE`, `R_*_IRELATIVE` with the address of the function that returns it, and `DT_RELR`. Little-endian x86-64 and
+    /// aarch64 only.
     ///
     /// Throws ``ELFError`` if the image can't be read.
     package func forEachRelocatedAddress(_ body: (UInt64) -> Void) throws(ELFError) {
+        try forEachAddend(body)
+        try forEachPackedRelocation { place throws(ELFError) in
+            let (end, overflow) = place.addingReportingOverflow(8)
+            guard !overflow else { return }
+            let word = try bytes(at: place..<end)
+            if let address = word.withUnsafeBytes({ $0.integer(UInt64.self, at: 0, bigEndian: false) }) {
+                body(address)
+            }
+        }
+    }
+
+    /// Calls `body` with the SVMA of each word that `DT_RELR` relocates (gABI, "Relative Relocation Table").
+    private func forEachPackedRelocation(_ body: (UInt64) throws(ELFError) -> Void) throws(ELFError) {
+        let entries = try dynamicEntries()
+        func value(_ tag: UInt64) -> UInt64? { entries.last { $0.tag == tag }?.value }
+        guard is64Bit, !isBigEndian, let start = value(DynamicTag.relr), let size = value(DynamicTag.relrSize),
+            size <= self.size
+        else { return }
+        let (end, overflow) = start.addingReportingOverflow(size)
+        guard !overflow else { return }
+        let table = try bytes(at: start..<end)
+        var next: UInt64 = 0
+        // Each word of the file is relocated once at most; a bitmap of a hostile file may say otherwise.
+        var words = self.size / 8
+        for index in 0..<table.count / 8 {
+            let entry = table.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
+            if entry & 1 == 0 {
+                try body(entry)
+                next = entry &+ 8
+                words &-= 1
+                if words == 0 { return }
+                continue
+            }
+            // Bits 1 to 63 stand for the 63 words from `next` on.
+            for bit in 1..<64 as Range<UInt64> where entry >> bit & 1 != 0 {
+                try body(next &+ 8 &* (bit - 1))
+                words &-= 1
+                if words == 0 { return }
+            }
+            next = next &+ 63 * 8
+        }
+    }
+
+    private func forEachAddend(_ body: (UInt64) -> Void) throws(ELFError) {
         guard is64Bit, !isBigEndian else { return }
         let types: [UInt32] = machine == .aarch64 ? [1027, 1032] : [8, 37]
         let entries = try dynamicEntries()

@@ -13,6 +13,8 @@ enum DynamicTag {
     static let rpath: UInt64 = 15
     static let jumpRelocations: UInt64 = 23
     static let runpath: UInt64 = 29
+    static let relrSize: UInt64 = 35
+    static let relr: UInt64 = 36
     /// Arrays of functions, each with its size in bytes: DT_PREINIT_ARRAY, DT_INIT_ARRAY, DT_FINI_ARRAY.
     static let functionArrays: [(UInt64, UInt64)] = [(32, 33), (25, 27), (26, 28)]
     static let flags1: UInt64 = 0x6fff_fffb

@@ -60,14 +60,17 @@ public struct UncoveredCode: Sendable {
     ///   - starts: SVMAs at which functions are known to begin, in any order: symbols, the entry point, what the dynamic
     ///     linker calls.
     ///   - pointers: SVMAs that relocations write to data (R_X86_64_RELATIVE, DT_RELR), in any order: the file may have zeros
-    ///     there. Words in data count if there are none, and if the program is linked for a fixed address.
+    ///     there. Those outside of the gaps may be left out.
+    ///   - isRelocated: whether there are such relocations. Then words in the file's data aren't addresses, unless the program
+    ///     is linked for a fixed one.
     ///   - nonReturning: SVMAs of functions that don't return, stubs of the procedure linkage table included.
     ///   - searchesReferences: whether functions may also begin where covered code or data refers to, and at aligned addresses
     ///     behind other functions. False for code whose functions are all known, or called by those: then nothing but the
     ///     gaps is read.
     public init(
         code: [ProgramCode.Piece], data: [ProgramCode.Piece], covered: [Range<UInt64>], gaps: [Range<UInt64>],
-        starts: [UInt64], pointers: [UInt64] = [], nonReturning: Set<UInt64> = [], searchesReferences: Bool
+        starts: [UInt64], pointers: [UInt64] = [], isRelocated: Bool = false, nonReturning: Set<UInt64> = [],
+        searchesReferences: Bool
     ) {
         let executable = code.filter { !$0.bytes.isEmpty }.sorted { $0.address < $1.address }
         var filled: [Range<UInt64>] = []
@@ -100,7 +103,7 @@ public struct UncoveredCode: Sendable {
             guard searchesReferences else { return }
             for pointer in pointers { search.add(pointer, .pointer) }
             // Numbers in data are addresses only if nothing relocates them.
-            if search.isFixed || pointers.isEmpty { search.scan(data) }
+            if search.isFixed || !isRelocated { search.scan(data) }
         }
         for evidence in search.starts.values { startCounts[evidence.name, default: 0] += 1 }
         let extents = UncoveredExtents(search, searchesReferences: searchesReferences)

@@ -55,7 +55,8 @@ final class MadeTable {
         memory = try bytes.withUnsafeBytes { bytes in
             let section = FrameSection(kind: .ehFrame, bytes: bytes, address: 0, machine: machine.rawValue)
             let table = try builder.build(
-                [section], sources: [source], executable: ranges, executableBytes: ranges.reduce(0) { $0 + $1.upperBound - $1.lowerBound },
+                [section], sources: [source], executable: ranges,
+                executableBytes: ranges.reduce(0) { $0 + $1.upperBound - $1.lowerBound },
                 source: TableSource(machine: machine, key: key, size: 4096)
             ).table
             let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: table.count, alignment: 16)

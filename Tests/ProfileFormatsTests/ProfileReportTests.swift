@@ -23,7 +23,10 @@ import Testing
                 addresses: [0x7f00_0000_1010]))
         made.add(
             MadeRecording.stack(
-                [Sample.Frame(0x1010, isExact: true), Sample.Frame(0x2010, isGuessed: true, isUnchecked: true, isInferred: true)],
+                [
+                    Sample.Frame(0x1010, isExact: true),
+                    Sample.Frame(0x2010, isGuessed: true, isUnchecked: true, isInferred: true),
+                ],
                 thread: "t\n", kernel: [0x1004], addresses: [0x7f00_0000_1010, 0x7f00_0000_2010]), count: 2)
         var recording = made.recording(lost: 4, lookups: 12, commandEnd: .killed(signal: 9))
         var counters = try recording.counters.get()

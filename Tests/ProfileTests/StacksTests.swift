@@ -18,7 +18,9 @@ import Testing
         let inferred = Sample.Frame(0x2010, isInferred: true)
         let both = Sample.Frame(0x2010, isGuessed: true, isInferred: true)
         var stacks = Stacks()
-        for _ in 0..<3 { stacks.add(stack(kernel: [1, 2], user: [frame, inferred, inferred], CFIC_STEP_END_OF_STACK)) }
+        for _ in 0..<3 {
+            stacks.add(stack(kernel: [1, 2], user: [frame, inferred, inferred], CFIC_STEP_END_OF_STACK))
+        }
         for _ in 0..<5 { stacks.add(stack(user: [frame, guessed, both], CFIC_STEP_END_OF_CHAIN)) }
         // Regardless of the table's reason.
         for reason in [1, 2, 2] as [UInt32] { stacks.add(stack(user: [frame], CFIC_STEP_NO_RULE, reason: reason)) }

@@ -28,7 +28,7 @@ import UnwindTable
         #expect(
             table.rows == [
                 "+0 CFA = sp, x29 = x29, ra = x30 (needs live registers)",
-                "+4 CFA = *(sp+560), x29 = *(sp+544), ra = *(sp+568) (signal frame)",
+                "+4 CFA = *(sp+560), x29 = *(sp+544), ra = *(sp+568) (signal frame, inferred)",
             ])
         var ends: [Range<UInt64>] = []
         table.view.forEachRow { range, number in if number != 0 { ends.append(range) } }
@@ -40,7 +40,7 @@ import UnwindTable
         let fixture = try Fixture()
         let source = ".text\nnop\n.globl f\nf: mov x8, #139\nsvc #0\n"
         let table = try CompiledImage(fixture.library(source, .aarch64))
-        #expect(table.rules == ["CFA = *(sp+560), x29 = *(sp+544), ra = *(sp+568) (signal frame)"])
+        #expect(table.rules == ["CFA = *(sp+560), x29 = *(sp+544), ra = *(sp+568) (signal frame, inferred)"])
     }
 
     @Test func ownInformationComesFirst() throws {

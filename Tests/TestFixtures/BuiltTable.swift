@@ -63,7 +63,8 @@ package final class BuiltTable {
     ) throws {
         var builder = TableBuilder()
         let result = try builder.build(
-            sections, sources: sources, executable: executable, executableBytes: executable.reduce(0) { $0 + UInt64($1.count) },
+            sections, sources: sources, executable: executable,
+            executableBytes: executable.reduce(0) { $0 + UInt64($1.count) },
             source: TableSource(machine: machine, key: key, size: 4096), options: TableOptions(keepsGaps: keepsGaps),
             threads: threads)
         bytes = Array(result.table)

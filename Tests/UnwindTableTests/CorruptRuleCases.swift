@@ -64,7 +64,7 @@ extension Corruption {
     static let ofAArch64Rules: [Corruption] = [
         Corruption("noReturnAddressOfAArch64", "rules", "rule 1: not a rule of the machine") {
             $0.store(UInt8(0), at: $0.rule(1))
-        },
+        }
     ]
 
     /// Kinds: 2 register, 3 load, 4 expression. Values, in the high three bits: 0x20 at CFA, 0x40 at register,

@@ -7,7 +7,7 @@ import UnwindTable
 @Suite struct SectionOffsetTests {
     /// The large one has elements in all sections that this version allows.
     @Test func sectionsAreWhereTheirSizesPutThem() throws {
-        for table in [Specimen.large(), .small(), .aarch64()] {
+        for table in [Specimen.large(), Specimen.small(), Specimen.aarch64()] {
             let memory = GuardedBytes(table.bytes)
             let view = try TableVerifier.verify(memory.bytes)
             var header = view.header.fields

@@ -187,6 +187,6 @@ struct UncoveredProgram {
         }
         return UncoveredCode(
             code: code, data: data, covered: covered, gaps: gaps, starts: starts, pointers: pointers,
-            nonReturning: nonReturning, searchesReferences: searchesReferences)
+            isRelocated: !pointers.isEmpty, nonReturning: nonReturning, searchesReferences: searchesReferences)
     }
 }

@@ -29,11 +29,15 @@ extension InferredFrameWriter {
         }
         let symbols = try image.loadedFunctionSymbols()
         var pointers: [UInt64] = []
-        try image.forEachRelocatedAddress { if gaps.contains($0) { pointers.append($0) } }
+        var isRelocated = false
+        try image.forEachRelocatedAddress { address in
+            isRelocated = true
+            if gaps.contains(address) { pointers.append(address) }
+        }
         return UncoveredCode(
             code: code, data: data, covered: gaps.covered, gaps: gaps.ranges,
             starts: try gaps.startUpFunctions(of: image) + symbols.addresses.filter(gaps.contains),
-            pointers: pointers,
+            pointers: pointers, isRelocated: isRelocated,
             nonReturning: try image.nonReturning(gaps.covered.lazy.map(\.lowerBound), symbols),
             searchesReferences: true)
     }
