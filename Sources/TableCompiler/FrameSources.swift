@@ -159,7 +159,9 @@ public struct FrameSources {
 
     private mutating func findGaps() {
         guard image.is64Bit, !image.isBigEndian, image.fileType != .relocatable,
-            image.machine == .x86_64 || image.machine == .aarch64, !sections.isEmpty
+            image.machine == .x86_64 || image.machine == .aarch64, !sections.isEmpty,
+            // Go's table has all functions; those that it gives no rules switch stacks.
+            goProgram == nil
         else { return }
         do throws(ELFError) { gaps = try CodeGaps(of: image, sections) } catch { rejected.append(error) }
     }

@@ -34,6 +34,9 @@ public final class ImageCompiler {
     public var debugFiles: DebugFileSearch?
     /// The largest number of threads for one image.
     public var threads: Int
+    /// Whether code without call frame information is analysed only where that takes less than about a second, because
+    /// somebody waits for the tables. Those that it would take longer for say in their headers that they are without.
+    package var infersOnlyQuickly = false
 
     /// A compiler; its memory grows with the largest image.
     ///
@@ -87,9 +90,11 @@ public final class ImageCompiler {
         var source = TableSource(machine: machine, key: tableKey, size: image.loadedSize)
         source.debugSource = frames.debugSource
         source.debugSize = frames.debugSize
-        if options.usable.infers { frames.infer() }
+        var options = options.usable
+        if infersOnlyQuickly, let gaps = frames.gaps, !gaps.areQuick { options.infers = false }
+        if options.infers { frames.infer() }
         return try withExtendedLifetime(frames) { () throws(CompileError) -> Result in
-            let result = try build(image, frames, source, executableBytes)
+            let result = try build(image, frames, source, options, executableBytes)
             try reading { () throws(ELFError) in try frames.checkAreWhole() }
             return result
         }
@@ -119,12 +124,13 @@ public final class ImageCompiler {
     }
 
     private func build(
-        _ image: ELFImage, _ frames: FrameSources, _ source: TableSource, _ executableBytes: UInt64
+        _ image: ELFImage, _ frames: FrameSources, _ source: TableSource, _ options: TableOptions,
+        _ executableBytes: UInt64
     ) throws(CompileError) -> Result {
         do throws(TableError) {
             let built = try builder.build(
                 frames.sections, sources: frames.kinds, entry: frames.entry, executable: image.executableSegments,
-                executableBytes: executableBytes, source: source, options: options.usable, threads: threads)
+                executableBytes: executableBytes, source: source, options: options, threads: threads)
             return Result(
                 built: built, source: source, sectionNames: frames.names, rejected: frames.notes)
         } catch {

@@ -51,7 +51,7 @@ import Validation
 
     /// Another file's table is wrong everywhere. None of its differences must count as known.
     @Test func wrongTablesAreFound() throws {
-        let compiler = ImageCompiler(debugFiles: nil)
+        let compiler = ImageCompiler(options: TableOptions(infers: false), debugFiles: nil)
         let result = try compiler.compile(try ELFImage(path: "/usr/bin/env"))
         let view = try TableVerifier.verify(result.built.table)
         let validation = TableValidation(view, try ReferenceImage(path: "/usr/bin/bash"))

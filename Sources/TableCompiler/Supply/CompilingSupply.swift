@@ -7,6 +7,9 @@ import UnwindTable
 
 /// Supplies tables from a store, and compiles those that the store doesn't have.
 ///
+/// Whoever asks waits for tables, so those of files with very much code without call frame information are made without
+/// inference; the store's may have it.
+///
 /// Requests may be made on any thread. One table is compiled at a time, on several threads.
 public final class CompilingSupply: TableSupply {
     public let threads: Int
@@ -30,12 +33,14 @@ public final class CompilingSupply: TableSupply {
         threads: Int = Threads.processorCount
     ) {
         (self.store, self.options, self.debugFiles, self.threads) = (store, options, debugFiles, threads)
-        maker = TableMaker(
-            ImageCompiler(options: options, debugFiles: debugFiles, threads: threads), store: store)
+        let compiler = ImageCompiler(options: options, debugFiles: debugFiles, threads: threads)
+        compiler.infersOnlyQuickly = true
+        maker = TableMaker(compiler, store: store)
     }
 
     public func request(_ image: ELFImage) -> any TableRequest {
-        let search = TableSearch(ImageInput(image, search: debugFiles), in: store, options: options)
+        let search = TableSearch(
+            ImageInput(image, search: debugFiles), in: store, options: options, takesTablesWithoutInference: true)
         if search.stored != nil {
             counted.withLock { $0.found += 1 }
         } else if case .failure = search.key {

@@ -13,12 +13,19 @@ package final class TableSearch: @unchecked Sendable {
     /// The store's table; nil if there is no store, or no current table in it that can be proved.
     package let stored: ProvedTable?
 
-    package init(_ input: ImageInput, in store: TableStore?, options: TableOptions) {
+    /// - Parameters:
+    ///   - store: where tables are; nil for nowhere.
+    ///   - options: what tables are to contain.
+    ///   - takesTablesWithoutInference: whether a stored table may lack what only instructions prove.
+    package init(
+        _ input: ImageInput, in store: TableStore?, options: TableOptions, takesTablesWithoutInference: Bool = false
+    ) {
         self.input = input
         do {
             let key = try store?.key(of: input) ?? input.sharedKey()
             // A table that can't be proved is as good as absent: it is made again. The proof includes the checksums.
-            if let stored = try? store?.usable(key: key, options: options),
+            if let stored = try? store?.usable(
+                key: key, options: options, takesTablesWithoutInference: takesTablesWithoutInference),
                 let view = try? TableVerifier.verify(stored.bytes)
             {
                 (self.key, self.stored) = (.success(key), ProvedTable(view, in: stored))

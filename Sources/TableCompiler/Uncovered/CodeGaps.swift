@@ -19,6 +19,13 @@ struct CodeGaps {
     /// crtbegin.o. It can be analysed without looking at the rest of the program.
     var isStartUpCode: Bool { byteCount <= Self.startUpLimit }
 
+    /// Whether analysing it takes less than about a second: some 5 MB of gaps and 100 MB of other code, which is searched for
+    /// references, take a second.
+    var areQuick: Bool {
+        isStartUpCode
+            || byteCount <= 2 << 20 && covered.reduce(0) { $0 + UInt64($1.count) } <= 32 << 20
+    }
+
     /// In bytes. On x86-64, gcc's crtbegin.o has 180, and crti.o and crtn.o have 36.
     private static let startUpLimit: UInt64 = 256
 

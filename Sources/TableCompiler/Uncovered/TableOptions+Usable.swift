@@ -22,12 +22,18 @@ extension TableOptions {
 extension TableStore {
     /// The table with `key` and these options, or one without inference if that isn't possible here: another host may
     /// have made it better than this one could. As ``TableStore/currentUnchecked(key:options:)`` otherwise.
-    func usable(key: TableSource.Key, options: TableOptions) throws(NotCurrent) -> StoredTable {
+    ///
+    /// - Parameter takesTablesWithoutInference: whether one without is taken here, too.
+    func usable(
+        key: TableSource.Key, options: TableOptions, takesTablesWithoutInference: Bool = false
+    ) throws(NotCurrent) -> StoredTable {
         do throws(NotCurrent) {
             return try currentUnchecked(key: key, options: options)
         } catch {
-            guard case .otherOptions = error, options.usable != options else { throw error }
-            return try currentUnchecked(key: key, options: options.usable)
+            var others = options.usable
+            if takesTablesWithoutInference { others.infers = false }
+            guard case .otherOptions = error, others != options else { throw error }
+            return try currentUnchecked(key: key, options: others)
         }
     }
 }
