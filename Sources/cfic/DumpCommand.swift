@@ -173,8 +173,7 @@ struct DumpCommand: ParsableCommand {
             if let pc, !(row.start..<max(row.start, row.limit)).contains(pc.value) { return }
             if json { return rows.append(row) }
             output.line(
-                "\(Hex.text(row.start, digits: 16))..\(Hex.text(row.limit, digits: 16))  \(row.rule)"
-                    + (row.source == RuleSource.inferred.name ? "  (inferred)" : ""))
+                "\(Hex.text(row.start, digits: 16))..\(Hex.text(row.limit, digits: 16))  \(row.rule)")
         }
         if json { try JSONText.print(RuleDump(rows: rows)) } else { output.flush() }
     }

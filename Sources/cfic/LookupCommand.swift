@@ -87,8 +87,7 @@ struct LookupCommand: ParsableCommand {
             var output = StandardOutput()
             for answer in answers {
                 output.line(text(answer))
-                let isInferred = answer.source == RuleSource.inferred.name
-                output.line("  \(answer.rule)" + (isInferred ? "  (inferred from the instructions)" : ""))
+                output.line("  \(answer.rule)")
             }
             output.flush()
         }

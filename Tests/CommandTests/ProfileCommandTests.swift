@@ -331,11 +331,11 @@ struct ProfileCommandTests {
         }
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
         let made = try place.shell(
-            "gcc -O2 -fomit-frame-pointer -w -o guessed '\(root)/testdata/programs/no-information.c'")
+            "gcc -O2 -fomit-frame-pointer -fcf-protection=none -w -o guessed '\(root)/testdata/programs/odd-stacks.c'")
         try #require(made.code == 0, "\(made.diagnostics)")
         // On a busy machine, a second may be over before the tables are made.
         func profile(_ seconds: Int) throws -> (Outcome, Report) {
-            let outcome = try place.shell("cfic profile --json -F 999 -d \(seconds) -- ./guessed leaf")
+            let outcome = try place.shell("cfic profile --json -F 999 -d \(seconds) -- ./guessed made")
             return (outcome, try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8)))
         }
         var seconds = 1
@@ -354,8 +354,8 @@ struct ProfileCommandTests {
         #expect(
             outcome.diagnostics.contains(") reached the outermost frame, partly by guesses\n"), "\(outcome.diagnostics)"
         )
-        let text = try place.shell("cfic profile -F 999 -d \(seconds) -- ./guessed leaf")
-        #expect(text.output.contains(";main_[fp];grandparent_[fp];parent_[fp];leaf "), "\(text.output)")
+        let text = try place.shell("cfic profile -F 999 -d \(seconds) -- ./guessed made")
+        #expect(text.output.contains(";main_[fp];call_made_code_[fp];[anonymous];spin "), "\(text.output)")
     }
 
     @Test func idsThatAreNotProcessesSayWhatTheyAre() throws {

@@ -98,8 +98,8 @@ import Validation
         // The first page is at address 0, before which there is no address to probe.
         #expect(result.validation.probes == pages << Int(table.view.pageShift) + 2 * table.view.ranges.count - 1)
         #expect(result.validation.disagreementCount == 0)
-        // Padding, and start-up code.
-        let known = [.absorbedPadding, .inferred].reduce(0) { $0 + (result.validation.known[$1] ?? 0) }
+        // Padding, and start-up code, the entry point included.
+        let known = [.absorbedPadding, .inferred, .entryPoint].reduce(0) { $0 + (result.validation.known[$1] ?? 0) }
         #expect(result.validation.agreements + known == result.validation.probes)
     }
 

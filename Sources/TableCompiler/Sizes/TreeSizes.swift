@@ -1,4 +1,5 @@
 import ELF
+import UnwindTable
 
 /// Measures the call frame information of many files, on several threads.
 package struct TreeSizes: Sendable {
@@ -28,7 +29,11 @@ package struct TreeSizes: Sendable {
     package func run(_ files: [FoundFile], progress: @escaping @Sendable (UInt64, UInt64) -> Void) -> [Outcome] {
         let threadsEach = max(1, threads / max(1, files.count))
         return files.results(
-            threads: threads, with: { ImageCompiler(debugFiles: debugFiles, threads: threadsEach) }, progress: progress,
+            threads: threads,
+            with: {
+                // The other formats don't have inferred rules.
+                ImageCompiler(options: TableOptions(infers: false), debugFiles: debugFiles, threads: threadsEach)
+            }, progress: progress,
             Self.outcome)
     }
 
