@@ -1,9 +1,9 @@
-/// Synthetic call frame information, for code that has none or whose own is incomplete: a CIE and an FDE as in
-/// .debug_frame (DWARF 5 §6.4.1).
+/// Synthetic call frame information with a single row, for code that has none or whose own is incomplete: a CIE and an FDE as
+/// in .debug_frame (DWARF 5 §6.4.1).
 public final class StatedFrame {
     /// Valid as long as this object exists.
-    public let section: FrameSection
-    private let memory: UnsafeMutableRawBufferPointer
+    public var section: FrameSection { frame.section }
+    private let frame: StatedFrameSection
 
     /// - Parameters:
     ///   - addresses: SVMAs that the FDE covers.
@@ -15,26 +15,11 @@ public final class StatedFrame {
         let isAArch64 = machine == 183
         let augmentation: [UInt8] = isSignalFrame ? [0x7a, 0x53, 0] : [0x7a, 0]
         let cie: [UInt8] = [1] + augmentation + [isAArch64 ? 4 : 1, 0x78, isAArch64 ? 30 : 16, 0]
-        let content =
-            Self.entry([0xff, 0xff, 0xff, 0xff] + cie)
-            + Self.entry(
-                Self.bytes(UInt32(0)) + Self.bytes(addresses.lowerBound) + Self.bytes(UInt64(addresses.count)) + [0]
-                    + instructions)
-        memory = UnsafeMutableRawBufferPointer.allocate(byteCount: content.count, alignment: 16)
-        memory.copyBytes(from: content)
-        section = FrameSection(
-            kind: .debugFrame, bytes: UnsafeRawBufferPointer(memory), address: 0, machine: machine)
-    }
-
-    deinit { memory.deallocate() }
-
-    /// Prefixes the length and pads with DW_CFA_nop.
-    private static func entry(_ content: [UInt8]) -> [UInt8] {
-        let padding = [UInt8](repeating: 0, count: -content.count & 7)
-        return bytes(UInt32(content.count + padding.count)) + content + padding
-    }
-
-    private static func bytes(_ value: some FixedWidthInteger) -> [UInt8] {
-        withUnsafeBytes(of: value.littleEndian) { Array($0) }
+        frame = StatedFrameSection(
+            StatedFrameSection.entry([0xff, 0xff, 0xff, 0xff] + cie)
+                + StatedFrameSection.entry(
+                    littleEndian(UInt32(0)) + littleEndian(addresses.lowerBound)
+                        + littleEndian(UInt64(addresses.count)) + [0] + instructions),
+            machine: machine)
     }
 }

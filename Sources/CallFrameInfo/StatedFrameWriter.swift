@@ -131,13 +131,7 @@ public struct StatedFrameWriter {
         instructions += opcode + unsignedLEB128(UInt64(expression.count)) + expression
     }
 
-    /// Prefixes the length and pads with DW_CFA_nop.
-    private mutating func append(entry content: [UInt8]) {
-        let padding = -(content.count + 4) & 7
-        bytes += littleEndian(UInt32(content.count + padding))
-        bytes += content
-        bytes += repeatElement(0, count: padding)
-    }
+    private mutating func append(entry content: [UInt8]) { bytes += StatedFrameSection.entry(content) }
 }
 
 /// A section of synthetic call frame information.
@@ -156,6 +150,12 @@ public final class StatedFrameSection {
     }
 
     deinit { memory.deallocate() }
+
+    /// An entry: its length, its content, and DW_CFA_nop up to a multiple of 8.
+    static func entry(_ content: [UInt8]) -> [UInt8] {
+        let padding = [UInt8](repeating: 0, count: -(content.count + 4) & 7)
+        return littleEndian(UInt32(content.count + padding.count)) + content + padding
+    }
 }
 
 /// DWARF 5 §7.7.1.
@@ -166,7 +166,7 @@ private enum ExpressionOpcode {
     static let baseRegister: UInt8 = 0x70
 }
 
-private func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
+func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }
 
