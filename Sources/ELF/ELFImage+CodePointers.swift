@@ -1,4 +1,5 @@
 import Files
+import Search
 
 /// Where the loader, or code that it runs, finds addresses of functions.
 extension ELFImage {
@@ -16,18 +17,23 @@ extension ELFImage {
         }
         if entries.isEmpty {
             // A static executable: its own start-up code calls them.
-            for section in try sections() where Self.arrayNames.contains(section.name) && !section.hasNoBits {
+            for section in try sections()
+            where Self.arrayNames.contains(section.name) && !section.hasNoBits && found.count < Self.wordLimit {
                 found += try words(at: section.address, size: section.size)
             }
         }
         let code = executableSegments
-        return found.filter { address in code.contains { $0.contains(address) } }
+        return found.filter { address in
+            code.lastIndex(atMost: address, by: \.lowerBound).map { code[$0].contains(address) } ?? false
+        }
     }
 
+    /// Of an array; further elements are ignored. Large programs have thousands.
+    private static let wordLimit = 65536
     private static let arrayNames: Set = [".preinit_array", ".init_array", ".fini_array", ".ctors", ".dtors"]
 
     private func words(at start: UInt64, size: UInt64) throws(ELFError) -> [UInt64] {
-        let (end, overflow) = start.addingReportingOverflow(min(size, 8 * 65536))
+        let (end, overflow) = start.addingReportingOverflow(min(size, 8 * UInt64(Self.wordLimit)))
         guard !overflow else { return [] }
         let bytes = try bytes(at: start..<end)
         return bytes.withUnsafeBytes { bytes in
@@ -57,7 +63,9 @@ extension ELFImage {
         let entries = try dynamicEntries()
         func value(_ tag: UInt64) -> UInt64? { entries.last { $0.tag == tag }?.value }
         guard is64Bit, !isBigEndian, let start = value(DynamicTag.relr), let size = value(DynamicTag.relrSize),
-            size <= self.size
+            size <= self.size,
+            // Each word is looked for in all of them.
+            segments.count <= 64
         else { return }
         let (end, overflow) = start.addingReportingOverflow(size)
         guard !overflow else { return }

@@ -110,6 +110,56 @@ import UnwindTable
         #expect(try table.withTable { $0.header.options.infers })
     }
 
+    // MARK: Hostile files
+
+    /// Changes the fields of all section headers of sections that are loaded: addresses and sizes at these offsets.
+    private func withSections(_ path: String, _ change: (inout [UInt8], Int) -> Void) throws -> ELFImage {
+        var bytes = try contents(path)
+        func number<Number: FixedWidthInteger>(_ type: Number.Type, _ offset: Int) -> Int {
+            bytes.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: offset, as: type)) }
+        }
+        let (table, count) = (number(UInt64.self, 0x28), number(UInt16.self, 0x3c))
+        for header in stride(from: table, to: table + 64 * count, by: 64)
+        where number(UInt64.self, header + 8) & 2 != 0 { change(&bytes, header) }
+        return try ELFImage(bytes: bytes, name: "hostile")
+    }
+
+    private func store(_ number: UInt64, _ bytes: inout [UInt8], _ offset: Int) {
+        withUnsafeBytes(of: number.littleEndian) { bytes.replaceSubrange(offset..<offset + 8, with: $0) }
+    }
+
+    @Test func sectionAtTheEndOfTheAddressSpaceIsNoCode() throws {
+        let path = try library(Self.plain, more: 300)
+        var number = 0
+        // Each of them alone.
+        for moved in 0..<12 {
+            number = 0
+            let image = try withSections(path) { bytes, header in
+                if number == moved { store(.max - 4, &bytes, header + 16) }
+                number += 1
+            }
+            // Any table, or an error, but no crash.
+            _ = try? CompiledImage(image)
+        }
+        #expect(number >= 5)
+    }
+
+    /// All sections together would have many times the file's size.
+    @Test func overlappingSectionsAreNotAnalysed() throws {
+        let path = try library(Self.plain, more: 300)
+        let size = UInt64(try contents(path).count)
+        #expect(try !CompiledImage(path).view.sourceRanges.isEmpty)
+        let image = try withSections(path) { bytes, header in
+            // Not those that say where call frame information and names are.
+            let isData = bytes[header + 4] == 11 || bytes[header + 4] == 3 || bytes[header + 4] == 7
+            if isData {
+                store(0, &bytes, header + 24)
+                store(size, &bytes, header + 32)
+            }
+        }
+        #expect(try CompiledImage(image).view.sourceRanges.isEmpty)
+    }
+
     // MARK: Linkage tables
 
     /// lld gives them no call frame information.

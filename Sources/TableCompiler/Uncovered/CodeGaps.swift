@@ -28,12 +28,21 @@ struct CodeGaps {
 
     /// In bytes. On x86-64, gcc's crtbegin.o has 180, and crti.o and crtn.o have 36.
     private static let startUpLimit: UInt64 = 256
+    /// Linkers make at most four; further ones are code like any other.
+    private static let linkageTableLimit = 16
 
     /// - Parameters:
     ///   - image: not relocatable.
     ///   - sections: its call frame information.
     /// - Throws: `ELFError` if section headers can't be read.
     init(of image: ELFImage, _ sections: [FrameSection]) throws(ELFError) {
+        // Sections of a hostile file may overlap; then all of them together have any size.
+        var allocated: UInt64 = 0
+        for section in try image.sections() where section.isAllocated && !section.hasNoBits {
+            let (sum, overflow) = allocated.addingReportingOverflow(section.size)
+            allocated = overflow ? .max : sum
+        }
+        guard allocated <= 2 * image.size else { return }
         let executable = try image.executableRanges()
         var index = FrameIndex()
         // A section that is too large makes no table.
@@ -65,10 +74,10 @@ struct CodeGaps {
 
     private mutating func takeLinkageTables(_ image: ELFImage) throws(ELFError) {
         guard !ranges.isEmpty else { return }
-        for section in try image.sections() where Self.isLinkageTable(section) {
+        for section in try image.sections().lazy.filter(Self.isLinkageTable).prefix(Self.linkageTableLimit) {
             let (end, overflow) = section.address.addingReportingOverflow(section.size)
             guard !overflow, section.size > 0,
-                let place = ranges.firstIndex(where: { $0.lowerBound <= section.address && end <= $0.upperBound })
+                let place = ranges.lastIndex(atMost: section.address, by: \.lowerBound), end <= ranges[place].upperBound
             else { continue }
             let gap = ranges[place]
             ranges.replaceSubrange(

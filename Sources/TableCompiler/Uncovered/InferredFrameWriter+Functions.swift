@@ -24,6 +24,8 @@ extension InferredFrameWriter {
     private func allCode(of image: ELFImage, _ gaps: CodeGaps) throws(ELFError) -> UncoveredCode {
         var (code, data): ([ProgramCode.Piece], [ProgramCode.Piece]) = ([], [])
         for section in try image.sections() where section.isAllocated && !section.hasNoBits {
+            let (_, overflow) = section.address.addingReportingOverflow(section.size)
+            guard !overflow else { continue }
             let piece = ProgramCode.Piece(address: section.address, bytes: try image.bytes(of: section))
             if section.isExecutable { code.append(piece) } else { data.append(piece) }
         }
