@@ -36,6 +36,8 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
     /// Whether the builder found overlapping spans, and stopped there.
     private(set) var hasOverlaps = false
     private var contexts = CIEContexts<A>()
+    /// By CIE: whether its FDEs are inferred; empty if none are.
+    private var isInferred: [Bool] = []
     private var partial: [UInt64: [LoweredRow]] = [:]
 
     mutating func build(
@@ -52,7 +54,11 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
             }
             let isClipped = span.isPart || span.start < chunk.floor || span.limit > chunk.ceiling
             run(span, index, sections, chunk, isClipped: isClipped)
-            closeGap(from: span.limit, to: next, chunk, keepsGaps: keepsGaps)
+            // What instructions didn't prove between functions may be code.
+            let isProved =
+                isInferred.isEmpty
+                || !isInferred[span.cie] && (next == nil || !isInferred[index.span(at: position + 1).cie])
+            closeGap(from: span.limit, to: next, chunk, keepsGaps: keepsGaps || !isProved)
         }
         sink.drafts.finish(last: chunk.lastPage)
         partial.removeAll(keepingCapacity: true)
@@ -69,6 +75,7 @@ struct ChunkBuilder<A: Architecture>: ~Copyable {
         hasOverlaps = false
         badFrames.removeAll(keepingCapacity: true)
         contexts.reset(count: index.cies.count, sources)
+        isInferred = sources.contains(.inferred) ? index.cies.map { sources[$0.section] == .inferred } : []
     }
 
     // MARK: One FDE

@@ -35,8 +35,6 @@ public struct FrameSources {
     package private(set) var storedCount = 0
     /// The code that none of the sections covers; nil for an image whose code isn't analysed.
     private(set) var gaps: CodeGaps?
-    /// Bytes of these gaps that got no rule by `infer`, padding aside, by reason.
-    package private(set) var notInferred: [String: Int] = [:]
     private let image: ELFImage
     /// Why the image's own .debug_frame or .gnu_debugdata can't be read.
     private var unreadable: ELFError?
@@ -175,7 +173,6 @@ public struct FrameSources {
             rejected.append(error)
         }
         guard let inferred else { return }
-        notInferred = inferred.givenUp
         sections.append(inferred.section)
         kinds.append(.inferred)
         names.append("\(image.name): code without call frame information")

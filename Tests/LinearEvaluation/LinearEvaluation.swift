@@ -44,7 +44,8 @@ public struct LinearEvaluation {
         // An FDE at address 0 belongs to a function that the linker discarded.
         let frames = lowered.frames.filter { $0.start != 0 }
         let pieces = Self.firstInFileOrderWins(frames, executable)
-        build(pieces, frames, isReason, unit: 1 << UInt64(machine.pcShift))
+        let isStated = frames.map { sources.isEmpty || sources[$0.section] != .inferred }
+        build(pieces, frames, isReason, isStated, unit: 1 << UInt64(machine.pcShift))
     }
 
     /// The frame that is responsible for each stretch of addresses: the first one in file order.
@@ -89,7 +90,7 @@ public struct LinearEvaluation {
     }
 
     private mutating func build(
-        _ pieces: [Piece], _ frames: [LoweredFrames.Frame], _ isReason: [Bool], unit: UInt64
+        _ pieces: [Piece], _ frames: [LoweredFrames.Frame], _ isReason: [Bool], _ isStated: [Bool], unit: UInt64
     ) {
         append(0, 0, unit)
         for (number, piece) in pieces.enumerated() {
@@ -103,8 +104,8 @@ public struct LinearEvaluation {
             }
             let following = number + 1 < pieces.count ? pieces[number + 1].start : nil
             if following == piece.limit { continue }
-            if let following, following - piece.limit < 16, following % 16 == 0,
-                !isReason[self.rows[self.rows.count - 1].rule]
+            if let following, following - piece.limit < 16, following % 16 == 0, isStated[piece.frame],
+                isStated[pieces[number + 1].frame], !isReason[self.rows[self.rows.count - 1].rule]
             {
                 absorbedBytes += following - piece.limit
             } else {

@@ -108,6 +108,22 @@ private typealias Row = StatedFrameWriter.Row
         withExtendedLifetime(memory) {}
     }
 
+    /// Up to 15 bytes in front of an aligned function are padding only between functions with call frame information.
+    @Test func nothingBesideInferredCodeIsTakenForPadding() throws {
+        var writer = StatedFrameWriter(machine: 62)
+        for start in [0x2020, 0x2040] as [UInt64] {
+            writer.append(
+                start..<start + 0x18, [Row(address: start, cfa: .register(7, offset: 8), framePointer: .unchanged)])
+        }
+        var other = CFIWriter()
+        for start in [0x2000, 0x2060, 0x2080] as [UInt64] { other.addFunction(start, length: 0x18, [.init(1, 16)]) }
+        let (view, memory) = try table(writer, beside: other)
+        #expect([0x201f, 0x203f, 0x205f].map { view.ruleNumber(at: $0) } == [0, 0, 0])
+        #expect(view.rule(at: 0x207f).cfaOffset == 16)
+        #expect(view.ruleNumber(at: 0x2017) != 0 && view.ruleNumber(at: 0x2057) != 0)
+        withExtendedLifetime(memory) {}
+    }
+
     @Test func ehFrameAloneHasNoRuns() throws {
         var other = CFIWriter()
         other.addFunction(0x2000, length: 0x10, [.init(1, 16)])

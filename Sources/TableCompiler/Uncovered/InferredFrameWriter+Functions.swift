@@ -4,13 +4,11 @@ import Inference
 extension InferredFrameWriter {
     /// Appends the functions in an image's gaps, as far as their instructions prove rules. Of x86-64.
     ///
-    /// - Returns: bytes without a rule, padding aside, by reason.
     /// - Throws: `ELFError` if the image can't be read.
-    mutating func appendFunctions(of image: ELFImage, _ gaps: CodeGaps) throws(ELFError) -> [String: Int] {
-        guard !gaps.ranges.isEmpty else { return [:] }
+    mutating func appendFunctions(of image: ELFImage, _ gaps: CodeGaps) throws(ELFError) {
+        guard !gaps.ranges.isEmpty else { return }
         let code = gaps.isStartUpCode ? try startUpCode(of: image, gaps) : try allCode(of: image, gaps)
         code.forEachFunction { append($0.rows) }
-        return code.givenUp
     }
 
     /// Nothing else is looked at, so that nothing else changes the table.

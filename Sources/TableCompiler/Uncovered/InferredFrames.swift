@@ -5,11 +5,6 @@ import UnwindTable
 
 /// Call frame information that is made from instructions, for code that has none.
 final class InferredFrames {
-    /// SVMAs that have it, in ascending order, disjoint.
-    let addresses: [Range<UInt64>]
-    /// Bytes of the gaps without a rule, padding aside, by reason: an `InferenceFailure`, or another one of
-    /// `UncoveredCode`.
-    let givenUp: [String: Int]
     var section: FrameSection { frames.section }
     private let frames: StatedFrameSection
 
@@ -27,9 +22,8 @@ final class InferredFrames {
             writer.append(rows)
         }
         let canDecode = image.machine == .x86_64 && TableOptions.inferenceProblem == nil
-        givenUp = canDecode ? try writer.appendFunctions(of: image, gaps) : [:]
-        guard !writer.addresses.isEmpty else { return nil }
-        addresses = writer.addresses.sorted { $0.lowerBound < $1.lowerBound }
+        if canDecode { try writer.appendFunctions(of: image, gaps) }
+        guard writer.frames.count > 0 else { return nil }
         frames = writer.frames.section()
     }
 }
@@ -37,7 +31,6 @@ final class InferredFrames {
 /// Turns rows that instructions show into FDEs, one for each run of addresses with rules.
 struct InferredFrameWriter {
     private(set) var frames: StatedFrameWriter
-    private(set) var addresses: [Range<UInt64>] = []
     private let stackPointer: UInt8
     private var rows: [StatedFrameWriter.Row] = []
 
@@ -46,12 +39,11 @@ struct InferredFrameWriter {
         stackPointer = machine == Machine.aarch64.rawValue ? 31 : 7
     }
 
-    /// Appends a procedure linkage table. Padding between its entries, which is never executed, gets the preceding rule.
+    /// Appends a procedure linkage table.
     mutating func append(_ table: [LinkageTable.Row]) {
-        for (index, row) in table.enumerated() {
+        for row in table {
             guard let depth = row.depth else {
-                let isPadding = index + 1 < table.count && table[index + 1].address - row.address < 16
-                if !isPadding { end(at: row.address) }
+                end(at: row.address)
                 continue
             }
             rows.append(
@@ -75,7 +67,6 @@ struct InferredFrameWriter {
     private mutating func end(at address: UInt64) {
         guard let first = rows.first else { return }
         frames.append(first.address..<address, rows)
-        addresses.append(first.address..<address)
         rows.removeAll(keepingCapacity: true)
     }
 }
