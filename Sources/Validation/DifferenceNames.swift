@@ -67,7 +67,7 @@ final class DifferenceNames {
 
     private func isKnown(_ address: UInt64) -> Bool {
         reference.frame(at: address) != nil || continued?.frame(at: address) != nil
-            || sources?.goFrames?.contains(address) == true || table.source(at: address) == .inferred
+            || sources?.goFrames?.contains(address) == true
     }
 
     /// Whether the reference's rows extend from address 0 to this one without a gap.
